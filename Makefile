@@ -1,0 +1,39 @@
+# Needs Python 3.11 or newer and make. All paths are relative, so the checkout may lie in a folder with spaces.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format
+
+help:  ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY)  ## Run a multi-step task end to end (TOPIC=..., MODEL=...)
+	@$(BIN)/python manage.py demo
+
+up: $(READY)  ## Run everything on this machine until Ctrl-C (PORT=8080, FLOWER_PORT=5555)
+	@$(BIN)/python manage.py up
+
+test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/core -x")
+	@$(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## Check format, rules (eval and exec among them), types, imports and migrations
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-cache
+	@JULEP_HOME=.julep/lint $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(READY)  ## Format the code and mend what can be mended
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+
+# The stamp is written last, so an interrupted installation is done again.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing requirements into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(READY)

@@ -1,0 +1,10 @@
+"""App registration."""
+
+from django.apps import AppConfig
+
+
+class DocsStoreConfig(AppConfig):
+    """Django app `docs_store`."""
+
+    name = "docs_store"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Project package: settings, wiring, the shared kernel and the embedded services."""

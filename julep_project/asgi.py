@@ -1,0 +1,45 @@
+"""The whole product on one port: event streams on Django's ASGI handler, everything else on threads."""
+
+import os
+import re
+from typing import cast
+
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+from julep_project.env import env_int
+from julep_project.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
+
+# Paths whose views are async, because their connection stays open. The only place that lists them.
+STREAM_PATH = re.compile(r".*(?:\.stream|/transitions/stream)/*")
+
+_streams = cast(Application, get_asgi_application())
+_resources = ThreadedWsgi(
+    get_wsgi_application(),
+    threads=env_int("API_THREADS", 16, low=1, high=500),
+    max_body_bytes=env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024),
+)
+
+
+def is_stream(path: str) -> bool:
+    """True for the paths that belong to the async views."""
+    return STREAM_PATH.fullmatch(path) is not None
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one HTTP request, or tell the server that there is nothing to start up or shut down."""
+    if scope["type"] == "lifespan":
+        await _answer_lifespan(receive, send)
+        return
+    serve: Application = _streams if is_stream(scope["path"]) else _resources
+    await serve(scope, receive, send)
+
+
+async def _answer_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return

@@ -1,0 +1,23 @@
+"""Every route. Each app lists its own in `<app>/urls.py`; the prefix `/api` is removed by the middleware."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from julep_project.core.exception_handler import unknown_route
+from julep_project.core.public_views import docs_page, healthz, openapi_json
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+    path("openapi.json", openapi_json),
+    path("docs", docs_page),
+    path("swagger", docs_page),
+    path("", include("agents.urls")),
+    path("", include("tasks.urls")),
+    path("", include("executions.urls")),
+    re_path("", unknown_route),
+]
+
+handler400 = "julep_project.core.exception_handler.bad_request"
+handler404 = "julep_project.core.exception_handler.unknown_route"
+handler500 = "julep_project.core.exception_handler.server_error"
