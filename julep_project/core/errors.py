@@ -1,0 +1,116 @@
+"""Errors of the domain. `exception_handler` turns them into HTTP; nothing else does.
+
+DomainError
+  BadRequest              400
+    InvalidTask           400, with located issues
+    PromptTooBig          400
+    ModelRefused          400
+  NotAuthenticated        403 (the contract answers a wrong key with 403)
+  Forbidden               403
+  NotFound                404
+  Conflict                409
+  BodyTooLarge            413
+  InvalidInput            422, with one entry per field
+  ModelUnavailable        502
+  ServiceUnavailable      503
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """The request could not be carried out."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str | None] = None
+    type: ClassVar[str] = "http_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, fix: str | None = None, extra: Mapping[str, Any] | None = None):
+        self.message = message or (self.__doc__ or "").split("\n")[0].strip()
+        self.fix = fix
+        self.extra = dict(extra or {})
+        super().__init__(self.message)
+
+
+class BadRequest(DomainError):
+    """The request is not valid."""
+
+
+class InvalidTask(BadRequest):
+    """Task specification contains validation errors"""
+
+    def __init__(self, issues: Sequence[Mapping[str, Any]], message: str | None = None):
+        super().__init__(message, extra={"issues": [dict(issue) for issue in issues]})
+
+
+class PromptTooBig(BadRequest):
+    """The prompt is larger than the model accepts."""
+
+    code = "prompt_too_big"
+    type = "PromptTooBigError"
+
+
+class ModelRefused(BadRequest):
+    """The model provider rejected the request."""
+
+    code = "llm_bad_request"
+    type = "LLMServiceBadRequest"
+
+
+class NotAuthenticated(DomainError):
+    """Could not validate API KEY"""
+
+    status = 403
+
+
+class Forbidden(DomainError):
+    """This is not allowed."""
+
+    status = 403
+
+
+class NotFound(DomainError):
+    """Not found"""
+
+    status = 404
+
+
+class Conflict(DomainError):
+    """The resource already exists."""
+
+    status = 409
+
+
+class BodyTooLarge(DomainError):
+    """The request body is larger than the limit."""
+
+    status = 413
+
+
+class InvalidInput(DomainError):
+    """Validation error"""
+
+    status = 422
+    code = "validation_error"
+    type = "validation_error"
+
+    def __init__(self, details: Sequence[Mapping[str, Any]]):
+        super().__init__(extra={"details": [dict(detail) for detail in details]})
+
+
+class ModelUnavailable(DomainError):
+    """The model provider did not answer."""
+
+    status = 502
+    code = "llm_api_error"
+    type = "LLMServiceError"
+    retryable = True
+
+
+class ServiceUnavailable(DomainError):
+    """A service this needs is not reachable; try again."""
+
+    status = 503
+    retryable = True

@@ -1,0 +1,157 @@
+"""The one place that turns errors into HTTP answers."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django import db
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from rest_framework.exceptions import (
+    APIException,
+    ParseError,
+    Throttled,
+    ValidationError,
+)
+from rest_framework.response import Response
+
+from julep_project.core.errors import (
+    BadRequest,
+    BodyTooLarge,
+    DomainError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+)
+from julep_project.core.renderers import to_json
+from julep_project.core.serializer_errors import problems_of
+from julep_project.core.storage_errors import as_domain_error
+
+log = logging.getLogger(__name__)
+
+_OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An error ready to be sent."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler."""
+    view = context.get("view")
+    answer = answer_for(
+        error,
+        operation=getattr(view, "action", None) or _OPERATIONS.get(context["request"].method, "get"),
+        resource=getattr(view, "resource", "Resource"),
+        request_id=getattr(context["request"], "request_id", ""),
+    )
+    return Response(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
+    """The answer for an error outside DRF: middleware, async views."""
+    answer = answer_for(
+        error,
+        operation=_OPERATIONS.get(request.method or "", "get"),
+        resource="Resource",
+        request_id=getattr(request, "request_id", ""),
+    )
+    return _as_http(answer)
+
+
+def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The last route of all, and Django's `handler404`."""
+    return _as_http(Answer(404, {"detail": "Not Found"}))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`."""
+    return plain_response(exception if isinstance(exception, SuspiciousOperation) else BadRequest(), request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`: what failed was logged by Django already."""
+    return _as_http(_internal())
+
+
+def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> Answer:
+    """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of."""
+    known = _known(error, operation=operation, resource=resource)
+    if known is not None:
+        return _from_domain(known)
+    if isinstance(error, APIException):
+        return _from_framework(error)
+    log.error(
+        "request failed unexpectedly",
+        exc_info=error,
+        extra={"action": "request_failed", "operation": operation, "resource": resource, "request_id": request_id},
+    )
+    return _internal()
+
+
+def _known(error: Exception, *, operation: str, resource: str) -> DomainError | None:
+    """The domain error that this is, or stands for."""
+    match error:
+        case DomainError():
+            return error
+        case db.Error():
+            return as_domain_error(error, operation=operation, resource=resource)
+        case ValidationError():
+            return InvalidInput(problems_of(error.detail))
+        case Http404():
+            return NotFound(f"{resource} not found")
+        case PermissionDenied():
+            return Forbidden()
+        case RequestDataTooBig():
+            return BodyTooLarge()
+        case SuspiciousOperation() | UnreadablePostError() | ParseError():
+            return BadRequest(str(error) or None)
+    return None
+
+
+def _from_domain(error: DomainError) -> Answer:
+    body: dict[str, Any] = {
+        "message": error.message,
+        "code": error.code or f"http_{error.status}",
+        "type": error.type,
+        **error.extra,
+    }
+    if error.fix:
+        body["fix"] = error.fix
+    final = error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
+    return Answer(error.status, {"error": body}, {"x-should-retry": "false"} if final else {})
+
+
+def _from_framework(error: APIException) -> Answer:
+    """Method not allowed, throttled and the like."""
+    headers = {}
+    wait = getattr(error, "wait", None)
+    if isinstance(error, Throttled) and wait is not None:
+        headers["retry-after"] = str(int(wait) + 1)
+    return Answer(error.status_code, _body(error.status_code, str(error.detail)), headers)
+
+
+def _internal() -> Answer:
+    return Answer(500, _body(500, "Internal server error"), {"x-should-retry": "false"})
+
+
+def _body(status: int, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "code": f"http_{status}", "type": "http_error"}}
+
+
+def _as_http(answer: Answer) -> HttpResponse:
+    return HttpResponse(
+        to_json(answer.body), status=answer.status, content_type="application/json", headers=dict(answer.headers)
+    )

@@ -1,0 +1,145 @@
+"""Serializer parts with the rules that all resources share. Read a request with `Body.read`."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import orjson
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from julep_project.core.clock import to_wire
+from julep_project.core.errors import InvalidInput
+from julep_project.core.serializer_errors import problems_of
+from julep_project.core.validation import invalid
+
+CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
+LONGEST_NAME = 255
+LONGEST_DESCRIPTION = 16_000
+
+
+class Body(serializers.Serializer[Any]):
+    """A request body. Unknown and read-only keys are ignored.
+
+    `null` means "not given", except for a required field, and for a field with `allow_null`, which gets the null.
+    """
+
+    @classmethod
+    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+        """The checked values. With `partial`, only what was given and is not null (PATCH).
+
+        Raises:
+            InvalidInput
+        """
+        if not isinstance(data, Mapping):
+            raise invalid((), "dict_type", received=data)
+        body = cls(data=data, partial=partial)
+        if not body.is_valid():
+            raise InvalidInput(problems_of(body.errors, received=data, field=body))
+        return dict(body.validated_data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Drop the nulls that mean nothing, then read as usual."""
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value is not None or self._wants_null(name)}
+        return super().to_internal_value(data)
+
+    def _wants_null(self, name: str) -> bool:
+        field = self.fields.get(name)
+        return field is not None and (field.allow_null or (field.required and not self.partial))
+
+
+class Text(serializers.CharField):
+    """Text exactly as sent: not trimmed, and never a number turned into text."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("trim_whitespace", False)
+        options.setdefault("allow_blank", not options.get("min_length"))
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class DisplayName(Text):
+    """The `name` of an agent, task or project: 1 to 255 characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_length=1, max_length=LONGEST_NAME, **options)
+
+
+class Pattern(Text):
+    """Text of a fixed form."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "string_pattern_mismatch": "The text does not match the pattern."
+    }
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        self.pattern = pattern
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text, if all of it matches."""
+        text = super().to_internal_value(data)
+        if len(text) <= (self.max_length or len(text)) and not re.fullmatch(self.pattern, text, re.ASCII):
+            self.fail("string_pattern_mismatch")
+        return text
+
+
+class CanonicalName(Pattern):
+    """A name for use in code and queries."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(CANONICAL_NAME, max_length=LONGEST_NAME, **options)
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
+    """An object, or text that decodes to one (the command line client sends that)."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "dict_type": "Input should be a valid object.",
+        "json_invalid": "The text is not a JSON object.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The object."""
+        if isinstance(data, str):
+            data = self._decoded(data)
+        if not isinstance(data, Mapping):
+            self.fail("dict_type")
+        return dict(data)
+
+    def to_representation(self, value: Any) -> Any:
+        """As stored."""
+        return value
+
+    def _decoded(self, text: str) -> Any:
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            self.fail("json_invalid")
+
+
+class TextList(serializers.ListField):
+    """A list of texts; one text counts as a list of one."""
+
+    child = Text()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The list."""
+        return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class Timestamp(serializers.DateTimeField):
+    """UTC with milliseconds and `Z`."""
+
+    def to_representation(self, value: datetime) -> str:
+        """The text."""
+        return to_wire(value)

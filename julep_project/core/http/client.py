@@ -1,0 +1,172 @@
+"""Sends requests that users asked for: checked addresses, bounded time and size, nothing taken from the environment."""
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+
+import httpcore
+import httpx
+from django.conf import settings
+
+from julep_project.core.http.addresses import AddressPolicy
+from julep_project.core.http.body import read_body
+from julep_project.core.http.deadline import DeadlinePassed, deadline_in, seconds_left
+from julep_project.core.http.errors import (
+    BadResponse,
+    ConnectFailed,
+    HttpError,
+    InvalidRequest,
+    Timeout,
+    TooLarge,
+    TooManyRedirects,
+)
+from julep_project.core.http.network import CheckedNetwork, Resolver, resolve
+from julep_project.core.http.request import IncomingResponse, OutgoingRequest, next_request, place_of, write_request
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_CONNECTIONS = 1000
+_MOST_IDLE_CONNECTIONS = 100
+_IDLE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one request with all its redirects."""
+
+    body_bytes: int = 16 * 1024 * 1024
+    header_bytes: int = 64 * 1024
+    headers: int = 200
+    redirects: int = 10
+    timeout_s: float = 60.0
+
+
+class HttpClient:
+    """One connection pool under one policy; safe to share between threads.
+
+    An idle connection is used again only for the same scheme, host and port. It was checked when it was opened, and a
+    name that has since moved elsewhere is checked again with the next connection.
+    """
+
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        *,
+        resolver: Resolver = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context or httpx.create_ssl_context(verify=True, trust_env=False),
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_S,
+            network_backend=CheckedNetwork(policy, resolver),
+        )
+
+    def send(self, request: OutgoingRequest, limits: Limits | None = None) -> IncomingResponse:
+        """Send, follow redirects if asked to, and read the whole answer. Nothing is sent twice on its own.
+
+        Raises:
+            HttpError
+        """
+        bounds = limits or Limits()
+        if request.timeout_s is not None:
+            bounds = replace(bounds, timeout_s=request.timeout_s)
+        written = write_request(request)
+        with deadline_in(bounds.timeout_s):
+            for _ in range(bounds.redirects + 1):
+                answer = self._exchange(written, bounds, follow=request.follow_redirects)
+                if isinstance(answer, IncomingResponse):
+                    return answer
+                written = answer
+        raise TooManyRedirects(f"more than {bounds.redirects} redirects")
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pool.close()
+
+    def _exchange(self, request: httpx.Request, limits: Limits, *, follow: bool) -> IncomingResponse | httpx.Request:
+        """The answer, or the request its redirect leads to."""
+        with _translated(request.url, limits.timeout_s):
+            response = self._pool.handle_request(_for_pool(request, seconds_left()))
+            try:
+                headers = _checked_headers(response, limits)
+                location = headers.get("location")
+                if follow and response.status in _REDIRECTS and location is not None:
+                    return next_request(request, response.status, location)
+                codings = headers.get("content-encoding", "")
+                content = read_body(response.iter_stream(), codings, limits.body_bytes)
+            finally:
+                response.close()
+        return IncomingResponse(response.status, headers, content, str(request.url))
+
+
+def send(request: OutgoingRequest) -> IncomingResponse:
+    """Send under the settings `JULEP_HTTP_ALLOW`, `JULEP_HTTP_MAX_BYTES` and `JULEP_HTTP_TIMEOUT_S`.
+
+    Raises:
+        HttpError
+    """
+    limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
+    return _client(tuple(settings.JULEP_HTTP_ALLOW)).send(request, limits)
+
+
+@cache
+def _client(allowed: tuple[str, ...]) -> HttpClient:
+    return HttpClient(AddressPolicy.parse(allowed))
+
+
+# A forked worker must not share its parent's connections.
+os.register_at_fork(after_in_child=_client.cache_clear)
+
+
+def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        ),
+        headers=request.headers.raw,
+        content=request.content,
+        extensions={"timeout": {"pool": timeout_s}},
+    )
+
+
+def _checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Headers:
+    size = sum(len(name) + len(value) for name, value in response.headers)
+    if len(response.headers) > limits.headers or size > limits.header_bytes:
+        raise TooLarge(f"the answer has more than {limits.headers} headers or {limits.header_bytes} bytes of them")
+    return httpx.Headers(response.headers)
+
+
+@contextmanager
+def _translated(url: httpx.URL, timeout_s: float) -> Iterator[None]:
+    """Turn the pool's errors into ours."""
+    place = place_of(url)
+    try:
+        yield
+    except HttpError:
+        raise
+    except (httpcore.TimeoutException, DeadlinePassed) as error:
+        raise Timeout(f"no complete answer from {place} within {timeout_s:g} s") from error
+    except httpcore.NetworkError as error:
+        raise ConnectFailed(f"the connection to {place} failed: {error}") from error
+    except httpcore.LocalProtocolError as error:
+        raise InvalidRequest(f"the request to {place} cannot be sent: {error}") from error
+    except httpcore.RemoteProtocolError as error:
+        raise _protocol_error(place, error) from error
+
+
+def _protocol_error(place: str, error: httpcore.RemoteProtocolError) -> HttpError:
+    """A closed connection is worth another try, an answer that is not HTTP is not."""
+    cause = error.args[0]
+    if getattr(cause, "error_status_hint", None) == 431:
+        return TooLarge(f"the answer of {place} has headers over the limit")
+    if "disconnected" in str(cause) or "closed connection" in str(cause):
+        return ConnectFailed(f"{place} closed the connection before its answer was complete")
+    return BadResponse(f"{place} did not answer in HTTP: {cause}")

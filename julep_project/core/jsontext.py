@@ -1,0 +1,71 @@
+"""JSON text as Postgres `jsonb` stores it: what cannot be stored is refused here, with a reason a person can read."""
+
+import json
+from typing import Any
+
+import orjson
+
+
+class NotStorable(ValueError):
+    """The value has no faithful JSON form."""
+
+
+def to_json_text(value: Any) -> str:
+    """JSON text of a plain value.
+
+    Raises:
+        NotStorable: NaN or Infinity, a NUL character, a lone surrogate, or a type JSON does not have.
+    """
+    try:
+        text = orjson.dumps(value).decode()
+    except (TypeError, RecursionError):
+        text = _slow_text(value)
+    else:
+        if "null" in text and _has_non_finite(value):
+            raise NotStorable("NaN and Infinity cannot be stored as JSON")
+    if "\\u0000" in text and _has_nul(value):
+        raise NotStorable("text with a NUL character cannot be stored")
+    return text
+
+
+def _slow_text(value: Any) -> str:
+    """The standard library's writer: it knows whole numbers beyond 64 bits, which orjson refuses."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotStorable("text with a lone surrogate cannot be stored") from None
+    except RecursionError:
+        raise NotStorable("the value is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise NotStorable(f"the value cannot be stored as JSON: {error}") from None
+    return text
+
+
+def _has_non_finite(value: Any) -> bool:
+    """Whether a float in it is NaN or infinite: orjson writes those as `null` without a word."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
+            return True
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return False
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a text in it holds NUL (the escape alone may be a literal backslash followed by `u0000`)."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str) and "\x00" in item:
+            return True
+        if isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return False

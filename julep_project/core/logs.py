@@ -1,0 +1,18 @@
+"""Log lines: a constant sentence, then the fields given as `extra`."""
+
+import logging
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldsFormatter(logging.Formatter):
+    """`12:30:01 INFO executions.engine: frame advanced execution_id=... step=3`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line, with every extra field appended as `name=value`."""
+        line = super().formatMessage(record)
+        fields = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
+        return " ".join([line, *fields])

@@ -1,0 +1,21 @@
+"""What every stored resource has."""
+
+from django.db import models
+
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.ids import uuid7
+
+
+class Resource(models.Model):
+    """A row with a time-ordered id and two timestamps, equal when the row is new.
+
+    Whoever changes a row sets `updated_at=DatabaseNow()` in the same statement.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    updated_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    class Meta:
+        abstract = True
+        ordering = ("-created_at", "-id")

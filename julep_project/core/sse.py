@@ -1,0 +1,22 @@
+"""Event streams as clients parse them: `data: {json}` lines only, comments as keep-alive, closed at the end."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from django.http import StreamingHttpResponse
+
+KEEP_ALIVE = b": ping\n\n"
+
+
+def encode_event(data: Any) -> bytes:
+    """One event. No `event:` or `id:` line: the published clients parse every event's data as JSON."""
+    return b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+def event_stream(chunks: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """A response that is never buffered on its way."""
+    response = StreamingHttpResponse(chunks, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response

@@ -1,0 +1,150 @@
+"""Entries of a 422 answer: where, what, which value, how to mend it, an example."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from julep_project.core.errors import InvalidInput
+
+Path = Sequence[str | int]
+
+ABSENT = object()
+_SHOWN_CHARACTERS = 100
+_LONGEST_ID = 45
+
+# type: (message, fix, example). Bounds and choices are filled in from the keyword arguments of `problem`.
+_KINDS: dict[str, tuple[str, str, Any]] = {
+    "missing": ("Field required", "Add this required field to your request", None),
+    "extra_forbidden": ("Extra inputs are not permitted", "Remove this field: it is not known here", None),
+    "string_type": ("Input should be a valid string", "Provide text in quotes", "text value"),
+    "int_type": ("Input should be a valid integer", "Provide a whole number", 42),
+    "int_parsing": ("Input should be a valid integer", "Provide a whole number", 42),
+    "float_type": ("Input should be a valid number", "Provide a number", 3.14),
+    "bool_type": ("Input should be a valid boolean", "Provide true or false", True),
+    "dict_type": ("Input should be a valid object", "Provide a JSON object", {"key": "value"}),
+    "list_type": ("Input should be a valid list", "Provide a JSON array", ["item"]),
+    "literal_error": ("Input should be {expected}", "Use the value {expected}", "{expected}"),
+    "enum": ("Input should be one of {expected}", "Use one of the permitted values: {expected}", None),
+    "string_too_short": (
+        "String should have at least {bound} characters",
+        "Provide text of at least {bound} characters",
+        None,
+    ),
+    "string_too_long": (
+        "String should have at most {bound} characters",
+        "Shorten the text to at most {bound} characters",
+        None,
+    ),
+    "greater_than_equal": (
+        "Input should be greater than or equal to {bound}",
+        "Provide a number greater than or equal to {bound}",
+        None,
+    ),
+    "less_than_equal": (
+        "Input should be less than or equal to {bound}",
+        "Provide a number less than or equal to {bound}",
+        None,
+    ),
+    "greater_than": ("Input should be greater than {bound}", "Provide a number greater than {bound}", None),
+    "less_than": ("Input should be less than {bound}", "Provide a number less than {bound}", None),
+    "too_long": ("List should have at most {bound} items", "Provide at most {bound} items", None),
+    "string_pattern_mismatch": (
+        "String should match pattern '{pattern}'",
+        "Use text that matches the pattern {pattern}",
+        None,
+    ),
+    "json_invalid": ("Invalid JSON", "Check the JSON text: quotes, commas and brackets", {"key": "value"}),
+    "yaml_invalid": ("Invalid YAML", "Check the YAML text: indentation, quotes and colons", "key: value"),
+    "uuid_parsing": (
+        "Input should be a valid UUID",
+        "Provide an id in UUID form",
+        "123e4567-e89b-12d3-a456-426614174000",
+    ),
+    "datetime_parsing": (
+        "Input should be a valid datetime",
+        "Provide a date and time in ISO 8601 form",
+        "2026-01-31T12:00:00Z",
+    ),
+    "url_parsing": ("Input should be a valid URL", "Provide a URL with http:// or https://", "https://example.com"),
+    "email": ("Input should be a valid email address", "Provide an email address", "user@example.com"),
+    "value_error": ("Value error", "Check this value against the documentation", None),
+}
+KINDS = frozenset(_KINDS)
+
+
+def problem(
+    loc: Path,
+    kind: str,
+    *,
+    msg: str | None = None,
+    received: Any = ABSENT,
+    fix: str | None = None,
+    **params: Any,
+) -> dict[str, Any]:
+    """One entry. `params` are `bound`, `expected` or `pattern`, as the kind needs."""
+    message, hint, example = _KINDS.get(kind, _KINDS["value_error"])
+    entry: dict[str, Any] = {
+        "loc": path_text(loc),
+        "msg": msg or _filled(message, params),
+        "type": kind,
+        "received": "(missing)" if received is ABSENT else shown(received),
+        "fix": fix or _filled(hint, params),
+    }
+    sample = _example(kind, example, params)
+    if sample is not None:
+        entry["example"] = sample
+    if kind == "string_too_long" and isinstance(received, str):
+        entry["note"] = f"The text has {len(received)} characters"
+    return entry
+
+
+def invalid(loc: Path, kind: str, **fields: Any) -> InvalidInput:
+    """An error with the one entry `problem` builds."""
+    return InvalidInput([problem(loc, kind, **fields)])
+
+
+def path_text(loc: Path) -> str:
+    """`items[0].name`; a leading `body` is left out."""
+    parts = list(loc[1:] if loc and loc[0] == "body" else loc)
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def shown(value: Any) -> str:
+    """The value as text, shortened."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def parse_uuid(text: str, *loc: str) -> UUID:
+    """An id from a path, query or body.
+
+    Raises:
+        InvalidInput: it is not a UUID.
+    """
+    try:
+        if len(text) > _LONGEST_ID:
+            raise ValueError
+        return UUID(text)
+    except ValueError:
+        raise invalid(loc, "uuid_parsing", received=text) from None
+
+
+def _filled(text: str, params: Mapping[str, Any]) -> str:
+    if "{" not in text:
+        return text
+    return text.format_map({"bound": "the limit", "expected": "a permitted value", "pattern": "", **params})
+
+
+def _example(kind: str, example: Any, params: Mapping[str, Any]) -> Any:
+    bound = params.get("bound")
+    if kind == "string_too_short" and isinstance(bound, int):
+        return "x" * bound
+    if kind in {"greater_than_equal", "less_than_equal"}:
+        return bound
+    if kind == "enum" and isinstance(params.get("choices"), Sequence):
+        return params["choices"][0]
+    return params.get("expected") if example == "{expected}" else example

@@ -1,0 +1,56 @@
+"""Fixtures every test may use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.backend import Backend, flush_redis
+from tests.loopback.model_server import ModelServer
+from tests.loopback.network_guard import loopback_only
+from tests.loopback.web_server import WebServer
+from tests.seed import keep_seeded
+
+
+@pytest.fixture(autouse=True, scope="session")
+def network_guard() -> Iterator[None]:
+    """No test reaches another machine."""
+    with loopback_only():
+        yield
+
+
+@pytest.fixture
+def web_server() -> Iterator[WebServer]:
+    """A web server on loopback that records requests and answers as scripted."""
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True, scope="session")
+def seeded_rows() -> None:
+    """A test on committed rows ends by emptying every table; the rows that migrations made come back then."""
+    keep_seeded()
+
+
+@pytest.fixture
+def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
+    """A model provider on loopback, reached by every OpenAI model name."""
+    with ModelServer() as server:
+        monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-key")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def backend_processes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """API server, workers and beat, started once."""
+    started = Backend(tmp_path_factory.mktemp("backend"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def backend(transactional_db: None, backend_processes: Backend) -> Backend:
+    """The running processes on an empty database."""
+    flush_redis()
+    backend_processes.ensure_running()
+    return backend_processes

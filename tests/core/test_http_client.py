@@ -1,0 +1,480 @@
+"""The outgoing client over real sockets: what it sends, what it follows, what it refuses to wait for or to hold."""
+
+import base64
+import gzip
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from julep_project.core import http
+from julep_project.core.http import HttpClient, IncomingResponse, Limits, OutgoingRequest
+from julep_project.core.http.addresses import AddressPolicy
+from julep_project.devservices.loopback import RecordedRequest, Reply
+from tests.loopback.web_server import WebServer
+
+LOOPBACK = AddressPolicy.parse(["127.0.0.1"])
+LIMITS = Limits(body_bytes=1_000_000, timeout_s=5)
+
+
+class Client(HttpClient):
+    """A client with the small limits of these tests."""
+
+    def send(self, request: OutgoingRequest, limits: Limits | None = None) -> IncomingResponse:
+        return super().send(request, limits or LIMITS)
+
+
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture
+def make_client() -> Iterator[MakeClient]:
+    """Clients that are closed when the test ends."""
+    made: list[Client] = []
+
+    def make(policy: AddressPolicy = LOOPBACK, **options: Any) -> Client:
+        made.append(Client(policy, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    return make_client()
+
+
+def get(url: str, **options: Any) -> OutgoingRequest:
+    return OutgoingRequest("GET", url, **options)
+
+
+class TestSending:
+    def test_a_json_body(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(201, {"ok": True}, {"X-Kind": "test"}))
+
+        answer = client.send(OutgoingRequest("post", url, json={"a": [1, "ü"]}, headers={"X-One": "1"}))
+
+        (sent,) = web_server.requests
+        assert (answer.status, answer.content, answer.headers["x-kind"]) == (201, b'{"ok": true}', "test")
+        assert (sent.method, sent.json(), sent.headers["x-one"]) == ("POST", {"a": [1, "ü"]}, "1")
+        assert sent.headers["content-type"] == "application/json"
+
+    def test_form_files_cookies_and_params(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply())
+
+        client.send(OutgoingRequest("POST", url, data={"a": "1 2"}, cookies={"c": "3"}, params={"q": "x y"}))
+        client.send(OutgoingRequest("POST", url, data={"a": "1"}, files=[("f", ("f.txt", b"text", "text/plain"))]))
+
+        form, multipart = web_server.requests
+        assert (form.body, form.headers["cookie"], form.query) == (b"a=1+2", "c=3", {"q": "x y"})
+        assert multipart.headers["content-type"].startswith("multipart/form-data; boundary=")
+        assert b'filename="f.txt"' in multipart.body and b"text" in multipart.body
+
+    def test_params_are_added_to_those_of_the_url(self, client: Client, web_server: WebServer) -> None:
+        client.send(get(web_server.script("/a", Reply()) + "?x=1&y=2#part", params={"y": "3"}))
+
+        assert web_server.requests[0].target == "/a?x=1&y=3"
+
+    def test_user_and_password_of_the_url_become_a_header(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply()).replace("://", "://me:p%40ss@")
+
+        answer = client.send(get(url))
+
+        token = base64.b64encode(b"me:p@ss").decode()
+        assert web_server.requests[0].headers["authorization"] == f"Basic {token}"
+        assert "p%40ss" not in answer.url
+
+    def test_headers_of_the_connection_cannot_be_set(self, client: Client, web_server: WebServer) -> None:
+        headers = {"Host": "internal", "Content-Length": "3", "Transfer-Encoding": "chunked", "Connection": "close"}
+
+        client.send(OutgoingRequest("POST", web_server.script("/a", Reply()), headers=headers, content="four"))
+
+        (sent,) = web_server.requests
+        assert (sent.headers["host"], sent.body) == (f"127.0.0.1:{web_server.port}", b"four")
+        assert "transfer-encoding" not in sent.headers
+
+    @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X\n": "a"}, {"X": "ü€"}, {"X": 3}])
+    def test_headers_that_cannot_be_written(
+        self, client: Client, web_server: WebServer, headers: dict[str, str]
+    ) -> None:
+        with pytest.raises(http.InvalidRequest):
+            client.send(get(web_server.script("/a", Reply()), headers=headers))
+        assert web_server.requests == []
+
+    @pytest.mark.parametrize("method", ["CONNECT", "GE T", "", "X\r\n"])
+    def test_methods_that_cannot_be_sent(self, client: Client, web_server: WebServer, method: str) -> None:
+        with pytest.raises(http.InvalidRequest):
+            client.send(OutgoingRequest(method, web_server.url))
+
+    def test_proxies_of_the_environment_are_not_used(
+        self, client: Client, web_server: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+        assert client.send(get(web_server.script("/a", Reply()))).status == 200
+
+    def test_cookies_are_not_kept_between_requests(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(headers={"Set-Cookie": "id=1"}))
+
+        client.send(get(url))
+        client.send(get(url))
+
+        assert "cookie" not in web_server.requests[1].headers
+
+    def test_connections_are_used_again_and_shared_by_threads(
+        self, make_client: MakeClient, web_server: WebServer
+    ) -> None:
+        looked_up = []
+        client = make_client(resolver=lambda host, *_: looked_up.append(host) or ["127.0.0.1"])
+        url = web_server.script("/a", Reply(body="x"))
+        for _ in range(5):
+            client.send(get(url))
+        assert len(looked_up) == 1
+
+        answers: list[bytes] = []
+        threads = [threading.Thread(target=lambda: answers.append(client.send(get(url)).content)) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert answers == [b"x"] * 30
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "017700000001",
+            "127.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "0.0.0.0",
+            "0",
+            "localhost",
+            "LOCALHOST",
+            "169.254.169.254",
+            "10.0.0.1",
+            "[fd00:ec2::254]",
+        ],
+    )
+    def test_private_addresses_in_every_spelling(
+        self, make_client: MakeClient, host: str, web_server: WebServer
+    ) -> None:
+        with pytest.raises(http.Blocked) as caught:
+            make_client(AddressPolicy()).send(get(f"http://{host}:{web_server.port}/"))
+        assert not caught.value.retryable
+        assert web_server.requests == []
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "/path",
+            "ftp://example.test/",
+            "file:///etc/passwd",
+            "gopher://127.0.0.1/",
+            "http://",
+            "http:///x",
+            "http://0177.0.0.1/",
+            "http://127.0.0.1:99999/",
+            "http://127.0.0.1:x/",
+            "http://a b/",
+            "http://[fe80::1%25lo]/",
+            "http://[::1/",
+            "http://a..b/",
+            "http://" + "a" * 300 + "/",
+            "$ secrets.url",
+        ],
+    )
+    def test_urls_that_cannot_be_called(self, client: Client, url: str) -> None:
+        with pytest.raises(http.BadUrl):
+            client.send(get(url))
+
+    def test_only_permitted_addresses_of_a_name_are_dialled(
+        self, make_client: MakeClient, web_server: WebServer
+    ) -> None:
+        client = make_client(resolver=lambda *_: ["10.0.0.1", "::1", "127.0.0.1"])
+
+        answer = client.send(get(f"http://many.test:{web_server.port}/search?q=x"))
+
+        assert answer.status == 200
+        assert web_server.requests[0].headers["host"] == f"many.test:{web_server.port}"
+
+    def test_a_name_that_changes_its_address_is_looked_up_once_and_that_address_is_dialled(
+        self, make_client: MakeClient, web_server: WebServer
+    ) -> None:
+        answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+        client = make_client(resolver=lambda *_: next(answers))
+        url = f"http://rebind.test:{web_server.port}/a"
+        web_server.script("/a", Reply(raw=[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]))
+
+        assert client.send(get(url)).status == 200
+        time.sleep(0.05)  # lets the server's closing of the connection arrive, so that a new one is needed
+        with pytest.raises(http.Blocked):
+            client.send(get(url))
+
+    def test_a_redirect_to_a_private_address(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(302, headers={"Location": "http://169.254.169.254/latest/meta-data"}))
+
+        with pytest.raises(http.Blocked):
+            client.send(get(url, follow_redirects=True))
+
+    def test_a_redirect_to_another_scheme(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(302, headers={"Location": "file:///etc/passwd"}))
+
+        with pytest.raises(http.BadUrl):
+            client.send(get(url, follow_redirects=True))
+
+    def test_the_message_holds_neither_query_nor_password(self, client: Client) -> None:
+        with pytest.raises(http.ConnectFailed) as caught:
+            client.send(get(f"http://me:word@127.0.0.1:{unused_port()}/path?token=abc"))
+
+        assert "/path" in str(caught.value)
+        assert "word" not in str(caught.value) and "abc" not in str(caught.value)
+
+
+class TestRedirects:
+    def test_not_followed_unless_asked(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(302, headers={"Location": "/b"}))
+
+        assert client.send(get(url)).status == 302
+
+    @pytest.mark.parametrize(
+        ("status", "method", "then", "keeps_body"),
+        [
+            (301, "POST", "GET", False),
+            (302, "POST", "GET", False),
+            (303, "PUT", "GET", False),
+            (303, "HEAD", "HEAD", False),
+            (302, "PUT", "PUT", True),
+            (307, "POST", "POST", True),
+            (308, "POST", "POST", True),
+        ],
+    )
+    def test_methods(
+        self, client: Client, web_server: WebServer, status: int, method: str, then: str, keeps_body: bool
+    ) -> None:
+        url = web_server.script("/a", Reply(status, headers={"Location": "b?x=1"}))
+        web_server.script("/b", Reply(body="done"))
+        content = None if method == "HEAD" else "body"
+
+        answer = client.send(
+            OutgoingRequest(method, url, content=content, headers={"Content-Type": "text/x"}, follow_redirects=True)
+        )
+
+        last = web_server.requests[-1]
+        assert (answer.status, last.method, last.target) == (200, then, "/b?x=1")
+        assert last.body == (b"body" if keeps_body else b"")
+        assert ("content-type" in last.headers) == (keeps_body or method == "HEAD" and then == "HEAD")
+        assert answer.url == f"{web_server.url}/b?x=1"
+
+    def test_credentials_stay_with_their_origin(self, client: Client, web_server: WebServer) -> None:
+        with WebServer() as other:
+            away = other.script("/c", Reply())
+            url = web_server.script("/a", Reply(302, headers={"Location": "/b"}))
+            web_server.script("/b", Reply(302, headers={"Location": away}))
+            headers = {"Authorization": "Bearer key", "Cookie": "a=1", "X-Other": "1"}
+
+            client.send(get(url, headers=headers, follow_redirects=True))
+
+            same, cross = web_server.requests[1], other.requests[0]
+        assert (same.headers["authorization"], same.headers["cookie"]) == ("Bearer key", "a=1")
+        assert "authorization" not in cross.headers and "cookie" not in cross.headers
+        assert cross.headers["x-other"] == "1"
+        assert cross.headers["host"] == f"127.0.0.1:{other.port}"
+
+    def test_a_loop_ends(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(302, headers={"Location": "/a"}))
+
+        with pytest.raises(http.TooManyRedirects):
+            client.send(get(url, follow_redirects=True))
+        assert len(web_server.requests) == LIMITS.redirects + 1
+
+
+class TestLimits:
+    def test_a_long_body(self, client: Client, web_server: WebServer) -> None:
+        fits, too_long = Reply(body=b"x" * LIMITS.body_bytes), Reply(body=b"x" * (LIMITS.body_bytes + 1))
+        url = web_server.script("/a", fits, too_long)
+
+        assert len(client.send(get(url)).content) == LIMITS.body_bytes
+        with pytest.raises(http.TooLarge):
+            client.send(get(url))
+
+    def test_an_endless_body(self, client: Client, web_server: WebServer) -> None:
+        def endless() -> Iterator[bytes]:
+            yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            while True:
+                yield b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+
+        with pytest.raises(http.TooLarge):
+            client.send(get(web_server.script("/a", Reply(raw=endless()))))
+
+    @pytest.mark.parametrize("layers", [1, 2])
+    def test_a_gzip_bomb(self, client: Client, web_server: WebServer, layers: int) -> None:
+        bomb = b"\0" * 50_000_000
+        for _ in range(layers):
+            bomb = gzip.compress(bomb, 9)
+        url = web_server.script("/a", Reply(body=bomb, headers={"Content-Encoding": ", ".join(["gzip"] * layers)}))
+
+        started = time.monotonic()
+        with pytest.raises(http.TooLarge):
+            client.send(get(url))
+        assert time.monotonic() - started < 1
+
+    def test_a_body_sent_byte_by_byte_meets_the_total_time(self, client: Client, web_server: WebServer) -> None:
+        head = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
+        url = web_server.script("/a", Reply(raw=head + [b"x"] * 1000, pause_s=0.05))
+
+        started = time.monotonic()
+        with pytest.raises(http.Timeout) as caught:
+            client.send(get(url, timeout_s=0.4))
+        assert 0.3 < time.monotonic() - started < 1
+        assert caught.value.retryable
+
+    def test_headers_sent_byte_by_byte_meet_the_total_time(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(raw=[b"HTTP/1.1 200 OK\r\n"] + [b"X"] * 1000, pause_s=0.05))
+
+        with pytest.raises(http.Timeout):
+            client.send(get(url, timeout_s=0.4))
+
+    def test_a_chain_of_slow_redirects_meets_the_total_time(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(302, headers={"Location": "/a"}, delay_s=0.15))
+
+        with pytest.raises(http.Timeout):
+            client.send(get(url, timeout_s=0.4, follow_redirects=True))
+
+    def test_a_resolver_that_does_not_answer(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        release = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(5) and [])
+
+        started = time.monotonic()
+        with pytest.raises(http.Timeout):
+            client.send(get("http://slow.test/", timeout_s=0.2))
+        release.set()
+        assert time.monotonic() - started < 1
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {f"X-{n}": "1" for n in range(90)} | {"X-Long": "x" * 60_000},
+            {f"X-{n}": "1" for n in range(300)},
+            {"X-Long": "x" * 200_000},
+        ],
+    )
+    def test_headers_over_the_limit(self, client: Client, web_server: WebServer, headers: dict[str, str]) -> None:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        raw = f"HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\n\r\n".encode()
+        url = web_server.script("/a", Reply(raw=[raw]))
+
+        with pytest.raises(http.TooLarge):
+            client.send(get(url), Limits(header_bytes=60_000))
+
+
+class TestDecoding:
+    @pytest.mark.parametrize(
+        ("coding", "body"),
+        [
+            ("gzip", gzip.compress(b"text" * 50_000)),
+            ("GZIP", gzip.compress(b"text" * 25_000) + gzip.compress(b"text" * 25_000)),
+            ("deflate", zlib.compress(b"text" * 50_000)),
+            ("deflate", zlib.compress(b"text" * 50_000)[2:-4]),
+            ("deflate, gzip", gzip.compress(zlib.compress(b"text" * 50_000))),
+            ("identity", b"text" * 50_000),
+        ],
+    )
+    def test_known_codings(self, client: Client, web_server: WebServer, coding: str, body: bytes) -> None:
+        url = web_server.script("/a", Reply(body=body, headers={"Content-Encoding": coding}))
+
+        assert client.send(get(url)).content == b"text" * 50_000
+
+    def test_an_unknown_coding_is_left_alone(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(body=b"raw", headers={"Content-Encoding": "br"}))
+
+        assert client.send(get(url)).content == b"raw"
+
+    @pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(b"text" * 9000)[:-30]])
+    def test_a_broken_coding(self, client: Client, web_server: WebServer, body: bytes) -> None:
+        url = web_server.script("/a", Reply(body=body, headers={"Content-Encoding": "gzip"}))
+
+        with pytest.raises(http.BadResponse) as caught:
+            client.send(get(url))
+        assert not caught.value.retryable
+
+    def test_head_has_no_body_to_decode(self, client: Client, web_server: WebServer) -> None:
+        url = web_server.script("/a", Reply(body=b"x", headers={"Content-Encoding": "gzip"}))
+
+        assert client.send(OutgoingRequest("HEAD", url)).content == b""
+
+
+class TestBrokenServers:
+    def test_nobody_listens(self, client: Client) -> None:
+        with pytest.raises(http.ConnectFailed) as caught:
+            client.send(get(f"http://127.0.0.1:{unused_port()}/"))
+        assert caught.value.retryable
+
+    @pytest.mark.parametrize(
+        "raw", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"], [b"HTTP/1.1 200 OK\r\nContent"]]
+    )
+    def test_a_lost_connection_may_be_tried_again(
+        self, client: Client, web_server: WebServer, raw: list[bytes]
+    ) -> None:
+        with pytest.raises(http.ConnectFailed) as caught:
+            client.send(get(web_server.script("/a", Reply(raw=raw))))
+        assert caught.value.retryable
+
+    def test_an_answer_that_is_not_http(self, client: Client, web_server: WebServer) -> None:
+        with pytest.raises(http.BadResponse):
+            client.send(get(web_server.script("/a", Reply(raw=[b"SSH-2.0-OpenSSH\r\n\r\n"]))))
+
+    def test_a_name_without_an_address(self, make_client: MakeClient) -> None:
+        def resolver(*_: object) -> list[str]:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+        with pytest.raises(http.ConnectFailed, match="no address"):
+            make_client(resolver=resolver).send(get("http://nowhere.test/"))
+
+
+class TestSettings:
+    def test_loopback_is_closed_by_default(self, web_server: WebServer, settings: Any) -> None:
+        settings.JULEP_HTTP_ALLOW = []
+
+        with pytest.raises(http.Blocked):
+            http.send(get(web_server.url))
+
+    def test_the_allow_list_opens_it(self, web_server: WebServer, settings: Any) -> None:
+        settings.JULEP_HTTP_ALLOW = ["127.0.0.0/8"]
+        settings.JULEP_HTTP_MAX_BYTES = 1024
+        url = web_server.script("/a", Reply(body="ok"), Reply(body="x" * 1025))
+
+        assert http.send(get(url)).content == b"ok"
+        with pytest.raises(http.TooLarge):
+            http.send(get(url))
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_requests_are_recorded(web_server: WebServer, client: Client) -> None:
+    def echo(request: RecordedRequest) -> Reply:
+        return Reply(body=request.method)
+
+    assert client.send(OutgoingRequest("PATCH", web_server.script("/a", echo))).content == b"PATCH"
