@@ -1,0 +1,133 @@
+"""What one installation consists of: addresses, sizes, and the programs to run."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from julep_project.devservices.errors import ServiceError
+from julep_project.devservices.ports import LOOPBACK, choose_port
+from julep_project.devservices.program import Program
+from julep_project.env import PROJECT_ROOT
+
+_WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  (compared with, not bound)
+# Celery warns on every start by root, which is how containers and throw-away machines run it.
+_QUIET_ROOT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"} if os.geteuid() == 0 else {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of the supervisor, all from the environment."""
+
+    host: str
+    port: int
+    flower_port: int
+    api_workers: int
+    engine_processes: int
+    io_threads: int
+    embeds_postgres: bool
+    embeds_redis: bool
+
+    @property
+    def url(self) -> str:
+        """Address of the API for a browser on this machine."""
+        return f"http://{_shown(self.host)}:{self.port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Address of the page of workers and queues. Always loopback: it has no password."""
+        return f"http://{LOOPBACK}:{self.flower_port}"
+
+
+def read_plan(environ: Mapping[str, str]) -> Plan:
+    """The plan the environment asks for, its ports checked to be free.
+
+    Raises:
+        ServiceError: a value cannot be used, or a port is taken.
+    """
+    host = environ.get("HOST") or LOOPBACK
+    cores = os.cpu_count() or 2
+    plan = Plan(
+        host=host,
+        port=choose_port("PORT", 8080, host, environ),
+        flower_port=choose_port("FLOWER_PORT", 5555, LOOPBACK, environ),
+        api_workers=_count("API_WORKERS", min(2, cores), environ),
+        engine_processes=_count("ENGINE_PROCESSES", min(4, max(2, cores)), environ),
+        io_threads=_count("IO_THREADS", 32, environ),
+        embeds_postgres=not environ.get("DATABASE_URL"),
+        embeds_redis=not environ.get("REDIS_URL"),
+    )
+    if plan.port == plan.flower_port:
+        raise ServiceError(f"PORT and FLOWER_PORT are both {plan.port}; set one of them to another port.")
+    return plan
+
+
+def manage(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
+    """A management command that runs once."""
+    return _python(name, environ, str(PROJECT_ROOT / "manage.py"), *arguments, restart=False)
+
+
+def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Program]:
+    """Everything that is kept running."""
+    pooled = {"DB_POOL": "1", **environ}
+    io = {"DB_POOL": "1", "DB_POOL_SIZE": str(plan.io_threads), **environ}
+    quiet = {"LOG_LEVEL": "ERROR", **environ}
+    schedule = home / "beat"
+    schedule.mkdir(mode=0o700, exist_ok=True)
+    return [
+        _python("api", pooled, *_api(plan)),
+        _worker("engine", environ, "engine", "--pool=prefork", f"--concurrency={plan.engine_processes}"),
+        _worker("io", io, "io,maintenance", "--pool=threads", f"--concurrency={plan.io_threads}"),
+        _celery("beat", environ, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule / 'schedule'}"),
+        _celery("flower", quiet, "flower", f"--address={LOOPBACK}", f"--port={plan.flower_port}"),
+    ]
+
+
+def _api(plan: Plan) -> list[str]:
+    return [
+        "-m",
+        "granian",
+        "--interface=asginl",
+        f"--host={plan.host}",
+        f"--port={plan.port}",
+        f"--workers={plan.api_workers}",
+        "--no-ws",
+        "--respawn-failed-workers",
+        "--log-level=warning",
+        "julep_project.asgi:application",
+    ]
+
+
+def _worker(name: str, environ: Mapping[str, str], queues: str, *arguments: str) -> Program:
+    # Told to stop, a worker gives running work a few seconds and hands back the rest.
+    stopping = {"REMAP_SIGTERM": "SIGQUIT", **_QUIET_ROOT, **environ}
+    common = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={name}@%h", f"--queues={queues}"]
+    return _celery(name, stopping, "worker", *common, *arguments)
+
+
+def _celery(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
+    return _python(name, environ, "-m", "celery", "--quiet", "-A", "julep_project.celery", *arguments)
+
+
+def _python(name: str, environ: Mapping[str, str], *arguments: str, restart: bool = True) -> Program:
+    return Program(
+        name=name,
+        command=[sys.executable, *arguments],
+        env={**environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "julep_project.settings"},
+        cwd=PROJECT_ROOT,
+        restart=restart,
+    )
+
+
+def _count(variable: str, default: int, environ: Mapping[str, str]) -> int:
+    text = environ.get(variable, "").strip() or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 512:
+        raise ServiceError(f"{variable} must be a whole number between 1 and 512; it is {text!r}")
+    return int(text)
+
+
+def _shown(host: str) -> str:
+    if host in _WILDCARDS:
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,142 @@
+"""A real `manage.py up` in a private folder, whose path has spaces."""
+
+import json
+import os
+import signal
+import stat
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.devservices.conftest import STOP_S, Up, alive, manage, wait_for
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    started = Up(tmp_path_factory.mktemp("up") / "state folder")
+    try:
+        started.wait_until_ready()
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.stop()
+
+
+def get(up: Up, path: str) -> dict[str, object]:
+    note = up.note()
+    request = urllib.request.Request(f"{note['url']}{path}", headers={"Authorization": f"Bearer {note['api_key']}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        body: dict[str, object] = json.load(response)
+        return body
+
+
+def test_it_says_where_it_is_and_how_to_get_in(up: Up) -> None:
+    note = up.note()
+    for text in (note["url"], note["flower_url"], note["api_key"], "JULEP_HTTP_ALLOW", "Ctrl-C"):
+        assert text in up.output
+
+
+def test_lines_are_prefixed(up: Up) -> None:
+    assert all(" | " in line for line in up.output.splitlines())
+    assert "engine   | " in up.output
+
+
+def test_the_printed_key_opens_the_api(up: Up) -> None:
+    assert get(up, "/agents") == {"items": []}
+
+
+def test_healthz_reports_every_component(up: Up) -> None:
+    assert get(up, "/healthz") == {
+        "status": "ok",
+        "database": "ok",
+        "migrations": "ok",
+        "redis": "ok",
+        "workers": "ok",
+    }
+
+
+def test_keys_are_kept_in_a_private_file(up: Up) -> None:
+    env_file = up.home / "env"
+    assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
+    assert f"AGENTS_API_KEY={up.note()['api_key']}\n" in env_file.read_text()
+    assert stat.S_IMODE((up.home / "up.json").stat().st_mode) == 0o600
+
+
+def test_another_terminal_reaches_the_same_services(up: Up) -> None:
+    answer = manage(up.home, "check_services")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stdout == "database: ok\nmigrations: ok\nredis: ok\nworkers: ok\n"
+
+
+def test_a_second_one_says_that_one_is_running(up: Up) -> None:
+    answer = manage(up.home, "up")
+    assert answer.returncode == 1
+    assert f"already running at {up.note()['url']} (process {up.process.pid}" in answer.stderr
+    assert up.is_ready()
+
+
+@pytest.mark.parametrize("name", ["engine", "redis"])
+def test_a_killed_child_is_started_again(up: Up, name: str) -> None:
+    before = up.note()["children"][name]
+    os.kill(before, signal.SIGKILL)
+    assert wait_for(lambda: up.note()["children"].get(name, before) != before, 20), up.output
+    answer = manage(up.home, "check_services", "--wait=40")
+    assert answer.returncode == 0, answer.stdout + up.output
+
+
+def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
+    tmp_path: Path, start_up: Callable[..., Up]
+) -> None:
+    first = start_up(tmp_path / "home", AGENTS_API_KEY="chosen-by-me")
+    first.wait_until_ready()
+    assert first.note()["api_key"] == "chosen-by-me"
+    abandoned = first.processes()
+    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    second = start_up(tmp_path / "home")
+    second.wait_until_ready()
+    assert alive(abandoned) == []
+    assert second.note()["database_url"] == first.note()["database_url"]
+
+    running = second.processes()
+    assert len(alive(running)) > len(second.note()["children"])
+    assert second.stop(signal.SIGTERM) == 0
+    assert wait_for(lambda: alive(running) == [], STOP_S)
+    assert not (second.home / "up.json").exists()
+
+
+def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, start_up: Callable[..., Up]) -> None:
+    up = start_up(tmp_path / "home")
+    note = tmp_path / "home" / "postgres" / "data" / "postmaster.pid"
+    assert wait_for(note.exists, 30), up.output
+    server = int(note.read_text().split()[0])
+    assert up.stop(signal.SIGINT) == 0
+    assert wait_for(lambda: alive([server]) == [], STOP_S)
+
+
+def test_an_unreachable_database_is_named_in_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    url = "postgresql://someone:secret-word@127.0.0.1:9/store"
+    answer = manage(home, "up", DATABASE_URL=url, REDIS_URL="redis://:secret-word@127.0.0.1:9/0")
+    assert answer.returncode == 1
+    lines = [line for line in answer.stdout.splitlines() if "error" in line]
+    assert len(lines) == 2
+    assert "database: error: 127.0.0.1:9/store cannot be reached" in lines[0]
+    assert "DATABASE_URL" in lines[0]
+    assert "redis: error: 127.0.0.1:9 cannot be reached" in lines[1]
+    assert "REDIS_URL" in lines[1]
+    assert "secret-word" not in answer.stdout + answer.stderr
+    assert not (home / "postgres").exists()
+    assert not (home / "redis").exists()
+
+
+def test_a_taken_port_is_named_before_anything_starts(up: Up, tmp_path: Path) -> None:
+    for variable, url in (("PORT", up.note()["url"]), ("FLOWER_PORT", up.note()["flower_url"])):
+        port = str(url).rpartition(":")[2]
+        answer = manage(tmp_path / "home", "up", **{variable: port})
+        assert answer.returncode == 1
+        assert f"error: Port {port} on 127.0.0.1 is taken." in answer.stderr
+        assert f"{variable}=" in answer.stderr
+    assert not (tmp_path / "home" / "postgres").exists()
