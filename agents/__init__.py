@@ -1,0 +1,1 @@
+"""Tenants, agents, tools and the model gateway."""

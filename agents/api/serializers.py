@@ -1,0 +1,134 @@
+"""Bodies this app reads, and the objects it answers with."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.models import Agent, Project
+from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
+from agents.tool_definitions import LONGEST_TOOL_NAME
+from agents.tool_specs import (
+    ApiCallSpec,
+    BashSpec,
+    ComputerSpec,
+    FunctionSpec,
+    IntegrationSpec,
+    SystemSpec,
+    TextEditorSpec,
+)
+from agents.tool_types import ToolType
+from julep_project.core.clock import to_wire
+from julep_project.core.fields import (
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    Body,
+    CanonicalName,
+    DisplayName,
+    JsonObject,
+    Text,
+    TextList,
+    Timestamp,
+)
+
+
+class AgentBody(Body):
+    """What a client may set on an agent."""
+
+    name = DisplayName()
+    canonical_name = CanonicalName(required=False)
+    project = CanonicalName(required=False)
+    about = Text(required=False, max_length=LONGEST_DESCRIPTION)
+    model = Text(required=False, max_length=LONGEST_NAME)
+    instructions = TextList(required=False)
+    default_settings = JsonObject(required=False)
+    default_system_template = Text(required=False)
+    metadata = JsonObject(required=False)
+
+
+class AgentAnswer(AgentBody):
+    """An agent, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class ProjectBody(Body):
+    """What a client may set on a project."""
+
+    name = DisplayName()
+    canonical_name = CanonicalName(required=False)
+    metadata = JsonObject(required=False)
+
+
+class ProjectAnswer(ProjectBody):
+    """A project, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class ToolBody(Body):
+    """A tool, for the API description; `agents.tool_definitions` reads it."""
+
+    name = Text(max_length=LONGEST_TOOL_NAME)
+    type = serializers.ChoiceField(choices=ToolType.choices, required=False)
+    description = Text(required=False)
+    function = FunctionSpec(required=False)
+    integration = IntegrationSpec(required=False)
+    system = SystemSpec(required=False)
+    api_call = ApiCallSpec(required=False)
+    computer_20241022 = ComputerSpec(required=False)
+    text_editor_20241022 = TextEditorSpec(required=False)
+    bash_20241022 = BashSpec(required=False)
+
+
+class ToolAnswer(ToolBody):
+    """A stored tool, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class ModelName(Body):
+    """One entry of the model list."""
+
+    id = Text()
+
+
+class ModelList(Body):
+    """The model list."""
+
+    models = ModelName(many=True)
+
+
+def agent_to_wire(agent: Agent) -> dict[str, Any]:
+    """The agent object. Reads `agent.project`: load it with the agent."""
+    return {
+        "id": str(agent.pk),
+        "created_at": to_wire(agent.created_at),
+        "updated_at": to_wire(agent.updated_at),
+        "name": agent.name,
+        "canonical_name": agent.canonical_name,
+        "project": agent.project.canonical_name,
+        "about": agent.about,
+        "model": agent.model,
+        "instructions": agent.instructions,
+        "default_settings": agent.default_settings,
+        "default_system_template": agent.default_system_template or DEFAULT_SYSTEM_TEMPLATE,
+        "metadata": agent.metadata,
+    }
+
+
+def project_to_wire(project: Project) -> dict[str, Any]:
+    """The project object."""
+    return {
+        "id": str(project.pk),
+        "created_at": to_wire(project.created_at),
+        "updated_at": to_wire(project.updated_at),
+        "name": project.name,
+        "canonical_name": project.canonical_name,
+        "metadata": project.metadata,
+    }

@@ -1,0 +1,1 @@
+"""Calls language models."""

@@ -1,0 +1,89 @@
+"""What is asked of a model, put together from the agent's settings and those of the call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.models import Agent
+
+Json = Any
+# The only settings that reach a provider. A closed list: among the many options of the client library are some that
+# would send the server's own key to an address the caller names.
+SAMPLING = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "temperature",
+        "top_logprobs",
+        "top_p",
+    }
+)
+# Known to some servers only; see `gateway`.
+OPEN_MODEL_SAMPLING = frozenset({"length_penalty", "min_p", "repetition_penalty", "top_k"})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One call. `api_key` is the caller's own key, if there is one."""
+
+    model: str
+    messages: Sequence[Mapping[str, Json]]
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    tools: Sequence[Mapping[str, Json]] = ()
+    tool_choice: Json = None
+    timeout_s: float = 300.0
+    api_key: str | None = None
+    disable_cache: bool = False
+
+
+def merged_settings(agent: Agent | None, settings: Mapping[str, Json] | None) -> dict[str, Json]:
+    """Settings for the provider: the call's over the agent's defaults. Nulls and unknown names are left out."""
+    known = SAMPLING | OPEN_MODEL_SAMPLING
+    merged: dict[str, Json] = {}
+    for source in (agent.default_settings if agent else {}, settings or {}):
+        merged.update({name: value for name, value in source.items() if name in known and value is not None})
+    return merged
+
+
+def normal_tool_choice(choice: Json) -> Json:
+    """The name of a way to choose, or `{type: function, function: {name}}`."""
+    if isinstance(choice, Mapping) and "function" in choice:
+        return {"type": "function", "function": {"name": choice["function"].get("name")}}
+    return choice
+
+
+def normal_messages(messages: Sequence[Mapping[str, Json]]) -> list[dict[str, Json]]:
+    """Messages without nulls; a list of texts as content becomes a list of text parts."""
+    return [_normal_message(message) for message in messages]
+
+
+def _normal_message(message: Mapping[str, Json]) -> dict[str, Json]:
+    kept = {name: value for name, value in message.items() if value is not None and name in _MESSAGE_FIELDS}
+    content = kept.get("content")
+    if isinstance(content, list):
+        kept["content"] = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    elif content is not None and not isinstance(content, str):
+        kept["content"] = str(content)
+    kept.setdefault("content", None if kept.get("tool_calls") else "")
+    return kept
+
+
+_MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls"})
+
+
+def text_of(message: Mapping[str, Json]) -> str:
+    """The words of a message, whatever its form."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return "\n".join(part if isinstance(part, str) else str(part.get("text") or "") for part in parts).strip()

@@ -1,0 +1,131 @@
+"""Tenants and what they define: projects, agents, tools; and what model calls used."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from agents.tool_types import ToolType
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.ids import uuid7
+from julep_project.core.models import Resource
+from julep_project.core.tenancy import TenantManager
+
+DEFAULT_PROJECT = "default"
+
+
+class Developer(Resource):
+    """A tenant. Owns everything else."""
+
+    email = models.EmailField(blank=True, default="")
+    active = models.BooleanField(default=True)
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+
+    def __str__(self) -> str:
+        return self.email or str(self.id)
+
+
+class Project(Resource):
+    """A named group of agents. Every developer has `default`."""
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=255)
+    canonical_name = models.CharField(max_length=255)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                "developer",
+                Lower("canonical_name"),
+                name="project_canonical_name_unique",
+                violation_error_message="A project with this canonical name already exists",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.canonical_name
+
+
+class Agent(Resource):
+    """A model with instructions, settings, tools and tasks."""
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.RESTRICT, related_name="agents")
+    name = models.CharField(max_length=255)
+    canonical_name = models.CharField(max_length=255)
+    about = models.TextField(blank=True, default="")
+    model = models.CharField(max_length=255, blank=True, default="", help_text="empty: the server's default model")
+    instructions = models.JSONField(default=list, blank=True, help_text="list of texts")
+    default_settings = models.JSONField(default=dict, blank=True)
+    default_system_template = models.TextField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                "developer",
+                Lower("canonical_name"),
+                name="agent_canonical_name_unique",
+                violation_error_message="An agent with this canonical name already exists",
+            )
+        ]
+        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="agent_of_developer")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tool(Resource):
+    """Something a model or a step may call. `spec` is what the API shows under the key named like `type`."""
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    agent = models.ForeignKey(Agent, null=True, on_delete=models.CASCADE, related_name="tools")
+    name = models.CharField(max_length=40)
+    type = models.CharField(max_length=32, choices=ToolType.choices)
+    description = models.TextField(null=True, blank=True)
+    spec = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "name"],
+                name="tool_name_unique",
+                violation_error_message="A tool with this name already exists for this agent",
+            ),
+            models.CheckConstraint(condition=Q(type__in=ToolType.values), name="tool_type_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelUsage(models.Model):
+    """One row per model call. `cost` is null when no price is known: never a guess."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    model = models.CharField(max_length=255)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=18, decimal_places=9, null=True, help_text="US dollars")
+    estimated = models.BooleanField(default=False)
+    custom_api_used = models.BooleanField(default=False, help_text="the caller's own key paid for the call")
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        verbose_name_plural = "model usage"
+        indexes = [models.Index(fields=["developer", "-created_at"], name="usage_of_developer")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.prompt_tokens}+{self.completion_tokens}"

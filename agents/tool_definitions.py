@@ -1,0 +1,161 @@
+"""One tool body as clients send it: checked, completed with defaults, and written back."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Tool
+from agents.tool_specs import SPECS
+from agents.tool_types import ToolType
+from julep_project.core.clock import to_wire
+from julep_project.core.errors import InvalidInput
+from julep_project.core.serializer_errors import problems_of
+from julep_project.core.validation import ABSENT, Path, invalid, problem
+
+LONGEST_TOOL_NAME = 40
+_IDENTIFIER = r"^[^\W0-9]\w*$"
+_TYPES: list[str] = list(ToolType.values)
+_NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_CALL.value}
+
+
+@dataclass(frozen=True)
+class ToolDefinition:
+    """A valid tool. `spec` is what stands under the key named like `type`."""
+
+    name: str
+    type: str
+    description: str | None
+    spec: dict[str, Any]
+
+    def to_wire(self) -> dict[str, Any]:
+        """The body again, complete; what a task keeps of its own tools."""
+        return {"name": self.name, "type": self.type, "description": self.description, self.type: self.spec}
+
+
+def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
+    """Check a whole tool body. `at` is the place of the body inside a bigger one, for the messages: `tools[0]`.
+
+    Raises:
+        InvalidInput
+    """
+    where = [at] if at else []
+    if not isinstance(body, Mapping):
+        raise invalid(where, "dict_type", received=body)
+    kind = _type_of(body, where)
+    given = body.get(kind)
+    return ToolDefinition(
+        name=read_name(body.get("name", ABSENT), where),
+        type=kind,
+        description=read_description(body, where),
+        spec=read_spec(kind, {} if given is None and kind not in _NEEDS_SPEC else given, where),
+    )
+
+
+def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
+    """The stored tool with the changes of a PATCH body. Its type stays; keys of the spec are replaced one by one.
+
+    Raises:
+        InvalidInput
+    """
+    if not isinstance(body, Mapping):
+        raise invalid((), "dict_type", received=body)
+    if body.get("type") not in (None, tool.type):
+        raise invalid(["type"], "literal_error", received=body["type"], expected=tool.type)
+    _refuse_other_specs(body, tool.type, [])
+    changes = body.get(tool.type)
+    if changes is not None and not isinstance(changes, Mapping):
+        raise invalid([tool.type], "dict_type", received=changes)
+    given = {key: value for key, value in (changes or {}).items() if value is not None}
+    description = read_description(body, [])
+    return ToolDefinition(
+        name=tool.name if body.get("name") is None else read_name(body["name"], []),
+        type=tool.type,
+        description=tool.description if description is None else description,
+        spec=read_spec(tool.type, {**tool.spec, **given}, []),
+    )
+
+
+def read_name(name: Any, where: Path) -> str:
+    """The name of a tool: an identifier of at most 40 characters.
+
+    Raises:
+        InvalidInput
+    """
+    loc = [*where, "name"]
+    if name is ABSENT or name is None:
+        raise invalid(loc, "missing")
+    if not isinstance(name, str):
+        raise invalid(loc, "string_type", received=name)
+    if len(name) > LONGEST_TOOL_NAME:
+        raise invalid(loc, "string_too_long", received=name, bound=LONGEST_TOOL_NAME)
+    if not re.fullmatch(_IDENTIFIER, name):
+        raise invalid(loc, "string_pattern_mismatch", received=name, pattern=_IDENTIFIER)
+    return name
+
+
+def read_description(body: Mapping[str, Any], where: Path) -> str | None:
+    """The description, if there is one."""
+    text = body.get("description")
+    if text is not None and not isinstance(text, str):
+        raise invalid([*where, "description"], "string_type", received=text)
+    return text
+
+
+def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
+    """The spec with defaults filled in and nulls dropped. Keys the type does not know are kept.
+
+    Raises:
+        InvalidInput
+    """
+    loc = [*where, kind]
+    if spec is None:
+        raise invalid(loc, "missing")
+    if not isinstance(spec, Mapping):
+        raise invalid(loc, "dict_type", received=spec)
+    reader = SPECS[kind](data=spec)
+    if not reader.is_valid():
+        raise InvalidInput(problems_of(reader.errors, received=spec, field=reader, loc=loc))
+    given = {key: value for key, value in spec.items() if value is not None}
+    return {**given, **reader.validated_data}
+
+
+def tool_to_wire(tool: Tool) -> dict[str, Any]:
+    """The tool object of the API, as plain JSON values."""
+    description = tool.description
+    if description is None and tool.type == ToolType.FUNCTION:
+        description = tool.spec.get("description")
+    return {
+        "id": str(tool.pk),
+        "created_at": to_wire(tool.created_at),
+        "updated_at": to_wire(tool.updated_at),
+        "name": tool.name,
+        "type": tool.type,
+        "description": description,
+        tool.type: tool.spec,
+    }
+
+
+def _type_of(body: Mapping[str, Any], where: Path) -> str:
+    """The `type`, else the one type key that is present."""
+    kind = body.get("type")
+    if kind is None:
+        present = [name for name in _TYPES if body.get(name) is not None]
+        if not present:
+            raise invalid([*where, "type"], "missing")
+        kind = present[0]
+    elif kind not in _TYPES:
+        raise invalid([*where, "type"], "enum", received=kind, choices=_TYPES, expected=", ".join(_TYPES))
+    _refuse_other_specs(body, kind, where)
+    return str(kind)
+
+
+def _refuse_other_specs(body: Mapping[str, Any], kind: str, where: Path) -> None:
+    others = [name for name in _TYPES if name != kind and body.get(name) is not None]
+    if others:
+        raise InvalidInput(
+            [
+                problem([*where, name], "extra_forbidden", received=body[name], fix=f"Send only `{kind}` for this tool")
+                for name in others
+            ]
+        )

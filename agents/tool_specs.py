@@ -1,0 +1,178 @@
+"""What may stand under the type key of a tool, one class per type. Keys not listed are kept as they are."""
+
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from rest_framework import serializers
+
+from agents.tool_types import ToolType
+from julep_project.core.fields import Body, JsonObject, Text
+
+PROVIDERS = (
+    "dummy",
+    "weather",
+    "wikipedia",
+    "spider",
+    "brave",
+    "browserbase",
+    "email",
+    "mailgun",
+    "remote_browser",
+    "llama_parse",
+    "ffmpeg",
+    "cloudinary",
+    "arxiv",
+    "unstructured",
+    "algolia",
+    "mcp",
+    "google_sheets",
+)
+RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
+SUBRESOURCES = ("tool", "doc", "execution", "transition")
+OPERATIONS = (
+    "create",
+    "update",
+    "patch",
+    "create_or_update",
+    "embed",
+    "change_status",
+    "search",
+    "chat",
+    "history",
+    "delete",
+    "get",
+    "list",
+)
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
+LONGEST_TIMEOUT_S = 255
+
+
+class HttpUrl(Text):
+    """An http or https URL. One still to be filled in (`$ ...`, `{secrets.NAME}`) is checked when it is used."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"url_parsing": "Input should be a valid URL."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """The URL as sent."""
+        text = super().to_internal_value(data)
+        if not text.lstrip().startswith("$") and "{" not in text and not _is_http(text):
+            self.fail("url_parsing")
+        return text
+
+
+class TextMap(serializers.DictField):
+    """An object whose values are all text."""
+
+    child = Text()
+
+
+class ObjectOrText(JsonObject):
+    """Query parameters: an object, or the finished text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As sent."""
+        return data if isinstance(data, str) else super().to_internal_value(data)
+
+
+class UuidText(serializers.UUIDField):
+    """An id, kept as text because a spec is stored as JSON."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The id in its usual form."""
+        return str(super().to_internal_value(data))
+
+
+class SecretRef(Body):
+    """`{"name": "MY_KEY"}`."""
+
+    name = Text(min_length=1)
+
+
+class FunctionSpec(Body):
+    """Answered by the client, never run here."""
+
+    name = Text(required=False)
+    description = Text(required=False)
+    parameters = JsonObject(required=False)
+
+
+class IntegrationSpec(Body):
+    """A method of a known provider."""
+
+    provider = serializers.ChoiceField(choices=PROVIDERS)
+    method = Text(required=False)
+    setup = JsonObject(required=False)
+    arguments = JsonObject(required=False)
+
+
+class SystemSpec(Body):
+    """An operation of this very API."""
+
+    resource = serializers.ChoiceField(choices=RESOURCES)
+    operation = serializers.ChoiceField(choices=OPERATIONS)
+    subresource = serializers.ChoiceField(choices=SUBRESOURCES, required=False)
+    resource_id = UuidText(required=False)
+    arguments = JsonObject(required=False)
+
+
+class ApiCallSpec(Body):
+    """An HTTP request."""
+
+    method = serializers.ChoiceField(choices=METHODS)
+    url = HttpUrl(min_length=1)
+    headers = TextMap(required=False)
+    content = Text(required=False)
+    data = ObjectOrText(required=False)  # type: ignore[assignment]  # the key clients send
+    files = JsonObject(required=False)
+    json = serializers.JSONField(required=False)
+    cookies = TextMap(required=False)
+    params = ObjectOrText(required=False)
+    follow_redirects = serializers.BooleanField(required=False)
+    timeout = serializers.FloatField(required=False, min_value=0, max_value=LONGEST_TIMEOUT_S)
+    include_response_content = serializers.BooleanField(default=True)
+    secrets = serializers.DictField(child=SecretRef(), required=False)
+    schema = JsonObject(required=False)
+    params_schema = JsonObject(required=False)
+
+
+class ComputerSpec(Body):
+    """The provider's own computer tool."""
+
+    type = serializers.ChoiceField(choices=[ToolType.COMPUTER.value], default=ToolType.COMPUTER.value)
+    name = Text(default="computer")
+    display_width_px = serializers.IntegerField(default=1024, min_value=600, max_value=65535)
+    display_height_px = serializers.IntegerField(default=768, min_value=400, max_value=65535)
+    display_number = serializers.IntegerField(default=1, min_value=1, max_value=10)
+
+
+class TextEditorSpec(Body):
+    """The provider's own editor tool."""
+
+    type = serializers.ChoiceField(choices=[ToolType.TEXT_EDITOR.value], default=ToolType.TEXT_EDITOR.value)
+    name = Text(default="str_replace_editor")
+
+
+class BashSpec(Body):
+    """The provider's own shell tool."""
+
+    type = serializers.ChoiceField(choices=[ToolType.BASH.value], default=ToolType.BASH.value)
+    name = Text(default="bash")
+
+
+SPECS: dict[str, type[Body]] = {
+    ToolType.FUNCTION: FunctionSpec,
+    ToolType.INTEGRATION: IntegrationSpec,
+    ToolType.SYSTEM: SystemSpec,
+    ToolType.API_CALL: ApiCallSpec,
+    ToolType.COMPUTER: ComputerSpec,
+    ToolType.TEXT_EDITOR: TextEditorSpec,
+    ToolType.BASH: BashSpec,
+}
+
+
+def _is_http(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Runs the tools a task or a model calls."""

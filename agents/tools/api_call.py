@@ -1,0 +1,72 @@
+"""Runs `api_call` tools: one HTTP request, made of the tool's definition and the arguments of the call.
+
+Arguments that name a field of a request take part in it; they win over the definition. `headers`, `cookies` and
+`params` are merged key by key, a body (`content`, `data`, `json`, `files`) replaces that of the definition.
+All other arguments are values of the call: they go into the query, or, for POST, PUT and PATCH, into the JSON object
+that is the body. See `arguments.py`.
+"""
+
+import base64
+from typing import Any
+
+import jsonschema
+
+from agents.tools.arguments import build_request, wants_content
+from agents.tools.errors import ToolError
+from agents.tools.registry import ToolCall
+from agents.tools.strict_json import parse_json
+from julep_project.core import http
+from julep_project.core.http import IncomingResponse, OutgoingRequest
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})
+REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+_LONGEST_EXCERPT = 300
+
+
+def run(call: ToolCall) -> dict[str, Any]:
+    """Send the request and return `{status_code, headers, json, content}`; `content` is the body in base64.
+
+    Raises:
+        ToolError: no answer, one with a status outside 200-299, or one that does not fit the tool's `schema`.
+    """
+    if call.spec.get("secrets"):
+        raise ToolError(f"the tool {call.name!r} uses secrets, which this server does not have")
+    request = build_request(call)
+    try:
+        answer = http.send(request)
+    except http.HttpError as error:
+        raise ToolError(str(error), retryable=error.retryable, details={"type": type(error).__name__}) from error
+    if not 200 <= answer.status < 300:
+        raise _status_error(request, answer)
+    body = parse_json(answer.content)
+    _check_schema(call, body)
+    result = {"status_code": answer.status, "headers": dict(answer.headers), "json": body}
+    if wants_content(call):
+        result["content"] = base64.b64encode(answer.content).decode("ascii")
+    return result
+
+
+def _status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolError:
+    again = answer.status in RETRYABLE_STATUSES or (answer.status == 500 and request.method in REPEATABLE_METHODS)
+    excerpt = _excerpt(answer.content)
+    message = f"{request.method} was answered with status {answer.status}" + (f": {excerpt}" if excerpt else "")
+    return ToolError(message, retryable=again, details={"status_code": answer.status, "body": excerpt})
+
+
+def _excerpt(content: bytes) -> str:
+    text = " ".join(content[: 4 * _LONGEST_EXCERPT].decode("utf-8", "replace").replace("\x00", "").split())
+    return text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "..."
+
+
+def _check_schema(call: ToolCall, body: Any) -> None:
+    schema = call.spec.get("schema")
+    if not schema:
+        return
+    try:
+        jsonschema.validate(body, schema)
+    except jsonschema.ValidationError as error:
+        raise ToolError(
+            f"the answer does not fit the schema of the tool {call.name!r}: {error.message}"[:500]
+        ) from error
+    except jsonschema.SchemaError as error:
+        raise ToolError(f"the schema of the tool {call.name!r} is not valid: {error.message}"[:500]) from error

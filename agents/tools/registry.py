@@ -1,0 +1,53 @@
+"""Which runner carries out which kind of tool. Higher apps register theirs in their `operations.py`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models import Developer
+from agents.tools.errors import ToolError
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call."""
+
+    developer: Developer
+    name: str
+    kind: str
+    spec: Mapping[str, Json]
+    arguments: Mapping[str, Json]
+    idempotency_key: str
+    timeout_s: float | None = None
+
+
+Runner = Callable[[ToolCall], Json]
+_runners: dict[str, Runner] = {}
+
+
+def register_runner(kind: str, runner: Runner) -> None:
+    """Let this runner carry out tools of this kind.
+
+    A runner returns plain JSON and raises only `ToolError` for what may go wrong. It may be called again with the
+    same idempotency key after a crash.
+
+    Raises:
+        ValueError: another runner has the kind.
+    """
+    if _runners.setdefault(kind, runner) is not runner:
+        raise ValueError(f"tools of the kind {kind!r} already have a runner")
+
+
+def runner_for(kind: str) -> Runner:
+    """The runner of a kind.
+
+    Raises:
+        ToolError: this server does not run such tools.
+    """
+    runner = _runners.get(kind)
+    if runner is None:
+        known = ", ".join(sorted(_runners))
+        raise ToolError(f"tools of the kind {kind!r} are not run by this server (it runs: {known})")
+    return runner

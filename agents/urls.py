@@ -1,0 +1,27 @@
+"""Routes of agents, tools and projects."""
+
+from typing import Any
+
+from django.urls import path
+
+from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet
+
+_COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
+_MEMBER: dict[str, Any] = {
+    "get": "retrieve",
+    "post": "create_or_update",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+_TOOL: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+
+urlpatterns = [
+    path("agents", AgentViewSet.as_view(_COLLECTION)),
+    path("agents/models", ModelViewSet.as_view({"get": "list"})),
+    path("agents/<str:id>", AgentViewSet.as_view(_MEMBER)),
+    path("agents/<str:agent_id>/tools", ToolViewSet.as_view(_COLLECTION)),
+    path("agents/<str:agent_id>/tools/<str:tool_id>", ToolViewSet.as_view(_TOOL)),
+    path("projects", ProjectViewSet.as_view(_COLLECTION)),
+    path("projects/<str:id>", ProjectViewSet.as_view(_MEMBER)),
+]

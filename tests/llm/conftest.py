@@ -1,0 +1,29 @@
+"""Fixtures of the model tests."""
+
+import pytest
+
+from agents.llm import gateway
+from agents.llm.choice import DEFAULT_MODELS
+from agents.models import Agent, Developer
+from julep_project.env import _file_values
+
+gateway.warm()  # before a test module imports the library, which would then look for prices on the network
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No provider key in the environment, whatever the machine has."""
+    for variable in DEFAULT_MODELS:
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setitem(_file_values(), variable, "")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def developer(db: None) -> Developer:
+    return Developer.objects.get()
+
+
+@pytest.fixture
+def agent(developer: Developer) -> Agent:
+    """An agent that is not stored."""
+    return Agent(developer=developer, name="Ada", model="", default_settings={})

@@ -1,0 +1,37 @@
+"""Every exception of the client library has its place among ours."""
+
+import inspect
+
+import litellm.exceptions
+import pytest
+
+from agents.llm.errors import MAPPING, to_domain_error
+from julep_project.core.errors import ModelUnavailable
+
+
+def library_exceptions() -> list[type[Exception]]:
+    found = vars(litellm.exceptions).values()
+    return [thing for thing in found if inspect.isclass(thing) and issubclass(thing, Exception)]
+
+
+@pytest.mark.parametrize("kind", library_exceptions(), ids=lambda kind: kind.__name__)
+def test_each_is_named_in_the_mapping(kind: type[Exception]) -> None:
+    assert kind.__name__ in MAPPING
+
+
+def test_the_mapping_names_nothing_the_library_does_not_have() -> None:
+    assert set(MAPPING) == {kind.__name__ for kind in library_exceptions()}
+
+
+def test_a_new_kind_is_judged_by_its_ancestors() -> None:
+    kind = type("NewLimit", (litellm.exceptions.RateLimitError,), {})
+
+    error = to_domain_error(kind("slow down", "openai", "gpt-4o"))
+
+    assert isinstance(error, ModelUnavailable)
+    assert error.retryable and "slow down" in error.message
+
+
+def test_bugs_are_not_dressed_up() -> None:
+    assert to_domain_error(KeyError("x")) is None
+    assert to_domain_error(TypeError("x")) is None

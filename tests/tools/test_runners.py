@@ -1,0 +1,49 @@
+"""Which tools are run, and how others join."""
+
+import pytest
+
+from agents.models import Developer
+from agents.tool_types import ToolType
+from agents.tools import registry
+from agents.tools.errors import ToolError
+from agents.tools.registry import ToolCall, register_runner
+from agents.tools.runners import run_tool
+
+
+@pytest.fixture
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_runners", dict(registry._runners))
+
+
+def double(call: ToolCall) -> object:
+    return {"got": dict(call.arguments), "spec": dict(call.spec), "key": call.idempotency_key, "s": call.timeout_s}
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_registered_kind_is_run() -> None:
+    register_runner("system", double)
+    tool = {"name": "t", "type": "system", "system": {"resource": "agent"}, "description": None}
+
+    result = run_tool(Developer(), tool, {"a": 1}, idempotency_key="k", timeout=3)
+
+    assert result == {"got": {"a": 1}, "spec": {"resource": "agent"}, "key": "k", "s": 3}
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_kind_has_one_runner() -> None:
+    register_runner("system", double)
+    register_runner("system", double)
+    with pytest.raises(ValueError, match="'system'"):
+        register_runner("system", lambda call: None)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ToolType.values if kind != "api_call"])
+def test_other_kinds_are_refused_for_good(kind: str) -> None:
+    with pytest.raises(ToolError, match="not run by this server") as caught:
+        run_tool(Developer(), {"name": "t", "type": kind, kind: {}}, {}, idempotency_key="k")
+    assert not caught.value.retryable
+
+
+def test_arguments_must_be_an_object() -> None:
+    with pytest.raises(ToolError, match="must be an object"):
+        run_tool(Developer(), {"name": "t", "type": "api_call"}, ["a"], idempotency_key="k")  # type: ignore[arg-type]
