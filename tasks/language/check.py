@@ -1,0 +1,103 @@
+"""The static check of a whole program: every name in every field of every step, before anything runs."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+from tasks.expressions.expression import Expression, ExpressionIssue
+from tasks.expressions.functions import FUNCTIONS, MODULES
+from tasks.expressions.templates import Template
+from tasks.language.capabilities import NOT_YET
+from tasks.language.errors import Problems
+from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
+from tasks.steps.base import Place, Step
+
+_CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
+
+
+def check_program(
+    workflows: Mapping[str, tuple[Step, ...]], *, tool_names: Collection[str], problems: Problems
+) -> None:
+    """Report everything that is wrong or doubtful; errors block, warnings are kept with the version."""
+    checker = _Checker(tool_names, workflows.keys(), problems)
+    for name, steps in workflows.items():
+        checker.check_body(steps, f"workflows.{name}.steps", frozenset(RUNTIME_NAMES), is_list=True)
+
+
+class _Checker:
+    def __init__(self, tool_names: Collection[str], workflow_names: Collection[str], problems: Problems) -> None:
+        self._tool_names = tool_names
+        self._workflow_names = workflow_names
+        self._problems = problems
+
+    def check_body(self, steps: tuple[Step, ...], location: str, names: frozenset[str], *, is_list: bool) -> None:
+        """Check the steps of one body, which may read `names`."""
+        labels: set[str] = set()
+        for index, step in enumerate(steps):
+            place = f"{location}[{index}]" if is_list or len(steps) > 1 else location
+            self._check_step(step, place, names)
+            if step.label is not None and step.label in labels:
+                self._warn(place, f"label {step.label!r} is used twice; the later step wins")
+            labels |= {step.label} if step.label is not None else set()
+            if step.kind in ("return", "error") and index + 1 < len(steps):
+                self._warn(place, f"steps after a {step.kind} step are never reached")
+
+    def _check_step(self, step: Step, location: str, names: frozenset[str]) -> None:
+        for capability in step.needs():
+            if capability in NOT_YET:
+                self._problems.add_issue(location, f"{capability} are not supported yet", type_="other")
+        for place in step.places():
+            self._check_place(place, location, names | place.extra_names)
+        for path, name in step.tool_names():
+            self._check_known("tool", name, self._tool_names, f"{location}.{path}")
+        for path, name in step.workflow_names():
+            self._check_known("workflow", name, self._workflow_names, f"{location}.{path}")
+        for key, block in step.blocks().items():
+            below = f"{location}.{step.body_location(key)}"
+            self.check_body(block, below, names | step.block_names(key), is_list=False)
+
+    def _check_known(self, noun: str, name: str, known: Collection[str], location: str) -> None:
+        if name not in known:
+            message = f"there is no {noun} named {name!r}{_nearest(name, known)}"
+            self._problems.add_issue(location, message, type_="other")
+
+    def _check_place(self, place: Place, location: str, names: frozenset[str]) -> None:
+        for path, value in place.value.walk():
+            where = f"{location}.{place.path}{path}"
+            for source, expression in value.expressions():
+                self._check_expression(expression, source, where, names)
+            for template in value.templates():
+                self._check_template(template, where, names)
+
+    def _check_expression(self, expression: Expression, source: str, where: str, names: frozenset[str]) -> None:
+        for name in sorted(expression.names - names):
+            self._undefined(name, where, source, names)
+        self._pass_on(expression.issues, source, where)
+
+    def _check_template(self, template: Template, where: str, names: frozenset[str]) -> None:
+        for name in sorted(template.names - names):
+            if name in PLACE_NAMES:
+                self._undefined(name, where, template.source, names)
+                continue
+            message = f"{name!r} is not defined{_nearest(name, names)}; in a template it gives an empty text"
+            self._problems.add_expression_issue(where, message, "undefined_names", template.source, severity="warning")
+        self._pass_on(template.issues, template.source, where)
+
+    def _pass_on(self, doubts: tuple[ExpressionIssue, ...], source: str, where: str) -> None:
+        """What the compiler found doubtful."""
+        for doubt in doubts:
+            self._problems.add_expression_issue(where, doubt.message, doubt.issue_type, source, severity="warning")
+
+    def _undefined(self, name: str, where: str, source: str, names: frozenset[str]) -> None:
+        if name in PLACE_NAMES:
+            message = f"{name!r} cannot be used here, only {PLACE_NAMES[name]}"
+        else:
+            message = f"{name!r} is not defined{_nearest(name, names | _CALLABLE)}"
+        self._problems.add_expression_issue(where, message, "undefined_names", source)
+
+    def _warn(self, location: str, message: str) -> None:
+        self._problems.add_issue(location, message, type_="other", severity="warning")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

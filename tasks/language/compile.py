@@ -1,0 +1,178 @@
+"""A task's body becomes one canonical program."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import jsonschema
+
+from tasks.language import texts
+from tasks.language.check import check_program
+from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems
+from tasks.language.program import Program
+from tasks.language.prompts import named_tool
+from tasks.language.reader import CLASSIC, DOLLAR, StepReader
+from tasks.language.spelling import normalise_body
+from tasks.language.steps_reader import read_body
+from tasks.language.wire import body_to_wire
+from tasks.steps.base import Step
+
+__all__ = ["CompiledTask", "InvalidTaskBody", "InvalidTaskSpec", "compile_task"]
+
+# Fields of a task that are not workflows. The ids are what clients echo; they are ignored.
+TASK_FIELDS = frozenset(
+    {"name", "canonical_name", "description", "main", "input_schema", "tools", "inherit_tools", "metadata"}
+)
+IGNORED_FIELDS = frozenset(
+    {
+        "id", "agent_id", "developer_id", "task_id", "version", "created_at", "updated_at", "jobs", "dialect",
+        "warnings",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CompiledTask:
+    """What is stored of a task version. `wire` is what clients get back of the workflows."""
+
+    program: dict[str, Any]
+    sha256: str
+    dialect: str
+    wire: dict[str, Any]
+    warnings: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    input_schema: dict[str, Any] | None
+    inherit_tools: bool
+
+
+def compile_task(body: Mapping[str, Any], *, agent_tools: Collection[str] = ()) -> CompiledTask:
+    """Parse, choose the dialect, normalise and check.
+
+    Args:
+        body: `main`, further workflows, `tools`, `input_schema`, `inherit_tools`; other task fields are passed over.
+        agent_tools: names of the tools a task may inherit.
+
+    Raises:
+        InvalidTaskBody: the shape is wrong. InvalidTaskSpec: an expression, a name or a schema is.
+    """
+    problems = Problems()
+    tools = normalise_tools(body.get("tools"), problems)
+    inherit_tools = _inherit_tools(body.get("inherit_tools"), problems)
+    sources = _workflow_sources(body, problems)
+    _refuse(problems)
+    _check_schema(body.get("input_schema"))
+    dialect = _choose_dialect(sources)
+    workflows = _read(sources, dialect, problems)
+    _refuse(problems)
+    names = {tool["name"] for tool in tools} | (set(agent_tools) if inherit_tools else set())
+    check_program(workflows, tool_names=names, problems=problems)
+    if problems.issues:
+        raise InvalidTaskSpec(problems.issues)
+    program = Program(dialect, workflows).dump()
+    return CompiledTask(
+        program=program,
+        sha256=hashlib.sha256(json.dumps(program, sort_keys=True, separators=(",", ":")).encode()).hexdigest(),
+        dialect=dialect,
+        wire={name: body_to_wire(source) for name, source in sources.items()},
+        warnings=problems.warnings,
+        tools=tools,
+        input_schema=body.get("input_schema"),
+        inherit_tools=inherit_tools,
+    )
+
+
+def _refuse(problems: Problems) -> None:
+    if problems.details:
+        raise InvalidTaskBody(problems.details)
+
+
+def _inherit_tools(raw: Any, problems: Problems) -> bool:
+    if raw is None or isinstance(raw, bool):
+        return raw is not False
+    problems.add_detail("inherit_tools", "must be true or false", "wrong_type", raw)
+    return True
+
+
+def normalise_tools(raw: Any, problems: Problems) -> list[dict[str, Any]]:
+    """Tool bodies of a task; the old form without an outer name takes the function's own."""
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        problems.add_detail("tools", "must be a list", "wrong_type", raw)
+        return []
+    tools: dict[str, dict[str, Any]] = {}
+    for index, item in enumerate(raw):
+        tool = named_tool(item) if isinstance(item, Mapping) else None
+        if tool is None:
+            problems.add_detail(f"tools[{index}]", "must be a tool with a name", "missing", item)
+        elif tool["name"] in tools:
+            problems.add_detail(f"tools[{index}].name", "two tools have this name", "duplicate", tool["name"])
+        else:
+            tools[tool["name"]] = tool
+    return list(tools.values())
+
+
+def _workflow_sources(body: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """Workflow name to body in canonical spelling, `main` first."""
+    given = {str(key): value for key, value in body.items() if key not in TASK_FIELDS | IGNORED_FIELDS}
+    sources = {}
+    for name, raw in {"main": body.get("main"), **given}.items():
+        if raw is None and name == "main":
+            problems.add_detail(name, "is missing", "missing", None)
+        elif isinstance(raw, list) and raw:
+            sources[name] = normalise_body(raw)
+        elif raw is not None:
+            message = "must be a list of at least one step"
+            problems.add_detail(name, message, "wrong_type", raw, fix=_workflow_hint(name))
+    return sources
+
+
+def _workflow_hint(name: str) -> str | None:
+    """A key of a task that is neither a field nor a workflow is most often a field misspelt."""
+    near = get_close_matches(name, TASK_FIELDS - {name}, n=1)
+    return f"did you mean {near[0]!r}? Any other key is the name of a workflow" if near else None
+
+
+def _check_schema(schema: Any) -> None:
+    if schema is None:
+        return
+    try:
+        if not isinstance(schema, Mapping):
+            raise jsonschema.SchemaError("the schema must be an object")
+        jsonschema.validators.validator_for(schema).check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        issue = {
+            "location": "input_schema",
+            "message": error.message,
+            "severity": "error",
+            "type": "schema",
+            "details": {"path": error.json_path},
+        }
+        raise InvalidTaskSpec([issue], "Invalid input schema") from None
+
+
+def _choose_dialect(sources: Mapping[str, Any]) -> str:
+    """`dollar` as soon as one evaluated string carries the mark."""
+    seen: list[str] = []
+    _read(sources, CLASSIC, Problems(), seen)
+    return DOLLAR if any(texts.is_dollar(text) for text in seen) else CLASSIC
+
+
+def _read(
+    sources: Mapping[str, Any], dialect: str, problems: Problems, seen: list[str] | None = None
+) -> dict[str, tuple[Step, ...]]:
+    workflows = {}
+    for name, source in sources.items():
+        reader = StepReader(
+            problems=problems,
+            dialect=dialect,
+            loc=name,
+            location=f"workflows.{name}.steps",
+            seen=[] if seen is None else seen,
+            read_body=read_body,
+        )
+        workflows[name] = read_body(source, reader)
+    return workflows

@@ -1,0 +1,94 @@
+"""The fields of a `prompt` step: messages, tools, how to choose among them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.language.reader import StepReader
+from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
+
+DEFAULT_TOOL_ROUNDS = 10
+MAX_TOOL_ROUNDS = 100
+
+_ROLES = ("assistant", "developer", "system", "tool", "user")
+# Roles of the first generation, by what they became.
+_OLD_ROLES = {"function": "tool", "function_response": "tool", "function_call": "assistant", "auto": "assistant"}
+_CHOICES = ("auto", "none", "required")
+_TOOL_TYPES = (
+    "function", "integration", "system", "api_call", "computer_20241022", "text_editor_20241022", "bash_20241022",
+)  # fmt: skip
+_EVALUATED = frozenset({"content", "name"})
+_MESSAGE_KEYS = _EVALUATED | {"role", "tool_call_id", "tool_calls", "continue"}
+
+
+def read_messages(raw: Any, reader: StepReader) -> Value:
+    """A text, one message or a list of them. Texts are evaluated; roles and tool calls are literal."""
+    if isinstance(raw, str):
+        return reader.text(raw, "")
+    if isinstance(raw, Mapping):
+        raw = [raw]
+    if not isinstance(raw, list):
+        reader.wrong_type(raw, "a text, a message or a list of messages")
+        return Literal("")
+    if not raw:
+        reader.problem("needs at least one message", "too_short", raw)
+    return folded(ListValue(tuple(_read_message(item, reader.at(f"[{index}]")) for index, item in enumerate(raw))))
+
+
+def _read_message(raw: Any, reader: StepReader) -> Value:
+    if not isinstance(raw, Mapping):
+        reader.wrong_type(raw, "a message")
+        return Literal(None)
+    reader.unknown_keys(raw, _MESSAGE_KEYS, "a message")
+    role = raw.get("role")
+    if role not in _ROLES and role not in _OLD_ROLES:
+        reader.at("role").problem(f"must be one of {', '.join(_ROLES)}", "enum", role)
+    if raw.get("content") is None and not raw.get("tool_calls"):
+        reader.at("content").problem("is missing", "missing", raw)
+    given = {key: value for key, value in raw.items() if value is not None}
+    fields: dict[str, Value] = {
+        key: reader.text(value, key) if key in _EVALUATED else Literal(value) for key, value in given.items()
+    }
+    return ObjectValue(tuple({**fields, "role": Literal(_OLD_ROLES.get(str(role), role))}.items()))
+
+
+def read_tool_choice(raw: Any, reader: StepReader) -> Any:
+    """`auto`, `none`, `required`, or one function."""
+    choice = reader.literal(raw, "", (str, dict))
+    if isinstance(choice, str) and choice not in _CHOICES:
+        reader.problem(f"must be one of {', '.join(_CHOICES)}, or a function", "enum", raw)
+    elif isinstance(choice, dict) and not isinstance(choice.get("function"), Mapping):
+        reader.problem("must be {function: {name}}", "missing", raw)
+    return choice
+
+
+def read_tools(raw: Any, reader: StepReader) -> Any:
+    """`all`, or a list of names and definitions; a name becomes `{name}`."""
+    if raw is None or raw == "all":
+        return raw
+    if not isinstance(raw, list):
+        reader.wrong_type(raw, "`all` or a list of tools")
+        return None
+    return [_read_tool(tool, reader.at(f"[{index}]")) for index, tool in enumerate(raw)]
+
+
+def _read_tool(raw: Any, reader: StepReader) -> dict[str, Any]:
+    if isinstance(raw, str):
+        return {"name": raw}
+    reference = raw.get("ref", raw) if isinstance(raw, Mapping) else None
+    tool = named_tool(reference) if isinstance(reference, Mapping) else None
+    if tool is None:
+        reader.problem("must be the name of a tool or a definition with a name", "missing", raw)
+        return {"name": ""}
+    return tool
+
+
+def named_tool(raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A tool's body without nulls; one without an outer name takes its function's. Nothing: it has no name."""
+    tool = {str(key): value for key, value in raw.items() if value is not None}
+    present = [kind for kind in _TOOL_TYPES if kind in tool]
+    if present:
+        tool.setdefault("type", present[0])
+    function = tool.get("function")
+    if isinstance(function, Mapping) and isinstance(function.get("name"), str):
+        tool.setdefault("name", function["name"])
+    return tool if isinstance(tool.get("name"), str) and tool["name"] else None

@@ -1,0 +1,180 @@
+"""Reads the fields of one step. Every method reports problems instead of raising, so that all are found at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
+from tasks.language import texts
+from tasks.language.errors import Problems
+from tasks.language.scope import KNOWN_NAMES
+from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
+
+if TYPE_CHECKING:
+    from tasks.steps.base import Step
+
+DOLLAR = "dollar"
+CLASSIC = "classic"
+
+MAX_VALUE_DEPTH = 50
+# Looking for the nearest known key is not cheap; a body may have a hundred thousand keys.
+_MAX_UNKNOWN_KEYS = 10
+
+ReadBody = Callable[[Any, "StepReader"], "tuple[Step, ...]"]
+
+_NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+@dataclass(frozen=True)
+class StepReader:
+    """Where we are in the body, and what to do with what is found.
+
+    `loc` is the path in the request (`main[0].if`), `location` the one issues use
+    (`workflows.main.steps[0].if_else`). `seen` collects every evaluated text, for the choice of the dialect.
+    `names` are the names a text may read here.
+    """
+
+    problems: Problems
+    dialect: str
+    loc: str
+    location: str
+    seen: list[str]
+    read_body: ReadBody
+    depth: int = 0
+    names: frozenset[str] = KNOWN_NAMES
+
+    def at(self, key: str, location_key: str | None = None) -> "StepReader":
+        """The reader of a field below."""
+        return replace(
+            self,
+            loc=f"{self.loc}{_joined(key)}",
+            location=f"{self.location}{_joined(key if location_key is None else location_key)}",
+        )
+
+    # -- evaluated fields -----------------------------------------------------------------------------------------
+
+    def value(self, raw: Any, key: str = "") -> Value:
+        """A value of any JSON type; every string in it is read by the rules of the dialect."""
+        return folded(self._tree(raw, self.at(key), self._read_value))
+
+    def text(self, raw: Any, key: str) -> Value:
+        """A prompt, log or error text, or a tree of them."""
+        return folded(self._tree(raw, self.at(key), self._read_text))
+
+    def condition(self, raw: Any, key: str) -> Value:
+        """A field whose text is always an expression; other JSON is taken as it is."""
+        reader = self.at(key)
+        if not isinstance(raw, str):
+            return folded(self._tree(raw, reader, self._read_value))
+        return reader._compiled(raw, texts.read_condition)
+
+    def arguments(self, raw: Any, key: str) -> Value:
+        """Arguments of a tool or a workflow: an object of values, or one expression that gives the object."""
+        if isinstance(raw, str):
+            return self.condition(raw, key)
+        if isinstance(raw, Mapping):
+            return self.value(raw, key)
+        self.at(key).wrong_type(raw, "an object, or one expression")
+        return Literal({})
+
+    def _tree(
+        self, raw: Any, reader: "StepReader", leaf: Callable[[str, "StepReader"], Value], depth: int = 0
+    ) -> Value:
+        if isinstance(raw, str):
+            return leaf(raw, reader)
+        if not isinstance(raw, Mapping | list):
+            return Literal(raw)
+        if depth == MAX_VALUE_DEPTH:
+            reader.problem(f"values may be nested at most {MAX_VALUE_DEPTH} deep", "too_deep", raw)
+            return Literal(None)
+        if isinstance(raw, Mapping):
+            pairs = [(str(key), self._tree(item, reader.at(str(key)), leaf, depth + 1)) for key, item in raw.items()]
+            return ObjectValue(tuple(pairs))
+        items = [self._tree(item, reader.at(f"[{index}]"), leaf, depth + 1) for index, item in enumerate(raw)]
+        return ListValue(tuple(items))
+
+    def _read_value(self, text: str, reader: "StepReader") -> Value:
+        return reader._compiled(text, texts.read_dollar if self.dialect == DOLLAR else texts.read_classic)
+
+    def _read_text(self, text: str, reader: "StepReader") -> Value:
+        return reader._compiled(text, texts.read_dollar if self.dialect == DOLLAR else texts.read_classic_text)
+
+    def _compiled(self, text: str, read: Callable[[str, frozenset[str]], Value]) -> Value:
+        self.seen.append(text)
+        try:
+            return read(text, self.names)
+        except UnsupportedFeature as error:
+            self.problems.add_expression_issue(self.location, str(error), "unsupported_features", text)
+        except ExpressionSyntaxError as error:
+            self.problems.add_expression_issue(self.location, str(error), "syntax_errors", text)
+        except ExpressionError as error:
+            self.problems.add_expression_issue(self.location, str(error), "limits", text)
+        return Literal(text)
+
+    # -- literal fields -------------------------------------------------------------------------------------------
+
+    def body(
+        self, raw: Any, key: str, location_key: str | None = None, names: frozenset[str] = frozenset()
+    ) -> "tuple[Step, ...]":
+        """A body: one step or a list of at least one. Its texts may read `names` too."""
+        below = replace(self.at(key, location_key), depth=self.depth + 1, names=self.names | names)
+        return self.read_body(raw, below)
+
+    def literal(self, raw: Any, key: str, kinds: tuple[type, ...], default: Any = None) -> Any:
+        """A field that is never evaluated. Null and absent give the default."""
+        if raw is None:
+            return default
+        if isinstance(raw, bool) and bool not in kinds or not isinstance(raw, kinds):
+            self.at(key).wrong_type(raw, " or ".join(_NAMES[kind] for kind in kinds))
+            return default
+        return raw
+
+    def whole_number(self, raw: Any, key: str, *, low: int, high: int, default: int) -> int:
+        """A whole number within bounds."""
+        number = self.literal(raw, key, (int,), default)
+        if not low <= number <= high:
+            self.at(key).problem(f"must be between {low} and {high}", "out_of_range", raw)
+            return default
+        return int(number)
+
+    def number(self, raw: Any, key: str, *, low: float, high: float) -> float | None:
+        """A number within bounds. Null and absent give nothing."""
+        number = self.literal(raw, key, (int, float))
+        if number is not None and not low <= number <= high:
+            self.at(key).problem(f"must be between {low:g} and {high:g}", "out_of_range", raw)
+        return None if number is None else number
+
+    def unknown_keys(self, body: Mapping[str, Any], known: frozenset[str] | set[str], of: str) -> None:
+        """Report keys that mean nothing here, each with the nearest one that does."""
+        for key in [key for key in body if key not in known][:_MAX_UNKNOWN_KEYS]:
+            near = get_close_matches(str(key), sorted(known), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            self.at(str(key)).problem(f"{key!r} is not a key of {of}", "extra_forbidden", body[key], fix=hint)
+
+    # -- problems -------------------------------------------------------------------------------------------------
+
+    def wrong_type(self, raw: Any, wanted: str) -> None:
+        """Report a field of the wrong JSON type."""
+        found = _NAMES.get(type(raw), type(raw).__name__)
+        self.problem(f"must be {wanted}, not {found}", "wrong_type", raw)
+
+    def problem(self, message: str, type_: str, received: Any = None, fix: str | None = None) -> None:
+        """Report a field whose shape is wrong."""
+        self.problems.add_detail(self.loc, message, type_, received, fix)
+
+    def issue(self, message: str, *, severity: str = "error") -> None:
+        """Report something wrong at this place that is not a matter of shape."""
+        self.problems.add_issue(self.location, message, severity=severity)
+
+
+def _joined(key: str) -> str:
+    return key if not key or key.startswith("[") else f".{key}"

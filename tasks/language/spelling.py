@@ -1,0 +1,68 @@
+"""Every accepted spelling of a step becomes one: canonical keys, no echoes, no explicit nulls, no wrappers.
+
+Only names change here; values stay as the client wrote them, because this is also what clients get back.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Steps within steps. What lies deeper is left as it is, for the reader to refuse.
+MAX_NESTING = 50
+
+# The published Python models write these, and tools dump them into files.
+_ALIASES = {"if_": "if", "else_": "else", "return_": "return", "in_": "in", "from_": "from"}
+_ECHOES = frozenset({"kind", "kind_"})
+
+# Objects that older documents wrap around the keys of a step.
+_WRAPPERS = ("map_reduce", "yield", "loop")
+
+# Keys whose value is a body: one step or a list of steps.
+BODY_KEYS = frozenset({"then", "else", "do", "map", "try", "catch", "finally"})
+
+
+def normalise_step(raw: Any, depth: int = 0) -> Any:
+    """The step in canonical spelling; what is not an object is returned as it is, for the reader to refuse."""
+    if not isinstance(raw, Mapping) or depth > MAX_NESTING:
+        return raw
+    step = _unwrapped(_renamed(raw))
+    if step.keys() <= {"label"} and raw.keys() & {"return", "return_"}:
+        # Everywhere else a null stands for a key that is not given; this one returns null.
+        step["return"] = None
+    if isinstance(step.get("tool"), Mapping) and "name" in step["tool"]:
+        inner = _renamed(step.pop("tool"))
+        step = {"tool": inner.pop("name"), **inner, **step}
+    if isinstance(step.get("map"), str):
+        step["map"] = {"workflow": step["map"]}
+    if isinstance(step.get("foreach"), Mapping):
+        step["foreach"] = _with_bodies(_renamed(step["foreach"]), depth)
+    if isinstance(step.get("switch"), list):
+        step["switch"] = [
+            _with_bodies(_renamed(case), depth) if isinstance(case, Mapping) else case for case in step["switch"]
+        ]
+    if isinstance(step.get("parallel"), list):
+        step["parallel"] = [normalise_body(arm, depth + 1) for arm in step["parallel"]]
+    return _with_bodies(step, depth)
+
+
+def normalise_body(raw: Any, depth: int = 0) -> Any:
+    """A body in canonical spelling: one step stays one step, a list stays a list."""
+    if isinstance(raw, list):
+        return [normalise_step(step, depth) for step in raw]
+    return normalise_step(raw, depth)
+
+
+def _renamed(raw: Mapping[str, Any]) -> dict[str, Any]:
+    named = ((_ALIASES.get(str(key), str(key)), value) for key, value in raw.items())
+    return {key: value for key, value in named if key not in _ECHOES and value is not None}
+
+
+def _unwrapped(step: dict[str, Any]) -> dict[str, Any]:
+    for wrapper in _WRAPPERS:
+        if isinstance(step.get(wrapper), Mapping):
+            outside = {key: value for key, value in step.items() if key != wrapper}
+            step = {**_renamed(step[wrapper]), **outside}
+    return step
+
+
+def _with_bodies(step: dict[str, Any], depth: int) -> dict[str, Any]:
+    return {key: normalise_body(value, depth + 1) if key in BODY_KEYS else value for key, value in step.items()}

@@ -1,0 +1,160 @@
+"""What a string in a task means. One function per rule, in the order the rules are tried.
+
+`dollar`: text unless marked. `classic`: values are Python expressions, prompts are Jinja. See `docs/language.md`.
+`names` are the names that may be read at the place of the string.
+"""
+
+import re
+
+from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
+from tasks.expressions.expression import Expression, compile_expression
+from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
+from tasks.expressions.templates import compile_template
+from tasks.language.slots import Slot, mentions, read_slot, split_text, try_compile
+from tasks.language.values import ExpressionValue, Literal, TemplateValue, TextValue, Value
+
+_DOLLAR = re.compile(r"\s*\$\s+(?=\S)")
+_LOOKS_LIKE_EXPRESSION = re.compile(r"\s*(?:_|(?:inputs|outputs|steps|state)\s*)[.\[]")
+_MENTIONS_STEPS = re.compile(r"\b(?:inputs|outputs)\[")
+_MARKERS = ("{{", "{%")
+_CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES) | frozenset(UNAVAILABLE)
+
+Names = frozenset[str]
+
+
+def is_dollar(text: str) -> bool:
+    """Whether the text carries the mark `$ `."""
+    return _DOLLAR.match(text) is not None
+
+
+def expression_source(text: str) -> str:
+    """The text as an expression: without the optional mark and outer blanks."""
+    return _DOLLAR.sub("", text, count=1).strip()
+
+
+def has_template_marker(text: str) -> bool:
+    """Whether Jinja would find something to do."""
+    return any(marker in text for marker in _MARKERS)
+
+
+def read_condition(text: str, names: Names) -> Value:
+    """A field that is an expression in both dialects.
+
+    Raises:
+        ExpressionError: it is not one.
+    """
+    source = expression_source(text)
+    if source.startswith("{{") and source.endswith("}}"):
+        raise ExpressionSyntaxError("this field is an expression already; write it without {{ }}", source=source)
+    return ExpressionValue(compile_expression(source))
+
+
+def read_dollar(text: str, names: Names) -> Value:
+    """A string of the dollar dialect.
+
+    Raises:
+        ExpressionError: it is marked as an expression or a template and is not one.
+    """
+    if is_dollar(text):
+        return read_condition(text, names)
+    if has_template_marker(text):
+        return _template(text)
+    guessed = _guessed_expression(text, names)
+    return ExpressionValue(guessed) if guessed is not None else interpolated(text, names)
+
+
+def read_classic(text: str, names: Names) -> Value:
+    """A string in a value field of the classic dialect.
+
+    Raises:
+        ExpressionError: a template that does not compile, or a text that starts like an expression and is none.
+    """
+    if has_template_marker(text):
+        return _template(text)
+    expression = _classic_expression(text.strip(), names)
+    return ExpressionValue(expression) if expression is not None else interpolated(text, names)
+
+
+def read_classic_text(text: str, names: Names) -> Value:
+    """A prompt, log or error text of the classic dialect.
+
+    Raises:
+        ExpressionError: a template that does not compile.
+    """
+    return _template(text) if has_template_marker(text) else interpolated(text, names)
+
+
+def interpolated(text: str, names: Names) -> Value:
+    """Text in which `{expression}` is a slot if it parses and reads something of the run; all else stays.
+
+    Raises:
+        LimitExceeded: it has too many brackets to look through.
+    """
+    pieces = split_text(text, names)
+    return Literal(text) if pieces == [text] else TextValue(tuple(pieces))
+
+
+def _classic_expression(source: str, names: Names) -> Expression | None:
+    """The expression a value stands for, or nothing if it is text."""
+    try:
+        expression = compile_expression(source)
+    except ExpressionError as error:
+        if _LOOKS_LIKE_EXPRESSION.match(source) or _is_refused_on_purpose(error, source, names):
+            raise
+        return None
+    if _is_braced_slot(source):
+        return None
+    is_constant = expression.is_literal or (expression.constants_named and not expression.names)
+    return expression if is_constant or _names_something(expression, names) else None
+
+
+def _is_refused_on_purpose(error: ExpressionError, source: str, names: Names) -> bool:
+    """Whether the text was meant as an expression and uses something the language leaves out."""
+    return isinstance(error, UnsupportedFeature) and mentions(source, names | _CALLABLE)
+
+
+def _is_braced_slot(source: str) -> bool:
+    """`{expression}` alone: as an expression it would be a set, which no value can hold."""
+    return source.startswith("{") and source.endswith("}") and try_compile(source[1:-1]) is not None
+
+
+def _names_something(expression: Expression, names: Names) -> bool:
+    """A name of the run anywhere, a function when called, a module with an attribute."""
+    return bool(expression.names & names or expression.functions_called or expression.module_attributes)
+
+
+def _template(text: str) -> Value:
+    """A Jinja template, or a text around `{{ }}` that hold expressions Jinja does not know."""
+    try:
+        return TemplateValue(compile_template(text))
+    except ExpressionError:
+        parts = _expression_parts(text) if "{%" not in text else []
+        if not parts:
+            raise
+        return TextValue(tuple(parts))
+
+
+def _expression_parts(text: str) -> list[str | Slot]:
+    """The text around `{{...}}` and the expressions inside; nothing at all if one of them is none."""
+    parts: list[str | Slot] = []
+    for index, piece in enumerate(re.split(r"\{\{(.*?)\}\}", text, flags=re.DOTALL)):
+        part = read_slot(piece.strip()) if index % 2 else piece
+        if part is None:
+            return []
+        if part:
+            parts.append(part)
+    return parts
+
+
+def _guessed_expression(text: str, names: Names) -> Expression | None:
+    """Unmarked texts that the older documents use as expressions."""
+    stripped = text.strip()
+    if stripped == "_" or stripped.startswith(("_.", "_[")):
+        return try_compile(stripped)
+    if stripped.startswith("{"):
+        return None
+    is_display = stripped.startswith("[") and stripped.endswith("]")
+    if not is_display and not _MENTIONS_STEPS.search(stripped):
+        return None
+    expression = try_compile(stripped)
+    return expression if expression is not None and _names_something(expression, names) else None

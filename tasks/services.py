@@ -1,0 +1,199 @@
+"""Writes of task definitions. Every change of a program is a new TaskVersion; none is ever changed."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.models import Agent, Developer, Tool
+from agents.names import generate_canonical_name
+from agents.services import create_or_replace
+from agents.tool_definitions import parse_tool
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
+from julep_project.core.ids import uuid7
+from tasks import selectors
+from tasks.language.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
+from tasks.models import Task, TaskVersion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHead:
+    """The part of a definition that is not program. None means "not given"."""
+
+    name: str | None = None
+    canonical_name: str | None = None
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """A whole definition: head, and the body `compile_task` understands (workflows, tools, input schema)."""
+
+    head: TaskHead
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None = None) -> Task:
+    """Store a new task with its first version.
+
+    Raises:
+        InvalidInput: the body's shape is wrong. InvalidTask: an expression, name or schema in it is.
+        Conflict: the canonical name is taken.
+    """
+    compiled = _compile(agent, definition.body)
+    head = definition.head
+    assert head.name is not None
+    with transaction.atomic():
+        task = Task.objects.create(
+            id=task_id or uuid7(),
+            developer=developer,
+            agent=agent,
+            name=head.name,
+            canonical_name=head.canonical_name or generate_canonical_name(head.name),
+            description=head.description or "",
+            metadata=head.metadata or {},
+        )
+        _add_version(task, compiled, number=1)
+    log.info("task created", extra={"task_id": task.pk})
+    return task
+
+
+def replace_task(*, task: Task, definition: TaskDefinition) -> Task:
+    """Overwrite a task: what is not given becomes its default, except the canonical name, which is kept."""
+    head = definition.head
+    compiled = _compile(task.agent, definition.body)
+    with transaction.atomic():
+        locked = _lock(task)
+        return _update(
+            locked,
+            compiled,
+            name=head.name,
+            canonical_name=head.canonical_name or locked.canonical_name,
+            description=head.description or "",
+            metadata=head.metadata or {},
+        )
+
+
+def patch_task(*, task: Task, definition: TaskDefinition) -> Task:
+    """Change what is given. Without `main` the other workflows stay; metadata is merged."""
+    head = definition.head
+    with transaction.atomic():
+        locked = _lock(task)
+        compiled = None
+        if definition.body:
+            compiled = _compile(locked.agent, _merged_body(selectors.current_version(locked), definition.body))
+        return _update(
+            locked,
+            compiled,
+            name=head.name if head.name is not None else locked.name,
+            canonical_name=head.canonical_name or locked.canonical_name,
+            description=head.description if head.description is not None else locked.description,
+            metadata={**locked.metadata, **(head.metadata or {})},
+        )
+
+
+def put_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None) -> Task:
+    """Create a task, or overwrite the one the definition means (by id, canonical name or name)."""
+    head = definition.head
+    found = selectors.find_task(agent, task_id=task_id, canonical_name=head.canonical_name, name=head.name or "")
+    if found is not None:
+        return replace_task(task=found, definition=definition)
+    if task_id is not None:
+        return create_or_replace_task(developer=developer, agent=agent, definition=definition, task_id=task_id)
+    return create_task(developer=developer, agent=agent, definition=definition)
+
+
+def create_or_replace_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID) -> Task:
+    """Overwrite the agent's task with this id, or create it.
+
+    Raises:
+        NotFound: the id is taken by a task of another agent or tenant.
+    """
+    return create_or_replace(
+        exists=selectors.list_tasks(developer, agent).filter(pk=task_id).exists,
+        create=lambda: create_task(developer=developer, agent=agent, definition=definition, task_id=task_id),
+        replace=lambda: replace_task(task=selectors.get_task(developer, task_id, agent=agent), definition=definition),
+    )
+
+
+@transaction.atomic
+def delete_task(*, task: Task) -> None:
+    """Remove a task, its versions and its executions.
+
+    The executions are locked first: a worker that writes to one of them has then finished, or will find it gone.
+
+    Raises:
+        NotFound: the task was removed in the meantime.
+    """
+    locked = _lock(task)
+    list(locked.executions.select_for_update().order_by("pk").values_list("pk"))
+    locked.delete()
+
+
+def _lock(task: Task) -> Task:
+    """The task as it is now, locked: version numbers never collide and no change is lost.
+
+    Raises:
+        NotFound: it was removed in the meantime.
+    """
+    locked = Task.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=task.pk).first()
+    if locked is None:
+        raise NotFound("Task not found")
+    return locked
+
+
+def _update(locked: Task, compiled: CompiledTask | None, **fields: Any) -> Task:
+    """Change the head and add a version. The row is locked."""
+    number = locked.version_number
+    if compiled is not None:
+        number += 1
+        _add_version(locked, compiled, number=number)
+    Task.objects.filter(pk=locked.pk).update(version_number=number, updated_at=DatabaseNow(), **fields)
+    locked.refresh_from_db()
+    return locked
+
+
+def _compile(agent: Agent, body: Mapping[str, Any]) -> CompiledTask:
+    agent_tools = Tool.objects.filter(agent=agent).values_list("name", flat=True)
+    try:
+        compiled = compile_task(body, agent_tools=list(agent_tools))
+    except InvalidTaskBody as error:
+        raise InvalidInput(error.details) from error
+    except InvalidTaskSpec as error:
+        raise InvalidTask(error.issues, error.message) from error
+    tools = [parse_tool(tool, at=f"tools[{place}]").to_wire() for place, tool in enumerate(compiled.tools)]
+    return replace(compiled, tools=tools)
+
+
+def _add_version(task: Task, compiled: CompiledTask, *, number: int) -> None:
+    TaskVersion.objects.create(
+        task=task,
+        number=number,
+        sha256=compiled.sha256,
+        dialect=compiled.dialect,
+        program=compiled.program,
+        source=compiled.wire,
+        tools=compiled.tools,
+        inherit_tools=compiled.inherit_tools,
+        input_schema=compiled.input_schema,
+        warnings=compiled.warnings,
+    )
+
+
+def _merged_body(current: TaskVersion, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The current definition with the given parts on top; a new `main` comes with all its sub-workflows."""
+    kept = {} if "main" in body else current.source
+    return {
+        "input_schema": current.input_schema,
+        "tools": current.tools,
+        "inherit_tools": current.inherit_tools,
+        **kept,
+        **body,
+    }

@@ -1,0 +1,60 @@
+"""`foreach`: a body for each item, one after the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from tasks.language.reader import StepReader
+from tasks.language.values import Value
+from tasks.steps.base import Step, StepContext, body, evaluated
+from tasks.steps.items import items_of
+from tasks.steps.outcomes import Done, Enter, Event, Fail, Outcome
+
+_KEYS = frozenset({"in", "do"})
+
+
+@dataclass(eq=False)
+class Foreach(Step):
+    """Output: the list of the turns' outputs, in order. An object's items are its keys."""
+
+    kind: ClassVar[str] = "foreach"
+    step_type: ClassVar[str] = "ForeachStep"
+    main_key: ClassVar[str] = "foreach"
+    keys: ClassVar[frozenset[str]] = frozenset({"foreach"})
+
+    over: Value = evaluated("foreach.in")
+    do: tuple[Step, ...] = body("do")
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """`{in, do}`."""
+        content = reader.literal(raw["foreach"], "foreach", (dict,), {})
+        place = reader.at("foreach")
+        place.unknown_keys(content, _KEYS, "foreach")
+        if "in" not in content:
+            place.problem("`in` is missing", "missing", content)
+        return cls(place.condition(content.get("in", []), "in"), place.body(content.get("do"), "do"))
+
+    def body_location(self, key: str) -> str:
+        """See `Step`."""
+        return f"foreach.{key}"
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Fix the items and begin with the first."""
+        items = items_of(ctx.resolve(self.over))
+        if isinstance(items, Fail):
+            return items
+        if not items:
+            return Done([])
+        return self._turn(0, len(items), items[0], items=items)
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """A turn has ended: the next one, or the results."""
+        following, count = ctx.memory["turn"] + 1, ctx.memory["count"]
+        if following == count:
+            return Done(ctx.results())
+        return self._turn(following, count, ctx.item(following))
+
+    @staticmethod
+    def _turn(turn: int, count: int, item: Any, items: list[Any] | None = None) -> Enter:
+        return Enter("do", item, display=f"foreach[{turn}]", memory={"turn": turn, "count": count}, items=items)

@@ -1,0 +1,167 @@
+"""What a step asks the engine to do, and what the engine tells a step it resumes. Plain data, closed sets."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step is finished. `state` is merged into the execution's store, `metadata` goes into the log row."""
+
+    value: Json
+    metadata: dict[str, Json] = field(default_factory=dict)
+    state: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Run a body of this step and resume with `BodyFinished`.
+
+    `items` are a loop's items: the engine keeps them outside the stack and gives them back through `ctx.item`.
+    `display` is the suffix of the body's name in the log. `names` are names its steps may read besides the usual
+    ones. `guarded`: a failure or a `return` inside resumes this step with `BodyFailed` or `BodyReturned`.
+    """
+
+    block: str
+    input: Json
+    display: str
+    memory: Json = None
+    items: list[Json] | None = None
+    names: dict[str, Json] = field(default_factory=dict)
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallWorkflow:
+    """Run a named workflow in a scope of its own and resume with `BodyFinished`."""
+
+    workflow: str
+    input: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One body to run beside others."""
+
+    block: str
+    input: Json
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Run bodies beside each other, at most `parallelism` at once, and resume with `ChildrenJoined`."""
+
+    children: list[Child]
+    parallelism: int
+    memory: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """End the enclosing named workflow with this value."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Work outside the database: `model`, `tool`, `embed` or `search`. `options` may hold `retry` and `timeout`."""
+
+    kind: str
+    request: dict[str, Json]
+    options: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Do the effect and resume with `EffectSucceeded`; one that fails for good fails the step."""
+
+    effect: Effect
+    memory: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Resume with `Woken` after this many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Suspend until somebody answers; resume with `InputReceived`, or with `TimedOut` after `timeout` seconds."""
+
+    info: Json
+    memory: Json = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The step fails."""
+
+    message: str
+    type: str = "error"
+
+
+Outcome = Done | Enter | CallWorkflow | Fork | Return | Call | Sleep | Wait | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFinished:
+    """Output of the body that was entered."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFailed:
+    """A guarded body failed. `step` names the step that did, as the log shows it."""
+
+    message: str
+    type: str
+    step: Json
+
+
+@dataclass(frozen=True, slots=True)
+class BodyReturned:
+    """A `return` inside a guarded body; the step hands it on with `Return` when it has tidied up."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ChildrenJoined:
+    """Outputs of all children, in the order they were given."""
+
+    values: list[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSucceeded:
+    """What the world answered."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class InputReceived:
+    """What was given to the open wait."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """The time has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """Nobody answered the open wait in time."""
+
+
+Event = BodyFinished | BodyFailed | BodyReturned | ChildrenJoined | EffectSucceeded | InputReceived | Woken | TimedOut

@@ -1,0 +1,60 @@
+"""`parallel`: several bodies beside each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tasks.language.reader import StepReader
+from tasks.steps.base import Step, StepContext, dump_body
+from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fork, Json, Outcome
+
+if TYPE_CHECKING:
+    from tasks.language.loader import StepLoader
+
+MAX_ARMS = 100
+
+
+@dataclass(eq=False)
+class Parallel(Step):
+    """Runs all arms with the same input. Output: the list of their outputs, in the order they are written."""
+
+    kind: ClassVar[str] = "parallel"
+    step_type: ClassVar[str] = "ParallelStep"
+    main_key: ClassVar[str] = "parallel"
+    keys: ClassVar[frozenset[str]] = frozenset({"parallel"})
+
+    arms: tuple[tuple[Step, ...], ...]
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """A list of arms, each one step or a list of steps."""
+        content = reader.literal(raw["parallel"], "parallel", (list,), [])
+        place = reader.at("parallel")
+        if len(content) > MAX_ARMS:
+            place.problem(f"may have at most {MAX_ARMS} arms", "too_long", f"{len(content)} arms")
+        return cls(tuple(place.body(arm, f"[{index}]") for index, arm in enumerate(content[:MAX_ARMS])))
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
+        """See `Step`."""
+        return cls(tuple(loader.body(arm) for arm in stored["arms"]))
+
+    def dump(self) -> dict[str, Json]:
+        """See `Step`."""
+        return {"arms": [dump_body(arm) for arm in self.arms]}
+
+    def blocks(self) -> Mapping[str, tuple[Step, ...]]:
+        """See `Step`."""
+        return {f"parallel[{index}]": arm for index, arm in enumerate(self.arms)}
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Fork."""
+        if not self.arms:
+            return Done([])
+        children = [Child(block, ctx.input, display=block) for block in self.blocks()]
+        return Fork(children, parallelism=len(children))
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """All arms are done."""
+        assert isinstance(event, ChildrenJoined)
+        return Done(event.values)

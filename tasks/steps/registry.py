@@ -1,0 +1,54 @@
+"""All step kinds. A new kind is one module in this package with one `Step` class; nothing else lists it."""
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from tasks import steps
+from tasks.steps.base import Step
+
+# Modules of this package that are no step kind.
+_MACHINERY = frozenset({"base", "conversation", "items", "outcomes", "registry", "rendering"})
+
+# Order of kinds in errors and documents.
+_ORDER = (
+    "evaluate", "tool_call", "prompt", "get", "set", "log", "error", "return", "sleep", "wait_for_input", "yield",
+    "if_else", "switch", "foreach", "map_reduce", "parallel", "embed", "search", "while", "try",
+)  # fmt: skip
+
+
+@cache
+def all_kinds() -> tuple[type[Step], ...]:
+    """Every step class, in the order documents list them."""
+    names = [module.name for module in pkgutil.iter_modules(steps.__path__) if module.name not in _MACHINERY]
+    found = [step for name in names for step in _classes_in(importlib.import_module(f"{steps.__name__}.{name}"))]
+    return tuple(sorted(found, key=lambda step: _ORDER.index(step.kind)))
+
+
+def _classes_in(module: ModuleType) -> list[type[Step]]:
+    return [
+        member
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, Step) and member.__module__ == module.__name__
+    ]
+
+
+@cache
+def _by_kind() -> dict[str, type[Step]]:
+    return {step.kind: step for step in all_kinds()}
+
+
+def by_kind(kind: str) -> type[Step]:
+    """The step class of a kind.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return _by_kind()[kind]
+
+
+@cache
+def by_main_key() -> dict[str, type[Step]]:
+    """The key that makes an object a step of a kind."""
+    return {step.main_key: step for step in all_kinds()}

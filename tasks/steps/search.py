@@ -1,0 +1,57 @@
+"""`search`: look through the documents of the agent and the user."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from tasks.language.capabilities import DOCUMENTS
+from tasks.language.reader import StepReader
+from tasks.language.values import Value
+from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Outcome
+
+_QUESTIONS = frozenset({"query", "text", "vector"})
+_KEYS = _QUESTIONS | {
+    "alpha", "confidence", "k_multiplier", "lang", "limit", "metadata_filter", "mmr_strength",
+    "include_embeddings", "trigram_similarity_threshold",
+}  # fmt: skip
+
+
+@dataclass(eq=False)
+class Search(Step):
+    """Output: the search answer, `{docs, time}`."""
+
+    kind: ClassVar[str] = "search"
+    step_type: ClassVar[str] = "SearchStep"
+    main_key: ClassVar[str] = "search"
+    keys: ClassVar[frozenset[str]] = frozenset({"search"})
+    has_effect: ClassVar[bool] = True
+
+    request: Value = evaluated("search")
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """`{query or text, vector?, limit?, ...}`."""
+        content = reader.literal(raw["search"], "search", (dict,), {})
+        place = reader.at("search")
+        place.unknown_keys(content, _KEYS, "search")
+        given = {key: value for key, value in content.items() if value is not None}
+        if not given.keys() & _QUESTIONS:
+            place.problem("`text`, `query` or `vector` is missing", "missing", content)
+        return cls(place.value(given))
+
+    def needs(self) -> Iterator[str]:
+        """See `Step`."""
+        yield DOCUMENTS
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Search; the old name of `text` is `query`."""
+        request = ctx.resolve(self.request)
+        if "query" in request:
+            request = {"text": request["query"], **{key: value for key, value in request.items() if key != "query"}}
+        return Call(Effect("search", request, options=dict(self.options)))
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """The answer is there."""
+        assert isinstance(event, EffectSucceeded)
+        return Done(event.value)

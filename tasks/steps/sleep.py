@@ -1,0 +1,77 @@
+"""`sleep`: go on later."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from tasks.language.reader import StepReader
+from tasks.language.values import Literal, ObjectValue, Value
+from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.outcomes import Done, Event, Fail, Outcome
+from tasks.steps.outcomes import Sleep as SleepOutcome
+
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+MAX_SLEEP_S = 10 * 366 * 86_400
+
+
+@dataclass(eq=False)
+class Sleep(Step):
+    """Outputs its input after the sum of its parts, or after one number of seconds."""
+
+    kind: ClassVar[str] = "sleep"
+    step_type: ClassVar[str] = "SleepStep"
+    main_key: ClassVar[str] = "sleep"
+    keys: ClassVar[frozenset[str]] = frozenset({"sleep"})
+
+    duration: Value = evaluated("sleep")
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """`{seconds, minutes, hours, days}`, or a number or an expression in seconds."""
+        content = reader.literal(raw["sleep"], "sleep", (dict, int, float, str), {"seconds": 1})
+        if not isinstance(content, dict):
+            step = cls(reader.condition(content, "sleep"))
+        else:
+            place = reader.at("sleep")
+            place.unknown_keys(content, frozenset(_SECONDS), "sleep")
+            units = ((unit, amount) for unit, amount in content.items() if unit in _SECONDS and amount is not None)
+            step = cls(ObjectValue(tuple((unit, place.condition(amount, unit)) for unit, amount in units)))
+        step._check_literal(reader)
+        return step
+
+    def _check_literal(self, reader: StepReader) -> None:
+        """A duration that is known now must be a good one."""
+        parts = [part for _, part in self.duration.children()] or [self.duration]
+        if all(isinstance(part, Literal) for part in parts):
+            problem = _seconds(_literal(self.duration))
+            if isinstance(problem, str):
+                reader.at("sleep").problem(problem, "out_of_range", _literal(self.duration))
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Compute the duration."""
+        seconds = _seconds(ctx.resolve(self.duration))
+        return Fail(seconds, "ValueError") if isinstance(seconds, str) else SleepOutcome(seconds)
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """The time has come."""
+        return Done(ctx.input)
+
+
+def _literal(value: Value) -> Any:
+    if isinstance(value, ObjectValue):
+        return {unit: part.value for unit, part in value.items if isinstance(part, Literal)}
+    return value.value if isinstance(value, Literal) else None
+
+
+def _seconds(duration: Any) -> float | str:
+    """The duration in seconds, or what is wrong with it."""
+    parts = duration if isinstance(duration, dict) else {"seconds": duration}
+    for unit, amount in parts.items():
+        if isinstance(amount, bool) or not isinstance(amount, int | float):
+            return f"sleep {unit} must be a number"
+    total = sum(amount * _SECONDS[unit] for unit, amount in parts.items())
+    if not total > 0:
+        return "the time to sleep must be more than 0"
+    if total > MAX_SLEEP_S:
+        return "the time to sleep must be at most 10 years"
+    return float(total)

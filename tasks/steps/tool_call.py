@@ -1,0 +1,71 @@
+"""`tool`: call a tool."""
+
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from tasks.language.capabilities import SECRET_VALUES
+from tasks.language.reader import StepReader
+from tasks.language.scope import SECRETS
+from tasks.language.values import Value
+from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Fail, InputReceived, Outcome, Wait
+
+# The client runs these and resumes with the result.
+CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})
+_CALL_ID_BYTES = 18
+
+
+@dataclass(eq=False)
+class ToolCall(Step):
+    """Output: what the tool gives back. A function is run by the client: the execution waits for its result."""
+
+    kind: ClassVar[str] = "tool_call"
+    step_type: ClassVar[str] = "ToolCallStep"
+    main_key: ClassVar[str] = "tool"
+    keys: ClassVar[frozenset[str]] = frozenset({"tool", "arguments"})
+    has_effect: ClassVar[bool] = True
+
+    tool: str
+    arguments: Value | None = evaluated("arguments", extra_names=frozenset({SECRETS}), optional=True)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """A name, and an object of arguments or an expression that gives one; without, the input."""
+        arguments = raw.get("arguments")
+        return cls(
+            reader.literal(raw["tool"], "tool", (str,), ""),
+            None if arguments is None else reader.arguments(arguments, "arguments"),
+        )
+
+    def needs(self) -> Iterator[str]:
+        """See `Step`."""
+        if self.arguments is not None and SECRETS in self.arguments.names():
+            yield SECRET_VALUES
+
+    def tool_names(self) -> Iterator[tuple[str, str]]:
+        """See `Step`."""
+        yield "tool", self.tool
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Call the tool, or ask the client to."""
+        arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments)
+        if not isinstance(arguments, dict):
+            return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
+        tool = ctx.tool(self.tool)
+        if tool["type"] in CLIENT_SIDE:
+            call = {"name": self.tool, "arguments": arguments}
+            return Wait({"type": tool["type"], "id": new_call_id(), tool["type"]: call})
+        return Call(Effect("tool", {"tool": tool, "arguments": arguments}, options=dict(self.options)))
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """The result is there."""
+        assert isinstance(event, EffectSucceeded | InputReceived)
+        return Done(event.value)
+
+
+def new_call_id() -> str:
+    """`call_` and 24 URL-safe characters."""
+    return "call_" + base64.urlsafe_b64encode(os.urandom(_CALL_ID_BYTES)).decode()
