@@ -1,0 +1,51 @@
+"""Runs for operators: read them, and cancel one."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from executions import services
+from executions.models import Branch, Execution, Transition
+from julep_project.core.admin import ReadOnlyAdmin
+from julep_project.core.errors import DomainError
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnlyAdmin):
+    """Runs, newest first."""
+
+    list_display = ("id", "task", "status", "transition_count", "created_at", "updated_at")
+    list_filter = ("status",)
+    list_select_related = ("task",)
+    search_fields = ("id__exact", "task__name")
+    actions = ("cancel",)
+
+    @admin.action(description="Cancel selected executions", permissions=["view"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
+        """Cancel each; one that has ended is reported."""
+        for execution in queryset.select_related("developer"):
+            try:
+                services.cancel_execution(
+                    developer=execution.developer, execution_id=execution.pk, reason="cancelled by an operator"
+                )
+            except DomainError as error:
+                self.message_user(request, f"{execution.pk}: {error.message}", messages.WARNING)
+
+
+@admin.register(Branch)
+class BranchAdmin(ReadOnlyAdmin):
+    """Threads of control: who has to act next, and until when a lease holds."""
+
+    list_display = ("id", "execution", "status", "attempt", "lease_until", "wake_at", "pending_children")
+    list_filter = ("status",)
+    raw_id_fields = ("execution", "parent")
+    search_fields = ("id__exact", "execution__id__exact")
+
+
+@admin.register(Transition)
+class TransitionAdmin(ReadOnlyAdmin):
+    """The log."""
+
+    list_display = ("execution", "seq", "type", "step_label", "created_at")
+    list_filter = ("type",)
+    search_fields = ("execution__id__exact",)

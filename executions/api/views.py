@@ -1,0 +1,108 @@
+"""Runs and their logs."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from executions import selectors, services
+from executions.api.serializers import ChangeBody, ExecutionAnswer, ExecutionBody, TransitionAnswer
+from executions.models import Execution
+from executions.wire import execution_to_wire, transition_to_wire
+from julep_project.core.api_schema import describe
+from julep_project.core.metadata_filter import metadata_condition
+from julep_project.core.pagination import SmallPagination, read_page_request
+from julep_project.core.validation import invalid, parse_uuid
+from julep_project.core.views import ApiViewSet, created
+from tasks.selectors import get_task
+
+
+@describe("task_execution", body=ExecutionBody, answer=ExecutionAnswer, ids=("task_id", "execution_id"), max_limit=100)
+class TaskExecutionViewSet(ApiViewSet):
+    """`/tasks/{task_id}/executions`."""
+
+    resource = "Execution"
+    pagination = SmallPagination
+
+    def list(self, request: Request, task_id: UUID) -> Response:
+        """Runs of the task, newest first."""
+        rows = selectors.list_executions(self.developer, get_task(self.developer, task_id))
+        return self.page(rows.filter(metadata_condition(request.query_params)), execution_to_wire)
+
+    def create(self, request: Request, task_id: UUID) -> Response:
+        """Start a run."""
+        task = get_task(self.developer, task_id)
+        values = ExecutionBody.read(request.data)
+        execution = services.start_execution(
+            developer=self.developer, task=task, input_=values["input"], metadata=values.get("metadata")
+        )
+        return created(execution_to_wire(execution))
+
+    @extend_schema(request=ChangeBody, responses=ExecutionAnswer)
+    def change(self, request: Request, task_id: UUID, execution_id: UUID) -> Response:
+        """Resume or cancel a run of the task (the address older clients use)."""
+        task = get_task(self.developer, task_id)
+        execution = selectors.get_execution(self.developer, execution_id, task=task)
+        return Response(execution_to_wire(_change(self.developer, execution.pk, request.data)))
+
+
+@describe("execution", body=ChangeBody, answer=ExecutionAnswer)
+class ExecutionViewSet(ApiViewSet):
+    """`/executions/{id}`."""
+
+    resource = "Execution"
+
+    def retrieve(self, request: Request, id: UUID) -> Response:
+        """One run."""
+        return Response(execution_to_wire(selectors.get_execution(self.developer, id)))
+
+    def update(self, request: Request, id: UUID) -> Response:
+        """Resume or cancel."""
+        return Response(execution_to_wire(_change(self.developer, id, request.data)))
+
+    @extend_schema(request=ChangeBody, responses=ExecutionAnswer)
+    def resume_by_token(self, request: Request) -> Response:
+        """Resume the wait that a task token stands for; the token is in the body or the query."""
+        values = ChangeBody.change(request.data)
+        token = values.get("task_token") or request.query_params.get("task_token")
+        if not token:
+            raise invalid(["task_token"], "missing")
+        if values["status"] != "running":
+            raise invalid(["status"], "literal_error", received=values["status"], expected="running")
+        execution = services.resume_by_token(developer=self.developer, token=token, value=values.get("input"))
+        return Response(execution_to_wire(execution))
+
+
+def _change(developer: Any, execution_id: UUID, data: Any) -> Execution:
+    values = ChangeBody.change(data)
+    if values["status"] == "cancelled":
+        return services.cancel_execution(developer=developer, execution_id=execution_id, reason=values.get("reason"))
+    if values.get("task_token"):
+        return services.resume_by_token(
+            developer=developer, token=values["task_token"], value=values.get("input"), execution_id=execution_id
+        )
+    return services.resume_execution(developer=developer, execution_id=execution_id, value=values.get("input"))
+
+
+@describe("transition", body=None, answer=TransitionAnswer, ids=("execution_id", "transition_id"))
+class TransitionViewSet(ApiViewSet):
+    """`/executions/{execution_id}/transitions`."""
+
+    resource = "Transition"
+
+    def list(self, request: Request, execution_id: UUID) -> Response:
+        """The log, newest first; `scope_id` narrows it to one call of one workflow. Any sort follows the sequence."""
+        rows = selectors.list_transitions(selectors.get_execution(self.developer, execution_id))
+        scope = request.query_params.get("scope_id")
+        if scope:
+            rows = rows.filter(scope=parse_uuid(scope, "query", "scope_id"))
+        page = read_page_request(request.query_params)
+        ordered = rows.order_by("-seq" if page.descending else "seq")[page.offset : page.offset + page.limit]
+        return Response({"items": [transition_to_wire(row) for row in ordered]})
+
+    def retrieve(self, request: Request, execution_id: UUID, transition_id: UUID) -> Response:
+        """One row of the log."""
+        execution = selectors.get_execution(self.developer, execution_id)
+        return Response(transition_to_wire(selectors.get_transition(execution, transition_id)))

@@ -1,0 +1,54 @@
+"""Celery tasks. Each takes ids, calls one function, and sends what comes next."""
+
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+
+from executions.effects import perform
+from executions.engine import advance as engine
+from executions.engine import lane, sweep
+from executions.engine.dispatch import CeleryDispatcher, lane_continuation, ring_after
+
+
+@shared_task(name="executions.advance", bind=True)
+def advance(self: Any, branch_id: str) -> None:
+    """Move a branch by one slice."""
+    advanced = engine.advance_branch(UUID(branch_id), owner=self.request.id)
+    if advanced is not None:
+        ring_after(advanced, CeleryDispatcher())
+
+
+@shared_task(name="executions.join", bind=True)
+def join(self: Any, branch_id: str) -> None:
+    """Look at a branch whose lanes have ended. The row decides whether its children really have."""
+    advanced = engine.advance_branch(UUID(branch_id), owner=self.request.id)
+    if advanced is not None:
+        ring_after(advanced, CeleryDispatcher())
+
+
+@shared_task(name="executions.perform_effect", bind=True)
+def perform_effect(self: Any, branch_id: str) -> None:
+    """Do the work outside the database that a branch waits for."""
+    again_s = perform.perform_effect(UUID(branch_id), owner=self.request.id)
+    if again_s is not None:
+        CeleryDispatcher().effect(UUID(branch_id), delay_s=again_s)
+
+
+@shared_task(name="executions.run_lane", bind=True, ignore_result=False)
+def run_lane(self: Task, parent_id: str, child_id: str | None) -> None:
+    """Run children of a branch one after the other; replaces itself to keep its place in the chord."""
+    stop = lane.run_lane(
+        UUID(parent_id),
+        UUID(child_id) if child_id else None,
+        owner=self.request.id,
+        dispatcher=CeleryDispatcher(),
+    )
+    if stop is not None:
+        raise self.replace(lane_continuation(UUID(parent_id), stop.child_id, calling=stop.calling))
+
+
+@shared_task(name="executions.sweep")
+def sweep_branches() -> None:
+    """Ring for rows nobody is looking at."""
+    sweep.sweep(CeleryDispatcher())

@@ -1,0 +1,1 @@
+"""Work outside the database, between "requested" and "result"."""

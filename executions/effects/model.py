@@ -1,0 +1,34 @@
+"""Effect of a prompt step: ask a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.llm import gateway
+from executions.engine.run import Run
+
+
+def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
+    """What gives the provider's whole answer; everything it needs from the database is read by now."""
+    request = effect["request"]
+    developer, agent = run.developer, run.agent
+    tools = _offered(run, request.get("tools"))
+    return lambda: gateway.complete(
+        developer,
+        agent=agent,
+        messages=request["messages"],
+        settings=request.get("settings") or {},
+        tools=tools,
+        tool_choice=request.get("tool_choice"),
+        disable_cache=bool(request.get("disable_cache")),
+        timeout_s=effect["options"].get("timeout"),
+        metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
+    )
+
+
+def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:
+    """The tools a step asked for: all there are, or those it names; a whole definition stands for itself."""
+    if wanted is None:
+        return None
+    if wanted == "all":
+        return run.tools()
+    return [run.tool(tool["name"]) if set(tool) == {"name"} else tool for tool in wanted]

@@ -1,0 +1,1 @@
+"""The engine: claim a branch, run a slice, commit, ring."""

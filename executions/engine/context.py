@@ -1,0 +1,58 @@
+"""What a step sees while it runs: its input, names in scope, loop items, tools."""
+
+from typing import Any
+
+from executions.engine.frame import Frame
+from executions.engine.journal import Journal
+from executions.engine.run import Run
+from executions.engine.scope import build_scope
+from tasks.expressions.errors import EvaluationError
+from tasks.expressions.limits import Budget
+from tasks.language.values import Value
+from tasks.steps.base import Step
+
+
+class StepRunContext:
+    """The `StepContext` of the engine. One budget of fuel and size covers everything the step evaluates."""
+
+    def __init__(self, run: Run, journal: Journal, frame: Frame, step: Step, state: dict[str, Any]) -> None:
+        self.input = frame.input
+        self.memory = frame.memory
+        self._run = run
+        self._journal = journal
+        self._frame = frame
+        self._state = state
+        self._budget = Budget()
+        self._scope = build_scope(run, journal, frame, state)
+
+    def resolve(self, value: Value, **names: Any) -> Any:
+        """The value tree with every expression and template in it replaced by its result."""
+        return value.evaluate({**self._scope, **names} if names else self._scope, self._budget)
+
+    def item(self, index: int) -> Any:
+        """An item of the loop this step runs."""
+        assert self._frame.loop is not None
+        return self._journal.item(self._frame.loop, index)
+
+    def results(self) -> list[Any]:
+        """Outputs of the finished turns of the loop this step runs, in order."""
+        assert self._frame.loop is not None
+        return self._journal.loop_results(self._frame.loop)
+
+    def state(self, key: str) -> tuple[bool, Any]:
+        """Whether the execution's store has the key, and its value."""
+        if key in self._state:
+            return True, self._state[key]
+        stored = self._journal.execution()["state"]
+        return key in stored, stored.get(key)
+
+    def tool(self, name: str) -> dict[str, Any]:
+        """The tool of that name.
+
+        Raises:
+            EvaluationError: it was deleted since the task was made.
+        """
+        try:
+            return self._run.tool(name)
+        except KeyError:
+            raise EvaluationError(f"there is no tool named {name!r}") from None

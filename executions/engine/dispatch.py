@@ -1,0 +1,127 @@
+"""Rings: messages that make a worker look at a row. The only file that knows Celery's chains, chords and countdowns.
+
+A ring may be lost, late or repeated; the row decides what happens, and the sweeper rings again.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+from uuid import UUID
+
+from celery import chain, chord, current_app, group
+from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from executions.engine.advance import Advanced
+from executions.states import BranchStatus
+
+log = logging.getLogger(__name__)
+
+# Longer waits are left to the sweeper: a message with a countdown sits in a worker's memory until it is due.
+MAX_COUNTDOWN_S = 300.0
+
+# A timer must not fire before the database's clock says so; a message that comes too early finds nothing to do.
+_COUNTDOWN_SLACK_S = 0.05
+
+
+class Dispatcher(Protocol):
+    """Sends rings."""
+
+    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """Look at this branch."""
+
+    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """Do the work outside the database that this branch waits for, then look at the branch."""
+
+    def lanes(self, parent_id: UUID, count: int) -> None:
+        """Start running this branch's children, that many at once; look at the branch when they have ended."""
+
+    def lane(self, parent_id: UUID) -> None:
+        """Run one more lane of this branch's children."""
+
+
+def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = False) -> None:
+    """Ring whatever a committed slice calls for.
+
+    A child that ended outside a lane (its lane was lost or had moved on) leaves a place, so a lane is rung for it.
+    """
+    verdict = advanced.verdict
+    match verdict.status:
+        case BranchStatus.READY:
+            dispatcher.advance(advanced.branch_id)
+        case BranchStatus.CALLING:
+            dispatcher.effect(advanced.branch_id)
+        case BranchStatus.JOINING:
+            dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, len(verdict.children)))
+        case BranchStatus.SLEEPING if (verdict.sleep_s or 0) <= MAX_COUNTDOWN_S:
+            dispatcher.advance(advanced.branch_id, delay_s=(verdict.sleep_s or 0) + _COUNTDOWN_SLACK_S)
+    if advanced.parent_ready and advanced.parent_id is not None:
+        dispatcher.advance(advanced.parent_id)
+    elif advanced.parent_id is not None and verdict.status is BranchStatus.DONE and not in_lane:
+        dispatcher.lane(advanced.parent_id)
+
+
+class CeleryDispatcher:
+    """Rings through Celery. Messages carry ids only."""
+
+    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """See `Dispatcher`."""
+        _send(lambda: _signature("executions.advance", branch_id).apply_async(countdown=delay_s or None))
+
+    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """See `Dispatcher`."""
+        if delay_s > MAX_COUNTDOWN_S:
+            return
+        first = _signature("executions.perform_effect", branch_id).set(countdown=delay_s or None)
+        _send(lambda: chain(first, _signature("executions.advance", branch_id)).apply_async())
+
+    def lanes(self, parent_id: UUID, count: int) -> None:
+        """See `Dispatcher`."""
+        header = group(_signature("executions.run_lane", parent_id, None) for _ in range(count))
+        _send(lambda: chord(header)(_signature("executions.join", parent_id)))
+
+    def lane(self, parent_id: UUID) -> None:
+        """See `Dispatcher`."""
+        _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
+
+
+_dispatcher: ContextVar[Dispatcher] = ContextVar("dispatcher")
+
+
+def dispatcher() -> Dispatcher:
+    """The dispatcher in use: Celery, unless the caller is inside `dispatching_to`."""
+    return _dispatcher.get(CeleryDispatcher())
+
+
+@contextmanager
+def dispatching_to(other: Dispatcher) -> Iterator[None]:
+    """Send rings to another dispatcher for the length of the block."""
+    token = _dispatcher.set(other)
+    try:
+        yield
+    finally:
+        _dispatcher.reset(token)
+
+
+def lane_continuation(parent_id: UUID, child_id: UUID | None, *, calling: bool) -> Signature:
+    """The message a lane replaces itself with, so that it keeps its place in the chord."""
+    following = _signature("executions.run_lane", parent_id, child_id)
+    if not calling or child_id is None:
+        return following
+    return chain(_signature("executions.perform_effect", child_id), following)
+
+
+def _send(ring: Callable[[], object]) -> None:
+    """Ring, or leave it to the sweeper when Redis is away: the row is committed, so nothing is lost."""
+    try:
+        ring()
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("ring not sent; the sweeper will", extra={"reason": repr(error)})
+
+
+def _signature(name: str, *ids: UUID | None) -> Signature:
+    arguments: list[Any] = [None if value is None else str(value) for value in ids]
+    return current_app.signature(name, args=arguments, immutable=True)

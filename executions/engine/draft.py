@@ -1,0 +1,59 @@
+"""What a slice wants written: rows of the log, the branch's new state, new children. No database here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from executions.states import BranchStatus, TransitionType
+from julep_project.core.clock import now
+from julep_project.core.ids import uuid7
+
+
+@dataclass(slots=True)
+class TransitionDraft:
+    """A row of the log that is not written yet; its sequence number comes with the commit."""
+
+    type: TransitionType
+    current: dict[str, Any]
+    next: dict[str, Any] | None
+    output: Any
+    output_text: str
+    scope: str
+    step_label: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    position: int | None = None
+    loop: str | None = None
+    id: UUID = field(default_factory=uuid7)
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(slots=True)
+class ChildDraft:
+    """A branch to be made for one item of a map or one arm of a parallel step."""
+
+    index: int
+    stack: list[dict[str, Any]]
+    id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How a slice leaves its branch.
+
+    `event` is what a step is still to be told when the budget ran out. `fork` groups the children made together.
+    `interrupt` is an event for the parent that ends all its other children: a `return` or a failure inside an arm.
+    `wait_id` is the `wait` transition a suspended branch stands at. `sleep_s` is counted by the database's clock.
+    """
+
+    status: BranchStatus
+    event: dict[str, Any] | None = None
+    output: Any = None
+    sleep_s: float | None = None
+    effect: dict[str, Any] | None = None
+    wait_id: UUID | None = None
+    children: list[ChildDraft] = field(default_factory=list)
+    parallelism: int | None = None
+    fork: str | None = None
+    interrupt: dict[str, Any] | None = None
+    error: str | None = None

@@ -1,0 +1,63 @@
+"""One level of a branch's stack: plain JSON, so that it survives a crash and a reload."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PathPart = str | int
+
+
+@dataclass(slots=True)
+class Frame:
+    """A body being run.
+
+    `path` addresses the body in the program (`["main"]`, `["main", 3, "then"]`), `pc` the current step in it.
+    `scope` identifies the call of the named workflow the body belongs to, `display` is the workflow name shown in
+    the log. `input` is `_` of the current step. `opened` tells that the body's `init` row is written, `waiting` that
+    the current step was started and is to be resumed. `loop` is the loop the current step runs, `turn` the loop this
+    body is a turn of.
+    """
+
+    path: list[PathPart]
+    scope: str
+    display: str
+    input: Any
+    pc: int = 0
+    opened: bool = False
+    waiting: bool = False
+    memory: Any = None
+    loop: str | None = None
+    turn: str | None = None
+    root: str = "init_branch"
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return asdict(self)
+
+    @property
+    def workflow(self) -> str:
+        """Name of the enclosing named workflow."""
+        return str(self.path[0])
+
+    @property
+    def position(self) -> int:
+        """Place of the current step, or of the step whose body this is, in the enclosing named workflow."""
+        return self.pc if self.is_workflow else int(self.path[1])
+
+    @property
+    def is_workflow(self) -> bool:
+        """Whether the body is that of a named workflow, not nested in a step."""
+        return len(self.path) == 1
+
+    def target(self, step: int | None = None) -> dict[str, Any]:
+        """`current` or `next` of a transition."""
+        return {"workflow": self.display, "step": self.pc if step is None else step, "scope_id": self.scope}
+
+    def body_display(self, suffix: str) -> str:
+        """Name shown for a body of the current step, such as `` `main`[1].foreach[0] ``."""
+        return f"`{self.display}`[{self.pc}].{suffix}"
+
+
+def frames_from_json(stack: Sequence[dict[str, Any]]) -> list[Frame]:
+    """The stack of a branch row."""
+    return [Frame(**frame) for frame in stack]

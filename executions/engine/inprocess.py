@@ -1,0 +1,92 @@
+"""The engine without a broker: one queue, handled in order by the caller's thread. For flow tests and `run_task`."""
+
+from collections import deque
+from uuid import UUID, uuid4
+
+from django.db import connection
+
+from executions.effects.perform import perform_effect
+from executions.engine.advance import advance_branch
+from executions.engine.dispatch import ring_after
+from executions.engine.lane import run_lane
+from executions.states import TERMINAL_EXECUTION
+
+
+class InProcessDispatcher:
+    """Keeps rings in memory until `drain` handles them."""
+
+    def __init__(self) -> None:
+        self._rings: deque[tuple[str, UUID, UUID | None]] = deque()
+
+    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """See `Dispatcher`. A delayed ring is dropped: `wake_next` is how time passes here."""
+        if not delay_s:
+            self._rings.append(("advance", branch_id, None))
+
+    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+        """See `Dispatcher`."""
+        if not delay_s:
+            self._rings.append(("effect", branch_id, None))
+
+    def lanes(self, parent_id: UUID, count: int) -> None:
+        """See `Dispatcher`."""
+        for _ in range(count):
+            self.lane(parent_id)
+
+    def lane(self, parent_id: UUID) -> None:
+        """See `Dispatcher`."""
+        self._rings.append(("lane", parent_id, None))
+
+    def drain(self) -> None:
+        """Handle rings until none is left."""
+        while self._rings:
+            self._handle(*self._rings.popleft())
+
+    def run_to_rest(self, execution_id: UUID, *, max_wakes: int = 1000) -> None:
+        """Drain, let timers fire in their order without waiting for them, and stop when nothing can move by itself."""
+        self.drain()
+        for _ in range(max_wakes):
+            if not self._wake_next(execution_id):
+                return
+            self.drain()
+
+    def _handle(self, kind: str, branch_id: UUID, child_id: UUID | None) -> None:
+        owner = str(uuid4())
+        if kind == "advance":
+            advanced = advance_branch(branch_id, owner=owner)
+            if advanced is not None:
+                ring_after(advanced, self)
+        elif kind == "effect":
+            if perform_effect(branch_id, owner=owner) is None:
+                self.advance(branch_id)
+        else:
+            stop = run_lane(branch_id, child_id, owner=owner, dispatcher=self)
+            if stop is None:
+                return
+            if stop.calling and stop.child_id is not None:
+                perform_effect(stop.child_id, owner=owner)
+            self._rings.append(("lane", branch_id, stop.child_id))
+
+    def _wake_next(self, execution_id: UUID) -> bool:
+        """Make the run's earliest timer due now and ring for it."""
+        terminal = ", ".join(f"'{status.value}'" for status in TERMINAL_EXECUTION)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                UPDATE executions_branch SET wake_at = now() WHERE id = (
+                    SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+                    WHERE e.id = %s AND e.status NOT IN ({terminal})
+                      AND b.status IN ('sleeping', 'calling') AND b.wake_at IS NOT NULL
+                    ORDER BY b.wake_at LIMIT 1)
+                RETURNING id, status
+                """,
+                [execution_id],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return False
+        if row[1] == "calling":
+            self._rings.append(("effect", row[0], None))
+        else:
+            self._rings.append(("advance", row[0], None))
+        return True

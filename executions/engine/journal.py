@@ -1,0 +1,91 @@
+"""What already happened in a run, read from its log, with the rows of the running slice on top."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, Q
+
+from executions.engine.draft import TransitionDraft
+from executions.models import Execution, LoopItem, Transition
+from executions.states import TransitionType
+
+_ITEM_WINDOW = 200
+
+
+class Journal:
+    """Read-only view of one execution. Nothing is read before it is asked for; what was read is kept for the slice."""
+
+    def __init__(self, execution_id: UUID, drafts: list[TransitionDraft]) -> None:
+        self._execution_id = execution_id
+        self._drafts = drafts
+        self._outputs: dict[tuple[str, int], Any] = {}
+        self._counts: dict[str, int] = {}
+        self._items: dict[tuple[str, int], Any] = {}
+        self._execution: dict[str, Any] | None = None
+
+    def add_items(self, loop: str, items: list[Any]) -> None:
+        """Make the items of a loop started in this slice readable before they are stored."""
+        self._items.update({(loop, index): item for index, item in enumerate(items)})
+
+    def execution(self) -> dict[str, Any]:
+        """Input, state and the other fields of the run's row, as it stood when first asked for."""
+        if self._execution is None:
+            self._execution = Execution.objects.filter(pk=self._execution_id).values().get()
+        return self._execution
+
+    def workflow_input(self, scope: str, *, main: bool) -> Any:
+        """What the named workflow of this scope was started with."""
+        if main:
+            return self.execution()["input"]
+        for draft in self._drafts:
+            if draft.scope == scope and draft.type in (TransitionType.INIT, TransitionType.INIT_BRANCH):
+                return draft.output
+        opening = self._rows().filter(scope=scope, type__in=[TransitionType.INIT, TransitionType.INIT_BRANCH])
+        return opening.order_by("seq").values_list("output", flat=True).first()
+
+    def finished(self, scope: str) -> int:
+        """How many steps of the scope's named workflow have finished; they are the positions 0 to n-1."""
+        newest = max((d.position for d in self._drafts if d.scope == scope and d.position is not None), default=None)
+        if newest is not None:
+            return newest + 1
+        if scope not in self._counts:
+            stored = self._rows().filter(scope=scope, position__isnull=False).aggregate(newest=Max("position"))
+            self._counts[scope] = -1 if stored["newest"] is None else stored["newest"]
+        return self._counts[scope] + 1
+
+    def output(self, scope: str, position: int) -> Any:
+        """Output of a finished step.
+
+        Raises:
+            KeyError: the step has not finished.
+        """
+        key = (scope, position)
+        for draft in self._drafts:
+            if draft.position == position and draft.scope == scope:
+                return draft.output
+        if key not in self._outputs:
+            found = list(self._rows().filter(scope=scope, position=position).values_list("output", flat=True)[:1])
+            if not found:
+                raise KeyError(position)
+            self._outputs[key] = found[0]
+        return self._outputs[key]
+
+    def preload_outputs(self, scope: str) -> None:
+        """Read all outputs of the scope with one query, for an expression that walks over them."""
+        rows = self._rows().filter(scope=scope, position__isnull=False).values_list("position", "output")
+        self._outputs.update({(scope, position): output for position, output in rows})
+
+    def item(self, loop: str, index: int) -> Any:
+        """One item of a loop; neighbours are read along, so that a slice of many turns asks once."""
+        if (loop, index) not in self._items:
+            window = LoopItem.objects.filter(loop=loop, index__gte=index, index__lt=index + _ITEM_WINDOW)
+            self._items.update({(loop, place): value for place, value in window.values_list("index", "value")})
+        return self._items[loop, index]
+
+    def loop_results(self, loop: str) -> list[Any]:
+        """Outputs of the loop's finished turns, in order."""
+        stored = self._rows().filter(loop=loop).order_by("seq").values_list("output", flat=True)
+        return [*stored, *(draft.output for draft in self._drafts if draft.loop == loop)]
+
+    def _rows(self) -> Any:
+        return Transition.objects.filter(Q(execution_id=self._execution_id))

@@ -1,0 +1,112 @@
+"""What a claimed branch belongs to: its program, tools and tenant. Versions never change, so they are cached."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+from uuid import UUID
+
+from agents.models import Agent, Developer, Tool
+from agents.tool_definitions import tool_to_wire
+from executions.models import Branch
+from tasks.language.program import Program
+from tasks.models import Task, TaskVersion
+
+
+@dataclass(frozen=True)
+class LoadedVersion:
+    """One immutable program, ready to run."""
+
+    id: UUID
+    task_id: UUID
+    program: Program
+    tools: tuple[dict[str, Any], ...]
+    inherit_tools: bool
+    input_schema: dict[str, Any] | None
+
+    def labels(self, workflow: str) -> dict[str, list[int]]:
+        """Positions of the labelled steps of a named workflow."""
+        return self._labels[workflow]
+
+    @cached_property
+    def _labels(self) -> dict[str, dict[str, list[int]]]:
+        found: dict[str, dict[str, list[int]]] = {name: {} for name in self.program.workflows}
+        for name, steps in self.program.workflows.items():
+            for position, step in enumerate(steps):
+                if step.label is not None:
+                    found[name].setdefault(step.label, []).append(position)
+        return found
+
+
+@lru_cache(maxsize=256)
+def load_version(version_id: UUID) -> LoadedVersion:
+    """The program of a task version; kept per process."""
+    version = TaskVersion.objects.get(pk=version_id)
+    return LoadedVersion(
+        id=version.id,
+        task_id=version.task_id,
+        program=Program.load(version.program),
+        tools=tuple(version.tools),
+        inherit_tools=version.inherit_tools,
+        input_schema=version.input_schema,
+    )
+
+
+class Run:
+    """Identity of the run a slice works for, with what its steps may ask about it read on first use."""
+
+    def __init__(self, *, execution_id: UUID, branch_id: UUID, developer_id: UUID, version: LoadedVersion) -> None:
+        self.execution_id = execution_id
+        self.branch_id = branch_id
+        self.developer_id = developer_id
+        self.version = version
+
+    @property
+    def program(self) -> Program:
+        """The program being run."""
+        return self.version.program
+
+    @cached_property
+    def developer(self) -> Developer:
+        """The tenant."""
+        return Developer.objects.get(pk=self.developer_id)
+
+    @cached_property
+    def agent(self) -> Agent:
+        """The agent the task belongs to."""
+        agent: Agent = Agent.objects.select_related("project").get(tasks=self.version.task_id)
+        return agent
+
+    @cached_property
+    def task(self) -> Task:
+        """The task as it stands now; what runs is the version."""
+        return Task.objects.get(pk=self.version.task_id)
+
+    @cached_property
+    def agent_tools(self) -> list[dict[str, Any]]:
+        """The agent's own tools, in wire form."""
+        rows = Tool.objects.filter(agent__tasks=self.version.task_id).order_by("created_at", "id")
+        return [tool_to_wire(tool) for tool in rows]
+
+    def tools(self) -> list[dict[str, Any]]:
+        """The task's own tools and, when they are inherited, those of the agent with other names."""
+        own = list(self.version.tools)
+        names = {tool["name"] for tool in own}
+        inherited = self.agent_tools if self.version.inherit_tools else []
+        return own + [tool for tool in inherited if tool["name"] not in names]
+
+    def tool(self, name: str) -> dict[str, Any]:
+        """The tool a step names.
+
+        Raises:
+            KeyError: there is none of that name any more.
+        """
+        own = (tool for tool in self.version.tools if tool["name"] == name)
+        found = next(own, None) or next((tool for tool in self.tools() if tool["name"] == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def children_outputs(self, fork: str | None) -> list[Any]:
+        """Outputs of the children made together under this fork, in item order."""
+        children = Branch.objects.filter(parent_id=self.branch_id, fork=fork)
+        return list(children.order_by("index").values_list("output", flat=True))

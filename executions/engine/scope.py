@@ -1,0 +1,259 @@
+"""The names an expression may read at run time. Which names exist is decided in `tasks.language.scope`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from executions.engine.frame import Frame
+from executions.engine.journal import Journal
+from executions.engine.run import Run
+from julep_project.core.clock import to_wire
+from tasks.expressions.values import Lazy
+
+
+def build_scope(run: Run, journal: Journal, frame: Frame, state: dict[str, Any]) -> dict[str, Any]:
+    """Names and values for the frame's current step. What needs a query is lazy: it is read only when named."""
+    past = Past(run, journal, frame)
+    return {
+        "_": frame.input,
+        "inputs": StepInputs(past),
+        "outputs": StepOutputs(past),
+        "steps": Steps(past),
+        "state": Lazy(lambda: {**journal.execution()["state"], **state}),
+        "arguments": Lazy(lambda: journal.execution()["input"]),
+        "execution": Lazy(lambda: _execution(journal.execution())),
+        "task": Lazy(lambda: _task(run)),
+        "agent": Lazy(lambda: _agent(run)),
+        "agent_tools": Lazy(lambda: run.agent_tools),
+        "metadata": Lazy(lambda: _metadata(run, journal)),
+        "user": None,
+        "session": None,
+    }
+
+
+class Past:
+    """Finished steps of the named workflow a frame belongs to, and the input of the one that runs."""
+
+    def __init__(self, run: Run, journal: Journal, frame: Frame) -> None:
+        self._journal = journal
+        self._scope = frame.scope
+        self._is_main = frame.workflow == "main"
+        self._labels = run.version.labels(frame.workflow)
+        self.running = frame.position
+
+    def workflow_input(self) -> Any:
+        """What the workflow was started with."""
+        return self._journal.workflow_input(self._scope, main=self._is_main)
+
+    def finished(self) -> int:
+        """How many steps have finished."""
+        return self.running
+
+    def output(self, position: int) -> Any:
+        """Output of a finished step; KeyError when it has not finished."""
+        return self._journal.output(self._scope, position)
+
+    def input(self, position: int) -> Any:
+        """Input of a finished step or of the running one: the output of the step before."""
+        return self.workflow_input() if position == 0 else self.output(position - 1)
+
+    def preload(self) -> None:
+        """Read all outputs at once."""
+        self._journal.preload_outputs(self._scope)
+
+    def position(self, key: Any, *, count: int) -> int | None:
+        """Position that an index (negative ones count from the end of `count`) or a label names, or None."""
+        if isinstance(key, bool) or not isinstance(key, int | str):
+            return None
+        if isinstance(key, str):
+            reached = [position for position in self._labels.get(key, ()) if position < count]
+            return reached[-1] if reached else None
+        place = key + count if key < 0 else key
+        return place if 0 <= place < count else None
+
+
+class StepOutputs:
+    """`outputs[n]`, `outputs['label']`: finished steps only."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+
+    def get_item(self, key: Any) -> Any:
+        """Output of that step."""
+        position = self._past.position(key, count=self.length())
+        if position is None:
+            raise KeyError(key)
+        return self._past.output(position)
+
+    def get_attribute(self, name: str) -> Any:
+        """`outputs.label`."""
+        return self.get_item(name)
+
+    def length(self) -> int:
+        """Number of finished steps."""
+        return self._past.finished()
+
+    def iterate(self) -> Iterator[Any]:
+        """Outputs in order."""
+        self._past.preload()
+        return (self._past.output(position) for position in range(self.length()))
+
+    def to_json(self) -> Any:
+        """A list."""
+        return list(self.iterate())
+
+
+class StepInputs:
+    """`inputs[n]`, `inputs['label']`: input of that step; any other key reads the workflow's own input."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+
+    def get_item(self, key: Any) -> Any:
+        """Input of a step, else a field of the workflow's input."""
+        position = self._past.position(key, count=self.length())
+        if position is not None:
+            return self._past.input(position)
+        whole = self._past.workflow_input()
+        if isinstance(whole, dict) and isinstance(key, str):
+            return whole[key]
+        raise KeyError(key)
+
+    def get_attribute(self, name: str) -> Any:
+        """A field of the workflow's input."""
+        whole = self._past.workflow_input()
+        if not isinstance(whole, dict):
+            raise AttributeError(name)
+        return whole[name]
+
+    def length(self) -> int:
+        """Finished steps and the running one."""
+        return self._past.running + 1
+
+    def iterate(self) -> Iterator[Any]:
+        """Inputs in order."""
+        self._past.preload()
+        return (self._past.input(position) for position in range(self.length()))
+
+    def to_json(self) -> Any:
+        """A list."""
+        return list(self.iterate())
+
+
+class Steps:
+    """`steps[n]`, `steps['label']`: `{input, output}`; the running step has `input` only."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+
+    def get_item(self, key: Any) -> Any:
+        """One step."""
+        position = self._past.position(key, count=self.length())
+        if position is None:
+            raise KeyError(key)
+        return StepView(self._past, position)
+
+    def get_attribute(self, name: str) -> Any:
+        """`steps.label`."""
+        return self.get_item(name)
+
+    def length(self) -> int:
+        """Finished steps and the running one."""
+        return self._past.running + 1
+
+    def iterate(self) -> Iterator[Any]:
+        """Steps in order."""
+        self._past.preload()
+        return (StepView(self._past, position) for position in range(self.length()))
+
+    def to_json(self) -> Any:
+        """A list of objects."""
+        return [step.to_json() for step in self.iterate()]
+
+
+class StepView:
+    """One step of `steps`; input and output are read when asked for."""
+
+    def __init__(self, past: Past, position: int) -> None:
+        self._past = past
+        self._position = position
+
+    def get_item(self, key: Any) -> Any:
+        """`input`, and `output` once the step has finished."""
+        if key == "input":
+            return self._past.input(self._position)
+        if key == "output" and self._position < self._past.running:
+            return self._past.output(self._position)
+        raise KeyError(key)
+
+    def get_attribute(self, name: str) -> Any:
+        """The same as an item."""
+        return self.get_item(name)
+
+    def length(self) -> int:
+        """Number of keys."""
+        return len(self._keys())
+
+    def iterate(self) -> Iterator[Any]:
+        """The keys, as a mapping does."""
+        return iter(self._keys())
+
+    def to_json(self) -> Any:
+        """A plain object."""
+        return {key: self.get_item(key) for key in self._keys()}
+
+    def _keys(self) -> list[str]:
+        return ["input", "output"] if self._position < self._past.running else ["input"]
+
+
+def _execution(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "task_id": str(row["task_id"]),
+        "status": row["status"],
+        "input": row["input"],
+        "output": row["output"],
+        "error": row["error"],
+        "transition_count": row["transition_count"],
+        "metadata": row["metadata"],
+        "created_at": to_wire(row["created_at"]),
+        "updated_at": to_wire(row["updated_at"]),
+    }
+
+
+def _task(run: Run) -> dict[str, Any]:
+    task = run.task
+    return {
+        "id": str(task.id),
+        "name": task.name,
+        "canonical_name": task.canonical_name,
+        "description": task.description,
+        "metadata": task.metadata,
+        "inherit_tools": run.version.inherit_tools,
+        "input_schema": run.version.input_schema,
+        "tools": list(run.version.tools),
+        "created_at": to_wire(task.created_at),
+        "updated_at": to_wire(task.updated_at),
+    }
+
+
+def _agent(run: Run) -> dict[str, Any]:
+    agent = run.agent
+    return {
+        "id": str(agent.id),
+        "name": agent.name,
+        "canonical_name": agent.canonical_name,
+        "about": agent.about,
+        "model": agent.model,
+        "instructions": agent.instructions,
+        "default_settings": agent.default_settings,
+        "default_system_template": agent.default_system_template,
+        "metadata": agent.metadata,
+        "project": agent.project.canonical_name,
+        "created_at": to_wire(agent.created_at),
+        "updated_at": to_wire(agent.updated_at),
+    }
+
+
+def _metadata(run: Run, journal: Journal) -> dict[str, Any]:
+    """Execution over task over agent."""
+    return {**run.agent.metadata, **run.task.metadata, **journal.execution()["metadata"]}

@@ -1,0 +1,289 @@
+"""One slice: run steps in memory until something must wait, the branch ends, or the budget is used.
+
+Nothing leaves the process here, so a slice may be thrown away and run again. The outcome is a list of transition
+drafts and a verdict, which `store.commit` writes in one go.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from executions.engine.context import StepRunContext
+from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
+from executions.engine.frame import Frame, frames_from_json
+from executions.engine.journal import Journal
+from executions.engine.limits import storable_text
+from executions.engine.run import Run
+from executions.states import BranchStatus, TransitionType
+from julep_project.core.ids import uuid7
+from julep_project.core.jsontext import NotStorable
+from tasks.expressions.errors import ExpressionError
+from tasks.steps.base import Step
+from tasks.steps.outcomes import (
+    BodyFinished,
+    Call,
+    ChildrenJoined,
+    Done,
+    EffectSucceeded,
+    Enter,
+    Event,
+    Fail,
+    Fork,
+    InputReceived,
+    Outcome,
+    Return,
+    Sleep,
+    Wait,
+    Woken,
+)
+
+
+@dataclass(slots=True)
+class Failure:
+    """Why a step failed, as it is recorded."""
+
+    message: str
+    type: str = "error"
+
+
+class Slice:
+    """The running state of one slice. Make one per claim and call `run` once."""
+
+    def __init__(self, run: Run, *, stack: list[dict[str, Any]], event: dict[str, Any] | None) -> None:
+        self.transitions: list[TransitionDraft] = []
+        self.state: dict[str, Any] = {}
+        self.items: dict[str, list[Any]] = {}
+        self.frames = frames_from_json(stack)
+        self.journal = Journal(run.execution_id, self.transitions)
+        self._run = run
+        self._event = event
+        self._verdict: Verdict | None = None
+
+    def run(self) -> Verdict:
+        """Advance the branch as far as one slice may."""
+        deadline = time.monotonic() + settings.SLICE_MS / 1000
+        for _ in range(settings.SLICE_STEPS):
+            self._advance_one()
+            if self._verdict is not None:
+                return self._verdict
+            if time.monotonic() >= deadline:
+                break
+        return Verdict(BranchStatus.READY, event=self._event)
+
+    def fail(self, message: str) -> Verdict:
+        """End the branch by a failure that is not the current step's own doing."""
+        self._fail(Failure(message))
+        assert self._verdict is not None
+        return self._verdict
+
+    @property
+    def _top(self) -> Frame:
+        return self.frames[-1]
+
+    def _step(self, frame: Frame) -> Step:
+        return self._run.program.block(frame.path)[frame.pc]
+
+    def _is_last(self, frame: Frame) -> bool:
+        return frame.pc + 1 >= len(self._run.program.block(frame.path))
+
+    # -- one step -------------------------------------------------------------------------------------------------
+
+    def _advance_one(self) -> None:
+        frame = self._top
+        try:
+            if not frame.opened:
+                self._open(frame)
+            outcome = self._next_outcome(frame)
+            self._apply(frame, outcome)
+        except (ExpressionError, NotStorable) as error:
+            self._fail(Failure(str(error), getattr(error, "type", type(error).__name__)))
+
+    def _next_outcome(self, frame: Frame) -> Outcome:
+        step = self._step(frame)
+        context = StepRunContext(self._run, self.journal, frame, step, self.state)
+        event = self._take_event()
+        if event is not None and event["kind"] == "failed":
+            return Fail(event["message"], event["type"])
+        if event is not None and event["kind"] == "returned":
+            return Return(event["value"])
+        if not frame.waiting:
+            return step.start(context)
+        return step.resume(context, self._read_event(frame, event))
+
+    def _take_event(self) -> dict[str, Any] | None:
+        event, self._event = self._event, None
+        return event
+
+    def _read_event(self, frame: Frame, event: dict[str, Any] | None) -> Event:
+        if event is None:
+            return Woken()
+        match event["kind"]:
+            case "body":
+                return BodyFinished(event["value"])
+            case "effect":
+                return EffectSucceeded(event["value"])
+            case "input":
+                return InputReceived(event["value"])
+            case "joined":
+                return ChildrenJoined(self._run.children_outputs(frame.loop))
+        raise ValueError(f"unknown event {event['kind']!r}")
+
+    def _apply(self, frame: Frame, outcome: Outcome) -> None:
+        match outcome:
+            case Done():
+                self._complete(frame, outcome.value, outcome.metadata)
+                self.state.update(outcome.state)
+            case Enter():
+                self._enter(frame, outcome)
+            case Fork():
+                self._fork(frame, outcome)
+            case Return():
+                self._return(outcome.value)
+            case Call():
+                self._park(frame, outcome.memory, Verdict(BranchStatus.CALLING, effect=self._effect(outcome)))
+            case Sleep():
+                self._park(frame, None, Verdict(BranchStatus.SLEEPING, sleep_s=outcome.seconds))
+            case Wait():
+                self._wait(frame, outcome)
+            case Fail():
+                self._fail(Failure(outcome.message, outcome.type))
+
+    # -- outcomes -------------------------------------------------------------------------------------------------
+
+    def _open(self, frame: Frame) -> None:
+        self._write(TransitionType(frame.root), frame.input, frame=frame, next_=frame.target())
+        frame.opened = True
+
+    def _enter(self, frame: Frame, outcome: Enter) -> None:
+        if outcome.items is not None:
+            storable_text(outcome.items)
+            frame.loop = str(uuid7())
+            self.items[frame.loop] = outcome.items
+            self.journal.add_items(frame.loop, outcome.items)
+        storable_text(outcome.input)
+        frame.waiting, frame.memory = True, outcome.memory
+        self.frames.append(self._body_frame(frame, outcome.block, outcome.input, outcome.display, turn=frame.loop))
+
+    def _fork(self, frame: Frame, outcome: Fork) -> None:
+        storable_text([child.input for child in outcome.children])
+        frame.waiting, frame.memory, frame.loop = True, outcome.memory, str(uuid7())
+        parallelism = outcome.parallelism or len(outcome.children)
+        children = []
+        for index, child in enumerate(outcome.children):
+            body = self._body_frame(frame, child.block, child.input, child.display)
+            if parallelism > 1:
+                body.display = f"PAR:{body.display}"
+            children.append(ChildDraft(index=index, stack=[body.to_json()]))
+        self._verdict = Verdict(BranchStatus.JOINING, children=children, parallelism=parallelism, fork=frame.loop)
+
+    def _body_frame(self, frame: Frame, block: str, value: Any, suffix: str, turn: str | None = None) -> Frame:
+        return Frame(
+            path=[*frame.path, frame.pc, block],
+            scope=frame.scope,
+            display=frame.body_display(suffix or block),
+            input=value,
+            turn=turn,
+        )
+
+    def _wait(self, frame: Frame, outcome: Wait) -> None:
+        draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None)
+        self._park(frame, outcome.memory, Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id))
+
+    def _park(self, frame: Frame, memory: Any, verdict: Verdict) -> None:
+        frame.waiting, frame.memory = True, memory
+        self._verdict = verdict
+
+    def _effect(self, outcome: Call) -> dict[str, Any]:
+        effect = outcome.effect
+        storable_text(effect.request)
+        return {
+            "kind": effect.kind,
+            "request": effect.request,
+            "options": dict(effect.options),
+            "key": str(uuid7()),
+            "attempts": 0,
+        }
+
+    # -- ends of steps, bodies and branches -----------------------------------------------------------------------
+
+    def _complete(self, frame: Frame, value: Any, metadata: dict[str, Any]) -> None:
+        if self._is_last(frame):
+            self._end_body(frame, value, metadata=metadata)
+            return
+        self._write_completion(TransitionType.STEP, frame, value, metadata, next_=frame.target(frame.pc + 1))
+        frame.pc += 1
+        frame.input, frame.waiting, frame.memory, frame.loop = value, False, None, None
+
+    def _end_body(self, frame: Frame, value: Any, *, metadata: dict[str, Any]) -> None:
+        is_main = frame.root == "init"
+        kind = TransitionType.FINISH if is_main else TransitionType.FINISH_BRANCH
+        self._write_completion(kind, frame, value, metadata, next_=None)
+        self.frames.pop()
+        if self.frames:
+            self._event = {"kind": "body", "value": value}
+        else:
+            self._verdict = Verdict(BranchStatus.DONE, output=value)
+
+    def _return(self, value: Any) -> None:
+        """End the enclosing named workflow, whatever lies between it and the current step."""
+        while not self._top.is_workflow:
+            self._write_completion(TransitionType.FINISH_BRANCH, self._top, value, {}, next_=None)
+            self.frames.pop()
+            if not self.frames:
+                self._verdict = Verdict(BranchStatus.DONE, output=value, interrupt={"kind": "returned", "value": value})
+                return
+        self._end_body(self._top, value, metadata={})
+
+    def _fail(self, failure: Failure) -> None:
+        frame = self._top
+        step = self._step(frame)
+        following = None if self._is_last(frame) else frame.target(frame.pc + 1)
+        self._write(
+            TransitionType.ERROR,
+            failure.message,
+            frame=frame,
+            next_=following,
+            metadata={"step_type": step.step_type, "error_type": failure.type},
+        )
+        self._verdict = Verdict(BranchStatus.FAILED, error=failure.message)
+
+    # -- the log --------------------------------------------------------------------------------------------------
+
+    def _write_completion(
+        self,
+        kind: TransitionType,
+        frame: Frame,
+        value: Any,
+        metadata: dict[str, Any],
+        *,
+        next_: dict[str, Any] | None,
+    ) -> None:
+        step = self._step(frame)
+        draft = self._write(kind, value, frame=frame, next_=next_, metadata={"step_type": step.step_type, **metadata})
+        draft.step_label = step.label
+        draft.position = frame.pc if frame.is_workflow else None
+        if kind is TransitionType.FINISH_BRANCH:
+            draft.loop = frame.turn
+
+    def _write(
+        self,
+        kind: TransitionType,
+        output: Any,
+        *,
+        frame: Frame,
+        next_: dict[str, Any] | None,
+        metadata: dict[str, Any] | None = None,
+    ) -> TransitionDraft:
+        draft = TransitionDraft(
+            type=kind,
+            current=frame.target(),
+            next=next_,
+            output=output,
+            output_text=storable_text(output),
+            scope=frame.scope,
+            metadata=metadata or {},
+        )
+        self.transitions.append(draft)
+        return draft

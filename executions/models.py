@@ -1,0 +1,163 @@
+"""A run and its parts. The rows are the truth; Celery messages only make a worker look at them."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from executions.states import BranchStatus, ExecutionStatus, TransitionType
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.ids import uuid7
+from julep_project.core.models import Resource
+from julep_project.core.tenancy import TenantManager
+
+
+class Execution(Resource):
+    """One run of a task, pinned to the version it started with.
+
+    `runnable` and `open_waits` count branches; they change only under this row's lock, together with the
+    branches they count, so the status can be told without looking at the branches.
+    """
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="executions")
+    task_version = models.ForeignKey("tasks.TaskVersion", on_delete=models.CASCADE, related_name="+")
+    status = models.CharField(max_length=16, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED)
+    input = models.JSONField(default=dict)
+    output = models.JSONField(null=True)
+    error = models.TextField(null=True)
+    state = models.JSONField(default=dict, help_text="what `set` steps stored")
+    metadata = models.JSONField(default=dict)
+    transition_count = models.PositiveIntegerField(default=0)
+    runnable = models.PositiveIntegerField(default=1)
+    open_waits = models.PositiveIntegerField(default=0)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=ExecutionStatus.values), name="execution_status_known"),
+        ]
+        indexes = [
+            models.Index(fields=["task", "-created_at", "-id"], name="execution_of_task"),
+            models.Index(fields=["developer", "-created_at"], name="execution_of_developer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.status}"
+
+
+class Branch(models.Model):
+    """One thread of control inside a run.
+
+    `stack` is a list of frames (see `engine/frame.py`). `version` fences: every claim raises it, every commit names
+    the one it claimed, so a worker that lost its lease cannot write.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="branches")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    fork = models.UUIDField(null=True, help_text="groups the children one step made together")
+    index = models.PositiveIntegerField(default=0)
+    status = models.CharField(max_length=16, choices=BranchStatus.choices, default=BranchStatus.READY)
+    stack = models.JSONField(default=list)
+    version = models.PositiveBigIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0, help_text="claims since the last commit")
+    lease_until = models.DateTimeField(null=True)
+    lease_owner = models.CharField(max_length=64, null=True)
+    wake_at = models.DateTimeField(null=True)
+    rung_at = models.DateTimeField(null=True, help_text="when a message was last sent for this row")
+    pending_children = models.PositiveIntegerField(default=0)
+    parallelism = models.PositiveIntegerField(null=True, help_text="how many children may be active at once")
+    effect = models.JSONField(null=True, help_text="what is asked of the world: kind, request, key, attempts")
+    event = models.JSONField(null=True, help_text="what the waiting step is to be told")
+    wait_id = models.UUIDField(null=True, help_text="the `wait` transition it stands at")
+    output = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    updated_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    class Meta:
+        ordering = ("created_at", "id")
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=BranchStatus.values), name="branch_status_known"),
+        ]
+        indexes = [
+            models.Index(fields=["parent", "fork", "index"], name="branch_of_fork", condition=Q(parent__isnull=False)),
+            models.Index(
+                fields=["parent", "status", "index"],
+                name="branch_lane",
+                condition=Q(parent__isnull=False, status__in=["pending", "ready", "running", "calling"]),
+            ),
+            models.Index(
+                F("rung_at").asc(nulls_first=True), name="branch_ready", condition=Q(status=BranchStatus.READY)
+            ),
+            models.Index(
+                fields=["lease_until"],
+                name="branch_leased",
+                condition=Q(status__in=[BranchStatus.RUNNING, BranchStatus.CALLING]),
+            ),
+            models.Index(fields=["wake_at"], name="branch_sleeping", condition=Q(status=BranchStatus.SLEEPING)),
+            models.Index(fields=["pending_children"], name="branch_joining", condition=Q(status=BranchStatus.JOINING)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} {self.id} {self.status}"
+
+
+class Transition(models.Model):
+    """One row of the log: append-only, numbered without gaps per execution.
+
+    `scope`, `position` and `loop` are for the engine: which call of which workflow a finished step belongs to, its
+    place there (null for steps in nested bodies), and the loop whose turn ended here.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="transitions")
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="+")
+    seq = models.PositiveIntegerField()
+    type = models.CharField(max_length=16, choices=TransitionType.choices)
+    current = models.JSONField()
+    next = models.JSONField(null=True)
+    step_label = models.CharField(max_length=120, null=True)
+    output = models.JSONField(null=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    scope = models.UUIDField()
+    position = models.PositiveIntegerField(null=True)
+    loop = models.UUIDField(null=True)
+
+    class Meta:
+        ordering = ("seq",)
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "seq"], name="transition_seq_unique"),
+            models.CheckConstraint(condition=Q(type__in=TransitionType.values), name="transition_type_known"),
+            models.UniqueConstraint(
+                fields=["execution"],
+                condition=Q(type__in=[TransitionType.FINISH, TransitionType.ERROR, TransitionType.CANCELLED]),
+                name="transition_one_terminal",
+            ),
+            models.UniqueConstraint(
+                fields=["execution", "scope", "position"],
+                condition=Q(position__isnull=False),
+                name="transition_step_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["loop", "seq"], name="transition_of_loop", condition=Q(loop__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} #{self.seq} {self.type}"
+
+
+class LoopItem(models.Model):
+    """One item of a running loop, written once when the loop starts, so that a turn never rewrites the others."""
+
+    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="+")
+    loop = models.UUIDField()
+    index = models.PositiveIntegerField()
+    value = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["loop", "index"], name="loop_item_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.loop}[{self.index}]"

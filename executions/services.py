@@ -1,0 +1,202 @@
+"""Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from agents.models import Developer
+from executions import announcements, selectors
+from executions.engine import store
+from executions.engine.dispatch import dispatcher
+from executions.engine.frame import Frame
+from executions.models import Branch, Execution, Transition
+from executions.states import (
+    STATUS_AFTER,
+    TERMINAL_EXECUTION,
+    BranchStatus,
+    ExecutionStatus,
+    TransitionType,
+)
+from executions.tokens import wait_of_token
+from julep_project.core.clock import DatabaseNow, now
+from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.ids import uuid7
+from julep_project.core.json_schema import UnusableSchema, find_problem
+from julep_project.core.jsontext import NotStorable, to_json_text
+from tasks.models import Task, TaskVersion
+from tasks.selectors import current_version
+
+log = logging.getLogger(__name__)
+
+# How many open waits an error lists.
+_MAX_NAMED_WAITS = 100
+
+
+def start_execution(
+    *, developer: Developer, task: Task, input_: dict[str, Any], metadata: dict[str, Any] | None = None
+) -> Execution:
+    """Start a run of the task's current version.
+
+    Raises:
+        BadRequest: the input does not fit the task's `input_schema`, or is too large.
+        NotFound: the task was removed in the meantime.
+    """
+    version = current_version(task)
+    _check_input(version, input_)
+    with transaction.atomic():
+        execution = Execution.objects.create(
+            developer=developer, task=task, task_version=version, input=input_, metadata=metadata or {}
+        )
+        frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=input_, root="init")
+        branch = Branch.objects.create(execution=execution, stack=[frame.to_json()], rung_at=DatabaseNow())
+        transaction.on_commit(lambda: dispatcher().advance(branch.pk))
+    log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})
+    return execution
+
+
+def _check_input(version: TaskVersion, input_: dict[str, Any]) -> None:
+    try:
+        size = len(to_json_text(input_).encode())
+    except NotStorable as error:
+        raise BadRequest(f"Invalid request arguments: {error}") from None
+    if size > settings.MAX_EXECUTION_INPUT_BYTES:
+        limit = settings.MAX_EXECUTION_INPUT_BYTES
+        raise BadRequest(f"The input is {size} bytes; the limit is {limit} (setting MAX_EXECUTION_INPUT_BYTES)")
+    if not version.input_schema:
+        return
+    try:
+        problem = find_problem(version.input_schema, input_)
+    except UnusableSchema as error:
+        raise BadRequest("Invalid request arguments schema", fix=f"Change the task's input_schema: {error}") from None
+    if problem is not None:
+        raise BadRequest("Invalid request arguments schema", fix=problem.message, extra={"path": problem.path})
+
+
+def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | None = None) -> Execution:
+    """End a run now. What its workers still bring is refused.
+
+    Raises:
+        NotFound: there is no such run. BadRequest: it has ended already.
+    """
+    with transaction.atomic():
+        execution = _lock_open(developer, execution_id)
+        _append(execution, TransitionType.CANCELLED, output=reason or "Workflow Cancelled", at=_newest_place(execution))
+        store.cancel_branches(execution.pk)
+        execution.status = ExecutionStatus.CANCELLED
+        execution.runnable = execution.open_waits = 0
+        execution.save(update_fields=["status", "runnable", "open_waits", "transition_count", "updated_at"])
+        transaction.on_commit(lambda: announcements.announce(execution.pk))
+    log.info("execution cancelled", extra={"execution_id": execution.pk})
+    return selectors.get_execution(developer, execution_id)
+
+
+def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) -> Execution:
+    """Give a run the input its only open wait asks for.
+
+    Raises:
+        NotFound: there is no such run.
+        BadRequest: nothing waits, several steps wait (each has its own task token), or the run has ended.
+    """
+    with transaction.atomic():
+        execution = _lock_open(developer, execution_id)
+        waiting = list(_waiting_branches(execution)[:_MAX_NAMED_WAITS])
+        if not waiting:
+            raise BadRequest("The execution is not waiting for input", extra={"status": execution.status})
+        if len(waiting) > 1:
+            raise BadRequest(
+                "Several steps wait for input; resume one of them with its task token",
+                extra={"waiting": [branch_wait.current for branch_wait in _open_waits(waiting)]},
+            )
+        _resume(execution, waiting[0], value)
+    return selectors.get_execution(developer, execution_id)
+
+
+def resume_by_token(*, developer: Developer, token: str, value: Any, execution_id: UUID | None = None) -> Execution:
+    """Give one open wait its input; with `execution_id`, only if it is that run's.
+
+    Raises:
+        NotFound: the token is unknown, or of another tenant. BadRequest: that wait is over.
+    """
+    wait_id = wait_of_token(token)
+    transition = selectors.get_wait(developer, wait_id) if wait_id else None
+    if transition is None or execution_id not in (None, transition.execution_id):
+        raise NotFound("Task token not found")
+    with transaction.atomic():
+        execution = _lock_open(developer, transition.execution_id)
+        branch = _waiting_branches(execution).filter(wait_id=transition.pk).first()
+        if branch is None:
+            raise BadRequest("This step no longer waits for input")
+        _resume(execution, branch, value)
+    return selectors.get_execution(developer, transition.execution_id)
+
+
+def _resume(execution: Execution, branch: Branch, value: Any) -> None:
+    """Log the resume, hand the value to the branch and ring. The execution row is locked."""
+    try:
+        to_json_text(value)
+    except NotStorable as error:
+        raise BadRequest(f"Invalid input: {error}") from None
+    (wait,) = _open_waits([branch])
+    _append(execution, TransitionType.RESUME, output=value, at=wait)
+    Branch.objects.filter(pk=branch.pk).update(
+        status=BranchStatus.READY,
+        event={"kind": "input", "value": value},
+        wait_id=None,
+        rung_at=DatabaseNow(),
+        updated_at=DatabaseNow(),
+    )
+    execution.status = STATUS_AFTER[TransitionType.RESUME]
+    execution.runnable += 1
+    execution.open_waits -= 1
+    execution.save(update_fields=["status", "runnable", "open_waits", "transition_count", "updated_at"])
+    transaction.on_commit(lambda: announcements.announce(execution.pk))
+    transaction.on_commit(lambda: dispatcher().advance(branch.pk))
+
+
+def _lock_open(developer: Developer, execution_id: UUID) -> Execution:
+    """The run, locked, if it has not ended."""
+    rows = Execution.objects.for_developer(developer).select_for_update()
+    execution: Execution | None = rows.filter(pk=execution_id).first()
+    if execution is None:
+        raise NotFound(f"Execution {execution_id} not found")
+    if execution.status in TERMINAL_EXECUTION:
+        raise BadRequest(f"The execution has ended: it is {execution.status}", extra={"status": execution.status})
+    return execution
+
+
+def _waiting_branches(execution: Execution) -> Any:
+    return Branch.objects.filter(execution=execution, status=BranchStatus.AWAITING_INPUT).order_by("created_at", "id")
+
+
+def _open_waits(branches: Sequence[Branch]) -> list[Transition]:
+    return list(Transition.objects.filter(pk__in=[branch.wait_id for branch in branches]).order_by("seq"))
+
+
+def _newest_place(execution: Execution) -> Transition:
+    """Where the run stands: its newest transition, or one that stands for the start if it has none yet."""
+    newest = Transition.objects.filter(execution=execution).order_by("-seq").first()
+    if newest is not None:
+        return newest
+    branch = Branch.objects.get(execution=execution, parent=None)
+    start = Frame(**branch.stack[0])
+    return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
+
+
+def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Transition) -> None:
+    """Add a row to the log at the place of another. The execution row is locked; the caller saves its new counter."""
+    execution.transition_count += 1
+    execution.updated_at = now()
+    Transition.objects.create(
+        execution=execution,
+        branch_id=at.branch_id,
+        seq=execution.transition_count,
+        type=type_,
+        current=at.current,
+        output=output,
+        created_at=now(),
+        scope=at.scope,
+    )

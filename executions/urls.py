@@ -1,0 +1,23 @@
+"""Routes of runs."""
+
+from django.urls import path
+
+from executions.api.stream_views import stream_status, stream_transitions
+from executions.api.views import ExecutionViewSet, TaskExecutionViewSet, TransitionViewSet
+
+_RESUME = ExecutionViewSet.as_view({"post": "resume_by_token"})
+
+urlpatterns = [
+    path("tasks/<str:task_id>/executions", TaskExecutionViewSet.as_view({"get": "list", "post": "create"})),
+    path("tasks/<str:task_id>/executions/<str:execution_id>", TaskExecutionViewSet.as_view({"patch": "change"})),
+    path("executions", _RESUME),
+    path("executions/resume", _RESUME),
+    path("executions/<str:id>", ExecutionViewSet.as_view({"get": "retrieve", "put": "update"})),
+    path("executions/<str:execution_id>/status.stream", stream_status),
+    path("executions/<str:execution_id>/transitions.stream", stream_transitions),
+    path("executions/<str:execution_id>/transitions/stream", stream_transitions),
+    path("executions/<str:execution_id>/transitions", TransitionViewSet.as_view({"get": "list"})),
+    path(
+        "executions/<str:execution_id>/transitions/<str:transition_id>", TransitionViewSet.as_view({"get": "retrieve"})
+    ),
+]

@@ -1,0 +1,55 @@
+"""Runs and transitions as clients see them (`executions/api` answers and event streams)."""
+
+from typing import Any
+
+from executions.models import Execution, Transition
+from executions.states import TransitionType
+from executions.tokens import task_token
+from julep_project.core.clock import to_wire
+
+
+def execution_to_wire(execution: Execution) -> dict[str, Any]:
+    """The execution object."""
+    return {
+        "id": str(execution.pk),
+        "task_id": str(execution.task_id),
+        "status": execution.status,
+        "input": execution.input,
+        "output": execution.output,
+        "error": execution.error,
+        "transition_count": execution.transition_count,
+        "metadata": execution.metadata,
+        "created_at": to_wire(execution.created_at),
+        "updated_at": to_wire(execution.updated_at),
+    }
+
+
+def transition_to_wire(transition: Transition) -> dict[str, Any]:
+    """The transition object. A `wait` carries the token that resumes it."""
+    metadata = transition.metadata
+    if transition.type == TransitionType.WAIT:
+        metadata = {**metadata, "task_token": task_token(transition.pk)}
+    return {
+        "id": str(transition.pk),
+        "execution_id": str(transition.execution_id),
+        "type": transition.type,
+        "current": transition.current,
+        "next": transition.next,
+        "step_label": transition.step_label,
+        "output": transition.output,
+        "metadata": metadata,
+        "created_at": to_wire(transition.created_at),
+        "updated_at": to_wire(transition.created_at),
+    }
+
+
+def status_event(execution: Execution) -> dict[str, Any]:
+    """What `status.stream` says of a run."""
+    return {
+        "execution_id": str(execution.pk),
+        "status": execution.status,
+        "updated_at": to_wire(execution.updated_at),
+        "error": execution.error,
+        "transition_count": execution.transition_count,
+        "metadata": execution.metadata,
+    }

@@ -1,0 +1,1 @@
+"""The published clients, against running processes."""

@@ -1,0 +1,300 @@
+"""Claim and commit: each is all or nothing, and only the holder of the newest version writes."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from agents.models import Developer
+from executions.engine import store
+from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
+from executions.engine.frame import Frame
+from executions.engine.store import Claim
+from executions.models import Branch, Execution, LoopItem, Transition
+from executions.states import BranchStatus, ExecutionStatus, TransitionType
+from julep_project.core.ids import uuid7
+from tests.executions.conftest import make_agent, make_branch
+
+
+def draft(branch: Branch, kind: TransitionType = TransitionType.STEP, **fields: Any) -> TransitionDraft:
+    frame = Frame(**branch.stack[0]) if branch.stack else Frame(path=["main"], scope=str(uuid7()), display="m", input=1)
+    return TransitionDraft(
+        type=kind, current=frame.target(), next=None, output=1, output_text="1", scope=frame.scope, **fields
+    )
+
+
+def commit(claim: Claim, verdict: Verdict, *transitions: TransitionDraft, **fields: Any) -> store.Committed | None:
+    values = {"stack": claim.stack, "state": {}, "items": {}} | fields
+    return store.commit_slice(claim, verdict, transitions=list(transitions), **values)
+
+
+def claimed(branch: Branch, owner: str = "worker") -> Claim:
+    claim = store.claim_branch(branch.pk, owner)
+    assert claim is not None
+    return claim
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Run the work in that many threads that start together; their results in order."""
+    results: list[Any] = [None] * count
+    barrier = threading.Barrier(count)
+
+    def call(index: int) -> None:
+        try:
+            barrier.wait(10)
+            results[index] = work(index)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=call, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def test_a_ready_branch_is_claimed_once(branch: Branch) -> None:
+    claim = claimed(branch)
+
+    assert (claim.version, claim.attempt) == (1, 1)
+    assert claim.stack == branch.stack
+    assert store.claim_branch(branch.pk, "another") is None
+
+
+def test_the_same_message_delivered_again_takes_over_its_lease_and_the_first_delivery_cannot_commit(
+    branch: Branch,
+) -> None:
+    first = claimed(branch)
+    second = claimed(branch)
+
+    assert commit(first, Verdict(BranchStatus.READY), draft(branch)) is None
+    assert Transition.objects.count() == 0
+    assert commit(second, Verdict(BranchStatus.READY), draft(branch)) is not None
+
+
+def test_an_expired_lease_can_be_claimed_and_a_live_one_cannot(branch: Branch) -> None:
+    stale = claimed(branch)
+    Branch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    fresh = claimed(branch, "another")
+
+    assert fresh.version == stale.version + 1
+    assert commit(stale, Verdict(BranchStatus.READY), draft(branch)) is None
+
+
+def test_a_sleeper_is_claimed_when_its_time_has_come_by_the_database_clock(branch: Branch) -> None:
+    commit(claimed(branch), Verdict(BranchStatus.SLEEPING, sleep_s=3600))
+    assert store.claim_branch(branch.pk, "worker") is None
+
+    Branch.objects.update(wake_at=timezone.now() - timedelta(seconds=1))
+
+    assert store.claim_branch(branch.pk, "worker") is not None
+
+
+def test_a_commit_numbers_its_rows_without_gaps(branch: Branch) -> None:
+    commit(claimed(branch), Verdict(BranchStatus.READY), draft(branch), draft(branch))
+    commit(claimed(branch), Verdict(BranchStatus.READY), draft(branch))
+
+    assert list(Transition.objects.values_list("seq", flat=True)) == [1, 2, 3]
+    assert Execution.objects.get().transition_count == 3
+
+
+def test_the_end_of_the_main_branch_ends_the_run_with_its_output(branch: Branch) -> None:
+    commit(claimed(branch), Verdict(BranchStatus.DONE, output={"a": 1}), draft(branch, TransitionType.FINISH))
+
+    execution = Execution.objects.get()
+    assert (execution.status, execution.output, execution.runnable) == (ExecutionStatus.SUCCEEDED, {"a": 1}, 0)
+    assert Branch.objects.get().status == BranchStatus.DONE
+
+
+def test_nothing_is_written_once_the_run_has_ended(branch: Branch) -> None:
+    claim = claimed(branch)
+    Execution.objects.update(status=ExecutionStatus.CANCELLED)
+
+    assert commit(claim, Verdict(BranchStatus.READY), draft(branch), state={"k": 1}) is None
+    assert Transition.objects.count() == 0
+    assert Execution.objects.get().state == {}
+
+
+def test_the_store_of_set_steps_is_merged_and_loop_items_are_stored(branch: Branch) -> None:
+    loop = str(uuid7())
+    commit(claimed(branch), Verdict(BranchStatus.READY), state={"a": 1, "b": 1})
+    commit(claimed(branch), Verdict(BranchStatus.READY), state={"b": 2}, items={loop: ["x", None]})
+
+    assert Execution.objects.get().state == {"a": 1, "b": 2}
+    assert list(LoopItem.objects.order_by("index").values_list("value", flat=True)) == ["x", None]
+
+
+def test_a_wait_shows_when_nothing_else_can_run(branch: Branch) -> None:
+    waiting = draft(branch, TransitionType.WAIT)
+    commit(claimed(branch), Verdict(BranchStatus.AWAITING_INPUT, wait_id=waiting.id), waiting)
+
+    execution = Execution.objects.get()
+    assert (execution.status, execution.runnable, execution.open_waits) == (ExecutionStatus.AWAITING_INPUT, 0, 1)
+    assert Branch.objects.get().wait_id == waiting.id
+
+
+def forked(branch: Branch, count: int, parallelism: int | None = None) -> list[Branch]:
+    children = [ChildDraft(index=index, stack=branch.stack) for index in range(count)]
+    verdict = Verdict(BranchStatus.JOINING, children=children, parallelism=parallelism or count, fork=str(uuid7()))
+    commit(claimed(branch), verdict)
+    return list(Branch.objects.filter(parent=branch).order_by("index"))
+
+
+def test_the_last_child_to_end_makes_its_parent_ready(branch: Branch) -> None:
+    children = forked(branch, 2)
+    assert Execution.objects.get().runnable == 2
+
+    first = store.take_child(branch.pk)
+    second = store.take_child(branch.pk)
+    assert [first, second] == [child.pk for child in children]
+    one = commit(claimed(children[0]), Verdict(BranchStatus.DONE, output=10))
+    assert one is not None and not one.parent_ready
+    two = commit(claimed(children[1]), Verdict(BranchStatus.DONE, output=20))
+
+    assert two is not None and two.parent_ready
+    branch.refresh_from_db()
+    assert (branch.status, branch.pending_children, branch.event) == (BranchStatus.READY, 0, {"kind": "joined"})
+    assert Execution.objects.get().runnable == 1
+
+
+def test_children_start_in_order_and_no_more_than_parallelism_at_once(branch: Branch) -> None:
+    children = forked(branch, 3, parallelism=1)
+
+    assert store.take_child(branch.pk) == children[0].pk
+    assert store.take_child(branch.pk) is None
+    commit(claimed(children[0]), Verdict(BranchStatus.DONE))
+    assert store.take_child(branch.pk) == children[1].pk
+
+
+def test_a_failing_child_ends_the_run_and_all_other_branches(branch: Branch) -> None:
+    children = forked(branch, 3)
+    store.take_child(branch.pk)
+
+    commit(claimed(children[0]), Verdict(BranchStatus.FAILED, error="boom"), draft(branch, TransitionType.ERROR))
+
+    assert Execution.objects.get().status == ExecutionStatus.FAILED
+    assert Execution.objects.get().error == "boom"
+    others = Branch.objects.exclude(pk=children[0].pk)
+    assert set(others.values_list("status", flat=True)) == {BranchStatus.CANCELLED}
+
+
+def test_a_return_inside_an_arm_cancels_its_siblings_and_wakes_the_parent(branch: Branch) -> None:
+    children = forked(branch, 3)
+    store.take_child(branch.pk)
+    returned = {"kind": "returned", "value": 5}
+
+    result = commit(claimed(children[0]), Verdict(BranchStatus.DONE, output=5, interrupt=returned))
+
+    assert result is not None and result.parent_ready
+    branch.refresh_from_db()
+    assert (branch.status, branch.event) == (BranchStatus.READY, returned)
+    assert Execution.objects.get().runnable == 1
+
+
+def test_a_late_effect_result_is_refused(branch: Branch) -> None:
+    effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
+    commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
+    stale = store.claim_effect(branch.pk, "frozen")
+    Branch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    fresh = store.claim_effect(branch.pk, "next")
+    assert stale is not None and fresh is not None and fresh.effect is not None
+    assert fresh.effect["attempts"] == 2
+
+    assert not store.commit_effect(stale, {"kind": "effect", "value": "old"})
+    assert store.commit_effect(fresh, {"kind": "effect", "value": "new"})
+    assert not store.commit_effect(fresh, {"kind": "effect", "value": "again"})
+    branch.refresh_from_db()
+    assert branch.event == {"kind": "effect", "value": "new"}
+
+
+def test_an_effect_to_be_retried_waits_for_its_pause(branch: Branch) -> None:
+    effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
+    commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
+    claim = store.claim_effect(branch.pk, "worker")
+    assert claim is not None
+
+    assert store.retry_effect(claim, 60)
+
+    assert store.claim_effect(branch.pk, "worker") is None
+    assert store.claim_branch(branch.pk, "worker") is None
+
+
+def test_a_renewed_lease_is_longer_and_a_lost_one_is_left_alone(branch: Branch) -> None:
+    claim = claimed(branch)
+    Branch.objects.update(lease_until=timezone.now() - timedelta(seconds=5))
+
+    store.renew_leases([(branch.pk, claim.version - 1)])
+    assert Branch.objects.get().lease_until < timezone.now()  # type: ignore[operator]
+    store.renew_leases([(branch.pk, claim.version)])
+    assert Branch.objects.get().lease_until > timezone.now()  # type: ignore[operator]
+
+
+@pytest.fixture
+def committed_branch(transactional_db: None) -> Branch:
+    developer = Developer.objects.get()
+    return make_branch(developer, make_agent(developer))
+
+
+def test_of_many_workers_one_claims(committed_branch: Branch) -> None:
+    claims = in_threads(8, lambda index: store.claim_branch(committed_branch.pk, f"worker {index}"))
+
+    assert sum(claim is not None for claim in claims) == 1
+
+
+def test_arms_that_end_together_are_counted_once_each_and_the_parent_becomes_ready_once(
+    committed_branch: Branch,
+) -> None:
+    children = forked(committed_branch, 12)
+    for _ in children:
+        store.take_child(committed_branch.pk)
+    claims = [claimed(child, f"worker {child.index}") for child in children]
+
+    results = in_threads(
+        12,
+        lambda index: commit(
+            claims[index],
+            Verdict(BranchStatus.DONE, output=index),
+            draft(committed_branch, TransitionType.FINISH_BRANCH),
+            state={f"k{index}": index},
+        ),
+    )
+
+    assert sum(result.parent_ready for result in results) == 1
+    execution = Execution.objects.get()
+    assert execution.state == {f"k{index}": index for index in range(12)}
+    assert sorted(Transition.objects.values_list("seq", flat=True)) == list(range(1, 13))
+    assert execution.runnable == 1
+
+
+def test_lanes_that_ask_together_never_exceed_parallelism(committed_branch: Branch) -> None:
+    forked(committed_branch, 10, parallelism=3)
+
+    taken = in_threads(8, lambda _: store.take_child(committed_branch.pk))
+
+    assert sum(child is not None for child in taken) == 3
+
+
+def test_failures_and_cancels_that_race_leave_one_terminal_row_and_no_deadlock(committed_branch: Branch) -> None:
+    children = forked(committed_branch, 8)
+    for _ in children:
+        store.take_child(committed_branch.pk)
+    claims = [claimed(child, f"worker {child.index}") for child in children]
+
+    results = in_threads(
+        8,
+        lambda index: commit(
+            claims[index],
+            Verdict(BranchStatus.FAILED, error=str(index)),
+            draft(committed_branch, TransitionType.ERROR),
+        ),
+    )
+
+    assert sum(result is not None for result in results) == 1
+    assert Transition.objects.filter(type=TransitionType.ERROR).count() == 1
+    assert Execution.objects.get().status == ExecutionStatus.FAILED

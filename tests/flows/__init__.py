@@ -1,0 +1,1 @@
+"""The task language, tested with programs: task, input, scripted replies, expected log and output."""

@@ -1,0 +1,65 @@
+"""Runs one program through the API and the in-process engine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from executions.engine.dispatch import dispatching_to
+from executions.engine.inprocess import InProcessDispatcher
+from tests.api_client import API_KEY, ApiClient
+
+
+class FlowRunner:
+    """Creates the task, starts it, answers its waits and lets it come to rest."""
+
+    def __init__(self, capture: Callable[..., AbstractContextManager[Any]]) -> None:
+        self.api = ApiClient()
+        self.dispatcher = InProcessDispatcher()
+        self._capture = capture
+
+    def create(self, task: Any, agent: dict[str, Any] | None = None) -> Any:
+        """The answer to creating the task for a new agent."""
+        given = dict(agent or {})
+        tools = given.pop("tools", [])
+        created = self.api.post("/agents", {"name": "Ada", **given}).json()
+        for tool in tools:
+            assert self.api.post(f"/agents/{created['id']}/tools", tool).status_code == 201
+        return self.api.post(f"/agents/{created['id']}/tasks", {"name": "flow", **task})
+
+    def start(self, task_id: str, input_: Any) -> dict[str, Any]:
+        """Start a run and let it come to rest."""
+        with self._capture(execute=True):
+            answer = self.api.post(f"/tasks/{task_id}/executions", {"input": input_})
+        assert answer.status_code == 201, answer.json()
+        return self.settle(answer.json()["id"])
+
+    def resume(self, execution_id: str, value: Any) -> dict[str, Any]:
+        """Answer the open wait and let the run come to rest."""
+        with self._capture(execute=True):
+            answer = self.api.put(f"/executions/{execution_id}", {"status": "running", "input": value})
+        assert answer.status_code == 200, answer.json()
+        return self.settle(execution_id)
+
+    def settle(self, execution_id: str) -> dict[str, Any]:
+        """The run once nothing moves any more."""
+        self.dispatcher.run_to_rest(execution_id)
+        execution: dict[str, Any] = self.api.get(f"/executions/{execution_id}").json()
+        return execution
+
+    def log(self, execution_id: str) -> list[dict[str, Any]]:
+        """The log, oldest first."""
+        items: list[dict[str, Any]] = self.api.get(
+            f"/executions/{execution_id}/transitions", {"direction": "asc", "limit": 1000}
+        ).json()["items"]
+        return items
+
+
+@pytest.fixture
+def flow(db: None, settings: Any, django_capture_on_commit_callbacks: Any) -> Iterator[FlowRunner]:
+    """A runner whose rings stay in this process."""
+    settings.AGENTS_API_KEY = API_KEY
+    runner = FlowRunner(django_capture_on_commit_callbacks)
+    with dispatching_to(runner.dispatcher):
+        yield runner
