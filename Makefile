@@ -24,7 +24,7 @@ lint: $(READY)  ## Check format, rules (eval and exec among them), types, import
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-cache
-	@JULEP_HOME=.julep/lint $(BIN)/python manage.py makemigrations --check --dry-run
+	@JULEP_HOME=.julep/lint $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: $(READY)  ## Format the code and mend what can be mended
 	@$(BIN)/python -m ruff format .

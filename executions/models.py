@@ -94,7 +94,11 @@ class Branch(models.Model):
                 name="branch_leased",
                 condition=Q(status__in=[BranchStatus.RUNNING, BranchStatus.CALLING]),
             ),
-            models.Index(fields=["wake_at"], name="branch_sleeping", condition=Q(status=BranchStatus.SLEEPING)),
+            models.Index(
+                fields=["wake_at"],
+                name="branch_timed",
+                condition=Q(status__in=[BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT], wake_at__isnull=False),
+            ),
             models.Index(fields=["pending_children"], name="branch_joining", condition=Q(status=BranchStatus.JOINING)),
         ]
 

@@ -51,7 +51,7 @@ def start_execution(
         execution = Execution.objects.create(
             developer=developer, task=task, task_version=version, input=input_, metadata=metadata or {}
         )
-        frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=input_, root="init")
+        frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=input_, opening="init", closing="finish")
         branch = Branch.objects.create(execution=execution, stack=[frame.to_json()], rung_at=DatabaseNow())
         transaction.on_commit(lambda: dispatcher().advance(branch.pk))
     log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})

@@ -70,7 +70,7 @@ BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     BranchStatus.RUNNING: frozenset(set(BranchStatus) - {BranchStatus.PENDING}),
     BranchStatus.CALLING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
     BranchStatus.SLEEPING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
-    BranchStatus.AWAITING_INPUT: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
+    BranchStatus.AWAITING_INPUT: frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.JOINING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
     BranchStatus.DONE: frozenset(),
     BranchStatus.FAILED: frozenset(),

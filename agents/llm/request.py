@@ -56,7 +56,7 @@ def merged_settings(agent: Agent | None, settings: Mapping[str, Json] | None) ->
 
 def normal_tool_choice(choice: Json) -> Json:
     """The name of a way to choose, or `{type: function, function: {name}}`."""
-    if isinstance(choice, Mapping) and "function" in choice:
+    if isinstance(choice, Mapping) and isinstance(choice.get("function"), Mapping):
         return {"type": "function", "function": {"name": choice["function"].get("name")}}
     return choice
 

@@ -9,13 +9,12 @@ from executions.engine.scope import build_scope
 from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.language.values import Value
-from tasks.steps.base import Step
 
 
 class StepRunContext:
     """The `StepContext` of the engine. One budget of fuel and size covers everything the step evaluates."""
 
-    def __init__(self, run: Run, journal: Journal, frame: Frame, step: Step, state: dict[str, Any]) -> None:
+    def __init__(self, run: Run, journal: Journal, frame: Frame, state: dict[str, Any]) -> None:
         self.input = frame.input
         self.memory = frame.memory
         self._run = run

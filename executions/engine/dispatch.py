@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from executions.engine.advance import Advanced
-from executions.states import BranchStatus
+from executions.states import FINAL_BRANCH, BranchStatus
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,11 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = Fa
             dispatcher.effect(advanced.branch_id)
         case BranchStatus.JOINING:
             dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, len(verdict.children)))
-        case BranchStatus.SLEEPING if (verdict.sleep_s or 0) <= MAX_COUNTDOWN_S:
+        case BranchStatus.SLEEPING | BranchStatus.AWAITING_INPUT if (verdict.sleep_s or 0) > 0:
             dispatcher.advance(advanced.branch_id, delay_s=(verdict.sleep_s or 0) + _COUNTDOWN_SLACK_S)
     if advanced.parent_ready and advanced.parent_id is not None:
         dispatcher.advance(advanced.parent_id)
-    elif advanced.parent_id is not None and verdict.status is BranchStatus.DONE and not in_lane:
+    elif advanced.parent_id is not None and verdict.status in FINAL_BRANCH and not in_lane:
         dispatcher.lane(advanced.parent_id)
 
 
@@ -69,6 +69,8 @@ class CeleryDispatcher:
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """See `Dispatcher`."""
+        if delay_s > MAX_COUNTDOWN_S:
+            return
         _send(lambda: _signature("executions.advance", branch_id).apply_async(countdown=delay_s or None))
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:

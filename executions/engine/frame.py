@@ -1,7 +1,7 @@
 """One level of a branch's stack: plain JSON, so that it survives a crash and a reload."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PathPart = str | int
@@ -13,9 +13,10 @@ class Frame:
 
     `path` addresses the body in the program (`["main"]`, `["main", 3, "then"]`), `pc` the current step in it.
     `scope` identifies the call of the named workflow the body belongs to, `display` is the workflow name shown in
-    the log. `input` is `_` of the current step. `opened` tells that the body's `init` row is written, `waiting` that
-    the current step was started and is to be resumed. `loop` is the loop the current step runs, `turn` the loop this
-    body is a turn of.
+    the log. `input` is `_` of the current step. `opened` tells that the body's `opening` row is written, `waiting`
+    that the current step was started and is to be resumed. `loop` is the loop the current step runs, `turn` the loop
+    this body is a turn of. `names` are in scope besides the usual ones. `guarded`: the step below wants to hear of a
+    failure or a `return` in here; `sheltered`: some step of a parent branch does.
     """
 
     path: list[PathPart]
@@ -28,7 +29,11 @@ class Frame:
     memory: Any = None
     loop: str | None = None
     turn: str | None = None
-    root: str = "init_branch"
+    names: dict[str, Any] = field(default_factory=dict)
+    guarded: bool = False
+    sheltered: bool = False
+    opening: str = "init_branch"
+    closing: str = "finish_branch"
 
     def to_json(self) -> dict[str, Any]:
         """The stored form."""

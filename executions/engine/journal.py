@@ -10,6 +10,7 @@ from executions.models import Execution, LoopItem, Transition
 from executions.states import TransitionType
 
 _ITEM_WINDOW = 200
+_OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
 
 
 class Journal:
@@ -33,14 +34,12 @@ class Journal:
             self._execution = Execution.objects.filter(pk=self._execution_id).values().get()
         return self._execution
 
-    def workflow_input(self, scope: str, *, main: bool) -> Any:
-        """What the named workflow of this scope was started with."""
-        if main:
-            return self.execution()["input"]
+    def workflow_input(self, scope: str, workflow: str) -> Any:
+        """What the named workflow of this scope was started with: the output of its opening row."""
         for draft in self._drafts:
-            if draft.scope == scope and draft.type in (TransitionType.INIT, TransitionType.INIT_BRANCH):
+            if draft.scope == scope and draft.type in _OPENINGS and draft.current["workflow"] == workflow:
                 return draft.output
-        opening = self._rows().filter(scope=scope, type__in=[TransitionType.INIT, TransitionType.INIT_BRANCH])
+        opening = self._rows().filter(scope=scope, type__in=_OPENINGS, current__workflow=workflow)
         return opening.order_by("seq").values_list("output", flat=True).first()
 
     def finished(self, scope: str) -> int:

@@ -27,6 +27,7 @@ def build_scope(run: Run, journal: Journal, frame: Frame, state: dict[str, Any])
         "metadata": Lazy(lambda: _metadata(run, journal)),
         "user": None,
         "session": None,
+        **frame.names,
     }
 
 
@@ -36,13 +37,13 @@ class Past:
     def __init__(self, run: Run, journal: Journal, frame: Frame) -> None:
         self._journal = journal
         self._scope = frame.scope
-        self._is_main = frame.workflow == "main"
+        self._workflow = frame.workflow
         self._labels = run.version.labels(frame.workflow)
         self.running = frame.position
 
     def workflow_input(self) -> Any:
         """What the workflow was started with."""
-        return self._journal.workflow_input(self._scope, main=self._is_main)
+        return self._journal.workflow_input(self._scope, self._workflow)
 
     def finished(self) -> int:
         """How many steps have finished."""

@@ -16,14 +16,18 @@ from executions.engine.frame import Frame, frames_from_json
 from executions.engine.journal import Journal
 from executions.engine.limits import storable_text
 from executions.engine.run import Run
+from executions.engine.tail import replaced_frame
 from executions.states import BranchStatus, TransitionType
 from julep_project.core.ids import uuid7
 from julep_project.core.jsontext import NotStorable
 from tasks.expressions.errors import ExpressionError
 from tasks.steps.base import Step
 from tasks.steps.outcomes import (
+    BodyFailed,
     BodyFinished,
+    BodyReturned,
     Call,
+    CallWorkflow,
     ChildrenJoined,
     Done,
     EffectSucceeded,
@@ -35,17 +39,22 @@ from tasks.steps.outcomes import (
     Outcome,
     Return,
     Sleep,
+    TimedOut,
     Wait,
     Woken,
 )
 
+MAX_CALL_DEPTH = 100
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step failed, as it is recorded."""
+    """Why a step failed. `step` names it as the log shows it; `recorded` when a child branch wrote the row already."""
 
     message: str
     type: str = "error"
+    step: str | None = None
+    recorded: bool = False
 
 
 class Slice:
@@ -95,22 +104,24 @@ class Slice:
         try:
             if not frame.opened:
                 self._open(frame)
-            outcome = self._next_outcome(frame)
-            self._apply(frame, outcome)
+            self._go_on(frame)
         except (ExpressionError, NotStorable) as error:
             self._fail(Failure(str(error), getattr(error, "type", type(error).__name__)))
 
-    def _next_outcome(self, frame: Frame) -> Outcome:
-        step = self._step(frame)
-        context = StepRunContext(self._run, self.journal, frame, step, self.state)
+    def _go_on(self, frame: Frame) -> None:
         event = self._take_event()
-        if event is not None and event["kind"] == "failed":
-            return Fail(event["message"], event["type"])
-        if event is not None and event["kind"] == "returned":
-            return Return(event["value"])
-        if not frame.waiting:
-            return step.start(context)
-        return step.resume(context, self._read_event(frame, event))
+        match event:
+            case {"kind": "failed"}:
+                self._fail(Failure(**{key: value for key, value in event.items() if key != "kind"}))
+            case {"kind": "returned"}:
+                self._return(event["value"])
+            case _:
+                step = self._step(frame)
+                context = StepRunContext(self._run, self.journal, frame, self.state)
+                is_resumed = frame.waiting
+                self._apply(
+                    frame, step.resume(context, self._read_event(frame, event)) if is_resumed else step.start(context)
+                )
 
     def _take_event(self) -> dict[str, Any] | None:
         event, self._event = self._event, None
@@ -128,6 +139,12 @@ class Slice:
                 return InputReceived(event["value"])
             case "joined":
                 return ChildrenJoined(self._run.children_outputs(frame.loop))
+            case "body_failed":
+                return BodyFailed(event["message"], event["type"], event["step"])
+            case "body_returned":
+                return BodyReturned(event["value"])
+            case "timed_out":
+                return TimedOut()
         raise ValueError(f"unknown event {event['kind']!r}")
 
     def _apply(self, frame: Frame, outcome: Outcome) -> None:
@@ -137,6 +154,8 @@ class Slice:
                 self.state.update(outcome.state)
             case Enter():
                 self._enter(frame, outcome)
+            case CallWorkflow():
+                self._call_workflow(frame, outcome)
             case Fork():
                 self._fork(frame, outcome)
             case Return():
@@ -153,7 +172,7 @@ class Slice:
     # -- outcomes -------------------------------------------------------------------------------------------------
 
     def _open(self, frame: Frame) -> None:
-        self._write(TransitionType(frame.root), frame.input, frame=frame, next_=frame.target())
+        self._write(TransitionType(frame.opening), frame.input, frame=frame, next_=frame.target())
         frame.opened = True
 
     def _enter(self, frame: Frame, outcome: Enter) -> None:
@@ -164,7 +183,25 @@ class Slice:
             self.journal.add_items(frame.loop, outcome.items)
         storable_text(outcome.input)
         frame.waiting, frame.memory = True, outcome.memory
-        self.frames.append(self._body_frame(frame, outcome.block, outcome.input, outcome.display, turn=frame.loop))
+        body = self._body_frame(frame, outcome.block, outcome.input, outcome.display)
+        body.turn, body.guarded = frame.loop, outcome.guarded
+        body.names = {**frame.names, **outcome.names}
+        self.frames.append(body)
+
+    def _call_workflow(self, frame: Frame, outcome: CallWorkflow) -> None:
+        called = Frame(path=[outcome.workflow], scope=str(uuid7()), display=outcome.workflow, input=outcome.input)
+        replaced = replaced_frame(self.frames, self._run.program, outcome.workflow)
+        if replaced is None and sum(level.is_workflow for level in self.frames) >= MAX_CALL_DEPTH:
+            self._fail(Failure(f"workflows call each other more than {MAX_CALL_DEPTH} deep", "RecursionError"))
+            return
+        self._write(TransitionType.STEP, outcome.input, frame=frame, next_=called.target())
+        if replaced is None:
+            frame.waiting = True
+        else:
+            old = self.frames[replaced]
+            called.closing, called.guarded, called.sheltered = old.closing, old.guarded, old.sheltered
+            del self.frames[replaced:]
+        self.frames.append(called)
 
     def _fork(self, frame: Frame, outcome: Fork) -> None:
         storable_text([child.input for child in outcome.children])
@@ -173,23 +210,25 @@ class Slice:
         children = []
         for index, child in enumerate(outcome.children):
             body = self._body_frame(frame, child.block, child.input, child.display)
+            body.sheltered = any(level.guarded or level.sheltered for level in self.frames)
             if parallelism > 1:
                 body.display = f"PAR:{body.display}"
             children.append(ChildDraft(index=index, stack=[body.to_json()]))
         self._verdict = Verdict(BranchStatus.JOINING, children=children, parallelism=parallelism, fork=frame.loop)
 
-    def _body_frame(self, frame: Frame, block: str, value: Any, suffix: str, turn: str | None = None) -> Frame:
+    def _body_frame(self, frame: Frame, block: str, value: Any, suffix: str) -> Frame:
         return Frame(
             path=[*frame.path, frame.pc, block],
             scope=frame.scope,
             display=frame.body_display(suffix or block),
             input=value,
-            turn=turn,
+            names=frame.names,
         )
 
     def _wait(self, frame: Frame, outcome: Wait) -> None:
         draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None)
-        self._park(frame, outcome.memory, Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id))
+        verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id, sleep_s=outcome.timeout)
+        self._park(frame, outcome.memory, verdict)
 
     def _park(self, frame: Frame, memory: Any, verdict: Verdict) -> None:
         frame.waiting, frame.memory = True, memory
@@ -217,8 +256,7 @@ class Slice:
         frame.input, frame.waiting, frame.memory, frame.loop = value, False, None, None
 
     def _end_body(self, frame: Frame, value: Any, *, metadata: dict[str, Any]) -> None:
-        is_main = frame.root == "init"
-        kind = TransitionType.FINISH if is_main else TransitionType.FINISH_BRANCH
+        kind = TransitionType(frame.closing)
         self._write_completion(kind, frame, value, metadata, next_=None)
         self.frames.pop()
         if self.frames:
@@ -229,25 +267,37 @@ class Slice:
     def _return(self, value: Any) -> None:
         """End the enclosing named workflow, whatever lies between it and the current step."""
         while not self._top.is_workflow:
-            self._write_completion(TransitionType.FINISH_BRANCH, self._top, value, {}, next_=None)
+            body = self._top
+            self._write_completion(TransitionType.FINISH_BRANCH, body, value, {}, next_=None)
             self.frames.pop()
+            if body.guarded:
+                self._event = {"kind": "body_returned", "value": value}
+                return
             if not self.frames:
-                self._verdict = Verdict(BranchStatus.DONE, output=value, interrupt={"kind": "returned", "value": value})
+                returned = {"kind": "returned", "value": value}
+                self._verdict = Verdict(BranchStatus.DONE, output=value, interrupt=returned)
                 return
         self._end_body(self._top, value, metadata={})
 
     def _fail(self, failure: Failure) -> None:
-        frame = self._top
-        step = self._step(frame)
-        following = None if self._is_last(frame) else frame.target(frame.pc + 1)
-        self._write(
-            TransitionType.ERROR,
-            failure.message,
-            frame=frame,
-            next_=following,
-            metadata={"step_type": step.step_type, "error_type": failure.type},
-        )
-        self._verdict = Verdict(BranchStatus.FAILED, error=failure.message)
+        """Hand the failure to the step that wants to hear of it: here, in a parent branch, or nowhere."""
+        guard = next((index for index in range(len(self.frames) - 1, -1, -1) if self.frames[index].guarded), None)
+        if guard is None and not self.frames[0].sheltered:
+            self._write_failure(TransitionType.ERROR, failure, caught={})
+            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message)
+            return
+        if not failure.recorded:
+            self._write_failure(TransitionType.STEP, failure, caught={"caught": True})
+        told = {"message": failure.message, "type": failure.type, "step": failure.step or self._shown_step()}
+        if guard is None:
+            interrupt = {"kind": "failed", **told, "recorded": True}
+            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message, interrupt=interrupt)
+        else:
+            del self.frames[guard:]
+            self._event = {"kind": "body_failed", **told}
+
+    def _shown_step(self) -> str:
+        return self._step(self._top).label or f"{self._top.display}[{self._top.pc}]"
 
     # -- the log --------------------------------------------------------------------------------------------------
 
@@ -266,6 +316,12 @@ class Slice:
         draft.position = frame.pc if frame.is_workflow else None
         if kind is TransitionType.FINISH_BRANCH:
             draft.loop = frame.turn
+
+    def _write_failure(self, kind: TransitionType, failure: Failure, *, caught: dict[str, Any]) -> None:
+        frame = self._top
+        following = None if self._is_last(frame) and not caught else frame.target(frame.pc + (not self._is_last(frame)))
+        metadata = {"step_type": self._step(frame).step_type, "error_type": failure.type, **caught}
+        self._write(kind, failure.message, frame=frame, next_=following, metadata=metadata)
 
     def _write(
         self,

@@ -39,6 +39,7 @@ class Claim:
     stack: list[dict[str, Any]]
     event: dict[str, Any] | None
     effect: dict[str, Any] | None
+    counts_as_wait: bool
     task_version_id: UUID
     developer_id: UUID
 
@@ -51,7 +52,7 @@ class Committed:
 
 
 _CLAIM_COLUMNS = """
-    b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect,
+    b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     e.task_version_id, e.developer_id
 """
 
@@ -60,12 +61,13 @@ _TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXEC
 _CLAIM_ADVANCE = f"""
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
+        event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
         lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
     FROM executions_execution e
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({_TERMINAL_SQL})
       AND (b.status = 'ready'
            OR (b.status = 'running' AND (b.lease_until < now() OR b.lease_owner = %(owner)s))
-           OR (b.status = 'sleeping' AND b.wake_at <= now()))
+           OR (b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()))
     RETURNING {_CLAIM_COLUMNS}
 """
 
@@ -100,7 +102,7 @@ def _claim(sql: str, branch_id: UUID, owner: str) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    branch, execution, parent, version, attempt, stack, event, effect, task_version, developer = row
+    branch, execution, parent, version, attempt, stack, event, effect, waits, task_version, developer = row
     return Claim(
         branch_id=branch,
         execution_id=execution,
@@ -110,6 +112,7 @@ def _claim(sql: str, branch_id: UUID, owner: str) -> Claim | None:
         stack=_loaded(stack),
         event=_loaded(event),
         effect=_loaded(effect),
+        counts_as_wait=waits,
         task_version_id=task_version,
         developer_id=developer,
     )
@@ -256,21 +259,24 @@ def _commit_sql(has_children: bool, has_items: bool, counts_down: bool) -> str:
 def _head_parameters(
     claim: Claim, verdict: Verdict, transitions: list[TransitionDraft], state: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The execution row: counters, and its status by the newest transition or by its end."""
+    """The execution row: counters, and its status by the newest transition or by its end.
+
+    A claimed branch counts as runnable, but for one whose open wait has timed out: that still counts as a wait.
+    """
     final = None
-    if verdict.status is BranchStatus.FAILED:
+    if verdict.status is BranchStatus.FAILED and verdict.interrupt is None:
         final = ExecutionStatus.FAILED
     elif verdict.status is BranchStatus.DONE and claim.parent_id is None:
         final = ExecutionStatus.SUCCEEDED
     newest = next((t.type for t in reversed(transitions) if t.type is not TransitionType.WAIT), None)
     return {
         "rows": len(transitions),
-        "runnable": len(verdict.children) + (verdict.status in RUNNABLE_BRANCH) - 1,
-        "waits": int(verdict.status is BranchStatus.AWAITING_INPUT),
+        "runnable": len(verdict.children) + (verdict.status in RUNNABLE_BRANCH) - (not claim.counts_as_wait),
+        "waits": int(verdict.status is BranchStatus.AWAITING_INPUT) - claim.counts_as_wait,
         "state": to_json_text(dict(state)) if state else None,
         "final": final.value if final else None,
         "output": to_json_text(verdict.output) if final is ExecutionStatus.SUCCEEDED else None,
-        "error": verdict.error,
+        "error": verdict.error if final else None,
         "status": STATUS_AFTER[newest].value if newest else None,
     }
 

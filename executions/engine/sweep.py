@@ -18,7 +18,8 @@ _NOT_RUNG = "(b.rung_at IS NULL OR b.rung_at < now() - make_interval(secs => %(l
 _DUE = {
     "ready": f"b.status = 'ready' AND {_NOT_RUNG}",
     "abandoned": f"b.status = 'running' AND b.lease_until < now() AND {_NOT_RUNG}",
-    "asleep": f"b.status = 'sleeping' AND b.wake_at <= now() AND (b.rung_at < b.wake_at OR {_NOT_RUNG})",
+    "timed": f"""b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()
+                 AND (b.rung_at < b.wake_at OR {_NOT_RUNG})""",
     "calling": f"""b.status = 'calling' AND (b.lease_until IS NULL OR b.lease_until < now())
                    AND (b.wake_at IS NULL AND {_NOT_RUNG}
                         OR b.wake_at <= now() AND (b.rung_at < b.wake_at OR {_NOT_RUNG}))""",

@@ -106,14 +106,24 @@ def _check_workers() -> Report:
     try:
         # Celery waits and retries when its broker is away; a plain ping does not.
         _ping_redis()
-        answers = current_app.control.inspect(timeout=_WORKER_REPLY_S).active_queues() or {}
+        served = _served_queues()
     except (redis.RedisError, OperationalError, KombuError, OSError, ValueError):
         return Report("workers", ok=False, detail="unknown, because Redis does not answer")
-    served = {queue["name"] for queues in answers.values() for queue in queues}
     missing = [queue for queue in QUEUES if queue not in served]
     if missing:
         return Report("workers", ok=False, detail=f"no worker answers for: {', '.join(missing)}")
     return Report("workers", ok=True)
+
+
+def _served_queues() -> set[str]:
+    """Queues that some worker consumes from now."""
+    inspect = current_app.control.inspect(timeout=_WORKER_REPLY_S)
+    try:
+        answers = inspect.active_queues()
+    except (redis.ConnectionError, OperationalError, OSError):
+        # A kept connection outlives a restart of Redis by one use.
+        answers = inspect.active_queues()
+    return {queue["name"] for queues in (answers or {}).values() for queue in queues}
 
 
 _CHECKS: dict[str, Callable[[], Report]] = {

@@ -19,10 +19,11 @@ _POLL_S = 0.1
 class Guardian:
     """The supervisor's side of the pipe."""
 
-    def __init__(self, *, keep_open: Iterable[int] = ()) -> None:
+    def __init__(self, *, keep_open: Iterable[int] = (), grace_s: float = GRACE_S) -> None:
         """`keep_open`: file descriptors held until the last child is gone (the lock of the state folder)."""
+        self._grace_s = grace_s
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", os.path.abspath(__file__)],
+            [sys.executable, "-I", "-S", os.path.abspath(__file__), str(grace_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -51,7 +52,7 @@ class Guardian:
                 self._process.stdin.close()
             except BrokenPipeError:
                 pass
-        self._process.wait(timeout=GRACE_S * 2)
+        self._process.wait(timeout=self._grace_s + GRACE_S)
 
     def _send(self, line: str) -> None:
         if self._process.stdin is None:
@@ -64,7 +65,7 @@ class Guardian:
             pass
 
 
-def serve(lines: Iterable[str]) -> None:
+def serve(lines: Iterable[str], *, grace_s: float) -> None:
     """Follow the supervisor's lines to their end, then end the groups still watched."""
     watched: dict[int, int] = {}
     for line in lines:
@@ -73,13 +74,13 @@ def serve(lines: Iterable[str]) -> None:
             watched[int(pid)] = int(rest[0])
         else:
             watched.pop(int(pid), None)
-    _end(watched)
+    _end(watched, grace_s)
 
 
-def _end(watched: dict[int, int]) -> None:
+def _end(watched: dict[int, int], grace_s: float) -> None:
     for pid, number in watched.items():
         _signal(os.kill, pid, number)
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while any(_signal(os.killpg, pid, 0) for pid in watched) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     for pid in watched:
@@ -98,4 +99,4 @@ def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
 if __name__ == "__main__":
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    serve(sys.stdin)
+    serve(sys.stdin, grace_s=float(sys.argv[1]))

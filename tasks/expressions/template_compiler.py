@@ -53,10 +53,11 @@ class TemplateCompiler(TemplateExpressions):
         return at_line
 
     def output(self, node: nodes.Output) -> Statement:
-        parts = [self._output_part(part) for part in node.nodes]
+        parts = [(part.lineno, self._output_part(part)) for part in node.nodes]
 
         def run(frame: TemplateFrame, output: Output) -> None:
-            for part in parts:
+            for line, part in parts:
+                frame.line = line
                 output.write(part if isinstance(part, str) else text_of(part(frame), frame.budget))
 
         return run

@@ -7,4 +7,4 @@ DOCUMENTS = "embed and search steps"
 SECRET_VALUES = "secrets"
 
 # A task that needs one of these is refused when it is created, never when it is half done.
-NOT_YET = frozenset({SUB_WORKFLOWS, GUARDED_BODIES, TIMED_WAITS, DOCUMENTS, SECRET_VALUES})
+NOT_YET = frozenset({DOCUMENTS, SECRET_VALUES})

@@ -67,7 +67,8 @@ class Step(ABC):
 
     `main_key` makes an object a step of this kind, `keys` are all keys it may have besides `label`. `step_type` is
     shown in the log. A kind that `has_effect` also takes `retry` and `timeout`, which go with its effects as
-    `options`. `start` and `resume` are pure.
+    `options`. One that `hands_on` gives the output of the body or workflow it ran unchanged. `start` and `resume` are
+    pure.
     """
 
     kind: ClassVar[str]
@@ -75,6 +76,7 @@ class Step(ABC):
     main_key: ClassVar[str]
     keys: ClassVar[frozenset[str]]
     has_effect: ClassVar[bool] = False
+    hands_on: ClassVar[bool] = False
     label: str | None = None
     options: Mapping[str, Json] = MappingProxyType({})
 

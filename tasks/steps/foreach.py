@@ -32,7 +32,7 @@ class Foreach(Step):
         place = reader.at("foreach")
         place.unknown_keys(content, _KEYS, "foreach")
         if "in" not in content:
-            place.problem("`in` is missing", "missing", content)
+            place.at("in").problem("is missing", "missing", content)
         return cls(place.condition(content.get("in", []), "in"), place.body(content.get("do"), "do"))
 
     def body_location(self, key: str) -> str:

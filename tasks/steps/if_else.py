@@ -18,6 +18,7 @@ class IfElse(Step):
     step_type: ClassVar[str] = "IfElseWorkflowStep"
     main_key: ClassVar[str] = "if"
     keys: ClassVar[frozenset[str]] = frozenset({"if", "then", "else"})
+    hands_on: ClassVar[bool] = True
 
     condition: Value = evaluated("if")
     then: tuple[Step, ...] = body("then")

@@ -140,8 +140,10 @@ class Prompt(Step):
     def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json]:
         """The tool a call means: one the step defines itself, else one of the task or the agent."""
         name = call["function"]["name"]
-        own = (tool for tool in self.tools if "type" in tool) if isinstance(self.tools, list) else iter(())
-        return next((tool for tool in own if tool["name"] == name), None) or ctx.tool(name)
+        for tool in self.tools if isinstance(self.tools, list) else ():
+            if "type" in tool and tool["name"] == name:
+                return dict(tool)
+        return ctx.tool(name)
 
 
 def _unwrapped(answer: Json) -> Outcome:

@@ -33,6 +33,7 @@ class Switch(Step):
     step_type: ClassVar[str] = "SwitchStep"
     main_key: ClassVar[str] = "switch"
     keys: ClassVar[frozenset[str]] = frozenset({"switch"})
+    hands_on: ClassVar[bool] = True
 
     cases: tuple[Case, ...]
 

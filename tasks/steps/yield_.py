@@ -19,6 +19,7 @@ class Yield(Step):
     step_type: ClassVar[str] = "YieldStep"
     main_key: ClassVar[str] = "workflow"
     keys: ClassVar[frozenset[str]] = frozenset({"workflow", "arguments"})
+    hands_on: ClassVar[bool] = True
 
     workflow: str
     arguments: Value | None = evaluated("arguments", optional=True)

@@ -13,7 +13,7 @@ from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.program import Program
 from julep_project.devservices.supervisor import Supervisor
 
-guardian = Guardian()
+guardian = Guardian(grace_s=0.5)
 supervisor = Supervisor(say=lambda name, line: None, guardian=guardian)
 for name, code in [("gentle", "import time; time.sleep(600)"), ("stubborn", sys.argv[1])]:
     command = [sys.executable, "-c", code]

@@ -31,7 +31,7 @@ def make_branch(developer: Developer, agent: Agent, **fields: Any) -> Branch:
     task = Task.objects.create(developer=developer, agent=agent, name="t", canonical_name=f"t{uuid7().hex}")
     version = TaskVersion.objects.create(task=task, number=1, sha256="", dialect="dollar", program={}, source={})
     execution = Execution.objects.create(developer=developer, task=task, task_version=version)
-    frame = Frame(path=["main"], scope=str(uuid7()), display="main", input={}, root="init")
+    frame = Frame(path=["main"], scope=str(uuid7()), display="main", input={}, opening="init", closing="finish")
     return Branch.objects.create(execution=execution, stack=[frame.to_json()], **fields)
 
 

@@ -1,0 +1,61 @@
+"""Finding `{expression}` in texts costs time in proportion to the text."""
+
+import time
+
+import pytest
+
+from tasks.expressions.errors import LimitExceeded
+from tasks.expressions.limits import Budget
+from tasks.language.slots import MAX_SLOT, Slot, load_slot, split_text
+from tasks.language.values import TextValue
+
+_NAMES = frozenset({"_", "steps"})
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "rendered"),
+    [
+        ("{_}", {"_": 5}, "5"),
+        ("{_}", {"_": None}, "None"),
+        ("{_.a:>4}|", {"_": {"a": "x"}}, "   x|"),
+        ("{_.a:.2f}", {"_": {"a": 1.005}}, f"{1.005:.2f}"),
+        ("{_!r}", {"_": "x"}, "'x'"),
+        ("{'\\n'.join(_)}", {"_": ["a", "b"]}, "a\nb"),
+        ("{{not a template}} {_}", {"_": 1}, "{{not a template}} 1"),
+        ("{_[1:2]}", {"_": [1, 2, 3]}, "[2]"),
+        ("{_ != 2}", {"_": 1}, "True"),
+        ("{_, 2}", {"_": 1}, "(1, 2)"),
+    ],
+)
+def test_rendered_text(text: str, scope: dict[str, object], rendered: str) -> None:
+    assert TextValue(tuple(split_text(text, _NAMES))).evaluate(scope, Budget()) == rendered
+
+
+def test_slot_survives_storing() -> None:
+    (slot,) = split_text("{_.a:>4}", _NAMES)
+    assert isinstance(slot, Slot)
+    assert load_slot(slot.source) == slot
+
+
+def test_slot_longer_than_the_limit_is_text() -> None:
+    text = "{_" + " " * MAX_SLOT + "}"
+    assert split_text(text, _NAMES) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_ " + "{ " * 250_000,
+        "_ " + "{'" * 250_000,
+        "_ " + "{(" * 100_000 + ")}" * 100_000,
+        "{_" * 100_000,
+        '{"_": {"_": 1}, ' * 30_000,
+    ],
+)
+def test_hostile_braces_end_soon(text: str) -> None:
+    started = time.thread_time()
+    try:
+        split_text(text, _NAMES)
+    except LimitExceeded:
+        pass
+    assert time.thread_time() - started < 3
