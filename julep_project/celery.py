@@ -1,11 +1,25 @@
 """The Celery application. Settings live in `settings.py` under the prefix `CELERY_`."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
 app = Celery("julep")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="celery_tasks")
+
+
+@worker_ready.connect
+def _warm_gateway(sender: Any, **_: Any) -> None:
+    """The client library of the model providers takes seconds to import: do it before the first call, where calls run.
+
+    A worker of an installation without any provider never needs it.
+    """
+    from agents.llm import gateway, offline  # models cannot be imported before Django is set up
+
+    if "io" in sender.app.amqp.queues.consume_from and gateway.resolve_model(None) != offline.ECHO:
+        gateway.warm()
