@@ -16,11 +16,8 @@ _MAX_RIGHT_NESTING = 100
 _ESCAPES = frozenset("\n\\'\"abfnrtvxNuU01234567")
 _PREFIX_RUN = re.compile(rf"(?:(?:[-+~]|\bnot\b|\bawait\b)\s*){{{_MAX_PREFIX_RUN + 1},}}")
 _RIGHT_NESTING = re.compile(r"\*\*|\b(?:else|lambda|yield)\b|:=")
-# Python still reads "1if x" but warns on standard error; here it is a mistake.
-_NUMBER_AND_WORD = re.compile(
-    r"(?<![\w.])(?:0[xX][0-9a-fA-F_]+|0[bBoO][0-7_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d[\d_]*)?)"
-    r"(?:and|else|for|if|in|is|not|or)\b"
-)
+_WORD = re.compile(r"[\w.]+")
+_OPERATOR_WORDS = ("and", "else", "for", "if", "in", "is", "not", "or")
 _LITERAL_PREFIX = re.compile(r"[A-Za-z]{0,2}\Z")
 _OPENERS = "([{"
 _CLOSERS = ")]}"
@@ -75,7 +72,8 @@ class _Scanner:
                 self.plain(character)
         code = "".join(self.code)
         self.check_chains(code)
-        if _NUMBER_AND_WORD.search(code):
+        # Python reads "1if x", but warns about it on standard error.
+        if any(word[0][0].isdigit() and word[0].endswith(_OPERATOR_WORDS) for word in _WORD.finditer(code)):
             raise ExpressionSyntaxError("a number and the word after it need a blank between them", source=self.source)
         return "".join(self.output)
 

@@ -95,7 +95,10 @@ def test_text_of_the_source(evaluate, source, expected):
         "*a",
         "f'{'",
         "def",
-        "x y z", "1if 2 else 3", "[0x1for x in y]", "1.5or 2",
+        "x y z",
+        "1if 2 else 3",
+        "[0x1for x in y]",
+        "1.5or 2",
         "'a' \\",
     ],
 )
