@@ -9,14 +9,13 @@ that is the body. See `arguments.py`.
 import base64
 from typing import Any
 
-import jsonschema
-
 from agents.tools.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.strict_json import parse_json
 from julep_project.core import http
 from julep_project.core.http import IncomingResponse, OutgoingRequest
+from julep_project.core.json_schema import UnusableSchema, find_problem
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -63,10 +62,8 @@ def _check_schema(call: ToolCall, body: Any) -> None:
     if not schema:
         return
     try:
-        jsonschema.validate(body, schema)
-    except jsonschema.ValidationError as error:
-        raise ToolError(
-            f"the answer does not fit the schema of the tool {call.name!r}: {error.message}"[:500]
-        ) from error
-    except jsonschema.SchemaError as error:
-        raise ToolError(f"the schema of the tool {call.name!r} is not valid: {error.message}"[:500]) from error
+        found = find_problem(schema, body)
+    except UnusableSchema as error:
+        raise ToolError(f"the schema of the tool {call.name!r} is not valid: {error}"[:500]) from error
+    if found is not None:
+        raise ToolError(f"the answer does not fit the schema of the tool {call.name!r}: {found.message}"[:500])

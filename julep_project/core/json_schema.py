@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import referencing
 import regex
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import UnknownType, best_match
 from jsonschema.validators import extend, validator_for
 from referencing.exceptions import Unresolvable
 
@@ -59,7 +59,10 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> SchemaProblem | None:
         raise UnusableSchema("the schema refers to itself without end") from None
     except TimeoutError:
         raise UnusableSchema("matching a pattern takes too long") from None
-    except (OverflowError, regex.error) as broken:
+    except UnknownType as unknown:
+        raise UnusableSchema(f"there is no type {unknown.type!r}"[:_LONGEST_MESSAGE]) from unknown
+    except (AttributeError, TypeError, OverflowError, regex.error) as broken:
+        # Nobody has checked that the keywords have the shape they should have.
         raise UnusableSchema(str(broken)[:_LONGEST_MESSAGE]) from broken
     finally:
         _deadline.reset(token)
