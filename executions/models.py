@@ -1,4 +1,7 @@
-"""A run and its parts. The rows are the truth; Celery messages only make a worker look at them."""
+"""A run and its parts. The rows are the truth; Celery messages only make a worker look at them.
+
+`DO_NOTHING` means that the database cascades by itself (migration `database_cascades`).
+"""
 
 from django.db import models
 from django.db.models import F, Q
@@ -18,8 +21,8 @@ class Execution(Resource):
     """
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
-    task = models.ForeignKey("tasks.Task", on_delete=models.CASCADE, related_name="executions")
-    task_version = models.ForeignKey("tasks.TaskVersion", on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey("tasks.Task", on_delete=models.DO_NOTHING, related_name="executions")
+    task_version = models.ForeignKey("tasks.TaskVersion", on_delete=models.DO_NOTHING, related_name="+")
     status = models.CharField(max_length=16, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED)
     input = models.JSONField(default=dict)
     output = models.JSONField(null=True)
@@ -53,8 +56,8 @@ class Branch(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="branches")
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="branches")
+    parent = models.ForeignKey("self", null=True, on_delete=models.DO_NOTHING, related_name="children")
     fork = models.UUIDField(null=True, help_text="groups the children one step made together")
     index = models.PositiveIntegerField(default=0)
     status = models.CharField(max_length=16, choices=BranchStatus.choices, default=BranchStatus.READY)
@@ -114,8 +117,8 @@ class Transition(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="transitions")
-    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="+")
+    execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="transitions")
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
     seq = models.PositiveIntegerField()
     type = models.CharField(max_length=16, choices=TransitionType.choices)
     current = models.JSONField()
@@ -155,7 +158,7 @@ class Transition(models.Model):
 class LoopItem(models.Model):
     """One item of a running loop, written once when the loop starts, so that a turn never rewrites the others."""
 
-    branch = models.ForeignKey(Branch, on_delete=models.CASCADE, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
     loop = models.UUIDField()
     index = models.PositiveIntegerField()
     value = models.JSONField(null=True)

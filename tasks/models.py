@@ -1,4 +1,8 @@
-"""Task definitions. A Task is the editable head; every TaskVersion is one immutable program of it."""
+"""Task definitions. A Task is the editable head; every TaskVersion is one immutable program of it.
+
+`DO_NOTHING` means that the database cascades by itself (migration `database_cascades`): deleting an agent with a long
+history is one statement, and a worker that writes at the same moment cannot break it.
+"""
 
 from django.db import models
 from django.db.models.functions import Lower
@@ -13,7 +17,7 @@ class Task(Resource):
     """A workflow definition of an agent."""
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
-    agent = models.ForeignKey("agents.Agent", on_delete=models.CASCADE, related_name="tasks")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.DO_NOTHING, related_name="tasks")
     name = models.CharField(max_length=255)
     canonical_name = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="")
@@ -42,7 +46,7 @@ class TaskVersion(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="versions")
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, related_name="versions")
     number = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     dialect = models.CharField(max_length=16)

@@ -127,14 +127,10 @@ def create_or_replace_task(*, developer: Developer, agent: Agent, definition: Ta
 def delete_task(*, task: Task) -> None:
     """Remove a task, its versions and its executions.
 
-    The executions are locked first: a worker that writes to one of them has then finished, or will find it gone.
-
     Raises:
         NotFound: the task was removed in the meantime.
     """
-    locked = _lock(task)
-    list(locked.executions.select_for_update().order_by("pk").values_list("pk"))
-    locked.delete()
+    _lock(task).delete()
 
 
 def _lock(task: Task) -> Task:
@@ -143,7 +139,8 @@ def _lock(task: Task) -> Task:
     Raises:
         NotFound: it was removed in the meantime.
     """
-    locked = Task.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=task.pk).first()
+    rows = Task.objects.select_for_update(of=("self",)).select_related("agent")
+    locked: Task | None = rows.filter(pk=task.pk).first()
     if locked is None:
         raise NotFound("Task not found")
     return locked

@@ -110,18 +110,15 @@ class Slice:
 
     def _go_on(self, frame: Frame) -> None:
         event = self._take_event()
-        match event:
-            case {"kind": "failed"}:
-                self._fail(Failure(**{key: value for key, value in event.items() if key != "kind"}))
-            case {"kind": "returned"}:
-                self._return(event["value"])
-            case _:
-                step = self._step(frame)
-                context = StepRunContext(self._run, self.journal, frame, self.state)
-                is_resumed = frame.waiting
-                self._apply(
-                    frame, step.resume(context, self._read_event(frame, event)) if is_resumed else step.start(context)
-                )
+        if event is not None and event["kind"] == "failed":
+            self._fail(Failure(**{key: value for key, value in event.items() if key != "kind"}))
+        elif event is not None and event["kind"] == "returned":
+            self._return(event["value"])
+        else:
+            step = self._step(frame)
+            context = StepRunContext(self._run, self.journal, frame, self.state)
+            outcome = step.resume(context, self._read_event(frame, event)) if frame.waiting else step.start(context)
+            self._apply(frame, outcome)
 
     def _take_event(self) -> dict[str, Any] | None:
         event, self._event = self._event, None

@@ -59,13 +59,13 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="executions", to="tasks.task"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="executions", to="tasks.task"
                     ),
                 ),
                 (
                     "task_version",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tasks.taskversion"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="tasks.taskversion"
                     ),
                 ),
             ],
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
                     "parent",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="children",
                         to="executions.branch",
                     ),
@@ -137,7 +137,9 @@ class Migration(migrations.Migration):
                 (
                     "execution",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="branches", to="executions.execution"
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="branches",
+                        to="executions.execution",
                     ),
                 ),
             ],
@@ -155,7 +157,7 @@ class Migration(migrations.Migration):
                 (
                     "branch",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="executions.branch"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="executions.branch"
                     ),
                 ),
             ],
@@ -199,13 +201,13 @@ class Migration(migrations.Migration):
                 (
                     "branch",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="executions.branch"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="+", to="executions.branch"
                     ),
                 ),
                 (
                     "execution",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="transitions",
                         to="executions.execution",
                     ),

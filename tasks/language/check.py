@@ -11,6 +11,9 @@ from tasks.language.errors import Problems
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.steps.base import Place, Step
 
+# Undefined names reported of one text; looking for the nearest known name is not cheap.
+_MAX_NAMES = 10
+
 _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
 
 
@@ -33,6 +36,8 @@ class _Checker:
         """Check the steps of one body, which may read `names`."""
         labels: set[str] = set()
         for index, step in enumerate(steps):
+            if self._problems.is_full:
+                return
             place = f"{location}[{index}]" if is_list or len(steps) > 1 else location
             self._check_step(step, place, names)
             if step.label is not None and step.label in labels:
@@ -69,12 +74,12 @@ class _Checker:
                 self._check_template(template, where, names)
 
     def _check_expression(self, expression: Expression, source: str, where: str, names: frozenset[str]) -> None:
-        for name in sorted(expression.names - names):
+        for name in sorted(expression.names - names)[:_MAX_NAMES]:
             self._undefined(name, where, source, names)
         self._pass_on(expression.issues, source, where)
 
     def _check_template(self, template: Template, where: str, names: frozenset[str]) -> None:
-        for name in sorted(template.names - names):
+        for name in sorted(template.names - names)[:_MAX_NAMES]:
             if name in PLACE_NAMES:
                 self._undefined(name, where, template.source, names)
                 continue

@@ -120,6 +120,8 @@ def _workflow_sources(body: Mapping[str, Any], problems: Problems) -> dict[str, 
     given = {str(key): value for key, value in body.items() if key not in TASK_FIELDS | IGNORED_FIELDS}
     sources = {}
     for name, raw in {"main": body.get("main"), **given}.items():
+        if problems.is_full:
+            break
         if raw is None and name == "main":
             problems.add_detail(name, "is missing", "missing", None)
         elif isinstance(raw, list) and raw:
@@ -140,9 +142,10 @@ def _check_schema(schema: Any) -> None:
     if schema is None:
         return
     try:
-        if not isinstance(schema, Mapping):
-            raise jsonschema.SchemaError("the schema must be an object")
-        jsonschema.validators.validator_for(schema).check_schema(dict(schema))
+        if not isinstance(schema, Mapping) or not isinstance(schema.get("$schema", ""), str):
+            raise jsonschema.SchemaError("the schema must be an object, and its `$schema` a text")
+        validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        validator.check_schema(dict(schema))
     except jsonschema.SchemaError as error:
         issue = {
             "location": "input_schema",
@@ -157,12 +160,12 @@ def _check_schema(schema: Any) -> None:
 def _choose_dialect(sources: Mapping[str, Any]) -> str:
     """`dollar` as soon as one evaluated string carries the mark."""
     seen: list[str] = []
-    _read(sources, CLASSIC, Problems(), seen)
+    _read(sources, None, Problems(), seen)
     return DOLLAR if any(texts.is_dollar(text) for text in seen) else CLASSIC
 
 
 def _read(
-    sources: Mapping[str, Any], dialect: str, problems: Problems, seen: list[str] | None = None
+    sources: Mapping[str, Any], dialect: str | None, problems: Problems, seen: list[str] | None = None
 ) -> dict[str, tuple[Step, ...]]:
     workflows = {}
     for name, source in sources.items():

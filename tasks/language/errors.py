@@ -36,8 +36,15 @@ class Problems:
     issues: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many errors that looking for more is idle."""
+        return len(self.details) >= MAX_PROBLEMS or len(self.issues) >= MAX_PROBLEMS
+
     def add_detail(self, loc: str, msg: str, type_: str, received: Any = None, fix: str | None = None) -> None:
         """A field whose shape is wrong. Of a field that is wrong as a whole nothing more is reported."""
+        if len(self.details) >= MAX_PROBLEMS:
+            return
         if any(_is_within(loc, detail["loc"]) for detail in self.details if detail["type"] in _SPOILING):
             return
         entry = {"loc": loc, "msg": msg, "type": type_, "received": _short(received, 100), "fix": fix or msg}

@@ -39,12 +39,12 @@ class StepReader:
     """Where we are in the body, and what to do with what is found.
 
     `loc` is the path in the request (`main[0].if`), `location` the one issues use
-    (`workflows.main.steps[0].if_else`). `seen` collects every evaluated text, for the choice of the dialect.
-    `names` are the names a text may read here.
+    (`workflows.main.steps[0].if_else`). Without a `dialect` no text is read; `seen` collects every text that would
+    be, so that the dialect can be chosen. `names` are the names a text may read here.
     """
 
     problems: Problems
-    dialect: str
+    dialect: str | None
     loc: str
     location: str
     seen: list[str]
@@ -89,17 +89,26 @@ class StepReader:
     def _tree(
         self, raw: Any, reader: "StepReader", leaf: Callable[[str, "StepReader"], Value], depth: int = 0
     ) -> Value:
+        if not _has_texts(raw):
+            return Literal(raw)
         if isinstance(raw, str):
             return leaf(raw, reader)
-        if not isinstance(raw, Mapping | list):
-            return Literal(raw)
         if depth == MAX_VALUE_DEPTH:
             reader.problem(f"values may be nested at most {MAX_VALUE_DEPTH} deep", "too_deep", raw)
             return Literal(None)
         if isinstance(raw, Mapping):
-            pairs = [(str(key), self._tree(item, reader.at(str(key)), leaf, depth + 1)) for key, item in raw.items()]
+            pairs = [
+                (
+                    str(key),
+                    self._tree(item, reader.at(str(key)), leaf, depth + 1) if _has_texts(item) else Literal(item),
+                )
+                for key, item in raw.items()
+            ]
             return ObjectValue(tuple(pairs))
-        items = [self._tree(item, reader.at(f"[{index}]"), leaf, depth + 1) for index, item in enumerate(raw)]
+        items = [
+            self._tree(item, reader.at(f"[{index}]"), leaf, depth + 1) if _has_texts(item) else Literal(item)
+            for index, item in enumerate(raw)
+        ]
         return ListValue(tuple(items))
 
     def _read_value(self, text: str, reader: "StepReader") -> Value:
@@ -110,6 +119,8 @@ class StepReader:
 
     def _compiled(self, text: str, read: Callable[[str, frozenset[str]], Value]) -> Value:
         self.seen.append(text)
+        if self.dialect is None:
+            return Literal(text)
         try:
             return read(text, self.names)
         except UnsupportedFeature as error:
@@ -174,6 +185,11 @@ class StepReader:
     def issue(self, message: str, *, severity: str = "error") -> None:
         """Report something wrong at this place that is not a matter of shape."""
         self.problems.add_issue(self.location, message, severity=severity)
+
+
+def _has_texts(raw: Any) -> bool:
+    """Whether something in it may have to be evaluated; numbers and the like are literals wherever they stand."""
+    return isinstance(raw, str | Mapping | list)
 
 
 def _joined(key: str) -> str:

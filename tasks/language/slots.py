@@ -9,6 +9,7 @@ from tasks.expressions.errors import ExpressionError, LimitExceeded
 from tasks.expressions.expression import Expression, compile_expression
 
 MAX_SLOT = 4_000
+MAX_SLOTS = 1_000
 # Brackets and quotes looked at for one text. Text of nothing but opening braces would cost their number squared.
 MAX_WORK = 1_000_000
 
@@ -36,11 +37,13 @@ def split_text(text: str, names: frozenset[str]) -> list[str | Slot]:
     Everything else stays exactly as written; a text without slots is one piece.
 
     Raises:
-        LimitExceeded: too many brackets to look through.
+        LimitExceeded: too many expressions, or too many brackets to look through.
     """
     pieces: list[str | Slot] = []
     written = 0
-    for start, end, slot in _slots(text, names):
+    for count, (start, end, slot) in enumerate(_slots(text, names)):
+        if count == MAX_SLOTS:
+            raise LimitExceeded(f"a text may hold at most {MAX_SLOTS:,} expressions", source=text[:100])
         if text[written:start]:
             pieces.append(text[written:start])
         pieces.append(slot)

@@ -129,7 +129,7 @@ def _template(text: str) -> Value:
         return TemplateValue(compile_template(text))
     except ExpressionError:
         parts = _expression_parts(text) if "{%" not in text else []
-        if not parts:
+        if not any(isinstance(part, Slot) for part in parts):
             raise
         return TextValue(tuple(parts))
 

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 (
                     "agent",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="agents.agent"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="tasks", to="agents.agent"
                     ),
                 ),
                 (
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 (
                     "task",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="tasks.task"
+                        on_delete=django.db.models.deletion.DO_NOTHING, related_name="versions", to="tasks.task"
                     ),
                 ),
             ],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from tasks.language.reader import StepReader
-from tasks.language.values import Literal, ObjectValue, Value
+from tasks.language.values import Literal, ObjectValue, Value, folded
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Done, Event, Fail, Outcome
 from tasks.steps.outcomes import Sleep as SleepOutcome
@@ -30,22 +30,16 @@ class Sleep(Step):
         """`{seconds, minutes, hours, days}`, or a number or an expression in seconds."""
         content = reader.literal(raw["sleep"], "sleep", (dict, int, float, str), {"seconds": 1})
         if not isinstance(content, dict):
-            step = cls(reader.condition(content, "sleep"))
+            duration = reader.condition(content, "sleep")
         else:
             place = reader.at("sleep")
             place.unknown_keys(content, frozenset(_SECONDS), "sleep")
             units = ((unit, amount) for unit, amount in content.items() if unit in _SECONDS and amount is not None)
-            step = cls(ObjectValue(tuple((unit, place.condition(amount, unit)) for unit, amount in units)))
-        step._check_literal(reader)
-        return step
-
-    def _check_literal(self, reader: StepReader) -> None:
-        """A duration that is known now must be a good one."""
-        parts = [part for _, part in self.duration.children()] or [self.duration]
-        if all(isinstance(part, Literal) for part in parts):
-            problem = _seconds(_literal(self.duration))
-            if isinstance(problem, str):
-                reader.at("sleep").problem(problem, "out_of_range", _literal(self.duration))
+            duration = folded(ObjectValue(tuple((unit, place.condition(amount, unit)) for unit, amount in units)))
+        problem = _seconds(duration.value) if isinstance(duration, Literal) else None
+        if isinstance(problem, str):
+            reader.at("sleep").problem(problem, "out_of_range", raw["sleep"])
+        return cls(duration)
 
     def start(self, ctx: StepContext) -> Outcome:
         """Compute the duration."""
@@ -55,12 +49,6 @@ class Sleep(Step):
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         """The time has come."""
         return Done(ctx.input)
-
-
-def _literal(value: Value) -> Any:
-    if isinstance(value, ObjectValue):
-        return {unit: part.value for unit, part in value.items if isinstance(part, Literal)}
-    return value.value if isinstance(value, Literal) else None
 
 
 def _seconds(duration: Any) -> float | str:
