@@ -13,7 +13,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="celery_tasks")
 
 
-@worker_ready.connect
+@worker_ready.connect  # type: ignore[untyped-decorator]
 def _warm_gateway(sender: Any, **_: Any) -> None:
     """The client library of the model providers takes seconds to import: do it before the first call, where calls run.
 

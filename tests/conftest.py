@@ -1,10 +1,14 @@
 """Fixtures every test may use."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from executions.engine.dispatch import dispatching_to
+from tests.api_client import API_KEY
 from tests.backend import Backend, flush_redis
+from tests.flow_runner import FlowRunner
 from tests.loopback.model_server import ModelServer
 from tests.loopback.network_guard import loopback_only
 from tests.loopback.web_server import WebServer
@@ -38,6 +42,15 @@ def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-key")
         yield server
+
+
+@pytest.fixture
+def flow(db: None, settings: Any, django_capture_on_commit_callbacks: Any) -> Iterator[FlowRunner]:
+    """Runs programs through the API and the engine, in this process."""
+    settings.AGENTS_API_KEY = API_KEY
+    runner = FlowRunner(django_capture_on_commit_callbacks)
+    with dispatching_to(runner.dispatcher):
+        yield runner
 
 
 @pytest.fixture(scope="session")

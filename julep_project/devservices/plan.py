@@ -71,13 +71,15 @@ def manage(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
 def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Program]:
     """Everything that is kept running."""
     pooled = {"DB_POOL": "1", **environ}
+    # Celery closes the connection around every message; with a pool that only hands it back.
+    engine = {"DB_POOL": "1", "DB_POOL_SIZE": "2", **environ}
     io = {"DB_POOL": "1", "DB_POOL_SIZE": str(plan.io_threads), **environ}
     quiet = {"LOG_LEVEL": "ERROR", **environ}
     schedule = home / "beat"
     schedule.mkdir(mode=0o700, exist_ok=True)
     return [
         _python("api", pooled, *_api(plan)),
-        _worker("engine", environ, "engine", "--pool=prefork", f"--concurrency={plan.engine_processes}"),
+        _worker("engine", engine, "engine", "--pool=prefork", f"--concurrency={plan.engine_processes}"),
         _worker("io", io, "io,maintenance", "--pool=threads", f"--concurrency={plan.io_threads}"),
         _celery("beat", environ, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule / 'schedule'}"),
         _celery("flower", quiet, "flower", f"--address={LOOPBACK}", f"--port={plan.flower_port}"),

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from agents.llm.scripted import scripted_model
-from tests.flows.conftest import FlowRunner
+from tests.flow_runner import FlowRunner
 
 _FOLDER = Path(__file__).parent
 

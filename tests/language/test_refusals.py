@@ -44,7 +44,11 @@ LOG = {"log": "x"}
         ({"prompt": ["x"]}, "main[0].prompt[0]", "wrong_type"),
         ({"prompt": [{"role": "robot", "content": "x"}]}, "main[0].prompt[0].role", "enum"),
         ({"prompt": [{"role": "user"}]}, "main[0].prompt[0].content", "missing"),
-        ({"prompt": [{"role": "user", "content": "x", "contents": "y"}]}, "main[0].prompt[0].contents", "extra_forbidden"),
+        (
+            {"prompt": [{"role": "user", "content": "x", "contents": "y"}]},
+            "main[0].prompt[0].contents",
+            "extra_forbidden",
+        ),
         ({"prompt": "x", "unwrap": "yes"}, "main[0].unwrap", "wrong_type"),
         ({"prompt": "x", "tools": "some"}, "main[0].tools", "wrong_type"),
         ({"prompt": "x", "tools": [5]}, "main[0].tools[0]", "missing"),

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.limits import Budget
-from tasks.language.slots import MAX_SLOT, Slot, load_slot, split_text
+from tasks.language.slots import MAX_SLOT, MAX_SLOTS, Slot, load_slot, split_text
 from tasks.language.values import TextValue
 
 _NAMES = frozenset({"_", "steps"})
@@ -59,3 +59,9 @@ def test_hostile_braces_end_soon(text: str) -> None:
     except LimitExceeded:
         pass
     assert time.thread_time() - started < 3
+
+
+def test_number_of_slots_is_bounded() -> None:
+    assert len(split_text("{_}" * MAX_SLOTS, _NAMES)) == MAX_SLOTS
+    with pytest.raises(LimitExceeded, match="1,000 expressions"):
+        split_text("{_}" * (MAX_SLOTS + 1), _NAMES)

@@ -53,7 +53,11 @@ SAME: list[tuple[str, Any, Any]] = [
         {"prompt": [{"role": "auto", "content": "x"}]},
         {"prompt": [{"role": "assistant", "content": "x"}]},
     ),
-    ("optional dollar in arguments", {"tool": "find", "arguments": "$ inputs[0]"}, {"tool": "find", "arguments": "$  inputs[0]"}),
+    (
+        "optional dollar in arguments",
+        {"tool": "find", "arguments": "$ inputs[0]"},
+        {"tool": "find", "arguments": "$  inputs[0]"},
+    ),
     ("loop", {"loop": {"while": "_", "do": LOG}}, {"while": "_", "do": [LOG]}),
 ]
 
@@ -211,14 +215,16 @@ def test_prompt_settings_and_messages() -> None:
     assert third["object"]["content"]["list"][0]["object"]["image_url"] == {
         "object": {"url": {"template": "{{_.url}}"}}
     }
-    assert fourth == {
-        "literal": {"tool_calls": [{"id": "1", "function": {"arguments": "{_}"}}], "role": "assistant"}
-    }
+    assert fourth == {"literal": {"tool_calls": [{"id": "1", "function": {"arguments": "{_}"}}], "role": "assistant"}}
 
 
 def test_options_of_a_step_with_an_effect() -> None:
     (step,) = stored(
-        {"tool": "web_search", "retry": {"max_attempts": 3, "initial_s": 0.5, "backoff": 1, "max_s": None}, "timeout": 5}
+        {
+            "tool": "web_search",
+            "retry": {"max_attempts": 3, "initial_s": 0.5, "backoff": 1, "max_s": None},
+            "timeout": 5,
+        }
     )
     assert step["options"] == {"retry": {"max_attempts": 3, "initial_s": 0.5, "backoff": 1}, "timeout": 5}
 
@@ -244,5 +250,5 @@ def test_what_clients_echo_is_passed_over() -> None:
 
 
 def test_any_other_key_is_a_workflow() -> None:
-    result = compiled(LOG, **{"1 odd-name": [LOG], "notify": [LOG, LOG]})
+    result = compile_task({"main": [LOG], "1 odd-name": [LOG], "notify": [LOG, LOG]})
     assert list(result.program["workflows"]) == ["main", "1 odd-name", "notify"]

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tasks.models import Task
 from tests.api_client import ApiClient
 from tests.tasks_api.conftest import MAIN
 
@@ -32,6 +33,7 @@ def test_newest_first_and_pages_that_end(api: ApiClient, tasks: str) -> None:
 
 def test_sort_by_updated_at(api: ApiClient, tasks: str, task: dict[str, Any]) -> None:
     _make(api, tasks, 2)
+    Task.objects.update(updated_at="2020-01-01T00:00:00Z")
     api.patch(f"{tasks}/{task['id']}", {"description": "changed"})
     assert _names(api, tasks, {"sort_by": "updated_at"})[0] == "Count"
 

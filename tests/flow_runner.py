@@ -1,14 +1,11 @@
 """Runs one program through the API and the in-process engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-import pytest
-
-from executions.engine.dispatch import dispatching_to
 from executions.engine.inprocess import InProcessDispatcher
-from tests.api_client import API_KEY, ApiClient
+from tests.api_client import ApiClient
 
 
 class FlowRunner:
@@ -54,12 +51,3 @@ class FlowRunner:
             f"/executions/{execution_id}/transitions", {"direction": "asc", "limit": 1000}
         ).json()["items"]
         return items
-
-
-@pytest.fixture
-def flow(db: None, settings: Any, django_capture_on_commit_callbacks: Any) -> Iterator[FlowRunner]:
-    """A runner whose rings stay in this process."""
-    settings.AGENTS_API_KEY = API_KEY
-    runner = FlowRunner(django_capture_on_commit_callbacks)
-    with dispatching_to(runner.dispatcher):
-        yield runner

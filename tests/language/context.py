@@ -1,0 +1,49 @@
+"""A `StepContext` of plain values, for steps on their own."""
+
+from typing import Any
+
+from tasks.expressions.limits import Budget
+from tasks.language.scope import RUNTIME_NAMES
+from tasks.language.values import Value
+
+
+class PlainContext:
+    """What a step sees. `tools` are tool definitions by name, `turns` the outputs of finished turns."""
+
+    def __init__(
+        self,
+        input: Any = None,
+        *,
+        memory: Any = None,
+        items: list[Any] | None = None,
+        turns: list[Any] | None = None,
+        stored: dict[str, Any] | None = None,
+        tools: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.input = input
+        self.memory = memory
+        self._items = items or []
+        self._turns = turns or []
+        self._stored = stored or {}
+        self._tools = tools or {}
+
+    def resolve(self, value: Value, **names: Any) -> Any:
+        """See `StepContext`."""
+        scope = {**dict.fromkeys(RUNTIME_NAMES), "_": self.input, "state": self._stored, **names}
+        return value.evaluate(scope, Budget())
+
+    def item(self, index: int) -> Any:
+        """See `StepContext`."""
+        return self._items[index]
+
+    def results(self) -> list[Any]:
+        """See `StepContext`."""
+        return self._turns
+
+    def state(self, key: str) -> tuple[bool, Any]:
+        """See `StepContext`."""
+        return key in self._stored, self._stored.get(key)
+
+    def tool(self, name: str) -> dict[str, Any]:
+        """See `StepContext`."""
+        return self._tools[name]
