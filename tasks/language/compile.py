@@ -11,7 +11,7 @@ import jsonschema
 
 from tasks.language import texts
 from tasks.language.check import check_program
-from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems
+from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems, shortened
 from tasks.language.program import Program
 from tasks.language.prompts import named_tool
 from tasks.language.reader import CLASSIC, DOLLAR, StepReader
@@ -32,6 +32,8 @@ IGNORED_FIELDS = frozenset(
         "warnings",
     }
 )  # fmt: skip
+
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,20 @@ def _check_schema(schema: Any) -> None:
         validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         validator.check_schema(dict(schema))
     except jsonschema.SchemaError as error:
-        issue = {
-            "location": "input_schema",
-            "message": error.message,
-            "severity": "error",
-            "type": "schema",
-            "details": {"path": error.json_path},
-        }
-        raise InvalidTaskSpec([issue], "Invalid input schema") from None
+        raise _invalid_schema(shortened(error.message, _LONGEST_REASON), path=error.json_path) from None
+    except RecursionError:
+        raise _invalid_schema("the schema is nested too deep", path="$") from None
+
+
+def _invalid_schema(reason: str, *, path: str) -> InvalidTaskSpec:
+    issue = {
+        "location": "input_schema",
+        "message": reason,
+        "severity": "error",
+        "type": "schema",
+        "details": {"path": path},
+    }
+    return InvalidTaskSpec([issue], "Invalid input schema")
 
 
 def _choose_dialect(sources: Mapping[str, Any]) -> str:

@@ -47,14 +47,14 @@ class Problems:
             return
         if any(_is_within(loc, detail["loc"]) for detail in self.details if detail["type"] in _SPOILING):
             return
-        entry = {"loc": loc, "msg": msg, "type": type_, "received": _short(received, 100), "fix": fix or msg}
+        entry = {"loc": loc, "msg": msg, "type": type_, "received": shortened(received, 100), "fix": fix or msg}
         _add(entry, self.details)
 
     def add_expression_issue(
         self, location: str, message: str, issue_type: str, expression: str, *, severity: str = "error"
     ) -> None:
         """Something about an expression; warnings do not block."""
-        details = {"issue_type": issue_type, "expression": _short(expression, _MAX_EXPRESSION)}
+        details = {"issue_type": issue_type, "expression": shortened(expression, _MAX_EXPRESSION)}
         self._add_issue(location, message, severity, "python_expression", details)
 
     def add_issue(self, location: str, message: str, *, type_: str = "schema", severity: str = "error") -> None:
@@ -75,6 +75,7 @@ def _is_within(loc: str, whole: str) -> bool:
     return loc.startswith(whole) and loc[len(whole) :][:1] in ("", ".", "[")
 
 
-def _short(value: Any, length: int) -> str:
+def shortened(value: Any, length: int) -> str:
+    """The value as text of at most that many characters."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -236,3 +236,18 @@ def test_invalid_input_schema(schema: Any) -> None:
 )
 def test_valid_input_schema(schema: Any) -> None:
     assert compile_task({"main": [LOG], "input_schema": schema}).input_schema == schema
+
+
+def test_schema_nested_too_deep_is_refused() -> None:
+    schema: Any = {"type": "string"}
+    for _ in range(150):
+        schema = {"properties": {"a": schema}}
+    with pytest.raises(InvalidTaskSpec) as refused:
+        compile_task({"main": [LOG], "input_schema": schema})
+    assert refused.value.issues[0]["message"] == "the schema is nested too deep"
+
+
+def test_reason_of_a_bad_schema_is_shortened() -> None:
+    with pytest.raises(InvalidTaskSpec) as refused:
+        compile_task({"main": [LOG], "input_schema": {"minLength": "x" * 100_000}})
+    assert len(refused.value.issues[0]["message"]) <= 500
