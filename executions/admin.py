@@ -3,6 +3,8 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from executions import services
 from executions.models import Branch, Execution, Transition
@@ -14,11 +16,17 @@ from julep_project.core.errors import DomainError
 class ExecutionAdmin(ReadOnlyAdmin):
     """Runs, newest first."""
 
-    list_display = ("id", "task", "status", "transition_count", "created_at", "updated_at")
+    list_display = ("id", "task", "status", "log", "created_at", "updated_at")
     list_filter = ("status",)
     list_select_related = ("task",)
     search_fields = ("id__exact", "task__name")
     actions = ("cancel",)
+
+    @admin.display(description="log")
+    def log(self, execution: Execution) -> str:
+        """A link to the run's transitions."""
+        url = reverse("admin:executions_transition_changelist") + f"?execution__id__exact={execution.pk}"
+        return format_html('<a href="{}">{} rows</a>', url, execution.transition_count)
 
     @admin.action(description="Cancel selected executions", permissions=["view"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
@@ -46,6 +54,13 @@ class BranchAdmin(ReadOnlyAdmin):
 class TransitionAdmin(ReadOnlyAdmin):
     """The log."""
 
-    list_display = ("execution", "seq", "type", "step_label", "created_at")
+    list_display = ("seq", "type", "step", "step_label", "created_at", "execution")
     list_filter = ("type",)
+    list_select_related = ("execution",)
     search_fields = ("execution__id__exact",)
+    ordering = ("-execution_id", "seq")
+
+    @admin.display(description="step")
+    def step(self, transition: Transition) -> str:
+        """Workflow and index."""
+        return f"{transition.current['workflow']}[{transition.current['step']}]"

@@ -79,6 +79,7 @@ class Branch(models.Model):
 
     class Meta:
         ordering = ("created_at", "id")
+        verbose_name_plural = "branches"
         constraints = [
             models.CheckConstraint(condition=Q(status__in=BranchStatus.values), name="branch_status_known"),
         ]

@@ -6,6 +6,9 @@ from django.urls import include, path, re_path
 from julep_project.core.exception_handler import unknown_route
 from julep_project.core.public_views import docs_page, healthz, openapi_json
 
+admin.site.site_header = admin.site.site_title = "Agents backend"
+admin.site.site_url = "/docs"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),

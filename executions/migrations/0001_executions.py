@@ -144,6 +144,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "branches",
                 "ordering": ("created_at", "id"),
             },
         ),
