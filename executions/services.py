@@ -141,14 +141,18 @@ def _resume(execution: Execution, branch: Branch, value: Any) -> None:
     except NotStorable as error:
         raise BadRequest(f"Invalid input: {error}") from None
     (wait,) = _open_waits([branch])
-    _append(execution, TransitionType.RESUME, output=value, at=wait)
-    Branch.objects.filter(pk=branch.pk).update(
+    # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
+    won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         status=BranchStatus.READY,
         event={"kind": "input", "value": value},
         wait_id=None,
+        wake_at=None,
         rung_at=DatabaseNow(),
         updated_at=DatabaseNow(),
     )
+    if not won:
+        raise BadRequest("This step no longer waits for input")
+    _append(execution, TransitionType.RESUME, output=value, at=wait)
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1

@@ -4,7 +4,9 @@ import os
 import re
 from typing import cast
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from julep_project.env import env_int
@@ -14,6 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
 # Paths whose views are async, because their connection stays open. The only place that lists them.
 STREAM_PATH = re.compile(r".*(?:\.stream|/transitions/stream)/*")
+
+if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set: it signs task tokens and logins. `make up` makes one.")
 
 _streams = cast(Application, get_asgi_application())
 _resources = ThreadedWsgi(

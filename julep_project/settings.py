@@ -7,7 +7,8 @@ from psycopg.conninfo import conninfo_to_dict
 from julep_project.env import env_bool, env_int, env_list, env_secret, env_str, state_dir
 
 DEBUG = env_bool("DJANGO_DEBUG")
-SECRET_KEY = env_secret("SECRET_KEY", "insecure-key-for-commands-that-serve-nothing")
+INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nothing"
+SECRET_KEY = env_secret("SECRET_KEY", INSECURE_SECRET_KEY)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "*")
 ROOT_URLCONF = "julep_project.urls"
 WSGI_APPLICATION = "julep_project.wsgi.application"

@@ -42,6 +42,7 @@ class Backend:
             "RING_AGAIN_SECONDS": "1",
             "JULEP_HTTP_ALLOW": "127.0.0.1",
             "AGENTS_API_KEY": API_KEY,
+            "SECRET_KEY": os.environ.get("SECRET_KEY") or "for-tests-only",
         }
 
     @property
