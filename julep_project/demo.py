@@ -69,7 +69,7 @@ def run_demo(api: Api, root: Path, topic: str, model: str, say: Callable[[str], 
         say(f"Model: {model or resolve_model(None)}")
         say(f"Search and webhook listen on {web.url}; the search reads the files under docs/")
         agent = api.send("POST", "/agents", {"name": "Researcher", "about": "Finds things out.", "model": model})
-        task = api.send("POST", f"/agents/{agent['id']}/tasks", _definition(root, web.url))
+        task = api.send("POST", f"/agents/{agent['id']}/tasks", load_task(root, web.url))
         execution = api.send("POST", f"/tasks/{task['id']}/executions", {"input": {"topic": topic}})
         say(f"Execution {execution['id']} of task {task['name']!r}, topic {topic!r}\n")
         _follow(api, execution["id"], say)
@@ -84,7 +84,8 @@ def chosen_model() -> str:
     return os.environ.get("MODEL", "")
 
 
-def _definition(root: Path, web_url: str) -> Any:
+def load_task(root: Path, web_url: str) -> Any:
+    """The demo's task, its two tools pointed at a web server with `/search` and `/webhook`."""
     definition = yaml.safe_load((root / _TASK).read_text(encoding="utf-8"))
     for tool in definition["tools"]:
         call = tool["api_call"]

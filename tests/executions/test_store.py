@@ -247,16 +247,19 @@ def test_of_many_workers_one_claims(committed_branch: Branch) -> None:
     assert sum(claim is not None for claim in claims) == 1
 
 
+ARMS = 50
+
+
 def test_arms_that_end_together_are_counted_once_each_and_the_parent_becomes_ready_once(
     committed_branch: Branch,
 ) -> None:
-    children = forked(committed_branch, 12)
+    children = forked(committed_branch, ARMS)
     for _ in children:
         store.take_child(committed_branch.pk)
     claims = [claimed(child, f"worker {child.index}") for child in children]
 
     results = in_threads(
-        12,
+        ARMS,
         lambda index: commit(
             claims[index],
             Verdict(BranchStatus.DONE, output=index),
@@ -267,8 +270,8 @@ def test_arms_that_end_together_are_counted_once_each_and_the_parent_becomes_rea
 
     assert sum(result.parent_ready for result in results) == 1
     execution = Execution.objects.get()
-    assert execution.state == {f"k{index}": index for index in range(12)}
-    assert sorted(Transition.objects.values_list("seq", flat=True)) == list(range(1, 13))
+    assert execution.state == {f"k{index}": index for index in range(ARMS)}
+    assert sorted(Transition.objects.values_list("seq", flat=True)) == list(range(1, ARMS + 1))
     assert execution.runnable == 1
 
 
