@@ -89,6 +89,9 @@ class Tool(Resource):
     type = models.CharField(max_length=32, choices=ToolType.choices)
     description = models.TextField(null=True, blank=True)
     spec = models.JSONField(default=dict, blank=True)
+    at_most_once = models.BooleanField(
+        default=False, db_default=False, help_text="a call whose outcome is unclear is not repeated"
+    )
 
     objects = TenantManager()
 

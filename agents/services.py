@@ -216,4 +216,5 @@ def _columns(definition: ToolDefinition) -> dict[str, Any]:
         "type": definition.type,
         "description": definition.description,
         "spec": definition.spec,
+        "at_most_once": definition.at_most_once,
     }

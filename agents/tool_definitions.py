@@ -21,16 +21,19 @@ _NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_C
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """A valid tool. `spec` is what stands under the key named like `type`."""
+    """A valid tool. `spec` is what stands under the key named like `type`. `at_most_once`: a call whose outcome is
+    unclear is not repeated, a person decides."""
 
     name: str
     type: str
     description: str | None
     spec: dict[str, Any]
+    at_most_once: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The body again, complete; what a task keeps of its own tools."""
-        return {"name": self.name, "type": self.type, "description": self.description, self.type: self.spec}
+        body = {"name": self.name, "type": self.type, "description": self.description, self.type: self.spec}
+        return {**body, **_declared(self.at_most_once)}
 
 
 def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
@@ -49,6 +52,7 @@ def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
         type=kind,
         description=read_description(body, where),
         spec=read_spec(kind, {} if given is None and kind not in _NEEDS_SPEC else given, where),
+        at_most_once=read_at_most_once(body, where) or False,
     )
 
 
@@ -68,11 +72,13 @@ def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
         raise invalid([tool.type], "dict_type", received=changes)
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     description = read_description(body, [])
+    at_most_once = read_at_most_once(body, [])
     return ToolDefinition(
         name=tool.name if body.get("name") is None else read_name(body["name"], []),
         type=tool.type,
         description=tool.description if description is None else description,
         spec=read_spec(tool.type, {**tool.spec, **given}, []),
+        at_most_once=tool.at_most_once if at_most_once is None else at_most_once,
     )
 
 
@@ -100,6 +106,19 @@ def read_description(body: Mapping[str, Any], where: Path) -> str | None:
     if text is not None and not isinstance(text, str):
         raise invalid([*where, "description"], "string_type", received=text)
     return text
+
+
+def read_at_most_once(body: Mapping[str, Any], where: Path) -> bool | None:
+    """Whether a call must not be repeated, if the body says so."""
+    declared = body.get("at_most_once")
+    if declared is not None and not isinstance(declared, bool):
+        raise invalid([*where, "at_most_once"], "bool_type", received=declared)
+    return declared
+
+
+def _declared(at_most_once: bool) -> dict[str, Any]:
+    """The key as clients see it: only where it says something."""
+    return {"at_most_once": True} if at_most_once else {}
 
 
 def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
@@ -133,6 +152,7 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
         "type": tool.type,
         "description": description,
         tool.type: tool.spec,
+        **_declared(tool.at_most_once),
     }
 
 

@@ -135,7 +135,10 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
 
 
 def _resume(execution: Execution, branch: Branch, value: Any) -> None:
-    """Log the resume, hand the value to the branch and ring. The execution row is locked."""
+    """Log the resume, hand the value to the branch and ring. The execution row is locked.
+
+    A branch that still has an effect waits because a call's outcome is unclear: the value stands for its result.
+    """
     try:
         to_json_text(value)
     except NotStorable as error:
@@ -144,7 +147,8 @@ def _resume(execution: Execution, branch: Branch, value: Any) -> None:
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         status=BranchStatus.READY,
-        event={"kind": "input", "value": value},
+        event={"kind": "input" if branch.effect is None else "effect", "value": value},
+        effect=None,
         wait_id=None,
         wake_at=None,
         rung_at=DatabaseNow(),

@@ -68,7 +68,7 @@ BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     BranchStatus.PENDING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.RUNNING: frozenset(set(BranchStatus) - {BranchStatus.PENDING}),
-    BranchStatus.CALLING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
+    BranchStatus.CALLING: frozenset({BranchStatus.READY, BranchStatus.AWAITING_INPUT, BranchStatus.CANCELLED}),
     BranchStatus.SLEEPING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.AWAITING_INPUT: frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.JOINING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),

@@ -75,6 +75,9 @@ class ToolBody(Body):
     name = Text(max_length=LONGEST_TOOL_NAME)
     type = serializers.ChoiceField(choices=ToolType.choices, required=False)
     description = Text(required=False)
+    at_most_once = serializers.BooleanField(
+        required=False, help_text="never repeat a call whose outcome is unclear; a person decides"
+    )
     function = FunctionSpec(required=False)
     integration = IntegrationSpec(required=False)
     system = SystemSpec(required=False)

@@ -15,7 +15,7 @@ _LONGEST_MESSAGE = 1000
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
 _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
 
-_MAY_PASS = frozenset({408, 409, 425, 429})
+_MAY_PASS = frozenset({408, 425, 429})
 
 # The closest class along an error's ancestry decides.
 MAPPING: Mapping[str, type[DomainError]] = {

@@ -10,7 +10,7 @@ import base64
 from typing import Any
 
 from agents.tools.arguments import build_request, wants_content
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.strict_json import parse_json
 from julep_project.core import http
@@ -19,6 +19,8 @@ from julep_project.core.json_schema import UnusableSchema, find_problem
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+# A proxy answers so when it does not know what became of the request behind it.
+_LOST_BEHIND = frozenset({502, 504, 524})
 _LONGEST_EXCERPT = 300
 
 
@@ -34,7 +36,13 @@ def run(call: ToolCall) -> dict[str, Any]:
     try:
         answer = http.send(request)
     except http.HttpError as error:
-        raise ToolError(str(error), retryable=error.retryable, details={"type": type(error).__name__}) from error
+        raise ToolError(
+            str(error),
+            retryable=error.retryable,
+            repeatable=error.repeatable,
+            delivery=Delivery.UNCLEAR if error.unclear else Delivery.NOT_SENT,
+            details={"type": type(error).__name__},
+        ) from error
     if not 200 <= answer.status < 300:
         raise _status_error(request, answer)
     body = parse_json(answer.content)
@@ -49,7 +57,14 @@ def _status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolErr
     again = answer.status in RETRYABLE_STATUSES or (answer.status == 500 and request.method in REPEATABLE_METHODS)
     excerpt = _excerpt(answer.content)
     message = f"{request.method} was answered with status {answer.status}" + (f": {excerpt}" if excerpt else "")
-    return ToolError(message, retryable=again, details={"status_code": answer.status, "body": excerpt})
+    refused = 400 <= answer.status < 500
+    return ToolError(
+        message,
+        retryable=again,
+        repeatable=not refused,
+        delivery=Delivery.UNCLEAR if answer.status in _LOST_BEHIND else Delivery.ANSWERED,
+        details={"status_code": answer.status, "body": excerpt},
+    )
 
 
 def _excerpt(content: bytes) -> str:
@@ -66,4 +81,5 @@ def _check_schema(call: ToolCall, body: Any) -> None:
     except UnusableSchema as error:
         raise ToolError(f"the schema of the tool {call.name!r} is not valid: {error}"[:500]) from error
     if found is not None:
-        raise ToolError(f"the answer does not fit the schema of the tool {call.name!r}: {found.message}"[:500])
+        message = f"the answer does not fit the schema of the tool {call.name!r}: {found.message}"[:500]
+        raise ToolError(message, repeatable=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents.tool_specs import LONGEST_TIMEOUT_S
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
@@ -193,8 +194,10 @@ def _with_default(headers: Mapping[str, str], name: str, value: str) -> dict[str
 def _timeout_s(call: ToolCall, fields: Mapping[str, Json]) -> float | None:
     """The time-out of the call or the tool, and never more than the step has."""
     own = fields.get("timeout")
-    if own is not None and (isinstance(own, bool) or not isinstance(own, int | float) or own <= 0):
-        raise ToolError("timeout must be a number of seconds above 0")
+    if own is not None and (
+        isinstance(own, bool) or not isinstance(own, int | float) or not 0 < own <= LONGEST_TIMEOUT_S
+    ):
+        raise ToolError(f"timeout must be a number of seconds above 0 and at most {LONGEST_TIMEOUT_S}")
     if own is None:
         own = settings.JULEP_HTTP_TIMEOUT_S
     return float(own if call.timeout_s is None else min(own, call.timeout_s))

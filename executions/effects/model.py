@@ -1,10 +1,23 @@
-"""Effect of a prompt step: ask a model."""
+"""Effect of a prompt step: ask a model, and once more when the answer does not have the form that was asked for."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings as server
+
 from agents.llm import gateway
+from agents.llm.request import merged_settings
+from executions.effects.reply import check_reply
 from executions.engine.run import Run
+from julep_project.core.errors import DomainError
+
+
+class ReplyRejected(DomainError):
+    """The model did not answer in the form that was asked for."""
+
+    status = 502
+    repeatable = True
 
 
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
@@ -12,17 +25,53 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     request = effect["request"]
     developer, agent = run.developer, run.agent
     tools = _offered(run, request.get("tools"))
-    return lambda: gateway.complete(
-        developer,
-        agent=agent,
-        messages=request["messages"],
-        settings=request.get("settings") or {},
-        tools=tools,
-        tool_choice=request.get("tool_choice"),
-        disable_cache=bool(request.get("disable_cache")),
-        timeout_s=effect["options"].get("timeout"),
-        metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
-    )
+    timeout_s = effect["options"].get("timeout") or server.MODEL_TIMEOUT_S
+
+    def ask(messages: list[dict[str, Any]], deadline: float) -> Any:
+        return gateway.complete(
+            developer,
+            agent=agent,
+            messages=messages,
+            settings=request.get("settings") or {},
+            tools=tools,
+            tool_choice=request.get("tool_choice"),
+            disable_cache=bool(request.get("disable_cache")),
+            timeout_s=max(deadline - time.monotonic(), _SHORTEST_S),
+            metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
+        )
+
+    wanted = merged_settings(agent, request.get("settings")).get("response_format")
+    return lambda: _ask_for_form(ask, request["messages"], wanted, time.monotonic() + timeout_s)
+
+
+# What the second question gets when the first has used up the step's time.
+_SHORTEST_S = 0.1
+
+Ask = Callable[[list[dict[str, Any]], float], Any]
+
+
+def _ask_for_form(ask: Ask, messages: list[dict[str, Any]], wanted: Any, deadline: float) -> Any:
+    """The first answer that has the wanted form, of two at most.
+
+    Raises:
+        ReplyRejected: neither has it.
+    """
+    answer = ask(messages, deadline)
+    problem = check_reply(wanted, answer)
+    if problem is None:
+        return answer
+    answer = ask([*messages, *_objection(answer, problem)], deadline)
+    problem = check_reply(wanted, answer)
+    if problem is not None:
+        raise ReplyRejected(f"the model's answer does not have the form of response_format, asked twice: {problem}")
+    return answer
+
+
+def _objection(answer: Any, problem: str) -> list[dict[str, Any]]:
+    """The answer as the model gave it, and what is wrong with it."""
+    said = answer["choices"][0]["message"].get("content") or ""
+    complaint = f"This answer does not have the requested form: {problem}. Answer again, with nothing but the JSON."
+    return [{"role": "assistant", "content": said}, {"role": "user", "content": complaint}]
 
 
 def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:

@@ -5,17 +5,17 @@ It may run more than once after a crash; every attempt carries the same idempote
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from agents.tools.errors import ToolError
-from executions.effects import model, tool
+from agents.tools.errors import Delivery, ToolError
+from executions.crashpoints import crashpoint
+from executions.effects import attention, model, tool
 from executions.effects.lease import KEEPER
-from executions.effects.retry import RetryPolicy
+from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, notes_of
 from executions.engine import store
 from executions.engine.limits import storable_text
 from executions.engine.run import Run, load_version
@@ -28,15 +28,6 @@ log = logging.getLogger(__name__)
 PREPARERS = {"model": model.prepare, "tool": tool.prepare}
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why an attempt gave no result."""
-
-    message: str
-    type: str
-    retryable: bool
-
-
 def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
     """Do the effect a branch waits for and record its result.
 
@@ -44,44 +35,60 @@ def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
         Seconds until the next attempt when this one failed and may be repeated; None when the branch is to be looked
         at, because a result was recorded or because there was nothing to do.
     """
+    crashpoint("before_claim")
     claim = store.claim_effect(branch_id, owner)
     if claim is None or claim.effect is None:
+        return None
+    if attention.is_at_most_once(claim.effect) and lost_its_worker(claim.effect):
+        attention.ask_a_person(claim, "the worker was lost while it called the tool")
         return None
     policy = RetryPolicy.of(claim.effect["options"])
     attempts = claim.effect["attempts"]
     if attempts > policy.max_attempts:
-        _record_failure(claim, _Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost", False))
+        _record_failure(claim, Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost"))
         return None
+    crashpoint("after_claim")
     refusal = _attempt(claim)
-    if refusal is None:
+    return None if refusal is None else _after_refusal(claim, claim.effect, refusal, policy)
+
+
+def _after_refusal(claim: Claim, effect: dict[str, Any], refusal: Refusal, policy: RetryPolicy) -> float | None:
+    """Plan another attempt, ask a person or let the step fail. Seconds until the attempt, if there is one."""
+    at_most_once = attention.is_at_most_once(effect)
+    if at_most_once and refusal.delivery is Delivery.UNCLEAR:
+        attention.ask_a_person(claim, refusal.message)
         return None
-    if refusal.retryable and attempts < policy.max_attempts:
-        wait_s = policy.wait_s(attempts)
-        return wait_s if store.retry_effect(claim, wait_s) else None
-    _record_failure(claim, refusal)
-    return None
+    attempts = effect["attempts"]
+    if not policy.repeats(refusal, attempts, at_most_once=at_most_once):
+        _record_failure(claim, refusal)
+        return None
+    wait_s = policy.wait_s(attempts)
+    return wait_s if store.retry_effect(claim, wait_s, notes_after(effect, refusal, wait_s)) else None
 
 
-def _attempt(claim: Claim) -> _Refusal | None:
+def _attempt(claim: Claim) -> Refusal | None:
     """One attempt. None: its result is recorded (or the claim was lost)."""
     try:
         with KEEPER.holding(claim):
             work = _prepare(claim)
             _give_connection_back()
+            crashpoint("before_effect")
             value = work()
+            crashpoint("after_effect")
         storable_text(value)
     except ToolError as error:
-        return _Refusal(str(error), "ToolError", error.retryable)
+        return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery)
     except DomainError as error:
-        return _Refusal(error.message, type(error).__name__, error.retryable)
+        return Refusal(error.message, type(error).__name__, error.retryable, error.repeatable)
     except NotStorable as error:
-        return _Refusal(str(error), type(error).__name__, False)
+        return Refusal(str(error), type(error).__name__, repeatable=True)
     except DatabaseError:
         raise
     except Exception:
         log.exception("effect raised", extra={"branch_id": claim.branch_id, "kind": _kind(claim)})
-        return _Refusal("internal error while carrying out the step", "InternalError", False)
-    store.commit_effect(claim, {"kind": "effect", "value": value})
+        message = "internal error while carrying out the step"
+        return Refusal(message, "InternalError", repeatable=True, delivery=Delivery.UNCLEAR)
+    _record(claim, {"kind": "effect", "value": value})
     return None
 
 
@@ -107,5 +114,14 @@ def _give_connection_back() -> None:
         connection.close()
 
 
-def _record_failure(claim: Claim, refusal: _Refusal) -> None:
-    store.commit_effect(claim, {"kind": "failed", "message": refusal.message, "type": refusal.type})
+def _record_failure(claim: Claim, refusal: Refusal) -> None:
+    _record(claim, {"kind": "failed", "message": refusal.message, "type": refusal.type})
+
+
+def _record(claim: Claim, event: dict[str, Any]) -> None:
+    """Record what came out, together with the notes of the attempts before."""
+    assert claim.effect is not None
+    notes = notes_of(claim.effect)
+    if not store.commit_effect(claim, {**event, "retries": notes} if notes else event):
+        log.info("effect refused", extra={"branch_id": claim.branch_id, "version": claim.version})
+    crashpoint("after_commit")

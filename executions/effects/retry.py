@@ -1,10 +1,32 @@
-"""When a failed effect is tried again."""
+"""When a failed effect is tried again, and the notes that are kept of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from django.conf import settings
+
+from agents.tools.errors import Delivery
+
+# Notes kept of one effect, and characters of each reason.
+MAX_NOTES = 25
+MAX_REASON = 300
+_LOST = "the worker was lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an attempt gave no result.
+
+    `retryable`: tried again without being asked. `repeatable`: tried again if the step has a `retry` of its own.
+    `delivery` matters for what must not be done twice.
+    """
+
+    message: str
+    type: str
+    retryable: bool = False
+    repeatable: bool = False
+    delivery: Delivery = Delivery.ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +37,44 @@ class RetryPolicy:
     initial_s: float = 1.0
     backoff: float = 2.0
     max_s: float = 300.0
+    is_explicit: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """The step's own `retry`, else the default of `MAX_ATTEMPTS` attempts."""
-        return cls(**{"max_attempts": settings.MAX_ATTEMPTS, **(options.get("retry") or {})})
+        own = options.get("retry")
+        return cls(**{"max_attempts": settings.MAX_ATTEMPTS, **(own or {})}, is_explicit=own is not None)
+
+    def repeats(self, refusal: Refusal, attempts: int, *, at_most_once: bool = False) -> bool:
+        """Whether to try again after that many attempts, the last of which was refused."""
+        if at_most_once and refusal.delivery is not Delivery.NOT_SENT:
+            return False
+        wanted = refusal.retryable or (self.is_explicit and refusal.repeatable)
+        return wanted and attempts < self.max_attempts
 
     def wait_s(self, attempts: int) -> float:
         """Seconds to wait after that many attempts."""
         return min(self.max_s, self.initial_s * self.backoff ** (attempts - 1))
+
+
+def notes_of(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A note for each earlier attempt, the newest last; one that left none lost its worker."""
+    stored = list(effect.get("retries") or ())
+    lost = range(_last_noted(effect) + 1, effect["attempts"])
+    return [*stored, *({"attempt": attempt, "error": _LOST, "wait_s": 0} for attempt in lost)][-MAX_NOTES:]
+
+
+def notes_after(effect: Mapping[str, Any], refusal: Refusal, wait_s: float) -> list[dict[str, Any]]:
+    """The notes with the current attempt's added: it failed, and the next one comes after a pause."""
+    note = {"attempt": effect["attempts"], "error": refusal.message[:MAX_REASON], "wait_s": wait_s}
+    return [*notes_of(effect), note][-MAX_NOTES:]
+
+
+def lost_its_worker(effect: Mapping[str, Any]) -> bool:
+    """Whether the attempt before the current one ended without a word."""
+    return _last_noted(effect) < int(effect["attempts"]) - 1
+
+
+def _last_noted(effect: Mapping[str, Any]) -> int:
+    stored = effect.get("retries")
+    return int(stored[-1]["attempt"]) if stored else 0

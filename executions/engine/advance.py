@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from executions import announcements
+from executions.crashpoints import crashpoint
 from executions.engine import store
 from executions.engine.draft import Verdict
 from executions.engine.run import Run, load_version
@@ -31,6 +32,7 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
     `owner` identifies the message, so that the same message delivered again may take over its own lease at once.
     May be called by anyone, at any time, any number of times. None: there was nothing to do, or the claim was lost.
     """
+    crashpoint("before_claim")
     claim = store.claim_branch(branch_id, owner)
     if claim is None:
         return None
@@ -44,6 +46,7 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
     if claim.attempt > settings.MAX_ATTEMPTS:
         verdict = current.fail(f"the step ended its worker {settings.MAX_ATTEMPTS} times; giving up")
     else:
+        crashpoint("after_claim")
         verdict = current.run()
     committed = store.commit_slice(
         claim,
@@ -56,6 +59,7 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
     if committed is None:
         log.info("slice refused", extra={"branch_id": branch_id, "version": claim.version})
         return None
+    crashpoint("after_commit")
     announcements.announce(claim.execution_id)
     return Advanced(
         branch_id=claim.branch_id,

@@ -16,7 +16,8 @@ class Frame:
     the log. `input` is `_` of the current step. `opened` tells that the body's `opening` row is written, `waiting`
     that the current step was started and is to be resumed. `loop` is the loop the current step runs, `turn` the loop
     this body is a turn of. `names` are in scope besides the usual ones. `guarded`: the step below wants to hear of a
-    failure or a `return` in here; `sheltered`: some step of a parent branch does.
+    failure or a `return` in here; `sheltered`: some step of a parent branch does. `retries` are the notes of the
+    current step's failed attempts.
     """
 
     path: list[PathPart]
@@ -32,6 +33,7 @@ class Frame:
     names: dict[str, Any] = field(default_factory=dict)
     guarded: bool = False
     sheltered: bool = False
+    retries: list[dict[str, Any]] = field(default_factory=list)
     opening: str = "init_branch"
     closing: str = "finish_branch"
 

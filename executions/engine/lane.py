@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from executions.crashpoints import crashpoint
 from executions.engine import store
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import Dispatcher, ring_after
@@ -31,6 +32,7 @@ def run_lane(parent_id: UUID, child_id: UUID | None, *, owner: str, dispatcher: 
             child_id = store.take_child(parent_id)
         if child_id is None:
             return None
+        crashpoint("in_lane")
         advanced = advance_branch(child_id, owner=owner)
         if advanced is not None and advanced.verdict.status is BranchStatus.CALLING:
             return LaneStop(child_id, calling=True)

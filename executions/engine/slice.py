@@ -45,6 +45,8 @@ from tasks.steps.outcomes import (
 )
 
 MAX_CALL_DEPTH = 100
+# A prompt with tool rounds may have many effects, each with notes of its own.
+MAX_RETRY_NOTES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Slice:
     def _go_on(self, frame: Frame) -> None:
         event = self._take_event()
         if event is not None and event["kind"] == "failed":
-            self._fail(Failure(**{key: value for key, value in event.items() if key != "kind"}))
+            self._fail(Failure(**{key: value for key, value in event.items() if key not in ("kind", "retries")}))
         elif event is not None and event["kind"] == "returned":
             self._return(event["value"])
         else:
@@ -122,6 +124,8 @@ class Slice:
 
     def _take_event(self) -> dict[str, Any] | None:
         event, self._event = self._event, None
+        if event is not None and event.get("retries"):
+            self._top.retries = [*self._top.retries, *event["retries"]][-MAX_RETRY_NOTES:]
         return event
 
     def _read_event(self, frame: Frame, event: dict[str, Any] | None) -> Event:
@@ -250,7 +254,7 @@ class Slice:
             return
         self._write_completion(TransitionType.STEP, frame, value, metadata, next_=frame.target(frame.pc + 1))
         frame.pc += 1
-        frame.input, frame.waiting, frame.memory, frame.loop = value, False, None, None
+        frame.input, frame.waiting, frame.memory, frame.loop, frame.retries = value, False, None, None, []
 
     def _end_body(self, frame: Frame, value: Any, *, metadata: dict[str, Any]) -> None:
         kind = TransitionType(frame.closing)
@@ -308,7 +312,8 @@ class Slice:
         next_: dict[str, Any] | None,
     ) -> None:
         step = self._step(frame)
-        draft = self._write(kind, value, frame=frame, next_=next_, metadata={"step_type": step.step_type, **metadata})
+        described = {"step_type": step.step_type, **_retries(frame), **metadata}
+        draft = self._write(kind, value, frame=frame, next_=next_, metadata=described)
         draft.step_label = step.label
         draft.position = frame.pc if frame.is_workflow else None
         if kind is TransitionType.FINISH_BRANCH:
@@ -317,8 +322,8 @@ class Slice:
     def _write_failure(self, kind: TransitionType, failure: Failure, *, caught: dict[str, Any]) -> None:
         frame = self._top
         following = None if self._is_last(frame) and not caught else frame.target(frame.pc + (not self._is_last(frame)))
-        metadata = {"step_type": self._step(frame).step_type, "error_type": failure.type, **caught}
-        self._write(kind, failure.message, frame=frame, next_=following, metadata=metadata)
+        described = {"step_type": self._step(frame).step_type, "error_type": failure.type, **_retries(frame)}
+        self._write(kind, failure.message, frame=frame, next_=following, metadata={**described, **caught})
 
     def _write(
         self,
@@ -340,3 +345,7 @@ class Slice:
         )
         self.transitions.append(draft)
         return draft
+
+
+def _retries(frame: Frame) -> dict[str, Any]:
+    return {"retries": frame.retries} if frame.retries else {}

@@ -5,7 +5,7 @@ for nothing else while it holds it, so the order cannot be broken.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from executions.crashpoints import crashpoint
 from executions.engine.draft import TransitionDraft, Verdict
 from executions.models import Branch, Execution
 from executions.states import (
@@ -58,12 +59,16 @@ _CLAIM_COLUMNS = """
 
 _TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
 
+# A claim need not wait for the disk. If the database server crashes and forgets one, its worker's connection is gone
+# too, so nothing was or can be committed under it, and a slice has no effect outside: the row is ready as before. The
+# commit that follows waits, and with it goes everything written earlier. An effect's claim waits: it counts attempts.
 _CLAIM_ADVANCE = f"""
+    WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
         event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
         lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
-    FROM executions_execution e
+    FROM unhurried, executions_execution e
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({_TERMINAL_SQL})
       AND (b.status = 'ready'
            OR (b.status = 'running' AND (b.lease_until < now() OR b.lease_owner = %(owner)s))
@@ -192,7 +197,7 @@ _ITEMS = """
 _PARENT = """
     , parent AS (
         UPDATE executions_branch p
-        SET pending_children = p.pending_children - 1,
+        SET pending_children = p.pending_children - 1, updated_at = date_trunc('milliseconds', clock_timestamp()),
             status = CASE WHEN p.pending_children = 1 THEN 'ready' ELSE p.status END,
             event = CASE WHEN p.pending_children = 1 THEN '{"kind": "joined"}'::jsonb ELSE p.event END,
             rung_at = CASE WHEN p.pending_children = 1 THEN now() ELSE p.rung_at END
@@ -210,6 +215,7 @@ def commit_slice(
     stack: list[dict[str, Any]],
     state: Mapping[str, Any],
     items: Mapping[str, list[Any]],
+    held: BranchStatus = BranchStatus.RUNNING,
 ) -> Committed | None:
     """Write a slice. None: the claim was lost or the run ended meanwhile, and nothing was changed."""
     counts_down = verdict.status is BranchStatus.DONE and claim.parent_id is not None and verdict.interrupt is None
@@ -217,7 +223,7 @@ def commit_slice(
         "execution": claim.execution_id,
         "branch": claim.branch_id,
         "version": claim.version,
-        "held": BranchStatus.RUNNING.value,
+        "held": held.value,
         "parent": claim.parent_id,
         **_head_parameters(claim, verdict, transitions, state),
         **_log_parameters(transitions),
@@ -233,9 +239,18 @@ def commit_slice(
             row = cursor.fetchone()
         if row is None:
             return None
+        crashpoint("in_commit")
         if ends_others:
             return _end_others(claim, verdict)
     return Committed(parent_ready=counts_down and bool(row[1]))
+
+
+def commit_wait(claim: Claim, verdict: Verdict, wait: TransitionDraft) -> bool:
+    """Turn a claimed effect into an open wait. False: the claim was lost, nothing was changed."""
+    committed = commit_slice(
+        claim, verdict, transitions=[wait], stack=claim.stack, state={}, items={}, held=BranchStatus.CALLING
+    )
+    return committed is not None
 
 
 def _commit_sql(has_children: bool, has_items: bool, counts_down: bool) -> str:
@@ -348,7 +363,7 @@ def _end_others(claim: Claim, verdict: Verdict) -> Committed:
     Branch.objects.filter(pk=claim.parent_id, status=BranchStatus.JOINING).update(
         status=BranchStatus.READY, event=verdict.interrupt, pending_children=0
     )
-    recount_branches(claim.execution_id)
+    _recount_branches(claim.execution_id)
     return Committed(parent_ready=True)
 
 
@@ -371,12 +386,13 @@ def _cancel(branch_ids: Iterable[UUID]) -> None:
     )
 
 
-def recount_branches(execution_id: UUID) -> None:
-    """Set the execution's counters from its branches. The caller holds the execution's row lock."""
+def _recount_branches(execution_id: UUID) -> None:
+    """Set the counters from the branches, one of which was just made ready. The caller holds the execution's lock."""
     branches = Branch.objects.filter(execution_id=execution_id)
     Execution.objects.filter(pk=execution_id).update(
         runnable=branches.filter(status__in=RUNNABLE_BRANCH).count(),
         open_waits=branches.filter(status=BranchStatus.AWAITING_INPUT).count(),
+        status=ExecutionStatus.RUNNING,
     )
 
 
@@ -396,7 +412,8 @@ _COMMIT_EFFECT = f"""
         FOR UPDATE OF b
     )
     UPDATE executions_branch b
-    SET status = %(to)s, event = %(event)s::jsonb, effect = CASE %(to)s WHEN 'ready' THEN NULL ELSE b.effect END,
+    SET status = %(to)s, event = %(event)s::jsonb,
+        effect = CASE %(to)s WHEN 'ready' THEN NULL ELSE jsonb_set(b.effect, '{{retries}}', %(notes)s::jsonb) END,
         wake_at = now() + make_interval(secs => %(wait)s), rung_at = now(), lease_until = NULL, lease_owner = NULL,
         attempt = 0, updated_at = date_trunc('milliseconds', clock_timestamp())
     FROM guard WHERE b.id = guard.id
@@ -406,15 +423,22 @@ _COMMIT_EFFECT = f"""
 
 def commit_effect(claim: Claim, event: Mapping[str, Any]) -> bool:
     """Record what the world answered and make the branch ready. False: the claim was lost, nothing was changed."""
-    return _finish_effect(claim, BranchStatus.READY, to_json_text(dict(event)), None)
+    return _finish_effect(claim, BranchStatus.READY, event=to_json_text(dict(event)))
 
 
-def retry_effect(claim: Claim, wait_s: float) -> bool:
-    """Let the effect be tried again after a pause. False: the claim was lost, nothing was changed."""
-    return _finish_effect(claim, BranchStatus.CALLING, None, wait_s)
+def retry_effect(claim: Claim, wait_s: float, notes: Sequence[Mapping[str, Any]]) -> bool:
+    """Let the effect be tried again after a pause, with what is to be known of the attempts so far.
+
+    False: the claim was lost, nothing was changed.
+    """
+    return _finish_effect(
+        claim, BranchStatus.CALLING, wait_s=wait_s, notes=to_json_text([dict(note) for note in notes])
+    )
 
 
-def _finish_effect(claim: Claim, to: BranchStatus, event: str | None, wait_s: float | None) -> bool:
+def _finish_effect(
+    claim: Claim, to: BranchStatus, *, event: str | None = None, wait_s: float | None = None, notes: str | None = None
+) -> bool:
     parameters: dict[str, Any] = {
         "execution": claim.execution_id,
         "branch": claim.branch_id,
@@ -422,6 +446,7 @@ def _finish_effect(claim: Claim, to: BranchStatus, event: str | None, wait_s: fl
         "to": to.value,
         "event": event,
         "wait": wait_s,
+        "notes": notes,
     }
     with connection.cursor() as cursor:
         cursor.execute(_COMMIT_EFFECT, parameters)
@@ -448,17 +473,22 @@ def take_child(parent_id: UUID) -> UUID | None:
     """Start the next pending child if `parallelism` leaves room. None: no room or no child left.
 
     The parent's row lock makes counting and taking one step; the second statement sees what the last holder committed.
+    As with a claim, a start that a crash of the database server forgets is made again.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT parallelism FROM executions_branch WHERE id = %s AND status = 'joining' FOR UPDATE", [parent_id]
+            """
+            SELECT parallelism, set_config('synchronous_commit', 'off', true)
+            FROM executions_branch WHERE id = %s AND status = 'joining' FOR UPDATE
+            """,
+            [parent_id],
         )
         row = cursor.fetchone()
         if row is None:
             return None
         cursor.execute(
             """
-            UPDATE executions_branch SET status = 'ready', rung_at = now()
+            UPDATE executions_branch SET status = 'ready', rung_at = now(), updated_at = now()
             WHERE id = (
                 SELECT id FROM executions_branch WHERE parent_id = %(parent)s AND status = 'pending'
                   AND %(room)s > (SELECT count(*) FROM executions_branch

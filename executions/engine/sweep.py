@@ -9,6 +9,7 @@ from django.db import connection
 from executions.engine.dispatch import Dispatcher
 from executions.states import TERMINAL_EXECUTION
 
+HEARTBEAT = "sweep"
 _BATCH = 500
 
 _NOT_RUNG = "(b.rung_at IS NULL OR b.rung_at < now() - make_interval(secs => %(lately)s))"

@@ -20,12 +20,16 @@ from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """The request could not be carried out."""
+    """The request could not be carried out.
+
+    `retryable`: it is likely to succeed later. `repeatable`: it may, for a caller that insists.
+    """
 
     status: ClassVar[int] = 400
     code: ClassVar[str | None] = None
     type: ClassVar[str] = "http_error"
     retryable: ClassVar[bool] = False
+    repeatable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None, *, fix: str | None = None, extra: Mapping[str, Any] | None = None):
         self.message = message or (self.__doc__ or "").split("\n")[0].strip()
@@ -107,6 +111,7 @@ class ModelUnavailable(DomainError):
     code = "llm_api_error"
     type = "LLMServiceError"
     retryable = True
+    repeatable = True
 
 
 class ServiceUnavailable(DomainError):
@@ -114,3 +119,4 @@ class ServiceUnavailable(DomainError):
 
     status = 503
     retryable = True
+    repeatable = True

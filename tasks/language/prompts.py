@@ -16,6 +16,7 @@ _CHOICES = ("auto", "none", "required")
 _TOOL_TYPES = (
     "function", "integration", "system", "api_call", "computer_20241022", "text_editor_20241022", "bash_20241022",
 )  # fmt: skip
+_REPLY_FORMS = ("json_object", "json_schema", "text")
 _EVALUATED = frozenset({"content", "name"})
 _MESSAGE_KEYS = _EVALUATED | {"role", "tool_call_id", "tool_calls", "continue"}
 
@@ -49,6 +50,26 @@ def _read_message(raw: Any, reader: StepReader) -> Value:
         key: reader.text(value, key) if key in _EVALUATED else Literal(value) for key, value in given.items()
     }
     return ObjectValue(tuple({**fields, "role": Literal(_OLD_ROLES.get(str(role), role))}.items()))
+
+
+def read_settings(raw: Any, reader: StepReader) -> dict[str, Any]:
+    """Settings of the model, without nulls. Only the form of the reply is looked into: it is checked at run time."""
+    given = reader.literal(raw, "", (dict,), {})
+    settings = {key: value for key, value in given.items() if value is not None}
+    if "response_format" in settings:
+        _check_reply_form(settings["response_format"], reader.at("response_format"))
+    return settings
+
+
+def _check_reply_form(form: Any, reader: StepReader) -> None:
+    if not isinstance(form, Mapping):
+        reader.wrong_type(form, "an object with `type`")
+    elif form.get("type") not in _REPLY_FORMS:
+        reader.at("type").problem(f"must be one of {', '.join(_REPLY_FORMS)}", "enum", form.get("type"))
+    elif form["type"] == "json_schema":
+        described = form.get("json_schema")
+        if not isinstance(described, Mapping) or not isinstance(described.get("schema"), Mapping):
+            reader.at("json_schema").problem("must be {schema: {...}}", "missing", described)
 
 
 def read_tool_choice(raw: Any, reader: StepReader) -> Any:

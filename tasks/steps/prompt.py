@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.prompts import DEFAULT_TOOL_ROUNDS, MAX_TOOL_ROUNDS, read_messages, read_tool_choice, read_tools
+from tasks.language.prompts import (
+    DEFAULT_TOOL_ROUNDS,
+    MAX_TOOL_ROUNDS,
+    read_messages,
+    read_settings,
+    read_tool_choice,
+    read_tools,
+)
 from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
@@ -49,12 +56,11 @@ class Prompt(Step):
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
         """A text, one message or a list of messages; the rest is literal."""
-        settings = reader.literal(raw.get("settings"), "settings", (dict,), {})
         return cls(
             messages=read_messages(raw["prompt"], reader.at("prompt")),
             tools=read_tools(raw.get("tools"), reader.at("tools")),
             tool_choice=read_tool_choice(raw.get("tool_choice"), reader.at("tool_choice")),
-            settings={key: value for key, value in settings.items() if value is not None},
+            settings=read_settings(raw.get("settings"), reader.at("settings")),
             unwrap=reader.literal(raw.get("unwrap"), "unwrap", (bool,), False),
             auto_run_tools=reader.literal(raw.get("auto_run_tools"), "auto_run_tools", (bool,), False),
             max_tool_rounds=reader.whole_number(

@@ -197,6 +197,21 @@ def test_a_return_inside_an_arm_cancels_its_siblings_and_wakes_the_parent(branch
     assert Execution.objects.get().runnable == 1
 
 
+def test_a_return_beside_an_open_wait_leaves_a_running_run(branch: Branch) -> None:
+    children = forked(branch, 2)
+    for child in children:
+        store.take_child(branch.pk)
+        assert child.parent_id == branch.pk
+    waiting = draft(branch, TransitionType.WAIT)
+    commit(claimed(children[0]), Verdict(BranchStatus.AWAITING_INPUT, wait_id=waiting.id), waiting)
+    returned = {"kind": "returned", "value": 5}
+
+    commit(claimed(children[1]), Verdict(BranchStatus.DONE, output=5, interrupt=returned))
+
+    execution = Execution.objects.get()
+    assert (execution.status, execution.runnable, execution.open_waits) == (ExecutionStatus.RUNNING, 1, 0)
+
+
 def test_a_late_effect_result_is_refused(branch: Branch) -> None:
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
@@ -219,10 +234,41 @@ def test_an_effect_to_be_retried_waits_for_its_pause(branch: Branch) -> None:
     claim = store.claim_effect(branch.pk, "worker")
     assert claim is not None
 
-    assert store.retry_effect(claim, 60)
+    assert store.retry_effect(claim, 60, [{"attempt": 1, "error": "busy", "wait_s": 60}])
 
     assert store.claim_effect(branch.pk, "worker") is None
     assert store.claim_branch(branch.pk, "worker") is None
+
+
+def test_an_effect_turned_into_a_wait_counts_as_one_and_a_stale_claim_cannot_do_it(branch: Branch) -> None:
+    effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
+    commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
+    stale = store.claim_effect(branch.pk, "the same message")
+    fresh = store.claim_effect(branch.pk, "the same message")
+    assert stale is not None and fresh is not None
+    wait = draft(branch, TransitionType.WAIT)
+    verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=effect)
+
+    assert not store.commit_wait(stale, verdict, wait)
+    assert store.commit_wait(fresh, verdict, wait)
+    assert not store.commit_effect(fresh, {"kind": "effect", "value": "late"})
+
+    execution = Execution.objects.get()
+    assert (execution.status, execution.runnable, execution.open_waits) == (ExecutionStatus.AWAITING_INPUT, 0, 1)
+    branch.refresh_from_db()
+    assert (branch.wait_id, branch.effect, branch.lease_until, branch.wake_at) == (wait.id, effect, None, None)
+
+
+def test_nothing_waits_in_a_run_that_has_ended(branch: Branch) -> None:
+    effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
+    commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
+    claim = store.claim_effect(branch.pk, "worker")
+    assert claim is not None
+    Execution.objects.update(status=ExecutionStatus.CANCELLED)
+    wait = draft(branch, TransitionType.WAIT)
+
+    assert not store.commit_wait(claim, Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=effect), wait)
+    assert Transition.objects.count() == 0
 
 
 def test_a_renewed_lease_is_longer_and_a_lost_one_is_left_alone(branch: Branch) -> None:

@@ -17,6 +17,8 @@ from julep_project.core.http.deadline import DeadlinePassed, deadline_in, second
 from julep_project.core.http.errors import (
     BadResponse,
     ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
     HttpError,
     InvalidRequest,
     Timeout,
@@ -76,8 +78,13 @@ class HttpClient:
             bounds = replace(bounds, timeout_s=request.timeout_s)
         written = write_request(request)
         with deadline_in(bounds.timeout_s):
-            for _ in range(bounds.redirects + 1):
-                answer = self._exchange(written, bounds, follow=request.follow_redirects)
+            for hop in range(bounds.redirects + 1):
+                try:
+                    answer = self._exchange(written, bounds, follow=request.follow_redirects)
+                except HttpError as error:
+                    # Whatever went wrong on the way to the next place, the first one has had the request.
+                    error.unclear = error.unclear or hop > 0
+                    raise
                 if isinstance(answer, IncomingResponse):
                     return answer
                 written = answer
@@ -152,10 +159,14 @@ def _translated(url: httpx.URL, timeout_s: float) -> Iterator[None]:
         yield
     except HttpError:
         raise
+    except httpcore.ConnectTimeout as error:
+        raise ConnectTimeout(f"no complete answer from {place} within {timeout_s:g} s: no connection") from error
     except (httpcore.TimeoutException, DeadlinePassed) as error:
         raise Timeout(f"no complete answer from {place} within {timeout_s:g} s") from error
-    except httpcore.NetworkError as error:
+    except httpcore.ConnectError as error:
         raise ConnectFailed(f"the connection to {place} failed: {error}") from error
+    except httpcore.NetworkError as error:
+        raise ConnectionLost(f"the connection to {place} failed: {error}") from error
     except httpcore.LocalProtocolError as error:
         raise InvalidRequest(f"the request to {place} cannot be sent: {error}") from error
     except httpcore.RemoteProtocolError as error:
@@ -168,5 +179,5 @@ def _protocol_error(place: str, error: httpcore.RemoteProtocolError) -> HttpErro
     if getattr(cause, "error_status_hint", None) == 431:
         return TooLarge(f"the answer of {place} has headers over the limit")
     if "disconnected" in str(cause) or "closed connection" in str(cause):
-        return ConnectFailed(f"{place} closed the connection before its answer was complete")
+        return ConnectionLost(f"{place} closed the connection before its answer was complete")
     return BadResponse(f"{place} did not answer in HTTP: {cause}")

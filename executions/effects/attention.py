@@ -1,0 +1,48 @@
+"""Effects that must not be repeated: when nobody knows whether one was carried out, a person decides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from executions import announcements
+from executions.engine import store
+from executions.engine.draft import TransitionDraft, Verdict
+from executions.engine.frame import frames_from_json
+from executions.engine.limits import storable_text
+from executions.engine.store import Claim
+from executions.states import BranchStatus, TransitionType
+
+NEEDS_ATTENTION = "needs_attention"
+
+
+def is_at_most_once(effect: Mapping[str, Any]) -> bool:
+    """Whether the effect calls a tool that is declared `at_most_once`."""
+    return effect["kind"] == "tool" and effect["request"]["tool"].get("at_most_once") is True
+
+
+def ask_a_person(claim: Claim, reason: str) -> None:
+    """Turn the effect into an open wait; what it is resumed with counts as the tool's result.
+
+    The effect stays in the row, which is how a resume tells such a wait from one of the program.
+    """
+    effect = claim.effect
+    assert effect is not None
+    request = effect["request"]
+    output = {
+        "type": NEEDS_ATTENTION,
+        "tool": request["tool"]["name"],
+        "arguments": request["arguments"],
+        "idempotency_key": effect["key"],
+        "reason": reason,
+    }
+    frame = frames_from_json(claim.stack)[-1]
+    wait = TransitionDraft(
+        type=TransitionType.WAIT,
+        current=frame.target(),
+        next=None,
+        output=output,
+        output_text=storable_text(output),
+        scope=frame.scope,
+    )
+    verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=dict(effect))
+    if store.commit_wait(claim, verdict, wait):
+        announcements.announce(claim.execution_id)

@@ -1,0 +1,77 @@
+"""Celery is set up as the engine wants it: late acknowledgement, small prefetch, ids only, nothing kept for long."""
+
+from typing import Any
+
+import pytest
+from celery import current_app
+from celery.app.task import Task
+
+from julep_project.core.health import QUEUES
+
+OWN_TASKS = {
+    "executions.advance": "engine",
+    "executions.join": "engine",
+    "executions.run_lane": "engine",
+    "executions.perform_effect": "io",
+    "executions.sweep": "maintenance",
+}
+
+
+def own_tasks() -> dict[str, Task]:
+    current_app.loader.import_default_modules()
+    return {name: task for name, task in current_app.tasks.items() if not name.startswith("celery.")}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("task_acks_late", True),
+        ("task_reject_on_worker_lost", True),
+        ("worker_prefetch_multiplier", 1),
+        ("task_serializer", "json"),
+        ("result_serializer", "json"),
+        ("accept_content", ["json"]),
+        ("task_ignore_result", True),
+        ("task_default_queue", "engine"),
+        ("task_always_eager", False),
+    ],
+)
+def test_setting(name: str, value: Any) -> None:
+    assert current_app.conf[name] == value
+
+
+def test_redis_restores_unfinished_messages_one_by_one() -> None:
+    options = current_app.conf.broker_transport_options
+
+    assert options["unacked_restore_throttle"] == 1
+    assert options["visibility_timeout"] > current_app.conf.task_time_limit
+
+
+def test_work_has_time_limits_above_those_of_its_calls(settings: Any) -> None:
+    conf = current_app.conf
+
+    assert max(settings.MODEL_TIMEOUT_S, settings.JULEP_HTTP_TIMEOUT_S) < conf.task_soft_time_limit
+    assert conf.task_soft_time_limit < conf.task_time_limit
+
+
+def test_every_task_has_a_name_of_its_own() -> None:
+    assert set(own_tasks()) == set(OWN_TASKS)
+
+
+@pytest.mark.parametrize("name", OWN_TASKS)
+def test_only_chord_headers_keep_a_result(name: str) -> None:
+    assert own_tasks()[name].ignore_result is (name != "executions.run_lane")
+    assert own_tasks()[name].acks_late is True
+
+
+@pytest.mark.parametrize(("name", "queue"), OWN_TASKS.items())
+def test_every_task_goes_to_a_queue_somebody_serves(name: str, queue: str) -> None:
+    assert current_app.amqp.router.route({}, name)["queue"].name == queue
+    assert queue in QUEUES
+
+
+def test_the_sweep_is_scheduled_and_old_ones_expire(settings: Any) -> None:
+    entry = current_app.conf.beat_schedule["sweep"]
+
+    assert (entry["task"], entry["schedule"]) == ("executions.sweep", float(settings.SWEEP_SECONDS))
+    assert entry["options"]["expires"] >= settings.SWEEP_SECONDS
