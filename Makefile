@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+PYTEST := $(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format
+.PHONY: help demo up test test-slow lint format bench
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +18,10 @@ up: $(READY)  ## Run everything on this machine until Ctrl-C (PORT=8080, FLOWER_
 	@$(BIN)/python manage.py up
 
 test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/core -x")
-	@$(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(READY)  ## Run the tests that kill processes at every point, and a short chaos run
+	@$(PYTEST) -m slow $(ARGS)
 
 lint: $(READY)  ## Check format, rules (eval and exec among them), types, imports and migrations
 	@$(BIN)/python -m ruff format --check .
@@ -25,6 +29,9 @@ lint: $(READY)  ## Check format, rules (eval and exec among them), types, import
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-cache
 	@JULEP_HOME=.julep/lint $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+bench: $(READY)  ## Measure this machine beside raw Celery (ARGS="--only a,d --quick")
+	@$(BIN)/python manage.py bench $(ARGS)
 
 format: $(READY)  ## Format the code and mend what can be mended
 	@$(BIN)/python -m ruff format .

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from celery import Task, shared_task
 
+from executions.crashpoints import crashpoint
 from executions.effects import perform
 from executions.engine import advance as engine
 from executions.engine import lane, sweep
 from executions.engine.dispatch import CeleryDispatcher, lane_continuation, ring_after
+from julep_project.core import heartbeats
 
 
 @shared_task(name="executions.advance", bind=True)
@@ -22,6 +24,7 @@ def advance(self: Any, branch_id: str) -> None:
 @shared_task(name="executions.join", bind=True)
 def join(self: Any, branch_id: str) -> None:
     """Look at a branch whose lanes have ended. The row decides whether its children really have."""
+    crashpoint("before_join")
     advanced = engine.advance_branch(UUID(branch_id), owner=self.request.id)
     if advanced is not None:
         ring_after(advanced, CeleryDispatcher())
@@ -52,3 +55,4 @@ def run_lane(self: Task, parent_id: str, child_id: str | None) -> None:
 def sweep_branches() -> None:
     """Ring for rows nobody is looking at."""
     sweep.sweep(CeleryDispatcher())
+    heartbeats.beat(sweep.HEARTBEAT)

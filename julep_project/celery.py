@@ -5,12 +5,23 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
+from celery.worker.control import inspect_command
+
+from julep_project.core.release import read_release
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
 app = Celery("julep")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="celery_tasks")
+
+_RELEASE = read_release()
+
+
+@inspect_command(name="release")  # type: ignore[untyped-decorator]
+def _release(state: Any) -> str:
+    """The code this worker runs, asked for by `manage.py doctor`."""
+    return _RELEASE
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -120,6 +120,10 @@ MAX_ATTEMPTS = env_int("MAX_ATTEMPTS", 5, low=1)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, low=1)
 # A row rung this recently has a message on its way; the sweeper leaves it alone.
 RING_AGAIN_SECONDS = env_int("RING_AGAIN_SECONDS", 5, low=1)
+# Only tests of recovery set these; see `executions/crashpoints.py`.
+JULEP_TEST_BUILD = env_bool("JULEP_TEST_BUILD")
+JULEP_CRASH_AT = env_str("JULEP_CRASH_AT")
+JULEP_CRASH_DIR = env_str("JULEP_CRASH_DIR")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["julep_project.core.auth.ApiKeyAuthentication"],

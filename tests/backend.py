@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,16 @@ NAMES = ("api", "engine", "io", "beat")
 
 
 class Backend:
-    """An API server, an engine worker, an io worker and beat, each in a process group of its own."""
+    """An API server, an engine worker, an io worker and beat, each in a process group of its own.
 
-    def __init__(self, folder: Path) -> None:
+    A second io worker, `io2`, is started by name only. `environment` is added to that of every process. With
+    `restarts`, waiting for something also starts dead processes again, as a supervisor would.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, *, restarts: bool = False) -> None:
+        folder.mkdir(exist_ok=True)
         self._folder = folder
+        self._restarts = restarts
         self._port = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
@@ -43,6 +50,7 @@ class Backend:
             "JULEP_HTTP_ALLOW": "127.0.0.1",
             "AGENTS_API_KEY": API_KEY,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or "for-tests-only",
+            **(environment or {}),
         }
 
     @property
@@ -53,18 +61,16 @@ class Backend:
     def start(self, *names: str) -> None:
         """Start processes by name (all without names) and wait until they serve."""
         for name in names or NAMES:
-            log = (self._folder / f"{name}.log").open("wb")
-            with log:
-                self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", *self._command(name)],
-                    cwd=_ROOT,
-                    env=self._environment,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
+            self._spawn(name)
         for name in names or NAMES:
             wait_until(lambda name=name: self._is_ready(name), _START_S, self)
+
+    def restart_dead(self) -> None:
+        """Start again, without waiting for it, whatever has ended."""
+        for name, process in list(self._processes.items()):
+            if self._restarts and process.poll() is not None:
+                self.kill(name)
+                self._spawn(name)
 
     def ensure_running(self) -> None:
         """Start again whatever an earlier test killed."""
@@ -79,6 +85,14 @@ class Backend:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to the process and its children."""
+        os.killpg(self._processes[name].pid, number)
+
+    def log(self, name: str) -> str:
+        """What the process wrote since its last start."""
+        return (self._folder / f"{name}.log").read_text()
+
     def stop(self) -> None:
         """Kill whatever is left."""
         for name in list(self._processes):
@@ -88,12 +102,23 @@ class Backend:
         """What the processes wrote, for a failing test."""
         return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in self._folder.glob("*.log"))
 
+    def _spawn(self, name: str) -> None:
+        with (self._folder / f"{name}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *self._command(name)],
+                cwd=_ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
     def _is_ready(self, name: str) -> bool:
         """A worker says so in its log when it consumes; the API accepts connections; beat needs no waiting for."""
-        assert self._processes[name].poll() is None, self.output()
+        assert self._restarts or self._processes[name].poll() is None, self.output()
         if name == "api":
             return not is_free("127.0.0.1", self._port)
-        return name == "beat" or " ready." in (self._folder / f"{name}.log").read_text()
+        return name == "beat" or " ready." in self.log(name)
 
     def _command(self, name: str) -> list[str]:
         if name == "api":
@@ -117,6 +142,7 @@ def wait_until(condition: Any, seconds: float, backend: Backend) -> None:
     """Poll until the condition holds; a test that waits in vain fails with the workers' output."""
     deadline = time.monotonic() + seconds
     while not condition():
+        backend.restart_dead()
         assert time.monotonic() < deadline, f"waited {seconds} s in vain\n{backend.output()}\n{_rows()}"
         time.sleep(0.02)
 

@@ -1,0 +1,1 @@
+"""Random programs on a private installation whose processes are killed, frozen and wiped meanwhile."""

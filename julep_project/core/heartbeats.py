@@ -1,0 +1,35 @@
+"""Signs of life of processes nobody asks anything, kept in Redis and measured by its clock."""
+
+import logging
+from functools import cache
+
+import redis
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "julep:heartbeat:"
+KEPT_S = 24 * 3600
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
+
+
+def beat(name: str) -> None:
+    """Say that the process does its work. Never fails: a lost sign of life is only a warning too many."""
+    try:
+        _client().set(_PREFIX + name, b"", ex=KEPT_S)
+    except redis.RedisError:
+        log.warning("heartbeat not written", extra={"heartbeat": name})
+
+
+def age_s(name: str) -> float | None:
+    """Seconds since the last sign of life; None when there was none for a day, or Redis was wiped since.
+
+    Raises:
+        redis.RedisError
+    """
+    left_ms = _client().pttl(_PREFIX + name)
+    return None if left_ms < 0 else KEPT_S - left_ms / 1000

@@ -1,0 +1,48 @@
+"""`manage.py chaos`: does an installation keep its promises while its parts are killed?"""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from julep_project.chaos.installation import NotStarted
+from julep_project.chaos.run import run_chaos
+
+
+class Command(BaseCommand):
+    """Runs random programs on a private installation under harm; one line per broken promise, exit code 1 if any."""
+
+    help = "Kill, freeze and wipe a private installation while random programs run on it, and check what they left."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Options."""
+        parser.add_argument("--seed", type=int, default=1, help="repeats the same programs and acts")
+        parser.add_argument("--programs", type=int, default=40)
+        parser.add_argument("--minutes", type=float, default=1.0, help="how long the harm lasts")
+        parser.add_argument(
+            "--freeze", type=float, default=8.0, metavar="SECONDS", help="how long a process is stopped"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run, report, exit."""
+        seed = options["seed"]
+        try:
+            outcome = run_chaos(
+                seed=seed,
+                programs=options["programs"],
+                harm_s=options["minutes"] * 60,
+                freeze_s=options["freeze"],
+                say=self.stdout.write if options["verbosity"] > 0 else lambda _: None,
+            )
+        except NotStarted as error:
+            raise CommandError(str(error)) from None
+        for finding in outcome.findings:
+            self.stdout.write(f"seed {seed}: {finding}")
+        self.stdout.write(
+            f"seed {seed}: {outcome.programs} programs, {outcome.acts} acts of harm, {outcome.calls} calls; "
+            f"all ended {outcome.seconds:.1f} s after the harm; {len(outcome.findings)} findings"
+        )
+        if outcome.findings:
+            sys.exit(1)

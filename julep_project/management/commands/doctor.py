@@ -1,0 +1,25 @@
+"""`manage.py doctor`: is everything not only up, but well?"""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from julep_project.doctor import examine
+
+
+class Command(BaseCommand):
+    """Prints one line for each check; exit code 1 if any finds a problem."""
+
+    help = (
+        "Report what is wrong: parts that do not answer, late rows and sweeps, Redis settings, workers with old code."
+    )
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Examine, print, exit."""
+        reports = examine()
+        for report in reports:
+            self.stdout.write(f"{report.component}: {'ok' if report.ok else 'problem'}{report.suffix}")
+        if not all(report.ok for report in reports):
+            sys.exit(1)

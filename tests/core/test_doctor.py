@@ -1,0 +1,125 @@
+"""`manage.py doctor` on a healthy installation, and on each kind of trouble."""
+
+from io import StringIO
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.db import connection
+
+from executions.models import Branch, Execution
+from julep_project import doctor
+from julep_project.core import health, heartbeats
+from julep_project.core.health import Report
+from tests.api_client import ApiClient
+from tests.backend import Backend, wait_until
+from tests.durability.programs import create_task, start_run
+
+FINE = {name: (lambda: (True, "")) for name in doctor._CHECKS}
+
+
+@pytest.fixture
+def healthy_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "report", lambda **_: [Report("database", ok=True)])
+
+
+def run() -> tuple[int, dict[str, str]]:
+    """Exit code, and the lines by the name of their check."""
+    out = StringIO()
+    try:
+        call_command("doctor", stdout=out)
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return code, dict(line.split(": ", 1) for line in out.getvalue().splitlines())
+
+
+def test_a_healthy_installation(backend: Backend) -> None:
+    wait_until(lambda: heartbeats.age_s("sweep") is not None, 20, backend)
+
+    code, lines = run()
+
+    assert code == 0, lines
+    assert set(lines) == {*health.COMPONENTS, *doctor._CHECKS}
+    assert lines["sweeper"].startswith("ok: last sweep ")
+    assert lines["oldest runnable"] == "ok: nothing waits for a worker"
+
+
+def only(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What one check says, all others being fine; the exit code must fit."""
+    with patch.dict(doctor._CHECKS, {**FINE, name: doctor._CHECKS[name]}):
+        code, lines = run()
+    assert code == (0 if lines[name].startswith("ok") else 1)
+    return lines[name]
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"), [("noeviction", "ok"), ("allkeys-lru", "problem: maxmemory-policy is all")]
+)
+def test_redis_policy(policy: str, says: str, healthy_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis.Redis, "info", lambda *_: {"maxmemory_policy": policy})
+
+    assert only("redis policy", monkeypatch).startswith(says)
+
+
+def test_no_sweep(healthy_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "age_s", lambda name: None)
+    assert "is beat running" in only("sweeper", monkeypatch)
+
+    monkeypatch.setattr(heartbeats, "age_s", lambda name: 3600.0)
+    assert only("sweeper", monkeypatch).startswith("problem: last sweep 3600.0 s ago")
+
+
+def test_redis_away(healthy_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(name: str) -> float:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(heartbeats, "age_s", away)
+
+    assert only("sweeper", monkeypatch) == "problem: unknown: ConnectionError"
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ([], "problem: no worker answers"),
+        ([{"io@here": "0123456789ab"}], "problem: started with other code than this: io@here; restart them"),
+    ],
+)
+def test_workers_of_another_release(
+    answers: list[Any], says: str, healthy_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.current_app.control, "broadcast", lambda *_, **__: answers)
+
+    assert only("release", monkeypatch) == says
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("columns", "is_late"),
+    [
+        ("status = 'ready', updated_at = now() - interval '1 hour'", True),
+        ("status = 'ready', updated_at = now()", False),
+        ("status = 'running', lease_until = now() - interval '1 hour'", True),
+        ("status = 'running', lease_until = now() + interval '1 hour', updated_at = now() - interval '1 hour'", False),
+        ("status = 'calling', updated_at = now() - interval '1 hour'", True),
+        ("status = 'calling', lease_until = now() + interval '1 s', updated_at = now() - interval '1 hour'", False),
+        ("status = 'sleeping', wake_at = now() - interval '1 hour'", True),
+        ("status = 'awaiting_input', updated_at = now() - interval '1 hour'", False),
+    ],
+)
+def test_a_row_nobody_looks_at(
+    flow: Any, healthy_parts: None, monkeypatch: pytest.MonkeyPatch, columns: str, is_late: bool
+) -> None:
+    run_id = start_run(flow.api, create_task(ApiClient(), "http://127.0.0.1/", "late", [{"evaluate": {"n": "$ 1"}}]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE executions_branch SET {columns} WHERE execution_id = %s", [run_id])
+    branch = Branch.objects.get(execution_id=run_id)
+
+    said = only("oldest runnable", monkeypatch)
+
+    assert said.startswith(f"problem: branch {branch.pk} has waited for a worker for 3600.") is is_late, said
+    Execution.objects.filter(pk=run_id).update(status="cancelled")
+    assert only("oldest runnable", monkeypatch) == "ok: nothing waits for a worker"
