@@ -8,7 +8,8 @@ from tasks.language.reader import StepReader
 OPTION_KEYS = frozenset({"retry", "timeout"})
 MAX_ATTEMPTS = 25
 MAX_PAUSE_S = 3_600
-MAX_TIMEOUT_S = 86_400
+# Well below the time after which the broker delivers a message again, which would repeat an attempt under way.
+MAX_TIMEOUT_S = 840
 _MIN_TIMEOUT_S = 0.1
 _PAUSES: dict[str, tuple[float, float]] = {
     "initial_s": (0, MAX_PAUSE_S),

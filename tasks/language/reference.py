@@ -1,0 +1,199 @@
+"""The tables of the language reference, made from the registries that decide what a program may say."""
+
+import importlib
+import re
+import string
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.expressions import limits, methods
+from tasks.expressions.callables import Group
+from tasks.expressions.functions import CONSTANTS, MODULES, UNAVAILABLE, function_rows
+from tasks.expressions.template_filters import FILTERS, TESTS
+from tasks.language import effect_options, errors, prompts, reader, slots, spelling, steps_reader
+from tasks.language.capabilities import DOCUMENTS, NOT_YET, SECRET_VALUES
+from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
+from tasks.steps import map_reduce, parallel, registry, sleep, while_
+from tasks.steps.base import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One bound of the language: the constant that holds it, and what it bounds."""
+
+    module: Any
+    name: str
+    meaning: str
+
+    @property
+    def value(self) -> Any:
+        """The bound itself."""
+        return getattr(self.module, self.name)
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(limits, "MAX_SOURCE", "characters of one expression"),
+    Limit(limits, "MAX_TEMPLATE_SOURCE", "characters of one template"),
+    Limit(limits, "MAX_TEMPLATE_TOKENS", "parts of one template"),
+    Limit(limits, "MAX_DEPTH", "nesting of one expression"),
+    Limit(limits, "MAX_CHAIN", "operators or attributes in one chain"),
+    Limit(limits, "MAX_DATA_DEPTH", "nesting of a value"),
+    Limit(limits, "MAX_FUEL", "units of work of one step: nodes evaluated and items handled"),
+    Limit(limits, "MAX_SIZE", "bytes of values one step may build while it evaluates"),
+    Limit(limits, "MAX_CPU_SECONDS", "seconds of processor time of one step's evaluation"),
+    Limit(limits, "MAX_STRING", "characters of one text"),
+    Limit(limits, "MAX_ITEMS", "items of one collection"),
+    Limit(limits, "MAX_RANGE", "numbers of one range"),
+    Limit(limits, "MAX_INTEGER_BITS", "bits of a whole number"),
+    Limit(limits, "MAX_POW_MODULUS_BITS", "bits of the third value of `pow`"),
+    Limit(limits, "MAX_FORMAT_WIDTH", "width or precision in a format"),
+    Limit(limits, "MAX_PARSER_INPUT", "characters given to a function that reads JSON, YAML or CSV"),
+    Limit(limits, "MAX_RESULT_SIZE", "bytes of the result of one expression"),
+    Limit(limits, "MAX_REGEX_PATTERN", "characters of a pattern"),
+    Limit(limits, "MAX_REGEX_INPUT", "characters a pattern is matched with"),
+    Limit(limits, "MAX_REGEX_WEIGHT", "weight of a pattern with its counted repetitions written out"),
+    Limit(limits, "MAX_REGEX_SECONDS", "seconds of one match"),
+    Limit(limits, "MAX_MACRO_DEPTH", "macros of a template that call each other"),
+    Limit(slots, "MAX_SLOT", "characters of one `{expression}` in a text"),
+    Limit(slots, "MAX_SLOTS", "expressions in one text"),
+    Limit(slots, "MAX_WORK", "brackets and quotes looked at in one text"),
+    Limit(spelling, "MAX_NESTING", "steps within steps"),
+    Limit(reader, "MAX_VALUE_DEPTH", "nesting of a value in a task"),
+    Limit(steps_reader, "MAX_LABEL", "characters of a label"),
+    Limit(errors, "MAX_PROBLEMS", "problems reported at once, of each sort"),
+    Limit(parallel, "MAX_ARMS", "arms of a `parallel` step"),
+    Limit(map_reduce, "DEFAULT_PARALLELISM", "items of a map in work at once, without `parallelism`"),
+    Limit(map_reduce, "MAX_PARALLELISM", "items of a map in work at once, at most"),
+    Limit(while_, "MAX_TURNS", "turns of a `while` step"),
+    Limit(sleep, "MAX_SLEEP_S", "seconds of one sleep"),
+    Limit(prompts, "DEFAULT_TOOL_ROUNDS", "rounds of tool calls of a prompt, without `max_tool_rounds`"),
+    Limit(prompts, "MAX_TOOL_ROUNDS", "rounds of tool calls of a prompt, at most"),
+    Limit(effect_options, "MAX_ATTEMPTS", "attempts a `retry` may ask for"),
+    Limit(effect_options, "MAX_PAUSE_S", "seconds of a pause between attempts"),
+    Limit(effect_options, "MAX_TIMEOUT_S", "seconds of a step's `timeout`"),
+)
+
+
+_NOT_YET = "not available yet"
+
+
+def tables() -> dict[str, str]:
+    """Every generated part of the page, by its name, as Markdown."""
+    makers: dict[str, Callable[[], str]] = {
+        "step kinds": _step_kinds,
+        "scope names": _scope_names,
+        "functions": _functions,
+        "module constants": _module_constants,
+        "methods": _methods,
+        "left out": _left_out,
+        "filters": lambda: _callables(FILTERS),
+        "tests": lambda: _callables(TESTS),
+        "limits": _limits,
+    }
+    return {name: make() for name, make in makers.items()}
+
+
+def written(page: str) -> str:
+    """The page with all its generated parts as they should be.
+
+    Raises:
+        ValueError: the page has no place for one of them.
+    """
+    for name, table in tables().items():
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        before, found, rest = page.partition(begin)
+        old, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"the page has no part {name!r}")
+        page = f"{before}{begin}{table}\n{end}{after}"
+    return page
+
+
+def _step_kinds() -> str:
+    rows = [
+        (
+            f"[`{step.kind}`](#{step.kind})",
+            _purpose(step),
+            f"`{step.main_key}`",
+            _codes(sorted(step.keys - {step.main_key}) + (["retry", "timeout"] if step.has_effect else [])),
+            f"`{step.step_type}`",
+        )
+        for step in registry.all_kinds()
+    ]
+    return _table(("kind", "what it does", "key that makes it", "further keys besides `label`", "`step_type`"), rows)
+
+
+def _purpose(step: type[Step]) -> str:
+    """What the module of the kind says it is for."""
+    text = (importlib.import_module(step.__module__).__doc__ or "").partition(": ")[2].strip().rstrip(".")
+    return f"{text} ({_NOT_YET})" if DOCUMENTS in NOT_YET and step.kind in ("embed", "search") else text
+
+
+def _scope_names() -> str:
+    names = [*RUNTIME_NAMES.items(), *PLACE_NAMES.items()]
+    rows = [(f"`{name}`", f"{meaning} ({_NOT_YET})" if _is_missing(name) else meaning) for name, meaning in names]
+    rows += [(f"`{name}`", "a constant" if name != "NEWLINE" else "a line break") for name in CONSTANTS]
+    return _table(("name", "what it is"), rows)
+
+
+def _is_missing(name: str) -> bool:
+    return name == SECRETS and SECRET_VALUES in NOT_YET
+
+
+def _functions() -> str:
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for row in function_rows():
+        groups.setdefault(row.group, []).append((f"`{row.signature}`", row.doc, row.bound))
+    parts = (f"#### {title}\n\n{_table(('call', 'result', 'bound'), rows)}" for title, rows in groups.items())
+    return "\n\n".join(parts)
+
+
+def _module_constants() -> str:
+    rows = []
+    for name, module in MODULES.items():
+        constants = [member for member, value in module.members.items() if isinstance(value, str | int | float)]
+        flags = [member for member in constants if not member.startswith("_")]
+        if flags:
+            rows.append((f"`{name}`", _codes(flags)))
+    return _table(("module", "constants"), rows)
+
+
+def _methods() -> str:
+    rows = []
+    for kind in dict.fromkeys([*methods.METHODS, *methods.ATTRIBUTES]):
+        found = _codes(method.signature for method in methods.METHODS.get(kind, {}).values())
+        rows.append((f"`{kind.__name__}`", found, _codes(sorted(methods.ATTRIBUTES.get(kind, ())))))
+    return _table(("type", "methods", "attributes"), rows)
+
+
+def _left_out() -> str:
+    return _table(("name", "instead"), [(f"`{name}`", hint) for name, hint in UNAVAILABLE.items()])
+
+
+def _callables(group: Group) -> str:
+    rows = []
+    for name, function in group.functions.items():
+        shown = function.signature if function.name == name else f"{name} (= {function.name})"
+        rows.append((f"`{shown}`", function.doc, function.bound))
+    return _table(("name", "what it does", "bound"), rows)
+
+
+def _limits() -> str:
+    rows = [(f"`{limit.name}`", f"{limit.value:,}", limit.meaning) for limit in LIMITS]
+    return _table(("constant", "value", "of what"), rows)
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Bars would end the cell, and what cannot be seen would be lost."""
+    clean = re.sub(r"\s+", " ", text.replace("|", "\\|"))
+    return "".join(mark for mark in clean if mark in string.printable or mark.isprintable())
