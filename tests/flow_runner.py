@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from uuid import UUID
 
 from executions.engine.inprocess import InProcessDispatcher
 from tests.api_client import ApiClient
@@ -25,23 +26,32 @@ class FlowRunner:
             assert self.api.post(f"/agents/{created['id']}/tools", tool).status_code == 201
         return self.api.post(f"/agents/{created['id']}/tasks", {"name": "flow", **task})
 
-    def start(self, task_id: str, input_: Any) -> dict[str, Any]:
+    def start(self, task_id: str, input_: Any, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
         """Start a run and let it come to rest."""
+        body = {"input": input_} if metadata is None else {"input": input_, "metadata": metadata}
         with self._capture(execute=True):
-            answer = self.api.post(f"/tasks/{task_id}/executions", {"input": input_})
+            answer = self.api.post(f"/tasks/{task_id}/executions", body)
         assert answer.status_code == 201, answer.json()
         return self.settle(answer.json()["id"])
 
     def resume(self, execution_id: str, value: Any) -> dict[str, Any]:
         """Answer the open wait and let the run come to rest."""
-        with self._capture(execute=True):
-            answer = self.api.put(f"/executions/{execution_id}", {"status": "running", "input": value})
-        assert answer.status_code == 200, answer.json()
-        return self.settle(execution_id)
+        return self._change(execution_id, {"status": "running", "input": value})
+
+    def resume_wait(self, execution_id: str, shown: Any, value: Any) -> dict[str, Any]:
+        """Answer the wait that shows this, by its own token, and let the run come to rest."""
+        waits = [row for row in self.log(execution_id) if row["type"] == "wait" and row["output"] == shown]
+        assert len(waits) == 1, f"{len(waits)} waits show {shown!r}"
+        token = waits[0]["metadata"]["task_token"]
+        return self._change(execution_id, {"status": "running", "input": value, "task_token": token})
+
+    def cancel(self, execution_id: str) -> dict[str, Any]:
+        """Cancel the run and let it come to rest."""
+        return self._change(execution_id, {"status": "cancelled"})
 
     def settle(self, execution_id: str) -> dict[str, Any]:
         """The run once nothing moves any more."""
-        self.dispatcher.run_to_rest(execution_id)
+        self.dispatcher.run_to_rest(UUID(execution_id))
         execution: dict[str, Any] = self.api.get(f"/executions/{execution_id}").json()
         return execution
 
@@ -51,3 +61,9 @@ class FlowRunner:
             f"/executions/{execution_id}/transitions", {"direction": "asc", "limit": 1000}
         ).json()["items"]
         return items
+
+    def _change(self, execution_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self._capture(execute=True):
+            answer = self.api.put(f"/executions/{execution_id}", body)
+        assert answer.status_code == 200, answer.json()
+        return self.settle(execution_id)

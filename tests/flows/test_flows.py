@@ -1,19 +1,31 @@
 """Every `*.yaml` beside this file is one group of programs; each entry is one test.
 
-An entry has `task` (or `main` for short), and may have `agent`, `input`, `replies` (of the scripted model) and
-`resume` (answers to waits, in order). `expect` names what must hold: `status`, `output`, `error`, `types` (of the
-transitions), `outputs` (of the transitions), `workflows` (display names), `log` (texts of log steps), or for a
-task that must be refused `refused` (HTTP status), `issue` (type, location, part of the message) and `detail` (loc).
+An entry has `task` (or `main` for short), and may have `agent`, `input`, `metadata` (of the execution), `replies` (of
+the scripted model; `{unavailable: text}` is a failure that may pass), `web` (answers by path, one or a list; `{web}`
+in the program is the server's address), `resume` (answers to the only open wait, in order), `answers` (pairs of what
+a wait shows and its answer, given by token) and `cancel: true`.
+
+`expect` names what must hold: `status` (succeeded), `output`, `error`; of the transitions `types`, `outputs`,
+`workflows` (display names), `labels`, `log` (texts of log steps), `caught` (messages), `attempts` (of steps that were
+repeated); of the task `dialect`, `warnings` and `main` (as it comes back); of the outside `asked` (of the model) and
+`sent` (to the web). A task that must be refused has `refused` (HTTP status), `issues` (type, location, part of the
+message) and `details` (loc).
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from agents.llm.scripted import scripted_model
+from agents.llm.scripted import Reply, scripted_model
+from julep_project.core.errors import ModelUnavailable
+from julep_project.devservices import loopback
 from tests.flow_runner import FlowRunner
+from tests.flows.expectations import check_asked, check_refusal, check_run, check_sent, check_task
+from tests.loopback.web_server import WebServer
 
 _FOLDER = Path(__file__).parent
 
@@ -27,52 +39,52 @@ def _programs() -> list[Any]:
 
 
 @pytest.mark.parametrize("program", _programs())
-def test_program(program: dict[str, Any], flow: FlowRunner) -> None:
+def test_program(program: dict[str, Any], flow: FlowRunner, request: pytest.FixtureRequest) -> None:
+    if "web" not in program:
+        _run(program, flow)
+        return
+    server: WebServer = request.getfixturevalue("web_server")
+    request.getfixturevalue("settings").JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    for path, replies in program["web"].items():
+        server.script(
+            path, *(loopback.Reply(**reply) for reply in ([replies] if isinstance(replies, dict) else replies))
+        )
+    _run(json.loads(json.dumps(program).replace("{web}", server.url)), flow)
+    check_sent(server.requests, program["expect"])
+
+
+def _run(program: Mapping[str, Any], flow: FlowRunner) -> None:
     expect = program["expect"]
     task = program.get("task") or {"main": program["main"]}
     answer = flow.create(task, program.get("agent"))
     if "refused" in expect:
-        _check_refusal(answer, expect)
+        check_refusal(answer, expect)
         return
     assert answer.status_code == 201, answer.json()
-    with scripted_model(program.get("replies", [])) as model:
-        execution = flow.start(answer.json()["id"], program.get("input", {}))
-        for value in program.get("resume", []):
-            assert execution["status"] == "awaiting_input", execution
-            execution = flow.resume(execution["id"], value)
+    check_task(answer.json(), expect)
+    with scripted_model(map(_reply, program.get("replies", []))) as model:
+        execution = _answer_waits(program, flow, answer.json()["id"])
     assert model.unused == 0, "the program asked the model less often than scripted"
-    _check_run(flow, execution, expect)
+    check_asked(model.requests, expect)
+    check_run(execution, flow.log(execution["id"]), expect)
 
 
-def _check_refusal(answer: Any, expect: dict[str, Any]) -> None:
-    body = answer.json()
-    assert answer.status_code == expect["refused"], body
-    for issue in expect.get("issues", []):
-        assert any(_is_like(issue, found) for found in body["error"]["issues"]), body["error"]["issues"]
-    for loc in expect.get("details", []):
-        assert loc in [detail["loc"] for detail in body["error"]["details"]], body["error"]["details"]
+def _answer_waits(program: Mapping[str, Any], flow: FlowRunner, task_id: str) -> dict[str, Any]:
+    """The run after all answers that the program has for it."""
+    execution = flow.start(task_id, program.get("input", {}), program.get("metadata"))
+    for value in program.get("resume", []):
+        assert execution["status"] == "awaiting_input", execution
+        execution = flow.resume(execution["id"], value)
+    for shown, value in program.get("answers", []):
+        assert execution["status"] == "awaiting_input", execution
+        execution = flow.resume_wait(execution["id"], shown, value)
+    if program.get("cancel"):
+        execution = flow.cancel(execution["id"])
+    return execution
 
 
-def _is_like(issue: dict[str, str], found: dict[str, Any]) -> bool:
-    return (
-        issue.get("type", found["details"].get("issue_type", found["type"]))
-        == found["details"].get("issue_type", found["type"])
-        and issue.get("location", found["location"]) == found["location"]
-        and issue.get("message", "") in found["message"]
-    )
-
-
-def _check_run(flow: FlowRunner, execution: dict[str, Any], expect: dict[str, Any]) -> None:
-    log = flow.log(execution["id"])
-    assert execution["status"] == expect.get("status", "succeeded"), execution
-    for field in ("output", "error"):
-        if field in expect:
-            assert execution[field] == expect[field]
-    if "types" in expect:
-        assert [row["type"] for row in log] == expect["types"]
-    if "outputs" in expect:
-        assert [row["output"] for row in log] == expect["outputs"]
-    if "workflows" in expect:
-        assert [row["current"]["workflow"] for row in log] == expect["workflows"]
-    if "log" in expect:
-        assert [row["metadata"]["log"] for row in log if "log" in row["metadata"]] == expect["log"]
+def _reply(scripted: Any) -> Reply:
+    if isinstance(scripted, dict) and "unavailable" in scripted:
+        return ModelUnavailable(scripted["unavailable"])
+    reply: Reply = scripted
+    return reply

@@ -1,0 +1,92 @@
+"""What a program promises under `expect`, compared with what came out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agents.llm.request import ModelRequest
+from julep_project.devservices.loopback import RecordedRequest
+
+Row = dict[str, Any]
+
+_OF_LOG: dict[str, Callable[[list[Row]], list[Any]]] = {
+    "types": lambda log: [row["type"] for row in log],
+    "outputs": lambda log: [row["output"] for row in log],
+    "workflows": lambda log: [row["current"]["workflow"] for row in log],
+    "labels": lambda log: [row["step_label"] for row in log if row["step_label"] is not None],
+    "log": lambda log: [row["metadata"]["log"] for row in log if "log" in row["metadata"]],
+    "caught": lambda log: [row["output"] for row in log if row["metadata"].get("caught")],
+    "attempts": lambda log: [len(row["metadata"]["retries"]) + 1 for row in log if row["metadata"].get("retries")],
+}
+_OF_MODEL: dict[str, Callable[[ModelRequest], Any]] = {
+    "model": lambda request: request.model,
+    "messages": lambda request: list(request.messages),
+    "settings": lambda request: dict(request.settings),
+    "tools": lambda request: [tool["function"]["name"] for tool in request.tools],
+    "tool_choice": lambda request: request.tool_choice,
+    "disable_cache": lambda request: request.disable_cache,
+}
+_OF_WEB: dict[str, Callable[[RecordedRequest], Any]] = {
+    "method": lambda request: request.method,
+    "path": lambda request: request.path,
+    "query": lambda request: request.query,
+    "body": lambda request: request.body.decode(),
+    "mark": lambda request: request.headers.get("x-mark"),
+}
+
+
+def check_refusal(answer: Any, expect: Mapping[str, Any]) -> None:
+    """The task was refused with these issues, or these places in the body."""
+    body = answer.json()
+    assert answer.status_code == expect["refused"], body
+    for issue in expect.get("issues", []):
+        assert any(_is_like(issue, found) for found in body["error"]["issues"]), body["error"]["issues"]
+    for loc in expect.get("details", []):
+        assert loc in [detail["loc"] for detail in body["error"]["details"]], body["error"]["details"]
+
+
+def check_task(task: Row, expect: Mapping[str, Any]) -> None:
+    """What creating the task answered."""
+    if "dialect" in expect:
+        assert task["dialect"] == expect["dialect"]
+    if "main" in expect:
+        assert task["main"] == expect["main"]
+    for issue in expect.get("warnings", []):
+        assert any(_is_like(issue, found) for found in task["warnings"]), task["warnings"]
+
+
+def check_run(execution: Row, log: list[Row], expect: Mapping[str, Any]) -> None:
+    """How the run ended, and what stands in its log."""
+    assert execution["status"] == expect.get("status", "succeeded"), execution
+    for field in ("output", "error"):
+        if field in expect:
+            assert execution[field] == expect[field]
+    for field, read in _OF_LOG.items():
+        if field in expect:
+            assert read(log) == expect[field], field
+
+
+def check_asked(requests: Sequence[ModelRequest], expect: Mapping[str, Any]) -> None:
+    """What the model was asked, request by request, as far as `asked` says."""
+    _check_requests(requests, expect.get("asked"), _OF_MODEL)
+
+
+def check_sent(requests: Sequence[RecordedRequest], expect: Mapping[str, Any]) -> None:
+    """What the web server got, request by request, as far as `sent` says."""
+    _check_requests(requests, expect.get("sent"), _OF_WEB)
+
+
+def _check_requests(requests: Sequence[Any], wanted: Any, fields: Mapping[str, Callable[[Any], Any]]) -> None:
+    if wanted is None:
+        return
+    assert len(requests) == len(wanted)
+    for request, expected in zip(requests, wanted, strict=True):
+        assert {field: fields[field](request) for field in expected} == expected
+
+
+def _is_like(issue: Mapping[str, str], found: Mapping[str, Any]) -> bool:
+    found_type = (found.get("details") or {}).get("issue_type", found["type"])
+    return (
+        issue.get("type", found_type) == found_type
+        and issue.get("location", found["location"]) == found["location"]
+        and issue.get("message", "") in found["message"]
+    )

@@ -1,0 +1,1 @@
+"""Programs made up at random, run by the engine and by a small reference interpreter."""
