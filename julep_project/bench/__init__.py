@@ -1,0 +1,1 @@
+"""Measures an installation beside raw Celery on the same services, and prints one table."""

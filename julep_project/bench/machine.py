@@ -1,0 +1,59 @@
+"""What the numbers depend on: cores, memory, load, and how fast Postgres gets a commit to disk."""
+
+import os
+import platform
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.db import connection
+
+from julep_project.bench.table import percentile
+
+_COMMITS = 100
+
+
+def describe_machine() -> list[str]:
+    """Lines for the head of the report."""
+    commits = commit_seconds()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return [
+        f"Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"Machine: {os.cpu_count()} cores ({_cpu_model()}), {memory:.0f} GiB memory, {platform.system()}, "
+        f"Python {platform.python_version()}",
+        f"Postgres {_postgres_setting('server_version')}, fsync {_postgres_setting('fsync')}, synchronous_commit "
+        f"{_postgres_setting('synchronous_commit')}; one small commit: median {percentile(commits, 50) * 1e3:.2f} ms, "
+        f"p99 {percentile(commits, 99) * 1e3:.2f} ms",
+        load_line("before"),
+    ]
+
+
+def load_line(when: str) -> str:
+    """The load averages now."""
+    return f"Load average {when}: " + ", ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def commit_seconds() -> list[float]:
+    """How long each of some commits takes that writes a few bytes of log and no table."""
+    taken = []
+    with connection.cursor() as cursor:
+        for _ in range(_COMMITS):
+            began = time.perf_counter()
+            cursor.execute("SELECT pg_logical_emit_message(true, 'bench', 'x')")
+            taken.append(time.perf_counter() - began)
+    return taken
+
+
+def _postgres_setting(name: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(%s)", [name])
+        return str(cursor.fetchone()[0])
+
+
+def _cpu_model() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.machine()

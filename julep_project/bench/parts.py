@@ -1,0 +1,143 @@
+"""The parts of the benchmark. Each measures one thing and returns rows of the table."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from django.db import connection
+
+from executions.models import Execution, Transition
+from julep_project.bench import peer, programs
+from julep_project.bench.load import ClosedLoop, started_by_threads
+from julep_project.bench.processes import resident_mib
+from julep_project.bench.table import Row, median, percentile
+from tasks.models import Task
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long and how often things are measured. `workers` are the product's workers, by process id."""
+
+    repeats: int = 5
+    sustained_s: float = 30.0
+    starts: int = 100
+    sleepers: int = 20_000
+    sleep_s: int = 240
+    items: int = 1000
+    largest_map: int = 1000
+    workers: dict[str, int] = field(default_factory=dict)
+
+
+def light_steps(effort: Effort) -> list[Row]:
+    """(a) Forty light steps, beside a chain of forty tasks."""
+    task = programs.light_steps(40)
+    here = _median_ms(effort, lambda: programs.seconds_to_end(task))
+    raw = _median_ms(effort, lambda: peer.chain_seconds(40))
+    return [Row("a", "40 light steps, start to end", here, "ms", raw)]
+
+
+def throughput(effort: Effort) -> list[Row]:
+    """(b) Runs of three steps per second, beside tasks that do nothing."""
+    task = programs.light_steps(3)
+    here = ClosedLoop(lambda: programs.start(task), lambda: programs.unfinished(task)).rate(effort.sustained_s)
+    raw = ClosedLoop(peer.send_noop, peer.waiting).rate(effort.sustained_s)
+    return [Row("b", "3-step runs per second, sustained", here, "/s", raw, "at least 0.4")]
+
+
+def mapped_calls(effort: Effort) -> list[Row]:
+    """(c) A map of HTTP calls, beside a chord of them."""
+    with programs.InstantServer() as server:
+        task = programs.mapped_calls(server.url)
+        here = _median_ms(effort, lambda: programs.seconds_to_end(task, {"items": list(range(effort.items))}))
+        raw = _median_ms(effort, lambda: peer.chord_seconds(server.url, effort.items))
+    return [Row("c", f"map of {effort.items} HTTP calls", here, "ms", raw, "at most 2")]
+
+
+def first_transition(effort: Effort) -> list[Row]:
+    """(d) From the call that starts a run to the first row of its log, while nothing else runs."""
+    task = programs.light_steps(1)
+    taken = []
+    for _ in range(effort.starts):
+        began = time.perf_counter()
+        execution = programs.start(task)
+        programs.wait_for_first_transition(execution)
+        taken.append((time.perf_counter() - began) * 1e3)
+        programs.wait_for_end(execution)
+    return [
+        Row("d", "start to first transition, p50", percentile(taken, 50), "ms", aim="at most 25 ms"),
+        Row("d", "start to first transition, p99", percentile(taken, 99), "ms"),
+    ]
+
+
+def effect_overhead(effort: Effort) -> list[Row]:
+    """(e) What a run takes longer by calling a tool that answers at once, beside a round trip of raw Celery."""
+    light = programs.light_steps(1)
+    with programs.InstantServer() as server:
+        calling = programs.one_call(server.url)
+        runs = range(effort.starts)
+        with_call = median(programs.seconds_to_end(calling) for _ in runs)
+        without = median(programs.seconds_to_end(light) for _ in runs)
+        raw = median(peer.chain_seconds(1) for _ in runs)
+    return [
+        Row("e", "one HTTP tool call; peer: a round trip", (with_call - without) * 1e3, "ms", raw * 1e3, "at most 3")
+    ]
+
+
+def sleepers(effort: Effort) -> list[Row]:
+    """(f) Many runs asleep at once: memory of the engine's worker, and how late they wake."""
+    task = programs.sleeper(effort.sleep_s)
+    pid = effort.workers.get("engine")
+    before = resident_mib(pid) if pid else 0.0
+    started_by_threads(lambda: programs.start(task), effort.sleepers)
+    asleep = resident_mib(pid) if pid else 0.0
+    while programs.unfinished(task):
+        time.sleep(1)
+    late = percentile(_lateness(task, effort.sleep_s), 99)
+    count = f"{effort.sleepers:,} sleeping runs"
+    return [
+        Row("f", f"{count}: engine worker's memory", asleep, "MiB", aim="flat", note=f"{before:.0f} MiB before"),
+        Row("f", f"{count}: late by, p99", late, "s", aim="at most 3 s"),
+    ]
+
+
+def growth(effort: Effort) -> list[Row]:
+    """(g) What a step and an item cost as their number grows."""
+    rows = []
+    for count in (40, 400, 4000):
+        task = programs.light_steps(count)
+        each = _median_ms(effort, partial(programs.seconds_to_end, task)) / count
+        rows.append(Row("g", f"{count} light steps: each", each, "ms", aim="linear"))
+    with programs.InstantServer() as server:
+        task = programs.mapped_calls(server.url)
+        for count in (size for size in (100, 200, 1000, 10_000) if size <= effort.largest_map):
+            items = {"items": list(range(count))}
+            each = _median_ms(effort, partial(programs.seconds_to_end, task, items)) / count
+            rows.append(Row("g", f"map of {count} HTTP calls: each", each, "ms", aim="linear"))
+    return rows
+
+
+PARTS: dict[str, Callable[[Effort], list[Row]]] = {
+    "a": light_steps,
+    "b": throughput,
+    "c": mapped_calls,
+    "d": first_transition,
+    "e": effect_overhead,
+    "f": sleepers,
+    "g": growth,
+}
+
+
+def _median_ms(effort: Effort, measure: Callable[[], float]) -> float:
+    """After one round that is not counted, because it loads programs and opens connections."""
+    measure()
+    return median(measure() * 1e3 for _ in range(effort.repeats))
+
+
+def _lateness(task: Task, seconds: int) -> list[float]:
+    """For each run of the task: how much longer than its sleep its log is."""
+    rows = Transition.objects.filter(execution__in=Execution.objects.filter(task=task))
+    ends = dict(rows.filter(type="finish").values_list("execution_id", "created_at"))
+    begins = dict(rows.filter(type="init").values_list("execution_id", "created_at"))
+    connection.close()
+    return [(ends[run] - begins[run]).total_seconds() - seconds for run in ends]

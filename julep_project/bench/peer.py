@@ -1,0 +1,52 @@
+"""Raw Celery: the same shapes without any record of them in a database."""
+
+import time
+from functools import cache
+
+import redis
+from celery import chain, chord, current_app
+from celery.canvas import Signature
+from django.conf import settings
+
+QUEUE = "bench"
+IO_QUEUE = "bench_io"
+NOOP = "bench.noop"
+ANSWER = "bench.answer"
+FETCH = "bench.fetch"
+
+_LONGEST_S = 600
+
+
+def chain_seconds(length: int) -> float:
+    """A chain of so many tasks that do nothing, until its last result is here."""
+    began = time.perf_counter()
+    chain(*(_task(NOOP) for _ in range(length - 1)), _task(ANSWER)).apply_async().get(timeout=_LONGEST_S)
+    return time.perf_counter() - began
+
+
+def chord_seconds(url: str, width: int) -> float:
+    """A chord of so many HTTP requests, until the result of its body is here."""
+    began = time.perf_counter()
+    chord([_task(FETCH, url) for _ in range(width)])(_task(ANSWER)).get(timeout=_LONGEST_S)
+    return time.perf_counter() - began
+
+
+def send_noop() -> None:
+    """One task that does nothing."""
+    _task(NOOP).apply_async()
+
+
+def waiting() -> int:
+    """Tasks in the queue; the few a worker holds are not counted."""
+    return int(_redis().llen(QUEUE))
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
+def _task(name: str, *arguments: str) -> Signature:
+    """By name: only the benchmark's own workers load the tasks."""
+    queue = IO_QUEUE if name == FETCH else QUEUE
+    return current_app.signature(name, args=arguments, immutable=True, queue=queue)

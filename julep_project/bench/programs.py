@@ -1,0 +1,113 @@
+"""The tasks that are measured, and runs of them."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from agents.models import Developer
+from agents.services import create_agent
+from executions.models import Execution
+from executions.services import start_execution
+from executions.states import TERMINAL_EXECUTION, ExecutionStatus
+from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
+from tasks.api.serializers import read_definition
+from tasks.models import Task
+from tasks.services import create_task
+
+PARALLELISM = 32
+
+_LONGEST_S = 600
+_SHORTEST_POLL_S = 0.001
+_LONGEST_POLL_S = 0.05
+
+
+class InstantServer(LoopbackServer):
+    """Answers at once and keeps nothing."""
+
+    def answer(self, request: RecordedRequest) -> Reply:
+        """Always the same."""
+        self.requests.clear()
+        return Reply(200, {"ok": True})
+
+
+def light_steps(count: int) -> Task:
+    """So many steps that add one to a number; runs take `{"n": 0}`."""
+    return _task({"main": [{"evaluate": {"n": "$ _['n'] + 1"}}] * count})
+
+
+def one_call(url: str) -> Task:
+    """One step that calls an HTTP tool."""
+    return _task({"tools": [_ping(url)], "main": [_CALL]})
+
+
+def mapped_calls(url: str) -> Task:
+    """One HTTP call per item of the input's `items`."""
+    step = {"over": "$ _['items']", "map": _CALL, "parallelism": PARALLELISM}
+    return _task({"tools": [_ping(url)], "main": [step]})
+
+
+def sleeper(seconds: int) -> Task:
+    """Sleeps, then ends."""
+    return _task({"main": [{"sleep": {"seconds": seconds}}]})
+
+
+def start(task: Task, input_: dict[str, Any] | None = None) -> UUID:
+    """Start a run through the service the API calls."""
+    execution = start_execution(developer=task.developer, task=task, input_={"n": 0} if input_ is None else input_)
+    return UUID(str(execution.pk))
+
+
+def wait_for_end(execution_id: UUID) -> None:
+    """Poll until the run has succeeded, at most one part in fifty too long.
+
+    Raises:
+        RuntimeError: it ended otherwise, or not in time.
+    """
+    began = time.monotonic()
+    while (status := _status(execution_id)) not in TERMINAL_EXECUTION:
+        waited = time.monotonic() - began
+        if waited > _LONGEST_S:
+            raise RuntimeError(f"a run is still {status} after {waited:.0f} s")
+        time.sleep(min(max(_SHORTEST_POLL_S, waited / 50), _LONGEST_POLL_S))
+    if status != ExecutionStatus.SUCCEEDED:
+        raise RuntimeError(f"a run is {status}: {Execution.objects.get(pk=execution_id).error}")
+
+
+def wait_for_first_transition(execution_id: UUID) -> None:
+    """Poll until the run's log has a row."""
+    while not Execution.objects.filter(pk=execution_id, transition_count__gt=0).exists():
+        time.sleep(_SHORTEST_POLL_S)
+
+
+def seconds_to_end(task: Task, input_: dict[str, Any] | None = None) -> float:
+    """From the call that starts a run to its end."""
+    began = time.perf_counter()
+    wait_for_end(start(task, input_))
+    return time.perf_counter() - began
+
+
+def unfinished(task: Task) -> int:
+    """How many runs of the task have not ended."""
+    return Execution.objects.filter(task=task).exclude(status__in=_statuses(TERMINAL_EXECUTION)).count()
+
+
+def _status(execution_id: UUID) -> ExecutionStatus:
+    return ExecutionStatus(Execution.objects.values_list("status", flat=True).get(pk=execution_id))
+
+
+def _statuses(statuses: Iterable[ExecutionStatus]) -> list[str]:
+    return [status.value for status in statuses]
+
+
+_CALL = {"tool": "ping", "arguments": {}}
+
+
+def _ping(url: str) -> dict[str, Any]:
+    return {"name": "ping", "type": "api_call", "api_call": {"method": "GET", "url": url}}
+
+
+def _task(definition: dict[str, Any]) -> Task:
+    developer = Developer.objects.get()
+    agent = create_agent(developer=developer, values={"name": "bench"})
+    return create_task(developer=developer, agent=agent, definition=read_definition({"name": "bench", **definition}))

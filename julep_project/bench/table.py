@@ -1,0 +1,57 @@
+"""The table of a benchmark, and the statistics in it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_TITLES = ("Part", "Measured", "Here", "Raw Celery", "Ratio", "Aim")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: what was measured here and of the peer, in `unit`; `note` replaces the ratio where there is no peer."""
+
+    part: str
+    what: str
+    here: float
+    unit: str
+    peer: float | None = None
+    aim: str = ""
+    note: str = ""
+
+    def cells(self) -> tuple[str, ...]:
+        """The texts of the line."""
+        peer = "" if self.peer is None else quantity(self.peer, self.unit)
+        ratio = f"{self.here / self.peer:.2f}" if self.peer else self.note
+        return self.part, self.what, quantity(self.here, self.unit), peer, ratio, self.aim
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle value; the mean of the two in the middle of an even number."""
+    return percentile(sorted(values), 50)
+
+
+def percentile(values: Iterable[float], rank: float) -> float:
+    """The value below which `rank` per cent lie, interpolated between neighbours.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("no values were measured")
+    place = (len(ordered) - 1) * rank / 100
+    below, above = math.floor(place), math.ceil(place)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number of three digits or so, with its unit."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """All rows as a Markdown table."""
+    lines = [_TITLES, ("---",) * len(_TITLES), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,28 @@
+"""The measurements run on real workers and give numbers; how large they are is nobody's business here."""
+
+import pytest
+
+from julep_project.bench import programs
+from julep_project.bench.load import ClosedLoop
+from julep_project.bench.machine import commit_seconds
+from julep_project.bench.parts import Effort, first_transition
+from tests.backend import Backend
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_transition_is_measured(backend: Backend) -> None:
+    rows = first_transition(Effort(starts=3))
+    assert [row.what for row in rows] == ["start to first transition, p50", "start to first transition, p99"]
+    assert 0 < rows[0].here <= rows[1].here
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_closed_loop_ends_when_all_its_runs_have(backend: Backend) -> None:
+    task = programs.light_steps(3)
+    assert ClosedLoop(lambda: programs.start(task), lambda: programs.unfinished(task)).rate(0.5) > 0
+    assert programs.unfinished(task) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_commits_are_timed() -> None:
+    assert all(taken > 0 for taken in commit_seconds())
