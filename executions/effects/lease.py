@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -11,9 +11,25 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from executions.engine.store import Claim, renew_leases
+from executions.engine.store import Claim
 
 log = logging.getLogger(__name__)
+
+
+def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
+    """Lengthen the leases of claims still held. A row locked by somebody else is left for the next round."""
+    pairs = list(held)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE executions_branch b SET lease_until = now() + make_interval(secs => %s)
+            WHERE b.id IN (
+                SELECT b.id FROM executions_branch b
+                JOIN unnest(%s::uuid[], %s::bigint[]) AS h(id, version) ON b.id = h.id AND b.version = h.version
+                WHERE b.status IN ('running', 'calling') FOR UPDATE OF b SKIP LOCKED)
+            """,
+            [settings.LEASE_SECONDS, [branch for branch, _ in pairs], [version for _, version in pairs]],
+        )
 
 
 class LeaseKeeper:

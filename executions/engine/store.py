@@ -453,22 +453,6 @@ def _finish_effect(
         return cursor.fetchone() is not None
 
 
-def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
-    """Lengthen the leases of claims still held. A row locked by somebody else is left for the next round."""
-    pairs = list(held)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE executions_branch b SET lease_until = now() + make_interval(secs => %s)
-            WHERE b.id IN (
-                SELECT b.id FROM executions_branch b
-                JOIN unnest(%s::uuid[], %s::bigint[]) AS h(id, version) ON b.id = h.id AND b.version = h.version
-                WHERE b.status IN ('running', 'calling') FOR UPDATE OF b SKIP LOCKED)
-            """,
-            [settings.LEASE_SECONDS, [branch for branch, _ in pairs], [version for _, version in pairs]],
-        )
-
-
 def take_child(parent_id: UUID) -> UUID | None:
     """Start the next pending child if `parallelism` leaves room. None: no room or no child left.
 

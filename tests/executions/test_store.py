@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.models import Developer
+from executions.effects.lease import renew_leases
 from executions.engine import store
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame
@@ -275,9 +276,9 @@ def test_a_renewed_lease_is_longer_and_a_lost_one_is_left_alone(branch: Branch) 
     claim = claimed(branch)
     Branch.objects.update(lease_until=timezone.now() - timedelta(seconds=5))
 
-    store.renew_leases([(branch.pk, claim.version - 1)])
+    renew_leases([(branch.pk, claim.version - 1)])
     assert Branch.objects.get().lease_until < timezone.now()  # type: ignore[operator]
-    store.renew_leases([(branch.pk, claim.version)])
+    renew_leases([(branch.pk, claim.version)])
     assert Branch.objects.get().lease_until > timezone.now()  # type: ignore[operator]
 
 
