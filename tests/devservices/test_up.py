@@ -86,6 +86,7 @@ def test_a_killed_child_is_started_again(up: Up, name: str) -> None:
     assert answer.returncode == 0, answer.stdout + up.output
 
 
+@pytest.mark.slow
 def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
     tmp_path: Path, start_up: Callable[..., Up]
 ) -> None:

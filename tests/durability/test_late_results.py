@@ -15,6 +15,8 @@ from tests.backend import Backend, assert_recorded_once, wait_for_end, wait_unti
 from tests.durability.programs import create_task, start_run
 from tests.loopback.web_server import WebServer
 
+pytestmark = pytest.mark.slow
+
 LEASE_S = 3  # of the shared workers
 
 
