@@ -61,9 +61,6 @@ RUNNABLE_BRANCH = frozenset(
     }
 )
 
-# Branches that take up one of the places `parallelism` allows.
-ACTIVE_BRANCH = frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CALLING})
-
 BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     BranchStatus.PENDING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),

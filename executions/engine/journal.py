@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from executions.engine.draft import TransitionDraft
 from executions.models import Execution, LoopItem, Transition
@@ -20,7 +20,6 @@ class Journal:
         self._execution_id = execution_id
         self._drafts = drafts
         self._outputs: dict[tuple[str, int], Any] = {}
-        self._counts: dict[str, int] = {}
         self._items: dict[tuple[str, int], Any] = {}
         self._execution: dict[str, Any] | None = None
 
@@ -41,16 +40,6 @@ class Journal:
                 return draft.output
         opening = self._rows().filter(scope=scope, type__in=_OPENINGS, current__workflow=workflow)
         return opening.order_by("seq").values_list("output", flat=True).first()
-
-    def finished(self, scope: str) -> int:
-        """How many steps of the scope's named workflow have finished; they are the positions 0 to n-1."""
-        newest = max((d.position for d in self._drafts if d.scope == scope and d.position is not None), default=None)
-        if newest is not None:
-            return newest + 1
-        if scope not in self._counts:
-            stored = self._rows().filter(scope=scope, position__isnull=False).aggregate(newest=Max("position"))
-            self._counts[scope] = -1 if stored["newest"] is None else stored["newest"]
-        return self._counts[scope] + 1
 
     def output(self, scope: str, position: int) -> Any:
         """Output of a finished step.

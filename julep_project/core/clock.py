@@ -24,12 +24,3 @@ def now() -> datetime:
 def to_wire(moment: datetime) -> str:
     """`2026-01-31T12:00:00.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def from_wire(text: str) -> datetime:
-    """The inverse of `to_wire`; any ISO-8601 text with an offset is read.
-
-    Raises:
-        ValueError: the text is not a timestamp.
-    """
-    return datetime.fromisoformat(text)
