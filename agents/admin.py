@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from agents.models import Agent, Developer, ModelUsage, Project, Tool
+from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from julep_project.core.admin import ModelAdmin, ReadOnlyAdmin
 
 
@@ -33,6 +33,15 @@ class AgentAdmin(ReadOnlyAdmin):
     list_select_related = ("project", "developer")
     list_filter = ("model",)
     search_fields = ("id", "name", "canonical_name")
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    """End users the agents talk with."""
+
+    list_display = ("id", "name", "project", "developer", "created_at")
+    list_select_related = ("project", "developer")
+    search_fields = ("id", "name")
 
 
 @admin.register(Tool)

@@ -80,6 +80,24 @@ class Agent(Resource):
         return self.name
 
 
+class User(Resource):
+    """An end user the agents talk with. Has nothing to do with logins."""
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.RESTRICT, related_name="users")
+    name = models.CharField(max_length=255, blank=True, default="")
+    about = models.TextField(blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="user_of_developer")]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
+
+
 class Tool(Resource):
     """Something a model or a step may call. `spec` is what the API shows under the key named like `type`."""
 

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import RestrictedError
 
 from agents import selectors
-from agents.models import DEFAULT_PROJECT, Agent, Developer, Project
+from agents.models import DEFAULT_PROJECT, Developer, Project
 from agents.names import generate_canonical_name
 from agents.services import create_or_replace
 from julep_project.core.clock import DatabaseNow
@@ -88,14 +89,15 @@ def delete_project(*, developer: Developer, project_id: UUID) -> None:
     Raises:
         NotFound: there is no such project (any more).
         Forbidden: it is `default`.
-        Conflict: agents still belong to it.
+        Conflict: agents, users or files still belong to it.
     """
     project = _locked(developer, project_id)
     if _is_default(project):
         raise Forbidden("The default project cannot be deleted")
-    if Agent.objects.for_developer(developer).filter(project=project).exists():
-        raise Conflict("The project still has agents; move or delete them first")
-    project.delete()
+    try:
+        project.delete()
+    except RestrictedError:
+        raise Conflict("The project is still in use; move or delete what belongs to it first") from None
 
 
 def _locked(developer: Developer, project_id: UUID) -> Project:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from agents.models import Agent, Developer, Project, Tool
+from agents.models import Agent, Developer, Project, Tool, User
 from julep_project.core.errors import NotFound
 from julep_project.core.tenancy import get_or_not_found
 
@@ -35,6 +35,20 @@ def get_tool(developer: Developer, agent: Agent, tool_id: UUID) -> Tool:
         NotFound: the agent has no such tool.
     """
     return get_or_not_found(list_tools(developer, agent), tool_id, "Tool")
+
+
+def list_users(developer: Developer) -> "QuerySet[User]":
+    """Every user, each with its project."""
+    return User.objects.for_developer(developer).select_related("project")
+
+
+def get_user(developer: Developer, user_id: UUID) -> User:
+    """One user with its project.
+
+    Raises:
+        NotFound: there is none, or it is another developer's.
+    """
+    return get_or_not_found(list_users(developer), user_id, "User")
 
 
 def list_projects(developer: Developer) -> "QuerySet[Project]":

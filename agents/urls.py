@@ -1,9 +1,10 @@
-"""Routes of agents, tools and projects."""
+"""Routes of agents, tools, users and projects."""
 
 from typing import Any
 
 from django.urls import path
 
+from agents.api.user_views import UserViewSet
 from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet
 
 _COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
@@ -22,6 +23,8 @@ urlpatterns = [
     path("agents/<str:id>", AgentViewSet.as_view(_MEMBER)),
     path("agents/<str:agent_id>/tools", ToolViewSet.as_view(_COLLECTION)),
     path("agents/<str:agent_id>/tools/<str:tool_id>", ToolViewSet.as_view(_TOOL)),
+    path("users", UserViewSet.as_view(_COLLECTION)),
+    path("users/<str:id>", UserViewSet.as_view(_MEMBER)),
     path("projects", ProjectViewSet.as_view(_COLLECTION)),
     path("projects/<str:id>", ProjectViewSet.as_view(_MEMBER)),
 ]

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from agents.models import Developer
 from executions.engine.dispatch import dispatching_to
-from tests.api_client import API_KEY
+from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
 from tests.flow_runner import FlowRunner
 from tests.loopback.model_server import ModelServer
@@ -42,6 +44,32 @@ def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
         monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-key")
         yield server
+
+
+@pytest.fixture
+def api(db: None, settings: Any) -> ApiClient:
+    """An authenticated client."""
+    settings.AGENTS_API_KEY = API_KEY
+    return ApiClient()
+
+
+@pytest.fixture
+def developer(db: None) -> Developer:
+    """The developer requests act for."""
+    return Developer.objects.get(pk=UUID(int=0))
+
+
+@pytest.fixture
+def stranger(db: None) -> Developer:
+    """Another tenant."""
+    return Developer.objects.create(email="stranger@example.com")
+
+
+@pytest.fixture
+def agent(api: ApiClient) -> dict[str, Any]:
+    """An agent as the API shows it."""
+    body: dict[str, Any] = api.post("/agents", {"name": "Writer"}).json()
+    return body
 
 
 @pytest.fixture

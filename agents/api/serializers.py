@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agents.models import Agent, Project
+from agents.models import Agent, Project, User
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
 from agents.tool_definitions import LONGEST_TOOL_NAME
 from agents.tool_specs import (
@@ -47,6 +47,23 @@ class AgentBody(Body):
 
 class AgentAnswer(AgentBody):
     """An agent, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
+class UserBody(Body):
+    """What a client may set on a user."""
+
+    name = Text(required=False, max_length=LONGEST_NAME)
+    about = Text(required=False, max_length=LONGEST_DESCRIPTION)
+    project = CanonicalName(required=False)
+    metadata = JsonObject(required=False)
+
+
+class UserAnswer(UserBody):
+    """A user, for the API description."""
 
     id = serializers.UUIDField()
     created_at = Timestamp()
@@ -122,6 +139,19 @@ def agent_to_wire(agent: Agent) -> dict[str, Any]:
         "default_settings": agent.default_settings,
         "default_system_template": agent.default_system_template or DEFAULT_SYSTEM_TEMPLATE,
         "metadata": agent.metadata,
+    }
+
+
+def user_to_wire(user: User) -> dict[str, Any]:
+    """The user object. Reads `user.project`: load it with the user."""
+    return {
+        "id": str(user.pk),
+        "created_at": to_wire(user.created_at),
+        "updated_at": to_wire(user.updated_at),
+        "name": user.name,
+        "about": user.about,
+        "project": user.project.canonical_name,
+        "metadata": user.metadata,
     }
 
 

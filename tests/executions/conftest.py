@@ -12,11 +12,6 @@ from tasks.models import Task, TaskVersion
 
 
 @pytest.fixture
-def developer(db: None) -> Developer:
-    return Developer.objects.get()
-
-
-@pytest.fixture
 def agent(developer: Developer) -> Agent:
     return make_agent(developer)
 

@@ -19,11 +19,6 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def developer(db: None) -> Developer:
-    return Developer.objects.get()
-
-
-@pytest.fixture
 def agent(developer: Developer) -> Agent:
     """An agent that is not stored."""
     return Agent(developer=developer, name="Ada", model="", default_settings={})

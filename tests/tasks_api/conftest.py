@@ -5,24 +5,10 @@ from typing import Any
 import pytest
 
 from agents.models import Agent, Developer, Project
-from tests.api_client import API_KEY, ApiClient
+from tests.api_client import ApiClient
 
 MISSING = "01900000-0000-7000-8000-000000000000"
 MAIN: list[Any] = [{"evaluate": {"n": "$ _.n + 1"}}]
-
-
-@pytest.fixture
-def api(db: None, settings: Any) -> ApiClient:
-    """An authenticated client."""
-    settings.AGENTS_API_KEY = API_KEY
-    return ApiClient()
-
-
-@pytest.fixture
-def agent(api: ApiClient) -> dict[str, Any]:
-    """An agent as the API shows it."""
-    body: dict[str, Any] = api.post("/agents", {"name": "Ada"}).json()
-    return body
 
 
 @pytest.fixture
@@ -39,8 +25,7 @@ def task(api: ApiClient, tasks: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def foreign_agent(db: None) -> Agent:
+def foreign_agent(stranger: Developer) -> Agent:
     """An agent of another tenant."""
-    stranger = Developer.objects.create(email="stranger@example.com")
     project = Project.objects.create(developer=stranger, name="d", canonical_name="default")
     return Agent.objects.create(developer=stranger, project=project, name="Eve", canonical_name="eve")
