@@ -15,7 +15,14 @@ from julep_project.threaded_wsgi import Application, Receive, Scope, Send, Threa
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
 # Paths whose views are async, because their connection stays open. The only place that lists them.
-STREAM_PATH = re.compile(r".*(?:\.stream|/transitions/stream)/*")
+STREAM_PATH = re.compile(
+    r"(?:/api)?(?:"
+    r"/executions/.*(?:\.stream|/transitions/stream)"
+    r"|/sessions/[^/]+/(?:chat|render)"
+    r"|(?:/v1)?/(?:responses(?:/.*)?|chat/completions|embeddings)"
+    r"|/embed"
+    r")/*"
+)
 
 if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set: it signs task tokens and logins. `make up` makes one.")
