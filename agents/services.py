@@ -5,16 +5,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg.errors
-from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
 from agents import selectors
-from agents.llm.choice import list_models
+from agents.llm.choice import check_listed
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.tool_definitions import ToolDefinition, patch_tool
 from julep_project.core.clock import DatabaseNow
-from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.errors import NotFound
 from julep_project.core.ids import uuid7
 
 AGENT_DEFAULTS: Mapping[str, Callable[[], Any]] = {
@@ -193,9 +192,8 @@ def _is_primary_key_taken(error: IntegrityError) -> bool:
 
 
 def _check_model(name: str | None) -> None:
-    """Any name will do, unless the server is configured with a list of models."""
-    if name and settings.MODELS and name not in list_models():
-        raise BadRequest(f"Model {name} not available. Available models: {list_models()}")
+    if name:
+        check_listed(name)
 
 
 def _update_agent(developer: Developer, agent_id: UUID, changes: Mapping[str, Any]) -> Agent:

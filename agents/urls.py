@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.urls import path
+from django.urls import path, re_path
 
+from agents.api import openai_views
 from agents.api.user_views import UserViewSet
 from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet
 
@@ -27,4 +28,8 @@ urlpatterns = [
     path("users/<str:id>", UserViewSet.as_view(_MEMBER)),
     path("projects", ProjectViewSet.as_view(_COLLECTION)),
     path("projects/<str:id>", ProjectViewSet.as_view(_MEMBER)),
+    re_path(r"^(?:v1/)?chat/completions$", openai_views.chat_completions),
+    re_path(r"^(?:v1/)?embeddings$", openai_views.embeddings),
+    re_path(r"^(?:v1/)?models$", openai_views.models),
+    re_path(r"^(?:v1/)?models/(?P<name>.+)$", openai_views.model),
 ]

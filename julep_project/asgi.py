@@ -1,15 +1,16 @@
-"""The whole product on one port: event streams on Django's ASGI handler, everything else on threads."""
+"""The whole product on one port: async views on a handler of their own, everything else on threads."""
 
 import os
 import re
+from threading import Thread
 from typing import cast
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from julep_project.env import env_int
+from julep_project.stream_handler import StreamHandler
 from julep_project.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
@@ -27,9 +28,11 @@ STREAM_PATH = re.compile(
 if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set: it signs task tokens and logins. `make up` makes one.")
 
-_streams = cast(Application, get_asgi_application())
+# Sets Django up, which the handler of streams needs too.
+_wsgi = get_wsgi_application()
+_streams = cast(Application, StreamHandler())
 _resources = ThreadedWsgi(
-    get_wsgi_application(),
+    _wsgi,
     threads=env_int("API_THREADS", 16, low=1, high=500),
     max_body_bytes=env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024),
 )
@@ -49,9 +52,18 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await serve(scope, receive, send)
 
 
+def _warm_gateway() -> None:
+    from agents.llm import gateway  # models cannot be imported before Django is set up
+
+    gateway.warm_if_configured()
+
+
 async def _answer_lifespan(receive: Receive, send: Send) -> None:
     while True:
         event = (await receive())["type"]
+        if event == "lifespan.startup":
+            # Requests are served meanwhile; only the first chat may have to wait for the rest of it.
+            Thread(target=_warm_gateway, name="model-warmer", daemon=True).start()
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return

@@ -26,11 +26,8 @@ def _release(state: Any) -> str:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _warm_gateway(sender: Any, **_: Any) -> None:
-    """The client library of the model providers takes seconds to import: do it before the first call, where calls run.
+    """The client library of the model providers takes seconds to import: do it where calls run, before the first."""
+    from agents.llm import gateway  # models cannot be imported before Django is set up
 
-    A worker of an installation without any provider never needs it.
-    """
-    from agents.llm import gateway, offline  # models cannot be imported before Django is set up
-
-    if "io" in sender.app.amqp.queues.consume_from and gateway.resolve_model(None) != offline.ECHO:
-        gateway.warm()
+    if "io" in sender.app.amqp.queues.consume_from:
+        gateway.warm_if_configured()

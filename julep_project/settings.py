@@ -64,8 +64,29 @@ TEMPLATES = [
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
+
+
+def _file_storage() -> dict[str, Any]:
+    """A local folder, or a bucket when one is named."""
+    bucket = env_str("FILES_S3_BUCKET")
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": env_str("FILES_S3_ENDPOINT_URL") or None,
+            "region_name": env_str("FILES_S3_REGION") or None,
+            "access_key": env_secret("AWS_ACCESS_KEY_ID") or None,
+            "secret_key": env_secret("AWS_SECRET_ACCESS_KEY") or None,
+            "file_overwrite": False,
+            "default_acl": None,
+        },
+    }
+
+
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": _file_storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 MEDIA_ROOT = env_str("MEDIA_ROOT", str(state_dir() / "files"))
@@ -97,6 +118,7 @@ AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorizatio
 
 # Size limits, in bytes unless the name says otherwise
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024)
+MAX_FILE_BYTES = env_int("MAX_FILE_BYTES", 10 * 1024 * 1024, low=1)
 MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
@@ -107,10 +129,22 @@ JULEP_HTTP_ALLOW = env_list("JULEP_HTTP_ALLOW")
 JULEP_HTTP_MAX_BYTES = env_int("JULEP_HTTP_MAX_BYTES", 16 * 1024 * 1024, low=1024)
 JULEP_HTTP_TIMEOUT_S = env_int("JULEP_HTTP_TIMEOUT_S", 60, low=1, high=600)
 
+# Integrations: keys of providers, for tools whose setup brings none of its own
+BRAVE_API_KEY = env_secret("BRAVE_API_KEY")
+OPENWEATHERMAP_API_KEY = env_secret("OPENWEATHERMAP_API_KEY")
+SPIDER_API_KEY = env_secret("SPIDER_API_KEY")
+# Provider to base URL; only tests set it.
+INTEGRATION_ADDRESSES: dict[str, str] = {}
+
 # Models
 DEFAULT_MODEL = env_str("DEFAULT_MODEL")
 MODELS = env_list("MODELS")
+EMBEDDING_MODEL = env_str("EMBEDDING_MODEL", "offline/hashing")
+EMBEDDING_DIMENSIONS = env_int("EMBEDDING_DIMENSIONS", 1024, low=1, high=16_000)
 MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=840)
+
+# Chat: how often an agent may call tools before it has to answer
+CHAT_TOOL_ROUNDS = env_int("CHAT_TOOL_ROUNDS", 16, low=1, high=100)
 
 # Engine
 SLICE_STEPS = env_int("SLICE_STEPS", 200, low=1)
@@ -173,10 +207,29 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_ROUTES = {
     "executions.perform_effect": {"queue": "io"},
+    "docs_store.embed_chunks": {"queue": "io"},
+    "docs_store.sweep": {"queue": "maintenance"},
+    "docs_store.build_indexes": {"queue": "maintenance"},
     "executions.sweep": {"queue": "maintenance"},
+    "sessions.answer_response": {"queue": "io"},
+    "sessions.shorten_history": {"queue": "maintenance"},
+    "sessions.sweep_jobs": {"queue": "maintenance"},
+    "sessions.sweep_responses": {"queue": "maintenance"},
 }
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "executions.sweep", "schedule": float(SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS * 5}}
+    "sweep": {"task": "executions.sweep", "schedule": float(SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS * 5}},
+    "docs": {"task": "docs_store.sweep", "schedule": float(SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS * 5}},
+    "responses": {
+        "task": "sessions.sweep_responses",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": SWEEP_SECONDS * 5},
+    },
+    "jobs": {
+        "task": "sessions.sweep_jobs",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": SWEEP_SECONDS * 5},
+    },
+    "vector indexes": {"task": "docs_store.build_indexes", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 LOGGING = {

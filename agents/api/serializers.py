@@ -25,6 +25,7 @@ from julep_project.core.fields import (
     CanonicalName,
     DisplayName,
     JsonObject,
+    SafeName,
     Text,
     TextList,
     Timestamp,
@@ -56,7 +57,7 @@ class AgentAnswer(AgentBody):
 class UserBody(Body):
     """What a client may set on a user."""
 
-    name = Text(required=False, max_length=LONGEST_NAME)
+    name = SafeName(required=False)
     about = Text(required=False, max_length=LONGEST_DESCRIPTION)
     project = CanonicalName(required=False)
     metadata = JsonObject(required=False)

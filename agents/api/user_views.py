@@ -9,14 +9,16 @@ from agents import selectors, user_services
 from agents.api.serializers import UserAnswer, UserBody, user_to_wire
 from julep_project.core.api_schema import describe
 from julep_project.core.metadata_filter import metadata_condition
+from julep_project.core.pagination import SmallPagination
 from julep_project.core.views import ApiViewSet, created, deleted
 
 
-@describe("user", body=UserBody, answer=UserAnswer)
+@describe("user", body=UserBody, answer=UserAnswer, max_limit=100)
 class UserViewSet(ApiViewSet):
     """`/users` and `/users/{id}`."""
 
     resource = "User"
+    pagination = SmallPagination
 
     def list(self, request: Request) -> Response:
         """Users, newest first; `project` and `metadata_filter` narrow the list."""

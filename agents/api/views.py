@@ -19,6 +19,7 @@ from agents.api.serializers import (
     project_to_wire,
 )
 from agents.llm.choice import list_models
+from agents.llm.custom_key import custom_key_of
 from agents.tool_definitions import parse_tool, tool_to_wire
 from julep_project.core.api_schema import describe
 from julep_project.core.metadata_filter import metadata_condition
@@ -78,8 +79,9 @@ class ModelViewSet(ApiViewSet):
 
     @extend_schema(operation_id="agent_models", responses=ModelList)
     def list(self, request: Request) -> Response:
-        """The models this server can call."""
-        return Response({"models": [{"id": name} for name in list_models()]})
+        """The models this server can call, with the caller's own key if one is sent along."""
+        names = list_models(custom_key_of(request.headers))
+        return Response({"models": [{"id": name} for name in names]})
 
 
 @describe("agent_tool", body=ToolBody, answer=ToolAnswer, ids=("agent_id", "tool_id"))

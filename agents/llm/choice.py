@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings as server
 
+from agents.llm.hashing import HASHING
 from agents.llm.offline import ECHO
 from agents.models import Agent
 from julep_project.core.errors import BadRequest
@@ -37,10 +38,41 @@ def resolve_model(requested: str | None, agent: Agent | None = None) -> str:
     return next(iter(_models_with_key()), ECHO)
 
 
-def list_models() -> list[str]:
+def resolve_listed_model(requested: str | None, agent: Agent | None = None) -> str:
+    """The model to call, as `resolve_model` finds it.
+
+    Raises:
+        BadRequest: the name is not one a model can have, or not one this server offers.
+    """
+    model = resolve_model(requested, agent)
+    check_listed(model)
+    return model
+
+
+def check_listed(name: str) -> None:
+    """Any name will do, unless the server is configured with a list of models.
+
+    Raises:
+        BadRequest: the model is not on it.
+    """
+    if server.MODELS and name not in list_models():
+        raise BadRequest(f"Model {name} not available. Available models: {list_models()}")
+
+
+def resolve_embedding_model(requested: str | None) -> str:
+    """The model that embeds: the one asked for, `EMBEDDING_MODEL`, and with neither the offline hashing.
+
+    Raises:
+        BadRequest: the name is not one a model can have.
+    """
+    return _checked(requested or server.EMBEDDING_MODEL or HASHING)
+
+
+def list_models(custom_key: str | None = None) -> list[str]:
     """Names worth showing: those in `MODELS`, the default, one per provider with a key, and the offline echo.
-    Others may be called too."""
-    names = [*server.MODELS, *([server.DEFAULT_MODEL] if server.DEFAULT_MODEL else []), *_models_with_key(), ECHO]
+    Others may be called too. A caller's own key may be one of any provider."""
+    with_key = DEFAULT_MODELS.values() if custom_key else _models_with_key()
+    names = [*server.MODELS, *([server.DEFAULT_MODEL] if server.DEFAULT_MODEL else []), *with_key, ECHO]
     return list(dict.fromkeys(names))
 
 

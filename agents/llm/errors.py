@@ -4,9 +4,12 @@ The library's classes are named here, not imported: this module stays light, and
 the library has.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
+
+import httpx
 
 from agents.llm.choice import DEFAULT_MODELS
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
@@ -15,6 +18,7 @@ _LONGEST_MESSAGE = 1000
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
 _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
 
+_TOO_LONG = "context_length_exceeded"
 _MAY_PASS = frozenset({408, 425, 429})
 
 # The closest class along an error's ancestry decides.
@@ -54,12 +58,23 @@ MAPPING: Mapping[str, type[DomainError]] = {
 }
 
 
-def to_domain_error(error: Exception) -> DomainError | None:
-    """Our error for one of the library's; None when it is not the library's."""
+# What comes through from below the library, most often in the middle of a stream.
+_BROKEN_ANSWERS = (httpx.HTTPError, httpx.StreamError, json.JSONDecodeError, UnicodeDecodeError)
+
+
+def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError | None:
+    """Our error for one of the library's; None when it is not the library's. The key is not repeated in it."""
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, Exception):  # the library's wrapper around what happened in the middle of a stream
+        return to_domain_error(original, api_key) or ModelUnavailable(_message(error, api_key))
+    if getattr(error, "code", None) == _TOO_LONG:  # the library looks at the words alone
+        return PromptTooBig(_message(error, api_key))
     for ancestor in type(error).__mro__:
         kind = MAPPING.get(ancestor.__name__)
         if kind is not None:
-            return (ModelRefused if _is_refusal(error) else kind)(_message(error))
+            return (ModelRefused if _is_refusal(error) else kind)(_message(error, api_key))
+    if isinstance(error, _BROKEN_ANSWERS):
+        return ModelUnavailable(f"the model provider's answer could not be read: {_message(error, api_key)}")
     return None
 
 
@@ -74,11 +89,10 @@ def _is_refusal(error: Exception) -> bool:
     )
 
 
-def _message(error: Exception) -> str:
+def _message(error: Exception, api_key: str | None) -> str:
     """The provider's words, without class names in front, keys and excess length."""
     text = str(getattr(error, "message", None) or error)
     text = _PREFIX.sub("", text)
-    for variable in DEFAULT_MODELS:
-        key = os.environ.get(variable)
+    for key in (api_key, *(os.environ.get(variable) for variable in DEFAULT_MODELS)):
         text = text.replace(key, "***") if key else text
     return _KEY.sub("***", text)[:_LONGEST_MESSAGE] or type(error).__name__

@@ -1,196 +1,256 @@
-"""The way to language models, and the only importer of litellm.
+"""The way to language models and embeddings: who is asked, with which key, and what is written down of it.
 
-litellm takes seconds to import and would fetch a price list from the network; it is imported on first use or by
-`warm()`, with its own copy of the list.
+`provider` calls the client library, `offline` and `hashing` are models of our own, `scripted` stands in for all of
+them in tests.
 """
 
+import asyncio
 import logging
-import os
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from decimal import Decimal
-from functools import cache
-from types import ModuleType
-from typing import Any
+from functools import partial
+from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
-from agents.llm import offline
-from agents.llm.choice import DEFAULT_MODELS, list_models, resolve_model
-from agents.llm.errors import to_domain_error
-from agents.llm.request import (
-    OPEN_MODEL_SAMPLING,
-    ModelRequest,
-    merged_settings,
-    normal_messages,
-    normal_tool_choice,
-)
+from agents.llm import offline, provider
+from agents.llm.choice import list_models, resolve_model
+from agents.llm.chunks import AnswerBuilder, Chunk, usage_chunk
+from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
+from agents.llm.key_choice import choose_key
+from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.scripted import active_script
+from agents.llm.stream import ModelStream, open_stream
+from agents.llm.tokens import counted_usage
 from agents.llm.usage import record_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
-from julep_project.core.errors import ModelUnavailable
-from julep_project.env import env_secret, env_str
+from julep_project.core.cancellation import uninterrupted
+from julep_project.core.database import run_query
 
-__all__ = ["complete", "list_models", "resolve_model", "warm"]
+__all__ = [
+    "Embedded",
+    "acomplete",
+    "aembed",
+    "aembed_counted",
+    "astream",
+    "complete",
+    "embed",
+    "list_models",
+    "resolve_model",
+    "warm",
+]
 
 log = logging.getLogger(__name__)
 Json = Any
 
-# Servers of open models, which know more ways of sampling than the usual API.
-_OPEN_MODEL_PROVIDERS = frozenset(
-    {"deepinfra", "fireworks_ai", "hosted_vllm", "huggingface", "ollama", "ollama_chat", "openrouter", "together_ai"}
-)
-_ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE", "OLLAMA_API_BASE")
 
-
-def complete(
-    developer: Developer,
-    *,
-    messages: Sequence[Mapping[str, Json]],
-    agent: Agent | None = None,
-    model: str | None = None,
-    settings: Mapping[str, Json] | None = None,
-    tools: Sequence[Mapping[str, Json]] | None = None,
-    tool_choice: Json = None,
-    disable_cache: bool = False,
-    timeout_s: float | None = None,
-    custom_key: str | None = None,
-    metadata: Mapping[str, Json] | None = None,
-) -> dict[str, Json]:
-    """Ask a model and record what the call used.
+class Question(TypedDict, total=False):
+    """What `complete`, `acomplete` and `astream` take, by name.
 
     `model`, else `settings["model"]`, else what `resolve_model` finds. `tools` are tool bodies or finished function
-    definitions. The answer is a chat completion as plain JSON whose choices also carry `content`, the text of their
-    message. Nothing is retried here; no database connection is used while the model is waited for.
+    definitions. `timeout_s` is how long the model may be silent. `custom_key` is the caller's own key for the
+    provider. `metadata` goes into the row of the usage.
+    """
+
+    messages: Required[Sequence[Mapping[str, Json]]]
+    agent: Agent | None
+    model: str | None
+    settings: Mapping[str, Json] | None
+    tools: Sequence[Mapping[str, Json]] | None
+    tool_choice: Json
+    disable_cache: bool
+    timeout_s: float | None
+    custom_key: str | None
+    metadata: Mapping[str, Json] | None
+
+
+def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
+    """Ask a model and record what the call used.
+
+    The answer is a chat completion as plain JSON whose choices also carry `content`, the text of their message.
+    Nothing is retried here; no database connection is used while the model is waited for.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
         ModelUnavailable: the same request may succeed later.
         BadRequest: the model's name cannot be one.
     """
-    given = settings or {}
-    request = ModelRequest(
-        model=resolve_model(model or given.get("model"), agent),
-        messages=normal_messages(messages),
-        settings=merged_settings(agent, given),
-        tools=present_tools(tools or ()),
-        tool_choice=normal_tool_choice(tool_choice),
-        timeout_s=server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s,
-        api_key=custom_key,
-        disable_cache=disable_cache,
-    )
+    request = _request_of(question)
     started = time.monotonic()
     answer, cost = _ask(request)
-    for choice in answer.get("choices") or ():
-        choice["content"] = (choice.get("message") or {}).get("content")
-    seconds = round(time.monotonic() - started, 3)
-    log.info("model answered", extra={"action": "model_answered", "model": request.model, "seconds": seconds})
-    record_usage(
-        developer,
-        model=request.model,
-        answer=answer,
-        cost=cost,
-        custom_api_used=custom_key is not None,
-        metadata=metadata,
-    )
+    _log_answer(request, started)
+    _finish(developer, request, answer, cost, question.get("metadata"))
     return answer
 
 
+async def acomplete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
+    """`complete` for async code: same answer, same errors. Being cancelled closes the provider's connection."""
+    request = _request_of(question)
+    started = time.monotonic()
+    answer, cost = await _ask_async(request)
+    _log_answer(request, started)
+    finish = partial(_finish, developer, request, answer, cost, question.get("metadata"))
+    await uninterrupted(run_query(finish))
+    return answer
+
+
+async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGenerator[Chunk]:
+    """The answer of `complete` as it comes: chunks of the chat completions API as plain JSON, each passed on at once.
+
+    The last chunk has no choices and carries `usage`, counted here if the provider did not. Closing the generator, or
+    cancelling who reads it, closes the provider's connection; use `contextlib.aclosing` when not reading to the end.
+    The usage is recorded once, whatever the end is, before the generator ends; not for a request that was refused
+    before the first chunk. `chunks.AnswerBuilder` puts the chunks together.
+
+    Raises:
+        DomainError: as `complete`, when the first chunk is asked for; ModelUnavailable also later, when the answer
+            breaks off.
+    """
+    request = _request_of(question)
+    started = time.monotonic()
+    built = AnswerBuilder()
+    usage: Mapping[str, Json] | None = None
+    stream, refused, estimated = None, False, True
+    try:
+        stream = await open_stream(request)
+        async with aclosing(stream.chunks()) as chunks:
+            async for chunk in chunks:
+                built.add(chunk)
+                yield chunk
+        answer, said = built.answer(), stream.usage
+        counted = said if said else await asyncio.to_thread(_count, request, answer)
+        usage, estimated = counted, not said
+        _log_answer(request, started)
+        yield usage_chunk(answer, counted)
+    except Exception:
+        refused = built.is_empty
+        raise
+    finally:
+        marked = {**(question.get("metadata") or {}), "streaming": True}
+        record = partial(_record_stream, developer, request, usage, built, marked, estimated=estimated)
+        await uninterrupted(_end_stream(stream, None if refused else record))
+
+
 def warm() -> None:
-    """Import litellm now, so that the first call of a worker does not wait for it."""
-    _litellm()
+    """Import litellm now, so that the first call of a process does not wait for it."""
+    provider.library()
 
 
-def _ask(request: ModelRequest) -> tuple[dict[str, Json], Decimal | None]:
-    """The answer and its price; None when no price is known."""
+def warm_if_configured() -> None:
+    """The same where a provider is configured; elsewhere nothing needs the library."""
+    if resolve_model(None) != offline.ECHO:
+        warm()
+
+
+def _request_of(question: Question) -> ModelRequest:
+    agent, given = question.get("agent"), question.get("settings") or {}
+    timeout_s = question.get("timeout_s")
+    return ModelRequest(
+        model=resolve_model(question.get("model") or given.get("model"), agent),
+        messages=normal_messages(question["messages"]),
+        settings=merged_settings(agent, given),
+        tools=present_tools(question.get("tools") or ()),
+        tool_choice=normal_tool_choice(question.get("tool_choice")),
+        timeout_s=server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s,
+        api_key=choose_key(question.get("custom_key")).value,
+        disable_cache=question.get("disable_cache", False),
+    )
+
+
+def _ask(request: ModelRequest) -> provider.Answered:
+    return _own_answer(request) or provider.ask(request)
+
+
+async def _ask_async(request: ModelRequest) -> provider.Answered:
+    return _own_answer(request) or await provider.ask_async(request)
+
+
+def _own_answer(request: ModelRequest) -> provider.Answered | None:
+    """The answer and price of a model that is not a provider's."""
     script = active_script()
     if script is not None:
         return script.answer(request), None
     if request.model == offline.ECHO:
         return offline.answer(request), Decimal(0)
-    return _ask_provider(request)
+    return None
 
 
-@cache
-def _litellm() -> ModuleType:
-    """The library, set up to be quiet and to take keys from `.julep/env` too."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    for variable in (*DEFAULT_MODELS, *_ADDRESS_VARIABLES):
-        value = env_secret(variable)
-        if value:
-            os.environ[variable] = value
-    os.environ["LITELLM_DISABLE_BUG_REPORT_LINK"] = "true"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import litellm
-
-        litellm.ModelResponse()  # the library finishes its classes on first use, with warnings about its own code
-    litellm.suppress_debug_info = True
-    litellm.turn_off_message_logging = True
-    litellm.telemetry = False
-    logging.getLogger("LiteLLM").setLevel(env_str("LITELLM_LOG", "WARNING"))
-    return litellm
+def _log_answer(request: ModelRequest, started: float) -> None:
+    seconds = round(time.monotonic() - started, 3)
+    log.info("model answered", extra={"action": "model_answered", "model": request.model, "seconds": seconds})
 
 
-def _ask_provider(request: ModelRequest) -> tuple[dict[str, Json], Decimal | None]:
-    litellm = _litellm()
+def _finish(
+    developer: Developer,
+    request: ModelRequest,
+    answer: dict[str, Json],
+    cost: Decimal | None,
+    metadata: Mapping[str, Json] | None,
+) -> None:
+    """Complete the answer and record it."""
+    for choice in answer.get("choices") or ():
+        choice["content"] = (choice.get("message") or {}).get("content")
+    estimated = not _says_usage(answer.get("usage"))
+    if estimated:
+        answer["usage"] = _count(request, answer)
+        cost = _price(request, answer["usage"])
+    _record(developer, request, answer["usage"], cost, metadata, estimated=estimated)
+
+
+async def _end_stream(stream: ModelStream | None, record: Callable[[], None] | None) -> None:
     try:
-        response = litellm.completion(**_options(litellm, request))
-    except Exception as error:
-        mapped = to_domain_error(error)
-        if mapped is None:
-            raise
-        raise mapped from error
-    answer = response.model_dump(mode="json")
-    if not answer.get("choices"):
-        raise ModelUnavailable("the model provider gave an answer without choices")
-    return answer, _cost(litellm, request.model, response)
+        if stream is not None:
+            await stream.aclose()
+    finally:
+        if record is not None:
+            await run_query(record)
 
 
-def _options(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
-    options: dict[str, Json] = {
-        "model": request.model,
-        "messages": list(request.messages),
-        "timeout": request.timeout_s,
-        "max_retries": 0,
-        "drop_params": True,
-        **_known_to_provider(litellm, request),
-    }
-    if request.tools:
-        options["tools"] = list(request.tools)
-        # Without this the library looks for tools of its own proxy and needs a package that is not installed.
-        options["_skip_mcp_handler"] = True
-        if request.tool_choice is not None:
-            options["tool_choice"] = request.tool_choice
-    if request.api_key is not None:
-        options["api_key"] = request.api_key
-    if request.disable_cache:
-        options["cache"] = {"no-cache": True, "no-store": True}
-    return options
+def _record_stream(
+    developer: Developer,
+    request: ModelRequest,
+    usage: Mapping[str, Json] | None,
+    built: AnswerBuilder,
+    metadata: Mapping[str, Json],
+    *,
+    estimated: bool,
+) -> None:
+    """`usage` None: the stream did not come to its end, count what there is."""
+    used = usage or _count(request, built.answer())
+    _record(developer, request, used, _price(request, used), metadata, estimated=estimated)
 
 
-def _known_to_provider(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
-    """Settings without those of open models where the provider would refuse the whole request for them."""
-    if not OPEN_MODEL_SAMPLING & request.settings.keys():
-        return dict(request.settings)
-    try:
-        provider = litellm.get_llm_provider(model=request.model)[1]
-    except Exception as error:
-        raise to_domain_error(error) or error from error
-    if provider in _OPEN_MODEL_PROVIDERS:
-        return dict(request.settings)
-    return {name: value for name, value in request.settings.items() if name not in OPEN_MODEL_SAMPLING}
+def _record(
+    developer: Developer,
+    request: ModelRequest,
+    usage: Mapping[str, Json],
+    cost: Decimal | None,
+    metadata: Mapping[str, Json] | None,
+    *,
+    estimated: bool,
+) -> None:
+    record_usage(
+        developer,
+        model=request.model,
+        usage=usage,
+        cost=cost,
+        estimated=estimated,
+        custom_api_used=request.api_key is not None,
+        metadata=metadata,
+    )
 
 
-def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
-    """The price by litellm's own list; None for a model that is not on it."""
-    try:
-        priced = litellm.get_model_info(model=model)
-        if priced.get("input_cost_per_token") is None:
-            return None
-        return Decimal(str(litellm.completion_cost(completion_response=response, model=model)))
-    except Exception:  # the library raises bare exceptions for models it has no price of
-        log.debug("no price known", extra={"model": model})
-        return None
+def _says_usage(usage: Mapping[str, Json] | None) -> bool:
+    """The client library writes zeros where the provider wrote nothing."""
+    return bool(usage and (usage.get("prompt_tokens") or usage.get("completion_tokens")))
+
+
+def _count(request: ModelRequest, answer: Mapping[str, Json]) -> dict[str, int]:
+    return counted_usage(request.model, request.messages, request.tools, answer)
+
+
+def _price(request: ModelRequest, usage: Mapping[str, Json]) -> Decimal | None:
+    return None if active_script() is not None else provider.price_of(request.model, usage)

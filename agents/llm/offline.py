@@ -20,6 +20,7 @@ from agents.llm.answer import completion
 from agents.llm.request import ModelRequest, text_of
 
 ECHO = "offline/echo"
+_PREFIX = "offline/"
 ASPECTS = (
     "overview",
     "how it works",
@@ -55,6 +56,11 @@ def answer(request: ModelRequest) -> dict[str, Any]:
     if isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json"):
         text = json.dumps({"text": text}, ensure_ascii=False)
     return completion(request, {"content": text})
+
+
+def is_offline(model: str) -> bool:
+    """The model is one of ours, which need no provider."""
+    return model.startswith(_PREFIX)
 
 
 def echo(prompt: str) -> str:

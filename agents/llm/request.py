@@ -27,7 +27,7 @@ SAMPLING = frozenset(
         "top_p",
     }
 )
-# Known to some servers only; see `gateway`.
+# Known to some servers only; see `provider`.
 OPEN_MODEL_SAMPLING = frozenset({"length_penalty", "min_p", "repetition_penalty", "top_k"})
 
 
@@ -41,7 +41,7 @@ class ModelRequest:
     tools: Sequence[Mapping[str, Json]] = ()
     tool_choice: Json = None
     timeout_s: float = 300.0
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     disable_cache: bool = False
 
 

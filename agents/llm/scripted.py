@@ -7,14 +7,34 @@ assert model.requests[0].messages[-1]["content"] == "..."
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from agents.llm.answer import completion
+from agents.llm.chunks import Chunk, cut
 from agents.llm.request import ModelRequest
 
-Reply = str | Mapping[str, Any] | Exception | Callable[[ModelRequest], "str | Mapping[str, Any]"]
+
+class Spoken:
+    """A reply in pieces: texts, functions awaited between them (a pause), and an exception to break off with.
+
+    Asked for a whole answer, the texts are joined, nothing is awaited, and the exception is raised.
+    """
+
+    def __init__(self, *pieces: str | Exception | Callable[[], Awaitable[object]]) -> None:
+        self.pieces = pieces
+
+    def text(self) -> str:
+        """All of it."""
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+        return "".join(piece for piece in self.pieces if isinstance(piece, str))
+
+
+Said = str | Mapping[str, Any] | Spoken
+Reply = Said | Exception | Callable[[ModelRequest], Said]
 
 
 class ScriptExhausted(AssertionError):
@@ -24,12 +44,14 @@ class ScriptExhausted(AssertionError):
 class ScriptedModel:
     """Gives its replies in order, to whichever thread asks, and keeps the requests.
 
-    A reply is a text, the fields of a message, a whole completion (a mapping with `choices`), an exception to raise,
-    or a function of the request that gives one of the first three.
+    A reply is a text, the fields of a message, a whole completion (a mapping with `choices`), pieces (`Spoken`), an
+    exception to raise, or a function of the request that gives one of the first four. In a stream, what is not in
+    pieces is said word by word. `closed` counts the streams that were closed, after their end or before.
     """
 
     def __init__(self, replies: Iterable[Reply]) -> None:
         self.requests: list[ModelRequest] = []
+        self.closed = 0
         self._replies = deque(replies)
         self._lock = threading.Lock()
 
@@ -40,6 +62,13 @@ class ScriptedModel:
 
     def answer(self, request: ModelRequest) -> dict[str, Any]:
         """The next reply."""
+        return _whole(request, self._next(request))
+
+    def stream(self, request: ModelRequest) -> "ScriptedStream":
+        """The next reply as a stream."""
+        return ScriptedStream(self, request, self._next(request))
+
+    def _next(self, request: ModelRequest) -> Said:
         with self._lock:
             self.requests.append(request)
             if not self._replies:
@@ -47,10 +76,47 @@ class ScriptedModel:
             reply = self._replies.popleft()
         if isinstance(reply, Exception):
             raise reply
-        said = reply(request) if callable(reply) else reply
-        if isinstance(said, str):
-            return completion(request, {"content": said})
-        return dict(said) if "choices" in said else completion(request, said)
+        return reply(request) if callable(reply) else reply
+
+
+class ScriptedStream:
+    """A reply of the script, piece by piece."""
+
+    def __init__(self, model: ScriptedModel, request: ModelRequest, said: Said) -> None:
+        self._model = model
+        self._pieces = said.pieces if isinstance(said, Spoken) else None
+        texts = [piece for piece in self._pieces or () if isinstance(piece, str)]
+        self._answer = _whole(request, "".join(texts) if self._pieces is not None else said)
+        self.usage: Mapping[str, Any] | None = self._answer.get("usage")
+
+    async def chunks(self) -> AsyncGenerator[Chunk]:
+        """The pieces; without any of its own, the words."""
+        said = list(cut(self._answer))
+        if self._pieces is None:
+            for chunk in said:
+                yield chunk
+            return
+        for piece in self._pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            if isinstance(piece, str):
+                choice = {"index": 0, "delta": {"role": "assistant", "content": piece}}
+                yield {**said[0], "choices": [{**choice, "finish_reason": None, "logprobs": None}]}
+            else:
+                await piece()
+        yield said[-1]
+
+    async def aclose(self) -> None:
+        """Count it."""
+        self._model.closed += 1
+
+
+def _whole(request: ModelRequest, said: Said) -> dict[str, Any]:
+    if isinstance(said, Spoken):
+        said = said.text()
+    if isinstance(said, str):
+        return completion(request, {"content": said})
+    return dict(said) if "choices" in said else completion(request, said)
 
 
 _active: list[ScriptedModel] = []

@@ -6,24 +6,27 @@ from typing import Any
 
 from agents.models import Developer, ModelUsage
 
+_PRECISION = Decimal("1e-9")
+
 
 def record_usage(
     developer: Developer,
     *,
     model: str,
-    answer: Mapping[str, Any],
+    usage: Mapping[str, Any],
     cost: Decimal | None,
     custom_api_used: bool,
     metadata: Mapping[str, Any] | None,
+    estimated: bool = False,
 ) -> None:
-    """Write the row. `cost` None means that no price is known."""
-    used = answer.get("usage") or {}
+    """Write the row. `cost` None means that no price is known, `estimated` that the tokens were counted here."""
     ModelUsage.objects.create(
         developer=developer,
         model=model,
-        prompt_tokens=int(used.get("prompt_tokens") or 0),
-        completion_tokens=int(used.get("completion_tokens") or 0),
-        cost=None if cost is None else cost.quantize(Decimal("1e-9")),
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+        cost=None if cost is None else cost.quantize(_PRECISION),
+        estimated=estimated,
         custom_api_used=custom_api_used,
         metadata=dict(metadata or {}),
     )

@@ -1,7 +1,7 @@
 """The API description: what views say about themselves, and the document built from it."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -9,12 +9,17 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
+from rest_framework.views import APIView
 
 from julep_project.core.fields import Timestamp
 from julep_project.core.pagination import paging_parameters
 from julep_project.core.renderers import to_json
 
 ViewType = TypeVar("ViewType", bound=type[Any])
+AsyncFunction = TypeVar("AsyncFunction", bound=Callable[..., Any])
+
+# Answer of a view that streams.
+SERVER_SENT_EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
 
 _STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
 _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
@@ -51,6 +56,7 @@ def describe(
             if not hasattr(view, action):
                 continue
             own_ids = path_ids[:-1] if action in ("list", "create") else path_ids
+            _own_method(view, action)
             documented = extend_schema(
                 operation_id=f"{noun}_{action}",
                 parameters=own_ids + (_paging(max_limit) if action == "list" else []),
@@ -63,11 +69,58 @@ def describe(
     return decorate
 
 
+def describe_async(
+    operation_id: str,
+    *,
+    method: str = "post",
+    body: Any = None,
+    answer: Any = OpenApiTypes.OBJECT,
+    status: int = 200,
+    ids: tuple[str, ...] = (),
+    query: Sequence[OpenApiParameter] = (),
+) -> Callable[[AsyncFunction], AsyncFunction]:
+    """Function decorator: describe a method of an async view, which the framework knows nothing of.
+
+    The text is the view's docstring. A view of several methods is decorated once for each.
+    """
+    path_ids = [OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH) for name in ids]
+
+    def decorate(view: AsyncFunction) -> AsyncFunction:
+        def handler(self: APIView, request: Any) -> None: ...
+
+        documented = extend_schema(
+            operation_id=operation_id,
+            description=view.__doc__,
+            parameters=[*path_ids, *query],
+            request={"application/json": body} if body is not None else None,
+            responses=answer if answer is SERVER_SENT_EVENTS else {status: answer},
+        )(handler)
+        described: Any = view
+        described.cls = type(view.__name__, (getattr(described, "cls", APIView),), {method: documented})
+        described.initkwargs = {}
+        return view
+
+    return decorate
+
+
 @cache
 def openapi_document() -> bytes:
     """The whole document as JSON. It depends on the code only, so it is built once."""
     generator: Any = SchemaGenerator
     return to_json(generator().get_schema(request=None, public=True))
+
+
+def _own_method(view: type[Any], action: str) -> None:
+    """Give the class a method of its own where it inherits one, so that each class describes its own."""
+    if action in vars(view):
+        return
+    inherited = getattr(view, action)
+
+    @wraps(inherited)
+    def own(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return inherited(self, *args, **kwargs)
+
+    setattr(view, action, own)
 
 
 def _answer(action: str, answer: Any, envelope: Any) -> Any:

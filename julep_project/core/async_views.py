@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from julep_project.core.parsers import parse_json, read_body
 from julep_project.core.renderers import to_json
 from julep_project.core.validation import parse_uuid
 
-AsyncView = Callable[..., Awaitable[HttpResponseBase]]
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 # Smaller bodies are read on the event loop: handing them to a thread would take longer.
 _SMALL_BODY_BYTES = 64 * 1024

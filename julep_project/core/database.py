@@ -1,4 +1,4 @@
-"""Database access from async views: no connection is held between two queries."""
+"""Connections are held for queries only: not between those of an async view, not while the world is awaited."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,8 +17,14 @@ async def run_query(query: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(_EXECUTOR, _with_own_connection, query)
 
 
+def give_connection_back() -> None:
+    """Hold no connection while something slow is awaited. A caller's own transaction is left alone."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def _with_own_connection(query: Callable[[], Result]) -> Result:
     try:
         return query()
     finally:
-        connection.close()
+        give_connection_back()

@@ -37,6 +37,13 @@ class DomainError(Exception):
         self.extra = dict(extra or {})
         super().__init__(self.message)
 
+    @property
+    def explanation(self) -> str:
+        """The message, and what is wrong at which place when that is known."""
+        details = self.extra.get("details")
+        places = [f"{detail['loc']}: {detail['msg']}" for detail in details] if isinstance(details, list) else []
+        return ": ".join([self.message, "; ".join(places)] if places else [self.message])
+
 
 class BadRequest(DomainError):
     """The request is not valid."""

@@ -96,11 +96,12 @@ class Hub:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, health_check_interval=30)
         with client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.psubscribe(_PREFIX + "*")
-            self._wake(None)
+            self.wake(None)
             for message in subscription.listen():
-                self._wake(message["channel"].decode().removeprefix(_PREFIX))
+                self.wake(message["channel"].decode().removeprefix(_PREFIX))
 
-    def _wake(self, topic: str | None) -> None:
+    def wake(self, topic: str | None) -> None:
+        """End the waits of this process for the topic, or for all topics."""
         with self._lock:
             topics = list(self._listeners) if topic is None else [topic]
             listeners = [listener for name in topics for listener in self._listeners.get(name, ())]

@@ -1,5 +1,6 @@
 """Serializer parts with the rules that all resources share. Read a request with `Body.read`."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,6 +17,8 @@ from julep_project.core.serializer_errors import problems_of
 from julep_project.core.validation import invalid
 
 CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
+SAFE_NAME = r"^(?!\d)[^\x00-\x1f\x7f]*$"
+LONGEST_SAFE_NAME = 120
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 16_000
 
@@ -66,6 +69,17 @@ class Text(serializers.CharField):
         return data
 
 
+class Number(serializers.FloatField):
+    """A finite number; true and false are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """The number."""
+        number = math.nan if isinstance(data, bool) else super().to_internal_value(data)
+        if not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
 class DisplayName(Text):
     """The `name` of an agent, task or project: 1 to 255 characters."""
 
@@ -90,6 +104,13 @@ class Pattern(Text):
         if len(text) <= (self.max_length or len(text)) and not re.fullmatch(self.pattern, text, re.ASCII):
             self.fail("string_pattern_mismatch")
         return text
+
+
+class SafeName(Pattern):
+    """The `name` of a user or file: at most 120 characters, on one line, not starting with a digit."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(SAFE_NAME, max_length=LONGEST_SAFE_NAME, **options)
 
 
 class CanonicalName(Pattern):

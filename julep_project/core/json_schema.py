@@ -1,4 +1,4 @@
-"""JSON Schemas written by users: nothing is ever fetched, and a check ends within a few seconds."""
+"""JSON Schemas written by users: nothing is ever fetched, and a check ends within a few seconds of processor time."""
 
 import re
 import time
@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import attrs
 import jsonschema
 import referencing
 import regex
 from jsonschema.exceptions import UnknownType, best_match
 from jsonschema.validators import extend, validator_for
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS  # type: ignore[import-untyped]
 from referencing.exceptions import Unresolvable
 
 # A schema that refers to its own parts can ask for more work than there are atoms.
 MAX_SECONDS = 5.0
+# A schema of a megabyte would take a minute.
+MAX_SCHEMA_SECONDS = 0.4
 MAX_PATTERN = 1_000
 # The pattern package writes counted repetition out when it compiles.
 MAX_REPEATS = 100_000
@@ -39,6 +43,10 @@ class SchemaProblem:
     path: str
 
 
+class _OutOfTime(Exception):
+    """The time for a check is over."""
+
+
 _deadline: ContextVar[float] = ContextVar("json_schema_deadline")
 
 
@@ -48,7 +56,7 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> SchemaProblem | None:
     Raises:
         UnusableSchema
     """
-    token = _deadline.set(time.monotonic() + MAX_SECONDS)
+    token = _deadline.set(time.thread_time() + MAX_SECONDS)
     try:
         # An empty registry knows no way to fetch a reference; the default one would open any URL, files included.
         validator = _bounded(_dialect_of(schema))(schema, registry=referencing.Registry())
@@ -57,6 +65,8 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> SchemaProblem | None:
         raise UnusableSchema(f"the reference {unresolved.ref!r} leads nowhere"[:_LONGEST_MESSAGE]) from unresolved
     except RecursionError:
         raise UnusableSchema("the schema refers to itself without end") from None
+    except _OutOfTime:
+        raise UnusableSchema(f"checking the value takes longer than {MAX_SECONDS:g} s") from None
     except TimeoutError:
         raise UnusableSchema("matching a pattern takes too long") from None
     except UnknownType as unknown:
@@ -64,6 +74,26 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> SchemaProblem | None:
     except (AttributeError, TypeError, OverflowError, regex.error) as broken:
         # Nobody has checked that the keywords have the shape they should have.
         raise UnusableSchema(str(broken)[:_LONGEST_MESSAGE]) from broken
+    finally:
+        _deadline.reset(token)
+    return SchemaProblem(error.message[:_LONGEST_MESSAGE], error.json_path[:_LONGEST_MESSAGE]) if error else None
+
+
+def find_schema_problem(schema: Mapping[str, Any]) -> SchemaProblem | None:
+    """The most telling reason why it is no schema of its dialect, or None if it is one.
+
+    Raises:
+        UnusableSchema: it is too large or nested too deep.
+    """
+    dialect = _dialect_of(schema)
+    token = _deadline.set(time.thread_time() + MAX_SCHEMA_SECONDS)
+    try:
+        checker = _bounded(dialect)(dialect.META_SCHEMA, registry=SPECIFICATIONS, format_checker=dialect.FORMAT_CHECKER)
+        error = best_match(checker.iter_errors(schema))
+    except RecursionError:
+        raise UnusableSchema("the schema is nested too deep") from None
+    except _OutOfTime:
+        raise UnusableSchema("the schema is too large to check") from None
     finally:
         _deadline.reset(token)
     return SchemaProblem(error.message[:_LONGEST_MESSAGE], error.json_path[:_LONGEST_MESSAGE]) if error else None
@@ -82,12 +112,15 @@ def _bounded(dialect: Any) -> Any:
     if "patternProperties" in replaced:
         replaced["patternProperties"] = _pattern_properties
     make: Any = extend
-    return make(dialect, {name: _timed(keyword) for name, keyword in replaced.items()})
+    bounded = make(dialect, {name: _timed(keyword) for name, keyword in replaced.items()})
+    # Its own `evolve` would change to the unbounded class at a part with a `$schema`.
+    bounded.evolve = attrs.evolve
+    return bounded
 
 
 def _check_time() -> None:
-    if time.monotonic() > _deadline.get():
-        raise UnusableSchema(f"checking the value takes longer than {MAX_SECONDS:g} s")
+    if time.thread_time() > _deadline.get():
+        raise _OutOfTime
 
 
 def _timed(keyword: Keyword) -> Keyword:

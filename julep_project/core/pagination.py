@@ -91,6 +91,18 @@ class SmallPagination(ItemsPagination):
     max_limit = 100
 
 
+class BareListPagination(SmallPagination):
+    """A list without an envelope: files, secrets."""
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The rows alone."""
+        return Response(data)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The rows alone, for the API description."""
+        return schema
+
+
 def page_of(
     request: Request,
     rows: "QuerySet[Any]",

@@ -18,6 +18,7 @@ _KIND_OF_CODE = {
     "not_a_list": "list_type",
     "not_a_dict": "dict_type",
 }
+_KIND_OF_LIST_CODE = {"max_length": "too_long", "min_length": "too_short", "empty": "too_short"}
 _KIND_OF_FIELD: list[tuple[type[serializers.Field[Any, Any, Any, Any]], str]] = [
     (serializers.UUIDField, "uuid_parsing"),
     (serializers.DateTimeField, "datetime_parsing"),
@@ -72,6 +73,8 @@ def _problem(error: Any, received: Any, field: Any, loc: Path) -> dict[str, Any]
 
 
 def _kind(code: str, field: Any) -> str:
+    if isinstance(field, serializers.ListField) and code in _KIND_OF_LIST_CODE:
+        return _KIND_OF_LIST_CODE[code]
     if code in _KIND_OF_CODE:
         return _KIND_OF_CODE[code]
     return next((kind for field_type, kind in _KIND_OF_FIELD if isinstance(field, field_type)), "value_error")
@@ -81,8 +84,10 @@ def _bound(kind: str, field: Any) -> Any:
     match kind:
         case "string_too_long" | "too_long":
             return getattr(field, "max_length", None)
-        case "string_too_short":
+        case "string_too_short" | "too_short":
             return getattr(field, "min_length", None) or 1
+        case "less_than":
+            return getattr(field, "below", None)
         case "less_than_equal":
             return getattr(field, "max_value", None)
         case "greater_than_equal":

@@ -14,9 +14,14 @@ def encode_event(data: Any) -> bytes:
     return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
-def event_stream(chunks: AsyncIterator[bytes]) -> StreamingHttpResponse:
+def encode_named_event(name: str, data: Any) -> bytes:
+    """One event with its name on a line of its own, as clients of the OpenAI responses API expect it."""
+    return b"event: " + name.encode() + b"\n" + encode_event(data)
+
+
+def event_stream(chunks: AsyncIterator[bytes], status: int = 200) -> StreamingHttpResponse:
     """A response that is never buffered on its way."""
-    response = StreamingHttpResponse(chunks, content_type="text/event-stream")
+    response = StreamingHttpResponse(chunks, status=status, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response

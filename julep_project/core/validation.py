@@ -48,6 +48,7 @@ _KINDS: dict[str, tuple[str, str, Any]] = {
     ),
     "greater_than": ("Input should be greater than {bound}", "Provide a number greater than {bound}", None),
     "less_than": ("Input should be less than {bound}", "Provide a number less than {bound}", None),
+    "too_short": ("List should have at least {bound} items", "Provide at least {bound} items", ["item"]),
     "too_long": ("List should have at most {bound} items", "Provide at most {bound} items", None),
     "string_pattern_mismatch": (
         "String should match pattern '{pattern}'",

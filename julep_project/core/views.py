@@ -56,7 +56,12 @@ def created(body: Mapping[str, Any]) -> Response:
 
 def deleted(row_id: UUID, *, at: datetime | None = None) -> Response:
     """Answer of a delete."""
-    return Response({"id": str(row_id), "deleted_at": to_wire(at or now()), "jobs": []}, status=202)
+    return Response(deletion(row_id, at=at), status=202)
+
+
+def deletion(row_id: UUID, *, at: datetime | None = None) -> dict[str, Any]:
+    """What is told of a removed row."""
+    return {"id": str(row_id), "deleted_at": to_wire(at or now()), "jobs": []}
 
 
 def _chunked_stream(request: HttpRequest) -> Any:

@@ -1,9 +1,10 @@
 """A small threaded HTTP server on the loopback interface that records what it is asked. For the demo and for tests."""
 
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -40,13 +41,17 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. `raw` replaces everything: its pieces are written as they are, then the connection is closed."""
+    """What to answer.
+
+    `raw` replaces everything: its pieces, or those that a function of the connection gives, are written as they are,
+    then the connection is closed.
+    """
 
     status: int = 200
     body: bytes | str | dict[str, Any] | list[Any] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
-    raw: Iterable[bytes] | None = None
+    raw: Iterable[bytes] | Callable[[socket.socket], Iterable[bytes]] | None = None
     pause_s: float = 0.0
 
     def payload(self) -> bytes:
@@ -132,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.raw is None:
             self._write(reply)
         else:
-            self._write_raw(reply.raw, reply.pause_s)
+            pieces = reply.raw(self.connection) if callable(reply.raw) else reply.raw
+            self._write_raw(pieces, reply.pause_s)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = serve
 

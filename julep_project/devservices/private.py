@@ -20,14 +20,18 @@ _OUTER = {"DATABASE_URL", "REDIS_URL", "AGENTS_API_KEY", "SECRET_KEY", "JULEP_HT
 
 
 @contextmanager
-def private_installation(home: Home, settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def private_installation(
+    home: Home, settings: Mapping[str, str], *, own_services: bool = True
+) -> Iterator[dict[str, str]]:
     """Start it in `home` on free ports, stop it at the end of the block. Gives the environment of its programs.
+
+    Without `own_services` it uses the database, Redis and keys that the environment names, where it names any.
 
     Raises:
         ServiceError: it does not start.
     """
     home.path.mkdir(parents=True, exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if name not in _OUTER}
+    kept = {name: value for name, value in os.environ.items() if not own_services or name not in _OUTER}
     environ = {**kept, **settings, "JULEP_HOME": str(home.path), "PORT": "0", "FLOWER_PORT": "0"}
     log = home.path / "up.log"
     with log.open("wb") as output:
@@ -42,7 +46,11 @@ def private_installation(home: Home, settings: Mapping[str, str]) -> Iterator[di
         yield environ
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(_STOP_S)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _wait_ready(home: Home, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -42,7 +42,9 @@ def test_everything_may_be_left_out(api: ApiClient) -> None:
     ("body", "loc", "kind"),
     [
         ({"name": 7}, "name", "string_type"),
-        ({"name": "x" * 256}, "name", "string_too_long"),
+        ({"name": "x" * 121}, "name", "string_too_long"),
+        ({"name": "1st"}, "name", "string_pattern_mismatch"),
+        ({"name": "a\nb"}, "name", "string_pattern_mismatch"),
         ({"about": "x" * 16001}, "about", "string_too_long"),
         ({"metadata": [1]}, "metadata", "dict_type"),
         ({"project": "1a"}, "project", "string_pattern_mismatch"),
@@ -72,6 +74,13 @@ def test_list_is_filtered_by_metadata_and_project(api: ApiClient, user: dict[str
     assert [row["id"] for row in api.get("/users?project=OTHER").json()["items"]] == [second["id"]]
     found = api.get('/users?metadata_filter={"x": 1}').json()["items"]
     assert [row["id"] for row in found] == [user["id"]]
+
+
+@pytest.mark.parametrize("limit", ["0", "101"])
+def test_limit_out_of_range(api: ApiClient, limit: str) -> None:
+    response = api.get(f"/users?limit={limit}")
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == "Limit must be between 1 and 100"
 
 
 def test_a_list_takes_two_queries(api: ApiClient, user: dict[str, Any], django_assert_max_num_queries: Any) -> None:

@@ -1,10 +1,13 @@
 """Fixtures of the model tests."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from agents.llm import gateway
 from agents.llm.choice import DEFAULT_MODELS
-from agents.models import Agent, Developer
+from agents.models import Agent, Developer, ModelUsage
 from julep_project.env import _file_values
 
 gateway.warm()  # before a test module imports the library, which would then look for prices on the network
@@ -16,6 +19,14 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in DEFAULT_MODELS:
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.setitem(_file_values(), variable, "")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def committed_usage(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Async code writes usage on connections of its own; those rows are all it leaves. To be used before `db`."""
+    yield
+    with django_db_blocker.unblock():
+        ModelUsage.objects.all().delete()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A model provider on loopback that speaks the OpenAI API, so that tests go through the client library's real HTTP."""
 
-import hashlib
 import json
 import threading
 import time
@@ -9,23 +8,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
+from tests.loopback.streaming import Streamed, event, usage_event
+from tests.loopback.vectors import EMBEDDING_SIZE, embeddings
 
-Scripted = str | dict[str, Any] | Reply | Callable[[dict[str, Any]], "str | dict[str, Any] | Reply"]
-EMBEDDING_SIZE = 8
+__all__ = ["EMBEDDING_SIZE", "ModelServer", "Streamed", "failure", "tool_call"]
+
+Said = str | dict[str, Any] | Reply | Streamed
+Scripted = Said | Callable[[dict[str, Any]], Said]
+ScriptedVectors = Reply | dict[str, Any] | Callable[[dict[str, Any]], Reply | dict[str, Any]]
 
 
 class ModelServer(LoopbackServer):
     """`/v1/chat/completions` (also streamed), `/v1/models`, `/v1/embeddings`.
 
-    `script(...)` lines up answers: a text, the fields of a message, a whole HTTP reply, or a function of the request's
-    body. With no answer left it says `default`.
+    `script(...)` lines up answers: a text, the fields of a message, a whole HTTP reply, a stream under the test's
+    control (`Streamed`), or a function of the request's body. With no answer left it says `default`.
+    `script_embeddings(...)` does so for embeddings; without, each text has a vector of its own, and more texts than
+    `most_texts` are refused.
     """
 
     default = "ok"
+    most_texts = 2048
 
     def __init__(self) -> None:
         super().__init__()
         self._answers: deque[Scripted] = deque()
+        self._vectors: deque[ScriptedVectors] = deque()
         self._lock = threading.Lock()
 
     @property
@@ -38,16 +46,25 @@ class ModelServer(LoopbackServer):
         """Bodies of the chat requests, in order."""
         return [request.json() for request in self.requests if request.path.endswith("/chat/completions")]
 
+    @property
+    def embeddings(self) -> list[dict[str, Any]]:
+        """Bodies of the requests for embeddings, in order."""
+        return [request.json() for request in self.requests if request.path.endswith("/embeddings")]
+
     def script(self, *answers: Scripted) -> None:
         """Give these answers next."""
         self._answers.extend(answers)
+
+    def script_embeddings(self, *answers: ScriptedVectors) -> None:
+        """Give these answers to the next requests for embeddings."""
+        self._vectors.extend(answers)
 
     def answer(self, request: RecordedRequest) -> Reply:
         """The reply of the route."""
         if request.path == "/v1/models":
             return Reply(200, {"object": "list", "data": [{"id": "loopback", "object": "model", "owned_by": "tests"}]})
         if request.path == "/v1/embeddings":
-            return Reply(200, _embeddings(request.json()))
+            return self._embed(request.json())
         if request.path == "/v1/chat/completions":
             return self._chat(request.json())
         return failure(404, "no such route")
@@ -58,8 +75,20 @@ class ModelServer(LoopbackServer):
         said = scripted(body) if callable(scripted) else scripted
         if isinstance(said, Reply):
             return said
+        if isinstance(said, Streamed):
+            return said.reply(_envelope(body, "chat.completion.chunk"), _usage(body, {"content": said.text()}))
         message = {"role": "assistant", "content": None, **({"content": said} if isinstance(said, str) else said)}
         return _streamed(body, message) if body.get("stream") else Reply(200, _completion(body, message))
+
+    def _embed(self, body: dict[str, Any]) -> Reply:
+        with self._lock:
+            scripted = self._vectors.popleft() if self._vectors else None
+        said = scripted(body) if callable(scripted) else scripted
+        if isinstance(said, Reply):
+            return said
+        if said is None and isinstance(body["input"], list) and len(body["input"]) > self.most_texts:
+            return failure(400, f"input array must have at most {self.most_texts} items")
+        return Reply(200, embeddings(body) if said is None else said)
 
 
 def failure(status: int, message: str, *, code: str | None = None, **headers: str) -> Reply:
@@ -105,9 +134,9 @@ def _stream(body: dict[str, Any], message: dict[str, Any]) -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
     envelope = _envelope(body, "chat.completion.chunk")
     for delta, reason in _deltas(message):
-        yield _event({**envelope, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
+        yield event({**envelope, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
     if (body.get("stream_options") or {}).get("include_usage"):
-        yield _event({**envelope, "choices": [], "usage": _usage(body, message)})
+        yield usage_event(envelope, _usage(body, message))
     yield b"data: [DONE]\n\n"
 
 
@@ -124,20 +153,3 @@ def _deltas(message: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str | Non
             part = {"index": index, "function": {"arguments": arguments[start : start + 5]}}
             yield {"tool_calls": [part]}, None
     yield {}, _reason(message)
-
-
-def _event(data: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(data)}\n\n".encode()
-
-
-def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
-    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    rows = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
-    used = sum(len(str(text).split()) for text in texts)
-    usage = {"prompt_tokens": used, "total_tokens": used}
-    return {"object": "list", "model": body["model"], "data": rows, "usage": usage}
-
-
-def _vector(text: object) -> list[float]:
-    digest = hashlib.sha256(str(text).encode()).digest()
-    return [byte / 255 for byte in digest[:EMBEDDING_SIZE]]

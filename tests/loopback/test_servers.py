@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agents.llm import gateway
+from agents.llm import provider
 from julep_project.devservices.demo_web import DemoWeb
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import ModelServer, tool_call
@@ -72,7 +72,7 @@ def test_stopping_leaves_no_thread_behind() -> None:
 
 def test_the_model_server_streams_words_and_usage(model_server: ModelServer) -> None:
     model_server.script("one two three")
-    litellm = gateway._litellm()
+    litellm = provider.library()
 
     chunks = list(
         litellm.completion(
@@ -89,7 +89,7 @@ def test_the_model_server_streams_words_and_usage(model_server: ModelServer) -> 
 
 def test_the_model_server_streams_tool_calls(model_server: ModelServer) -> None:
     model_server.script(tool_call("weather", {"city": "Rome", "days": 3}))
-    litellm = gateway._litellm()
+    litellm = provider.library()
 
     chunks = list(litellm.completion(model="gpt-4o", messages=[{"role": "user", "content": "x"}], stream=True))
     whole = litellm.stream_chunk_builder(chunks)
@@ -99,7 +99,7 @@ def test_the_model_server_streams_tool_calls(model_server: ModelServer) -> None:
 
 
 def test_the_model_server_lists_models_and_embeds(model_server: ModelServer) -> None:
-    litellm = gateway._litellm()
+    litellm = provider.library()
 
     one, two = litellm.embedding(model="text-embedding-3-small", input=["a", "b"]).data
     models = httpx.get(f"{model_server.api_base}/models").json()

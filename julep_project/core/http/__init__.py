@@ -1,6 +1,6 @@
 """The one way out for requests made on behalf of users (`api_call`, webhooks, documents by URL)."""
 
-from julep_project.core.http.client import HttpClient, Limits, send
+from julep_project.core.http.client import HttpClient, Limits, connect, send
 from julep_project.core.http.errors import (
     BadResponse,
     BadUrl,
@@ -30,5 +30,6 @@ __all__ = [
     "Timeout",
     "TooLarge",
     "TooManyRedirects",
+    "connect",
     "send",
 ]

@@ -1,6 +1,7 @@
 """Sends requests that users asked for: checked addresses, bounded time and size, nothing taken from the environment."""
 
 import os
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ class HttpClient:
 
     def _exchange(self, request: httpx.Request, limits: Limits, *, follow: bool) -> IncomingResponse | httpx.Request:
         """The answer, or the request its redirect leads to."""
-        with _translated(request.url, limits.timeout_s):
+        with _translated(place_of(request.url), limits.timeout_s):
             response = self._pool.handle_request(_for_pool(request, seconds_left()))
             try:
                 headers = _checked_headers(response, limits)
@@ -118,6 +119,19 @@ def send(request: OutgoingRequest) -> IncomingResponse:
     """
     limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
     return _client(tuple(settings.JULEP_HTTP_ALLOW)).send(request, limits)
+
+
+def connect(host: str, port: int, timeout_s: float) -> socket.socket:
+    """A connection for another protocol than HTTP, under the same policy. `timeout_s` bounds this and each later wait.
+
+    Raises:
+        HttpError
+    """
+    network = CheckedNetwork(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW))
+    with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
+        connection = network.dial(host, port)
+    connection.settimeout(timeout_s)
+    return connection
 
 
 @cache
@@ -152,9 +166,8 @@ def _checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Heade
 
 
 @contextmanager
-def _translated(url: httpx.URL, timeout_s: float) -> Iterator[None]:
+def _translated(place: str, timeout_s: float) -> Iterator[None]:
     """Turn the pool's errors into ours."""
-    place = place_of(url)
     try:
         yield
     except HttpError:

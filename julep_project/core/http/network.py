@@ -64,10 +64,18 @@ class CheckedNetwork(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect to the first permitted address that answers. `timeout` gives way to the deadline."""
+        return SocketStream(self.dial(host, port))
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """A connection to the first permitted address that answers.
+
+        Raises:
+            Blocked, BadUrl, httpcore.ConnectError, httpcore.ConnectTimeout
+        """
         refused: Exception = OSError(f"{host} has no address")
         for address in self._permitted(host, port):
             try:
-                return SocketStream(_dial(address, port))
+                return _dial(address, port)
             except OSError as error:
                 refused = error
         kind = httpcore.ConnectTimeout if isinstance(refused, TimeoutError) else httpcore.ConnectError

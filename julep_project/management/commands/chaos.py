@@ -1,5 +1,6 @@
 """`manage.py chaos`: does an installation keep its promises while its parts are killed?"""
 
+import signal
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -22,11 +23,13 @@ class Command(BaseCommand):
         parser.add_argument("--programs", type=int, default=40)
         parser.add_argument("--minutes", type=float, default=1.0, help="how long the harm lasts")
         parser.add_argument(
-            "--freeze", type=float, default=8.0, metavar="SECONDS", help="how long a process is stopped"
+            "--freeze", type=float, default=40.0, metavar="SECONDS", help="how long a process is stopped"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, report, exit."""
+        # So that the installation is stopped and removed however this ends.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         seed = options["seed"]
         try:
             outcome = run_chaos(

@@ -1,32 +1,15 @@
 """`manage.py language_reference`: the generated parts of `docs/language.md`."""
 
-import sys
-from argparse import ArgumentParser
-from pathlib import Path
-from typing import Any
-
-from django.core.management.base import BaseCommand
-
-from tasks.language.reference import written
+from julep_project.management.reference_command import ReferenceCommand
+from tasks.language import reference
 
 
-class Command(BaseCommand):
-    """Says whether the page agrees with the code; with `--write` makes it agree. Exit code 1 if it does not."""
+class Command(ReferenceCommand):
+    """See `ReferenceCommand`."""
 
     help = "Compare the tables of docs/language.md with the language itself, or write them."
-    requires_system_checks = []
+    page = "language.md"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
-        parser.add_argument("--write", action="store_true", help="bring the page up to date")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Compare, and write if asked to."""
-        page = Path(__file__).parents[3] / "docs" / "language.md"
-        found = page.read_text()
-        wanted = written(found)
-        if options["write"]:
-            page.write_text(wanted)
-        elif found != wanted:
-            self.stderr.write("docs/language.md is out of date; run `manage.py language_reference --write`")
-            sys.exit(1)
+    def written(self, page: str) -> str:
+        """See `ReferenceCommand`."""
+        return reference.written(page)

@@ -1,0 +1,174 @@
+"""The OpenAI API itself, passed through the gateway: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`."""
+
+import base64
+import logging
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import serializers
+
+from agents.llm import gateway
+from agents.llm.choice import list_models
+from agents.llm.custom_key import custom_key_of
+from agents.models import Developer
+from julep_project.core.api_schema import describe_async
+from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.exception_handler import answer_for
+from julep_project.core.fields import Body, JsonObject, Text
+from julep_project.core.sse import encode_event, event_stream
+from julep_project.core.validation import invalid
+
+log = logging.getLogger(__name__)
+
+Json = Any
+
+MOST_MESSAGES = 5000
+MOST_TEXTS = 2048
+_DONE = b"data: [DONE]\n\n"
+# When the models of this server were made is not known to it.
+_CREATED = 0
+
+
+class _MessageBody(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(["system", "developer", "user", "assistant", "tool", "function"])
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The whole message; the provider judges the rest."""
+        super().to_internal_value(data)
+        return dict(data)
+
+
+class _ChatBody(Body):
+    model = Text(required=False, max_length=255)
+    messages = serializers.ListField(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
+    tools = serializers.ListField(child=JsonObject(), required=False)
+    stream = serializers.BooleanField(default=False)
+    stream_options = JsonObject(required=False)
+    temperature = serializers.FloatField(required=False)
+    top_p = serializers.FloatField(required=False)
+    frequency_penalty = serializers.FloatField(required=False)
+    presence_penalty = serializers.FloatField(required=False)
+    max_tokens = serializers.IntegerField(required=False, min_value=1)
+    max_completion_tokens = serializers.IntegerField(required=False, min_value=1)
+    seed = serializers.IntegerField(required=False)
+    response_format = JsonObject(required=False)
+    logit_bias = JsonObject(required=False)
+
+
+class _EmbeddingsBody(Body):
+    model = Text(required=False, max_length=255)
+    encoding_format = serializers.ChoiceField(["float", "base64"], default="float")
+    dimensions = serializers.IntegerField(required=False, min_value=1)
+
+
+@describe_async("chat_completions", body=_ChatBody)
+@api_view("POST")
+async def chat_completions(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """One answer of a model, whole or as it arrives."""
+    body = await read_json(request)
+    values = _ChatBody.read(body)
+    options: dict[str, Json] = {
+        "messages": values["messages"],
+        "model": values.get("model"),
+        "settings": {name: value for name, value in body.items() if name != "model"},
+        "tools": values.get("tools"),
+        "tool_choice": body.get("tool_choice"),
+        "custom_key": custom_key_of(request.headers),
+        "metadata": {"endpoint": "chat/completions"},
+    }
+    if not values["stream"]:
+        answer = await gateway.acomplete(developer, **options)
+        for choice in answer["choices"]:
+            choice.pop("content", None)
+        return json_response(answer)
+    chunks = gateway.astream(developer, **options)
+    # What the provider refuses at once is refused with its status, before the stream opens.
+    first = await anext(chunks, None)
+    wants_usage = bool((values.get("stream_options") or {}).get("include_usage"))
+    return event_stream(_encoded(first, chunks, wants_usage))
+
+
+@describe_async("embeddings", body=_EmbeddingsBody)
+@api_view("POST")
+async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """Vectors of texts."""
+    body = await read_json(request)
+    values = _EmbeddingsBody.read(body)
+    embedded = await gateway.aembed_counted(
+        developer,
+        _texts(body.get("input")),
+        model=values.get("model"),
+        dimensions=values.get("dimensions"),
+        custom_key=custom_key_of(request.headers),
+        metadata={"endpoint": "embeddings"},
+    )
+    encode = _as_base64 if values["encoding_format"] == "base64" else list
+    rows = [
+        {"object": "embedding", "index": place, "embedding": encode(vector)}
+        for place, vector in enumerate(embedded.vectors)
+    ]
+    usage = {"prompt_tokens": embedded.prompt_tokens, "total_tokens": embedded.prompt_tokens}
+    return json_response({"object": "list", "data": rows, "model": embedded.model, "usage": usage})
+
+
+@describe_async("models_list", method="get")
+@api_view("GET")
+async def models(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """The models worth showing."""
+    return json_response({"object": "list", "data": [_model(name) for name in list_models()]})
+
+
+@describe_async("models_retrieve", method="get", ids=("name",))
+@api_view("GET")
+async def model(request: HttpRequest, developer: Developer, name: str) -> HttpResponseBase:
+    """One of them."""
+    if name not in list_models():
+        raise NotFound(f"The model {name[:80]!r} does not exist")
+    return json_response(_model(name))
+
+
+async def _encoded(
+    first: Mapping[str, Json] | None, rest: AsyncGenerator[dict[str, Json], None], wants_usage: bool
+) -> AsyncIterator[bytes]:
+    """The chunks as they are sent. An error in the middle is told as one: the client raises it."""
+    async with aclosing(rest):
+        try:
+            if first is not None:
+                yield _chunk(first, wants_usage)
+                async for chunk in rest:
+                    yield _chunk(chunk, wants_usage)
+        except Exception as error:
+            yield encode_event(answer_for(error, operation="create", resource="Completion").body)
+        yield _DONE
+
+
+def _chunk(chunk: Mapping[str, Json], wants_usage: bool) -> bytes:
+    return encode_event(chunk if wants_usage else {name: chunk[name] for name in chunk if name != "usage"})
+
+
+def _texts(given: Json) -> list[str]:
+    texts = [given] if isinstance(given, str) else given
+    if texts is None:
+        raise invalid(("input",), "missing")
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise BadRequest("input must be a text or a list of texts; lists of token numbers are not supported")
+    if len(texts) > MOST_TEXTS:
+        raise invalid(("input",), "too_long", bound=MOST_TEXTS, received=f"{len(texts)} texts")
+    if any(not text for text in texts):
+        raise BadRequest("input must not hold empty texts")
+    return texts
+
+
+def _as_base64(vector: Sequence[float]) -> str:
+    """Little-endian 32 bit floats: what the published client asks for when it is not told otherwise."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def _model(name: str) -> dict[str, Json]:
+    provider = name.partition("/")[0] if "/" in name else "system"
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": provider}

@@ -1,0 +1,236 @@
+"""Embeddings: texts in batches that providers take, answers checked before anyone computes with them."""
+
+import asyncio
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from django.conf import settings as server
+
+from agents.llm import hashing, provider
+from agents.llm.choice import resolve_embedding_model
+from agents.llm.key_choice import choose_key
+from agents.llm.tokens import count_text
+from agents.llm.usage import record_usage
+from agents.models import Developer
+from julep_project.core.cancellation import uninterrupted
+from julep_project.core.database import run_query
+from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
+
+Json = Any
+Vectors = list[list[float]]
+
+_TEXTS_PER_REQUEST = 96
+_CHARACTERS_PER_REQUEST = 300_000
+# What a provider answers to more than it takes at once; other refusals would only be repeated.
+_MAY_BE_TOO_MUCH = frozenset({400, 413, 422})
+_SHORTEST_S = 0.1
+
+
+class Options(TypedDict, total=False):
+    """What `embed`, `aembed` and `aembed_counted` take beside the texts, by name.
+
+    Without `model` it is `EMBEDDING_MODEL`, whose vectors have `EMBEDDING_DIMENSIONS` numbers. `dimensions` asks for
+    another length, of models that offer several. `timeout_s` is for everything together. `custom_key` and `metadata`
+    are as for `gateway.complete`.
+    """
+
+    model: str | None
+    dimensions: int | None
+    custom_key: str | None
+    timeout_s: float | None
+    metadata: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One vector for each text, in order. `estimated`: the provider did not count the tokens."""
+
+    model: str
+    vectors: Vectors
+    prompt_tokens: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is the same for all batches of a call; `dimensions` None takes what the model gives."""
+
+    model: str
+    dimensions: int | None
+    api_key: str | None
+    deadline: float
+
+    def seconds_left(self) -> float:
+        """For the next batch."""
+        return max(self.deadline - time.monotonic(), _SHORTEST_S)
+
+
+Batch = Sequence[str]
+# Yields batches, is sent the provider's answers or thrown its errors, and returns everything together.
+Plan = Generator[Batch, provider.RawEmbeddings, Embedded]
+
+
+def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Vectors:
+    """One vector for each text, all of one length, of finite numbers. Records what the call used as one row.
+
+    Nothing is retried here, but a batch that a provider finds too large is asked for in smaller ones. No database
+    connection is used while the provider is waited for. Without texts nothing is asked.
+
+    Raises:
+        ModelRefused, PromptTooBig: for good; a text alone is too long, or the vectors are not as long as they should.
+        ModelUnavailable: the same request may succeed later; also when what came are not vectors.
+        BadRequest: the model's name cannot be one.
+    """
+    request = _request_of(options)
+    embedded = _own(request, texts) or _embed_with(request, texts)
+    _record(developer, request, embedded, options.get("metadata"))
+    return embedded.vectors
+
+
+async def aembed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Vectors:
+    """`embed` for async code."""
+    return (await aembed_counted(developer, texts, **options)).vectors
+
+
+async def aembed_counted(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Embedded:
+    """`embed` for async code, with the number of tokens that were embedded."""
+    request = _request_of(options)
+    embedded = await asyncio.to_thread(_own, request, texts) or await _aembed_with(request, texts)
+    await uninterrupted(run_query(partial(_record, developer, request, embedded, options.get("metadata"))))
+    return embedded
+
+
+def _request_of(options: Options) -> Request:
+    model = resolve_embedding_model(options.get("model"))
+    configured = server.EMBEDDING_DIMENSIONS if model == resolve_embedding_model(None) else None
+    timeout_s = options.get("timeout_s")
+    return Request(
+        model=model,
+        dimensions=options.get("dimensions") or (None if model == hashing.HASHING else configured),
+        api_key=choose_key(options.get("custom_key")).value,
+        deadline=time.monotonic() + (server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s),
+    )
+
+
+def _own(request: Request, texts: Sequence[str]) -> Embedded | None:
+    """The vectors of our own model; None for those of providers. No texts need no model."""
+    if not texts:
+        return Embedded(request.model, [], 0)
+    if request.model != hashing.HASHING:
+        return None
+    if request.dimensions not in {None, hashing.DIMENSIONS}:
+        raise ModelRefused(f"{hashing.HASHING} has vectors of {hashing.DIMENSIONS} numbers")
+    words = sum(count_text(request.model, text) for text in texts)
+    return Embedded(request.model, hashing.embed_texts(texts), words)
+
+
+def _embed_with(request: Request, texts: Sequence[str]) -> Embedded:
+    plan = _plan(request, texts)
+    batch = next(plan)
+    while True:
+        try:
+            answer = provider.embed(
+                request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
+            )
+            step = partial(plan.send, answer)
+        except DomainError as error:
+            step = partial(plan.throw, error)
+        try:
+            batch = step()
+        except StopIteration as end:
+            return _returned(end)
+
+
+async def _aembed_with(request: Request, texts: Sequence[str]) -> Embedded:
+    plan = _plan(request, texts)
+    batch = next(plan)
+    while True:
+        try:
+            answer = await provider.embed_async(
+                request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
+            )
+            step = partial(plan.send, answer)
+        except DomainError as error:
+            step = partial(plan.throw, error)
+        try:
+            batch = step()
+        except StopIteration as end:
+            return _returned(end)
+
+
+def _returned(end: StopIteration) -> Embedded:
+    value: Embedded = end.value
+    return value
+
+
+def _plan(request: Request, texts: Sequence[str]) -> Plan:
+    """Batch after batch, smaller ones once a provider did not take one. Knows nothing of how they are sent."""
+    vectors: Vectors = []
+    tokens, estimated = 0, False
+    most = _TEXTS_PER_REQUEST
+    while len(vectors) < len(texts):
+        batch = _next_batch(texts, len(vectors), most)
+        try:
+            answer = yield batch
+        except DomainError as error:
+            if len(batch) == 1 or not _may_be_too_much(error):
+                raise
+            most = len(batch) // 2
+            continue
+        vectors += _checked(answer.vectors, batch, request.dimensions or (len(vectors[0]) if vectors else None))
+        estimated = estimated or not answer.prompt_tokens
+        tokens += answer.prompt_tokens or sum(count_text(request.model, text) for text in batch)
+    return Embedded(request.model, vectors, tokens, estimated)
+
+
+def _next_batch(texts: Sequence[str], start: int, most: int) -> Batch:
+    """At least one text."""
+    end, characters = start + 1, len(texts[start])
+    while end < min(len(texts), start + most) and characters + len(texts[end]) <= _CHARACTERS_PER_REQUEST:
+        characters += len(texts[end])
+        end += 1
+    return texts[start:end]
+
+
+def _may_be_too_much(error: DomainError) -> bool:
+    return isinstance(error, PromptTooBig) or getattr(error.__cause__, "status_code", None) in _MAY_BE_TOO_MUCH
+
+
+def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Vectors:
+    """The vectors of a batch.
+
+    Raises:
+        ModelUnavailable: they are no vectors, or not as many as there are texts.
+        ModelRefused: they have another length than they should.
+    """
+    if len(vectors) != len(batch):
+        raise ModelUnavailable(f"the model provider gave {len(vectors)} vectors for {len(batch)} texts")
+    try:
+        numbers = np.asarray(vectors, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ModelUnavailable("the model provider gave something else than vectors of one length") from None
+    if numbers.ndim != 2 or not numbers.size or not np.isfinite(numbers).all():
+        raise ModelUnavailable("the model provider gave something else than vectors of finite numbers")
+    if dimensions not in {None, numbers.shape[1]}:
+        raise ModelRefused(f"the model gives vectors of {numbers.shape[1]} numbers, wanted are {dimensions}")
+    checked: Vectors = numbers.tolist()
+    return checked
+
+
+def _record(developer: Developer, request: Request, embedded: Embedded, metadata: Mapping[str, Json] | None) -> None:
+    if not embedded.vectors:
+        return
+    usage = {"prompt_tokens": embedded.prompt_tokens, "total_tokens": embedded.prompt_tokens, "completion_tokens": 0}
+    record_usage(
+        developer,
+        model=request.model,
+        usage=usage,
+        cost=provider.price_of(request.model, usage),
+        estimated=embedded.estimated,
+        custom_api_used=request.api_key is not None,
+        metadata=metadata,
+    )

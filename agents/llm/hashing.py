@@ -1,0 +1,94 @@
+"""`offline/hashing`: embeddings that need no key and no network.
+
+Words, pairs of neighbouring words and pieces of words are hashed into a vector of fixed length, with a sign from the
+same hash, so that chance meetings cancel out. Texts with words, or parts of words, in common are near to each other;
+it knows nothing of meaning. The same text has the same vector on every machine.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+HASHING = "offline/hashing"
+DIMENSIONS = 1024
+
+_WORD = re.compile(r"\w+")
+_PIECE_SIZES = (3, 4)
+_PAIR_WEIGHT = 0.3
+# Words this short mostly are articles and the like.
+_SHORT_WORD = 3
+_SHORT_WORD_WEIGHT = 0.3
+_LONGEST_WORD = 64
+_CACHED_WORDS = 20_000
+_BLANK = "\0blank"
+
+# Where to add how much.
+Features = tuple[NDArray[np.intp], NDArray[np.float64]]
+
+
+def embed_text(text: str) -> NDArray[np.float32]:
+    """The vector of a text, of length 1. A text without words has one too, which is like no other."""
+    words = [word[:_LONGEST_WORD] for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())]
+    counted = [(_word_features(word), count) for word, count in Counter(words or [_BLANK]).items()]
+    counted += [(_pair_features(*pair), count) for pair, count in Counter(zip(words, words[1:], strict=False)).items()]
+    places = np.concatenate([features[0] for features, _ in counted])
+    weights = np.concatenate([features[1] * (1 + log(count)) for features, count in counted])
+    vector = np.bincount(places, weights, DIMENSIONS)
+    length = float(np.linalg.norm(vector))
+    return (vector / length if length else _unit(text)).astype(np.float32)
+
+
+def embed_texts(texts: Sequence[str]) -> list[list[float]]:
+    """The vectors of texts, in order."""
+    return [embed_text(text).tolist() for text in texts]
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _word_features(word: str) -> Features:
+    """A word and its pieces. The pieces together weigh as much as the word."""
+    pieces = list(_pieces(word))
+    weights = np.array([1.0] + [1 / np.sqrt(len(pieces) or 1)] * len(pieces))
+    return _features([word, *pieces], weights * _weight(word))
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _pair_features(one: str, other: str) -> Features:
+    """Two words that follow each other."""
+    return _features([f"{one} {other}"], np.array([_PAIR_WEIGHT * _weight(one) * _weight(other)]))
+
+
+def _features(names: Sequence[str], weights: NDArray[np.float64]) -> Features:
+    hashed = [_hashed(name) for name in names]
+    places = np.array([place for place, _ in hashed], dtype=np.intp)
+    signs = np.array([sign for _, sign in hashed], dtype=np.float64)
+    return places, signs * weights
+
+
+def _pieces(word: str) -> Iterator[str]:
+    framed = f"<{word}>"
+    for size in _PIECE_SIZES:
+        for start in range(len(framed) - size + 1):
+            yield framed[start : start + size]
+
+
+def _weight(word: str) -> float:
+    return _SHORT_WORD_WEIGHT if len(word) <= _SHORT_WORD and word.isascii() and word.isalpha() else 1.0
+
+
+def _hashed(feature: str) -> tuple[int, int]:
+    number = int.from_bytes(blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    return number % DIMENSIONS, 1 if number >> 63 else -1
+
+
+def _unit(text: str) -> NDArray[np.float64]:
+    """For the text whose features cancel each other out entirely."""
+    vector = np.zeros(DIMENSIONS, dtype=np.float64)
+    vector[_hashed(text)[0]] = 1.0
+    return vector

@@ -1,0 +1,166 @@
+"""Streamed answers: of providers over the client library, and of the models that are ours."""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Protocol, Self
+
+from agents.llm import offline
+from agents.llm.chunks import Chunk, cut
+from agents.llm.provider import library_loaded, options_of, provider_errors
+from agents.llm.request import ModelRequest
+from agents.llm.scripted import active_script
+from julep_project.core.errors import ModelUnavailable
+
+Json = Any
+
+# The library keeps all chunks of an answer, and looks at the last two to notice a model that repeats itself.
+_COMPARED_CHUNKS = 2
+
+
+class ModelStream(Protocol):
+    """An answer as it comes."""
+
+    usage: Mapping[str, Json] | None
+    """What the provider says the call used; known when the chunks have ended, if at all."""
+
+    def chunks(self) -> AsyncGenerator[Chunk]:
+        """The pieces; the finish reason is in the last one. Raises what `provider_errors` does."""
+
+    async def aclose(self) -> None:
+        """Let the provider stop, wherever it is."""
+
+
+async def open_stream(request: ModelRequest) -> ModelStream:
+    """Ask a model and give its answer as it comes.
+
+    Raises:
+        DomainError: see `provider_errors`.
+    """
+    script = active_script()
+    if script is not None:
+        return script.stream(request)
+    if request.model == offline.ECHO:
+        return WholeAnswer(offline.answer(request))
+    litellm = await library_loaded()
+    with provider_errors(request.api_key):
+        opened = await litellm.acompletion(
+            **options_of(litellm, request), stream=True, stream_options={"include_usage": True}
+        )
+    return ProviderStream(opened, request.api_key)
+
+
+class WholeAnswer:
+    """The stream of an answer that is known already."""
+
+    def __init__(self, answer: Mapping[str, Json]) -> None:
+        self._answer = answer
+        self.usage: Mapping[str, Json] | None = answer.get("usage")
+
+    async def chunks(self) -> AsyncGenerator[Chunk]:
+        """The answer word by word."""
+        for chunk in cut(self._answer):
+            yield chunk
+
+    async def aclose(self) -> None:
+        """There is nothing to stop."""
+
+
+class ProviderStream:
+    """The client library's stream as plain chunks."""
+
+    def __init__(self, opened: Any, api_key: str | None) -> None:
+        self._opened = opened
+        self._api_key = api_key
+        self._source = _Source(opened.completion_stream)
+        if self._source.is_async:
+            opened.completion_stream = self._source
+        self.usage: Mapping[str, Json] | None = None
+
+    async def chunks(self) -> AsyncGenerator[Chunk]:
+        """Each piece as soon as it is there."""
+        opened = self._opened
+        with provider_errors(self._api_key):
+            async for chunk in opened:
+                self._source.note_usage(*opened.chunks)
+                del opened.chunks[:-_COMPARED_CHUNKS]
+                is_last = opened.sent_last_chunk
+                if is_last:
+                    self._check_end()
+                if chunk.choices:
+                    yield _plain(chunk)
+                if is_last:
+                    break
+            await self._source.read_to_the_end()
+        self.usage = self._source.usage()
+
+    async def aclose(self) -> None:
+        """Close the connection, which is what makes a provider stop."""
+        await self._opened.aclose()
+
+    def _check_end(self) -> None:
+        """The library ends an answer that was cut off as if the model had stopped."""
+        if self._opened.received_finish_reason is None and self._opened.intermittent_finish_reason is None:
+            raise ModelUnavailable("the model provider's answer ended in the middle")
+
+
+class _Source:
+    """What the library reads a provider's chunks from, with a look at what is said of usage.
+
+    The library starts one iteration per chunk. Over the generators that sources are, each would be left behind for
+    the event loop to close.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self.is_async = hasattr(source, "__aiter__")
+        self._source = source
+        self._chunks = aiter(source) if self.is_async else None
+        self._usage: dict[str, Json] = {}
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._chunks is None:
+            raise StopAsyncIteration
+        chunk = await anext(self._chunks)
+        self.note_usage(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        close = getattr(self._source, "aclose", None) or getattr(self._source, "close", None)
+        if close is not None:
+            await close()
+
+    async def read_to_the_end(self) -> None:
+        """What follows the last words; past the library, which would count and copy the whole answer at this point."""
+        async for _ in self:
+            pass
+
+    def note_usage(self, *chunks: Any) -> None:
+        """Some providers count the prompt at the beginning and the answer at the end; the largest numbers hold."""
+        for chunk in chunks:
+            usage = chunk.get("usage") if isinstance(chunk, Mapping) else getattr(chunk, "usage", None)
+            for name, value in _plain_usage(usage).items() if usage else ():
+                known = self._usage.get(name)
+                self._usage[name] = max(known, value) if isinstance(known, int) and isinstance(value, int) else value
+
+    def usage(self) -> Mapping[str, Json] | None:
+        """All that was said; None without any number."""
+        prompt, completion = (self._usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
+        return {**self._usage, "total_tokens": prompt + completion} if prompt or completion else None
+
+
+def _plain(chunk: Any) -> Chunk:
+    """Without nulls and the library's own additions, save what clients look for in every choice."""
+    dumped: Chunk = chunk.model_dump(mode="json", exclude_none=True)
+    for choice in dumped["choices"]:
+        choice.setdefault("finish_reason", None)
+        choice.setdefault("logprobs", None)
+        choice["delta"].pop("provider_specific_fields", None)
+    return {name: dumped.get(name) for name in ("id", "object", "created", "model", "choices")}
+
+
+def _plain_usage(usage: Any) -> Mapping[str, Json]:
+    if isinstance(usage, Mapping):
+        return usage
+    dumped: Mapping[str, Json] = usage.model_dump(mode="json", exclude_none=True)
+    return dumped

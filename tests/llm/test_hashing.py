@@ -1,0 +1,57 @@
+"""`offline/hashing`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from agents.llm.hashing import DIMENSIONS, embed_text, embed_texts
+
+
+def likeness(one: str, other: str) -> float:
+    return float(embed_text(one) @ embed_text(other))
+
+
+@pytest.mark.parametrize("text", ["word", "", "   ", "…!?", "日本語の文章", "a", "\ud800", "x" * 100_000, "\0"])
+def test_every_text_has_a_vector_of_length_one(text: str) -> None:
+    vector = embed_text(text)
+
+    assert vector.shape == (DIMENSIONS,)
+    assert np.isfinite(vector).all()
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_same_text_has_the_same_vector_in_another_process() -> None:
+    code = "from agents.llm.hashing import embed_text; print(embed_text('Sea turtles nest.').tobytes().hex())"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == embed_text("Sea turtles nest.").tobytes().hex()
+
+
+def test_order_case_and_width_of_letters_matter_little() -> None:
+    assert likeness("Sea TURTLES", "sea turtles") == pytest.approx(1, abs=1e-5)
+    assert likeness("ｓｅａ turtles", "sea turtles") == pytest.approx(1, abs=1e-5)
+    assert 0.7 < likeness("turtles of the sea", "sea of the turtles") < 1
+
+
+def test_texts_are_near_by_the_words_they_share() -> None:
+    query = "Where do sea turtles nest?"
+    texts = [
+        "Sea turtles nest on warm beaches at night.",
+        "A turtle is a reptile.",
+        "Diesel engines burn fuel without a spark.",
+    ]
+
+    near = [likeness(query, text) for text in texts]
+
+    assert near == sorted(near, reverse=True)
+    assert near[0] > 0.4 > near[1] > 0.1 > abs(near[2])
+
+
+def test_parts_of_words_count() -> None:
+    assert likeness("embedding", "embeddings") > 0.3 > abs(likeness("embedding", "turtle"))
+
+
+def test_texts_in_order() -> None:
+    assert embed_texts(["a b", "c"]) == [embed_text("a b").tolist(), embed_text("c").tolist()]
