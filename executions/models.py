@@ -32,6 +32,9 @@ class Execution(Resource):
     transition_count = models.PositiveIntegerField(default=0)
     runnable = models.PositiveIntegerField(default=1)
     open_waits = models.PositiveIntegerField(default=0)
+    depth = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how many tool calls led to it: tools that start executions are bounded"
+    )
 
     objects = TenantManager()
 

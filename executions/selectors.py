@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from agents.models import Developer
 from executions.models import Execution, Transition
 from julep_project.core.errors import NotFound
+from julep_project.core.pagination import PageRequest
 from tasks.models import Task
 
 
@@ -31,6 +32,13 @@ def list_executions(developer: Developer, task: Task) -> QuerySet[Execution]:
 def list_transitions(execution: Execution) -> QuerySet[Transition]:
     """The log of a run."""
     return Transition.objects.filter(execution=execution)
+
+
+def page_of_transitions(execution: Execution, page: PageRequest, *, scope: UUID | None = None) -> list[Transition]:
+    """Part of the log, one call of one workflow only if `scope` names it. Any sort follows the sequence."""
+    rows = list_transitions(execution) if scope is None else list_transitions(execution).filter(scope=scope)
+    ordered = rows.order_by("-seq" if page.descending else "seq")
+    return list(ordered[page.offset : page.offset + page.limit])
 
 
 def get_transition(execution: Execution, transition_id: UUID) -> Transition:

@@ -1,7 +1,7 @@
 """Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -37,9 +37,18 @@ _MAX_NAMED_WAITS = 100
 
 
 def start_execution(
-    *, developer: Developer, task: Task, input_: dict[str, Any], metadata: dict[str, Any] | None = None
+    *,
+    developer: Developer,
+    task: Task,
+    input_: dict[str, Any],
+    metadata: dict[str, Any] | None = None,
+    depth: int = 0,
+    execution_id: UUID | None = None,
 ) -> Execution:
     """Start a run of the task's current version.
+
+    `depth` counts the tool calls that led to it. With an `execution_id`, a run of the task that has it already is
+    given back as it is: whoever starts it again after a crash gets the same one.
 
     Raises:
         BadRequest: the input does not fit the task's `input_schema`, or is too large.
@@ -48,8 +57,17 @@ def start_execution(
     version = current_version(task)
     _check_input(version, input_)
     with transaction.atomic():
+        started = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
+        if started is not None:
+            return started
         execution = Execution.objects.create(
-            developer=developer, task=task, task_version=version, input=input_, metadata=metadata or {}
+            id=execution_id or uuid7(),
+            developer=developer,
+            task=task,
+            task_version=version,
+            input=input_,
+            metadata=metadata or {},
+            depth=depth,
         )
         frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=input_, opening="init", closing="finish")
         branch = Branch.objects.create(execution=execution, stack=[frame.to_json()], rung_at=DatabaseNow())
@@ -74,6 +92,20 @@ def _check_input(version: TaskVersion, input_: dict[str, Any]) -> None:
         raise BadRequest("Invalid request arguments schema", fix=f"Change the task's input_schema: {error}") from None
     if problem is not None:
         raise BadRequest("Invalid request arguments schema", fix=problem.message, extra={"path": problem.path})
+
+
+def change_execution(*, developer: Developer, execution_id: UUID, change: Mapping[str, Any]) -> Execution:
+    """Resume or cancel a run, as a change asks for: `status`, `input`, `reason`, `task_token`.
+
+    Raises:
+        NotFound, BadRequest: as `cancel_execution`, `resume_execution` and `resume_by_token` do.
+    """
+    if change["status"] == ExecutionStatus.CANCELLED:
+        return cancel_execution(developer=developer, execution_id=execution_id, reason=change.get("reason"))
+    value, token = change.get("input"), change.get("task_token")
+    if token:
+        return resume_by_token(developer=developer, token=token, value=value, execution_id=execution_id)
+    return resume_execution(developer=developer, execution_id=execution_id, value=value)
 
 
 def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | None = None) -> Execution:

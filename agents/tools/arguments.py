@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +31,7 @@ REQUEST_FIELDS = frozenset(
     }
 )
 _BODY_FIELDS = ("content", "data", "json", "files")
+_CONTENT_FIELDS = frozenset({*_BODY_FIELDS, "params"})
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _FORM = "application/x-www-form-urlencoded"
 
@@ -41,7 +42,7 @@ def build_request(call: ToolCall) -> OutgoingRequest:
     Raises:
         ToolError: an argument has the wrong type, or has no place in the request.
     """
-    given, values = _split(call.arguments)
+    given, values = _split(call.arguments, call.by_model)
     fields = _merged(call, given)
     method = str(fields.get("method") or "GET").upper()
     if values:
@@ -63,20 +64,24 @@ def build_request(call: ToolCall) -> OutgoingRequest:
 
 def wants_content(call: ToolCall) -> bool:
     """Whether the result carries the body: the call decides, then the definition, else yes."""
-    for source in (call.arguments, call.spec):
+    given, _ = _split(call.arguments, call.by_model)
+    for source in (given, call.spec):
         wanted = source.get("include_response_content")
         if wanted is not None:
             return bool(wanted)
     return True
 
 
-def _split(arguments: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """Fields of the request, and values of the call. Nulls count as not given; `json_` is another name of `json`."""
+def _split(arguments: Mapping[str, Json], by_model: Set[str]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Fields of the request, and values of the call. Nulls count as not given; `json_` is another name of `json`.
+
+    What a model supplies may be the body or the query, never where the request goes and how: it is a value then.
+    """
     fields: dict[str, Json] = {}
     values: dict[str, Json] = {}
     for name, value in arguments.items():
         field = "json" if name == "json_" else name
-        if field not in REQUEST_FIELDS:
+        if field not in REQUEST_FIELDS or (name in by_model and field not in _CONTENT_FIELDS):
             values[name] = value
         elif value is not None:
             fields[field] = value

@@ -35,3 +35,10 @@ class ToolError(Exception):
         self.repeatable = retryable or repeatable
         self.delivery = delivery
         self.details = dict(details or {})
+
+
+class BadArguments(ToolError):
+    """The arguments do not fit the tool; whoever made them can make better ones."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, delivery=Delivery.NOT_SENT)

@@ -1,4 +1,4 @@
-"""Which runner carries out which kind of tool. Higher apps register theirs in their `operations.py`."""
+"""Which runner carries out which kind of tool, and what it is told of a call."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,11 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call."""
+    """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call.
+
+    `by_model` names the arguments a model supplied: they are data and never decide where a call goes. `depth` counts
+    the calls that led to this one: a tool that starts an execution whose tools start others.
+    """
 
     developer: Developer
     name: str
@@ -21,6 +25,8 @@ class ToolCall:
     arguments: Mapping[str, Json]
     idempotency_key: str
     timeout_s: float | None = None
+    by_model: frozenset[str] = frozenset()
+    depth: int = 1
 
 
 Runner = Callable[[ToolCall], Json]

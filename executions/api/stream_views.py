@@ -5,14 +5,24 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 
 from agents.models import Developer
 from executions import selectors, streams
+from julep_project.core.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.async_views import api_view
 from julep_project.core.database import run_query
 from julep_project.core.sse import event_stream
 
 
+@describe_async(
+    "execution_transitions_stream",
+    method="get",
+    answer=SERVER_SENT_EVENTS,
+    ids=("execution_id",),
+    query=[OpenApiParameter("next_page_token", OpenApiTypes.STR)],
+)
 @api_view("GET")
 async def stream_transitions(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`transitions.stream`: the log as it is written, from `next_page_token` on."""
@@ -21,6 +31,7 @@ async def stream_transitions(request: HttpRequest, developer: Developer, executi
     return event_stream(streams.stream_transitions(execution_id, after))
 
 
+@describe_async("execution_status_stream", method="get", answer=SERVER_SENT_EVENTS, ids=("execution_id",))
 @api_view("GET")
 async def stream_status(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`status.stream`: the run's status as it changes."""

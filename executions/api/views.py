@@ -76,14 +76,8 @@ class ExecutionViewSet(ApiViewSet):
 
 
 def _change(developer: Any, execution_id: UUID, data: Any) -> Execution:
-    values = ChangeBody.change(data)
-    if values["status"] == "cancelled":
-        return services.cancel_execution(developer=developer, execution_id=execution_id, reason=values.get("reason"))
-    if values.get("task_token"):
-        return services.resume_by_token(
-            developer=developer, token=values["task_token"], value=values.get("input"), execution_id=execution_id
-        )
-    return services.resume_execution(developer=developer, execution_id=execution_id, value=values.get("input"))
+    change = ChangeBody.change(data)
+    return services.change_execution(developer=developer, execution_id=execution_id, change=change)
 
 
 @describe("transition", body=None, answer=TransitionAnswer, ids=("execution_id", "transition_id"))
@@ -94,13 +88,14 @@ class TransitionViewSet(ApiViewSet):
 
     def list(self, request: Request, execution_id: UUID) -> Response:
         """The log, newest first; `scope_id` narrows it to one call of one workflow. Any sort follows the sequence."""
-        rows = selectors.list_transitions(selectors.get_execution(self.developer, execution_id))
+        execution = selectors.get_execution(self.developer, execution_id)
         scope = request.query_params.get("scope_id")
-        if scope:
-            rows = rows.filter(scope=parse_uuid(scope, "query", "scope_id"))
-        page = read_page_request(request.query_params)
-        ordered = rows.order_by("-seq" if page.descending else "seq")[page.offset : page.offset + page.limit]
-        return Response({"items": [transition_to_wire(row) for row in ordered]})
+        page = selectors.page_of_transitions(
+            execution,
+            read_page_request(request.query_params),
+            scope=parse_uuid(scope, "query", "scope_id") if scope else None,
+        )
+        return Response({"items": [transition_to_wire(row) for row in page]})
 
     def retrieve(self, request: Request, execution_id: UUID, transition_id: UUID) -> Response:
         """One row of the log."""

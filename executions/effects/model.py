@@ -7,17 +7,10 @@ from typing import Any
 from django.conf import settings as server
 
 from agents.llm import gateway
+from agents.llm.reply_form import check_reply, objection, rejected
 from agents.llm.request import merged_settings
-from executions.effects.reply import check_reply
+from agents.tools.presets import present_with
 from executions.engine.run import Run
-from julep_project.core.errors import DomainError
-
-
-class ReplyRejected(DomainError):
-    """The model did not answer in the form that was asked for."""
-
-    status = 502
-    repeatable = True
 
 
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
@@ -60,24 +53,24 @@ def _ask_for_form(ask: Ask, messages: list[dict[str, Any]], wanted: Any, deadlin
     problem = check_reply(wanted, answer)
     if problem is None:
         return answer
-    answer = ask([*messages, *_objection(answer, problem)], deadline)
+    said = answer["choices"][0]["message"].get("content") or ""
+    answer = ask([*messages, *objection(said, problem)], deadline)
     problem = check_reply(wanted, answer)
     if problem is not None:
-        raise ReplyRejected(f"the model's answer does not have the form of response_format, asked twice: {problem}")
+        raise rejected(problem)
     return answer
 
 
-def _objection(answer: Any, problem: str) -> list[dict[str, Any]]:
-    """The answer as the model gave it, and what is wrong with it."""
-    said = answer["choices"][0]["message"].get("content") or ""
-    complaint = f"This answer does not have the requested form: {problem}. Answer again, with nothing but the JSON."
-    return [{"role": "assistant", "content": said}, {"role": "user", "content": complaint}]
-
-
 def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:
-    """The tools a step asked for: all there are, or those it names; a whole definition stands for itself."""
+    """The tools a step asked for: all there are, or those it names; a whole definition stands for itself.
+
+    Arguments that metadata presets are not offered.
+    """
     if wanted is None:
         return None
-    if wanted == "all":
-        return run.tools()
-    return [run.tool(tool["name"]) if set(tool) == {"name"} else tool for tool in wanted]
+    tools = run.tools() if wanted == "all" else [_named(run, tool) for tool in wanted]
+    return present_with(run.presets, tools) if tools else []
+
+
+def _named(run: Run, tool: dict[str, Any]) -> dict[str, Any]:
+    return run.tool(tool["name"]) if set(tool) == {"name"} else tool

@@ -1,7 +1,9 @@
 """What a step sees while it runs: its input, names in scope, loop items, tools."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from agents.tools import presets
 from executions.engine.frame import Frame
 from executions.engine.journal import Journal
 from executions.engine.run import Run
@@ -55,3 +57,7 @@ class StepRunContext:
             return self._run.tool(name)
         except KeyError:
             raise EvaluationError(f"there is no tool named {name!r}") from None
+
+    def with_presets(self, tool: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments with those over them that the metadata of execution, task and agent presets."""
+        return presets.apply(self._run.presets, tool, arguments)

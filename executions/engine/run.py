@@ -7,7 +7,8 @@ from uuid import UUID
 
 from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
-from executions.models import Branch
+from agents.tools.presets import Presets
+from executions.models import Branch, Execution
 from tasks.language.program import Program
 from tasks.models import Task, TaskVersion
 
@@ -80,6 +81,23 @@ class Run:
     def task(self) -> Task:
         """The task as it stands now; what runs is the version."""
         return Task.objects.get(pk=self.version.task_id)
+
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        """What the rows of the run, its task and its agent say that its tools have to know."""
+        fields = ("depth", "metadata", "task__metadata", "task__agent__metadata")
+        return Execution.objects.filter(pk=self.execution_id).values(*fields).get()
+
+    @property
+    def depth(self) -> int:
+        """How many tool calls led to this run."""
+        return int(self._given["depth"])
+
+    @cached_property
+    def presets(self) -> Presets:
+        """Arguments of tools preset by metadata: the execution's before the task's before the agent's."""
+        given = self._given
+        return Presets.from_metadata(given["metadata"], given["task__metadata"], given["task__agent__metadata"])
 
     @cached_property
     def agent_tools(self) -> list[dict[str, Any]]:

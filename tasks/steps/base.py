@@ -40,6 +40,9 @@ class StepContext(Protocol):
     def tool(self, name: str) -> dict[str, Json]:
         """The tool of that name, in wire form."""
 
+    def with_presets(self, tool: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:
+        """The arguments of a call of the client, with those over them that metadata presets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -36,6 +36,13 @@ def arguments_of(call: Mapping[str, Json]) -> dict[str, Json] | None:
     return arguments if isinstance(arguments, dict) else None
 
 
+def with_arguments(call: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The call with other arguments, in the same form."""
+    function = call["function"]
+    text = json.dumps(arguments, ensure_ascii=False) if isinstance(function.get("arguments"), str) else dict(arguments)
+    return {**call, "function": {**function, "arguments": text}}
+
+
 def results_by_call(calls: list[dict[str, Json]], answer: Json) -> list[Json] | None:
     """The client's results of its calls, in their order.
 

@@ -1,10 +1,9 @@
 """`embed`: vectors of texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.capabilities import DOCUMENTS
 from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
@@ -34,10 +33,6 @@ class Embed(Step):
         if content.get("text") is None:
             place.problem("`text` is missing", "missing", content)
         return cls(place.value({key: value for key, value in content.items() if value is not None}))
-
-    def needs(self) -> Iterator[str]:
-        """See `Step`."""
-        yield DOCUMENTS
 
     def start(self, ctx: StepContext) -> Outcome:
         """Ask for the vectors."""

@@ -15,7 +15,14 @@ from tasks.language.prompts import (
 from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.conversation import arguments_of, asking_message, result_message, results_by_call, tool_calls_of
+from tasks.steps.conversation import (
+    arguments_of,
+    asking_message,
+    result_message,
+    results_by_call,
+    tool_calls_of,
+    with_arguments,
+)
 from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Fail, InputReceived, Json, Outcome, Wait
 from tasks.steps.tool_call import CLIENT_SIDE
 
@@ -127,13 +134,15 @@ class Prompt(Step):
         while calls:
             arguments = arguments_of(calls[0])
             if arguments is not None:
-                request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments}
+                request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments, "from_model": True}
                 kept = {**memory, "messages": messages, "calls": calls}
                 return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
             messages = [*messages, result_message(calls[0], _BAD_ARGUMENTS)]
             calls = calls[1:]
         memory = {**memory, "messages": messages, "calls": []}
-        return Wait(memory["waiting"], memory=memory) if memory["waiting"] else self._ask(memory)
+        if not memory["waiting"]:
+            return self._ask(memory)
+        return Wait([self._completed(ctx, call) for call in memory["waiting"]], memory=memory)
 
     def _client_answered(self, memory: dict[str, Json], answer: Json) -> Outcome:
         calls = memory["waiting"]
@@ -142,6 +151,14 @@ class Prompt(Step):
             return Fail(f"the model made {len(calls)} calls; answer with a list of {len(calls)} results", "ValueError")
         told = [result_message(call, result) for call, result in zip(calls, results, strict=True)]
         return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
+
+    def _completed(self, ctx: StepContext, call: dict[str, Json]) -> dict[str, Json]:
+        """A call as the client gets it: preset arguments, which the model was not offered, are in it."""
+        written = arguments_of(call)
+        if written is None:
+            return call
+        arguments = ctx.with_presets(self._definition(ctx, call), written)
+        return call if arguments == written else with_arguments(call, arguments)
 
     def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json]:
         """The tool a call means: one the step defines itself, else one of the task or the agent."""

@@ -1,10 +1,9 @@
-"""`search`: look through the documents of the agent and the user."""
+"""`search`: look through the documents of the agent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.capabilities import DOCUMENTS
 from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
@@ -39,10 +38,6 @@ class Search(Step):
         if not given.keys() & _QUESTIONS:
             place.problem("`text`, `query` or `vector` is missing", "missing", content)
         return cls(place.value(given))
-
-    def needs(self) -> Iterator[str]:
-        """See `Step`."""
-        yield DOCUMENTS
 
     def start(self, ctx: StepContext) -> Outcome:
         """Search; the old name of `text` is `query`."""

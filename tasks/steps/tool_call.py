@@ -56,7 +56,7 @@ class ToolCall(Step):
             return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
         tool = ctx.tool(self.tool)
         if tool["type"] in CLIENT_SIDE:
-            call = {"name": self.tool, "arguments": arguments}
+            call = {"name": self.tool, "arguments": ctx.with_presets(tool, arguments)}
             return Wait({"type": tool["type"], "id": new_call_id(), tool["type"]: call})
         return Call(Effect("tool", {"tool": tool, "arguments": arguments}, options=dict(self.options)))
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.tools import presentation
-from agents.tools.presentation import present_tools, register_parameters
+from agents.tools.presentation import present_tools
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 NOTHING = {"type": "object", "properties": {}}
@@ -50,16 +49,52 @@ def test_the_tools_of_a_provider_keep_its_form() -> None:
     ]
 
 
-def test_unknown_kinds_are_left_out_until_someone_registers_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presentation, "_parameters", dict(presentation._parameters))
-    tool = {"name": "s", "type": "system", "system": {"resource": "agent", "operation": "list"}}
-    assert present_tools([tool]) == []
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("system", {"resource": "job", "operation": "create"}),
+        ("integration", {"provider": "ffmpeg"}),
+        ("integration", {"provider": "brave", "method": "nothing"}),
+    ],
+)
+def test_what_the_server_cannot_run_is_left_out(kind: str, spec: dict[str, Any]) -> None:
+    assert present_tools([{"name": "s", "type": kind, kind: spec}]) == []
 
-    register_parameters("system", lambda spec: SCHEMA)
 
-    assert present_tools([tool]) == [{"type": "function", "function": {"name": "s", "parameters": SCHEMA}}]
-    with pytest.raises(ValueError, match="'system'"):
-        register_parameters("system", lambda spec: {})
+def test_a_system_tool_shows_the_parameters_of_its_operation() -> None:
+    spec = {"resource": "agent", "operation": "get"}
+    (shown,) = present_tools([{"name": "s", "type": "system", "system": spec}])
+
+    assert shown["function"]["description"]
+    assert shown["function"]["parameters"]["required"] == ["agent_id"]
+    assert shown["function"]["parameters"]["properties"]["agent_id"]["format"] == "uuid"
+
+
+def test_an_own_description_wins() -> None:
+    spec = {"resource": "agent", "operation": "get"}
+    (shown,) = present_tools([{"name": "s", "type": "system", "description": "mine", "system": spec}])
+
+    assert shown["function"]["description"] == "mine"
+
+
+def test_what_the_definition_sets_is_not_offered() -> None:
+    fixed = {
+        "resource": "agent",
+        "subresource": "tool",
+        "operation": "list",
+        "resource_id": "0191a9ac-0000-7000-8000-000000000000",
+        "arguments": {"limit": 5},
+    }
+    tools = [
+        {"name": "s", "type": "system", "system": fixed},
+        {"name": "i", "type": "integration", "integration": {"provider": "brave", "arguments": {"query": "sea"}}},
+    ]
+
+    system, brave = (tool["function"]["parameters"] for tool in present_tools(tools))
+
+    assert {"agent_id", "limit"}.isdisjoint(system["properties"]) and "offset" in system["properties"]
+    assert "required" not in system
+    assert set(brave["properties"]) == {"count"}
 
 
 def test_the_first_of_two_tools_with_one_name_is_kept() -> None:

@@ -1,0 +1,44 @@
+"""What the body of a tool says: its name, its spec, and the arguments it sets itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.tool_types import ToolType
+
+Json = Any
+
+
+def spec_of(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What stands under the key named like the tool's type."""
+    found = tool.get(str(tool.get("type")))
+    return found if isinstance(found, Mapping) else {}
+
+
+def name_of(tool: Mapping[str, Json]) -> str:
+    """The name; a body in the form of the chat completions API has it inside."""
+    return str(tool.get("name") or spec_of(tool).get("name") or "")
+
+
+def fixed_arguments(tool: Mapping[str, Json]) -> dict[str, Json]:
+    """Arguments the definition sets: `arguments` and, of a system tool, `resource_id` under its full name."""
+    kind, spec = tool.get("type"), spec_of(tool)
+    if kind not in (ToolType.INTEGRATION, ToolType.SYSTEM):
+        return {}
+    given = spec.get("arguments")
+    fixed = dict(given) if isinstance(given, Mapping) else {}
+    if kind == ToolType.SYSTEM and spec.get("resource_id"):
+        fixed[f"{spec.get('resource')}_id"] = spec["resource_id"]
+    return fixed
+
+
+def without(schema: Mapping[str, Json], names: Mapping[str, Json]) -> dict[str, Json]:
+    """The schema of an object without some of its properties."""
+    properties = schema.get("properties")
+    left = dict(schema)
+    if isinstance(properties, Mapping):
+        left["properties"] = {name: part for name, part in properties.items() if name not in names}
+    if isinstance(schema.get("required"), list):
+        left["required"] = [name for name in schema["required"] if name not in names]
+        if not left["required"]:
+            del left["required"]
+    return left

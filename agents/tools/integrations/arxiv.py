@@ -1,0 +1,100 @@
+"""Papers of arXiv, read from its Atom feed."""
+
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from agents.tools.errors import ToolError
+from agents.tools.integrations.files import encoded
+from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.web import address_of, fetch
+
+# arXiv itself gives no more at once.
+_MOST_RESULTS = 2_000
+_NAMES = {"atom": "http://www.w3.org/2005/Atom", "arxiv": "http://arxiv.org/schemas/atom"}
+
+
+def search(call: IntegrationCall) -> dict[str, Any]:
+    """`{result: [paper]}`; with `download_pdf` each paper has its file as base64."""
+    arguments = call.arguments
+    answer = fetch(
+        call,
+        "GET",
+        f"{address_of('arxiv', 'https://export.arxiv.org')}/api/query",
+        params={
+            "search_query": arguments["query"],
+            "id_list": ",".join(arguments.get("id_list") or ()),
+            "max_results": min(arguments["max_results"], _MOST_RESULTS),
+            "sortBy": arguments["sort_by"],
+            "sortOrder": arguments["sort_order"],
+        },
+    )
+    papers = [_paper(entry) for entry in _read(answer.content).iterfind("atom:entry", _NAMES)]
+    if arguments["download_pdf"]:
+        papers = [{**paper, "pdf_downloaded": _pdf(call, paper)} for paper in papers]
+    return {"result": papers}
+
+
+def _read(content: bytes) -> Element:
+    """The feed. A document type could define entities that grow without bound; a feed has none."""
+    try:
+        feed = content.decode("utf-8")
+        if "<!DOCTYPE" in feed:
+            raise ToolError("arXiv did not answer with a feed")
+        return fromstring(feed)  # noqa: S314  # no document type, so no entities
+    except (UnicodeDecodeError, ParseError) as error:
+        raise ToolError("arXiv did not answer with a feed", repeatable=True) from error
+
+
+def _paper(entry: Element) -> dict[str, Any]:
+    links = [link.attrib for link in entry.iterfind("atom:link", _NAMES)]
+    primary = entry.find("arxiv:primary_category", _NAMES)
+    return {
+        "entry_id": _text(entry, "atom:id"),
+        "title": _text(entry, "atom:title"),
+        "updated": _text(entry, "atom:updated"),
+        "published": _text(entry, "atom:published"),
+        "authors": [_text(author, "atom:name") for author in entry.iterfind("atom:author", _NAMES)],
+        "summary": _text(entry, "atom:summary"),
+        "comment": _text(entry, "arxiv:comment"),
+        "journal_ref": _text(entry, "arxiv:journal_ref"),
+        "doi": _text(entry, "arxiv:doi"),
+        "primary_category": None if primary is None else primary.get("term"),
+        "categories": [category.get("term") for category in entry.iterfind("atom:category", _NAMES)],
+        "links": [link.get("href") for link in links],
+        "pdf_url": next((link.get("href") for link in links if link.get("title") == "pdf"), None),
+    }
+
+
+def _text(element: Element, path: str) -> str | None:
+    found = element.findtext(path, None, _NAMES)
+    return None if found is None else " ".join(found.split())
+
+
+def _pdf(call: IntegrationCall, paper: dict[str, Any]) -> dict[str, str] | None:
+    if not paper["pdf_url"]:
+        return None
+    answer = fetch(call, "GET", paper["pdf_url"], follow_redirects=True)
+    return {
+        "base64": encoded(answer.content),
+        "mime_type": "application/pdf",
+        "title": paper["title"] or "",
+    }
+
+
+METHODS = (
+    Method(
+        provider="arxiv",
+        name="search",
+        description="Search arXiv for scientific papers. Gives titles, authors, abstracts and links.",
+        run=search,
+        arguments=schema(
+            "query",
+            query=text("What to search for, in arXiv's query syntax"),
+            id_list={"type": "array", "items": {"type": "string"}, "description": "Ids of papers to search among"},
+            max_results={"type": "integer", "minimum": 1, "maximum": 300_000, "default": 5},
+            download_pdf={"type": "boolean", "default": False, "description": "Whether to give the files as well"},
+            sort_by={"enum": ["relevance", "lastUpdatedDate", "submittedDate"], "default": "relevance"},
+            sort_order={"enum": ["ascending", "descending"], "default": "descending"},
+        ),
+    ),
+)

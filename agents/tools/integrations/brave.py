@@ -1,0 +1,48 @@
+"""Web search by Brave."""
+
+from typing import Any
+
+from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.web import address_of, fetch_object, object_in, objects_in
+
+DEFAULT_RESULTS = 3
+MOST_RESULTS = 20
+
+
+def search(call: IntegrationCall) -> dict[str, Any]:
+    """`{result: [{title, link, snippet}]}`."""
+    answer = fetch_object(
+        call,
+        "GET",
+        f"{address_of('brave', 'https://api.search.brave.com')}/res/v1/web/search",
+        params={"q": call.arguments["query"], "count": call.arguments["count"]},
+        headers={"Accept": "application/json", "X-Subscription-Token": call.setup["brave_api_key"]},
+    )
+    hits = objects_in(object_in(answer, "web"), "results")
+    found = [
+        {
+            "title": str(hit.get("title") or ""),
+            "link": str(hit.get("url") or ""),
+            "snippet": str(hit.get("description") or ""),
+        }
+        for hit in hits
+    ]
+    return {"result": found[: call.arguments["count"]]}
+
+
+METHODS = (
+    Method(
+        provider="brave",
+        name="search",
+        description="Search the web. Gives titles, links and snippets of the best pages.",
+        run=search,
+        arguments=schema(
+            "query",
+            query=text("What to search for"),
+            count={"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": DEFAULT_RESULTS},
+        ),
+        setup=schema("brave_api_key", brave_api_key=text("Key of the Brave Search API")),
+        server_keys={"brave_api_key": "BRAVE_API_KEY"},
+        other_names={"api_key": "brave_api_key"},
+    ),
+)

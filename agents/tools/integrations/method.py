@@ -1,0 +1,103 @@
+"""What a provider offers: methods with a setup, arguments and a function."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.tools.errors import BadArguments, Delivery, ToolError
+from julep_project.core.json_schema import find_problem
+
+Json = Any
+Schema = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationCall:
+    """One call of a method, with its setup and arguments checked and complete. `ends_at` is on the monotonic clock."""
+
+    setup: Mapping[str, Json]
+    arguments: Mapping[str, Json]
+    idempotency_key: str
+    ends_at: float
+
+    def seconds_left(self) -> float:
+        """What remains for the whole call.
+
+        Raises:
+            ToolError: nothing.
+        """
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise ToolError("the call was not finished in time", repeatable=True, delivery=Delivery.UNCLEAR)
+        return left
+
+
+def schema(required: str = "", /, **properties: Schema) -> dict[str, Json]:
+    """The schema of an object; `required` names properties, separated by blanks. Others are left alone."""
+    found: dict[str, Json] = {"type": "object", "properties": properties}
+    return {**found, "required": required.split()} if required else found
+
+
+def text(description: str, **more: Json) -> dict[str, Json]:
+    """The schema of a text that is not empty."""
+    return {"type": "string", "minLength": 1, "description": description, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One thing a provider can do.
+
+    `run` returns plain JSON and raises only `ToolError`. `server_keys` says which setting of the server stands in for
+    a key the setup leaves out; `other_names` which names of earlier clients mean which key of the setup.
+    """
+
+    provider: str
+    name: str
+    description: str
+    run: Callable[[IntegrationCall], Json]
+    arguments: Schema
+    setup: Schema = field(default_factory=schema)
+    server_keys: Mapping[str, str] = field(default_factory=dict)
+    other_names: Mapping[str, str] = field(default_factory=dict)
+
+    def checked_setup(self, given: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
+        """The setup, complete. Its values may be secret, so that a message names places only.
+
+        Raises:
+            ToolError
+        """
+        renamed = {self.other_names.get(name, name): value for name, value in given.items() if value is not None}
+        setup = {**_defaults(self.setup), **defaults, **renamed}
+        missing = [name for name in self.setup.get("required", ()) if not setup.get(name)]
+        if missing:
+            raise ToolError(f"the setup of {self.provider} needs {', '.join(missing)}{self._hint(missing)}")
+        problem = find_problem(self.setup, setup)
+        if problem is not None:
+            raise ToolError(f"the setup of {self.provider} has a value of the wrong form at {problem.path}")
+        return setup
+
+    def checked_arguments(self, given: Mapping[str, Json]) -> dict[str, Json]:
+        """The arguments with defaults filled in; nulls count as not given.
+
+        Raises:
+            BadArguments
+        """
+        arguments = {
+            **_defaults(self.arguments),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        problem = find_problem(self.arguments, arguments)
+        if problem is not None:
+            raise BadArguments(
+                f"the arguments of {self.provider} {self.name} do not fit: {problem.message} (at {problem.path})"
+            )
+        return arguments
+
+    def _hint(self, missing: list[str]) -> str:
+        settings = [self.server_keys[name] for name in missing if name in self.server_keys]
+        return f" (or the server's setting {', '.join(settings)})" if settings else ""
+
+
+def _defaults(of: Schema) -> dict[str, Json]:
+    return {name: part["default"] for name, part in of["properties"].items() if "default" in part}

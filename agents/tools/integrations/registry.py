@@ -1,0 +1,89 @@
+"""The providers this server runs, and how a tool of the kind `integration` becomes a call of one."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from agents.tools.errors import ToolError
+from agents.tools.integrations import (
+    algolia,
+    arxiv,
+    brave,
+    cloudinary,
+    dummy,
+    email,
+    llama_parse,
+    mailgun,
+    spider,
+    unstructured,
+    weather,
+    wikipedia,
+)
+from agents.tools.integrations.method import IntegrationCall, Method
+from agents.tools.registry import ToolCall
+
+# As long as a step may take.
+_LONGEST_S = 840.0
+_MODULES = (
+    algolia, arxiv, brave, cloudinary, dummy, email, llama_parse, mailgun, spider, unstructured, weather, wikipedia,
+)  # fmt: skip
+PROVIDERS: Mapping[str, tuple[Method, ...]] = {module.METHODS[0].provider: module.METHODS for module in _MODULES}
+
+
+def find_method(spec: Mapping[str, Any]) -> Method | None:
+    """The method a definition means; without a name the first of its provider."""
+    methods = PROVIDERS.get(str(spec.get("provider")), ())
+    name = spec.get("method")
+    return next((method for method in methods if name is None or method.name == name), None)
+
+
+def run(call: ToolCall) -> Any:
+    """Check setup and arguments, and call the provider.
+
+    Raises:
+        ToolError
+    """
+    method = find_method(call.spec)
+    if method is None:
+        raise ToolError(_missing(call.spec))
+    return run_method(
+        method,
+        call.arguments,
+        setup=call.spec.get("setup") or {},
+        idempotency_key=call.idempotency_key,
+        timeout_s=call.timeout_s,
+    )
+
+
+def run_method(
+    method: Method,
+    arguments: Mapping[str, Any],
+    *,
+    setup: Mapping[str, Any],
+    idempotency_key: str,
+    timeout_s: float | None = None,
+) -> Any:
+    """Call a method. Keys that the setup leaves out are those of the server.
+
+    Raises:
+        ToolError
+    """
+    own = {name: getattr(settings, setting) for name, setting in method.server_keys.items()}
+    return method.run(
+        IntegrationCall(
+            setup=method.checked_setup(setup, {name: key for name, key in own.items() if key}),
+            arguments=method.checked_arguments(arguments),
+            idempotency_key=idempotency_key,
+            ends_at=time.monotonic() + (timeout_s or _LONGEST_S),
+        )
+    )
+
+
+def _missing(spec: Mapping[str, Any]) -> str:
+    provider, name = spec.get("provider"), spec.get("method")
+    if provider in PROVIDERS:
+        known = ", ".join(method.name for method in PROVIDERS[str(provider)])
+        return f"the provider {provider!r} has no method {name!r} (it has: {known})"
+    return f"the provider {provider!r} is not run by this server (it runs: {', '.join(sorted(PROVIDERS))})"

@@ -1,0 +1,43 @@
+"""Web search for the server's own features, by whichever search integration is configured."""
+
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+
+from agents.models import Developer
+from agents.tools.integrations import brave
+from agents.tools.integrations.registry import run_method
+from julep_project.core.errors import BadRequest
+
+
+class SearchNotConfigured(BadRequest):
+    """Web search is not configured on this server."""
+
+
+def check_configured(developer: Developer) -> None:
+    """Say early that a search would not work.
+
+    Raises:
+        SearchNotConfigured
+    """
+    if not settings.BRAVE_API_KEY:
+        raise SearchNotConfigured(fix="Set BRAVE_API_KEY on the server, or leave out the web search tool")
+
+
+def web_search(
+    developer: Developer, query: str, *, limit: int = 5, timeout_s: float | None = None
+) -> list[dict[str, Any]]:
+    """At most `limit` pages as `{title, url, snippet}`, the best first. Blocks; holds no database connection.
+
+    Raises:
+        SearchNotConfigured: no search integration has a key.
+        ToolError: the search failed; `retryable` says whether it may work later.
+    """
+    check_configured(developer)
+    (method,) = brave.METHODS
+    count = max(1, min(limit, brave.MOST_RESULTS))
+    found = run_method(
+        method, {"query": query, "count": count}, setup={}, idempotency_key=str(uuid4()), timeout_s=timeout_s
+    )
+    return [{"title": hit["title"], "url": hit["link"], "snippet": hit["snippet"]} for hit in found["result"]]

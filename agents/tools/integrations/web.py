@@ -1,0 +1,64 @@
+"""Requests of the providers, through the safe client."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from agents.tools.errors import ToolError
+from agents.tools.exchange import exchange
+from agents.tools.integrations.method import IntegrationCall
+from agents.tools.strict_json import parse_json
+from julep_project.core.http import IncomingResponse, OutgoingRequest
+
+
+def address_of(provider: str, public: str) -> str:
+    """Where a provider is reached: its public address, unless `INTEGRATION_ADDRESSES` names another."""
+    return str(settings.INTEGRATION_ADDRESSES.get(provider, public)).rstrip("/")
+
+
+def fetch(call: IntegrationCall, method: str, url: str, **parts: Any) -> IncomingResponse:
+    """One request within the time of the call; `parts` are fields of `OutgoingRequest`.
+
+    Raises:
+        ToolError: no answer, or one with a status outside 200-299.
+    """
+    timeout_s = min(float(settings.JULEP_HTTP_TIMEOUT_S), call.seconds_left())
+    return exchange(OutgoingRequest(method, url, timeout_s=timeout_s, **parts))
+
+
+def fetch_json(call: IntegrationCall, method: str, url: str, **parts: Any) -> Any:
+    """One request whose answer is JSON.
+
+    Raises:
+        ToolError: also when the answer is something else.
+    """
+    answer = fetch(call, method, url, **parts)
+    value = parse_json(answer.content)
+    if value is None:
+        raise ToolError("the provider did not answer with JSON", repeatable=True)
+    return value
+
+
+def fetch_object(call: IntegrationCall, method: str, url: str, **parts: Any) -> Mapping[str, Any]:
+    """One request whose answer is a JSON object.
+
+    Raises:
+        ToolError: also when the answer is something else.
+    """
+    value = fetch_json(call, method, url, **parts)
+    if not isinstance(value, Mapping):
+        raise ToolError("the provider did not answer with a JSON object", repeatable=True)
+    return value
+
+
+def object_in(value: Any, name: str) -> Mapping[str, Any]:
+    """An object inside an answer; an empty one when the provider left it out."""
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def objects_in(value: Any, name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list inside an answer; none when the provider left it out."""
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []

@@ -1,0 +1,58 @@
+"""The arguments of a call: what the caller supplies, what the definition sets and what metadata presets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.tool_types import ToolType
+from agents.tools.definition import fixed_arguments, name_of, without
+from agents.tools.errors import BadArguments
+from agents.tools.presentation import parameters_of
+from agents.tools.presets import Presets
+from julep_project.core.json_schema import UnusableSchema, find_problem
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Arguments as the runner gets them, and which of them a model supplied."""
+
+    arguments: Mapping[str, Json]
+    by_model: frozenset[str] = frozenset()
+
+
+def settle_by_author(tool: Mapping[str, Json], given: Mapping[str, Json], presets: Presets) -> Settled:
+    """Arguments written by the author of a task win over the definition; presets win over both."""
+    return Settled({**fixed_arguments(tool), **given, **presets.for_tool(tool)})
+
+
+def settle_by_model(tool: Mapping[str, Json], given: Mapping[str, Json], presets: Presets) -> Settled:
+    """A model supplies only what it was offered; the definition and presets win over it, the latter over both.
+
+    Raises:
+        BadArguments: what it supplies does not fit the schema it was shown.
+    """
+    decided = {**fixed_arguments(tool), **presets.for_tool(tool)}
+    offered = without(parameters_of(tool), decided)
+    kept = {name: value for name, value in given.items() if name not in decided and _is_offered(tool, offered, name)}
+    _check(tool, offered, kept)
+    return Settled({**kept, **decided}, frozenset(kept))
+
+
+def _is_offered(tool: Mapping[str, Json], offered: Mapping[str, Json], name: str) -> bool:
+    """Whether the schema names it. One that is open takes any name, except that of an `api_call`: there names decide
+    what becomes of the value."""
+    properties = offered.get("properties")
+    if isinstance(properties, Mapping) and name in properties:
+        return True
+    return offered.get("additionalProperties") is True and tool.get("type") != ToolType.API_CALL
+
+
+def _check(tool: Mapping[str, Json], offered: Mapping[str, Json], arguments: Mapping[str, Json]) -> None:
+    try:
+        problem = find_problem(offered, dict(arguments))
+    except UnusableSchema:
+        return  # it tells the model what to supply, and cannot be used for more
+    if problem is not None:
+        raise BadArguments(f"the arguments of {name_of(tool)} do not fit: {problem.message} (at {problem.path})")

@@ -1,0 +1,65 @@
+"""What system tools may do with executions and their transitions."""
+
+from typing import Any
+
+from agents.tools.system import METADATA_FILTER, SystemCall, operation
+from executions import selectors, services
+from executions.api.serializers import ChangeBody, ExecutionBody
+from executions.wire import execution_to_wire, transition_to_wire
+from tasks.selectors import get_task
+
+Json = dict[str, Any]
+
+
+@operation("execution.create", "task.execution.create", ids="task_id", body=ExecutionBody)
+def start_execution(call: SystemCall) -> Json:
+    """Start an execution of a task. It goes on by itself; get it later to see how it ends."""
+    task = get_task(call.developer, call.id("task_id"))
+    values = ExecutionBody.read(call.arguments)
+    execution = services.start_execution(
+        developer=call.developer,
+        task=task,
+        input_=values["input"],
+        metadata=values.get("metadata"),
+        depth=call.depth,
+        execution_id=call.new_id(),
+    )
+    return execution_to_wire(execution)
+
+
+@operation("execution.list", "task.execution.list", ids="task_id", page=100, more=METADATA_FILTER)
+def list_executions(call: SystemCall) -> list[Json]:
+    """List the executions of a task, the newest first."""
+    rows = selectors.list_executions(call.developer, get_task(call.developer, call.id("task_id")))
+    page = call.paging(max_limit=100)
+    return [execution_to_wire(execution) for execution in page.apply(call.narrowed(rows))]
+
+
+@operation("execution.get", "task.execution.get", ids="execution_id")
+def get_execution(call: SystemCall) -> Json:
+    """Get one execution: its status, output or error."""
+    return execution_to_wire(selectors.get_execution(call.developer, call.id("execution_id")))
+
+
+@operation("execution.change_status", "task.execution.change_status", ids="execution_id", body=ChangeBody)
+def change_status(call: SystemCall) -> Json:
+    """Resume a waiting execution with an input, or cancel it."""
+    change = ChangeBody.change(call.arguments)
+    execution_id = call.id("execution_id")
+    return execution_to_wire(
+        services.change_execution(developer=call.developer, execution_id=execution_id, change=change)
+    )
+
+
+@operation("execution.transition.list", ids="execution_id", page=1000)
+def list_transitions(call: SystemCall) -> list[Json]:
+    """List what happened in an execution, the newest first."""
+    execution = selectors.get_execution(call.developer, call.id("execution_id"))
+    return [transition_to_wire(row) for row in selectors.page_of_transitions(execution, call.paging())]
+
+
+@operation("execution.transition.get", ids="execution_id transition_id")
+def get_transition(call: SystemCall) -> Json:
+    """Get one transition of an execution."""
+    execution = selectors.get_execution(call.developer, call.id("execution_id"))
+    return transition_to_wire(selectors.get_transition(execution, call.id("transition_id")))

@@ -1,0 +1,85 @@
+"""What system tools may do with tasks."""
+
+from typing import Any
+
+from agents.selectors import get_agent
+from agents.tools.system import METADATA_FILTER, SystemCall, operation
+from julep_project.core.views import deletion
+from tasks import selectors, services
+from tasks.api.serializers import TaskBody, read_definition
+from tasks.models import Task
+from tasks.services import TaskDefinition
+from tasks.wire import task_to_wire
+
+Json = dict[str, Any]
+_IDS = ("agent_id", "task_id")
+
+
+@operation("task.list", ids="agent_id", page=100, more=METADATA_FILTER)
+def list_tasks(call: SystemCall) -> list[Json]:
+    """List the tasks of an agent, the newest first."""
+    agent = get_agent(call.developer, call.id("agent_id"))
+    tasks: list[Task] = list(
+        call.paging(max_limit=100).apply(call.narrowed(selectors.list_tasks(call.developer, agent)))
+    )
+    versions = selectors.current_versions(tasks)
+    return [task_to_wire(task, versions[task.pk]) for task in tasks if task.pk in versions]
+
+
+@operation("task.get", ids="task_id")
+def get_task(call: SystemCall) -> Json:
+    """Get one task."""
+    return _whole(selectors.get_task(call.developer, call.id("task_id")))
+
+
+@operation("task.create", ids="agent_id", body=TaskBody, is_open=True)
+def create_task(call: SystemCall) -> Json:
+    """Create a task for an agent."""
+    agent = get_agent(call.developer, call.id("agent_id"))
+    return _whole(
+        services.create_or_replace_task(
+            developer=call.developer, agent=agent, definition=_definition(call), task_id=call.new_id()
+        )
+    )
+
+
+@operation("task.update", ids="task_id", body=TaskBody, is_open=True)
+def replace_task(call: SystemCall) -> Json:
+    """Overwrite a task; executions that run keep their version."""
+    task = selectors.get_task(call.developer, call.id("task_id"))
+    return _whole(services.replace_task(task=task, definition=_definition(call)))
+
+
+@operation("task.patch", ids="task_id", body=TaskBody, partial=True, is_open=True)
+def patch_task(call: SystemCall) -> Json:
+    """Change some fields of a task; without `main` its workflows stay."""
+    task = selectors.get_task(call.developer, call.id("task_id"))
+    return _whole(services.patch_task(task=task, definition=_definition(call, partial=True)))
+
+
+@operation("task.create_or_update", ids="agent_id task_id", body=TaskBody, is_open=True)
+def create_or_replace_task(call: SystemCall) -> Json:
+    """Overwrite the task with this id, or create it."""
+    agent = get_agent(call.developer, call.id("agent_id"))
+    return _whole(
+        services.create_or_replace_task(
+            developer=call.developer, agent=agent, definition=_definition(call), task_id=call.id("task_id")
+        )
+    )
+
+
+@operation("task.delete", ids="task_id")
+def delete_task(call: SystemCall) -> Json:
+    """Delete a task with its executions."""
+    services.delete_task(task=selectors.get_task(call.developer, call.id("task_id")))
+    return deletion(call.id("task_id"))
+
+
+def _definition(call: SystemCall, *, partial: bool = False) -> TaskDefinition:
+    """The definition in the arguments: what is not an id is part of it, further workflows too."""
+    body = {name: value for name, value in call.arguments.items() if name not in _IDS}
+    return read_definition(body, partial=partial)
+
+
+def _whole(task: Task) -> Json:
+    return task_to_wire(task, selectors.current_version(task))
