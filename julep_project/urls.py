@@ -16,6 +16,8 @@ urlpatterns = [
     path("docs", docs_page),
     path("swagger", docs_page),
     path("", include("agents.urls")),
+    path("", include("docs_store.urls")),
+    path("", include("sessions.urls")),
     path("", include("tasks.urls")),
     path("", include("executions.urls")),
     re_path("", unknown_route),

@@ -1,19 +1,14 @@
-"""Keeps the leases of running effects alive, with one thread per process however many effects run."""
+"""Keeps the leases of running effects alive."""
 
-import logging
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import connection
 
 from executions.engine.store import Claim
-
-log = logging.getLogger(__name__)
+from julep_project.core.leases import LeaseKeeper
 
 
 def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
@@ -32,45 +27,11 @@ def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
         )
 
 
-class LeaseKeeper:
-    """Renews what is held, three times per lease. The thread starts with the first lease and lives with the process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: dict[UUID, int] = {}
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def holding(self, claim: Claim) -> Iterator[None]:
-        """Keep the claim's lease alive for the length of the block."""
-        with self._lock:
-            self._held[claim.branch_id] = claim.version
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._renew_for_ever, name="lease-keeper", daemon=True)
-                self._thread.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                if self._held.get(claim.branch_id) == claim.version:
-                    del self._held[claim.branch_id]
-
-    def renew(self) -> None:
-        """Renew everything held, once."""
-        with self._lock:
-            held = list(self._held.items())
-        if held:
-            renew_leases(held)
-
-    def _renew_for_ever(self) -> None:
-        while True:
-            time.sleep(settings.LEASE_SECONDS / 3)
-            try:
-                self.renew()
-            except DatabaseError:
-                log.warning("leases not renewed; trying again", exc_info=True)
-            finally:
-                connection.close()
+_KEEPER: LeaseKeeper[tuple[UUID, int]] = LeaseKeeper("lease-keeper", renew_leases)
 
 
-KEEPER = LeaseKeeper()
+@contextmanager
+def holding(claim: Claim) -> Iterator[None]:
+    """Keep the claim's lease alive for the length of the block."""
+    with _KEEPER.holding((claim.branch_id, claim.version)):
+        yield

@@ -9,23 +9,23 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
-from executions.effects import attention, model, tool
-from executions.effects.lease import KEEPER
+from executions.effects import attention, embed, model, search, tool
+from executions.effects.lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, notes_of
 from executions.engine import store
 from executions.engine.limits import storable_text
 from executions.engine.run import Run, load_version
 from executions.engine.store import Claim
+from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError
 from julep_project.core.jsontext import NotStorable
 
 log = logging.getLogger(__name__)
 
-PREPARERS = {"model": model.prepare, "tool": tool.prepare}
+PREPARERS = {"embed": embed.prepare, "model": model.prepare, "search": search.prepare, "tool": tool.prepare}
 
 
 def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
@@ -35,7 +35,7 @@ def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
         Seconds until the next attempt when this one failed and may be repeated; None when the branch is to be looked
         at, because a result was recorded or because there was nothing to do.
     """
-    crashpoint("before_claim")
+    crashpoint("before_claim", branch_id, call=True)
     claim = store.claim_effect(branch_id, owner)
     if claim is None or claim.effect is None:
         return None
@@ -47,7 +47,7 @@ def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
     if attempts > policy.max_attempts:
         _record_failure(claim, Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost"))
         return None
-    crashpoint("after_claim")
+    crashpoint("after_claim", branch_id, call=True)
     refusal = _attempt(claim)
     return None if refusal is None else _after_refusal(claim, claim.effect, refusal, policy)
 
@@ -69,17 +69,17 @@ def _after_refusal(claim: Claim, effect: dict[str, Any], refusal: Refusal, polic
 def _attempt(claim: Claim) -> Refusal | None:
     """One attempt. None: its result is recorded (or the claim was lost)."""
     try:
-        with KEEPER.holding(claim):
+        with holding(claim):
             work = _prepare(claim)
-            _give_connection_back()
-            crashpoint("before_effect")
+            give_connection_back()
+            crashpoint("before_effect", claim.branch_id, call=True)
             value = work()
-            crashpoint("after_effect")
+            crashpoint("after_effect", claim.branch_id, call=True)
         storable_text(value)
     except ToolError as error:
         return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery)
     except DomainError as error:
-        return Refusal(error.message, type(error).__name__, error.retryable, error.repeatable)
+        return Refusal(error.explanation, type(error).__name__, error.retryable, error.repeatable)
     except NotStorable as error:
         return Refusal(str(error), type(error).__name__, repeatable=True)
     except DatabaseError:
@@ -108,12 +108,6 @@ def _prepare(claim: Claim) -> Callable[[], Any]:
     return PREPARERS[_kind(claim)](run, claim.effect)
 
 
-def _give_connection_back() -> None:
-    """Hold no database connection while the world is awaited. A caller's own transaction is left alone."""
-    if not connection.in_atomic_block:
-        connection.close()
-
-
 def _record_failure(claim: Claim, refusal: Refusal) -> None:
     _record(claim, {"kind": "failed", "message": refusal.message, "type": refusal.type})
 
@@ -124,4 +118,4 @@ def _record(claim: Claim, event: dict[str, Any]) -> None:
     notes = notes_of(claim.effect)
     if not store.commit_effect(claim, {**event, "retries": notes} if notes else event):
         log.info("effect refused", extra={"branch_id": claim.branch_id, "version": claim.version})
-    crashpoint("after_commit")
+    crashpoint("after_commit", claim.branch_id, call=True)

@@ -8,7 +8,7 @@ from functools import partial
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import peer, programs
+from julep_project.bench import chat_streams, documents, peer, programs
 from julep_project.bench.load import ClosedLoop, started_by_threads
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, median, percentile
@@ -26,6 +26,9 @@ class Effort:
     sleep_s: int = 240
     items: int = 1000
     largest_map: int = 1000
+    chunks: int = 100_000
+    searches: int = 200
+    streams: int = 1000
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -117,6 +120,16 @@ def growth(effort: Effort) -> list[Row]:
     return rows
 
 
+def searches(effort: Effort) -> list[Row]:
+    """(h) Searches in the docs of a hundred owners."""
+    return documents.measure(effort.chunks, effort.searches)
+
+
+def open_streams(effort: Effort) -> list[Row]:
+    """(i) Many open chat streams on one server process."""
+    return chat_streams.measure(effort.streams)
+
+
 PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "a": light_steps,
     "b": throughput,
@@ -125,6 +138,8 @@ PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "e": effect_overhead,
     "f": sleepers,
     "g": growth,
+    "h": searches,
+    "i": open_streams,
 }
 
 

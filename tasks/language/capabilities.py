@@ -3,8 +3,7 @@
 SUB_WORKFLOWS = "calls of other workflows"
 GUARDED_BODIES = "try steps"
 TIMED_WAITS = "waits with a timeout"
-DOCUMENTS = "embed and search steps"
 SECRET_VALUES = "secrets"
 
 # A task that needs one of these is refused when it is created, never when it is half done.
-NOT_YET = frozenset({DOCUMENTS, SECRET_VALUES})
+NOT_YET = frozenset({SECRET_VALUES})

@@ -1,0 +1,49 @@
+"""Staff pages: read only. A doc changes through the API; its vectors come by themselves."""
+
+from django.contrib import admin
+
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel
+from julep_project.core.admin import ReadOnlyAdmin
+
+
+@admin.register(Doc)
+class DocAdmin(ReadOnlyAdmin):
+    """Docs, newest first."""
+
+    list_display = ("title", "agent", "user", "developer", "created_at")
+    list_select_related = ("agent", "user", "developer")
+    search_fields = ("id__exact", "title")
+
+
+@admin.register(Chunk)
+class ChunkAdmin(ReadOnlyAdmin):
+    """What docs are made of."""
+
+    list_display = ("doc", "index", "content_start")
+    list_select_related = ("doc",)
+    search_fields = ("doc__id__exact",)
+    exclude = ("search",)
+    ordering = ("-id",)
+
+    @admin.display(description="content")
+    def content_start(self, chunk: Chunk) -> str:
+        """The beginning of the text."""
+        return chunk.content[:100]
+
+
+@admin.register(EmbeddingModel)
+class EmbeddingModelAdmin(ReadOnlyAdmin):
+    """Models whose vectors are kept."""
+
+    list_display = ("name", "dimensions", "created_at", "covered_at")
+
+
+@admin.register(DocEmbedding)
+class DocEmbeddingAdmin(ReadOnlyAdmin):
+    """Which docs have their vectors, which wait for them, and why some failed."""
+
+    list_display = ("doc", "model", "state", "attempts", "due_at", "lease_until", "error")
+    list_filter = ("state", "model")
+    list_select_related = ("doc", "model")
+    search_fields = ("doc__id__exact", "doc__title")
+    raw_id_fields = ("doc",)

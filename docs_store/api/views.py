@@ -1,0 +1,130 @@
+"""Docs of agents and users, and searches in them. Subclasses say whose docs a path means."""
+
+from functools import partial
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from docs_store import selectors, services
+from docs_store.api.serializers import BulkDeleteBody, DocAnswer, DocBody, SearchAnswer
+from docs_store.owners import Owner, Role
+from docs_store.search import SearchQuery, answer_search, parse_search, parse_search_parameters
+from docs_store.search.query import SearchBody
+from docs_store.wire import doc_to_wire
+from julep_project.core.api_schema import Deleted, describe
+from julep_project.core.clock import now
+from julep_project.core.metadata_filter import metadata_condition, object_condition
+from julep_project.core.pagination import SmallPagination
+from julep_project.core.validation import invalid
+from julep_project.core.views import ApiViewSet, created, deleted, deletion
+
+_ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": True}
+
+
+class OwnedDocViewSet(ApiViewSet):
+    """`/{agents,users}/{id}/docs` and `/{agents,users}/{id}/docs/{doc_id}`."""
+
+    resource = "Doc"
+    pagination = SmallPagination
+    role: ClassVar[Role]
+
+    def list(self, request: Request, id: UUID) -> Response:
+        """The owner's docs, newest first; `metadata_filter` narrows the list."""
+        wanted = _wants_embeddings(request)
+        rows = selectors.list_docs(self.developer, Owner(self.role, id), include_embeddings=wanted)
+        rows = rows.filter(metadata_condition(request.query_params))
+        return self.page(rows, partial(doc_to_wire, include_embeddings=wanted))
+
+    def create(self, request: Request, id: UUID) -> Response:
+        """Store a doc. Text search finds it at once; its vectors come later."""
+        values = DocBody.read(request.data)
+        doc = services.create_doc(developer=self.developer, owner=Owner(self.role, id), values=values)
+        return created(doc_to_wire(doc, include_embeddings=True))
+
+    def destroy(self, request: Request, id: UUID, doc_id: UUID) -> Response:
+        """Remove a doc of the owner."""
+        services.delete_doc(developer=self.developer, owner=Owner(self.role, id), doc_id=doc_id)
+        return deleted(doc_id)
+
+    @extend_schema(request=BulkDeleteBody, responses={202: Deleted(many=True)})
+    def destroy_many(self, request: Request, id: UUID) -> Response:
+        """Remove the docs whose metadata match, or all of them; nothing without filter and without `delete_all`."""
+        values = BulkDeleteBody.read(request.data)
+        wanted = values.get("metadata_filter")
+        ids: list[UUID] = []
+        if wanted or values.get("delete_all"):
+            matching = object_condition({} if values.get("delete_all") else wanted or {})
+            ids = services.delete_docs(developer=self.developer, owner=Owner(self.role, id), matching=matching)
+        else:
+            selectors.require_owner(self.developer, Owner(self.role, id))
+        at = now()
+        return Response({"items": [deletion(doc_id, at=at) for doc_id in ids]}, status=202)
+
+
+@describe("agent_doc", body=DocBody, answer=DocAnswer, ids=("id", "doc_id"), max_limit=SmallPagination.max_limit)
+class AgentDocViewSet(OwnedDocViewSet):
+    """Docs of an agent."""
+
+    role = "agent"
+
+
+@describe("user_doc", body=DocBody, answer=DocAnswer, ids=("id", "doc_id"), max_limit=SmallPagination.max_limit)
+class UserDocViewSet(OwnedDocViewSet):
+    """Docs of a user."""
+
+    role = "user"
+
+
+@describe("doc", body=DocBody, answer=DocAnswer)
+class DocViewSet(ApiViewSet):
+    """`/docs/{id}`."""
+
+    resource = "Doc"
+
+    def retrieve(self, request: Request, id: UUID) -> Response:
+        """One doc, with its vectors unless `include_embeddings` is false."""
+        wanted = _wants_embeddings(request)
+        doc = selectors.get_doc(self.developer, id, include_embeddings=wanted)
+        return Response(doc_to_wire(doc, include_embeddings=wanted))
+
+
+class SearchViewSet(ApiViewSet):
+    """`/{agents,users}/{id}/search`."""
+
+    resource = "Doc"
+    role: ClassVar[Role]
+
+    @extend_schema(request=SearchBody, responses=SearchAnswer)
+    def by_body(self, request: Request, id: UUID) -> Response:
+        """Search by text, by vector, or by both."""
+        return self._found(Owner(self.role, id), parse_search(request.data))
+
+    @extend_schema(parameters=[SearchBody], responses=SearchAnswer)
+    def by_parameters(self, request: Request, id: UUID) -> Response:
+        """Search, with the same fields in the query string."""
+        return self._found(Owner(self.role, id), parse_search_parameters(request.query_params))
+
+    def _found(self, owner: Owner, query: SearchQuery) -> Response:
+        return Response(answer_search(self.developer, [owner], query))
+
+
+class AgentSearchViewSet(SearchViewSet):
+    """Search in the docs of an agent."""
+
+    role = "agent"
+
+
+class UserSearchViewSet(SearchViewSet):
+    """Search in the docs of a user."""
+
+    role = "user"
+
+
+def _wants_embeddings(request: Request) -> Any:
+    text = request.query_params.get("include_embeddings", "").lower()
+    if text not in _ANSWERS:
+        raise invalid(("query", "include_embeddings"), "bool_type", received=text)
+    return _ANSWERS[text]

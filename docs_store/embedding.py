@@ -1,0 +1,160 @@
+"""Gives chunks their vectors, some chunks per call of the model, outside any transaction.
+
+It may be called at any time, any number of times, by any number of workers: a chunk that has its vector is left
+alone, and only who holds the claim of a doc writes for it. A worker that dies leaves a lease that runs out.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+import numpy as np
+from django.db import Error as DatabaseError
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from agents.llm import gateway
+from agents.models import Developer
+from docs_store import embedding_queue as queue
+from docs_store.embedding_queue import Claim
+from docs_store.models import Chunk, Embedding, EmbeddingModel
+from docs_store.selectors import stored_dimensions
+from docs_store.vectors import Floats
+from julep_project.core.database import give_connection_back
+from julep_project.core.errors import BadRequest, DomainError
+
+log = logging.getLogger(__name__)
+
+_CHUNKS_PER_CALL = 64
+_LONGEST_ERROR = 500
+
+
+class ClaimLost(Exception):
+    """Somebody else holds the docs now, or they are gone."""
+
+
+def embed_due(*, doc_id: UUID | None = None, model: str | None = None) -> int:
+    """Embed what is due: this doc, or docs of the model, each with others that can share its calls.
+
+    Returns:
+        How many docs were claimed. Whether they have their vectors now is in their rows.
+    """
+    claimed_docs = 0
+    while (claimed := queue.claim(doc_id=doc_id, model=model)) is not None:
+        claimed_docs += len(claimed.docs)
+        embed_claimed(claimed)
+    return claimed_docs
+
+
+def instructed(text: str, instruction: str | None) -> str:
+    """What is embedded of a text: the instruction stands before it."""
+    return f"{instruction}{'' if instruction[-1].isspace() else ' '}{text}" if instruction else text
+
+
+def embed_claimed(claimed: Claim) -> None:
+    """Embed the docs of a claim and record what came of it."""
+    if claimed.docs[0].attempt > queue.MAX_ATTEMPTS:
+        queue.give_up(claimed, f"the worker was lost in the last of {queue.MAX_ATTEMPTS} attempts")
+        return
+    try:
+        with queue.KEEPER.holding(claimed):
+            _embed_missing(claimed)
+        queue.finish(claimed)
+    except ClaimLost:
+        log.info("docs are embedded by somebody else", extra={"model": claimed.model, "docs": len(claimed.docs)})
+    except DatabaseError:
+        raise
+    except Exception as error:
+        _record(claimed, error)
+
+
+def _record(claimed: Claim, error: Exception) -> None:
+    """Try again later what may succeed later. What is refused for good is blamed on one doc only."""
+    message = _explained(error)
+    if not isinstance(error, DomainError):
+        log.exception("embedding raised", extra={"model": claimed.model})
+    if not isinstance(error, DomainError) or error.retryable:
+        queue.postpone(claimed, message)
+    elif len(claimed.docs) == 1:
+        queue.give_up(claimed, message)
+    else:
+        for alone in claimed.each():
+            embed_claimed(alone)
+
+
+def _explained(error: Exception) -> str:
+    text = error.explanation if isinstance(error, DomainError) else f"internal error: {type(error).__name__}"
+    return text[:_LONGEST_ERROR]
+
+
+def _embed_missing(claimed: Claim) -> None:
+    developer = queue.developer_of(claimed)
+    for chunks in _missing(claimed):
+        texts = [instructed(chunk.content, chunk.doc.embed_instruction) for chunk in chunks]
+        vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
+        _store(claimed, developer, chunks, vectors)
+
+
+def _missing(claimed: Claim) -> Iterator[list[Chunk]]:
+    """The chunks without a vector of the model, as many at a time as one call takes."""
+    doc_ids = [doc.doc_id for doc in claimed.docs]
+    there = Embedding.objects.filter(chunk=OuterRef("pk"), model=claimed.model)
+    missing = Chunk.objects.filter(~Exists(there), doc__in=doc_ids).order_by("doc", "index")
+    ids = list(missing.values_list("pk", flat=True))
+    for start in range(0, len(ids), _CHUNKS_PER_CALL):
+        rows = Chunk.objects.filter(pk__in=ids[start : start + _CHUNKS_PER_CALL]).select_related("doc")
+        if chunks := list(rows.defer("search").order_by("doc", "index")):
+            yield chunks
+
+
+def _vectors_of(developer: Developer, texts: Sequence[str], model: str, dimensions: int | None) -> Floats:
+    """One row for each text; the model is asked for as many numbers as its vectors had before.
+
+    Raises:
+        BadRequest: these are not vectors.
+        DomainError: as the gateway raises it.
+    """
+    give_connection_back()
+    try:
+        vectors = np.asarray(gateway.embed(developer, texts, model=model, dimensions=dimensions), dtype=np.float32)
+    except ValueError:
+        raise BadRequest("the model gave vectors of different lengths") from None
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        raise BadRequest("the model did not give one vector of finite numbers for each text")
+    return vectors
+
+
+def _store(claimed: Claim, developer: Developer, chunks: Sequence[Chunk], vectors: Floats) -> None:
+    """Write the vectors of docs that are still held.
+
+    Raises:
+        BadRequest: the model's vectors had another length before.
+        ClaimLost: no doc is.
+    """
+    with transaction.atomic():
+        held = queue.lock_held(claimed)
+        if not held:
+            raise ClaimLost
+        _check_dimensions(claimed.model, vectors.shape[1])
+        rows = [
+            Embedding(
+                developer=developer,
+                agent_id=chunk.agent_id,
+                user_id=chunk.user_id,
+                doc_id=chunk.doc_id,
+                chunk=chunk,
+                model=claimed.model,
+                vector=vector,
+            )
+            for chunk, vector in zip(chunks, vectors, strict=True)
+            if chunk.doc_id in held
+        ]
+        Embedding.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _check_dimensions(model: str, length: int) -> None:
+    """The first vector decides how long the model's vectors are."""
+    EmbeddingModel.objects.filter(name=model, dimensions=None).update(dimensions=length)
+    known = stored_dimensions(model)
+    if known is not None and known != length:
+        raise BadRequest(f"the model gave vectors of {length} numbers; those stored have {known}")

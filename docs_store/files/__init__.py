@@ -1,0 +1,1 @@
+"""Files: rows in the database, contents in Django's file storage."""

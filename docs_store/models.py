@@ -1,0 +1,198 @@
+"""Documents of agents and users, cut into chunks, with vectors of any number of embedding models.
+
+A doc never changes once it is stored. `DO_NOTHING` means that the database cascades by itself (migration
+`database_cascades`). Tenant and owner of a doc are repeated in its chunks and vectors, so that a search narrows down
+to them without a join; those columns carry no foreign keys of their own, because the rows live and die with their doc.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import Q
+from pgvector.django import VectorField
+
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.models import Resource
+from julep_project.core.tenancy import TenantManager
+
+LONGEST_TITLE = 800
+LONGEST_CHUNK = 30_000
+
+_OF_AGENT = Q(agent__isnull=False)
+_OF_USER = Q(user__isnull=False)
+
+
+def _copied(model: str, *, null: bool = False) -> Any:
+    """A column that repeats one of the doc."""
+    return models.ForeignKey(
+        model, null=null, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+
+
+class Doc(Resource):
+    """A text that an agent or a user knows."""
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    agent = models.ForeignKey(
+        "agents.Agent", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False
+    )
+    user = models.ForeignKey("agents.User", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False)
+    title = models.CharField(max_length=LONGEST_TITLE)
+    metadata = models.JSONField(default=dict, blank=True)
+    embed_instruction = models.TextField(null=True, blank=True, help_text="stands before each chunk that is embedded")
+    content_hash = models.CharField(max_length=64, help_text="SHA-256 of title and content")
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(agent__isnull=False, user__isnull=True) | Q(agent__isnull=True, user__isnull=False),
+                name="doc_has_one_owner",
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "content_hash"],
+                name="doc_of_agent_unique",
+                violation_error_message="A doc with this content already exists for this agent",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "content_hash"],
+                name="doc_of_user_unique",
+                violation_error_message="A doc with this content already exists for this user",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["agent", "-created_at", "-id"], name="doc_of_agent", condition=_OF_AGENT),
+            models.Index(fields=["user", "-created_at", "-id"], name="doc_of_user", condition=_OF_USER),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Chunk(models.Model):
+    """One item of a doc's content. `search` holds the words of title and chunk for English text search."""
+
+    id = models.BigAutoField(primary_key=True)
+    developer = _copied("agents.Developer")
+    agent = _copied("agents.Agent", null=True)
+    user = _copied("agents.User", null=True)
+    doc = models.ForeignKey(Doc, on_delete=models.DO_NOTHING, related_name="chunks", db_index=False)
+    index = models.PositiveIntegerField()
+    content = models.TextField()
+    search = SearchVectorField()
+
+    objects = TenantManager()
+
+    class Meta:
+        ordering = ("doc", "index")
+        constraints = [models.UniqueConstraint(fields=["doc", "index"], name="chunk_index_unique")]
+        indexes = [
+            models.Index(fields=["agent"], name="chunk_of_agent", condition=_OF_AGENT),
+            models.Index(fields=["user"], name="chunk_of_user", condition=_OF_USER),
+            GinIndex(fields=["search"], name="chunk_words"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.doc_id} [{self.index}]"
+
+
+class EmbeddingModel(models.Model):
+    """A model whose vectors are kept. Docs get vectors of every model listed here; searches use one of them."""
+
+    name = models.CharField(primary_key=True, max_length=255)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    dimensions = models.PositiveIntegerField(null=True, help_text="known from the first vector on")
+    covered_at = models.DateTimeField(null=True, help_text="since when every doc has its place in the queue")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EmbeddingState(models.TextChoices):
+    """How far a doc's vectors are."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class DocEmbedding(models.Model):
+    """Whether a doc has its vectors of one model, and when to try (again).
+
+    `attempts` is also the fence: whoever claimed the row may write only while it stands at the number claimed.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    doc = models.ForeignKey(Doc, on_delete=models.DO_NOTHING, related_name="embeddings", db_index=False)
+    model = models.ForeignKey(EmbeddingModel, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
+    state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=DatabaseNow())
+    lease_until = models.DateTimeField(null=True)
+    rung_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["doc", "model"], name="doc_embedding_unique"),
+            models.CheckConstraint(condition=Q(state__in=EmbeddingState.values), name="doc_embedding_state_known"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="doc_embedding_pending", condition=Q(state=EmbeddingState.PENDING)),
+            models.Index(fields=["model", "state"], name="doc_embedding_of_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.doc_id} {self.model_id}: {self.state}"
+
+
+class Embedding(models.Model):
+    """The vector of a chunk by one model. `docs_store.vector_index` adds an index for each model that needs one."""
+
+    id = models.BigAutoField(primary_key=True)
+    developer = _copied("agents.Developer")
+    agent = _copied("agents.Agent", null=True)
+    user = _copied("agents.User", null=True)
+    doc = _copied("docs_store.Doc")
+    chunk = models.ForeignKey(Chunk, on_delete=models.DO_NOTHING, related_name="embeddings", db_index=False)
+    model = models.CharField(max_length=255)
+    vector = VectorField()
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["chunk", "model"], name="embedding_unique")]
+        indexes = [
+            models.Index(fields=["agent", "model"], name="embedding_of_agent", condition=_OF_AGENT),
+            models.Index(fields=["user", "model"], name="embedding_of_user", condition=_OF_USER),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chunk_id} {self.model}"
+
+
+class File(Resource):
+    """A file clients store. Its content lies in the file storage; see `docs_store.files.contents`."""
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("agents.Project", on_delete=models.RESTRICT, related_name="files")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True, default="")
+    mime_type = models.CharField(max_length=120, null=True, blank=True)
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    sha256 = models.CharField(max_length=64)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="file_of_developer")]
+
+    def __str__(self) -> str:
+        return self.name

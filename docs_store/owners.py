@@ -1,0 +1,50 @@
+"""Whose documents: an agent's or a user's."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import Q
+
+from agents.models import Agent, Developer, User
+from docs_store.models import Doc
+
+Role = Literal["agent", "user"]
+
+_MODELS: dict[Role, Any] = {"agent": Agent, "user": User}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An agent or a user."""
+
+    role: Role
+    id: UUID
+
+    @classmethod
+    def of(cls, doc: Doc) -> "Owner":
+        """Who owns the doc."""
+        if doc.agent_id is not None:
+            return cls("agent", doc.agent_id)
+        assert doc.user_id is not None
+        return cls("user", doc.user_id)
+
+    def exists(self, developer: Developer) -> bool:
+        """Whether the developer has it."""
+        return bool(_MODELS[self.role].objects.for_developer(developer).filter(pk=self.id).exists())
+
+    def columns(self) -> dict[str, UUID]:
+        """The owner's column of a doc, a chunk or a vector."""
+        return {f"{self.role}_id": self.id}
+
+
+def owned_by(owners: Iterable[Owner]) -> Q:
+    """The condition on docs, chunks and vectors; nothing matches when there are no owners."""
+    ids: dict[str, list[UUID]] = {}
+    for owner in owners:
+        ids.setdefault(f"{owner.role}__in", []).append(owner.id)
+    condition = Q()
+    for lookup, found in ids.items():
+        condition |= Q(**{lookup: found})
+    return condition or Q(pk__in=())

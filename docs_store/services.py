@@ -1,0 +1,89 @@
+"""Writes of docs. Each is one transaction, limited to one developer. A stored doc never changes."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.contrib.postgres.search import SearchVector
+from django.db import transaction
+from django.db.models import Q, Value
+
+from agents.models import Developer
+from docs_store import embedding_queue, selectors
+from docs_store.models import Chunk, Doc
+from docs_store.owners import Owner, owned_by
+from docs_store.search.language import DEFAULT_CONFIGURATION
+from julep_project.core.errors import Conflict, NotFound
+
+_CHUNKS_PER_INSERT = 200
+
+
+def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any]) -> Doc:
+    """Store a doc: text search finds it at once, its vectors come later.
+
+    Raises:
+        Conflict: there is no such owner.
+        IntegrityError: the owner has a doc of this title and content.
+    """
+    if not owner.exists(developer):
+        raise Conflict(f"The reference to the {owner.role} was not found during create")
+    doc = Doc(
+        developer=developer,
+        **owner.columns(),
+        title=values["title"],
+        metadata=values.get("metadata") or {},
+        embed_instruction=values.get("embed_instruction"),
+        content_hash=_content_hash(values["title"], values["content"]),
+    )
+    with transaction.atomic():
+        doc.save(force_insert=True)
+        Chunk.objects.bulk_create(_chunks(doc, values["content"]), batch_size=_CHUNKS_PER_INSERT)
+        embedding_queue.enqueue(doc.pk)
+    return selectors.get_doc(developer, doc.pk, include_embeddings=True)
+
+
+def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
+    """Remove a doc of the owner.
+
+    Raises:
+        NotFound: the owner has no such doc (any more).
+    """
+    removed, _ = Doc.objects.for_developer(developer).filter(owned_by([owner]), pk=doc_id).delete()
+    if not removed:
+        raise NotFound("Doc not found")
+
+
+def delete_docs(*, developer: Developer, owner: Owner, matching: Q) -> list[UUID]:
+    """Remove the owner's docs that match; their ids, newest first.
+
+    Raises:
+        NotFound: there is no such owner.
+    """
+    selectors.require_owner(developer, owner)
+    docs = Doc.objects.for_developer(developer).filter(owned_by([owner]))
+    with transaction.atomic():
+        ids = list(docs.filter(matching).select_for_update().order_by("-pk").values_list("pk", flat=True))
+        docs.filter(pk__in=ids).delete()
+    return ids
+
+
+def _content_hash(title: str, content: Sequence[str]) -> str:
+    return hashlib.sha256(orjson.dumps([title, list(content)])).hexdigest()
+
+
+def _chunks(doc: Doc, content: Sequence[str]) -> list[Chunk]:
+    title = SearchVector(Value(doc.title), config=DEFAULT_CONFIGURATION, weight="A")
+    return [
+        Chunk(
+            developer_id=doc.developer_id,
+            agent_id=doc.agent_id,
+            user_id=doc.user_id,
+            doc=doc,
+            index=index,
+            content=text,
+            search=title + SearchVector(Value(text), config=DEFAULT_CONFIGURATION, weight="B"),
+        )
+        for index, text in enumerate(content)
+    ]

@@ -1,0 +1,31 @@
+"""Effect of an embed step: vectors of texts."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.llm import gateway
+from docs_store.api.serializers import EmbedBody
+from executions.engine.run import Run
+
+
+def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
+    """What gives `{vectors}`; everything it needs from the database is read by now.
+
+    Raises:
+        InvalidInput: these are not texts.
+    """
+    request = effect["request"]
+    texts = EmbedBody.read(request)["text"]
+    developer = run.developer
+
+    def embed() -> Any:
+        vectors = gateway.embed(
+            developer,
+            texts,
+            model=request.get("model"),
+            timeout_s=effect["options"].get("timeout"),
+            metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
+        )
+        return {"vectors": vectors}
+
+    return embed

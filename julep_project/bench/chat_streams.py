@@ -1,0 +1,205 @@
+"""Many open chat streams on one server process: its memory, and how long a piece of a reply takes through it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import httpx
+from django.conf import settings
+
+from julep_project.bench.processes import resident_mib
+from julep_project.bench.table import Row, percentile
+from julep_project.devservices.ports import LOOPBACK, free_port
+from julep_project.env import PROJECT_ROOT
+
+_OPENED_AT_ONCE = 8
+_MORE_PIECES = 20
+_BETWEEN_PIECES_S = 0.5
+_START_S = 60
+_MODEL = "openai/bench"
+
+
+class StampingProvider:
+    """A model whose replies are the times at which it says them: one at once, the others when told to."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Condition()
+        self._pieces = 1
+        self._is_over = False
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """The base URL, while it serves."""
+        server = await asyncio.start_server(self._serve, LOOPBACK, 0, backlog=4096)
+        async with server:
+            yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/v1"
+
+    async def say_more(self) -> None:
+        """Another piece in every open reply."""
+        async with self._next:
+            self._pieces += 1
+            self._next.notify_all()
+
+    async def end_all(self) -> None:
+        """End every reply."""
+        async with self._next:
+            self._is_over = True
+            self._next.notify_all()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self._reply(reader, writer)
+        writer.close()
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        await reader.readexactly(int(head.partition("content-length:")[2].split("\r\n")[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        said = self._pieces - 1
+        while not self._is_over:
+            writer.write(_event({"content": f"{time.monotonic_ns()} "}, None))
+            await writer.drain()
+            said += 1
+            async with self._next:
+                await self._next.wait_for(lambda: self._is_over or self._pieces > said)  # noqa: B023
+        writer.write(_event({}, "stop") + b"data: [DONE]\n\n")
+
+
+def measure(count: int) -> list[Row]:
+    """Open so many streams one after the other, let all say more, and close them."""
+    return asyncio.run(_measure(count))
+
+
+async def _measure(count: int) -> list[Row]:
+    provider = StampingProvider()
+    async with provider.serving() as address:
+        with _server(address) as (url, pid):
+            async with _client(url) as client:
+                await _wait_until_up(client)
+                first, *sessions = await _make_sessions(client, count + 1)
+                # The first chat of a process loads the client library.
+                await _chat_once(client, first)
+                before = resident_mib(pid)
+                readers = await _open(client, sessions)
+                opened = resident_mib(pid)
+                for _ in range(_MORE_PIECES):
+                    await provider.say_more()
+                    await asyncio.sleep(_BETWEEN_PIECES_S)
+                after = resident_mib(pid)
+                await provider.end_all()
+                await asyncio.gather(*(reader.ended for reader in readers))
+    delays = [reader.delays_ms[0] for reader in readers]
+    streams = f"{count:,} open chat streams"
+    return [
+        Row("i", f"{streams}: first piece of a reply, p50", percentile(delays, 50), "ms", aim="at most 20 ms"),
+        Row("i", f"{streams}: first piece of a reply, p95", percentile(delays, 95), "ms", aim="at most 20 ms"),
+        Row("i", f"{streams}: server's memory", opened, "MiB", note=f"{before:.0f} MiB before"),
+        Row("i", f"the same after {_MORE_PIECES} more pieces each", after, "MiB", aim="flat"),
+    ]
+
+
+class _Reader:
+    """Reads one stream to its end and notes how old every piece is when it arrives."""
+
+    def __init__(self, client: httpx.AsyncClient, session_id: str) -> None:
+        self.delays_ms: list[float] = []
+        self.begun = asyncio.Event()
+        self.ended = asyncio.ensure_future(self._read(client, session_id))
+
+    async def _read(self, client: httpx.AsyncClient, session_id: str) -> None:
+        body = {"messages": [{"role": "user", "content": "Say the time."}], "stream": True, "recall": False}
+        try:
+            async with client.stream("POST", f"/sessions/{session_id}/chat", json=body) as response:
+                response.raise_for_status()
+                async for line in response.aiter_lines():
+                    self._note(line)
+        finally:
+            self.begun.set()
+
+    def _note(self, line: str) -> None:
+        if not line.startswith("data: "):
+            return
+        text = json.loads(line.removeprefix("data: "))["choices"][0]["delta"]["content"]
+        if text:
+            self.delays_ms.append((time.monotonic_ns() - int(text)) / 1e6)
+            self.begun.set()
+
+
+async def _chat_once(client: httpx.AsyncClient, session_id: str) -> None:
+    reader = _Reader(client, session_id)
+    await reader.begun.wait()
+    reader.ended.cancel()
+    await asyncio.gather(reader.ended, return_exceptions=True)
+
+
+async def _open(client: httpx.AsyncClient, sessions: list[str]) -> list[_Reader]:
+    """Streams for all sessions, a few being opened at any time."""
+    readers: list[_Reader] = []
+    room = asyncio.Semaphore(_OPENED_AT_ONCE)
+
+    async def open_one(session_id: str) -> None:
+        async with room:
+            readers.append(_Reader(client, session_id))
+            await readers[-1].begun.wait()
+
+    await asyncio.gather(*(open_one(session_id) for session_id in sessions))
+    return readers
+
+
+async def _make_sessions(client: httpx.AsyncClient, count: int) -> list[str]:
+    agent = (await client.post("/agents", json={"name": "bench", "model": _MODEL})).json()["id"]
+    room = asyncio.Semaphore(_OPENED_AT_ONCE)
+
+    async def make() -> str:
+        async with room:
+            answer = await client.post("/sessions", json={"agent": agent})
+            return str(answer.json()["id"])
+
+    return list(await asyncio.gather(*(make() for _ in range(count))))
+
+
+async def _wait_until_up(client: httpx.AsyncClient) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        try:
+            (await client.get("/agents")).raise_for_status()
+            return
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {settings.AGENTS_API_KEY}"}
+    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=600, limits=unlimited, trust_env=False)
+
+
+@contextmanager
+def _server(provider: str) -> Iterator[tuple[str, int]]:
+    """One server process that finds its models at this address: its URL and process id."""
+    port = free_port()
+    environ = {"OPENAI_API_BASE": provider, "OPENAI_API_KEY": "sk-bench", "DB_POOL": "1"}
+    command = ["-m", "granian", "--interface=asginl", f"--host={LOOPBACK}", f"--port={port}", "--workers=1", "--no-ws"]
+    process = subprocess.Popen(
+        [sys.executable, *command, "--log-level=warning", "julep_project.asgi:application"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, **environ},
+    )
+    try:
+        yield f"http://{LOOPBACK}:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait(_START_S)
+
+
+def _event(delta: dict[str, str], reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    body = {"id": "bench", "object": "chat.completion.chunk", "created": 0, "model": "bench", "choices": [choice]}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
