@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -95,3 +96,24 @@ def backend(transactional_db: None, backend_processes: Backend) -> Backend:
     flush_redis()
     backend_processes.ensure_running()
     return backend_processes
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[ModelServer]:
+    """The provider that every OpenAI model of `api_processes` is asked at. Leave no answer behind."""
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def api_processes(
+    django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Backend]]:
+    """Two API processes on the test database, with short leases."""
+    environment = {"OPENAI_API_BASE": provider.api_base, "OPENAI_API_KEY": "sk-loopback-key", "DB_POOL": "1"}
+    started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda process: process.start("api"), started))
+    yield started
+    for process in started:
+        process.stop()

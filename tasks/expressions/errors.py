@@ -10,7 +10,9 @@ ExpressionError
 
 
 class ExpressionError(Exception):
-    """An expression or template could not be read or run."""
+    """An expression or template could not be read or run. `line` is known for templates."""
+
+    line: int | None = None
 
     def __init__(self, message: str, *, source: str | None = None) -> None:
         super().__init__(message)

@@ -38,6 +38,7 @@ class TemplateCompiler(TemplateExpressions):
         return run
 
     def statement(self, node: nodes.Node) -> Statement:
+        self.line = node.lineno
         handler = _STATEMENTS.get(type(node))
         if handler is None:
             unsupported(node)

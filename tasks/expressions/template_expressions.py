@@ -38,13 +38,17 @@ _COMPARE: dict[str, operators.Binary] = {
 
 
 class TemplateExpressions:
-    """Compiles expressions; `names`, `issues` and `cost` are complete when the template is."""
+    """Compiles expressions; `names`, `issues` and `cost` are complete when the template is.
+
+    `line` is where the compiler stands.
+    """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.functions_called: set[str] = set()
         self.issues: list[tuple[str, str]] = []
         self.cost = 0
+        self.line = 1
         self._depth = 0
         self._loop_depth = 0
         self._declared: list[set[str]] = [set()]
@@ -76,6 +80,7 @@ class TemplateExpressions:
         handler = _EXPRESSIONS.get(type(node))
         if handler is None:
             unsupported(node)
+        self.line = node.lineno
         self._enter()
         code = handler(self, node)
         self._depth -= 1

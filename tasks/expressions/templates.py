@@ -76,6 +76,7 @@ def _compile(source: str) -> Template:
         body = compiler.block(_parse(source).body)
     except ExpressionError as error:
         error.source = source
+        error.line = error.line or compiler.line
         raise
     except (RecursionError, MemoryError):
         raise LimitExceeded("the template is nested too deep", source=source) from None

@@ -1,0 +1,29 @@
+"""Chat: native async views, because their connections stay open."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from agents.llm.custom_key import custom_key_of
+from agents.models import Developer
+from julep_project.core.api_schema import describe_async
+from julep_project.core.async_views import api_view, json_response, read_json
+from sessions.chat import ChatCall, answer_chat
+from sessions.chat_request import ChatBody, ChatRequest
+from sessions.streaming import stream_chat
+
+
+@describe_async("session_chat", body=ChatBody, status=201, ids=("id",))
+@api_view("POST")
+async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
+    """`POST /sessions/{id}/chat`: the answer, or with `stream` its events."""
+    call = ChatCall(
+        developer=developer,
+        session_id=id,
+        request=ChatRequest.read(await read_json(request)),
+        custom_key=custom_key_of(request.headers),
+    )
+    if call.request.stream:
+        return await stream_chat(request, call)
+    return json_response(await answer_chat(call), status=201)

@@ -1,0 +1,29 @@
+"""`/sessions/{id}/render`: the prompt of a chat, without asking a model."""
+
+from functools import partial
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from agents.llm.custom_key import custom_key_of
+from agents.models import Developer
+from julep_project.core.api_schema import describe_async
+from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.database import run_query
+from sessions.chat_request import ChatBody, ChatRequest
+from sessions.context.prompt import build_prompt
+from sessions.conversation import load_conversation
+
+
+@describe_async("session_render", body=ChatBody, ids=("id",))
+@api_view("POST")
+async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
+    """What the (first) agent that answers would be asked with; nothing is stored."""
+    chat = ChatRequest.read(await read_json(request))
+    conversation = await run_query(partial(load_conversation, developer, id))
+    agent = conversation.speakers(chat.agent)[0]
+    prompt = await build_prompt(conversation, chat, agent, custom_key=custom_key_of(request.headers))
+    return json_response(
+        {"messages": prompt.messages, "docs": prompt.docs, "tools": prompt.offered, "tool_choice": prompt.tool_choice}
+    )

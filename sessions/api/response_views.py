@@ -1,0 +1,103 @@
+"""`/responses`: answers in the form of the OpenAI API."""
+
+from collections.abc import AsyncGenerator
+from functools import partial
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from agents.llm.custom_key import custom_key_of
+from agents.models import Developer
+from julep_project.core.api_schema import describe_async
+from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.database import run_query
+from julep_project.core.sse import event_stream
+from julep_project.core.validation import invalid
+from sessions.models import StoredResponse
+from sessions.responses import store
+from sessions.responses.answering import Answering, answer_whole, encoded
+from sessions.responses.background import ring_response
+from sessions.responses.following import follow_response
+from sessions.responses.ids import response_reference
+from sessions.responses.listing import list_input_items
+from sessions.responses.output import Event
+from sessions.responses.planning import Begun, begin
+from sessions.responses.request import ResponseBody
+from sessions.responses.wire import shown_body
+
+
+@describe_async("response_create", body=ResponseBody)
+@api_view("POST")
+async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """Answer a request, whole, as a stream, or in the background."""
+    body = await read_json(request)
+    begun = await run_query(partial(_begin, developer, body, custom_key_of(request.headers)))
+    asked = begun.plan.request
+    if asked.background:
+        if not asked.stream:
+            return json_response(shown_body(begun.body, asked.include))
+        row = await run_query(partial(store.get_response, developer, str(begun.id)))
+        return _stream(follow_response(row, asked.include, -1))
+    if asked.stream:
+        return _stream(Answering(begun, live=True).events())
+    return json_response(await answer_whole(begun))
+
+
+@describe_async("response_retrieve", method="get", ids=("reference",))
+@describe_async("response_delete", method="delete", ids=("reference",))
+@api_view("GET", "DELETE")
+async def member(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
+    """One response: read it, have its events told again, or delete it."""
+    if request.method == "DELETE":
+        row = await run_query(partial(store.delete_response, developer, reference))
+        return json_response({"id": response_reference(row.pk), "object": "response", "deleted": True})
+    row = await run_query(partial(store.get_response, developer, reference))
+    include = _include(request, row)
+    if request.GET.get("stream", "").lower() == "true":
+        return _stream(follow_response(row, include, _starting_after(request)))
+    return json_response(shown_body(row.body, include))
+
+
+@describe_async("response_cancel", ids=("reference",))
+@api_view("POST")
+async def cancel(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
+    """End a response that is being answered."""
+    row = await run_query(partial(store.cancel_response, developer, reference))
+    return json_response(shown_body(row.body, row.include))
+
+
+@describe_async("response_input_items", method="get", ids=("reference",))
+@api_view("GET")
+async def input_items(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
+    """What a response was made from, page by page."""
+
+    def read() -> dict[str, object]:
+        row = store.get_response(developer, reference)
+        return list_input_items(developer, row, request.GET.dict(), _include(request, row))
+
+    return json_response(await run_query(read))
+
+
+def _begin(developer: Developer, body: object, custom_key: str | None) -> Begun:
+    begun = begin(developer, body, custom_key)
+    if begun.plan.request.background:
+        ring_response(begun.id)
+    return begun
+
+
+def _stream(events: AsyncGenerator[Event, None]) -> HttpResponseBase:
+    return event_stream(encoded(events))
+
+
+def _include(request: HttpRequest, row: StoredResponse) -> list[str]:
+    """What the query asks to be included, beside what the request that made the response did."""
+    asked = [name for key in ("include[]", "include") for name in request.GET.getlist(key)]
+    return [*row.include, *asked]
+
+
+def _starting_after(request: HttpRequest) -> int:
+    text = request.GET.get("starting_after") or "-1"
+    try:
+        return int(text)
+    except ValueError:
+        raise invalid(("query", "starting_after"), "int_parsing", received=text) from None

@@ -1,0 +1,104 @@
+"""Bodies of sessions, and what the API description says of their answers."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+from docs_store.recall_options import RecallOptionsBody
+from julep_project.core.errors import BadRequest
+from julep_project.core.fields import LONGEST_NAME, Body, JsonObject, Text, Timestamp
+from sessions.messages import ROLES, Content
+from sessions.models import ContextOverflow, EntrySource, OnBusy
+from sessions.services import Participants
+
+_LARGEST_BUDGET = 2**31 - 1
+
+
+class SessionBody(Body):
+    """What a client may change of a session."""
+
+    situation = Text(required=False, min_length=1)
+    system_template = Text(required=False)
+    render_templates = serializers.BooleanField(required=False)
+    auto_run_tools = serializers.BooleanField(required=False)
+    forward_tool_calls = serializers.BooleanField(required=False)
+    token_budget = serializers.IntegerField(required=False, min_value=1, max_value=_LARGEST_BUDGET)
+    context_overflow = serializers.ChoiceField(required=False, choices=ContextOverflow.choices)
+    on_busy = serializers.ChoiceField(required=False, choices=OnBusy.choices)
+    recall_options = RecallOptionsBody(required=False)
+    metadata = JsonObject(required=False)
+
+
+class NewSessionBody(SessionBody):
+    """What a client may set on a new session."""
+
+    agent = serializers.UUIDField(required=False)
+    agent_id = serializers.UUIDField(required=False, help_text="another name of `agent`")
+    agents = serializers.ListField(required=False, child=serializers.UUIDField())
+    user = serializers.UUIDField(required=False)
+    user_id = serializers.UUIDField(required=False, help_text="another name of `user`")
+    users = serializers.ListField(required=False, child=serializers.UUIDField())
+
+
+class SessionAnswer(NewSessionBody):
+    """A session, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+    kind = Text()
+    summary = Text(allow_null=True)
+
+
+class EntryAnswer(Body):
+    """An entry, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    timestamp = Timestamp()
+    role = serializers.ChoiceField(choices=ROLES)
+    name = Text(allow_null=True, max_length=LONGEST_NAME)
+    content = Content(allow_null=True)
+    source = serializers.ChoiceField(choices=EntrySource.choices)  # type: ignore[assignment]  # a key of the contract
+    tokenizer = Text()
+    token_count = serializers.IntegerField()
+    model = Text()
+    tool_calls = serializers.ListField(allow_null=True, child=JsonObject())
+    tool_call_id = Text(allow_null=True)
+
+
+class HistoryAnswer(Body):
+    """A history, for the API description."""
+
+    session_id = serializers.UUIDField()
+    created_at = Timestamp()
+    relations = serializers.ListField(child=JsonObject())
+    entries = EntryAnswer(many=True)
+
+
+def take_participants(values: dict[str, Any]) -> Participants:
+    """Take the participants out of the values of a `NewSessionBody`.
+
+    Raises:
+        BadRequest: not exactly one of `agent` and `agents`, or no agent at all.
+    """
+    agent, agents = _taken(values, "agent")
+    user, users = _taken(values, "user")
+    if agent is not None and agents is not None:
+        raise BadRequest("Only one of 'agent' or 'agents' should be provided")
+    if agent is None and not agents:
+        raise BadRequest("At least one agent must be provided")
+    return Participants.of(_listed(agent, agents), _listed(user, users))
+
+
+def _taken(values: dict[str, Any], role: str) -> tuple[UUID | None, list[UUID] | None]:
+    """The single participant of a role, under either of its names, and the list."""
+    other_name = values.pop(f"{role}_id", None)
+    return values.pop(role, None) or other_name, values.pop(f"{role}s", None)
+
+
+def _listed(one: UUID | None, several: list[UUID] | None) -> list[UUID]:
+    if several is not None:
+        return several
+    return [] if one is None else [one]

@@ -1,0 +1,155 @@
+"""What a client asks of a chat."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agents.llm.request import OPEN_MODEL_SAMPLING, SAMPLING, normal_tool_choice
+from agents.tool_definitions import parse_tool
+from julep_project.core.fields import LONGEST_NAME, Body, JsonObject, Number, Text, TextList
+from julep_project.core.validation import invalid
+from sessions.messages import MessageBody
+from sessions.models import OnBusy
+
+Json = Any
+Message = dict[str, Json]
+
+_CHOICES = ("auto", "none", "required")
+_FORMATS = ("text", "json_object", "json_schema")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A checked request. What is None was not given: the session or the agent decides.
+
+    `messages` are plain chat messages, contents a text or a list of parts. `tools` are complete tool bodies.
+    `settings` are those for the provider.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, Json], ...] = ()
+    tool_choice: Json = None
+    recall: bool = True
+    recall_tools: bool = True
+    save: bool = True
+    auto_run_tools: bool | None = None
+    stream: bool = False
+    model: str | None = None
+    agent: UUID | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    on_busy: str | None = None
+
+    @classmethod
+    def read(cls, body: Json) -> Self:
+        """Check a body.
+
+        Raises:
+            InvalidInput
+        """
+        values = ChatBody.read(_with_messages(body))
+        sampling = SAMPLING | OPEN_MODEL_SAMPLING
+        return cls(
+            messages=tuple(dict(message) for message in values.pop("messages")),
+            tools=tuple(_tool(tool, index) for index, tool in enumerate(values.pop("tools", ()))),
+            model=values.pop("model", None) or None,
+            settings={name: values.pop(name) for name in sampling & values.keys()},
+            **values,
+        )
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "enum": list(_CHOICES)}, {"type": "object"}]})
+class ToolChoice(serializers.Field[Json, Json, Json, Json]):
+    """The name of a way to choose, or the one function to call."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "enum": "Input should be 'auto', 'none', 'required' or an object with a function.",
+        "missing": "The function has no name.",
+    }
+    choices: ClassVar[tuple[str, ...]] = _CHOICES
+
+    def to_internal_value(self, data: Json) -> Json:
+        """The choice in the form of the chat completions API."""
+        if isinstance(data, str) and data in _CHOICES:
+            return data
+        function = data.get("function") if isinstance(data, Mapping) else None
+        if not isinstance(function, Mapping):
+            self.fail("enum")
+        if not isinstance(function.get("name"), str) or not function["name"]:
+            self.fail("missing")
+        return normal_tool_choice(data)
+
+
+class ResponseFormat(JsonObject):
+    """`text`, `json_object`, or `json_schema` with its schema."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "enum": "The type should be 'text', 'json_object' or 'json_schema'.",
+        "missing": "`json_schema` should hold the schema.",
+    }
+    choices: ClassVar[tuple[str, ...]] = _FORMATS
+
+    def to_internal_value(self, data: Json) -> dict[str, Json]:
+        """The object."""
+        found = super().to_internal_value(data)
+        if found.get("type") not in _FORMATS:
+            self.fail("enum")
+        if found["type"] == "json_schema" and not isinstance(found.get("json_schema"), Mapping):
+            self.fail("missing")
+        return found
+
+
+class ChatBody(Body):
+    """The body of a chat."""
+
+    messages = serializers.ListField(child=MessageBody(), min_length=1)
+    tools = serializers.ListField(required=False, child=JsonObject())
+    tool_choice = ToolChoice(required=False)
+    recall = serializers.BooleanField(required=False)
+    recall_tools = serializers.BooleanField(required=False)
+    save = serializers.BooleanField(required=False)  # type: ignore[assignment]  # a key of the contract, not the method
+    auto_run_tools = serializers.BooleanField(required=False)
+    stream = serializers.BooleanField(required=False)
+    model = Text(required=False, max_length=LONGEST_NAME)
+    agent = serializers.UUIDField(required=False)
+    metadata = JsonObject(required=False)
+    on_busy = serializers.ChoiceField(required=False, choices=OnBusy.choices)
+    response_format = ResponseFormat(required=False)
+    stop = TextList(required=False, max_length=4)
+    seed = serializers.IntegerField(required=False, min_value=-1, max_value=1000)
+    max_tokens = serializers.IntegerField(required=False, min_value=1)
+    max_completion_tokens = serializers.IntegerField(required=False, min_value=1)
+    temperature = Number(required=False, min_value=0, max_value=5)
+    top_p = Number(required=False, min_value=0, max_value=1)
+    min_p = Number(required=False, min_value=0, max_value=1)
+    top_k = serializers.IntegerField(required=False, min_value=0)
+    frequency_penalty = Number(required=False, min_value=-2, max_value=2)
+    presence_penalty = Number(required=False, min_value=-2, max_value=2)
+    repetition_penalty = Number(required=False, min_value=0, max_value=2)
+    length_penalty = Number(required=False, min_value=0, max_value=2)
+    logit_bias = serializers.DictField(required=False, child=Number(min_value=-100, max_value=100))
+    logprobs = serializers.BooleanField(required=False)
+    top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)
+    parallel_tool_calls = serializers.BooleanField(required=False)
+    reasoning_effort = Text(required=False, min_length=1, max_length=64)
+
+
+def _with_messages(body: Json) -> Json:
+    """`message`, a text, is another way to write one message of a user."""
+    if not isinstance(body, Mapping) or body.get("messages") is not None or body.get("message") is None:
+        return body
+    if not isinstance(body["message"], str):
+        raise invalid(("message",), "string_type", received=body["message"])
+    return {**body, "messages": [{"role": "user", "content": body["message"]}]}
+
+
+def _tool(body: Mapping[str, Json], index: int) -> dict[str, Json]:
+    """The whole tool. A function may carry its name inside, as the chat completions API has it."""
+    function = body.get("function")
+    if body.get("name") is None and isinstance(function, Mapping) and function.get("name") is not None:
+        body = {**body, "name": function["name"]}
+    return parse_tool(body, at=f"tools[{index}]").to_wire()

@@ -1,0 +1,152 @@
+"""The whole prompt of one agent in a chat."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from agents.llm.choice import resolve_listed_model
+from agents.llm.request import merged_settings
+from agents.llm.tokens import context_window
+from agents.tools.presets import NO_PRESETS, Presets, present_with
+from sessions.chat_request import ChatRequest
+from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
+from sessions.context.recall import recall_docs
+from sessions.context.render import Renderer
+from sessions.context.system import system_template, template_scope
+from sessions.context.window import fit
+from sessions.conversation import AgentView, Conversation
+
+Json = Any
+Message = Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked with.
+
+    `tools` are whole bodies, for running them with `presets`; `offered` are those the model is shown. `settings` are
+    merged, the request's over the agent's. `new_messages` is the input as it is to be stored. `budget` None: the
+    model's window is not known, and the session sets no limit.
+    """
+
+    model: str
+    messages: list[dict[str, Json]] = field(default_factory=list)
+    new_messages: list[dict[str, Json]] = field(default_factory=list)
+    tools: list[dict[str, Json]] = field(default_factory=list)
+    tool_choice: Json = None
+    docs: list[dict[str, Json]] = field(default_factory=list)
+    settings: dict[str, Json] = field(default_factory=dict)
+    presets: Presets = NO_PRESETS
+    token_count: int = 0
+    budget: int | None = None
+
+    @property
+    def offered(self) -> list[dict[str, Json]]:
+        """The tools without the arguments that are preset."""
+        return present_with(self.presets, self.tools)
+
+
+async def build_prompt(
+    conversation: Conversation,
+    request: ChatRequest,
+    agent: AgentView,
+    *,
+    said: Sequence[Message] = (),
+    custom_key: str | None = None,
+    docs: list[dict[str, Json]] | None = None,
+) -> Prompt:
+    """The prompt for an agent of the conversation; nothing is stored.
+
+    `said` are replies of other agents to the same request. `docs` are recalled unless they are given.
+
+    Raises:
+        BadRequest: the model is not one this server offers.
+        TemplateFailed: the system template or a new message cannot be rendered.
+        PromptTooBig
+        DomainError: docs could not be recalled.
+    """
+    model = resolve_listed_model(request.model, agent.row)
+    if docs is None:
+        docs = await recall_docs(conversation, request, agent, custom_key=custom_key)
+    # Rendering and counting may take long enough to hold up other streams.
+    return await asyncio.to_thread(partial(_assemble, conversation, request, agent, model=model, docs=docs, said=said))
+
+
+def available_tools(agent: AgentView, added: Iterable[Mapping[str, Json]] = ()) -> list[dict[str, Json]]:
+    """The agent's tools, and of those a request adds the ones whose names are not taken."""
+    tools: dict[str, dict[str, Json]] = {}
+    for tool in (*agent.tools, *added):
+        tools.setdefault(tool["name"], dict(tool))
+    return list(tools.values())
+
+
+def token_budget(conversation: Conversation, model: str) -> int | None:
+    """The tokens a prompt may have: as the session says, else the model's window, else None for no limit."""
+    return conversation.session.token_budget or context_window(model)
+
+
+def _assemble(
+    conversation: Conversation,
+    request: ChatRequest,
+    agent: AgentView,
+    *,
+    model: str,
+    docs: list[dict[str, Json]],
+    said: Sequence[Message],
+) -> Prompt:
+    session = conversation.session
+    prompt = Prompt(
+        model=model,
+        tools=available_tools(agent, request.tools),
+        tool_choice=request.tool_choice,
+        docs=docs,
+        settings=merged_settings(agent.row, request.settings),
+        presets=conversation.presets(agent),
+        budget=token_budget(conversation, model),
+    )
+    renderer = Renderer(_scope(conversation, request, agent, prompt))
+    system = renderer.text(*system_template(conversation, agent)).strip()
+    new = _new_messages(request, renderer if session.render_templates else None)
+    told = _told(conversation, request, agent, model=model, system=system, new=[*new, *said])
+    messages, count = fit(
+        [item.message for item in told],
+        model=model,
+        budget=prompt.budget,
+        overflow=session.context_overflow,
+        tools=prompt.offered,
+        sizes=[item.tokens for item in told],
+        newest=1 + len(said),
+    )
+    return replace(prompt, messages=list(map(dict, messages)), new_messages=new, token_count=count)
+
+
+def _scope(conversation: Conversation, request: ChatRequest, agent: AgentView, prompt: Prompt) -> dict[str, Json]:
+    settings = {"model": prompt.model, **prompt.settings}
+    return template_scope(
+        conversation, agent, settings=settings, tools=prompt.tools, docs=prompt.docs, metadata=request.metadata
+    )
+
+
+def _new_messages(request: ChatRequest, renderer: Renderer | None) -> list[dict[str, Json]]:
+    if renderer is None:
+        return [dict(message) for message in request.messages]
+    return [renderer.message(message, f"messages[{index}]") for index, message in enumerate(request.messages)]
+
+
+def _told(
+    conversation: Conversation,
+    request: ChatRequest,
+    agent: AgentView,
+    *,
+    model: str,
+    system: str,
+    new: Sequence[Message],
+) -> list[Told]:
+    """The system message, if there is any, the history and the new messages, as the agent hears them."""
+    first = [{"role": "system", "content": system}] if system else []
+    before = with_calls(told_before(conversation.entries, model), new, with_earlier=request.recall_tools)
+    told = [*told_now(first, model), *before, *told_now(new, model)]
+    name = agent.row.name if len(conversation.agents) > 1 else None
+    return [Told(as_heard_by(name, item.message), item.tokens) for item in told]

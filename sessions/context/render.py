@@ -1,0 +1,68 @@
+"""Templates of prompts: rendered once, from text that an author or a client wrote as a template."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sessions.errors import TemplateFailed
+from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
+from tasks.expressions.limits import Budget
+from tasks.expressions.templates import compile_template
+
+Json = Any
+_MARKS = ("{{", "{%", "{#")
+
+
+class Renderer:
+    """Renders the templates of one prompt, which share one budget of work. What is in the scope is data."""
+
+    def __init__(self, scope: Mapping[str, Json]) -> None:
+        self._scope = scope
+        self._budget = Budget()
+
+    def text(self, source: str, name: str) -> str:
+        """The rendered text; `name` says in errors which template it was. Text without any mark is not a template.
+
+        Raises:
+            TemplateFailed
+        """
+        if not any(mark in source for mark in _MARKS):
+            return source
+        try:
+            return compile_template(source).render(self._scope, self._budget)
+        except ExpressionError as error:
+            raise self._failure(error, name) from error
+
+    def message(self, message: Mapping[str, Json], name: str) -> dict[str, Json]:
+        """The message with its texts and the addresses of its images rendered. The result of a tool stays as it is.
+
+        Raises:
+            TemplateFailed
+        """
+        content = message.get("content")
+        if message["role"] == "tool" or not content:
+            return dict(message)
+        if isinstance(content, str):
+            return {**message, "content": self.text(content, name)}
+        return {**message, "content": [self._part(part, f"{name}.content[{n}]") for n, part in enumerate(content)]}
+
+    def _part(self, part: Mapping[str, Json], name: str) -> dict[str, Json]:
+        if part["type"] == "text":
+            return {**part, "text": self.text(part["text"], name)}
+        if part["type"] == "image_url":
+            image = part["image_url"]
+            return {**part, "image_url": {**image, "url": self.text(image["url"], name)}}
+        return dict(part)
+
+    def _failure(self, error: ExpressionError, name: str) -> TemplateFailed:
+        place = name if error.line is None else f"{name}, line {error.line}"
+        names = sorted(self._scope)
+        return TemplateFailed(
+            f"{_kind(error)}: {error.message} ({place}; names in scope: {', '.join(names)})",
+            extra={"template": name, "line": error.line, "names": names},
+        )
+
+
+def _kind(error: ExpressionError) -> str:
+    if isinstance(error, ExpressionSyntaxError | UnsupportedFeature):
+        return "Template syntax error"
+    return "Template undefined variable" if getattr(error, "type", "") == "NameError" else "Template error"

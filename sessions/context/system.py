@@ -1,0 +1,63 @@
+"""The system message: which template it is made from, and what templates may read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.api.serializers import agent_to_wire, user_to_wire
+from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
+from agents.tool_types import ToolType
+from agents.tools.definition import spec_of
+from sessions.conversation import AgentView, Conversation
+from sessions.wire import with_participants
+
+Json = Any
+
+
+def system_template(conversation: Conversation, agent: AgentView) -> tuple[str, str]:
+    """The template, and its name for errors: the session's, the agent's, or that of the product."""
+    if conversation.session.system_template:
+        return conversation.session.system_template, "system_template"
+    if agent.row.default_system_template:
+        return agent.row.default_system_template, "default_system_template"
+    return DEFAULT_SYSTEM_TEMPLATE, "the default template"
+
+
+def template_scope(
+    conversation: Conversation,
+    agent: AgentView,
+    *,
+    settings: Mapping[str, Json],
+    tools: Sequence[Mapping[str, Json]],
+    docs: Sequence[Mapping[str, Json]],
+    metadata: Mapping[str, Json],
+) -> dict[str, Json]:
+    """What templates of this session may read. Without users there is no `user`."""
+    users = [user_to_wire(user) for user in conversation.users]
+    agents = {view.id: agent_to_wire(view.row) for view in conversation.agents}
+    return {
+        "session": with_participants(
+            conversation.session, [view.id for view in conversation.agents], [user.pk for user in conversation.users]
+        ),
+        "agent": agents[agent.id],
+        "current_agent": agents[agent.id],
+        "agents": list(agents.values()),
+        **({"user": users[0]} if users else {}),
+        "users": users,
+        "settings": dict(settings),
+        "tools": [_tool(tool) for tool in tools],
+        "docs": [_doc(doc) for doc in docs],
+        "metadata": dict(metadata),
+    }
+
+
+def _tool(tool: Mapping[str, Json]) -> dict[str, Json]:
+    """The body with a description wherever there is one; a function is named inside too, as models see it."""
+    spec = spec_of(tool)
+    body = {**tool, "description": tool.get("description") or spec.get("description")}
+    if tool.get("type") == ToolType.FUNCTION:
+        body["function"] = {"name": tool["name"], **spec, "description": body["description"]}
+    return body
+
+
+def _doc(doc: Mapping[str, Json]) -> dict[str, Json]:
+    return {"title": doc.get("title"), "content": [doc["snippet"]["content"]], "metadata": doc.get("metadata") or {}}

@@ -1,0 +1,1 @@
+"""Answers in the form of the OpenAI responses API."""

@@ -1,0 +1,85 @@
+"""What was said before: the responses a new one follows, and items it refers to."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from agents.models import Developer
+from julep_project.core.errors import BadRequest, NotFound
+from sessions.models import StoredResponse
+from sessions.responses.ids import response_of_item
+from sessions.responses.items import REFERENCE, Item
+from sessions.responses.request import UNKNOWN_PREVIOUS
+
+LONGEST_CHAIN = 1000
+_MOST_BYTES = 64 * 1024 * 1024
+_FOLLOWED = ("completed", "incomplete", "cancelled")
+
+_CHAIN = """
+    WITH RECURSIVE chain AS (
+        SELECT id, previous_id, 1 AS depth, pg_column_size(body) + pg_column_size(input_items) AS bytes
+        FROM chat_sessions_storedresponse
+        WHERE id = %(id)s AND developer_id = %(developer)s AND (deleted_at IS NULL OR %(deleted)s)
+        UNION ALL
+        SELECT r.id, r.previous_id, c.depth + 1, c.bytes + pg_column_size(r.body) + pg_column_size(r.input_items)
+        FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.previous_id AND r.developer_id = %(developer)s
+        WHERE c.depth < %(longest)s AND c.bytes < %(most)s)
+    SELECT r.* FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.id ORDER BY c.depth DESC
+"""
+
+
+def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool, may_be_deleted: bool = False) -> list[Item]:
+    """Every item of the conversation up to and with this response, oldest first, read with one query.
+
+    Deleted responses in between still count. Of a conversation that is too long the newest part is taken when
+    `may_cut` says so.
+
+    Raises:
+        NotFound: there is no such response, or it was deleted and `may_be_deleted` does not allow that.
+        BadRequest: it has not ended, or has failed, or the conversation is too long.
+    """
+    options = {
+        "id": previous_id,
+        "developer": developer.pk,
+        "deleted": may_be_deleted,
+        "longest": LONGEST_CHAIN,
+        "most": _MOST_BYTES,
+    }
+    chain = list(StoredResponse.objects.raw(_CHAIN, options))
+    if not chain:
+        raise NotFound(UNKNOWN_PREVIOUS)
+    if chain[-1].status not in _FOLLOWED:
+        raise BadRequest(f"A response with the status {chain[-1].status!r} cannot be continued")
+    if chain[0].previous_id is not None and not may_cut:
+        raise BadRequest(
+            f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {_MOST_BYTES >> 20} MiB",
+            fix="Start a new one, or send truncation: auto",
+        )
+    return [item for response in chain for item in items_of(response)]
+
+
+def items_of(response: StoredResponse) -> list[Item]:
+    """What was asked and what was answered."""
+    return [*response.input_items, *response.body["output"]]
+
+
+def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item]:
+    """The items, with those in the place of references that were referred to.
+
+    Raises:
+        NotFound: there is no item with this id.
+    """
+    wanted = [item["id"] for item in items if item["type"] == REFERENCE]
+    if not wanted:
+        return list(items)
+    found = _find_items(developer, wanted)
+    for item_id in wanted:
+        if item_id not in found:
+            raise NotFound(f"Item with id '{item_id[:80]}' not found.")
+    return [found[item["id"]] if item["type"] == REFERENCE else item for item in items]
+
+
+def _find_items(developer: Developer, item_ids: Iterable[str]) -> dict[str, Any]:
+    responses = {response_of_item(item_id) for item_id in item_ids} - {None}
+    rows = StoredResponse.objects.for_developer(developer).filter(pk__in=responses, deleted_at=None)
+    return {item["id"]: item for row in rows for item in items_of(row)}

@@ -1,0 +1,50 @@
+"""Tells the events of a stored response again; of one that is being answered, once it has ended."""
+
+from collections.abc import AsyncGenerator, Collection, Iterator
+from functools import partial
+from uuid import UUID
+
+from julep_project.core.database import run_query
+from julep_project.core.events import HUB
+from sessions.models import StoredResponse
+from sessions.responses.answering import SILENCE, SILENCE_S, first_events, last_event, numbered
+from sessions.responses.output import Event, replay
+from sessions.responses.store import OPEN, topic
+from sessions.responses.wire import shown_body
+
+
+async def follow_response(row: StoredResponse, include: Collection[str], after: int) -> AsyncGenerator[Event, None]:
+    """The events behind the number `after` (-1: all), the same whenever they are told; `SILENCE` while waiting."""
+    with HUB.listening(topic(row.pk)) as listener:
+        told = 0
+        while True:
+            row = await run_query(partial(_load, row.pk))
+            for event in _known_events(row, include, told):
+                if event["sequence_number"] > after:
+                    yield event
+                told += 1
+            if row.status not in OPEN:
+                return
+            await listener.wait(SILENCE_S)
+            yield SILENCE
+
+
+def _load(response_id: UUID) -> StoredResponse:
+    return StoredResponse.objects.get(pk=response_id)
+
+
+def _known_events(row: StoredResponse, include: Collection[str], told: int) -> Iterator[Event]:
+    """What can be told by now, without what was told before."""
+    for number, event in enumerate(_all_events(row, include)):
+        if number >= told:
+            yield numbered(event, number)
+
+
+def _all_events(row: StoredResponse, include: Collection[str]) -> Iterator[Event]:
+    body = shown_body(row.body, include)
+    yield from first_events(body)
+    if row.status in OPEN:
+        return
+    for index, item in enumerate(row.body["output"]):
+        yield from replay(item, index, include)
+    yield last_event(body)

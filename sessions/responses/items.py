@@ -1,0 +1,187 @@
+"""Reads the `input` of a request: texts and items in their several spellings become one form, each with an id."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from julep_project.core.validation import Path, invalid
+from sessions.responses.ids import input_item_id
+
+Json = Any
+Item = dict[str, Json]
+
+ROLES = ("user", "assistant", "system", "developer")
+REFERENCE = "item_reference"
+MOST_ITEMS = 2000
+_STATUSES = ("in_progress", "completed", "incomplete")
+
+
+def read_input(given: Json, response_id: UUID) -> list[Item]:
+    """The items of an input.
+
+    Raises:
+        InvalidInput: an item or a part of one is not of a known form.
+    """
+    if isinstance(given, str):
+        given = [{"role": "user", "content": given}]
+    if not isinstance(given, list):
+        raise invalid(("input",), "list_type", msg="Input should be a text or a list of items", received=given)
+    if not given:
+        raise invalid(("input",), "too_short", msg="Input should have at least 1 item", received=given)
+    if len(given) > MOST_ITEMS:
+        raise invalid(("input",), "too_long", bound=MOST_ITEMS, received=f"{len(given)} items")
+    return [_read_item(item, response_id, index) for index, item in enumerate(given)]
+
+
+def _read_item(given: Json, response_id: UUID, index: int) -> Item:
+    loc: Path = ("input", index)
+    if not isinstance(given, Mapping):
+        raise invalid(loc, "dict_type", received=given)
+    kind = given.get("type") or ("message" if "role" in given else None)
+    if kind is None:
+        raise invalid((*loc, "type"), "missing")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        expected = ", ".join(sorted(_READERS))
+        raise invalid((*loc, "type"), "enum", received=kind, expected=expected, choices=sorted(_READERS))
+    item = {"type": kind, **reader(given, loc)}
+    if kind == REFERENCE:
+        return item
+    sent_id = given.get("id")
+    item_id = sent_id if isinstance(sent_id, str) and sent_id else input_item_id(kind, response_id, index)
+    return {"id": item_id, **item, "status": _status(given, loc)}
+
+
+def _status(given: Mapping[str, Json], loc: Path) -> str:
+    status = given.get("status") or "completed"
+    return status if status in _STATUSES else "completed"
+
+
+def _message(given: Mapping[str, Json], loc: Path) -> Item:
+    role = given.get("role")
+    if role not in ROLES:
+        kind = "missing" if role is None else "enum"
+        raise invalid((*loc, "role"), kind, received=role, expected=", ".join(ROLES), choices=ROLES)
+    return {"role": role, "content": _content(given.get("content"), role, (*loc, "content"))}
+
+
+def _content(content: Json, role: str, loc: Path) -> list[Item]:
+    said_by_model = role == "assistant"
+    if content is None:
+        raise invalid(loc, "missing")
+    if isinstance(content, str):
+        return [_output_text(content) if said_by_model else {"type": "input_text", "text": content}]
+    if not isinstance(content, list):
+        raise invalid(loc, "list_type", msg="Input should be a text or a list of parts", received=content)
+    readers = _SAID if said_by_model else _PARTS
+    return [_part(part, (*loc, place), readers) for place, part in enumerate(content)]
+
+
+def _part(part: Json, loc: Path, readers: Mapping[str, "PartReader"]) -> Item:
+    if not isinstance(part, Mapping):
+        raise invalid(loc, "dict_type", received=part)
+    kind = part.get("type")
+    reader = readers.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise invalid((*loc, "type"), "enum", received=kind, expected=", ".join(readers), choices=list(readers))
+    return reader(part, loc)
+
+
+def _text(given: Mapping[str, Json], name: str, loc: Path) -> str:
+    value = given.get(name)
+    if value is None:
+        raise invalid((*loc, name), "missing")
+    if not isinstance(value, str):
+        raise invalid((*loc, name), "string_type", received=value)
+    return value
+
+
+def _input_text(part: Mapping[str, Json], loc: Path) -> Item:
+    return {"type": "input_text", "text": _text(part, "text", loc)}
+
+
+def _said_text(part: Mapping[str, Json], loc: Path) -> Item:
+    return _output_text(_text(part, "text", loc))
+
+
+def _output_text(text: str) -> Item:
+    return {"type": "output_text", "text": text, "annotations": []}
+
+
+def _refusal(part: Mapping[str, Json], loc: Path) -> Item:
+    return {"type": "refusal", "refusal": _text(part, "refusal", loc)}
+
+
+def _image(part: Mapping[str, Json], loc: Path) -> Item:
+    detail = part.get("detail") or "auto"
+    return {"type": "input_image", "detail": detail, **_one_of(part, ("image_url", "file_id"), loc)}
+
+
+def _file(part: Mapping[str, Json], loc: Path) -> Item:
+    read: Item = {"type": "input_file", **_one_of(part, ("file_data", "file_id", "file_url"), loc)}
+    if part.get("filename") is not None:
+        read["filename"] = _text(part, "filename", loc)
+    return read
+
+
+def _audio(part: Mapping[str, Json], loc: Path) -> Item:
+    audio = part.get("input_audio")
+    if not isinstance(audio, Mapping):
+        raise invalid((*loc, "input_audio"), "dict_type", received=audio)
+    fields = {name: _text(audio, name, (*loc, "input_audio")) for name in ("data", "format")}
+    return {"type": "input_audio", "input_audio": fields}
+
+
+def _one_of(part: Mapping[str, Json], names: tuple[str, ...], loc: Path) -> Item:
+    """The one field, of several that may carry the content, that is given."""
+    given = [name for name in names if part.get(name) is not None]
+    if len(given) != 1:
+        raise invalid(loc, "value_error", msg=f"Give exactly one of {', '.join(names)}", received=sorted(part))
+    return {given[0]: _text(part, given[0], loc)}
+
+
+def _function_call(given: Mapping[str, Json], loc: Path) -> Item:
+    return {name: _text(given, name, loc) for name in ("call_id", "name", "arguments")}
+
+
+def _function_call_output(given: Mapping[str, Json], loc: Path) -> Item:
+    output = given.get("output")
+    if not isinstance(output, str):
+        if not isinstance(output, list):
+            raise invalid((*loc, "output"), "missing" if output is None else "string_type", received=output)
+        output = [_part(part, (*loc, "output", place), _RESULTS) for place, part in enumerate(output)]
+    return {"call_id": _text(given, "call_id", loc), "output": output}
+
+
+def _as_sent(*names: str) -> "PartReader":
+    """An item that was made here and comes back: it is kept, not looked into."""
+
+    def read(given: Mapping[str, Json], loc: Path) -> Item:
+        return {name: given[name] for name in names if given.get(name) is not None}
+
+    return read
+
+
+def _reference(given: Mapping[str, Json], loc: Path) -> Item:
+    return {"id": _text(given, "id", loc)}
+
+
+PartReader = Callable[[Mapping[str, Json], Path], Item]
+_RESULTS: Mapping[str, PartReader] = {"input_text": _input_text, "output_text": _said_text}
+_PARTS: Mapping[str, PartReader] = {
+    "input_text": _input_text,
+    "input_image": _image,
+    "input_file": _file,
+    "input_audio": _audio,
+    "output_text": _said_text,
+}
+_SAID: Mapping[str, PartReader] = {"output_text": _said_text, "refusal": _refusal, "input_text": _said_text}
+_READERS: Mapping[str, PartReader] = {
+    "message": _message,
+    "function_call": _function_call,
+    "function_call_output": _function_call_output,
+    "reasoning": _as_sent("summary", "content", "encrypted_content"),
+    "file_search_call": _as_sent("queries", "results"),
+    "web_search_call": _as_sent("action"),
+    REFERENCE: _reference,
+}

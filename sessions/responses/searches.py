@@ -1,0 +1,119 @@
+"""The searches this server makes for a model: over documents, and over the web."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from agents.models import Agent, Developer, User
+from agents.tools.errors import ToolError
+from agents.tools.integrations import search as web
+from agents.tools.strict_json import parse_json
+from docs_store.recall import recall
+from docs_store.recall_options import complete_recall_options
+from docs_store.search import Owner
+from julep_project.core.errors import DomainError, NotFound
+from sessions.responses.tools import FILE_SEARCH, FileSearch, Tools
+
+Json = Any
+
+LONGEST_QUERY = 2000
+_WEB_RESULTS = 5
+_WEB_TIMEOUT_S = 30.0
+# Searches of all answers of this process; they wait for the network in threads.
+_EXECUTOR = ThreadPoolExecutor(max_workers=16, thread_name_prefix="web-search")
+
+
+class SearchFailed(Exception):
+    """The search gave no result. The message is for the model."""
+
+
+class Searches:
+    """The searches one response may make. Make it where the database may be read."""
+
+    def __init__(self, developer: Developer, tools: Tools, custom_key: str | None = None) -> None:
+        """Raises:
+        BadRequest: web search is not configured.
+        NotFound: there is no agent or user with one of the ids.
+        """
+        self._developer = developer
+        self._custom_key = custom_key
+        self._file_search = tools.file_search
+        self._owners = _find_owners(developer, tools.file_search) if tools.file_search else []
+        if tools.web_search:
+            web.check_configured(developer)
+
+    async def find(self, tool: str, query: str) -> list[dict[str, Json]]:
+        """What the search finds, as it is shown to the model.
+
+        Raises:
+            SearchFailed
+        """
+        try:
+            return await (self._in_documents(query) if tool == FILE_SEARCH else self._in_web(query))
+        except (ToolError, DomainError) as error:
+            raise SearchFailed(error.message) from error
+
+    async def _in_documents(self, query: str) -> list[dict[str, Json]]:
+        assert self._file_search is not None
+        options = complete_recall_options(
+            {
+                "mode": "hybrid",
+                "limit": self._file_search.limit,
+                "metadata_filter": dict(self._file_search.metadata_filter),
+                "include_embeddings": False,
+                "max_query_length": LONGEST_QUERY,
+                "confidence": 0.0,
+            }
+        )
+        found = await recall(self._developer, self._owners, text=query, options=options, custom_key=self._custom_key)
+        return [_passage(reference) for reference in found]
+
+    async def _in_web(self, query: str) -> list[dict[str, Json]]:
+        look = partial(web.web_search, self._developer, query, limit=_WEB_RESULTS, timeout_s=_WEB_TIMEOUT_S)
+        return await asyncio.get_running_loop().run_in_executor(_EXECUTOR, look)
+
+
+def query_of(arguments: str) -> str | None:
+    """The query of a call; None when the model gave none."""
+    given = parse_json(arguments.encode(errors="replace"))
+    query = given.get("query") if isinstance(given, Mapping) else None
+    return query[:LONGEST_QUERY] if isinstance(query, str) and query.strip() else None
+
+
+def _passage(reference: Mapping[str, Json]) -> dict[str, Json]:
+    """A found document in the words of the response object."""
+    metadata = reference.get("metadata") or {}
+    distance = reference.get("distance")
+    return {
+        "file_id": reference["id"],
+        "filename": reference.get("title"),
+        "score": None if distance is None else round(max(0.0, min(1.0, 1.0 - distance)), 6),
+        "text": reference["snippet"]["content"],
+        "attributes": {name: value for name, value in metadata.items() if isinstance(value, str | int | float)},
+    }
+
+
+def _find_owners(developer: Developer, file_search: FileSearch) -> list[Owner]:
+    ids = {reference: _as_uuid(reference) for reference in file_search.owner_ids}
+    wanted = [owner_id for owner_id in ids.values() if owner_id is not None]
+    owners = {owner.id: owner for owner in _existing(developer, wanted)}
+    for reference, owner_id in ids.items():
+        if owner_id not in owners:
+            raise NotFound(f"vector_store_ids: there is no agent or user '{reference[:80]}'")
+    return list(owners.values())
+
+
+def _existing(developer: Developer, ids: Sequence[UUID]) -> list[Owner]:
+    agents = Agent.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
+    users = User.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
+    return [*(Owner("agent", found) for found in agents), *(Owner("user", found) for found in users)]
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

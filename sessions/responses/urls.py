@@ -1,0 +1,14 @@
+"""Routes of responses, under `/responses` and `/v1/responses`."""
+
+from django.urls import re_path
+
+from sessions.api import response_views as views
+
+_ONE = r"^(?:v1/)?responses/(?P<reference>[^/]+)"
+
+urlpatterns = [
+    re_path(r"^(?:v1/)?responses$", views.create),
+    re_path(_ONE + "$", views.member),
+    re_path(_ONE + "/cancel$", views.cancel),
+    re_path(_ONE + "/input_items$", views.input_items),
+]

@@ -1,0 +1,182 @@
+"""Whose turn it is. One chat at a time speaks in a session; the others wait in the order they came.
+
+A turn belongs to one request. The process that serves it renews the lease of the row; a turn whose lease ran out is
+over for everyone, and its former owner finds out when it wants to save. Every decision is made under the lock of the
+session's row; wake-ups only say that it is worth looking.
+"""
+
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
+
+from agents.models import Developer
+from julep_project.core.database import run_query
+from julep_project.core.events import HUB, publish
+from julep_project.core.leases import LeaseKeeper
+from julep_project.core.tenancy import get_or_not_found
+from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost, TurnStopped
+from sessions.models import OnBusy, Session, StopWish, Turn, TurnStatus
+
+OPEN = (TurnStatus.WAITING, TurnStatus.RUNNING)
+# How late a waiting chat may be while Redis is away, or when the process of the chat before it has died.
+_POLL_S = 2.0
+# A stopped turn is woken by an event, else by the heartbeat that renews its lease.
+_HEARTBEAT_WAKES_S = 3600.0
+
+
+def enter_turn(developer: Developer, session_id: UUID, on_busy: str | None = None) -> Turn:
+    """A turn of the session: running when nobody else has one, else as `on_busy` (default: the session's) says.
+
+    `reject` refuses; `enqueue` waits. `interrupt` tells every open turn to stop and keep what was said, `rollback`
+    ends them with nothing kept; both then wait for their own turn. Renew the lease with `KEEPER`, end with `end_turn`.
+
+    Raises:
+        NotFound, SessionBusy
+    """
+    with transaction.atomic():
+        session = get_or_not_found(
+            Session.objects.for_developer(developer).select_for_update(no_key=True), session_id, "Session"
+        )
+        _end_silent(session_id)
+        others = Turn.objects.filter(session_id=session_id, status__in=OPEN)
+        wish = on_busy or session.on_busy
+        if wish == OnBusy.ROLLBACK:
+            _drop(others)
+            transaction.on_commit(partial(publish, _session_topic(session_id)))
+        waiting = others.exists()
+        if waiting and wish == OnBusy.REJECT:
+            raise SessionBusy
+        if waiting and wish == OnBusy.INTERRUPT:
+            _interrupt(others)
+        status = TurnStatus.WAITING if waiting else TurnStatus.RUNNING
+        return Turn.objects.create(session_id=session_id, status=status, lease_until=_lease_end())
+
+
+async def wait_for_turn(turn: Turn) -> None:
+    """Return when the turn runs.
+
+    Raises:
+        TurnDropped, TurnLost: it never will.
+    """
+    if turn.status == TurnStatus.RUNNING:
+        return
+    with HUB.listening(_session_topic(turn.session_id)) as listener:
+        while not await run_query(partial(start_turn, turn)):
+            await listener.wait(_POLL_S)
+
+
+def start_turn(turn: Turn) -> bool:
+    """Let the turn run if it is the next one and nobody runs.
+
+    Raises:
+        TurnDropped, TurnLost: it is over.
+    """
+    stopped = stop_of(turn)
+    if isinstance(stopped, TurnDropped | TurnLost):
+        raise stopped
+    before = Turn.objects.filter(session_id=turn.session_id, status__in=OPEN, number__lt=turn.number)
+    if before.filter(lease_until__gte=Now()).exists():
+        return False
+    with transaction.atomic():
+        Session.objects.select_for_update(no_key=True).filter(pk=turn.session_id).first()
+        _end_silent(turn.session_id)
+        if before.exists():
+            return False
+        mine = Turn.objects.filter(pk=turn.pk, status=TurnStatus.WAITING)
+        if mine.update(status=TurnStatus.RUNNING, lease_until=_lease_end()):
+            turn.status = TurnStatus.RUNNING
+    # Zero rows: it ended since the first look; the next look tells why.
+    return turn.status == TurnStatus.RUNNING
+
+
+async def told_to_stop(turn: Turn) -> TurnStopped:
+    """Return when somebody else has stopped the turn, with how."""
+    with HUB.listening(_turn_topic(turn.pk)) as listener:
+        while (stopped := await run_query(partial(stop_of, turn))) is None:
+            await listener.wait(_HEARTBEAT_WAKES_S)
+    return stopped
+
+
+def stop_of(turn: Turn) -> TurnStopped | None:
+    """How the turn was stopped; None when it was not."""
+    row = Turn.objects.filter(pk=turn.pk).values_list("status", "stop").first()
+    if row is None or row == (TurnStatus.CANCELLED, None):
+        return TurnLost()
+    status, stop = row
+    if stop == StopWish.DROP:
+        return TurnDropped()
+    return TurnInterrupted() if stop == StopWish.KEEP and status in OPEN else None
+
+
+def finish_turn(turn: Turn) -> None:
+    """Mark the turn finished. Call it in the transaction that saves what was said, with the session's row locked.
+
+    Raises:
+        TurnDropped, TurnLost: it does not run any more; nothing may be saved.
+    """
+    running = Turn.objects.filter(pk=turn.pk, status=TurnStatus.RUNNING)
+    if not running.update(status=TurnStatus.FINISHED, ended_at=Now()):
+        raise stop_of(turn) or TurnLost()
+    transaction.on_commit(partial(publish, _session_topic(turn.session_id)))
+
+
+def end_turn(turn: Turn) -> None:
+    """Let go of the turn, with nothing saved, unless it is over already."""
+    if Turn.objects.filter(pk=turn.pk, status__in=OPEN).update(status=TurnStatus.CANCELLED, ended_at=Now()):
+        publish(_session_topic(turn.session_id))
+
+
+def _drop(turns: "QuerySet[Turn]") -> None:
+    """End turns at once: from here on, nothing they do can be saved."""
+    numbers = list(turns.values_list("pk", flat=True))
+    turns.update(status=TurnStatus.CANCELLED, stop=StopWish.DROP, ended_at=Now())
+    _tell(numbers)
+
+
+def _interrupt(turns: "QuerySet[Turn]") -> None:
+    numbers = list(turns.values_list("pk", flat=True))
+    turns.update(stop=StopWish.KEEP)
+    _tell(numbers)
+
+
+def _tell(numbers: list[int]) -> None:
+    for number in numbers:
+        transaction.on_commit(partial(publish, _turn_topic(number)))
+
+
+def _end_silent(session_id: UUID) -> None:
+    """End turns whose process has not shown up for the length of a lease."""
+    silent = Turn.objects.filter(session_id=session_id, status__in=OPEN, lease_until__lt=Now())
+    silent.update(status=TurnStatus.CANCELLED, stop=None, ended_at=Now())
+
+
+def renew_leases(numbers: list[int]) -> None:
+    """Lengthen the leases of open turns, and wake those of this process that were stopped without hearing of it."""
+    with transaction.atomic():
+        rows = Turn.objects.select_for_update(skip_locked=True).filter(pk__in=numbers, status__in=OPEN)
+        held = list(rows.values_list("pk", flat=True))
+        Turn.objects.filter(pk__in=held).update(lease_until=_lease_end())
+    untroubled = Turn.objects.filter(pk__in=numbers, status__in=OPEN, stop=None)
+    for number in set(numbers).difference(untroubled.values_list("pk", flat=True)):
+        HUB.wake(_turn_topic(number))
+
+
+KEEPER: LeaseKeeper[int] = LeaseKeeper("turn-keeper", renew_leases)
+
+
+def _lease_end() -> CombinedExpression:
+    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _session_topic(session_id: UUID) -> str:
+    return f"session:{session_id}"
+
+
+def _turn_topic(number: int) -> str:
+    return f"turn:{number}"

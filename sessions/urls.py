@@ -1,0 +1,31 @@
+"""Routes of sessions, jobs and responses."""
+
+from typing import Any
+
+from django.urls import include, path
+
+from sessions.api.chat_views import chat
+from sessions.api.job_views import JobViewSet
+from sessions.api.render_views import render
+from sessions.api.views import HistoryViewSet, MessageViewSet, SessionToolViewSet, SessionViewSet
+
+_COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
+_MEMBER: dict[str, Any] = {
+    "get": "retrieve",
+    "post": "create_or_update",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+urlpatterns = [
+    path("sessions", SessionViewSet.as_view(_COLLECTION)),
+    path("sessions/<str:id>", SessionViewSet.as_view(_MEMBER)),
+    path("sessions/<str:id>/history", HistoryViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("sessions/<str:id>/messages", MessageViewSet.as_view(_COLLECTION)),
+    path("sessions/<str:id>/tools", SessionToolViewSet.as_view({"get": "list"})),
+    path("sessions/<str:id>/render", render),
+    path("sessions/<str:id>/chat", chat),
+    path("jobs/<str:id>", JobViewSet.as_view({"get": "retrieve"})),
+    path("", include("sessions.responses.urls")),
+]

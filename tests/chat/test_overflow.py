@@ -1,0 +1,200 @@
+"""Conversations that grow beyond their budget."""
+
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from agents.llm.scripted import ScriptedModel, scripted_model
+from julep_project.core.errors import ModelUnavailable
+from sessions.entries import NewEntry, save_entries
+from sessions.jobs import claim_job, sweep_jobs
+from sessions.models import Entry, Job, Session
+from sessions.overflow import shorten_history
+from tests.chat.conftest import Talk
+from tests.executions_api.conftest import MISSING
+
+BUDGET = 400
+FACT = "The tide at the old pier turns at noon, said the keeper of the lighthouse, and nobody doubted it."
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the jobs that workers were told of."""
+    told: list[str] = []
+    monkeypatch.setattr("sessions.jobs.ring", lambda task, job_id: told.append(str(job_id)))
+    return told
+
+
+def _session(talk: Talk, overflow: str | None = "adaptive", **fields: Any) -> str:
+    return talk.session(
+        talk.agent(default_system_template="Be brief.", **fields), token_budget=BUDGET, context_overflow=overflow
+    )
+
+
+def _fill(talk: Talk, session: str, count: int) -> list[Any]:
+    """So many chats; the jobs each of them named."""
+    with scripted_model([f"Yes {n}. {FACT}" for n in range(count)]):
+        return [talk.ask(session, f"Is it true, {n}? {FACT}")["jobs"] for n in range(count)]
+
+
+def _heard(model: ScriptedModel) -> list[str]:
+    return [str(message["content"]) for message in model.requests[-1].messages]
+
+
+def test_without_a_wish_a_prompt_that_is_too_big_is_refused(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk, overflow=None)
+    response = talk.chat(session, FACT * 40)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "prompt_too_big")
+    assert talk.said(session) == []
+    assert _fill(talk, session, 6) == [[]] * 6
+
+
+def test_truncate_leaves_out_the_oldest(talk: Talk) -> None:
+    session = _session(talk, overflow="truncate")
+    _fill(talk, session, 9)
+    with scripted_model(["ok"]) as model:
+        talk.ask(session, "And now?")
+    heard = _heard(model)
+    assert (heard[0], heard[-1]) == ("Be brief.", "And now?")
+    assert not any("true, 0?" in text for text in heard)
+    assert len(talk.said(session)) == 20
+
+
+def test_tool_rounds_stay_within_the_budget(talk: Talk) -> None:
+    session = _session(talk, overflow="truncate")
+    _fill(talk, session, 5)
+    calls = {"tool_calls": [{"id": "c1", "type": "function", "function": {"name": FACT * 8, "arguments": "{}"}}]}
+    with scripted_model([calls, "ok"]) as model:
+        talk.ask(session, "And now?", auto_run_tools=True)
+    assert len(model.requests[1].messages) < len(model.requests[0].messages) + 2
+    assert [message["role"] for message in model.requests[1].messages][-3:] == ["user", "assistant", "tool"]
+
+
+def test_a_full_conversation_gets_a_job(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    named = _fill(talk, session, 6)
+    first = next(jobs[0] for jobs in named if jobs)
+    assert all(jobs in ([], [first]) for jobs in named)
+    assert rung == [first]
+    assert talk.api.get(f"/jobs/{first}").json() == {
+        "id": first,
+        "name": "shorten_history",
+        "reason": Job.objects.get().reason,
+        "created_at": talk.api.get(f"/jobs/{first}").json()["created_at"],
+        "updated_at": talk.api.get(f"/jobs/{first}").json()["created_at"],
+        "has_progress": True,
+        "progress": 0.0,
+        "state": "pending",
+    }
+
+
+def test_the_summary_replaces_the_oldest_in_prompts_only(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    _fill(talk, session, 6)
+    with scripted_model(["Tides were discussed."]) as model:
+        shorten_history(rung[0])
+    assert "true, 0?" in _heard(model)[-1]
+    assert talk.api.get(f"/jobs/{rung[0]}").json()["state"] == "succeeded"
+    with scripted_model(["ok"]) as model:
+        talk.ask(session, "And now?")
+    heard = _heard(model)
+    assert "Tides were discussed." in heard[1]
+    assert not any("true, 0?" in text for text in heard)
+    history = talk.api.get(f"/sessions/{session}/history").json()["entries"]
+    assert len(history) == 14
+    (summary,) = Entry.objects.filter(session_id=session, source="summarizer")
+    assert summary.stands_for.count() >= 2
+    newest_replaced = summary.stands_for.order_by("-seq").first()
+    assert newest_replaced is not None
+    assert summary.place == newest_replaced.place
+
+
+@pytest.mark.parametrize("model", ["offline/echo", "scripted/one"])
+def test_without_a_model_messages_are_clipped(talk: Talk, rung: list[str], model: str) -> None:
+    session = _session(talk, model=model)
+    _fill(talk, session, 6)
+    with scripted_model([ModelUnavailable("away")]):
+        shorten_history(rung[0])
+    text = talk.said(session)[0][1]
+    assert text.count("user: Is it true") >= 2
+    assert FACT not in text
+    assert Job.objects.get().state == "succeeded"
+
+
+def test_a_later_summary_takes_in_the_earlier(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    for number in range(2):
+        while len(rung) == number:
+            _fill(talk, session, 1)
+        with scripted_model([f"Summary {number}."]) as model:
+            shorten_history(rung[number])
+    assert "Summary 0." in _heard(model)[-1]
+    assert [text.endswith("Summary 1.") for _, text in talk.said(session)].count(True) == 1
+    assert not any("Summary 0." in str(text) for _, text in talk.said(session))
+    assert Entry.objects.filter(session_id=session, superseded_by=None, source="summarizer").count() == 1
+
+
+def test_a_job_is_done_once(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    _fill(talk, session, 6)
+    with scripted_model(["Tides."]) as model:
+        shorten_history(rung[0])
+        shorten_history(rung[0])
+    assert len(model.requests) == 1
+    assert Entry.objects.filter(session_id=session, source="summarizer").count() == 1
+
+
+def test_what_is_said_meanwhile_is_kept(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    _fill(talk, session, 6)
+
+    def meanwhile(_: Any) -> str:
+        message = NewEntry.of({"role": "user", "content": "meanwhile"}, source="api_request", model="")
+        save_entries(Session.objects.get().pk, [message])
+        return "Tides."
+
+    with scripted_model([meanwhile]):
+        shorten_history(rung[0])
+    assert talk.said(session)[-1] == ("user", "meanwhile")
+    assert Entry.objects.filter(session_id=session).count() == 14
+
+
+def test_a_history_cleared_meanwhile_aborts_the_job(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    _fill(talk, session, 6)
+
+    def meanwhile(_: Any) -> str:
+        assert talk.api.delete(f"/sessions/{session}/history").status_code == 202
+        return "Tides."
+
+    with scripted_model([meanwhile]):
+        shorten_history(rung[0])
+    assert (Job.objects.get().state, Entry.objects.count()) == ("aborted", 0)
+
+
+def test_a_job_whose_worker_died_is_rung_again_and_done(talk: Talk, rung: list[str], settings: Any) -> None:
+    settings.RING_AGAIN_SECONDS = 0
+    _fill(talk, _session(talk), 6)
+    assert claim_job(Job.objects.get().pk) is not None
+    assert sweep_jobs() == 0
+    Job.objects.update(lease_until=Now())
+    assert sweep_jobs() == 1
+    with scripted_model(["Tides."]):
+        shorten_history(rung[-1])
+    assert (Job.objects.get().state, Job.objects.get().attempts) == ("succeeded", 2)
+
+
+def test_a_job_that_kills_its_workers_fails(talk: Talk, rung: list[str], settings: Any) -> None:
+    settings.MAX_ATTEMPTS = 2
+    _fill(talk, _session(talk), 6)
+    for _ in range(2):
+        assert claim_job(Job.objects.get().pk) is not None
+        Job.objects.update(lease_until=Now())
+    assert claim_job(Job.objects.get().pk) is None
+    assert talk.api.get(f"/jobs/{rung[0]}").json()["state"] == "failed"
+
+
+def test_an_unknown_job(talk: Talk) -> None:
+    response = talk.api.get(f"/jobs/{MISSING}")
+    assert (response.status_code, response.json()["error"]["message"]) == (404, "Job not found")

@@ -1,0 +1,243 @@
+"""The published OpenAI client, unchanged, against running processes whose models are on loopback."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openai import APIError, BadRequestError, InternalServerError, NotFoundError, OpenAI, PermissionDeniedError
+from pydantic import BaseModel
+
+from sessions.models import StoredResponse
+from tests.api_client import API_KEY
+from tests.backend import Backend, flush_redis, wait_until
+from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MODEL = "gpt-4o"
+WEATHER: Any = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
+
+
+class Number(BaseModel):
+    """What the model is to answer."""
+
+    n: int
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def processes(
+    django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """An API server and a worker that know the provider."""
+    environment = {"OPENAI_API_BASE": provider.api_base, "OPENAI_API_KEY": "sk-loopback-key"}
+    backend = Backend(tmp_path_factory.mktemp("openai"), environment)
+    backend.start("api", "io")
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture
+def backend(transactional_db: None, processes: Backend) -> Backend:
+    """The processes on an empty database."""
+    flush_redis()
+    return processes
+
+
+@pytest.fixture(params=["/v1", "", "/api/v1"])
+def base_url(request: pytest.FixtureRequest, backend: Backend) -> str:
+    """Every place the API is served at."""
+    return backend.url + str(request.param)
+
+
+@pytest.fixture
+def client(backend: Backend) -> Iterator[OpenAI]:
+    with OpenAI(api_key=API_KEY, base_url=f"{backend.url}/v1", max_retries=0, timeout=30) as opened:
+        yield opened
+
+
+def test_create_retrieve_delete(base_url: str, provider: ModelServer) -> None:
+    provider.script("It is four.")
+    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=30) as client:
+        made = client.responses.create(model=MODEL, input="2 + 2?", instructions="Be brief.", metadata={"a": "b"})
+        assert (made.status, made.output_text, made.metadata) == ("completed", "It is four.", {"a": "b"})
+        assert made.usage is not None and made.usage.total_tokens == made.usage.input_tokens + made.usage.output_tokens
+        assert client.responses.retrieve(made.id) == made
+        client.responses.delete(made.id)
+        with pytest.raises(NotFoundError):
+            client.responses.retrieve(made.id)
+
+
+def test_stream(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("one two three")
+    events = list(client.responses.create(model=MODEL, input="Count", stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta").strip() == (
+        "one two three"
+    )
+    ended = events[-1]
+    assert ended.type == "response.completed"
+    assert ended.response.usage is not None and ended.response.usage.output_tokens == 3
+
+    again = list(client.responses.retrieve(ended.response.id, stream=True, starting_after=3))
+    assert again == events[4:]
+
+
+def test_stream_helper(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("one two three")
+    with client.responses.stream(model=MODEL, input="Count") as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_response()
+    assert "response.output_text.delta" in kinds
+    assert final.output_text.strip() == "one two three"
+
+
+def test_stream_helper_with_a_form(client: OpenAI, provider: ModelServer) -> None:
+    provider.script('{"n": 4}')
+    with client.responses.stream(model=MODEL, input="2 + 2?", text_format=Number) as stream:
+        final = stream.get_final_response()
+    assert final.output_parsed == Number(n=4)
+
+
+def test_parse(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("four", '{"n": 4}')
+    assert client.responses.parse(model=MODEL, input="2 + 2?", text_format=Number).output_parsed == Number(n=4)
+    assert provider.chats[-1]["response_format"]["json_schema"]["name"] == "Number"
+
+
+def test_chaining(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("Ada.", "Ada, again.")
+    first = client.responses.create(model=MODEL, input="Who?")
+    second = client.responses.create(model=MODEL, input="Who?", previous_response_id=first.id)
+    assert (second.output_text, second.previous_response_id) == ("Ada, again.", first.id)
+    assert [message["content"] for message in provider.chats[-1]["messages"]] == ["Who?", "Ada.", "Who?"]
+    with pytest.raises(NotFoundError, match="previous_response_id not found"):
+        client.responses.create(model=MODEL, input="Who?", previous_response_id="resp_nothing")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_function_tools(client: OpenAI, provider: ModelServer, streamed: bool) -> None:
+    provider.script(tool_call("weather", {"city": "Rome"}, id="call_9"), "Sunny.")
+    asked: Any = {"model": MODEL, "input": "Weather?", "tools": [WEATHER]}
+    if streamed:
+        with client.responses.stream(**asked) as stream:
+            first = stream.get_final_response()
+    else:
+        first = client.responses.create(**asked)
+    [call] = first.output
+    assert call.type == "function_call"
+    assert (call.call_id, call.name, json.loads(call.arguments)) == ("call_9", "weather", {"city": "Rome"})
+
+    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "sun"}
+    second = client.responses.create(model=MODEL, input=[result], previous_response_id=first.id, tools=[WEATHER])
+    assert second.output_text == "Sunny."
+
+
+def test_output_sent_back_as_input(client: OpenAI, provider: ModelServer) -> None:
+    provider.script(tool_call("weather", {}, id="call_9"), "Sunny.")
+    items: Any = [{"role": "user", "content": "Weather?"}]
+    first = client.responses.create(model=MODEL, input=items, tools=[WEATHER], store=False)
+    items += first.output
+    items.append({"type": "function_call_output", "call_id": "call_9", "output": "sun"})
+    assert client.responses.create(model=MODEL, input=items, tools=[WEATHER]).output_text == "Sunny."
+
+
+def test_input_items(client: OpenAI, provider: ModelServer) -> None:
+    items: Any = [{"role": "user", "content": str(number)} for number in range(5)]
+    made = client.responses.create(model=MODEL, input=items)
+    listed = list(client.responses.input_items.list(made.id, limit=2))
+    assert [item.content[0].text for item in listed] == ["4", "3", "2", "1", "0"]  # type: ignore[union-attr]
+    assert len({item.id for item in listed}) == 5
+
+
+def test_cancel_ends_a_stream(client: OpenAI, provider: ModelServer) -> None:
+    answer = Streamed.endless("Once ")
+    provider.script(answer)
+    told = client.responses.create(model=MODEL, input="Tell", stream=True)
+    created = next(told)
+    assert created.type == "response.created"
+    while next(told).type != "response.output_text.delta":
+        pass
+
+    assert client.responses.cancel(created.response.id).status == "cancelled"
+
+    rest = list(told)
+    assert rest[-1].type == "response.incomplete"
+    assert answer.gone.wait(20)
+    assert client.responses.retrieve(created.response.id).output_text == "Once "
+
+
+def test_a_client_that_leaves_ends_the_providers_work(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
+    answer = Streamed.endless("Once ")
+    provider.script(answer)
+    told = client.responses.create(model=MODEL, input="Tell", stream=True)
+    while next(told).type != "response.output_text.delta":
+        pass
+    told.close()
+
+    assert answer.gone.wait(20)
+    wait_until(lambda: StoredResponse.objects.get().status == "cancelled", 20, backend)
+    assert StoredResponse.objects.get().body["output"][0]["content"][0]["text"] == "Once "
+
+
+def test_background(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
+    provider.script("Done.", "Done too.")
+    made = client.responses.create(model=MODEL, input="Work", background=True)
+    assert made.status == "queued"
+    wait_until(lambda: client.responses.retrieve(made.id).status == "completed", 30, backend)
+    assert client.responses.retrieve(made.id).output_text == "Done."
+
+    events = list(client.responses.create(model=MODEL, input="Work", background=True, stream=True))
+    assert (events[0].type, events[-1].type) == ("response.created", "response.completed")
+
+
+def test_errors(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
+    with pytest.raises(BadRequestError, match="not supported yet"):
+        client.responses.create(model=MODEL, input="x", tools=[{"type": "code_interpreter", "container": "c"}])
+    provider.script(failure(400, "no such thing"), failure(503, "overloaded"))
+    with pytest.raises(BadRequestError, match="no such thing"):
+        client.responses.create(model=MODEL, input="x")
+    with pytest.raises(InternalServerError, match="overloaded"):
+        client.responses.create(model=MODEL, input="x")
+    with (
+        OpenAI(api_key="wrong", base_url=f"{backend.url}/v1", max_retries=0) as stranger,
+        pytest.raises(PermissionDeniedError),
+    ):
+        stranger.responses.retrieve("resp_x")
+
+
+def test_chat_completions(base_url: str, provider: ModelServer) -> None:
+    messages: Any = [{"role": "user", "content": "Hi"}]
+    provider.script("Hello", "one two three")
+    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=30) as client:
+        answer = client.chat.completions.create(model=MODEL, messages=messages)
+        assert answer.choices[0].message.content == "Hello"
+        told = list(
+            client.chat.completions.create(
+                model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
+            )
+        )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in told if chunk.choices).strip() == "one two three"
+    assert told[-1].usage is not None and told[-1].usage.completion_tokens == 3
+
+
+def test_a_chat_that_breaks_off(client: OpenAI, provider: ModelServer) -> None:
+    provider.script(Streamed("Once ", cut=True))
+    told = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}], stream=True)
+    with pytest.raises(APIError):
+        list(told)
+
+
+def test_models_and_embeddings(client: OpenAI) -> None:
+    assert "offline/echo" in [model.id for model in client.models.list()]
+    assert client.models.retrieve("offline/echo").owned_by == "offline"
+    answer = client.embeddings.create(model="offline/hashing", input=["a tide", "bread"])
+    assert [len(row.embedding) for row in answer.data] == [1024, 1024]
+    plain = client.embeddings.create(model="offline/hashing", input="a tide", encoding_format="float")
+    assert answer.data[0].embedding == pytest.approx(plain.data[0].embedding)

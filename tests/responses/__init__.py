@@ -1,0 +1,1 @@
+"""Responses in the form of the OpenAI API, and the API passed through."""

@@ -1,0 +1,130 @@
+"""Responses nobody waits for, and those whose server is gone."""
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from agents.llm.scripted import scripted_model
+from julep_project.core.errors import ModelUnavailable
+from sessions.models import StoredResponse
+from sessions.responses import background, store
+from tests.responses.conftest import ResponsesClient, text_of
+from tests.responses.test_answers import WEATHER, calling
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The ids of responses a worker was told of."""
+    ids: list[Any] = []
+    monkeypatch.setattr(background, "ring", lambda task, response_id: ids.append(response_id))
+    return ids
+
+
+@pytest.fixture
+def work(api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Does what a worker does with the message."""
+    monkeypatch.setattr(background, "asyncio", SimpleNamespace(run=api.run))
+    return background.answer_in_background
+
+
+def make(api: ResponsesClient, **fields: Any) -> StoredResponse:
+    body = api.create(background=True, **fields)
+    assert (body["status"], body["output"], body["background"]) == ("queued", [], True)
+    return StoredResponse.objects.get()
+
+
+def let_leases_run_out() -> None:
+    StoredResponse.objects.update(lease_until=Now() - timedelta(seconds=1))
+
+
+def test_a_worker_answers(api: ResponsesClient, rung: list[Any], work: Any) -> None:
+    with scripted_model([calling("weather", "{}"), "Sunny."]) as model:
+        row = make(api, tools=[WEATHER], instructions="Be brief.", metadata={"a": "b"})
+        assert rung == [row.pk]
+        work(row.pk)
+        work(row.pk)
+        body = api.get(str(row.pk)).json()
+        assert (body["status"], body["output"][0]["name"], body["metadata"]) == ("completed", "weather", {"a": "b"})
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "sun"}
+        second = api.create(input=[result], previous_response_id=body["id"], tools=[WEATHER])
+    assert text_of(second) == "Sunny."
+    assert model.requests[0].messages[0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_failure_is_kept(api: ResponsesClient, rung: list[Any], work: Any) -> None:
+    row = make(api)
+    with scripted_model([ModelUnavailable("overloaded")]):
+        work(row.pk)
+    body = api.get(str(row.pk)).json()
+    assert (body["status"], body["error"]["message"]) == ("failed", "overloaded")
+
+
+def test_one_that_was_cancelled_is_not_answered(api: ResponsesClient, rung: list[Any], work: Any) -> None:
+    row = make(api)
+    assert api.send("POST", f"/responses/{row.pk}/cancel").json()["status"] == "cancelled"
+    with scripted_model([]) as model:
+        work(row.pk)
+    assert model.requests == []
+    assert api.get(str(row.pk)).json()["status"] == "cancelled"
+
+
+def test_a_key_of_the_callers_own_cannot_wait(api: ResponsesClient, rung: list[Any]) -> None:
+    body = {"model": "gpt-4o", "input": "Hi", "background": True}
+    answer = api.send("POST", "/responses", body, **{"X-Custom-Api-Key": "sk-own"})
+    assert (answer.status_code, "X-Custom-Api-Key" in answer.json()["error"]["message"]) == (400, True)
+    assert not StoredResponse.objects.exists()
+
+
+def test_the_sweep_rings_for_what_was_forgotten(
+    api: ResponsesClient, rung: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    row = make(api)
+    assert background.sweep_responses() == 0
+    let_leases_run_out()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert background.sweep_responses() == 1
+    assert background.sweep_responses() == 0
+    assert rung == [row.pk, row.pk]
+
+
+def test_a_lost_worker_is_replaced_but_not_for_ever(
+    api: ResponsesClient, rung: list[Any], work: Any, settings: Any
+) -> None:
+    settings.MAX_ATTEMPTS = 2
+    row = make(api)
+    for _ in range(2):
+        assert store.claim_response(row.pk) is not None
+        assert store.claim_response(row.pk) is None
+        let_leases_run_out()
+        assert background.sweep_responses() == 1
+    work(row.pk)
+    body = api.get(str(row.pk)).json()
+    assert (body["status"], body["error"]["message"]) == ("failed", "the worker was lost in each of 2 attempts")
+
+
+def test_a_stream_whose_server_is_gone_has_failed(api: ResponsesClient, rung: list[Any]) -> None:
+    make(api)
+    row = StoredResponse.objects.get()
+    row.body = {**row.body, "status": "in_progress", "background": False}
+    row.status = "in_progress"
+    row.save()
+    let_leases_run_out()
+
+    assert background.sweep_responses() == 1
+
+    body = api.get(str(row.pk)).json()
+    assert (body["status"], body["error"]["code"]) == ("failed", "server_error")
+    assert StoredResponse.objects.get().lease_until is None
+
+
+def test_its_events_are_told_while_it_is_answered_elsewhere(api: ResponsesClient, rung: list[Any], work: Any) -> None:
+    row = make(api)
+    with scripted_model(["Done."]):
+        work(row.pk)
+    told = api.get(str(row.pk), "?stream=true").told
+    kinds = [json.loads(line[6:])["type"] for line in told.splitlines() if line.startswith("data: ")]
+    assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")

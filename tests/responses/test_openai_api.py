@@ -1,0 +1,134 @@
+"""The OpenAI API passed through: chat completions, embeddings, models."""
+
+import base64
+import json
+import struct
+from typing import Any
+
+import pytest
+
+from agents.llm.scripted import scripted_model
+from agents.models import ModelUsage
+from julep_project.core.errors import ModelUnavailable
+from tests.loopback.model_server import ModelServer, Streamed
+from tests.responses.conftest import ResponsesClient
+from tests.responses.test_answers import calling
+
+ASK = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def chunks_of(answer: Any) -> list[Any]:
+    assert answer.status_code == 200, answer.content
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    blocks = answer.told.removesuffix("\n\n").split("\n\n")
+    assert blocks[-1] == "data: [DONE]"
+    return [json.loads(block.removeprefix("data: ")) for block in blocks[:-1]]
+
+
+class TestChat:
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/api/v1/chat/completions"])
+    def test_an_answer(self, api: ResponsesClient, path: str) -> None:
+        with scripted_model(["Hello there"]) as model:
+            body = api.send("POST", path, {**ASK, "temperature": 0.5, "made_up": 1}).json()
+        assert body["object"] == "chat.completion"
+        assert body["choices"][0]["message"]["content"] == "Hello there"
+        assert "content" not in body["choices"][0]
+        assert model.requests[0].settings == {"temperature": 0.5}
+        assert ModelUsage.objects.get().metadata == {"endpoint": "chat/completions"}
+
+    def test_a_stream(self, api: ResponsesClient) -> None:
+        with scripted_model(["Hello there", "Hello"]):
+            chunks = chunks_of(api.send("POST", "/v1/chat/completions", {**ASK, "stream": True}))
+            options = {"stream": True, "stream_options": {"include_usage": True}}
+            counted = chunks_of(api.send("POST", "/v1/chat/completions", {**ASK, **options}))
+        said = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
+        assert "".join(said) == "Hello there"
+        assert not any("usage" in chunk for chunk in chunks)
+        assert counted[-1]["usage"]["total_tokens"] > 0
+        assert ModelUsage.objects.count() == 2
+
+    def test_tools(self, api: ResponsesClient) -> None:
+        tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+        with scripted_model([calling("weather", "{}")]) as model:
+            body = api.send("POST", "/v1/chat/completions", {**ASK, "tools": [tool], "tool_choice": "required"}).json()
+        assert body["choices"][0]["finish_reason"] == "tool_calls"
+        assert (model.requests[0].tools, model.requests[0].tool_choice) == ([tool], "required")
+
+    def test_the_callers_own_key(self, api: ResponsesClient, model_server: ModelServer) -> None:
+        api.send("POST", "/v1/chat/completions", ASK, **{"X-Custom-Api-Key": "sk-own"})
+        assert model_server.requests[0].headers["authorization"] == "Bearer sk-own"
+        assert ModelUsage.objects.get().custom_api_used
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_refusal_has_its_status_even_when_streamed(self, api: ResponsesClient, stream: bool) -> None:
+        with scripted_model([ModelUnavailable("overloaded")]):
+            answer = api.send("POST", "/v1/chat/completions", {**ASK, "stream": stream})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "llm_api_error")
+
+    def test_an_answer_that_breaks_off_ends_with_an_error(
+        self, api: ResponsesClient, model_server: ModelServer
+    ) -> None:
+        model_server.script(Streamed("Once", cut=True))
+        chunks = chunks_of(api.send("POST", "/v1/chat/completions", {**ASK, "stream": True}))
+        assert chunks[-1]["error"]["code"] == "llm_api_error"
+
+    @pytest.mark.parametrize(
+        ("fields", "loc"),
+        [
+            ({"messages": []}, "messages"),
+            ({"messages": None}, "messages"),
+            ({"messages": ["Hi"]}, "messages[0]"),
+            ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+            ({"temperature": "hot"}, "temperature"),
+            ({"tools": {}}, "tools"),
+        ],
+    )
+    def test_what_is_refused(self, api: ResponsesClient, fields: dict[str, Any], loc: str) -> None:
+        answer = api.send("POST", "/v1/chat/completions", {**ASK, **fields})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["details"][0]["loc"].startswith(loc)
+
+
+class TestEmbeddings:
+    def test_vectors(self, api: ResponsesClient) -> None:
+        body = api.send("POST", "/v1/embeddings", {"model": "offline/hashing", "input": ["a tide", "b"]}).json()
+        assert (body["object"], body["model"]) == ("list", "offline/hashing")
+        assert [(row["object"], row["index"], len(row["embedding"])) for row in body["data"]] == [
+            ("embedding", 0, 1024),
+            ("embedding", 1, 1024),
+        ]
+        assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] > 0
+        assert ModelUsage.objects.get().metadata == {"endpoint": "embeddings"}
+
+    def test_base64(self, api: ResponsesClient) -> None:
+        asked = {"model": "offline/hashing", "input": "a tide"}
+        plain = api.send("POST", "/embeddings", asked).json()["data"][0]["embedding"]
+        coded = api.send("POST", "/embeddings", {**asked, "encoding_format": "base64"}).json()["data"][0]["embedding"]
+        numbers = struct.unpack("<1024f", base64.b64decode(coded))
+        assert numbers == pytest.approx(plain)
+
+    @pytest.mark.parametrize("given", [[], [1, 2], [[1, 2]], "", ["a", ""], 3])
+    def test_what_is_refused(self, api: ResponsesClient, given: Any) -> None:
+        answer = api.send("POST", "/v1/embeddings", {"model": "offline/hashing", "input": given})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "http_400")
+
+    def test_no_input(self, api: ResponsesClient) -> None:
+        assert api.send("POST", "/v1/embeddings", {"model": "offline/hashing"}).status_code == 422
+
+
+class TestModels:
+    @pytest.mark.parametrize("path", ["/v1/models", "/models", "/api/v1/models"])
+    def test_the_list(self, api: ResponsesClient, path: str) -> None:
+        body = api.send("GET", path).json()
+        assert body["object"] == "list"
+        assert {"id": "offline/echo", "object": "model", "created": 0, "owned_by": "offline"} in body["data"]
+
+    def test_one(self, api: ResponsesClient) -> None:
+        assert api.send("GET", "/v1/models/offline/echo").json()["id"] == "offline/echo"
+        missing = api.send("GET", "/v1/models/nothing")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (404, "http_404")
+
+    @pytest.mark.parametrize("path", ["/v1/models", "/v1/embeddings", "/v1/chat/completions"])
+    def test_a_wrong_key(self, api: ResponsesClient, path: str) -> None:
+        method = "GET" if path.endswith("models") else "POST"
+        assert api.send(method, path, Authorization="Bearer wrong").status_code == 403
