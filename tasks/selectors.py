@@ -1,5 +1,6 @@
 """Reads of task definitions, always limited to one tenant."""
 
+from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import F, QuerySet
@@ -40,6 +41,19 @@ def current_version(task: Task) -> TaskVersion:
         NotFound: the task was removed in the meantime.
     """
     version = current_versions([task]).get(task.pk)
+    if version is None:
+        raise NotFound("Task not found")
+    return version
+
+
+@lru_cache(maxsize=256)
+def version_of(task_id: UUID, number: int) -> TaskVersion:
+    """A version of a task without its program; kept per process, since versions never change.
+
+    Raises:
+        NotFound: there is none.
+    """
+    version = TaskVersion.objects.filter(task_id=task_id, number=number).defer("program").first()
     if version is None:
         raise NotFound("Task not found")
     return version

@@ -21,9 +21,12 @@ class FlowRunner:
         """The answer to creating the task for a new agent."""
         given = dict(agent or {})
         tools = given.pop("tools", [])
+        docs = given.pop("docs", [])
         created = self.api.post("/agents", {"name": "Ada", **given}).json()
         for tool in tools:
             assert self.api.post(f"/agents/{created['id']}/tools", tool).status_code == 201
+        for doc in docs:
+            assert self.api.post(f"/agents/{created['id']}/docs", doc).status_code == 201
         return self.api.post(f"/agents/{created['id']}/tasks", {"name": "flow", **task})
 
     def start(self, task_id: str, input_: Any, metadata: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
 from tasks.expressions.templates import Template
 from tasks.language.capabilities import NOT_YET
+from tasks.language.effort import Effort
 from tasks.language.errors import Problems
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.steps.base import Place, Step
@@ -18,19 +19,22 @@ _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
 
 
 def check_program(
-    workflows: Mapping[str, tuple[Step, ...]], *, tool_names: Collection[str], problems: Problems
+    workflows: Mapping[str, tuple[Step, ...]], *, tool_names: Collection[str], problems: Problems, effort: Effort
 ) -> None:
     """Report everything that is wrong or doubtful; errors block, warnings are kept with the version."""
-    checker = _Checker(tool_names, workflows.keys(), problems)
+    checker = _Checker(tool_names, workflows.keys(), problems, effort)
     for name, steps in workflows.items():
         checker.check_body(steps, f"workflows.{name}.steps", frozenset(RUNTIME_NAMES), is_list=True)
 
 
 class _Checker:
-    def __init__(self, tool_names: Collection[str], workflow_names: Collection[str], problems: Problems) -> None:
+    def __init__(
+        self, tool_names: Collection[str], workflow_names: Collection[str], problems: Problems, effort: Effort
+    ) -> None:
         self._tool_names = tool_names
         self._workflow_names = workflow_names
         self._problems = problems
+        self._effort = effort
 
     def check_body(self, steps: tuple[Step, ...], location: str, names: frozenset[str], *, is_list: bool) -> None:
         """Check the steps of one body, which may read `names`."""
@@ -39,6 +43,7 @@ class _Checker:
             if self._problems.is_full:
                 return
             place = f"{location}[{index}]" if is_list or len(steps) > 1 else location
+            self._effort.check_clock()
             self._check_step(step, place, names)
             if step.label is not None and step.label in labels:
                 self._warn(place, f"label {step.label!r} is used twice; the later step wins")
@@ -83,6 +88,8 @@ class _Checker:
             if name in PLACE_NAMES:
                 self._undefined(name, where, template.source, names)
                 continue
+            if self._problems.has_many_warnings:
+                return
             message = f"{name!r} is not defined{_nearest(name, names)}; in a template it gives an empty text"
             self._problems.add_expression_issue(where, message, "undefined_names", template.source, severity="warning")
         self._pass_on(template.issues, template.source, where)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import jsonschema
-
+from julep_project.core.json_schema import UnusableSchema, find_schema_problem
 from tasks.language import texts
 from tasks.language.check import check_program
-from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems, shortened
+from tasks.language.effort import Effort
+from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems
 from tasks.language.program import Program
 from tasks.language.prompts import named_tool
 from tasks.language.reader import CLASSIC, DOLLAR, StepReader
@@ -32,8 +32,6 @@ IGNORED_FIELDS = frozenset(
         "warnings",
     }
 )  # fmt: skip
-
-_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,17 @@ def compile_task(body: Mapping[str, Any], *, agent_tools: Collection[str] = ()) 
     Raises:
         InvalidTaskBody: the shape is wrong. InvalidTaskSpec: an expression, a name or a schema is.
     """
-    problems = Problems()
+    problems, effort = Problems(), Effort()
     tools = normalise_tools(body.get("tools"), problems)
     inherit_tools = _inherit_tools(body.get("inherit_tools"), problems)
     sources = _workflow_sources(body, problems)
     _refuse(problems)
     _check_schema(body.get("input_schema"))
     dialect = _choose_dialect(sources)
-    workflows = _read(sources, dialect, problems)
+    workflows = _read(sources, dialect, problems, effort)
     _refuse(problems)
     names = {tool["name"] for tool in tools} | (set(agent_tools) if inherit_tools else set())
-    check_program(workflows, tool_names=names, problems=problems)
+    check_program(workflows, tool_names=names, problems=problems, effort=effort)
     if problems.issues:
         raise InvalidTaskSpec(problems.issues)
     program = Program(dialect, workflows).dump()
@@ -143,15 +141,14 @@ def _workflow_hint(name: str) -> str | None:
 def _check_schema(schema: Any) -> None:
     if schema is None:
         return
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("$schema", ""), str):
+        raise _invalid_schema("the schema must be an object, and its `$schema` a text", path="$")
     try:
-        if not isinstance(schema, Mapping) or not isinstance(schema.get("$schema", ""), str):
-            raise jsonschema.SchemaError("the schema must be an object, and its `$schema` a text")
-        validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        validator.check_schema(dict(schema))
-    except jsonschema.SchemaError as error:
-        raise _invalid_schema(shortened(error.message, _LONGEST_REASON), path=error.json_path) from None
-    except RecursionError:
-        raise _invalid_schema("the schema is nested too deep", path="$") from None
+        problem = find_schema_problem(schema)
+    except UnusableSchema as error:
+        raise _invalid_schema(str(error), path="$") from None
+    if problem is not None:
+        raise _invalid_schema(problem.message, path=problem.path)
 
 
 def _invalid_schema(reason: str, *, path: str) -> InvalidTaskSpec:
@@ -168,12 +165,16 @@ def _invalid_schema(reason: str, *, path: str) -> InvalidTaskSpec:
 def _choose_dialect(sources: Mapping[str, Any]) -> str:
     """`dollar` as soon as one evaluated string carries the mark."""
     seen: list[str] = []
-    _read(sources, None, Problems(), seen)
+    _read(sources, None, Problems(), Effort(), seen)
     return DOLLAR if any(texts.is_dollar(text) for text in seen) else CLASSIC
 
 
 def _read(
-    sources: Mapping[str, Any], dialect: str | None, problems: Problems, seen: list[str] | None = None
+    sources: Mapping[str, Any],
+    dialect: str | None,
+    problems: Problems,
+    effort: Effort,
+    seen: list[str] | None = None,
 ) -> dict[str, tuple[Step, ...]]:
     workflows = {}
     for name, source in sources.items():
@@ -183,6 +184,7 @@ def _read(
             loc=name,
             location=f"workflows.{name}.steps",
             seen=[] if seen is None else seen,
+            effort=effort,
             read_body=read_body,
         )
         workflows[name] = read_body(source, reader)

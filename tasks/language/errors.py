@@ -41,6 +41,11 @@ class Problems:
         """Whether there are so many errors that looking for more is idle."""
         return len(self.details) >= MAX_PROBLEMS or len(self.issues) >= MAX_PROBLEMS
 
+    @property
+    def has_many_warnings(self) -> bool:
+        """Whether more warnings would not be kept."""
+        return len(self.warnings) >= MAX_PROBLEMS
+
     def add_detail(self, loc: str, msg: str, type_: str, received: Any = None, fix: str | None = None) -> None:
         """A field whose shape is wrong. Of a field that is wrong as a whole nothing more is reported."""
         if len(self.details) >= MAX_PROBLEMS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
 from tasks.language import texts
+from tasks.language.effort import Effort
 from tasks.language.errors import Problems
 from tasks.language.scope import KNOWN_NAMES
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
@@ -40,7 +41,8 @@ class StepReader:
 
     `loc` is the path in the request (`main[0].if`), `location` the one issues use
     (`workflows.main.steps[0].if_else`). Without a `dialect` no text is read; `seen` collects every text that would
-    be, so that the dialect can be chosen. `names` are the names a text may read here.
+    be, so that the dialect can be chosen. `effort` counts what is read of the whole definition. `names` are the names
+    a text may read here.
     """
 
     problems: Problems
@@ -48,6 +50,7 @@ class StepReader:
     loc: str
     location: str
     seen: list[str]
+    effort: Effort
     read_body: ReadBody
     depth: int = 0
     names: frozenset[str] = KNOWN_NAMES
@@ -121,8 +124,11 @@ class StepReader:
         self.seen.append(text)
         if self.dialect is None:
             return Literal(text)
+        self.effort.check_clock()
         try:
-            return read(text, self.names)
+            value = read(text, self.names)
+            self.effort.add_expressions(*value.extent())
+            return value
         except UnsupportedFeature as error:
             self.problems.add_expression_issue(self.location, str(error), "unsupported_features", text)
         except ExpressionSyntaxError as error:

@@ -1,18 +1,17 @@
 """The tables of the language reference, made from the registries that decide what a program may say."""
 
 import importlib
-import re
-import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from julep_project.core.markdown import codes, table, with_parts
 from tasks.expressions import limits, methods
 from tasks.expressions.callables import Group
 from tasks.expressions.functions import CONSTANTS, MODULES, UNAVAILABLE, function_rows
 from tasks.expressions.template_filters import FILTERS, TESTS
-from tasks.language import effect_options, errors, prompts, reader, slots, spelling, steps_reader
-from tasks.language.capabilities import DOCUMENTS, NOT_YET, SECRET_VALUES
+from tasks.language import effect_options, effort, errors, prompts, reader, slots, spelling, steps_reader
+from tasks.language.capabilities import NOT_YET, SECRET_VALUES
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
 from tasks.steps import map_reduce, parallel, registry, sleep, while_
 from tasks.steps.base import Step
@@ -55,8 +54,13 @@ LIMITS: tuple[Limit, ...] = (
     Limit(limits, "MAX_REGEX_WEIGHT", "weight of a pattern with its counted repetitions written out"),
     Limit(limits, "MAX_REGEX_SECONDS", "seconds of one match"),
     Limit(limits, "MAX_MACRO_DEPTH", "macros of a template that call each other"),
+    Limit(effort, "MAX_STEPS", "steps of a task"),
+    Limit(effort, "MAX_EXPRESSIONS", "expressions of a task, those in texts and templates too"),
+    Limit(effort, "MAX_EXPRESSION_CHARACTERS", "characters of all expressions of a task that are not in templates"),
+    Limit(effort, "MAX_CHECK_SECONDS", "seconds of processor time of the check of a task"),
     Limit(slots, "MAX_SLOT", "characters of one `{expression}` in a text"),
     Limit(slots, "MAX_SLOTS", "expressions in one text"),
+    Limit(slots, "MAX_TRIES", "pairs of braces in one text that may turn out to be expressions"),
     Limit(slots, "MAX_WORK", "brackets and quotes looked at in one text"),
     Limit(spelling, "MAX_NESTING", "steps within steps"),
     Limit(reader, "MAX_VALUE_DEPTH", "nesting of a value in a task"),
@@ -100,14 +104,7 @@ def written(page: str) -> str:
     Raises:
         ValueError: the page has no place for one of them.
     """
-    for name, table in tables().items():
-        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
-        before, found, rest = page.partition(begin)
-        old, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"the page has no part {name!r}")
-        page = f"{before}{begin}{table}\n{end}{after}"
-    return page
+    return with_parts(page, tables())
 
 
 def _step_kinds() -> str:
@@ -116,25 +113,24 @@ def _step_kinds() -> str:
             f"[`{step.kind}`](#{step.kind})",
             _purpose(step),
             f"`{step.main_key}`",
-            _codes(sorted(step.keys - {step.main_key}) + (["retry", "timeout"] if step.has_effect else [])),
+            codes(sorted(step.keys - {step.main_key}) + (["retry", "timeout"] if step.has_effect else [])),
             f"`{step.step_type}`",
         )
         for step in registry.all_kinds()
     ]
-    return _table(("kind", "what it does", "key that makes it", "further keys besides `label`", "`step_type`"), rows)
+    return table(("kind", "what it does", "key that makes it", "further keys besides `label`", "`step_type`"), rows)
 
 
 def _purpose(step: type[Step]) -> str:
     """What the module of the kind says it is for."""
-    text = (importlib.import_module(step.__module__).__doc__ or "").partition(": ")[2].strip().rstrip(".")
-    return f"{text} ({_NOT_YET})" if DOCUMENTS in NOT_YET and step.kind in ("embed", "search") else text
+    return (importlib.import_module(step.__module__).__doc__ or "").partition(": ")[2].strip().rstrip(".")
 
 
 def _scope_names() -> str:
     names = [*RUNTIME_NAMES.items(), *PLACE_NAMES.items()]
     rows = [(f"`{name}`", f"{meaning} ({_NOT_YET})" if _is_missing(name) else meaning) for name, meaning in names]
     rows += [(f"`{name}`", "a constant" if name != "NEWLINE" else "a line break") for name in CONSTANTS]
-    return _table(("name", "what it is"), rows)
+    return table(("name", "what it is"), rows)
 
 
 def _is_missing(name: str) -> bool:
@@ -145,7 +141,7 @@ def _functions() -> str:
     groups: dict[str, list[tuple[str, ...]]] = {}
     for row in function_rows():
         groups.setdefault(row.group, []).append((f"`{row.signature}`", row.doc, row.bound))
-    parts = (f"#### {title}\n\n{_table(('call', 'result', 'bound'), rows)}" for title, rows in groups.items())
+    parts = (f"#### {title}\n\n{table(('call', 'result', 'bound'), rows)}" for title, rows in groups.items())
     return "\n\n".join(parts)
 
 
@@ -155,20 +151,20 @@ def _module_constants() -> str:
         constants = [member for member, value in module.members.items() if isinstance(value, str | int | float)]
         flags = [member for member in constants if not member.startswith("_")]
         if flags:
-            rows.append((f"`{name}`", _codes(flags)))
-    return _table(("module", "constants"), rows)
+            rows.append((f"`{name}`", codes(flags)))
+    return table(("module", "constants"), rows)
 
 
 def _methods() -> str:
     rows = []
     for kind in dict.fromkeys([*methods.METHODS, *methods.ATTRIBUTES]):
-        found = _codes(method.signature for method in methods.METHODS.get(kind, {}).values())
-        rows.append((f"`{kind.__name__}`", found, _codes(sorted(methods.ATTRIBUTES.get(kind, ())))))
-    return _table(("type", "methods", "attributes"), rows)
+        found = codes(method.signature for method in methods.METHODS.get(kind, {}).values())
+        rows.append((f"`{kind.__name__}`", found, codes(sorted(methods.ATTRIBUTES.get(kind, ())))))
+    return table(("type", "methods", "attributes"), rows)
 
 
 def _left_out() -> str:
-    return _table(("name", "instead"), [(f"`{name}`", hint) for name, hint in UNAVAILABLE.items()])
+    return table(("name", "instead"), [(f"`{name}`", hint) for name, hint in UNAVAILABLE.items()])
 
 
 def _callables(group: Group) -> str:
@@ -176,24 +172,9 @@ def _callables(group: Group) -> str:
     for name, function in group.functions.items():
         shown = function.signature if function.name == name else f"{name} (= {function.name})"
         rows.append((f"`{shown}`", function.doc, function.bound))
-    return _table(("name", "what it does", "bound"), rows)
+    return table(("name", "what it does", "bound"), rows)
 
 
 def _limits() -> str:
     rows = [(f"`{limit.name}`", f"{limit.value:,}", limit.meaning) for limit in LIMITS]
-    return _table(("constant", "value", "of what"), rows)
-
-
-def _codes(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_cell(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Bars would end the cell, and what cannot be seen would be lost."""
-    clean = re.sub(r"\s+", " ", text.replace("|", "\\|"))
-    return "".join(mark for mark in clean if mark in string.printable or mark.isprintable())
+    return table(("constant", "value", "of what"), rows)

@@ -10,6 +10,8 @@ from tasks.expressions.expression import Expression, compile_expression
 
 MAX_SLOT = 4_000
 MAX_SLOTS = 1_000
+# Pairs of braces with a name of the run between them: most are expressions, but code and JSON have them, too.
+MAX_TRIES = 5_000
 # Brackets and quotes looked at for one text. Text of nothing but opening braces would cost their number squared.
 MAX_WORK = 1_000_000
 
@@ -100,7 +102,7 @@ def _slots(text: str, names: frozenset[str]) -> Iterator[tuple[int, int, Slot]]:
     if "{" not in text or not mentions(text, names):
         return
     marks = [(match.start(), match[0]) for match in _MARKS.finditer(text)]
-    work, done = 0, 0
+    work, done, tried = 0, 0, 0
     for index, (start, mark) in enumerate(marks):
         if mark != "{" or start < done:
             continue
@@ -108,17 +110,20 @@ def _slots(text: str, names: frozenset[str]) -> Iterator[tuple[int, int, Slot]]:
         work += steps
         if work > MAX_WORK:
             raise LimitExceeded("the text has too many braces to look for expressions in", source=text[:100])
-        slot = _slot(text[start + 1 : end], names) if end is not None else None
-        if slot is not None and end is not None:
+        inner = None if end is None else text[start + 1 : end]
+        if end is None or inner is None or not _may_be_slot(inner, names):
+            continue
+        tried += 1
+        if tried > MAX_TRIES:
+            raise LimitExceeded("the text has too many braces to look for expressions in", source=text[:100])
+        slot = read_slot(inner)
+        if slot is not None and slot.expression.names & names:
             done = end + 1
             yield start, done, slot
 
 
-def _slot(inner: str, names: frozenset[str]) -> Slot | None:
-    if len(inner) > MAX_SLOT or inner.lstrip().startswith("{") or not mentions(inner, names):
-        return None
-    slot = read_slot(inner)
-    return slot if slot is not None and slot.expression.names & names else None
+def _may_be_slot(inner: str, names: frozenset[str]) -> bool:
+    return len(inner) <= MAX_SLOT and not inner.lstrip().startswith("{") and mentions(inner, names)
 
 
 def _closing(marks: list[tuple[int, str]], opening: int) -> tuple[int, int | None]:

@@ -34,12 +34,15 @@ def read_body(raw: Any, reader: StepReader) -> tuple[Step, ...]:
 
 
 def _read_step(raw: Any, reader: StepReader) -> Step | None:
+    if reader.problems.is_full:
+        return None
     if raw is None:
         reader.problem("is missing", "missing", raw)
         return None
     if not isinstance(raw, Mapping):
         reader.wrong_type(raw, "a step")
         return None
+    reader.effort.add_step()
     kind = _kind_of(raw, reader)
     if kind is None:
         return None

@@ -10,7 +10,7 @@ from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, Uns
 from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
 from tasks.expressions.templates import compile_template
-from tasks.language.slots import Slot, mentions, read_slot, split_text, try_compile
+from tasks.language.slots import MAX_SLOTS, Slot, mentions, read_slot, split_text, try_compile
 from tasks.language.values import ExpressionValue, Literal, TemplateValue, TextValue, Value
 
 _DOLLAR = re.compile(r"\s*\$\s+(?=\S)")
@@ -137,13 +137,16 @@ def _template(text: str) -> Value:
 def _expression_parts(text: str) -> list[str | Slot]:
     """The text around `{{...}}` and the expressions inside; nothing at all if one of them is none."""
     parts: list[str | Slot] = []
-    for index, piece in enumerate(re.split(r"\{\{(.*?)\}\}", text, flags=re.DOTALL)):
-        part = read_slot(piece.strip()) if index % 2 else piece
+    last = text.rfind("}}")
+    start = 0
+    while 0 <= (opening := text.find("{{", start)) < last:
+        closing = text.index("}}", opening)
+        part = read_slot(text[opening + 2 : closing].strip()) if len(parts) < MAX_SLOTS else None
         if part is None:
             return []
-        if part:
-            parts.append(part)
-    return parts
+        parts += [text[start:opening], part]
+        start = closing + 2
+    return [part for part in [*parts, text[start:]] if part]
 
 
 def _guessed_expression(text: str, names: Names) -> Expression | None:

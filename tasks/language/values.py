@@ -41,6 +41,12 @@ class Value(ABC):
         """Templates of this node itself."""
         return iter(())
 
+    def extent(self) -> tuple[int, int]:
+        """How many expressions this node itself holds, and their characters; of a template its marks count."""
+        sources = [source for source, _ in self.expressions()]
+        marks = [template.source.count("{{") + template.source.count("{%") for template in self.templates()]
+        return len(sources) + sum(marks), sum(map(len, sources))
+
     def names(self) -> frozenset[str]:
         """Names that this node or one below it reads."""
         nodes = [node for _, node in self.walk()]

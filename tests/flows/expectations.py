@@ -15,6 +15,7 @@ _OF_LOG: dict[str, Callable[[list[Row]], list[Any]]] = {
     "labels": lambda log: [row["step_label"] for row in log if row["step_label"] is not None],
     "log": lambda log: [row["metadata"]["log"] for row in log if "log" in row["metadata"]],
     "caught": lambda log: [row["output"] for row in log if row["metadata"].get("caught")],
+    "calls": lambda log: [row["output"]["function"] for row in log if row["type"] == "wait"],
     "attempts": lambda log: [len(row["metadata"]["retries"]) + 1 for row in log if row["metadata"].get("retries")],
 }
 _OF_MODEL: dict[str, Callable[[ModelRequest], Any]] = {
@@ -22,6 +23,10 @@ _OF_MODEL: dict[str, Callable[[ModelRequest], Any]] = {
     "messages": lambda request: list(request.messages),
     "settings": lambda request: dict(request.settings),
     "tools": lambda request: [tool["function"]["name"] for tool in request.tools],
+    "offers": lambda request: {
+        tool["function"]["name"]: sorted(tool["function"]["parameters"]["properties"]) for tool in request.tools
+    },
+    "told": lambda request: request.messages[-1]["content"],
     "tool_choice": lambda request: request.tool_choice,
     "disable_cache": lambda request: request.disable_cache,
 }

@@ -6,10 +6,10 @@ in the program is the server's address), `resume` (answers to the only open wait
 a wait shows and its answer, given by token) and `cancel: true`.
 
 `expect` names what must hold: `status` (succeeded), `output`, `error`; of the transitions `types`, `outputs`,
-`workflows` (display names), `labels`, `log` (texts of log steps), `caught` (messages), `attempts` (of steps that were
-repeated); of the task `dialect`, `warnings` and `main` (as it comes back); of the outside `asked` (of the model) and
-`sent` (to the web). A task that must be refused has `refused` (HTTP status), `issues` (type, location, part of the
-message) and `details` (loc).
+`workflows` (display names), `labels`, `log` (texts of log steps), `caught` (messages), `calls` (functions the client
+is asked to call), `attempts` (of steps that were repeated); of the task `dialect`, `warnings` and `main` (as it comes
+back); of the outside `asked` (of the model) and `sent` (to the web). A task that must be refused has `refused` (HTTP
+status), `issues` (type, location, part of the message) and `details` (loc).
 """
 
 import json

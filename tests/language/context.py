@@ -8,7 +8,8 @@ from tasks.language.values import Value
 
 
 class PlainContext:
-    """What a step sees. `tools` are tool definitions by name, `turns` the outputs of finished turns."""
+    """What a step sees. `tools` are tool definitions by name, `turns` the outputs of finished turns,
+    `presets` arguments by the name of their tool."""
 
     def __init__(
         self,
@@ -19,6 +20,7 @@ class PlainContext:
         turns: list[Any] | None = None,
         stored: dict[str, Any] | None = None,
         tools: dict[str, dict[str, Any]] | None = None,
+        presets: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         self.input = input
         self.memory = memory
@@ -26,6 +28,7 @@ class PlainContext:
         self._turns = turns or []
         self._stored = stored or {}
         self._tools = tools or {}
+        self._presets = presets or {}
 
     def resolve(self, value: Value, **names: Any) -> Any:
         """See `StepContext`."""
@@ -47,3 +50,7 @@ class PlainContext:
     def tool(self, name: str) -> dict[str, Any]:
         """See `StepContext`."""
         return self._tools[name]
+
+    def with_presets(self, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        """See `StepContext`."""
+        return {**arguments, **self._presets.get(tool["name"], {})}

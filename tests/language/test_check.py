@@ -215,7 +215,7 @@ def test_syntax_errors_come_with_the_other_issues() -> None:
 
 
 def test_number_of_issues_and_their_size_is_bounded() -> None:
-    found = issues(*[{"evaluate": {"a": f"$ nope{index} + '{'x' * 2_000}'"}} for index in range(200)])
+    found = issues(*[{"evaluate": {"a": f"$ nope{index} + '{'x' * 900}'"}} for index in range(200)])
     assert len(found) == 100
     assert len(found[0]["details"]["expression"]) <= 500
 

@@ -124,7 +124,11 @@ def test_tool_rounds() -> None:
     talk.tell(EffectSucceeded(_answer(None, calls, "tool_calls")))
     assert isinstance(talk.outcome, Call)
     assert talk.outcome.effect.kind == "tool"
-    assert talk.outcome.effect.request == {"tool": TOOLS["web_search"], "arguments": {"q": 1}}
+    assert talk.outcome.effect.request == {
+        "tool": TOOLS["web_search"],
+        "arguments": {"q": 1},
+        "from_model": True,
+    }
     talk.tell(EffectSucceeded({"hits": 3}))
     assert isinstance(talk.outcome, Call)
     assert talk.outcome.effect.request["arguments"] == {"q": 2}
@@ -166,6 +170,17 @@ def test_function_suspends_after_our_own_tools_ran() -> None:
         {"role": "tool", "tool_call_id": "2", "content": "hits"},
         {"role": "tool", "tool_call_id": "1", "content": '{"answer": 42}'},
     ]
+
+
+def test_the_client_gets_preset_arguments_the_model_was_not_offered() -> None:
+    asked = step({"prompt": "hi", "auto_run_tools": True}, tools=[TOOLS["ask"]])
+    presets = {"ask": {"customer": 42}}
+    ctx = PlainContext(memory={"messages": [], "rounds": 0}, tools=TOOLS, presets=presets)
+
+    waiting = asked.resume(ctx, EffectSucceeded(_answer(None, [_call("1", "ask")])))
+
+    assert isinstance(waiting, Wait)
+    assert waiting.info == [_call("1", "ask", '{"q": 1, "customer": 42}')]
 
 
 @pytest.mark.parametrize(

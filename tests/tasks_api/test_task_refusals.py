@@ -145,6 +145,14 @@ def test_tools_of_the_agent_count_only_when_inherited(api: ApiClient, tasks: str
     assert api.post(tasks, body).status_code == 400
 
 
+def test_too_many_steps(refused: Any) -> None:
+    error = refused(422, _steps(*[{"log": "x"}] * 5_001))
+    assert error["code"] == "validation_error"
+    (problem,) = error["details"]
+    assert (problem["loc"], problem["type"]) == ("main", "too_many")
+    assert problem["msg"] == "a task may have at most 5,000 steps"
+
+
 @pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"properties": []}, {"pattern": "("}, [], "text", 5])
 def test_an_invalid_input_schema(refused: Any, schema: Any) -> None:
     error = refused(400, _steps(*MAIN, input_schema=schema))
