@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
+from executions.stored_json import StoredJson
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource
@@ -24,8 +25,8 @@ class Execution(Resource):
     task = models.ForeignKey("tasks.Task", on_delete=models.DO_NOTHING, related_name="executions")
     task_version = models.ForeignKey("tasks.TaskVersion", on_delete=models.DO_NOTHING, related_name="+")
     status = models.CharField(max_length=16, choices=ExecutionStatus.choices, default=ExecutionStatus.QUEUED)
-    input = models.JSONField(default=dict)
-    output = models.JSONField(null=True)
+    input = StoredJson(default=dict)
+    output = StoredJson(null=True)
     error = models.TextField(null=True)
     state = models.JSONField(default=dict, help_text="what `set` steps stored")
     metadata = models.JSONField(default=dict)
@@ -60,7 +61,7 @@ class Branch(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="branches")
-    parent = models.ForeignKey("self", null=True, on_delete=models.DO_NOTHING, related_name="children")
+    parent = models.ForeignKey("self", null=True, on_delete=models.DO_NOTHING, related_name="children", db_index=False)
     fork = models.UUIDField(null=True, help_text="groups the children one step made together")
     index = models.PositiveIntegerField(default=0)
     status = models.CharField(max_length=16, choices=BranchStatus.choices, default=BranchStatus.READY)
@@ -76,7 +77,7 @@ class Branch(models.Model):
     effect = models.JSONField(null=True, help_text="what is asked of the world: kind, request, key, attempts")
     event = models.JSONField(null=True, help_text="what the waiting step is to be told")
     wait_id = models.UUIDField(null=True, help_text="the `wait` transition it stands at")
-    output = models.JSONField(null=True)
+    output = StoredJson(null=True)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     updated_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
@@ -87,11 +88,9 @@ class Branch(models.Model):
             models.CheckConstraint(condition=Q(status__in=BranchStatus.values), name="branch_status_known"),
         ]
         indexes = [
-            models.Index(fields=["parent", "fork", "index"], name="branch_of_fork", condition=Q(parent__isnull=False)),
+            # The only one on children: the next to start is found by it whatever the planner knows of the table.
             models.Index(
-                fields=["parent", "status", "index"],
-                name="branch_lane",
-                condition=Q(parent__isnull=False, status__in=["pending", "ready", "running", "calling"]),
+                fields=["parent", "status", "index"], name="branch_children", condition=Q(parent__isnull=False)
             ),
             models.Index(
                 F("rung_at").asc(nulls_first=True), name="branch_ready", condition=Q(status=BranchStatus.READY)
@@ -121,14 +120,15 @@ class Transition(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="transitions")
+    # Its index is that of `transition_seq_unique`.
+    execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="transitions", db_index=False)
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
     seq = models.PositiveIntegerField()
     type = models.CharField(max_length=16, choices=TransitionType.choices)
     current = models.JSONField()
     next = models.JSONField(null=True)
     step_label = models.CharField(max_length=120, null=True)
-    output = models.JSONField(null=True)
+    output = StoredJson(null=True)
     metadata = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     scope = models.UUIDField()
@@ -165,10 +165,21 @@ class LoopItem(models.Model):
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
     loop = models.UUIDField()
     index = models.PositiveIntegerField()
-    value = models.JSONField(null=True)
+    value = StoredJson(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["loop", "index"], name="loop_item_unique")]
 
     def __str__(self) -> str:
         return f"{self.loop}[{self.index}]"
+
+
+class Blob(models.Model):
+    """A content in the file storage that a run's rows refer to. It outlives the run until it is pruned."""
+
+    name = models.CharField(primary_key=True, max_length=120)
+    execution_id = models.UUIDField(db_index=True)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    def __str__(self) -> str:
+        return self.name

@@ -10,9 +10,11 @@ from django.db import transaction
 
 from agents.models import Developer
 from executions import announcements, selectors
+from executions.blobs import Blobs
 from executions.engine import store
 from executions.engine.dispatch import dispatcher
 from executions.engine.frame import Frame
+from executions.engine.start import insert_run
 from executions.models import Branch, Execution, Transition
 from executions.states import (
     STATUS_AFTER,
@@ -28,7 +30,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.json_schema import UnusableSchema, find_problem
 from julep_project.core.jsontext import NotStorable, to_json_text
 from tasks.models import Task, TaskVersion
-from tasks.selectors import current_version
+from tasks.selectors import current_version, version_of
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +56,13 @@ def start_execution(
         BadRequest: the input does not fit the task's `input_schema`, or is too large.
         NotFound: the task was removed in the meantime.
     """
-    version = current_version(task)
-    _check_input(version, input_)
-    with transaction.atomic():
-        started = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
-        if started is not None:
-            return started
-        execution = Execution.objects.create(
+    started = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
+    if started is not None:
+        return started
+    version = version_of(task.pk, task.version_number)
+    while True:
+        _check_input(version, input_)
+        execution = Execution(
             id=execution_id or uuid7(),
             developer=developer,
             task=task,
@@ -69,9 +71,12 @@ def start_execution(
             metadata=metadata or {},
             depth=depth,
         )
-        frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=input_, opening="init", closing="finish")
-        branch = Branch.objects.create(execution=execution, stack=[frame.to_json()], rung_at=DatabaseNow())
-        transaction.on_commit(lambda: dispatcher().advance(branch.pk))
+        branch_id = insert_run(execution, version.number)
+        if branch_id is not None:
+            break
+        # The task is newer than the caller's copy of it.
+        version = current_version(task)
+    transaction.on_commit(lambda: dispatcher().advance(branch_id))
     log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})
     return execution
 
@@ -236,7 +241,7 @@ def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Tra
         seq=execution.transition_count,
         type=type_,
         current=at.current,
-        output=output,
+        output=Blobs(execution.pk).placed(output),
         created_at=now(),
         scope=at.scope,
     )

@@ -62,7 +62,7 @@ RUNNABLE_BRANCH = frozenset(
 )
 
 BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
-    BranchStatus.PENDING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
+    BranchStatus.PENDING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.RUNNING: frozenset(set(BranchStatus) - {BranchStatus.PENDING}),
     BranchStatus.CALLING: frozenset({BranchStatus.READY, BranchStatus.AWAITING_INPUT, BranchStatus.CANCELLED}),

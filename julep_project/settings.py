@@ -98,6 +98,9 @@ def _database(url: str) -> dict[str, Any]:
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     settings: dict[str, Any] = {key: str(parts.pop(option, "") or "") for key, option in named.items()}
     pool = {"min_size": 0, "max_size": env_int("DB_POOL_SIZE", 20, low=1, high=500), "timeout": 10}
+    # Only statements that ask for it are prepared, see `executions/engine/statements.py`. Off: for a pooler that moves
+    # connections between statements.
+    parts["prepare_threshold"] = 5 if env_bool("DB_PREPARE", True) else None
     return {
         "ENGINE": "django.db.backends.postgresql",
         **settings,
@@ -118,6 +121,8 @@ AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorizatio
 
 # Size limits, in bytes unless the name says otherwise
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024)
+# Inputs and outputs of steps larger than this lie in the file storage; 0 keeps all of them in the database.
+BLOB_STORE_CUTOFF_KB = env_int("BLOB_STORE_CUTOFF_KB", 1024, low=0)
 MAX_FILE_BYTES = env_int("MAX_FILE_BYTES", 10 * 1024 * 1024, low=1)
 MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
@@ -202,6 +207,8 @@ CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_SOFT_TIME_LIMIT = 870
 CELERY_WORKER_SEND_TASK_EVENTS = True
+# Connections are looked after in `celery.py`, not closed around every message.
+CELERY_DB_REUSE_MAX = 2**62
 # A worker told to quit lets running messages end for this long, then hands them back.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -211,25 +218,24 @@ CELERY_TASK_ROUTES = {
     "docs_store.sweep": {"queue": "maintenance"},
     "docs_store.build_indexes": {"queue": "maintenance"},
     "executions.sweep": {"queue": "maintenance"},
+    "executions.prune_blobs": {"queue": "maintenance"},
     "sessions.answer_response": {"queue": "io"},
     "sessions.shorten_history": {"queue": "maintenance"},
     "sessions.sweep_jobs": {"queue": "maintenance"},
     "sessions.sweep_responses": {"queue": "maintenance"},
 }
+# Seconds between two messages; one that is not delivered in time is dropped, the next is under way.
+_SCHEDULE: dict[str, tuple[str, float]] = {
+    "sweep": ("executions.sweep", float(SWEEP_SECONDS)),
+    "docs": ("docs_store.sweep", float(SWEEP_SECONDS)),
+    "responses": ("sessions.sweep_responses", float(SWEEP_SECONDS)),
+    "jobs": ("sessions.sweep_jobs", float(SWEEP_SECONDS)),
+    "vector indexes": ("docs_store.build_indexes", 60.0),
+    "blobs": ("executions.prune_blobs", 3600.0),
+}
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "executions.sweep", "schedule": float(SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS * 5}},
-    "docs": {"task": "docs_store.sweep", "schedule": float(SWEEP_SECONDS), "options": {"expires": SWEEP_SECONDS * 5}},
-    "responses": {
-        "task": "sessions.sweep_responses",
-        "schedule": float(SWEEP_SECONDS),
-        "options": {"expires": SWEEP_SECONDS * 5},
-    },
-    "jobs": {
-        "task": "sessions.sweep_jobs",
-        "schedule": float(SWEEP_SECONDS),
-        "options": {"expires": SWEEP_SECONDS * 5},
-    },
-    "vector indexes": {"task": "docs_store.build_indexes", "schedule": 60.0, "options": {"expires": 60}},
+    name: {"task": task, "schedule": every_s, "options": {"expires": every_s * 5}}
+    for name, (task, every_s) in _SCHEDULE.items()
 }
 
 LOGGING = {

@@ -6,13 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO
 from uuid import UUID
 
-from django.core.files import File as Content
-from django.core.files.storage import default_storage
-
-from julep_project.core.errors import BadRequest, BodyTooLarge, ServiceUnavailable
+from julep_project.core.errors import BadRequest, BodyTooLarge
+from julep_project.core.storage import open_stored, save_new
 
 # A multiple of 4 characters of base64, and of 3 bytes of what they stand for.
 _PIECE_CHARACTERS = 4 * 64 * 1024
@@ -52,7 +49,7 @@ def write_base64(name: str, text: str, *, max_bytes: int) -> Written:
         if not size:
             raise BadRequest("content must not be empty")
         spool.seek(0)
-        _save(name, spool)
+        save_new(name, spool)
     return Written(size, digest.hexdigest())
 
 
@@ -62,24 +59,9 @@ def read_base64(name: str) -> str:
     Raises:
         ServiceUnavailable: the storage does not have it (any more) or does not answer.
     """
-    try:
-        with default_storage.open(name) as content:
-            pieces = iter(lambda: content.read(_PIECE_BYTES), b"")
-            return "".join(base64.b64encode(piece).decode() for piece in pieces)
-    except OSError as error:
-        raise ServiceUnavailable("The content of the file cannot be read from the storage") from error
-
-
-def remove(name: str) -> None:
-    """Delete a content; that it is gone already is no error."""
-    default_storage.delete(name)
-
-
-def _save(name: str, spool: "IO[bytes]") -> None:
-    stored = default_storage.save(name, Content(spool))
-    if stored != name:
-        default_storage.delete(stored)
-        raise ServiceUnavailable("The storage holds another content under the name of this file")
+    with open_stored(name) as content:
+        pieces = iter(lambda: content.read(_PIECE_BYTES), b"")
+        return "".join(base64.b64encode(piece).decode() for piece in pieces)
 
 
 def _decoded(text: str) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from docs_store.files import contents
 from docs_store.models import File
 from julep_project.core.errors import NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.storage import remove
 from julep_project.core.tenancy import get_or_not_found
 
 
@@ -58,7 +59,7 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
         with transaction.atomic():
             file.save(force_insert=True)
     except Exception:
-        contents.remove(name)
+        remove(name)
         raise
     return get_file(developer, file_id)
 
@@ -73,4 +74,4 @@ def delete_file(*, developer: Developer, file_id: UUID) -> None:
         removed, _ = list_files(developer).filter(pk=file_id).delete()
         if not removed:
             raise NotFound("File not found")
-        transaction.on_commit(partial(contents.remove, contents.storage_name(developer.pk, file_id)))
+        transaction.on_commit(partial(remove, contents.storage_name(developer.pk, file_id)))

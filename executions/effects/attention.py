@@ -1,28 +1,21 @@
 """Effects that must not be repeated: when nobody knows whether one was carried out, a person decides."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from executions import announcements
 from executions.engine import store
+from executions.engine.claims import Claim
 from executions.engine.draft import TransitionDraft, Verdict
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
-from executions.engine.store import Claim
 from executions.states import BranchStatus, TransitionType
 
 NEEDS_ATTENTION = "needs_attention"
 
 
-def is_at_most_once(effect: Mapping[str, Any]) -> bool:
-    """Whether the effect calls a tool that is declared `at_most_once`."""
-    return effect["kind"] == "tool" and effect["request"]["tool"].get("at_most_once") is True
-
-
-def ask_a_person(claim: Claim, reason: str) -> None:
+def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
     """Turn the effect into an open wait; what it is resumed with counts as the tool's result.
 
-    The effect stays in the row, which is how a resume tells such a wait from one of the program.
+    The effect stays in the row, which is how a resume tells such a wait from one of the program. None: the claim was
+    lost.
     """
     effect = claim.effect
     assert effect is not None
@@ -44,5 +37,7 @@ def ask_a_person(claim: Claim, reason: str) -> None:
         scope=frame.scope,
     )
     verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=dict(effect))
-    if store.commit_wait(claim, verdict, wait):
-        announcements.announce(claim.execution_id)
+    if not store.commit_wait(claim, verdict, wait):
+        return None
+    announcements.announce(claim.execution_id)
+    return verdict

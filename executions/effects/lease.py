@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from executions.engine.store import Claim
+from executions.engine.claims import Claim
 from julep_project.core.leases import LeaseKeeper
 
 

@@ -3,7 +3,9 @@
 It may run more than once after a crash; every attempt carries the same idempotency key.
 """
 
+import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -15,10 +17,13 @@ from executions.crashpoints import crashpoint
 from executions.effects import attention, embed, model, search, tool
 from executions.effects.lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, notes_of
-from executions.engine import store
+from executions.engine import claims, store
+from executions.engine.advance import Advanced, run_slice
+from executions.engine.claims import Claim
+from executions.engine.draft import Verdict, is_at_most_once
 from executions.engine.limits import storable_text
-from executions.engine.run import Run, load_version
-from executions.engine.store import Claim
+from executions.engine.store import Keep
+from executions.states import BranchStatus
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError
 from julep_project.core.jsontext import NotStorable
@@ -28,46 +33,69 @@ log = logging.getLogger(__name__)
 PREPARERS = {"embed": embed.prepare, "model": model.prepare, "search": search.prepare, "tool": tool.prepare}
 
 
-def perform_effect(branch_id: UUID, *, owner: str) -> float | None:
-    """Do the effect a branch waits for and record its result.
+# How long one message goes from call to call before others get their turn.
+CALLS_S = 0.5
 
-    Returns:
-        Seconds until the next attempt when this one failed and may be repeated; None when the branch is to be looked
-        at, because a result was recorded or because there was nothing to do.
+# How long steps may run between two calls: longer work belongs where it has a processor of its own.
+SLICE_S = 0.05
+
+
+def perform_effect(branch_id: UUID, *, owner: str) -> Advanced | None:
+    """Do the effect a branch waits for, run what follows it, and so on from call to call for a short time.
+
+    Returns what is to be rung then; None when the claim was lost.
     """
     crashpoint("before_claim", branch_id, call=True)
-    claim = store.claim_effect(branch_id, owner)
+    claim = claims.claim_effect(branch_id, owner)
     if claim is None or claim.effect is None:
-        return None
-    if attention.is_at_most_once(claim.effect) and lost_its_worker(claim.effect):
-        attention.ask_a_person(claim, "the worker was lost while it called the tool")
-        return None
-    policy = RetryPolicy.of(claim.effect["options"])
-    attempts = claim.effect["attempts"]
+        # Its result may be recorded already and only the ring for that be lost.
+        return Advanced(branch_id, None, Verdict(BranchStatus.READY))
+    keep = Keep(owner, time.monotonic() + CALLS_S, effect=True)
+    advanced = perform_claimed(claim, keep=keep)
+    while advanced is not None and advanced.claim is not None:
+        advanced = perform_claimed(advanced.claim, keep=keep)
+    return advanced
+
+
+def perform_claimed(claim: Claim, *, keep: Keep) -> Advanced | None:
+    """Do one claimed effect, and run the slice that follows it. None: the claim was lost."""
+    effect = _effect_of(claim)
+    if is_at_most_once(effect) and lost_its_worker(effect):
+        return _ask(claim, "the worker was lost while it called the tool")
+    policy = RetryPolicy.of(effect["options"])
+    attempts = effect["attempts"]
     if attempts > policy.max_attempts:
-        _record_failure(claim, Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost"))
-        return None
-    crashpoint("after_claim", branch_id, call=True)
-    refusal = _attempt(claim)
-    return None if refusal is None else _after_refusal(claim, claim.effect, refusal, policy)
+        lost = Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost")
+        return _go_on(claim, _failed(lost), keep)
+    crashpoint("after_claim", claim.branch_id, call=True)
+    outcome = _attempt(claim)
+    if isinstance(outcome, Refusal):
+        return _after_refusal(claim, outcome, policy, keep)
+    return _go_on(claim, outcome, keep)
 
 
-def _after_refusal(claim: Claim, effect: dict[str, Any], refusal: Refusal, policy: RetryPolicy) -> float | None:
-    """Plan another attempt, ask a person or let the step fail. Seconds until the attempt, if there is one."""
-    at_most_once = attention.is_at_most_once(effect)
+def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Keep) -> Advanced | None:
+    """Plan another attempt, ask a person or let the step fail."""
+    effect = _effect_of(claim)
+    at_most_once = is_at_most_once(effect)
     if at_most_once and refusal.delivery is Delivery.UNCLEAR:
-        attention.ask_a_person(claim, refusal.message)
-        return None
+        return _ask(claim, refusal.message)
     attempts = effect["attempts"]
     if not policy.repeats(refusal, attempts, at_most_once=at_most_once):
-        _record_failure(claim, refusal)
-        return None
+        return _go_on(claim, _failed(refusal), keep)
     wait_s = policy.wait_s(attempts)
-    return wait_s if store.retry_effect(claim, wait_s, notes_after(effect, refusal, wait_s)) else None
+    if not store.retry_effect(claim, wait_s, notes_after(effect, refusal, wait_s)):
+        return None
+    return _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=wait_s))
 
 
-def _attempt(claim: Claim) -> Refusal | None:
-    """One attempt. None: its result is recorded (or the claim was lost)."""
+def _ask(claim: Claim, reason: str) -> Advanced | None:
+    verdict = attention.ask_a_person(claim, reason)
+    return None if verdict is None else _advanced(claim, verdict)
+
+
+def _attempt(claim: Claim) -> dict[str, Any] | Refusal:
+    """One attempt: the event that tells its result, or why there is none."""
     try:
         with holding(claim):
             work = _prepare(claim)
@@ -75,7 +103,7 @@ def _attempt(claim: Claim) -> Refusal | None:
             crashpoint("before_effect", claim.branch_id, call=True)
             value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
-        storable_text(value)
+        text = storable_text(value)
     except ToolError as error:
         return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery)
     except DomainError as error:
@@ -88,34 +116,54 @@ def _attempt(claim: Claim) -> Refusal | None:
         log.exception("effect raised", extra={"branch_id": claim.branch_id, "kind": _kind(claim)})
         message = "internal error while carrying out the step"
         return Refusal(message, "InternalError", repeatable=True, delivery=Delivery.UNCLEAR)
-    _record(claim, {"kind": "effect", "value": value})
-    return None
+    # As it would be read from the row.
+    return {"kind": "effect", "value": json.loads(text)}
+
+
+def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
+    """Run the slice that starts with the event, and commit both in one go.
+
+    The result of a call that must not be repeated is recorded first: a crash in the slice must not lose it. That is
+    done too when the slice cannot be run here, so that its own attempts are counted and no more calls are made.
+    """
+    notes = notes_of(_effect_of(claim))
+    told = {**event, "retries": notes} if notes else event
+    if is_at_most_once(_effect_of(claim)):
+        return _record(claim, told)
+    try:
+        return run_slice(claim, event=told, keep=keep, budget_s=SLICE_S)
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("slice after an effect raised", extra={"branch_id": claim.branch_id})
+        return _record(claim, told)
+
+
+def _record(claim: Claim, event: dict[str, Any]) -> Advanced | None:
+    """Record what came out, for a slice of its own."""
+    if not store.commit_effect(claim, event):
+        log.info("effect refused", extra={"branch_id": claim.branch_id, "version": claim.version})
+        return None
+    crashpoint("after_commit", claim.branch_id, call=True)
+    return _advanced(claim, Verdict(BranchStatus.READY))
+
+
+def _advanced(claim: Claim, verdict: Verdict) -> Advanced:
+    return Advanced(claim.branch_id, claim.parent_id, verdict)
+
+
+def _effect_of(claim: Claim) -> dict[str, Any]:
+    assert claim.effect is not None
+    return claim.effect
 
 
 def _kind(claim: Claim) -> str:
-    assert claim.effect is not None
-    return str(claim.effect["kind"])
+    return str(_effect_of(claim)["kind"])
 
 
 def _prepare(claim: Claim) -> Callable[[], Any]:
-    assert claim.effect is not None
-    run = Run(
-        execution_id=claim.execution_id,
-        branch_id=claim.branch_id,
-        developer_id=claim.developer_id,
-        version=load_version(claim.task_version_id),
-    )
-    return PREPARERS[_kind(claim)](run, claim.effect)
+    return PREPARERS[_kind(claim)](claim.run, _effect_of(claim))
 
 
-def _record_failure(claim: Claim, refusal: Refusal) -> None:
-    _record(claim, {"kind": "failed", "message": refusal.message, "type": refusal.type})
-
-
-def _record(claim: Claim, event: dict[str, Any]) -> None:
-    """Record what came out, together with the notes of the attempts before."""
-    assert claim.effect is not None
-    notes = notes_of(claim.effect)
-    if not store.commit_effect(claim, {**event, "retries": notes} if notes else event):
-        log.info("effect refused", extra={"branch_id": claim.branch_id, "version": claim.version})
-    crashpoint("after_commit", claim.branch_id, call=True)
+def _failed(refusal: Refusal) -> dict[str, Any]:
+    return {"kind": "failed", "message": refusal.message, "type": refusal.type}

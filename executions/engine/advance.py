@@ -2,28 +2,35 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from executions import announcements
 from executions.crashpoints import crashpoint
-from executions.engine import store
+from executions.engine import claims, store
+from executions.engine.claims import Claim
 from executions.engine.draft import Verdict
-from executions.engine.run import Run, load_version
 from executions.engine.slice import Slice
+from executions.engine.store import Keep
+from executions.states import BranchStatus
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """A committed slice: what has to be rung next follows from the verdict."""
+    """A committed slice: what has to be rung next follows from the verdict.
+
+    `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it.
+    """
 
     branch_id: UUID
     parent_id: UUID | None
     verdict: Verdict
-    parent_ready: bool
+    parent_ready: bool = False
+    claim: Claim | None = None
 
 
 def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
@@ -32,22 +39,26 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
     `owner` identifies the message, so that the same message delivered again may take over its own lease at once.
     May be called by anyone, at any time, any number of times. None: there was nothing to do, or the claim was lost.
     """
-    crashpoint("before_claim")
-    claim = store.claim_branch(branch_id, owner)
-    if claim is None:
-        return None
-    run = Run(
-        execution_id=claim.execution_id,
-        branch_id=claim.branch_id,
-        developer_id=claim.developer_id,
-        version=load_version(claim.task_version_id),
-    )
-    current = Slice(run, stack=claim.stack, event=claim.event)
+    crashpoint("before_claim", branch_id)
+    claim = claims.claim_branch(branch_id, owner)
+    return None if claim is None else run_slice(claim)
+
+
+def run_slice(
+    claim: Claim, *, event: dict[str, Any] | None = None, keep: Keep | None = None, budget_s: float | None = None
+) -> Advanced | None:
+    """Run one slice of a claimed branch and commit it.
+
+    `event` is told to the waiting step instead of what the row holds: the result of the effect the claim is on.
+    None: the claim was lost.
+    """
+    current = Slice(claim.run, claim.branch_id, stack=claim.stack, event=event or claim.event)
     if claim.attempt > settings.MAX_ATTEMPTS:
         verdict = current.fail(f"the step ended its worker {settings.MAX_ATTEMPTS} times; giving up")
     else:
-        crashpoint("after_claim")
-        verdict = current.run()
+        if claim.held is BranchStatus.RUNNING:
+            crashpoint("after_claim", claim.branch_id)
+        verdict = current.run(settings.SLICE_MS / 1000 if budget_s is None else budget_s)
     committed = store.commit_slice(
         claim,
         verdict,
@@ -55,15 +66,18 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
         stack=[frame.to_json() for frame in current.frames],
         state=current.state,
         items=current.items,
+        keep=None if keep is None or keep.is_over else keep,
     )
     if committed is None:
-        log.info("slice refused", extra={"branch_id": branch_id, "version": claim.version})
+        refused = "effect refused" if claim.held is BranchStatus.CALLING else "slice refused"
+        log.info(refused, extra={"branch_id": claim.branch_id, "version": claim.version})
         return None
-    crashpoint("after_commit")
+    crashpoint("after_commit", claim.branch_id, call=claim.held is BranchStatus.CALLING)
     announcements.announce(claim.execution_id)
     return Advanced(
         branch_id=claim.branch_id,
         parent_id=claim.parent_id,
         verdict=verdict,
         parent_ready=committed.parent_ready,
+        claim=committed.claim,
     )

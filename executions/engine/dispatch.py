@@ -1,4 +1,4 @@
-"""Rings: messages that make a worker look at a row. The only file that knows Celery's chains, chords and countdowns.
+"""Rings: messages that make a worker look at a row. The only file that knows Celery's chords and countdowns.
 
 A ring may be lost, late or repeated; the row decides what happens, and the sweeper rings again.
 """
@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 from uuid import UUID
 
-from celery import chain, chord, current_app, group
+from celery import chord, current_app, group
 from celery.canvas import Signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -20,8 +20,9 @@ from executions.states import FINAL_BRANCH, BranchStatus
 
 log = logging.getLogger(__name__)
 
-# Longer waits are left to the sweeper: a message with a countdown sits in a worker's memory until it is due.
-MAX_COUNTDOWN_S = 300.0
+# Longer waits are left to the sweeper: a message with a countdown sits in a worker's memory until it is due, some 9 kB
+# each, so many sleeping runs would fill it.
+MAX_COUNTDOWN_S = 10.0
 
 # A timer must not fire before the database's clock says so; a message that comes too early finds nothing to do.
 _COUNTDOWN_SLACK_S = 0.05
@@ -34,13 +35,16 @@ class Dispatcher(Protocol):
         """Look at this branch."""
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        """Do the work outside the database that this branch waits for, then look at the branch."""
+        """Do the work outside the database that this branch waits for, and go on with the branch."""
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         """Start running this branch's children, that many at once; look at the branch when they have ended."""
 
     def lane(self, parent_id: UUID) -> None:
         """Run one more lane of this branch's children."""
+
+    def backlog(self, queue: str) -> int:
+        """How many rings wait in a queue."""
 
 
 def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = False) -> None:
@@ -53,7 +57,7 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = Fa
         case BranchStatus.READY:
             dispatcher.advance(advanced.branch_id)
         case BranchStatus.CALLING:
-            dispatcher.effect(advanced.branch_id)
+            dispatcher.effect(advanced.branch_id, delay_s=verdict.sleep_s or 0)
         case BranchStatus.JOINING:
             dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, len(verdict.children)))
         case BranchStatus.SLEEPING | BranchStatus.AWAITING_INPUT if (verdict.sleep_s or 0) > 0:
@@ -77,8 +81,7 @@ class CeleryDispatcher:
         """See `Dispatcher`."""
         if delay_s > MAX_COUNTDOWN_S:
             return
-        first = _signature("executions.perform_effect", branch_id).set(countdown=delay_s or None)
-        _send(lambda: chain(first, _signature("executions.advance", branch_id)).apply_async())
+        _send(lambda: _signature("executions.perform_effect", branch_id).apply_async(countdown=delay_s or None))
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         """See `Dispatcher`."""
@@ -88,6 +91,14 @@ class CeleryDispatcher:
     def lane(self, parent_id: UUID) -> None:
         """See `Dispatcher`."""
         _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
+
+    def backlog(self, queue: str) -> int:
+        """See `Dispatcher`. Nothing waits in a queue that is not there."""
+        with current_app.connection_or_acquire() as connection, connection.channel() as channel:
+            try:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except (*connection.channel_errors, OperationalError, RedisError, OSError):
+                return 0
 
 
 _dispatcher: ContextVar[Dispatcher] = ContextVar("dispatcher")
@@ -108,12 +119,10 @@ def dispatching_to(other: Dispatcher) -> Iterator[None]:
         _dispatcher.reset(token)
 
 
-def lane_continuation(parent_id: UUID, child_id: UUID | None, *, calling: bool) -> Signature:
+def lane_continuation(parent_id: UUID, child_id: UUID | None, *, calls: bool) -> Signature:
     """The message a lane replaces itself with, so that it keeps its place in the chord."""
-    following = _signature("executions.run_lane", parent_id, child_id)
-    if not calling or child_id is None:
-        return following
-    return chain(_signature("executions.perform_effect", child_id), following)
+    following = _signature("executions.run_lane", parent_id, child_id, calls=calls)
+    return following.set(queue="io") if calls else following
 
 
 def _send(ring: Callable[[], object]) -> None:
@@ -124,6 +133,6 @@ def _send(ring: Callable[[], object]) -> None:
         log.warning("ring not sent; the sweeper will", extra={"reason": repr(error)})
 
 
-def _signature(name: str, *ids: UUID | None) -> Signature:
+def _signature(name: str, *ids: UUID | None, **flags: bool) -> Signature:
     arguments: list[Any] = [None if value is None else str(value) for value in ids]
-    return current_app.signature(name, args=arguments, immutable=True)
+    return current_app.signature(name, args=arguments, kwargs=flags, immutable=True)

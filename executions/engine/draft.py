@@ -1,5 +1,6 @@
 """What a slice wants written: rows of the log, the branch's new state, new children. No database here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -57,3 +58,8 @@ class Verdict:
     fork: str | None = None
     interrupt: dict[str, Any] | None = None
     error: str | None = None
+
+
+def is_at_most_once(effect: Mapping[str, Any]) -> bool:
+    """Whether the effect calls a tool that is declared `at_most_once`."""
+    return effect["kind"] == "tool" and effect["request"]["tool"].get("at_most_once") is True

@@ -1,7 +1,7 @@
 """One level of a branch's stack: plain JSON, so that it survives a crash and a reload."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 PathPart = str | int
@@ -38,8 +38,8 @@ class Frame:
     closing: str = "finish_branch"
 
     def to_json(self) -> dict[str, Any]:
-        """The stored form."""
-        return asdict(self)
+        """The stored form; it shares its values with the frame."""
+        return {name: getattr(self, name) for name in _NAMES}
 
     @property
     def workflow(self) -> str:
@@ -63,6 +63,9 @@ class Frame:
     def body_display(self, suffix: str) -> str:
         """Name shown for a body of the current step, such as `` `main`[1].foreach[0] ``."""
         return f"`{self.display}`[{self.pc}].{suffix}"
+
+
+_NAMES = tuple(one.name for one in fields(Frame))
 
 
 def frames_from_json(stack: Sequence[dict[str, Any]]) -> list[Frame]:

@@ -8,7 +8,7 @@ from django.db import connection
 from executions.effects.perform import perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import ring_after
-from executions.engine.lane import run_lane
+from executions.engine.lane import LaneStop, run_lane
 from executions.states import TERMINAL_EXECUTION
 
 
@@ -16,7 +16,7 @@ class InProcessDispatcher:
     """Keeps rings in memory until `drain` handles them."""
 
     def __init__(self) -> None:
-        self._rings: deque[tuple[str, UUID, UUID | None]] = deque()
+        self._rings: deque[tuple[str, UUID, LaneStop | None]] = deque()
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """See `Dispatcher`. A delayed ring is dropped: `wake_next` is how time passes here."""
@@ -37,6 +37,10 @@ class InProcessDispatcher:
         """See `Dispatcher`."""
         self._rings.append(("lane", parent_id, None))
 
+    def backlog(self, queue: str) -> int:
+        """See `Dispatcher`. Rings do not wait here."""
+        return 0
+
     def drain(self) -> None:
         """Handle rings until none is left."""
         while self._rings:
@@ -50,22 +54,18 @@ class InProcessDispatcher:
                 return
             self.drain()
 
-    def _handle(self, kind: str, branch_id: UUID, child_id: UUID | None) -> None:
+    def _handle(self, kind: str, branch_id: UUID, lane: LaneStop | None) -> None:
         owner = str(uuid4())
-        if kind == "advance":
-            advanced = advance_branch(branch_id, owner=owner)
-            if advanced is not None:
-                ring_after(advanced, self)
-        elif kind == "effect":
-            if perform_effect(branch_id, owner=owner) is None:
-                self.advance(branch_id)
-        else:
-            stop = run_lane(branch_id, child_id, owner=owner, dispatcher=self)
-            if stop is None:
-                return
-            if stop.calling and stop.child_id is not None:
-                perform_effect(stop.child_id, owner=owner)
-            self._rings.append(("lane", branch_id, stop.child_id))
+        if kind == "lane":
+            at = lane or LaneStop(None, calls=False)
+            stop = run_lane(branch_id, at.child_id, owner=owner, dispatcher=self, calls=at.calls)
+            if stop is not None:
+                self._rings.append(("lane", branch_id, stop))
+            return
+        move = advance_branch if kind == "advance" else perform_effect
+        advanced = move(branch_id, owner=owner)
+        if advanced is not None:
+            ring_after(advanced, self)
 
     def _wake_next(self, execution_id: UUID) -> bool:
         """Make the run's earliest timer due now and ring for it."""

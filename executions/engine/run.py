@@ -53,13 +53,20 @@ def load_version(version_id: UUID) -> LoadedVersion:
 
 
 class Run:
-    """Identity of the run a slice works for, with what its steps may ask about it read on first use."""
+    """What steps and calls may ask about the run they belong to, read on first use.
 
-    def __init__(self, *, execution_id: UUID, branch_id: UUID, developer_id: UUID, version: LoadedVersion) -> None:
+    One message uses one, whatever it does for the run; the next message reads anew.
+    """
+
+    def __init__(self, *, execution_id: UUID, developer_id: UUID, version_id: UUID) -> None:
         self.execution_id = execution_id
-        self.branch_id = branch_id
         self.developer_id = developer_id
-        self.version = version
+        self._version_id = version_id
+
+    @cached_property
+    def version(self) -> LoadedVersion:
+        """The version of the task it started with."""
+        return load_version(self._version_id)
 
     @property
     def program(self) -> Program:
@@ -124,7 +131,8 @@ class Run:
             raise KeyError(name)
         return found
 
-    def children_outputs(self, fork: str | None) -> list[Any]:
-        """Outputs of the children made together under this fork, in item order."""
-        children = Branch.objects.filter(parent_id=self.branch_id, fork=fork)
+    @staticmethod
+    def children_outputs(branch_id: UUID, fork: str | None) -> list[Any]:
+        """Outputs of the children a branch made together under this fork, in item order."""
+        children = Branch.objects.filter(parent_id=branch_id, fork=fork)
         return list(children.order_by("index").values_list("output", flat=True))

@@ -7,6 +7,7 @@ drafts and a verdict, which `store.commit` writes in one go.
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -62,19 +63,20 @@ class Failure:
 class Slice:
     """The running state of one slice. Make one per claim and call `run` once."""
 
-    def __init__(self, run: Run, *, stack: list[dict[str, Any]], event: dict[str, Any] | None) -> None:
+    def __init__(self, run: Run, branch_id: UUID, *, stack: list[dict[str, Any]], event: dict[str, Any] | None) -> None:
         self.transitions: list[TransitionDraft] = []
         self.state: dict[str, Any] = {}
         self.items: dict[str, list[Any]] = {}
         self.frames = frames_from_json(stack)
         self.journal = Journal(run.execution_id, self.transitions)
         self._run = run
+        self._branch_id = branch_id
         self._event = event
         self._verdict: Verdict | None = None
 
-    def run(self) -> Verdict:
-        """Advance the branch as far as one slice may."""
-        deadline = time.monotonic() + settings.SLICE_MS / 1000
+    def run(self, budget_s: float) -> Verdict:
+        """Advance the branch as far as one slice may: a number of steps, or the time."""
+        deadline = time.monotonic() + budget_s
         for _ in range(settings.SLICE_STEPS):
             self._advance_one()
             if self._verdict is not None:
@@ -139,7 +141,7 @@ class Slice:
             case "input":
                 return InputReceived(event["value"])
             case "joined":
-                return ChildrenJoined(self._run.children_outputs(frame.loop))
+                return ChildrenJoined(self._run.children_outputs(self._branch_id, frame.loop))
             case "body_failed":
                 return BodyFailed(event["message"], event["type"], event["step"])
             case "body_returned":

@@ -1,26 +1,31 @@
-"""Claim and commit: the two statements that move a branch. Each is one SQL statement, so it is all or nothing.
+"""Commits: what a slice or an effect leaves behind, each in one SQL statement, so all or nothing.
 
-Locks are always taken execution first, then branch, then parent branch. A claim locks a single branch row and waits
-for nothing else while it holds it, so the order cannot be broken.
+Locks are always taken execution first, then branch, then parent branch, then the parent's next child. A claim locks a
+single branch row and waits for nothing else while it holds it, so the order cannot be broken.
 """
 
-import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from executions.crashpoints import crashpoint
-from executions.engine.draft import TransitionDraft, Verdict
+from executions import crashpoints
+from executions.blobs import Blobs
+from executions.engine.claims import TERMINAL_SQL, Claim, loaded
+from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
+from executions.engine.statements import fetch_row
 from executions.models import Branch, Execution
 from executions.states import (
     FINAL_BRANCH,
     RUNNABLE_BRANCH,
     STATUS_AFTER,
-    TERMINAL_EXECUTION,
     BranchStatus,
     ExecutionStatus,
     TransitionType,
@@ -29,113 +34,40 @@ from julep_project.core.jsontext import to_json_text
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A branch this worker holds, under the version it has to name when it commits."""
+class Keep:
+    """What a message goes on with under its own name when it commits, until its time is over (by `time.monotonic`).
 
-    branch_id: UUID
-    execution_id: UUID
-    parent_id: UUID | None
-    version: int
-    attempt: int
-    stack: list[dict[str, Any]]
-    event: dict[str, Any] | None
-    effect: dict[str, Any] | None
-    counts_as_wait: bool
-    task_version_id: UUID
-    developer_id: UUID
+    `effect`: the call the slice ended with. `next_child`: the next child of the same parent, in the place of the one
+    that ended.
+    """
+
+    owner: str
+    until: float
+    effect: bool = False
+    next_child: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is used."""
+        return time.monotonic() >= self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit decided: whether the parent became ready by it."""
+    """What a commit decided: whether the parent became ready by it, and what the message holds now."""
 
     parent_ready: bool
+    claim: Claim | None = None
 
 
-_CLAIM_COLUMNS = """
-    b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
-    e.task_version_id, e.developer_id
-"""
-
-_TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
-
-# A claim need not wait for the disk. If the database server crashes and forgets one, its worker's connection is gone
-# too, so nothing was or can be committed under it, and a slice has no effect outside: the row is ready as before. The
-# commit that follows waits, and with it goes everything written earlier. An effect's claim waits: it counts attempts.
-_CLAIM_ADVANCE = f"""
-    WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
-    UPDATE executions_branch b
-    SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
-        event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
-        lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
-    FROM unhurried, executions_execution e
-    WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({_TERMINAL_SQL})
-      AND (b.status = 'ready'
-           OR (b.status = 'running' AND (b.lease_until < now() OR b.lease_owner = %(owner)s))
-           OR (b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()))
-    RETURNING {_CLAIM_COLUMNS}
-"""
-
-_CLAIM_EFFECT = f"""
-    UPDATE executions_branch b
-    SET version = b.version + 1, wake_at = NULL,
-        effect = jsonb_set(b.effect, '{{attempts}}', to_jsonb((b.effect->>'attempts')::int + 1)),
-        lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
-    FROM executions_execution e
-    WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({_TERMINAL_SQL})
-      AND b.status = 'calling'
-      AND (b.lease_until IS NULL OR b.lease_until < now() OR b.lease_owner = %(owner)s)
-      AND (b.wake_at IS NULL OR b.wake_at <= now())
-    RETURNING {_CLAIM_COLUMNS}
-"""
-
-
-def claim_branch(branch_id: UUID, owner: str) -> Claim | None:
-    """Take a branch that can go on. None: someone else holds it, or there is nothing to do."""
-    return _claim(_CLAIM_ADVANCE, branch_id, owner)
-
-
-def claim_effect(branch_id: UUID, owner: str) -> Claim | None:
-    """Take the effect a branch waits for; its attempt is counted before it runs."""
-    return _claim(_CLAIM_EFFECT, branch_id, owner)
-
-
-def _claim(sql: str, branch_id: UUID, owner: str) -> Claim | None:
-    parameters: dict[str, Any] = {"branch": branch_id, "owner": owner, "lease": settings.LEASE_SECONDS}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    branch, execution, parent, version, attempt, stack, event, effect, waits, task_version, developer = row
-    return Claim(
-        branch_id=branch,
-        execution_id=execution,
-        parent_id=parent,
-        version=version,
-        attempt=attempt,
-        stack=_loaded(stack),
-        event=_loaded(event),
-        effect=_loaded(effect),
-        counts_as_wait=waits,
-        task_version_id=task_version,
-        developer_id=developer,
-    )
-
-
-def _loaded(value: Any) -> Any:
-    """A raw cursor hands `jsonb` over as text, because Django leaves its decoding to the field."""
-    return json.loads(value) if isinstance(value, str) else value
-
-
-# The guard comes first and locks both rows (three with a parent); when it finds nothing, nothing below it changes.
+# The guard comes first and locks both rows (three with a parent); when it finds nothing, nothing below it changes. It
+# starts from the branch alone: with the execution's id as well, it might look through all branches of the run.
 _COMMIT = """
     WITH guard AS (
         SELECT e.id AS execution_id, b.id AS branch_id {guard_parent}
         FROM executions_execution e
         JOIN executions_branch b ON b.execution_id = e.id {join_parent}
-        WHERE e.id = %(execution)s AND b.id = %(branch)s AND b.version = %(version)s AND b.status = %(held)s
-          AND e.status NOT IN ({terminal})
+        WHERE b.id = %(branch)s AND b.version = %(version)s AND b.status = %(held)s AND e.status NOT IN ({terminal})
         FOR UPDATE OF e, b {lock_parent}
     ), head AS (
         UPDATE executions_execution e
@@ -157,24 +89,24 @@ _COMMIT = """
     ), log AS (
         INSERT INTO executions_transition (id, execution_id, branch_id, seq, type, current, next, step_label, output,
                                            metadata, created_at, scope, position, loop)
-        SELECT r.id, %(execution)s, %(branch)s, head.base + r.place, r.type, r.current, r.next, r.step_label, r.output,
-               r.metadata, r.created_at, r.scope, r.position, r.loop
-        FROM head, unnest(%(t_id)s::uuid[], %(t_type)s::text[], %(t_current)s::jsonb[], %(t_next)s::jsonb[],
-                          %(t_label)s::text[], %(t_output)s::jsonb[], %(t_metadata)s::jsonb[],
-                          %(t_created)s::timestamptz[], %(t_scope)s::uuid[], %(t_position)s::int[],
-                          %(t_loop)s::uuid[])
+        SELECT r.id, %(execution)s, %(branch)s, head.base + r.place, r.type, r.current, r.next, r.step_label,
+               coalesce(r.output, 'null'), r.metadata, r.created_at, r.scope, r.position, r.loop
+        FROM head, ROWS FROM (jsonb_to_recordset(%(log)s::jsonb) AS (
+                 id uuid, type text, current jsonb, next jsonb, step_label text, output jsonb, metadata jsonb,
+                 created_at timestamptz, scope uuid, position int, loop uuid))
              WITH ORDINALITY AS r(id, type, current, next, step_label, output, metadata, created_at, scope, position,
                                   loop, place)
     ), own AS (
         UPDATE executions_branch b
-        SET status = %(to)s, stack = %(stack)s::jsonb, attempt = 0, lease_until = NULL, lease_owner = NULL,
+        SET status = %(to)s, stack = %(stack)s::jsonb, attempt = 0, version = b.version + %(keeps)s,
+            lease_owner = %(keeper)s, lease_until = now() + make_interval(secs => %(keep)s),
             wake_at = now() + make_interval(secs => %(sleep)s), rung_at = now(), event = %(event)s::jsonb,
             effect = %(effect)s::jsonb, output = %(own_output)s::jsonb, wait_id = %(wait)s,
             pending_children = %(pending)s, parallelism = %(parallelism)s,
             updated_at = date_trunc('milliseconds', clock_timestamp())
         FROM head WHERE b.id = %(branch)s
     ) {more}
-    SELECT base {parent_result} FROM head {parent_from}
+    SELECT base {result} FROM head {result_from}
 """
 
 _CHILDREN = """
@@ -207,6 +139,26 @@ _PARENT = """
 """
 
 
+# The child that ended leaves its place to the next, so nothing has to be counted. Only a row of `head` makes this look
+# for one: by then the rows above it are locked. The statement sees the children as they were before it waited for
+# those locks; one that was taken meanwhile is looked at again and left out. Materialized: the search must run once.
+_NEXT_CHILD = """
+    , free AS MATERIALIZED (
+        SELECT next.id FROM head CROSS JOIN LATERAL (
+            SELECT c.id FROM executions_branch c
+            WHERE c.parent_id = %(parent)s AND c.status = 'pending' AND head.base IS NOT NULL
+            ORDER BY c.index LIMIT 1 FOR UPDATE SKIP LOCKED) AS next
+    ), taken AS (
+        UPDATE executions_branch b
+        SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, rung_at = now(),
+            lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s),
+            updated_at = date_trunc('milliseconds', clock_timestamp())
+        FROM free WHERE b.id = free.id
+        RETURNING b.id, b.version, b.attempt, b.stack
+    )
+"""
+
+
 def commit_slice(
     claim: Claim,
     verdict: Verdict,
@@ -215,64 +167,127 @@ def commit_slice(
     stack: list[dict[str, Any]],
     state: Mapping[str, Any],
     items: Mapping[str, list[Any]],
-    held: BranchStatus = BranchStatus.RUNNING,
+    keep: Keep | None = None,
 ) -> Committed | None:
     """Write a slice. None: the claim was lost or the run ended meanwhile, and nothing was changed."""
     counts_down = verdict.status is BranchStatus.DONE and claim.parent_id is not None and verdict.interrupt is None
+    keeps_effect = keep is not None and keep.effect and _may_be_kept(verdict)
+    takes_child = keep is not None and keep.next_child and counts_down
+    if keeps_effect:
+        verdict = replace(verdict, effect={**(verdict.effect or {}), "attempts": 1})
+    blobs = Blobs(claim.execution_id)
     parameters = {
+        **_claim_parameters(claim),
+        **_keep_parameters(keep, keeps_effect=keeps_effect),
+        **_head_parameters(claim, verdict, transitions, state, blobs),
+        "log": _log_text(transitions, blobs),
+        **_branch_parameters(verdict, stack, blobs),
+        **_children_parameters(verdict),
+        **_item_parameters(items, blobs),
+    }
+    sql = _commit_sql(bool(verdict.children), bool(items), counts_down, takes_child)
+    ends_others = verdict.interrupt is not None or verdict.status is BranchStatus.FAILED
+    # By itself the statement is a transaction; one is opened only if more has to end in it.
+    with transaction.atomic() if ends_others or crashpoints.is_planned("in_commit") else nullcontext():
+        row = fetch_row(sql, parameters)
+        if row is None:
+            return None
+        crashpoints.crashpoint("in_commit", claim.branch_id)
+        if ends_others:
+            return _end_others(claim, verdict)
+    if keeps_effect:
+        return Committed(parent_ready=False, claim=_claim_on_effect(claim, verdict, parameters["stack"]))
+    following = _claim_on_next(claim, row[2:]) if takes_child and row[2] is not None else None
+    return Committed(parent_ready=counts_down and bool(row[1]), claim=following)
+
+
+def _claim_parameters(claim: Claim) -> dict[str, Any]:
+    return {
         "execution": claim.execution_id,
         "branch": claim.branch_id,
         "version": claim.version,
-        "held": held.value,
+        "held": claim.held.value,
         "parent": claim.parent_id,
-        **_head_parameters(claim, verdict, transitions, state),
-        **_log_parameters(transitions),
-        **_branch_parameters(verdict, stack),
-        **_children_parameters(verdict),
-        **_item_parameters(items),
     }
-    sql = _commit_sql(bool(verdict.children), bool(items), counts_down)
-    ends_others = verdict.interrupt is not None or verdict.status is BranchStatus.FAILED
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        crashpoint("in_commit")
-        if ends_others:
-            return _end_others(claim, verdict)
-    return Committed(parent_ready=counts_down and bool(row[1]))
+
+
+def _keep_parameters(keep: Keep | None, *, keeps_effect: bool) -> dict[str, Any]:
+    """The lease on the next child, and that on the own branch if the message goes on with its call."""
+    owner = None if keep is None else keep.owner
+    return {
+        "owner": owner,
+        "lease": settings.LEASE_SECONDS,
+        "keeper": owner if keeps_effect else None,
+        "keep": settings.LEASE_SECONDS if keeps_effect else None,
+        "keeps": int(keeps_effect),
+    }
+
+
+def _may_be_kept(verdict: Verdict) -> bool:
+    """Whether the same message may go on with the call: its attempt is counted with the commit.
+
+    A crash between the commit and the call must not leave a doubt about a call that is declared `at_most_once`.
+    """
+    return verdict.effect is not None and verdict.status is BranchStatus.CALLING and not is_at_most_once(verdict.effect)
+
+
+def _claim_on_effect(claim: Claim, verdict: Verdict, stack: str) -> Claim:
+    """The claim a commit left on its own branch, read as it would be from the row."""
+    return replace(
+        claim,
+        held=BranchStatus.CALLING,
+        version=claim.version + 1,
+        attempt=0,
+        stack=loaded(stack),
+        event=None,
+        effect=loaded(_optional_text(verdict.effect)),
+        counts_as_wait=False,
+    )
+
+
+def _claim_on_next(claim: Claim, row: Sequence[Any]) -> Claim:
+    """The claim a commit took on the next child."""
+    branch, version, attempt, stack = row
+    return replace(
+        claim,
+        held=BranchStatus.RUNNING,
+        branch_id=branch,
+        version=version,
+        attempt=attempt,
+        stack=loaded(stack),
+        event=None,
+        effect=None,
+        counts_as_wait=False,
+    )
 
 
 def commit_wait(claim: Claim, verdict: Verdict, wait: TransitionDraft) -> bool:
     """Turn a claimed effect into an open wait. False: the claim was lost, nothing was changed."""
-    committed = commit_slice(
-        claim, verdict, transitions=[wait], stack=claim.stack, state={}, items={}, held=BranchStatus.CALLING
-    )
+    committed = commit_slice(claim, verdict, transitions=[wait], stack=claim.stack, state={}, items={})
     return committed is not None
 
 
-def _commit_sql(has_children: bool, has_items: bool, counts_down: bool) -> str:
+@cache
+def _commit_sql(has_children: bool, has_items: bool, counts_down: bool, takes_child: bool) -> str:
     """The commit statement with the parts this slice needs."""
     more = (_CHILDREN if has_children else "") + (_ITEMS if has_items else "") + (_PARENT if counts_down else "")
     if not counts_down:
         blanks = dict.fromkeys(("guard_parent", "join_parent", "lock_parent", "parent_runnable"), "")
-        return _COMMIT.format(terminal=_TERMINAL_SQL, more=more, parent_result="", parent_from="", **blanks)
+        return _COMMIT.format(terminal=TERMINAL_SQL, more=more, result="", result_from="", **blanks)
     return _COMMIT.format(
-        terminal=_TERMINAL_SQL,
-        more=more,
+        terminal=TERMINAL_SQL,
+        more=more + (_NEXT_CHILD if takes_child else ""),
         guard_parent=", p.pending_children",
         join_parent="JOIN executions_branch p ON p.id = b.parent_id",
         lock_parent=", p",
         parent_runnable="+ CASE WHEN guard.pending_children = 1 THEN 1 ELSE 0 END",
-        parent_result=", parent.ready",
-        parent_from="LEFT JOIN parent ON true",
+        result=", parent.ready" + (", taken.id, taken.version, taken.attempt, taken.stack" if takes_child else ""),
+        result_from="LEFT JOIN parent ON true" + (" LEFT JOIN taken ON true" if takes_child else ""),
     )
 
 
 def _head_parameters(
-    claim: Claim, verdict: Verdict, transitions: list[TransitionDraft], state: Mapping[str, Any]
+    claim: Claim, verdict: Verdict, transitions: list[TransitionDraft], state: Mapping[str, Any], blobs: Blobs
 ) -> dict[str, Any]:
     """The execution row: counters, and its status by the newest transition or by its end.
 
@@ -290,29 +305,34 @@ def _head_parameters(
         "waits": int(verdict.status is BranchStatus.AWAITING_INPUT) - claim.counts_as_wait,
         "state": to_json_text(dict(state)) if state else None,
         "final": final.value if final else None,
-        "output": to_json_text(verdict.output) if final is ExecutionStatus.SUCCEEDED else None,
+        "output": blobs.outlined(to_json_text(verdict.output)) if final is ExecutionStatus.SUCCEEDED else None,
         "error": verdict.error if final else None,
         "status": STATUS_AFTER[newest].value if newest else None,
     }
 
 
-def _log_parameters(transitions: list[TransitionDraft]) -> dict[str, Any]:
-    return {
-        "t_id": [t.id for t in transitions],
-        "t_type": [t.type.value for t in transitions],
-        "t_current": [to_json_text(t.current) for t in transitions],
-        "t_next": [None if t.next is None else to_json_text(t.next) for t in transitions],
-        "t_label": [t.step_label for t in transitions],
-        "t_output": [t.output_text for t in transitions],
-        "t_metadata": [to_json_text(t.metadata) for t in transitions],
-        "t_created": [t.created_at for t in transitions],
-        "t_scope": [t.scope for t in transitions],
-        "t_position": [t.position for t in transitions],
-        "t_loop": [t.loop for t in transitions],
-    }
+def _log_text(transitions: list[TransitionDraft], blobs: Blobs) -> str:
+    """All rows as one JSON text: cheaper to write and to send than an array per column."""
+    rows = [
+        {
+            "id": row.id,
+            "type": row.type.value,
+            "current": row.current,
+            "next": row.next,
+            "step_label": row.step_label,
+            "output": orjson.Fragment(blobs.outlined(row.output_text)),
+            "metadata": orjson.Fragment(to_json_text(row.metadata)),
+            "created_at": row.created_at,
+            "scope": row.scope,
+            "position": row.position,
+            "loop": row.loop,
+        }
+        for row in transitions
+    ]
+    return orjson.dumps(rows).decode()
 
 
-def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]]) -> dict[str, Any]:
+def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]], blobs: Blobs) -> dict[str, Any]:
     final = verdict.status in FINAL_BRANCH
     return {
         "to": verdict.status.value,
@@ -320,7 +340,7 @@ def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]]) -> dict[st
         "sleep": verdict.sleep_s,
         "event": _optional_text(verdict.event),
         "effect": _optional_text(verdict.effect),
-        "own_output": to_json_text(verdict.output) if final else None,
+        "own_output": blobs.outlined(to_json_text(verdict.output)) if final else None,
         "wait": verdict.wait_id,
         "pending": len(verdict.children),
         "parallelism": verdict.parallelism,
@@ -340,12 +360,12 @@ def _children_parameters(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _item_parameters(items: Mapping[str, list[Any]]) -> dict[str, Any]:
-    flat = [(loop, index, to_json_text(value)) for loop, values in items.items() for index, value in enumerate(values)]
+def _item_parameters(items: Mapping[str, list[Any]], blobs: Blobs) -> dict[str, Any]:
+    flat = [(loop, index, value) for loop, values in items.items() for index, value in enumerate(values)]
     return {
         "i_loop": [loop for loop, _, _ in flat],
         "i_index": [index for _, index, _ in flat],
-        "i_value": [value for _, _, value in flat],
+        "i_value": [blobs.outlined(to_json_text(value)) for _, _, value in flat],
     }
 
 
@@ -407,13 +427,13 @@ def cancel_branches(execution_id: UUID) -> None:
 _COMMIT_EFFECT = f"""
     WITH guard AS (
         SELECT b.id FROM executions_execution e JOIN executions_branch b ON b.execution_id = e.id
-        WHERE e.id = %(execution)s AND b.id = %(branch)s AND b.version = %(version)s AND b.status = 'calling'
-          AND e.status NOT IN ({_TERMINAL_SQL})
+        WHERE b.id = %(branch)s AND b.version = %(version)s AND b.status = 'calling'
+          AND e.status NOT IN ({TERMINAL_SQL})
         FOR UPDATE OF b
     )
     UPDATE executions_branch b
-    SET status = %(to)s, event = %(event)s::jsonb,
-        effect = CASE %(to)s WHEN 'ready' THEN NULL ELSE jsonb_set(b.effect, '{{retries}}', %(notes)s::jsonb) END,
+    SET status = %(to)s::text, event = %(event)s::jsonb,
+        effect = CASE %(to)s::text WHEN 'ready' THEN NULL ELSE jsonb_set(b.effect, '{{retries}}', %(notes)s::jsonb) END,
         wake_at = now() + make_interval(secs => %(wait)s), rung_at = now(), lease_until = NULL, lease_owner = NULL,
         attempt = 0, updated_at = date_trunc('milliseconds', clock_timestamp())
     FROM guard WHERE b.id = guard.id
@@ -440,7 +460,6 @@ def _finish_effect(
     claim: Claim, to: BranchStatus, *, event: str | None = None, wait_s: float | None = None, notes: str | None = None
 ) -> bool:
     parameters: dict[str, Any] = {
-        "execution": claim.execution_id,
         "branch": claim.branch_id,
         "version": claim.version,
         "to": to.value,
@@ -448,39 +467,4 @@ def _finish_effect(
         "wait": wait_s,
         "notes": notes,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_COMMIT_EFFECT, parameters)
-        return cursor.fetchone() is not None
-
-
-def take_child(parent_id: UUID) -> UUID | None:
-    """Start the next pending child if `parallelism` leaves room. None: no room or no child left.
-
-    The parent's row lock makes counting and taking one step; the second statement sees what the last holder committed.
-    As with a claim, a start that a crash of the database server forgets is made again.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT parallelism, set_config('synchronous_commit', 'off', true)
-            FROM executions_branch WHERE id = %s AND status = 'joining' FOR UPDATE
-            """,
-            [parent_id],
-        )
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        cursor.execute(
-            """
-            UPDATE executions_branch SET status = 'ready', rung_at = now(), updated_at = now()
-            WHERE id = (
-                SELECT id FROM executions_branch WHERE parent_id = %(parent)s AND status = 'pending'
-                  AND %(room)s > (SELECT count(*) FROM executions_branch
-                                  WHERE parent_id = %(parent)s AND status IN ('ready', 'running', 'calling'))
-                ORDER BY index LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id
-            """,
-            {"parent": parent_id, "room": row[0]},
-        )
-        taken = cursor.fetchone()
-        return taken[0] if taken else None
+    return fetch_row(_COMMIT_EFFECT, parameters) is not None

@@ -8,7 +8,7 @@ from agents.llm.scripted import scripted_model
 from agents.models import Developer
 from executions.effects import perform
 from executions.effects.retry import MAX_NOTES, MAX_REASON, Refusal, RetryPolicy, notes_after, notes_of
-from executions.engine import dispatch, store
+from executions.engine import claims, dispatch
 from executions.engine.advance import advance_branch
 from executions.models import Branch
 from executions.services import start_execution
@@ -147,7 +147,7 @@ def test_an_attempt_that_lost_its_worker_is_noted(flow: FlowRunner, web_server: 
         execution = start_execution(developer=Developer.objects.get(), task=Task.objects.get(pk=task), input_={})
     branch = Branch.objects.get()
     advance_branch(branch.pk, owner="w")
-    assert store.claim_effect(branch.pk, "the same message") is not None
+    assert claims.claim_effect(branch.pk, "the same message") is not None
 
     perform.perform_effect(branch.pk, owner="the same message")
     flow.dispatcher.advance(branch.pk)

@@ -14,6 +14,14 @@ OWN_TASKS = {
     "executions.run_lane": "engine",
     "executions.perform_effect": "io",
     "executions.sweep": "maintenance",
+    "executions.prune_blobs": "maintenance",
+    "docs_store.embed_chunks": "io",
+    "docs_store.sweep": "maintenance",
+    "docs_store.build_indexes": "maintenance",
+    "sessions.answer_response": "io",
+    "sessions.sweep_responses": "maintenance",
+    "sessions.sweep_jobs": "maintenance",
+    "sessions.shorten_history": "maintenance",
 }
 
 

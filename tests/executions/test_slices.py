@@ -2,17 +2,18 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
 from agents.models import Developer
 from executions import services
-from executions.engine import advance, dispatch, store
+from executions.engine import advance, claims, dispatch
 from executions.engine.sweep import sweep
 from executions.models import Branch, Execution, LoopItem, Transition
 from executions.states import BranchStatus
+from julep_project.core.errors import NotFound
 from tasks.models import Task
 from tests.flow_runner import FlowRunner
 
@@ -26,8 +27,12 @@ def created(runner: FlowRunner, main: list[Any]) -> str:
 class Rings(dispatch.CeleryDispatcher):
     """Keeps what is rung instead of sending it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waiting: int = 0) -> None:
         self.sent: list[tuple[str, UUID]] = []
+        self._waiting = waiting
+
+    def backlog(self, queue: str) -> int:
+        return self._waiting
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         self.sent.append(("advance", branch_id))
@@ -68,7 +73,7 @@ def test_a_program_that_keeps_ending_its_worker_fails(flow: FlowRunner, settings
         )
     branch = Branch.objects.get()
     for _ in range(settings.MAX_ATTEMPTS):
-        assert store.claim_branch(branch.pk, "the same message") is not None
+        assert claims.claim_branch(branch.pk, "the same message") is not None
 
     advance.advance_branch(branch.pk, owner="the same message")
 
@@ -113,6 +118,18 @@ def test_the_sweeper_rings_for_what_nobody_looks_at(
     assert rings.sent == ([(ring, Branch.objects.get().pk)] if ring else [])
 
 
+def test_the_sweeper_adds_little_to_a_queue_that_is_long(waiting: Execution) -> None:
+    fields = {"execution": waiting, "status": BranchStatus.READY, "rung_at": None}
+    Branch.objects.bulk_create(Branch(**fields) for _ in range(40))
+
+    assert sweep(Rings(waiting=10_000)) == {"ready": 25}
+    assert sweep(Rings(waiting=990)) == {"ready": 15}
+
+
+def test_a_queue_that_nobody_made_yet_has_no_backlog() -> None:
+    assert dispatch.CeleryDispatcher().backlog(f"never-{uuid4()}") == 0
+
+
 def test_the_sweeper_leaves_ended_runs_alone(waiting: Execution) -> None:
     Branch.objects.update(status=BranchStatus.READY, rung_at=None)
     Execution.objects.update(status="cancelled")
@@ -136,7 +153,7 @@ def test_the_sweeper_fills_the_free_places_of_a_map(flow: FlowRunner) -> None:
 
 def test_cancel_refuses_what_workers_still_bring(flow: FlowRunner, waiting: Execution) -> None:
     Branch.objects.update(status=BranchStatus.READY, wait_id=None, event={"kind": "input", "value": 1})
-    claim = store.claim_branch(Branch.objects.get().pk, "worker")
+    claim = claims.claim_branch(Branch.objects.get().pk, "worker")
     assert claim is not None
 
     answer = flow.api.put(f"/executions/{waiting.pk}", {"status": "cancelled"})
@@ -152,3 +169,28 @@ def moment(value: Any) -> Any:
     if isinstance(value, str) and value in offsets:
         return timezone.now() + timedelta(seconds=offsets[value])
     return value
+
+
+def test_a_lane_goes_on_where_calls_are_made_and_keeps_its_place_in_the_chord() -> None:
+    parent, child = uuid4(), uuid4()
+
+    there = dispatch.lane_continuation(parent, child, calls=True)
+    back = dispatch.lane_continuation(parent, None, calls=False)
+
+    assert (there.args, there.kwargs, there.options["queue"]) == ((str(parent), str(child)), {"calls": True}, "io")
+    assert (back.args, back.kwargs, back.options.get("queue")) == ((str(parent), None), {"calls": False}, None)
+
+
+def test_a_run_starts_with_the_current_version_however_old_the_callers_task_is(flow: FlowRunner) -> None:
+    task_id = created(flow, [{"evaluate": {"n": "$ 1"}}])
+    old = Task.objects.get(pk=task_id)
+    changed = flow.api.patch(f"/agents/{old.agent_id}/tasks/{task_id}", {"main": [{"evaluate": {"n": "$ 2"}}]})
+    assert changed.status_code == 200, changed.json()
+
+    with dispatch.dispatching_to(Rings()):
+        execution = services.start_execution(developer=Developer.objects.get(), task=old, input_={})
+
+    assert execution.task_version.number == 2
+    Task.objects.all().delete()
+    with pytest.raises(NotFound):
+        services.start_execution(developer=Developer.objects.get(), task=old, input_={})

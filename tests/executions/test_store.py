@@ -1,5 +1,6 @@
 """Claim and commit: each is all or nothing, and only the holder of the newest version writes."""
 
+import math
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,10 +12,10 @@ from django.utils import timezone
 
 from agents.models import Developer
 from executions.effects.lease import renew_leases
-from executions.engine import store
+from executions.engine import claims, store
+from executions.engine.claims import Claim
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame
-from executions.engine.store import Claim
 from executions.models import Branch, Execution, LoopItem, Transition
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.ids import uuid7
@@ -34,7 +35,13 @@ def commit(claim: Claim, verdict: Verdict, *transitions: TransitionDraft, **fiel
 
 
 def claimed(branch: Branch, owner: str = "worker") -> Claim:
-    claim = store.claim_branch(branch.pk, owner)
+    claim = claims.claim_branch(branch.pk, owner)
+    assert claim is not None
+    return claim
+
+
+def taken(parent: Branch, owner: str = "worker") -> Claim:
+    claim = claims.take_child(parent.pk, owner)
     assert claim is not None
     return claim
 
@@ -64,7 +71,7 @@ def test_a_ready_branch_is_claimed_once(branch: Branch) -> None:
 
     assert (claim.version, claim.attempt) == (1, 1)
     assert claim.stack == branch.stack
-    assert store.claim_branch(branch.pk, "another") is None
+    assert claims.claim_branch(branch.pk, "another") is None
 
 
 def test_the_same_message_delivered_again_takes_over_its_lease_and_the_first_delivery_cannot_commit(
@@ -90,11 +97,11 @@ def test_an_expired_lease_can_be_claimed_and_a_live_one_cannot(branch: Branch) -
 
 def test_a_sleeper_is_claimed_when_its_time_has_come_by_the_database_clock(branch: Branch) -> None:
     commit(claimed(branch), Verdict(BranchStatus.SLEEPING, sleep_s=3600))
-    assert store.claim_branch(branch.pk, "worker") is None
+    assert claims.claim_branch(branch.pk, "worker") is None
 
     Branch.objects.update(wake_at=timezone.now() - timedelta(seconds=1))
 
-    assert store.claim_branch(branch.pk, "worker") is not None
+    assert claims.claim_branch(branch.pk, "worker") is not None
 
 
 def test_a_commit_numbers_its_rows_without_gaps(branch: Branch) -> None:
@@ -147,16 +154,22 @@ def forked(branch: Branch, count: int, parallelism: int | None = None) -> list[B
     return list(Branch.objects.filter(parent=branch).order_by("index"))
 
 
+CALL = store.Keep("worker", math.inf, effect=True)
+
+
+def lane_keep(owner: str) -> store.Keep:
+    return store.Keep(owner, math.inf, next_child=True)
+
+
 def test_the_last_child_to_end_makes_its_parent_ready(branch: Branch) -> None:
     children = forked(branch, 2)
     assert Execution.objects.get().runnable == 2
 
-    first = store.take_child(branch.pk)
-    second = store.take_child(branch.pk)
-    assert [first, second] == [child.pk for child in children]
-    one = commit(claimed(children[0]), Verdict(BranchStatus.DONE, output=10))
+    first, second = taken(branch), taken(branch)
+    assert [first.branch_id, second.branch_id] == [child.pk for child in children]
+    one = commit(first, Verdict(BranchStatus.DONE, output=10))
     assert one is not None and not one.parent_ready
-    two = commit(claimed(children[1]), Verdict(BranchStatus.DONE, output=20))
+    two = commit(second, Verdict(BranchStatus.DONE, output=20))
 
     assert two is not None and two.parent_ready
     branch.refresh_from_db()
@@ -167,17 +180,17 @@ def test_the_last_child_to_end_makes_its_parent_ready(branch: Branch) -> None:
 def test_children_start_in_order_and_no_more_than_parallelism_at_once(branch: Branch) -> None:
     children = forked(branch, 3, parallelism=1)
 
-    assert store.take_child(branch.pk) == children[0].pk
-    assert store.take_child(branch.pk) is None
-    commit(claimed(children[0]), Verdict(BranchStatus.DONE))
-    assert store.take_child(branch.pk) == children[1].pk
+    first = taken(branch)
+    assert first.branch_id == children[0].pk
+    assert claims.take_child(branch.pk, "worker") is None
+    commit(first, Verdict(BranchStatus.DONE))
+    assert taken(branch).branch_id == children[1].pk
 
 
 def test_a_failing_child_ends_the_run_and_all_other_branches(branch: Branch) -> None:
     children = forked(branch, 3)
-    store.take_child(branch.pk)
 
-    commit(claimed(children[0]), Verdict(BranchStatus.FAILED, error="boom"), draft(branch, TransitionType.ERROR))
+    commit(taken(branch), Verdict(BranchStatus.FAILED, error="boom"), draft(branch, TransitionType.ERROR))
 
     assert Execution.objects.get().status == ExecutionStatus.FAILED
     assert Execution.objects.get().error == "boom"
@@ -186,11 +199,10 @@ def test_a_failing_child_ends_the_run_and_all_other_branches(branch: Branch) -> 
 
 
 def test_a_return_inside_an_arm_cancels_its_siblings_and_wakes_the_parent(branch: Branch) -> None:
-    children = forked(branch, 3)
-    store.take_child(branch.pk)
+    forked(branch, 3)
     returned = {"kind": "returned", "value": 5}
 
-    result = commit(claimed(children[0]), Verdict(BranchStatus.DONE, output=5, interrupt=returned))
+    result = commit(taken(branch), Verdict(BranchStatus.DONE, output=5, interrupt=returned))
 
     assert result is not None and result.parent_ready
     branch.refresh_from_db()
@@ -199,15 +211,13 @@ def test_a_return_inside_an_arm_cancels_its_siblings_and_wakes_the_parent(branch
 
 
 def test_a_return_beside_an_open_wait_leaves_a_running_run(branch: Branch) -> None:
-    children = forked(branch, 2)
-    for child in children:
-        store.take_child(branch.pk)
-        assert child.parent_id == branch.pk
+    forked(branch, 2)
+    waits, returns = taken(branch), taken(branch)
     waiting = draft(branch, TransitionType.WAIT)
-    commit(claimed(children[0]), Verdict(BranchStatus.AWAITING_INPUT, wait_id=waiting.id), waiting)
+    commit(waits, Verdict(BranchStatus.AWAITING_INPUT, wait_id=waiting.id), waiting)
     returned = {"kind": "returned", "value": 5}
 
-    commit(claimed(children[1]), Verdict(BranchStatus.DONE, output=5, interrupt=returned))
+    commit(returns, Verdict(BranchStatus.DONE, output=5, interrupt=returned))
 
     execution = Execution.objects.get()
     assert (execution.status, execution.runnable, execution.open_waits) == (ExecutionStatus.RUNNING, 1, 0)
@@ -216,9 +226,9 @@ def test_a_return_beside_an_open_wait_leaves_a_running_run(branch: Branch) -> No
 def test_a_late_effect_result_is_refused(branch: Branch) -> None:
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
-    stale = store.claim_effect(branch.pk, "frozen")
+    stale = claims.claim_effect(branch.pk, "frozen")
     Branch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    fresh = store.claim_effect(branch.pk, "next")
+    fresh = claims.claim_effect(branch.pk, "next")
     assert stale is not None and fresh is not None and fresh.effect is not None
     assert fresh.effect["attempts"] == 2
 
@@ -232,20 +242,20 @@ def test_a_late_effect_result_is_refused(branch: Branch) -> None:
 def test_an_effect_to_be_retried_waits_for_its_pause(branch: Branch) -> None:
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
-    claim = store.claim_effect(branch.pk, "worker")
+    claim = claims.claim_effect(branch.pk, "worker")
     assert claim is not None
 
     assert store.retry_effect(claim, 60, [{"attempt": 1, "error": "busy", "wait_s": 60}])
 
-    assert store.claim_effect(branch.pk, "worker") is None
-    assert store.claim_branch(branch.pk, "worker") is None
+    assert claims.claim_effect(branch.pk, "worker") is None
+    assert claims.claim_branch(branch.pk, "worker") is None
 
 
 def test_an_effect_turned_into_a_wait_counts_as_one_and_a_stale_claim_cannot_do_it(branch: Branch) -> None:
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
-    stale = store.claim_effect(branch.pk, "the same message")
-    fresh = store.claim_effect(branch.pk, "the same message")
+    stale = claims.claim_effect(branch.pk, "the same message")
+    fresh = claims.claim_effect(branch.pk, "the same message")
     assert stale is not None and fresh is not None
     wait = draft(branch, TransitionType.WAIT)
     verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=effect)
@@ -263,7 +273,7 @@ def test_an_effect_turned_into_a_wait_counts_as_one_and_a_stale_claim_cannot_do_
 def test_nothing_waits_in_a_run_that_has_ended(branch: Branch) -> None:
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
-    claim = store.claim_effect(branch.pk, "worker")
+    claim = claims.claim_effect(branch.pk, "worker")
     assert claim is not None
     Execution.objects.update(status=ExecutionStatus.CANCELLED)
     wait = draft(branch, TransitionType.WAIT)
@@ -289,9 +299,9 @@ def committed_branch(transactional_db: None) -> Branch:
 
 
 def test_of_many_workers_one_claims(committed_branch: Branch) -> None:
-    claims = in_threads(8, lambda index: store.claim_branch(committed_branch.pk, f"worker {index}"))
+    claimed_by = in_threads(8, lambda index: claims.claim_branch(committed_branch.pk, f"worker {index}"))
 
-    assert sum(claim is not None for claim in claims) == 1
+    assert sum(claim is not None for claim in claimed_by) == 1
 
 
 ARMS = 50
@@ -300,15 +310,13 @@ ARMS = 50
 def test_arms_that_end_together_are_counted_once_each_and_the_parent_becomes_ready_once(
     committed_branch: Branch,
 ) -> None:
-    children = forked(committed_branch, ARMS)
-    for _ in children:
-        store.take_child(committed_branch.pk)
-    claims = [claimed(child, f"worker {child.index}") for child in children]
+    forked(committed_branch, ARMS)
+    arms = [taken(committed_branch, f"worker {index}") for index in range(ARMS)]
 
     results = in_threads(
         ARMS,
         lambda index: commit(
-            claims[index],
+            arms[index],
             Verdict(BranchStatus.DONE, output=index),
             draft(committed_branch, TransitionType.FINISH_BRANCH),
             state={f"k{index}": index},
@@ -325,21 +333,88 @@ def test_arms_that_end_together_are_counted_once_each_and_the_parent_becomes_rea
 def test_lanes_that_ask_together_never_exceed_parallelism(committed_branch: Branch) -> None:
     forked(committed_branch, 10, parallelism=3)
 
-    taken = in_threads(8, lambda _: store.take_child(committed_branch.pk))
+    taken = in_threads(8, lambda _: claims.take_child(committed_branch.pk, "worker"))
 
     assert sum(child is not None for child in taken) == 3
 
 
+def test_a_child_that_ends_leaves_its_place_to_one_other_however_many_end_together(committed_branch: Branch) -> None:
+    forked(committed_branch, 20, parallelism=8)
+    first = [taken(committed_branch, f"lane {index}") for index in range(8)]
+
+    results = in_threads(
+        8, lambda index: commit(first[index], Verdict(BranchStatus.DONE), keep=lane_keep(f"lane {index}"))
+    )
+
+    following = [result.claim for result in results]
+    assert [claim.held for claim in following] == [BranchStatus.RUNNING] * 8
+    held = Branch.objects.filter(pk__in=[claim.branch_id for claim in following])
+    assert sorted(held.values_list("index", flat=True)) == list(range(8, 16))
+    assert sorted(held.values_list("lease_owner", flat=True)) == [f"lane {index}" for index in range(8)]
+    assert all(commit(claim, Verdict(BranchStatus.DONE)) is not None for claim in following)
+
+
+def test_the_last_child_leaves_its_place_to_nobody(branch: Branch) -> None:
+    forked(branch, 1)
+
+    result = commit(taken(branch), Verdict(BranchStatus.DONE), keep=lane_keep("lane"))
+
+    assert result == store.Committed(parent_ready=True)
+
+
+def test_a_commit_that_is_refused_takes_no_other_child(branch: Branch) -> None:
+    children = forked(branch, 2)
+    stale = taken(branch)
+    assert claimed(children[0]).version == stale.version + 1
+
+    assert commit(stale, Verdict(BranchStatus.DONE), keep=lane_keep("lane")) is None
+    children[1].refresh_from_db()
+    assert (children[1].status, children[1].lease_owner) == (BranchStatus.PENDING, None)
+
+
+def test_a_lane_delivered_again_goes_on_with_the_child_it_held(branch: Branch) -> None:
+    forked(branch, 2)
+    result = commit(taken(branch), Verdict(BranchStatus.DONE), keep=lane_keep("lane"))
+    assert result is not None and result.claim is not None
+
+    again = claims.claim_held(branch.pk, "lane")
+
+    assert again is not None
+    assert (again.branch_id, again.version) == (result.claim.branch_id, result.claim.version + 1)
+    assert claims.claim_held(branch.pk, "another") is None
+
+
+def tool_call(**tool: Any) -> dict[str, Any]:
+    return {"kind": "tool", "request": {"tool": tool}, "options": {}, "key": "k", "attempts": 0}
+
+
+def test_a_call_that_must_not_be_repeated_is_claimed_on_its_own(branch: Branch) -> None:
+    verdict = Verdict(BranchStatus.CALLING, effect=tool_call(at_most_once=True))
+
+    assert commit(claimed(branch), verdict, keep=CALL) == store.Committed(parent_ready=False)
+    claim = claims.claim_effect(branch.pk, "another")
+    assert claim is not None and claim.effect is not None and claim.effect["attempts"] == 1
+
+
+def test_a_message_may_keep_the_call_its_slice_ended_with(branch: Branch) -> None:
+    effect = tool_call(name="world")
+
+    committed = commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect), keep=CALL)
+
+    assert committed is not None and committed.claim is not None
+    assert committed.claim.effect == {**effect, "attempts": 1}
+    assert claims.claim_effect(branch.pk, "another") is None
+    assert store.commit_effect(committed.claim, {"kind": "effect", "value": 1})
+
+
 def test_failures_and_cancels_that_race_leave_one_terminal_row_and_no_deadlock(committed_branch: Branch) -> None:
-    children = forked(committed_branch, 8)
-    for _ in children:
-        store.take_child(committed_branch.pk)
-    claims = [claimed(child, f"worker {child.index}") for child in children]
+    forked(committed_branch, 8)
+    arms = [taken(committed_branch, f"worker {index}") for index in range(8)]
 
     results = in_threads(
         8,
         lambda index: commit(
-            claims[index],
+            arms[index],
             Verdict(BranchStatus.FAILED, error=str(index)),
             draft(committed_branch, TransitionType.ERROR),
         ),

@@ -158,13 +158,13 @@ class _Reader(threading.Thread):
             self.text += chunk.decode()
 
     def wait_for(self, word: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while word not in self.text:
             assert time.monotonic() < deadline, self.text
             time.sleep(0.01)
 
     def wait_for_end(self) -> list[dict[str, Any]]:
-        self.join(20)
+        self.join(60)
         assert not self.is_alive(), self.text
         return _events(self.text)
 

@@ -159,7 +159,7 @@ def test_a_content_that_is_gone(api: ApiClient, folder: Path) -> None:
     stored(folder)[0].unlink()
     response = api.get(f"/files/{file_id}")
     assert response.status_code == 503
-    assert response.json()["error"]["message"] == "The content of the file cannot be read from the storage"
+    assert response.json()["error"]["message"] == "A stored content cannot be read"
 
 
 def test_files_of_others_look_like_none(api: ApiClient, stranger: Developer) -> None:

@@ -1,0 +1,60 @@
+"""The first rows of a run, written in one statement."""
+
+from typing import Any
+from uuid import UUID
+
+from executions.blobs import Blobs
+from executions.engine.frame import Frame
+from executions.engine.statements import fetch_row
+from executions.models import Execution
+from julep_project.core.ids import uuid7
+from julep_project.core.jsontext import to_json_text
+
+# The task's row is locked as a foreign key would: a run and a new version, or the task's removal, come one by one.
+_INSERT_RUN = """
+    WITH task AS (
+        SELECT id FROM tasks_task WHERE id = %(task)s AND version_number = %(number)s FOR KEY SHARE
+    ), run AS (
+        INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
+                                          transition_count, runnable, open_waits, depth)
+        SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{}', %(metadata)s::jsonb,
+               0, 1, 0, %(depth)s
+        FROM task
+        RETURNING created_at, updated_at
+    ), main AS (
+        INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children,
+                                       rung_at)
+        SELECT %(branch)s, %(id)s, 0, 'ready', %(stack)s::jsonb, 0, 0, 0, now() FROM run
+    )
+    SELECT created_at, updated_at FROM run
+"""
+
+
+def insert_run(execution: Execution, version_number: int) -> UUID | None:
+    """Write a new run and its main branch, and give the branch's id.
+
+    None: that is not the task's current version any more, or the task was removed; nothing was written.
+    """
+    given: dict[str, Any] = execution.input
+    frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=given, opening="init", closing="finish")
+    branch_id = uuid7()
+    row = fetch_row(
+        _INSERT_RUN,
+        {
+            "id": execution.pk,
+            "branch": branch_id,
+            "developer": execution.developer_id,
+            "task": execution.task_id,
+            "version": execution.task_version_id,
+            "number": version_number,
+            "input": Blobs(execution.pk).outlined(to_json_text(given)),
+            "metadata": to_json_text(execution.metadata),
+            "depth": execution.depth,
+            "stack": to_json_text([frame.to_json()]),
+        },
+    )
+    if row is None:
+        return None
+    execution.created_at, execution.updated_at = row
+    execution._state.adding = False
+    return branch_id

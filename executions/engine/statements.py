@@ -1,0 +1,16 @@
+"""Runs the engine's own SQL: values travel apart from the text, so the database parses and plans a statement once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from psycopg import Cursor
+
+
+def fetch_row(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The first row a statement returns. `jsonb` comes as text, because Django leaves its decoding to the field."""
+    connection.ensure_connection()
+    # Django's own cursor checks a connection that was not used lately, and refuses a broken transaction.
+    with connection.cursor(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(sql.encode(), parameters, prepare=True)
+        return cursor.fetchone()
