@@ -4,8 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_postrun, task_prerun, worker_ready
 from celery.worker.control import inspect_command
+from django.db import close_old_connections
 
 from julep_project.core.release import read_release
 
@@ -22,6 +23,17 @@ _RELEASE = read_release()
 def _release(state: Any) -> str:
     """The code this worker runs, asked for by `manage.py doctor`."""
     return _RELEASE
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _tend_connections(**_: Any) -> None:
+    """Around every message what Django does around every request: drop broken and old connections, keep the others.
+
+    Celery itself would close each one (a pool of a prefork worker whole) and have it opened again for every message;
+    `CELERY_DB_REUSE_MAX` keeps it from that.
+    """
+    close_old_connections()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

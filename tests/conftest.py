@@ -18,6 +18,12 @@ from tests.loopback.web_server import WebServer
 from tests.seed import keep_seeded
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with running processes come last: workers would take part in what other tests do on committed rows."""
+    items.sort(key=lambda item: "backend_processes" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def network_guard() -> Iterator[None]:
     """No test reaches another machine."""
@@ -83,9 +89,22 @@ def flow(db: None, settings: Any, django_capture_on_commit_callbacks: Any) -> It
 
 
 @pytest.fixture(scope="session")
-def backend_processes(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    """API server, workers and beat, started once."""
-    started = Backend(tmp_path_factory.mktemp("backend"))
+def provider() -> Iterator[ModelServer]:
+    """The provider that the running processes reach by every OpenAI model. Leave no answer behind."""
+    with ModelServer() as server:
+        yield server
+
+
+def _reaching(provider: ModelServer) -> dict[str, str]:
+    return {"OPENAI_API_BASE": provider.api_base, "OPENAI_API_KEY": "sk-loopback-key"}
+
+
+@pytest.fixture(scope="session")
+def backend_processes(
+    django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """API server, workers and beat, started once. Who names no model gets the offline one."""
+    started = Backend(tmp_path_factory.mktemp("backend"), {**_reaching(provider), "DEFAULT_MODEL": "offline/echo"})
     yield started
     started.stop()
 
@@ -99,18 +118,11 @@ def backend(transactional_db: None, backend_processes: Backend) -> Backend:
 
 
 @pytest.fixture(scope="session")
-def provider() -> Iterator[ModelServer]:
-    """The provider that every OpenAI model of `api_processes` is asked at. Leave no answer behind."""
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def api_processes(
     django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Backend]]:
     """Two API processes on the test database, with short leases."""
-    environment = {"OPENAI_API_BASE": provider.api_base, "OPENAI_API_KEY": "sk-loopback-key", "DB_POOL": "1"}
+    environment = {**_reaching(provider), "DB_POOL": "1"}
     started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda process: process.start("api"), started))

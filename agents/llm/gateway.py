@@ -141,7 +141,7 @@ def warm() -> None:
 
 def warm_if_configured() -> None:
     """The same where a provider is configured; elsewhere nothing needs the library."""
-    if resolve_model(None) != offline.ECHO:
+    if any(name != offline.ECHO for name in list_models()):
         warm()
 
 

@@ -62,16 +62,27 @@ class ClosedLoop:
         return started - self._unfinished()
 
 
-def started_by_threads(start: Callable[[], object], count: int) -> None:
-    """Start so many jobs as fast as a few threads can."""
+def started_by_threads(start: Callable[[], object], count: int, behind: Callable[[], int]) -> None:
+    """Start so many jobs from a few threads, waiting whenever too many of them have not been looked at yet."""
+    go_on = threading.Event()
     with ThreadPoolExecutor(_PRODUCERS) as pool:
-        for future in [pool.submit(_start_many, start, count // _PRODUCERS) for _ in range(_PRODUCERS)]:
+        futures = [pool.submit(_start_many, start, count // _PRODUCERS, go_on) for _ in range(_PRODUCERS)]
+        while not all(future.done() for future in futures):
+            if behind() < _OPEN:
+                go_on.set()
+            else:
+                go_on.clear()
+            time.sleep(_POLL_S)
+        for future in futures:
             future.result()
+    while behind():
+        time.sleep(_POLL_S)
 
 
-def _start_many(start: Callable[[], object], count: int) -> None:
+def _start_many(start: Callable[[], object], count: int, go_on: threading.Event) -> None:
     try:
         for _ in range(count):
+            go_on.wait()
             start()
     finally:
         connection.close()

@@ -8,7 +8,7 @@ from functools import partial
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import chat_streams, documents, peer, programs
+from julep_project.bench import chat_streams, dbos_peer, documents, peer, programs
 from julep_project.bench.load import ClosedLoop, started_by_threads
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, median, percentile
@@ -23,7 +23,7 @@ class Effort:
     sustained_s: float = 30.0
     starts: int = 100
     sleepers: int = 20_000
-    sleep_s: int = 240
+    sleep_s: int = 180
     items: int = 1000
     largest_map: int = 1000
     chunks: int = 100_000
@@ -33,11 +33,15 @@ class Effort:
 
 
 def light_steps(effort: Effort) -> list[Row]:
-    """(a) Forty light steps, beside a chain of forty tasks."""
+    """(a) Forty light steps, beside a chain of forty tasks, and beside DBOS Transact where it is installed."""
     task = programs.light_steps(40)
     here = _median_ms(effort, lambda: programs.seconds_to_end(task))
     raw = _median_ms(effort, lambda: peer.chain_seconds(40))
-    return [Row("a", "40 light steps, start to end", here, "ms", raw)]
+    rows = [Row("a", "40 light steps, start to end", here, "ms", raw)]
+    if dbos_peer.is_installed():
+        other = median(dbos_peer.seconds_to_end(40, effort.repeats)) * 1e3
+        rows.append(Row("a", "the same; peer: DBOS Transact", here, "ms", other, "at most 0.5"))
+    return rows
 
 
 def throughput(effort: Effort) -> list[Row]:
@@ -92,7 +96,7 @@ def sleepers(effort: Effort) -> list[Row]:
     task = programs.sleeper(effort.sleep_s)
     pid = effort.workers.get("engine")
     before = resident_mib(pid) if pid else 0.0
-    started_by_threads(lambda: programs.start(task), effort.sleepers)
+    started_by_threads(lambda: programs.start(task), effort.sleepers, lambda: programs.untouched(task))
     asleep = resident_mib(pid) if pid else 0.0
     while programs.unfinished(task):
         time.sleep(1)

@@ -92,6 +92,11 @@ def unfinished(task: Task) -> int:
     return Execution.objects.filter(task=task).exclude(status__in=_statuses(TERMINAL_EXECUTION)).count()
 
 
+def untouched(task: Task) -> int:
+    """How many runs of the task have no row in their log yet."""
+    return Execution.objects.filter(task=task, status=ExecutionStatus.QUEUED).count()
+
+
 def _status(execution_id: UUID) -> ExecutionStatus:
     return ExecutionStatus(Execution.objects.values_list("status", flat=True).get(pk=execution_id))
 

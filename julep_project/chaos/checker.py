@@ -1,9 +1,9 @@
 """Reads Postgres and the world, nothing else, and says what is not as it must be."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -12,18 +12,37 @@ from julep_project.chaos.programs import Program
 
 _TERMINAL = ("finish", "error", "cancelled")
 
-_RUNS = "SELECT id, task_id, status, output::text, error, transition_count FROM executions_execution"
-_LOG = "SELECT branch_id, seq, type, current::text FROM executions_transition WHERE execution_id = %s ORDER BY seq"
+_RUNS = "SELECT id::text, task_id::text, status, output::text, error, transition_count FROM executions_execution"
+_LOG = """
+    SELECT branch_id::text, seq, type, current::text || ' -> ' || coalesce(next::text, 'end')
+    FROM executions_transition WHERE execution_id = %s ORDER BY seq
+"""
 _OPEN_BRANCHES = """
     SELECT status, count(*) FROM executions_branch
     WHERE execution_id = %s AND status NOT IN ('done', 'failed', 'cancelled') GROUP BY status
 """
 
 
+@dataclass
+class Promises:
+    """What clients were told: runs that were accepted, runs whose cancelling was."""
+
+    accepted: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Seen:
+    """What the outside saw: for every call, how often it came under each key; how often each text was asked."""
+
+    calls: Mapping[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    asked: Counter[str] = field(default_factory=Counter)
+
+
 @dataclass(frozen=True)
 class _Run:
-    id: Any
-    task_id: Any
+    id: str
+    task_id: str
     status: str
     output: str | None
     error: str | None
@@ -31,32 +50,49 @@ class _Run:
 
 
 def check(
-    connection: "psycopg.Connection[Any]", programs: Mapping[str, Program], calls: Mapping[str, Counter[str]]
+    connection: "psycopg.Connection[Any]", programs: Mapping[str, Program], seen: Seen, promises: Promises
 ) -> list[str]:
-    """One line per finding. `programs` by task id; `calls` as the world saw them."""
+    """One line per finding. `programs` by task id."""
     findings: list[str] = []
-    runs_of: Counter[str] = Counter()
-    for run in [_Run(*row) for row in connection.execute(_RUNS).fetchall()]:
-        program = programs.get(str(run.task_id))
+    runs = [_Run(*row) for row in connection.execute(_RUNS).fetchall()]
+    found = {run.id for run in runs}
+    findings += [f"run {run_id}: it was accepted and is gone" for run_id in sorted(promises.accepted - found)]
+    runs_of: dict[str, list[_Run]] = defaultdict(list)
+    for run in runs:
+        program = programs.get(run.task_id)
         if program is None:
             findings.append(f"run {run.id}: belongs to no program")
             continue
-        runs_of[program.name] += 1
-        findings += [f"{program.name} run {run.id}: {line}" for line in _check_run(connection, run, program)]
+        runs_of[program.name].append(run)
+        findings += [f"{program.name} run {run.id}: {line}" for line in _check_run(connection, run, program, promises)]
     for program in programs.values():
         if not runs_of[program.name]:
-            findings.append(f"{program.name}: an acknowledged run is gone")
-        findings += [f"{program.name}: {line}" for line in _check_calls(program, calls, runs_of[program.name])]
+            findings.append(f"{program.name}: it never ran")
+        findings += [f"{program.name}: {line}" for line in _check_calls(program, seen, runs_of[program.name])]
     return findings
 
 
-def _check_run(connection: "psycopg.Connection[Any]", run: _Run, program: Program) -> Iterator[str]:
-    expected = "failed" if program.fails else "succeeded"
-    if run.status != expected:
-        open_branches = connection.execute(_OPEN_BRANCHES, [run.id]).fetchall()
-        yield f"is {run.status}, not {expected} (error {run.error!r}, open branches {open_branches})"
-    elif json.loads(run.output or "null") != program.output:
+def _check_run(connection: "psycopg.Connection[Any]", run: _Run, program: Program, promises: Promises) -> Iterator[str]:
+    wanted = _wanted(run, program, promises)
+    open_branches = connection.execute(_OPEN_BRANCHES, [run.id]).fetchall()
+    if run.status not in wanted:
+        yield f"is {run.status}, not {' or '.join(wanted)} (error {run.error!r}, open branches {open_branches})"
+        return
+    if run.status == "succeeded" and json.loads(run.output or "null") != program.output:
         yield f"gave {run.output}, not {json.dumps(program.output)}"
+    if open_branches:
+        yield f"has ended with open branches {open_branches}"
+    yield from _check_log(connection, run)
+
+
+def _wanted(run: _Run, program: Program, promises: Promises) -> list[str]:
+    """How the run may have ended. A cancelling nobody answered may have come through or too late."""
+    if run.id in promises.cancelled:
+        return ["cancelled"]
+    return ["failed" if program.fails else "succeeded", *(["cancelled"] if program.cancel_after else [])]
+
+
+def _check_log(connection: "psycopg.Connection[Any]", run: _Run) -> Iterator[str]:
     rows = connection.execute(_LOG, [run.id]).fetchall()
     if [row[1] for row in rows] != list(range(1, run.transition_count + 1)):
         yield f"the log has a gap or a double: {[row[1] for row in rows]} with counter {run.transition_count}"
@@ -65,13 +101,21 @@ def _check_run(connection: "psycopg.Connection[Any]", run: _Run, program: Progra
         if count > 1:
             yield f"recorded {count} times: {place[1]} at {place[2]}"
     ends = [row[2] for row in rows if row[2] in _TERMINAL]
-    if run.status == expected and (len(ends) != 1 or rows[-1][2] not in _TERMINAL):
+    if len(ends) != 1 or rows[-1][2] not in _TERMINAL:
         yield f"ends of the log: {ends}"
 
 
-def _check_calls(program: Program, calls: Mapping[str, Counter[str]], runs: int) -> Iterator[str]:
-    """Each run makes each call under one key of its own, however often it is repeated."""
+def _check_calls(program: Program, seen: Seen, runs: list[_Run]) -> Iterator[str]:
+    """Each run makes each call under one key of its own, however often it is repeated; a cancelled one may not."""
+    complete = sum(run.status != "cancelled" for run in runs)
     for call in sorted(program.calls):
-        keys = calls.get(call, Counter())
-        if len(keys) != runs or "" in keys:
-            yield f"call {call} came under {len(keys)} keys in {runs} runs"
+        keys = seen.calls.get(call, Counter())
+        if not complete <= len(keys) <= len(runs) or "" in keys:
+            yield f"call {call} came under {len(keys)} keys in {len(runs)} runs, {complete} of them complete"
+    for call in sorted(program.single_calls):
+        keys = seen.calls.get(call, Counter())
+        if len(keys) > len(runs) or any(count > 1 for count in keys.values()):
+            yield f"call {call} must not be repeated and came {keys.total()} times in {len(runs)} runs"
+    for text in sorted(program.asked):
+        if seen.asked[text] < complete:
+            yield f"the model was asked {text} {seen.asked[text]} times in {complete} complete runs"

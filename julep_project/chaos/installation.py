@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _SETTINGS = {
     "FLOWER_PORT": "0",
     "API_WORKERS": "1",
     "ENGINE_PROCESSES": "2",
-    "IO_THREADS": "8",
+    "IO_THREADS": "16",
     "LEASE_SECONDS": "3",
     "SWEEP_SECONDS": "1",
     "RING_AGAIN_SECONDS": "1",
@@ -50,8 +50,12 @@ class Private:
 
 
 @contextmanager
-def private_installation() -> Iterator[Private]:
-    """Started, ready, and stopped at the end of the block with all it wrote."""
+def private_installation(environment: Mapping[str, str]) -> Iterator[Private]:
+    """Started with these variables, ready, and stopped at the end of the block with all it wrote.
+
+    Raises:
+        NotStarted: it did not come up.
+    """
     with tempfile.TemporaryDirectory(prefix="julep-chaos-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # Postgres may run as another user, who has to find its way in
         home = Home(Path(folder) / "home")
@@ -60,7 +64,7 @@ def private_installation() -> Iterator[Private]:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, str(PROJECT_ROOT / "manage.py"), "up"],
-                env={**kept, **_SETTINGS, "JULEP_HOME": str(home.path)},
+                env={**kept, **_SETTINGS, **environment, "JULEP_HOME": str(home.path)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -1,5 +1,7 @@
 """Does harm to a private installation: kills and freezes processes, wipes Redis, stops Postgres, repeats messages."""
 
+import heapq
+import itertools
 import os
 import signal
 import threading
@@ -14,13 +16,20 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from julep_project.chaos.installation import Private
+from julep_project.chaos.messages import copies_of_messages, publish, take_messages
 from julep_project.devservices.process import signal_group
 
-_VICTIMS = ("api", "engine", "io", "beat")
+_WORKING = ("api", "engine", "io", "beat")
 _MOST_REPEATS = 5
+_MOST_MESSAGES = 10
+_LATEST_S = 15.0
 _SOME_BRANCHES = "SELECT id FROM executions_branch WHERE status NOT IN ('done', 'failed', 'cancelled') LIMIT 200"
-# The installation needs some time between two losses of the database to get anything done at all.
-_POSTGRES_REST_S = 6.0
+# How long a process is let alone after it was harmed. One that never runs for half a minute is started again after
+# longer and longer pauses, and an installation that is never up shows nothing.
+_RESTS_S = (3.0, 12.0, 33.0, 40.0)
+_PAUSE_S = (0.2, 1.5)
+
+Act = Callable[[], None]
 
 
 class Nemesis:
@@ -33,7 +42,9 @@ class Nemesis:
         self._say = say
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._act_for_ever, name="nemesis", daemon=True)
-        self._postgres_stopped_at = 0.0
+        self._resting_until: dict[str, float] = {}
+        self._later: list[tuple[float, int, Act]] = []
+        self._count = itertools.count()
         self.acts = 0
 
     def start(self) -> None:
@@ -41,65 +52,113 @@ class Nemesis:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the current act; whatever was frozen runs again."""
+        """Stop after the current act; whatever was frozen runs again, messages held back come now."""
         self._over.set()
         self._thread.join()
 
     def _act_for_ever(self) -> None:
-        acts = [self._kill, self._kill, self._freeze, self._flush, self._kill_redis, self._stop_postgres, self._repeat]
-        while not self._over.wait(self._random.uniform(0.2, 1.5)):
+        acts = [
+            *(self._kill, self._kill, self._kill, self._freeze, self._flush, self._kill_redis),
+            *(
+                self._stop_postgres,
+                self._stop_postgres,
+                self._ring_without_cause,
+                self._repeat,
+                self._repeat,
+                self._hold_back,
+            ),
+        ]
+        while not self._over.wait(self._random.uniform(*_PAUSE_S)):
             act = self._random.choice(acts)
             with suppress(redis.RedisError, psycopg.Error, OperationalError, OSError):
                 act()
                 self.acts += 1
+            self._do_due(time.monotonic())
+        self._do_due(float("inf"))
 
-    def _pid(self, name: str) -> int | None:
-        pid: int | None = self._installation.note.get("children", {}).get(name)
-        return pid
+    def _do_later(self, act: Act, wait_s: float) -> None:
+        heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._count), act))
+
+    def _do_due(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            _, _, act = heapq.heappop(self._later)
+            with suppress(redis.RedisError, OSError):
+                act()
+
+    def _victim(self, *names: str) -> tuple[str, int] | None:
+        """Name and process id of one of these that runs and was not harmed lately; it rests from now on."""
+        children = self._installation.note.get("children", {})
+        ready = [name for name in names if name in children and self._resting_until.get(name, 0) < time.monotonic()]
+        if not ready:
+            return None
+        name = self._random.choice(ready)
+        self._resting_until[name] = time.monotonic() + self._random.choice(_RESTS_S)
+        return name, children[name]
+
+    def _redis(self) -> "redis.Redis":
+        return redis.Redis.from_url(self._installation.note["redis_url"], socket_timeout=1)
+
+    # -- processes ------------------------------------------------------------------------------------------------
 
     def _kill(self) -> None:
-        name = self._random.choice(_VICTIMS)
-        if (pid := self._pid(name)) is not None:
-            self._say(f"kill {name}")
-            signal_group(pid, signal.SIGKILL)
+        if (victim := self._victim(*_WORKING)) is not None:
+            self._say(f"kill {victim[0]}")
+            signal_group(victim[1], signal.SIGKILL)
 
     def _freeze(self) -> None:
-        name = self._random.choice(_VICTIMS)
-        pid = self._pid(name)
-        if pid is None:
-            return
-        self._say(f"freeze {name} for {self._freeze_s:g} s")
-        signal_group(pid, signal.SIGSTOP)
-        try:
-            self._over.wait(self._freeze_s)
-        finally:
-            signal_group(pid, signal.SIGCONT)
+        if (victim := self._victim(*_WORKING)) is not None:
+            self._say(f"freeze {victim[0]} for {self._freeze_s:g} s")
+            signal_group(victim[1], signal.SIGSTOP)
+            self._do_later(lambda: _thaw(victim[1]), self._freeze_s)
 
     def _flush(self) -> None:
         self._say("flush Redis")
-        with redis.Redis.from_url(self._installation.note["redis_url"], socket_timeout=1) as client:
+        with self._redis() as client:
             client.flushdb()
 
     def _kill_redis(self) -> None:
-        if (pid := self._pid("redis")) is not None:
+        if (victim := self._victim("redis")) is not None:
             self._say("kill Redis")
-            signal_group(pid, signal.SIGKILL)
+            signal_group(victim[1], signal.SIGKILL)
 
     def _stop_postgres(self) -> None:
-        pid = self._pid("postgres")
-        if pid is None or time.monotonic() < self._postgres_stopped_at + _POSTGRES_REST_S:
-            return
-        self._say("stop Postgres at once")
-        os.kill(pid, signal.SIGQUIT)
-        self._postgres_stopped_at = time.monotonic()
+        """As `-m immediate` does: what was committed without waiting for the disk may be lost."""
+        if (victim := self._victim("postgres")) is not None:
+            self._say("stop Postgres at once")
+            os.kill(victim[1], signal.SIGQUIT)
+
+    # -- messages -------------------------------------------------------------------------------------------------
 
     def _repeat(self) -> None:
+        """Deliver messages that are on their way up to five times, some of the copies long after."""
+        with self._redis() as client:
+            messages = copies_of_messages(client, self._random, _MOST_MESSAGES)
+        self._say(f"repeat {len(messages)} messages")
+        for message in messages:
+            for _ in range(self._random.randint(1, _MOST_REPEATS - 1)):
+                late_s = self._random.choice([0.0, self._random.uniform(0, _LATEST_S)])
+                self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+
+    def _hold_back(self) -> None:
+        """Take messages out of the queues and send them later."""
+        with self._redis() as client:
+            messages = take_messages(client, _MOST_MESSAGES)
+        self._say(f"hold back {len(messages)} messages")
+        for message in messages:
+            late_s = self._random.uniform(1, _LATEST_S)
+            self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+
+    def _publish(self, message: tuple[str, str]) -> None:
+        with self._redis() as client:
+            publish(client, *message)
+
+    def _ring_without_cause(self) -> None:
         """Send messages nobody asked for, to branches in any state."""
         note = self._installation.note
         with psycopg.connect(note["database_url"], connect_timeout=2) as connection:
             branches = [str(row[0]) for row in connection.execute(_SOME_BRANCHES).fetchall()]
-        chosen = self._random.sample(branches, min(10, len(branches)))
-        self._say(f"repeat messages for {len(chosen)} branches")
+        chosen = self._random.sample(branches, min(_MOST_MESSAGES, len(branches)))
+        self._say(f"ring without cause for {len(chosen)} branches")
         with Celery(broker=note["redis_url"], set_as_current=False) as sender:
             for branch in chosen:
                 for _ in range(self._random.randint(1, _MOST_REPEATS)):
@@ -115,3 +174,7 @@ class Nemesis:
             ]
         )
         sender.send_task(name, args=arguments, queue=queue, retry=False, ignore_result=True)
+
+
+def _thaw(pid: int) -> None:
+    signal_group(pid, signal.SIGCONT)

@@ -16,22 +16,35 @@ Body = list[dict[str, Any]]
 
 @dataclass
 class Program:
-    """A task body and what comes of it. `output` is None when it must fail; `calls` are the world calls it makes."""
+    """A task's workflows and what comes of a run of it.
+
+    `fails`: a run must fail. `cancel_after`: somebody cancels it when its log has so many rows (0: nobody does).
+    `calls` are the calls of the world a run makes, `single_calls` those of a tool declared `at_most_once`, `asked` the
+    texts it sends to the model.
+    """
 
     name: str
-    main: Body = field(default_factory=list)
+    workflows: dict[str, Body] = field(default_factory=lambda: {"main": []})
     value: int = 0
     fails: bool = False
+    cancel_after: int = 0
     calls: set[str] = field(default_factory=set)
+    single_calls: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+
+    @property
+    def main(self) -> Body:
+        """The workflow that runs."""
+        return self.workflows["main"]
 
     @property
     def output(self) -> int | None:
-        """The output a run must end with."""
+        """The output a run must end with, if it is let."""
         return None if self.fails else self.value
 
-    def call(self, call_id: str, number: Any) -> dict[str, Any]:
-        """A step that asks the world."""
-        return {"tool": "world", "arguments": {"params": {"call": call_id, "n": number}}}
+    def new_call_id(self) -> str:
+        """Tells the calls of the next step of this program from all others."""
+        return f"{self.name}-{len(self.main)}"
 
 
 def make_programs(seed: int, count: int) -> list[Program]:
@@ -45,10 +58,19 @@ def _make_program(random: Random, name: str) -> Program:
     program.main.append({"evaluate": f"$ {program.value}"})
     for _ in range(random.randint(3, 8)):
         random.choice(_PIECES)(random, program)
-    if random.random() < 0.1:
+    fate = random.random()
+    if fate < 0.1:
         program.fails = True
         program.main.append({"error": "as planned"})
+    elif fate > 0.88:
+        program.cancel_after = random.randint(1, 12)
     return program
+
+
+def _call(call_id: str, number: Any, tool: str = "world") -> Body:
+    """Ask the world; the answer's number is the output."""
+    arguments = {"params": {"call": call_id, "n": number}}
+    return [{"tool": tool, "arguments": arguments}, {"evaluate": "$ _.json.n"}]
 
 
 def _add(random: Random, program: Program) -> None:
@@ -70,57 +92,121 @@ def _choose(random: Random, program: Program) -> None:
 
 def _remember(random: Random, program: Program) -> None:
     key = f"key{len(program.main)}"
-    program.main += [{"set": {key: "$ _"}}, {"evaluate": f"$ state.{key} + 1"}]
+    program.main.extend([{"set": {key: "$ _"}}, {"evaluate": f"$ state.{key} + 1"}])
     program.value += 1
 
 
+def _remember_together(random: Random, program: Program) -> None:
+    """Arms that set keys of their own at the same time: none may be lost."""
+    keys = [f"key{len(program.main)}of{arm}" for arm in range(random.randint(2, 6))]
+    arms: list[Body] = [[{"set": {key: "$ _"}}] for key in keys]
+    program.main.extend([{"parallel": arms}, {"evaluate": f"$ {' + '.join(f'state.{key}' for key in keys)}"}])
+    program.value *= len(keys)
+
+
 def _ask(random: Random, program: Program) -> None:
-    program.main += [{"wait_for_input": {"info": {"ask": "a number"}}}, {"evaluate": "$ _.n"}]
+    wait: dict[str, Any] = {"info": {"ask": "a number"}}
+    if random.random() < 0.3:  # whether the answer or the time comes first must not matter
+        wait |= {"timeout": random.randint(1, 3), "on_timeout": {"n": ANSWER}}
+    program.main.extend([{"wait_for_input": wait}, {"evaluate": "$ _.n"}])
     program.value = ANSWER
 
 
-def _call(random: Random, program: Program) -> None:
-    call_id = _call_id(program)
-    program.main += [program.call(call_id, "$ _"), {"evaluate": "$ _.json.n"}]
+def _ask_many(random: Random, program: Program) -> None:
+    items = list(range(random.randint(2, 4)))
+    body: Body = [{"wait_for_input": {"info": {"ask": "$ _"}}}, {"evaluate": "$ _.n"}]
+    program.main.extend([{"over": f"$ {items}", "map": body, "parallelism": 3}, {"evaluate": "$ sum(_)"}])
+    program.value = ANSWER * len(items)
+
+
+def _call_world(random: Random, program: Program) -> None:
+    call_id = program.new_call_id()
+    program.main.extend(_call(call_id, "$ _"))
     program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
+def _call_once(random: Random, program: Program) -> None:
+    call_id = program.new_call_id()
+    program.main.extend(_call(call_id, "$ _", "once"))
+    program.single_calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
+def _ask_model(random: Random, program: Program) -> None:
+    call_id = program.new_call_id()
+    program.main.extend([{"prompt": f"$ f'{call_id}:{{_}}'", "unwrap": True}, {"evaluate": "$ int(_)"}])
+    program.asked.add(f"{call_id}:{program.value}")
     program.value += WORLD_ADDS
 
 
 def _map(random: Random, program: Program) -> None:
     items = random.sample(range(100), random.randint(2, 9))
-    call_id = _call_id(program)
-    step = {"over": f"$ {items}", "map": program.call(call_id, "$ _"), "parallelism": random.randint(1, 5)}
-    program.main += [step, {"evaluate": "$ sum([answer.json.n for answer in _])"}]
+    call_id = program.new_call_id()
+    step = {"over": f"$ {items}", "map": _call(call_id, "$ _"), "parallelism": random.randint(1, 5)}
+    program.main.extend([step, {"evaluate": "$ sum(_)"}])
     program.calls |= {f"{call_id}:{item}" for item in items}
     program.value = sum(item + WORLD_ADDS for item in items)
 
 
 def _turns(random: Random, program: Program) -> None:
     items = random.sample(range(100), random.randint(1, 5))
-    call_id = _call_id(program)
-    body = [program.call(call_id, "$ _"), {"evaluate": "$ _.json.n"}]
-    program.main += [{"foreach": {"in": f"$ {items}", "do": body}}, {"evaluate": "$ sum(_)"}]
+    call_id = program.new_call_id()
+    program.main.extend([{"foreach": {"in": f"$ {items}", "do": _call(call_id, "$ _")}}, {"evaluate": "$ sum(_)"}])
     program.calls |= {f"{call_id}:{item}" for item in items}
     program.value = sum(item + WORLD_ADDS for item in items)
 
 
+def _while(random: Random, program: Program) -> None:
+    call_id, last = program.new_call_id(), program.value + random.randint(1, 4)
+    program.main.append({"while": f"$ _ < {last}", "do": _call(call_id, "$ _")})
+    program.calls |= {f"{call_id}:{number}" for number in range(program.value, last)}
+    program.value = last
+
+
+def _try(random: Random, program: Program) -> None:
+    call_id = program.new_call_id()
+    body = [*_call(call_id, "$ _"), *([{"error": "to be caught"}] if random.random() < 0.5 else [])]
+    program.main.append({"try": body, "catch": {"evaluate": "$ _ + 5"}, "finally": {"sleep": 0.1}})
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += 5 if body[-1].get("error") else WORLD_ADDS
+
+
+def _try_arms(random: Random, program: Program) -> None:
+    """One arm fails while the other sleeps: the other is cancelled, the failure caught."""
+    arms: list[Body] = [[{"sleep": 600}], [{"sleep": 0.2}, {"error": "to be caught"}]]
+    program.main.append({"try": [{"parallel": arms}], "catch": {"evaluate": "$ _ + 5"}})
+    program.value += 5
+
+
 def _arms(random: Random, program: Program) -> None:
-    call_id = _call_id(program)
+    call_id = program.new_call_id()
     arms: list[Body] = [
         [{"sleep": 0.3}, {"evaluate": "$ _ + 1"}],
         [{"evaluate": "$ _ + 2"}],
-        [program.call(call_id, "$ _"), {"evaluate": "$ _.json.n"}],
+        _call(call_id, "$ _"),
     ]
-    program.main += [{"parallel": arms}, {"evaluate": "$ sum(_)"}]
+    program.main.extend([{"parallel": arms}, {"evaluate": "$ sum(_)"}])
     program.calls.add(f"{call_id}:{program.value}")
     program.value = 3 * program.value + 1 + 2 + WORLD_ADDS
 
 
+def _below(random: Random, program: Program) -> None:
+    """Another workflow, which calls the world and itself until it has counted down."""
+    call_id, name, turns = program.new_call_id(), f"below{len(program.workflows)}", random.randint(1, 3)
+    again = {"workflow": name, "arguments": {"n": "$ _", "left": "$ inputs[0].left - 1"}}
+    program.workflows[name] = [
+        {"if": "$ _.left == 0", "then": {"return": "$ _.n"}},
+        {"evaluate": "$ _.n"},
+        *_call(call_id, "$ _"),
+        again,
+    ]
+    program.main.append({"workflow": name, "arguments": {"n": "$ _", "left": turns}})
+    program.calls |= {f"{call_id}:{program.value + turn * WORLD_ADDS}" for turn in range(turns)}
+    program.value += turns * WORLD_ADDS
+
+
 _PIECES: list[Callable[[Random, Program], None]] = [
-    _add, _add, _sleep, _choose, _remember, _ask, _call, _call, _map, _turns, _arms
+    _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _call_world, _call_world, _call_once,
+    _ask_model, _map, _map, _turns, _while, _try, _try_arms, _arms, _below,
 ]  # fmt: skip
-
-
-def _call_id(program: Program) -> str:
-    """Tells the calls of one step of one program from all others."""
-    return f"{program.name}-{len(program.main)}"

@@ -71,8 +71,8 @@ def manage(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
 def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Program]:
     """Everything that is kept running."""
     pooled = {"DB_POOL": "1", **environ}
-    # Celery closes the connection around every message; with a pool that only hands it back.
-    engine = {"DB_POOL": "1", "DB_POOL_SIZE": "2", **environ}
+    # One process does one thing at a time and keeps its connection; a pool is for threads.
+    engine = {**environ, "DB_POOL": ""}
     io = {"DB_POOL": "1", "DB_POOL_SIZE": str(plan.io_threads), **environ}
     quiet = {"LOG_LEVEL": "ERROR", **environ}
     schedule = home / "beat"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from sessions.models import StoredResponse
 from tests.api_client import API_KEY
-from tests.backend import Backend, flush_redis, wait_until
+from tests.backend import Backend, wait_until
 from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,31 +25,6 @@ class Number(BaseModel):
     n: int
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def processes(
-    django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Backend]:
-    """An API server and a worker that know the provider."""
-    environment = {"OPENAI_API_BASE": provider.api_base, "OPENAI_API_KEY": "sk-loopback-key"}
-    backend = Backend(tmp_path_factory.mktemp("openai"), environment)
-    backend.start("api", "io")
-    yield backend
-    backend.stop()
-
-
-@pytest.fixture
-def backend(transactional_db: None, processes: Backend) -> Backend:
-    """The processes on an empty database."""
-    flush_redis()
-    return processes
-
-
 @pytest.fixture(params=["/v1", "", "/api/v1"])
 def base_url(request: pytest.FixtureRequest, backend: Backend) -> str:
     """Every place the API is served at."""
@@ -58,13 +33,13 @@ def base_url(request: pytest.FixtureRequest, backend: Backend) -> str:
 
 @pytest.fixture
 def client(backend: Backend) -> Iterator[OpenAI]:
-    with OpenAI(api_key=API_KEY, base_url=f"{backend.url}/v1", max_retries=0, timeout=30) as opened:
+    with OpenAI(api_key=API_KEY, base_url=f"{backend.url}/v1", max_retries=0, timeout=60) as opened:
         yield opened
 
 
 def test_create_retrieve_delete(base_url: str, provider: ModelServer) -> None:
     provider.script("It is four.")
-    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=30) as client:
+    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=60) as client:
         made = client.responses.create(model=MODEL, input="2 + 2?", instructions="Be brief.", metadata={"a": "b"})
         assert (made.status, made.output_text, made.metadata) == ("completed", "It is four.", {"a": "b"})
         assert made.usage is not None and made.usage.total_tokens == made.usage.input_tokens + made.usage.output_tokens
@@ -182,7 +157,7 @@ def test_a_client_that_leaves_ends_the_providers_work(client: OpenAI, provider: 
     told.close()
 
     assert answer.gone.wait(20)
-    wait_until(lambda: StoredResponse.objects.get().status == "cancelled", 20, backend)
+    wait_until(lambda: StoredResponse.objects.get().status == "cancelled", 60, backend)
     assert StoredResponse.objects.get().body["output"][0]["content"][0]["text"] == "Once "
 
 
@@ -190,7 +165,7 @@ def test_background(client: OpenAI, provider: ModelServer, backend: Backend) -> 
     provider.script("Done.", "Done too.")
     made = client.responses.create(model=MODEL, input="Work", background=True)
     assert made.status == "queued"
-    wait_until(lambda: client.responses.retrieve(made.id).status == "completed", 30, backend)
+    wait_until(lambda: client.responses.retrieve(made.id).status == "completed", 60, backend)
     assert client.responses.retrieve(made.id).output_text == "Done."
 
     events = list(client.responses.create(model=MODEL, input="Work", background=True, stream=True))
@@ -215,7 +190,7 @@ def test_errors(client: OpenAI, provider: ModelServer, backend: Backend) -> None
 def test_chat_completions(base_url: str, provider: ModelServer) -> None:
     messages: Any = [{"role": "user", "content": "Hi"}]
     provider.script("Hello", "one two three")
-    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=30) as client:
+    with OpenAI(api_key=API_KEY, base_url=base_url, max_retries=0, timeout=60) as client:
         answer = client.chat.completions.create(model=MODEL, messages=messages)
         assert answer.choices[0].message.content == "Hello"
         told = list(

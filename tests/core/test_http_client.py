@@ -335,7 +335,7 @@ class TestLimits:
         started = time.monotonic()
         with pytest.raises(http.TooLarge):
             client.send(get(url))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
 
     def test_a_body_sent_byte_by_byte_meets_the_total_time(self, client: Client, web_server: WebServer) -> None:
         head = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
@@ -344,7 +344,7 @@ class TestLimits:
         started = time.monotonic()
         with pytest.raises(http.Timeout) as caught:
             client.send(get(url, timeout_s=0.4))
-        assert 0.3 < time.monotonic() - started < 1
+        assert 0.3 < time.monotonic() - started < 5
         assert caught.value.retryable
 
     def test_headers_sent_byte_by_byte_meet_the_total_time(self, client: Client, web_server: WebServer) -> None:
@@ -361,13 +361,14 @@ class TestLimits:
 
     def test_a_resolver_that_does_not_answer(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         release = threading.Event()
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(5) and [])
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(60) and [])
 
         started = time.monotonic()
         with pytest.raises(http.Timeout):
             client.send(get("http://slow.test/", timeout_s=0.2))
+        took_s = time.monotonic() - started
         release.set()
-        assert time.monotonic() - started < 1
+        assert took_s < 5
 
     @pytest.mark.parametrize(
         "headers",

@@ -69,10 +69,10 @@ def _merge_bomb(levels: int) -> str:
     ],
 )
 def test_refused_quickly(text: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(InvalidInput) as caught:
         parse_yaml(text.encode())
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
     assert caught.value.extra["details"][0]["type"] == "yaml_invalid"
 
 

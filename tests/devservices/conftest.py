@@ -104,7 +104,7 @@ class Up:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal it and wait; gives the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=STOP_S + 5)
+        return self.process.wait(timeout=STOP_S + 20)
 
 
 def family(pid: int) -> list[int]:

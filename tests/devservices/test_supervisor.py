@@ -12,6 +12,8 @@ from julep_project.devservices.program import Program
 from julep_project.devservices.supervisor import LONGEST_DELAY_S, Supervisor, restart_delay
 from tests.devservices.conftest import wait_for
 
+# Only a failing test waits this long.
+LONG_S = 30.0
 _STUBBORN = (
     "import signal, subprocess, sys, time\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -37,7 +39,7 @@ class Scene:
         self.supervisor.start(program)
 
     def until_said(self, text: str, *, times: int = 1) -> None:
-        said = self.supervisor.run_until(lambda: sum(text in line for _, line in self.lines) >= times, timeout_s=10)
+        said = self.supervisor.run_until(lambda: sum(text in line for _, line in self.lines) >= times, timeout_s=LONG_S)
         assert said, self.lines
 
 
@@ -51,7 +53,7 @@ def scene() -> Iterator[Scene]:
 
 def test_lines_carry_the_name_of_their_program(scene: Scene) -> None:
     scene.start("one", "print('first'); print('second', end='')", restart=False)
-    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=10)
+    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=LONG_S)
     assert scene.lines == [("one", "first"), ("one", "second")]
     assert scene.supervisor.exit_code("one") == 0
 
@@ -64,7 +66,7 @@ def test_bytes_that_are_not_text_are_shown_anyway(scene: Scene) -> None:
 def test_lines_of_a_program_with_a_log_file_go_there(scene: Scene, tmp_path: Path) -> None:
     log_file = tmp_path / "logs" / "one.log"
     scene.start("one", "print('quiet')", restart=False, log_file=log_file)
-    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=10)
+    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=LONG_S)
     assert log_file.read_text() == "quiet\n"
     assert scene.lines == []
 
@@ -101,14 +103,14 @@ def test_delays_double_up_to_a_limit() -> None:
 
 def test_stopping_kills_the_stubborn_with_everything_they_started(scene: Scene) -> None:
     scene.start("one", _STUBBORN)
-    scene.supervisor.run_until(lambda: bool(scene.lines), timeout_s=10)
+    scene.supervisor.run_until(lambda: bool(scene.lines), timeout_s=LONG_S)
     pids = [scene.supervisor.pids()["one"], int(scene.lines[0][1])]
     scene.supervisor.stop(["one"], grace_s=0.3)
-    assert wait_for(lambda: not any(is_alive(pid) for pid in pids), 5)
+    assert wait_for(lambda: not any(is_alive(pid) for pid in pids), LONG_S)
     assert ("one", "did not stop in time; killing it") in scene.lines
 
 
 def test_what_a_dead_program_left_behind_is_killed(scene: Scene) -> None:
     scene.start("one", "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)", restart=False)
-    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=10)
-    assert wait_for(lambda: not is_alive(int(scene.lines[0][1])), 5)
+    assert scene.supervisor.run_until(lambda: scene.supervisor.exit_code("one") is not None, timeout_s=LONG_S)
+    assert wait_for(lambda: not is_alive(int(scene.lines[0][1])), LONG_S)

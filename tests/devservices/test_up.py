@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import stat
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def get(up: Up, path: str) -> dict[str, object]:
     note = up.note()
     request = urllib.request.Request(f"{note['url']}{path}", headers={"Authorization": f"Bearer {note['api_key']}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         body: dict[str, object] = json.load(response)
         return body
 
@@ -48,13 +50,15 @@ def test_the_printed_key_opens_the_api(up: Up) -> None:
 
 
 def test_healthz_reports_every_component(up: Up) -> None:
-    assert get(up, "/healthz") == {
-        "status": "ok",
-        "database": "ok",
-        "migrations": "ok",
-        "redis": "ok",
-        "workers": "ok",
-    }
+    fine = {"status": "ok", "database": "ok", "migrations": "ok", "redis": "ok", "workers": "ok"}
+    seen: list[dict[str, object]] = []
+
+    def is_fine() -> bool:
+        with suppress(urllib.error.HTTPError):  # the workers of a busy machine may answer too late for it
+            seen.append(get(up, "/healthz"))
+        return seen[-1:] == [fine]
+
+    assert wait_for(is_fine, 60), seen
 
 
 def test_keys_are_kept_in_a_private_file(up: Up) -> None:
@@ -65,7 +69,7 @@ def test_keys_are_kept_in_a_private_file(up: Up) -> None:
 
 
 def test_another_terminal_reaches_the_same_services(up: Up) -> None:
-    answer = manage(up.home, "check_services")
+    answer = manage(up.home, "check_services", "--wait=40")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert answer.stdout == "database: ok\nmigrations: ok\nredis: ok\nworkers: ok\n"
 
@@ -81,7 +85,7 @@ def test_a_second_one_says_that_one_is_running(up: Up) -> None:
 def test_a_killed_child_is_started_again(up: Up, name: str) -> None:
     before = up.note()["children"][name]
     os.kill(before, signal.SIGKILL)
-    assert wait_for(lambda: up.note()["children"].get(name, before) != before, 20), up.output
+    assert wait_for(lambda: up.note()["children"].get(name, before) != before, 60), up.output
     answer = manage(up.home, "check_services", "--wait=40")
     assert answer.returncode == 0, answer.stdout + up.output
 
@@ -111,7 +115,7 @@ def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, start_up: Callable[..., Up]) -> None:
     up = start_up(tmp_path / "home")
     note = tmp_path / "home" / "postgres" / "data" / "postmaster.pid"
-    assert wait_for(note.exists, 30), up.output
+    assert wait_for(note.exists, 60), up.output
     server = int(note.read_text().split()[0])
     assert up.stop(signal.SIGINT) == 0
     assert wait_for(lambda: alive([server]) == [], STOP_S)

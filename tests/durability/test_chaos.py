@@ -2,36 +2,40 @@
 
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from executions.models import Execution, Transition
-from julep_project.chaos.checker import check
-from julep_project.chaos.programs import ANSWER, WORLD_ADDS, Program, make_programs
+from executions.models import Branch, Execution, Transition
+from executions.tokens import task_token
+from julep_project.chaos.checker import Promises, Seen, check
+from julep_project.chaos.client import MODEL, answer_to, task_body
+from julep_project.chaos.programs import Program, make_programs
+from julep_project.chaos.world import World
 from julep_project.core.ids import uuid7
-from julep_project.devservices.loopback import RecordedRequest, Reply
 from julep_project.env import PROJECT_ROOT
-from tests.durability.programs import create_task
 from tests.flow_runner import FlowRunner
-from tests.loopback.web_server import WebServer
 
-Finished = tuple[dict[str, Program], dict[str, Counter[str]]]
+# Its programs together have every kind of piece.
+SEED = 884
+PROGRAMS = 4
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_short_run_finds_nothing() -> None:
-    command = ["chaos", "--seed=5", "--programs=8", "--minutes=0.1", "--freeze=4"]
+    command = ["chaos", "--seed=5", "--programs=8", "--minutes=0.15", "--freeze=4"]
 
     answer = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=390,
         check=False,
     )
 
@@ -44,35 +48,52 @@ def test_a_seed_gives_the_same_programs() -> None:
     assert make_programs(3, 20) != make_programs(4, 20)
 
 
-def one_more(asked: RecordedRequest) -> Reply:
-    return Reply(200, {"n": int(asked.query["n"]) + WORLD_ADDS})
+@dataclass
+class Finished:
+    """Programs run without any harm, by task id, and what came of them."""
+
+    programs: dict[str, Program]
+    seen: Seen
+    promises: Promises
+
+    def findings(self) -> list[str]:
+        connection.ensure_connection()
+        return check(connection.connection, self.programs, self.seen, self.promises)
 
 
 @pytest.fixture
-def finished(flow: FlowRunner, web_server: WebServer, settings: Any) -> Finished:
-    """Programs run without any harm, by task id, with what the world saw."""
+def finished(flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Finished]:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
-    url = web_server.script("/world", one_more)
-    programs = {create_task(flow.api, url, made.name, made.main): made for made in make_programs(11, 5)}
-    for task_id in programs:
-        run = flow.start(task_id, {})
-        while run["status"] == "awaiting_input":
-            run = flow.resume(run["id"], {"n": ANSWER})
-    calls: dict[str, Counter[str]] = defaultdict(Counter)
-    for asked in web_server.requests:
-        calls[f"{asked.query['call']}:{asked.query['n']}"][asked.headers["idempotency-key"]] += 1
-    return programs, calls
+    with World(Random(1), longest_s=0, busy=0) as world:
+        monkeypatch.setenv("OPENAI_API_BASE", world.api_base)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-chaos")
+        programs: dict[str, Program] = {}
+        promises = Promises()
+        for program in make_programs(SEED, PROGRAMS):
+            created = flow.create(task_body(program, world), agent={"model": MODEL})
+            assert created.status_code == 201, created.json()
+            programs[created.json()["id"]] = program
+            promises.accepted.add(_run_to_its_end(flow, created.json()["id"]))
+        yield Finished(programs, Seen(world.keys_by_call(), world.asked()), promises)
 
 
-def findings(finished: Finished) -> list[str]:
-    connection.ensure_connection()
-    return check(connection.connection, *finished)
+def _run_to_its_end(flow: FlowRunner, task_id: str) -> str:
+    run = flow.start(task_id, {})
+    while run["status"] == "awaiting_input":
+        branch = Branch.objects.filter(execution_id=run["id"], status="awaiting_input")[0]
+        wait = Transition.objects.get(pk=branch.wait_id)
+        body = {"status": "running", "input": answer_to(wait.output), "task_token": task_token(wait.pk)}
+        assert flow.api.put(f"/executions/{run['id']}", body).status_code == 200
+        flow.dispatcher.advance(branch.pk)
+        run = flow.settle(run["id"])
+    return str(run["id"])
 
 
 def test_runs_without_harm_give_what_the_generator_foretells(finished: Finished) -> None:
-    assert findings(finished) == []
-    programs, calls = finished
-    assert {call for program in programs.values() for call in program.calls if not program.fails} <= set(calls)
+    assert finished.findings() == []
+    calls = {call for program in finished.programs.values() for call in program.calls | program.single_calls}
+    assert calls == set(finished.seen.calls)
+    assert sum(finished.seen.asked.values()) > 0
 
 
 def succeeded() -> Execution:
@@ -84,7 +105,7 @@ def succeeded() -> Execution:
 def test_the_checker_sees_a_wrong_output(finished: Finished) -> None:
     Execution.objects.filter(pk=succeeded().pk).update(output=-1)
 
-    (found,) = findings(finished)
+    (found,) = finished.findings()
 
     assert "gave -1, not" in found
 
@@ -92,15 +113,23 @@ def test_the_checker_sees_a_wrong_output(finished: Finished) -> None:
 def test_the_checker_sees_a_run_that_never_ends(finished: Finished) -> None:
     Execution.objects.filter(pk=succeeded().pk).update(status="running")
 
-    (found,) = findings(finished)
+    (found,) = finished.findings()
 
     assert "is running, not succeeded" in found
+
+
+def test_the_checker_sees_a_branch_left_behind(finished: Finished) -> None:
+    Branch.objects.filter(execution=succeeded(), parent=None).update(status="calling")
+
+    (found,) = finished.findings()
+
+    assert "has ended with open branches [('calling', 1)]" in found
 
 
 def test_the_checker_sees_a_gap_in_the_log(finished: Finished) -> None:
     Transition.objects.filter(execution=succeeded(), seq=2).delete()
 
-    (found,) = findings(finished)
+    (found,) = finished.findings()
 
     assert "the log has a gap or a double" in found
 
@@ -112,24 +141,52 @@ def test_the_checker_sees_a_step_recorded_twice(finished: Finished) -> None:
     row.save(force_insert=True)
     Execution.objects.filter(pk=run.pk).update(transition_count=row.seq)
 
-    found = findings(finished)
+    found = finished.findings()
 
     assert any("recorded 2 times" in line for line in found), found
     assert any("ends of the log" in line for line in found), found
 
 
-def test_the_checker_sees_a_call_under_two_keys(finished: Finished) -> None:
-    call, keys = next(iter(finished[1].items()))
-    keys["another"] += 1
+def test_the_checker_sees_a_cancelling_that_was_undone(finished: Finished) -> None:
+    finished.promises.cancelled.add(str(succeeded().pk))
 
-    (found,) = findings(finished)
+    (found,) = finished.findings()
+
+    assert "is succeeded, not cancelled" in found
+
+
+def test_the_checker_sees_a_call_under_two_keys(finished: Finished) -> None:
+    call = min(call for program in finished.programs.values() for call in program.calls)
+    finished.seen.calls[call]["another"] += 1
+
+    (found,) = finished.findings()
 
     assert f"call {call} came under 2 keys in 1 runs" in found
 
 
+def test_the_checker_sees_that_a_call_was_repeated_that_must_not_be(finished: Finished) -> None:
+    call = min(call for program in finished.programs.values() for call in program.single_calls)
+    (key,) = finished.seen.calls[call]
+    finished.seen.calls[call][key] += 1
+
+    (found,) = finished.findings()
+
+    assert f"call {call} must not be repeated and came 2 times" in found
+
+
+def test_the_checker_sees_that_the_model_was_never_asked(finished: Finished) -> None:
+    text = min(text for program in finished.programs.values() for text in program.asked)
+    del finished.seen.asked[text]
+
+    (found,) = finished.findings()
+
+    assert f"the model was asked {text} 0 times" in found
+
+
 def test_the_checker_sees_that_an_acknowledged_run_is_gone(finished: Finished) -> None:
     run = succeeded()
+    run_id = run.pk
     Transition.objects.filter(execution=run).delete()
     run.delete()
 
-    assert any("an acknowledged run is gone" in line for line in findings(finished))
+    assert f"run {run_id}: it was accepted and is gone" in finished.findings()

@@ -97,7 +97,7 @@ def test_two_sleeping_branches_wake_in_order_and_no_worker_holds_them(api: ApiCl
     agent = api.post("/agents", {"name": "Sleeper"}).json()
     main: list[Any] = [
         {
-            "over": "$ [0.8, 0.2]",
+            "over": "$ [5, 2.5]",
             "map": [{"sleep": "$ _"}, {"evaluate": "$ _"}],
         }
     ]
@@ -107,6 +107,6 @@ def test_two_sleeping_branches_wake_in_order_and_no_worker_holds_them(api: ApiCl
     wait_until(lambda: Branch.objects.filter(status="sleeping", lease_until=None).count() == 2, 30, backend)
     execution = wait_for_end(execution_id, backend)
 
-    assert execution.output == [0.8, 0.2]
+    assert execution.output == [5, 2.5]
     ended = Transition.objects.filter(execution=execution, type="finish_branch").order_by("seq")
-    assert [row.output for row in ended] == [0.2, 0.8]
+    assert [row.output for row in ended] == [2.5, 5]

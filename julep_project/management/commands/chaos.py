@@ -45,7 +45,7 @@ class Command(BaseCommand):
             self.stdout.write(f"seed {seed}: {finding}")
         self.stdout.write(
             f"seed {seed}: {outcome.programs} programs, {outcome.acts} acts of harm, {outcome.calls} calls; "
-            f"all ended {outcome.seconds:.1f} s after the harm; {len(outcome.findings)} findings"
+            f"the last moved {outcome.seconds:.1f} s after the harm; {len(outcome.findings)} findings"
         )
         if outcome.findings:
             sys.exit(1)

@@ -1,0 +1,124 @@
+"""A client of a private installation that tries again, and remembers what it was promised."""
+
+import http.client
+import json
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from julep_project.chaos.checker import Promises
+from julep_project.chaos.installation import Private
+from julep_project.chaos.programs import ANSWER, WORLD_ADDS, Program
+from julep_project.chaos.world import ONCE, World
+
+MODEL = "openai/chaos"
+_REQUEST_S = 5
+_WAITING = """
+    SELECT t.execution_id::text, t.id::text, t.output
+    FROM executions_branch b JOIN executions_transition t ON t.id = b.wait_id WHERE b.status = 'awaiting_input'
+"""
+_PROGRESS = """
+    SELECT count(*) FILTER (WHERE status NOT IN ('succeeded', 'failed', 'cancelled')),
+           coalesce(sum(transition_count), 0)
+    FROM executions_execution
+"""
+_UNDER_WAY = """
+    SELECT id::text, task_id::text, transition_count FROM executions_execution
+    WHERE task_id = ANY(%s::uuid[]) AND status NOT IN ('succeeded', 'failed', 'cancelled')
+"""
+
+
+def task_body(program: Program, world: World) -> dict[str, Any]:
+    """The task of a program whose tools ask this world."""
+    tools: list[dict[str, Any]] = [
+        {"name": "world", "type": "api_call", "api_call": {"method": "GET", "url": f"{world.url}/"}},
+        {"name": "once", "type": "api_call", "api_call": {"method": "GET", "url": f"{world.url}{ONCE}"}},
+    ]
+    tools[1]["at_most_once"] = True
+    return {"name": program.name, "tools": tools, **program.workflows}
+
+
+def answer_to(shown: Any) -> Any:
+    """What a wait that shows this is answered: a number, or the result a call of unclear outcome would have had."""
+    if isinstance(shown, dict) and shown.get("type") == "needs_attention":
+        return {"json": {"n": shown["arguments"]["params"]["n"] + WORLD_ADDS}}
+    return {"n": ANSWER}
+
+
+class Client:
+    """Uses the API; looks into Postgres for what an answer did not tell."""
+
+    def __init__(self, installation: Private) -> None:
+        # The addresses stay as they are when processes are started again.
+        self._note = installation.note
+        self.promises = Promises()
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """A connection to the truth."""
+        return psycopg.connect(self._note["database_url"], connect_timeout=5)
+
+    def create(self, program: Program, world: World) -> str:
+        """Make the program's task; its id."""
+        agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
+        return str(self._send("POST", f"/agents/{agent['id']}/tasks", task_body(program, world))["id"])
+
+    def start(self, task_id: str) -> bool:
+        """Start a run. False: there was no answer; it may run all the same."""
+        answer = self._try("POST", f"/tasks/{task_id}/executions", {"input": {}})
+        if answer is None:
+            return False
+        self.promises.accepted.add(str(answer["id"]))
+        return True
+
+    def cancel_due(self, tasks: Mapping[str, Program]) -> None:
+        """Cancel the runs that somebody wants to cancel by now."""
+        unwanted = [task_id for task_id, program in tasks.items() if program.cancel_after]
+        for execution_id, task_id, rows in self._rows(_UNDER_WAY, [unwanted]):
+            is_due = rows >= tasks[task_id].cancel_after
+            if is_due and self._try("PUT", f"/executions/{execution_id}", {"status": "cancelled"}) is not None:
+                self.promises.cancelled.add(execution_id)
+
+    def answer_waits(self) -> None:
+        """Answer every step that waits for a person."""
+        tokens: dict[str, str] = {}
+        for execution_id, wait_id, shown in self._rows(_WAITING, []):
+            if wait_id not in tokens:
+                tokens |= self._tokens(execution_id)
+            if wait_id in tokens:
+                body = {"status": "running", "input": answer_to(shown), "task_token": tokens[wait_id]}
+                self._try("PUT", f"/executions/{execution_id}", body)
+
+    def progress(self) -> tuple[int, int] | None:
+        """Runs that have not ended, and rows in all logs; None when the database does not answer."""
+        rows = self._rows(_PROGRESS, [])
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def _rows(self, sql: str, parameters: list[Any]) -> list[Any]:
+        with suppress(psycopg.Error), self.connect() as connection:
+            return connection.execute(sql, parameters).fetchall()
+        return []
+
+    def _tokens(self, execution_id: str) -> dict[str, str]:
+        """Task tokens of the waits in the log of a run."""
+        page = self._try("GET", f"/executions/{execution_id}/transitions?limit=1000&direction=desc")
+        rows = page["items"] if page is not None else []
+        return {str(row["id"]): str(row["metadata"]["task_token"]) for row in rows if "task_token" in row["metadata"]}
+
+    def _try(self, method: str, path: str, body: Any = None) -> Any | None:
+        try:
+            return self._send(method, path, body)
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+
+    def _send(self, method: str, path: str, body: Any) -> Any:
+        request = urllib.request.Request(  # noqa: S310  (our own server)
+            self._note["url"] + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._note['api_key']}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=_REQUEST_S) as answer:  # noqa: S310  (our own server)
+            return json.load(answer)
