@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -17,8 +18,8 @@ demo: $(READY)  ## Run a multi-step task end to end (TOPIC=..., MODEL=...)
 up: $(READY)  ## Run everything on this machine until Ctrl-C (PORT=8080, FLOWER_PORT=5555)
 	@$(BIN)/python manage.py up
 
-test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/core -x")
-	@$(PYTEST) -m "not slow" $(ARGS)
+test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/core -x" TEST_PROCESSES=2)
+	@$(PYTEST) -m "not slow" -n $(TEST_PROCESSES) $(ARGS)
 
 test-slow: $(READY)  ## Run the tests that kill processes at every point, and a short chaos run
 	@$(PYTEST) -m slow $(ARGS)

@@ -15,13 +15,7 @@ from tests.flow_runner import FlowRunner
 from tests.loopback.model_server import ModelServer
 from tests.loopback.network_guard import loopback_only
 from tests.loopback.web_server import WebServer
-from tests.seed import keep_seeded
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with running processes come last: workers would take part in what other tests do on committed rows."""
-    items.sort(key=lambda item: "backend_processes" in getattr(item, "fixturenames", ()))
+from tests.seed import flush_past_workers, keep_seeded
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -39,9 +33,12 @@ def web_server() -> Iterator[WebServer]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def seeded_rows() -> None:
+def seeded_rows() -> Iterator[None]:
     """A test on committed rows ends by emptying every table; the rows that migrations made come back then."""
     keep_seeded()
+    with pytest.MonkeyPatch.context() as patch:
+        flush_past_workers(patch)
+        yield
 
 
 @pytest.fixture
@@ -122,7 +119,7 @@ def api_processes(
     django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Backend]]:
     """Two API processes on the test database, with short leases."""
-    environment = {**_reaching(provider), "DB_POOL": "1"}
+    environment = {**_reaching(provider), "DB_POOL": "1", "CHAT_READER_TIMEOUT_S": "1"}
     started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda process: process.start("api"), started))

@@ -1,6 +1,7 @@
 """Chats on real server processes: two of them at once, one that is killed, and clients that leave."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,12 @@ def _open(client: httpx.Client, session: str, text: str) -> Any:
     return client.stream("POST", f"/sessions/{session}/chat", json=wanted)
 
 
+def _first_event(response: httpx.Response) -> tuple[str, Iterator[str]]:
+    """What was said first, and the blocks that follow; a server that is slow to begin sends comments before."""
+    blocks = response.iter_text()
+    return next(block for block in blocks if events_of(block)), blocks
+
+
 def _said(session: str) -> list[str]:
     return list(Entry.objects.filter(session_id=session).order_by("seq").values_list("content", flat=True))
 
@@ -87,8 +94,8 @@ def test_the_first_piece_is_here_before_the_second_is_said(
     provider.script(Streamed("first ", gate, "second"))
     with _open(clients[0], session, "Hi") as response:
         assert response.status_code == 201
-        blocks = response.iter_text()
-        assert spoken(events_of(next(blocks))) == "first "
+        first, blocks = _first_event(response)
+        assert spoken(events_of(first)) == "first "
         gate.open()
         assert spoken(events_of("".join(blocks))) == "second"
 
@@ -99,7 +106,7 @@ def test_a_client_that_leaves_hangs_up_on_the_provider(
     said = Streamed.endless("first ")
     provider.script(said)
     with _open(clients[0], session, "Hi") as response:
-        next(response.iter_text())
+        _first_event(response)
     assert said.gone.wait(_LONGEST_S)
     _wait(lambda: Turn.objects.filter(status="finished").exists(), api_processes[0])
     assert _said(session) == ["Hi", "first "]
@@ -128,13 +135,32 @@ def test_a_client_that_leaves_an_ordinary_chat_leaves_no_trace(
     assert _said(session) == []
 
 
+def test_a_client_that_stays_without_reading_frees_the_session(
+    clients: list[httpx.Client], api_processes: list[Backend], session: str, provider: ModelServer
+) -> None:
+    # More than the buffers between the two hold: each character is six bytes in JSON.
+    said = Streamed(*["\x01" * 60_000] * 60, Gate())
+    provider.script(said)
+    address = urlsplit(api_processes[0].url)
+    body = json.dumps({"message": "Hi", "recall": False, "stream": True}).encode()
+    head = (
+        f"POST /sessions/{session}/chat HTTP/1.1\r\nHost: {address.hostname}\r\n"
+        f"Authorization: Bearer {API_KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection((str(address.hostname), address.port or 80)) as stalled:
+        stalled.sendall(head.encode() + body)
+        assert said.gone.wait(_LONGEST_S)
+        _wait(lambda: Turn.objects.filter(status="finished").exists(), api_processes[0])
+    asked, kept = _said(session)
+    assert (asked, set(kept)) == ("Hi", {"\x01"})
+
+
 def test_an_interruption_reaches_the_other_process(
     clients: list[httpx.Client], session: str, provider: ModelServer
 ) -> None:
     provider.script(Streamed.endless("first "))
     with _open(clients[0], session, "Hi") as response:
-        blocks = response.iter_text()
-        next(blocks)
+        _, blocks = _first_event(response)
         assert _chat(clients[1], session, "Stop", on_busy="interrupt", model=ECHO).status_code == 201
         (event,) = events_of("".join(blocks))
     assert event["error"]["code"] == "turn_interrupted"
@@ -147,7 +173,7 @@ def test_a_killed_process_frees_the_session(
 ) -> None:
     provider.script(Streamed.endless("first "))
     with _open(clients[0], session, "Hi") as response:
-        next(response.iter_text())
+        _first_event(response)
         api_processes[0].kill("api")
     assert _chat(clients[1], session, "Busy?", on_busy="reject", model=ECHO).status_code == 409
     assert _chat(clients[1], session, "Anyone?", model=ECHO).status_code == 201

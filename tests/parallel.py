@@ -1,0 +1,38 @@
+"""Tests in several processes at once: a Redis database for each, and one module's tests in the same process.
+
+Loaded with `-p`, before the settings are read. Each process has a test database of its own from pytest-django.
+"""
+
+import os
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+_PROCESSES = {"backend_processes", "api_processes"}
+
+
+def _take_own_redis_database() -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and "REDIS_URL" in os.environ:
+        parts = urlsplit(os.environ["REDIS_URL"])
+        os.environ["REDIS_URL"] = urlunsplit(parts._replace(path=f"/{worker.removeprefix('gw')}"))
+
+
+_take_own_redis_database()
+
+
+def needs_processes(item: pytest.Item) -> bool:
+    """The test runs against processes that stay until the end."""
+    return not _PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say what stays together: a module, because of its fixtures, in two parts where some need processes."""
+    module = item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(f"{module}:processes" if needs_processes(item) else module))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with running processes come last: workers would take part in what other tests do on committed rows."""
+    items.sort(key=needs_processes)
