@@ -86,7 +86,10 @@ def create_tool(call: SystemCall) -> Json:
     """Add a tool to an agent."""
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
     definition = parse_tool(call.arguments)
-    return tool_to_wire(services.create_tool(developer=call.developer, agent=agent, definition=definition))
+    tool_id = call.new_id()
+    return tool_to_wire(
+        services.create_tool_once(developer=call.developer, agent=agent, definition=definition, tool_id=tool_id)
+    )
 
 
 @operation("agent.tool.update", ids="agent_id tool_id", body=ToolBody)

@@ -118,16 +118,29 @@ def delete_agent(*, developer: Developer, agent_id: UUID) -> None:
     agent.delete()
 
 
-def create_tool(*, developer: Developer, agent: Agent, definition: ToolDefinition) -> Tool:
+def create_tool(*, developer: Developer, agent: Agent, definition: ToolDefinition, tool_id: UUID | None = None) -> Tool:
     """Add a tool to an agent.
 
     Raises:
         IntegrityError: the agent has a tool of this name.
     """
-    tool = Tool(developer=developer, agent=agent, **_columns(definition))
+    tool = Tool(id=tool_id or uuid7(), developer=developer, agent=agent, **_columns(definition))
     with transaction.atomic():
         tool.save(force_insert=True)
     return selectors.get_tool(developer, agent, tool.id)
+
+
+def create_tool_once(*, developer: Developer, agent: Agent, definition: ToolDefinition, tool_id: UUID) -> Tool:
+    """Add a tool to an agent under this id, or give back the one that an earlier attempt added under it.
+
+    Raises:
+        IntegrityError: the agent has another tool of this name.
+    """
+    return create_or_replace(
+        exists=selectors.list_tools(developer, agent).filter(pk=tool_id).exists,
+        create=lambda: create_tool(developer=developer, agent=agent, definition=definition, tool_id=tool_id),
+        replace=lambda: selectors.get_tool(developer, agent, tool_id),
+    )
 
 
 def replace_tool(*, developer: Developer, agent: Agent, tool_id: UUID, definition: ToolDefinition) -> Tool:

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 
@@ -25,6 +26,14 @@ class StreamHandler(ASGIHandler):
         handler._template_response_middleware = []
         handler._exception_middleware = [handler.adapt_method_mode(False, serve.process_exception)]
         handler._middleware_chain = convert_exception_to_response(cast(Any, serve))
+
+    async def send_response(self, response: Any, send: Any) -> None:
+        """Send it, and close it when the connection breaks meanwhile: Django closes only what ends quietly."""
+        try:
+            await super().send_response(response, send)
+        except Exception:
+            await sync_to_async(response.close)()
+            raise
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""

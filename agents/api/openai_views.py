@@ -1,41 +1,56 @@
 """The OpenAI API itself, passed through the gateway: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`."""
 
 import base64
-import logging
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework import serializers
 
 from agents.llm import gateway
-from agents.llm.choice import list_models
+from agents.llm.choice import list_models, resolve_listed_model
 from agents.llm.custom_key import custom_key_of
+from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Developer
+from agents.tool_choice import ToolChoice
 from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.async_views import api_view, json_response, read_json, read_request
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.exception_handler import answer_for
-from julep_project.core.fields import Body, JsonObject, Text
+from julep_project.core.fields import Body, BoundedList, JsonObject, Number, Text, TextList
 from julep_project.core.sse import encode_event, event_stream
 from julep_project.core.validation import invalid
 
-log = logging.getLogger(__name__)
-
 Json = Any
 
-MOST_MESSAGES = 5000
 MOST_TEXTS = 2048
 _DONE = b"data: [DONE]\n\n"
 # When the models of this server were made is not known to it.
 _CREATED = 0
 
 
+class _Content(serializers.Field[Json, Json, Json, Json]):
+    default_error_messages: ClassVar[dict[str, Any]] = {"string_type": "Input should be text or a list of parts."}
+
+    def to_internal_value(self, data: Json) -> Json:
+        """The text or the parts."""
+        parts = data if isinstance(data, list) else [data] if isinstance(data, str) else [None]
+        if not all(isinstance(part, str | Mapping) for part in parts):
+            self.fail("string_type")
+        return data
+
+
+class _CallBody(serializers.Serializer[Any]):
+    function = serializers.DictField(required=False)
+
+
 class _MessageBody(serializers.Serializer[Any]):
     role = serializers.ChoiceField(["system", "developer", "user", "assistant", "tool", "function"])
+    content = _Content(required=False, allow_null=True)
+    tool_calls = _CallBody(many=True, required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> Any:
         """The whole message; the provider judges the rest."""
@@ -45,19 +60,29 @@ class _MessageBody(serializers.Serializer[Any]):
 
 class _ChatBody(Body):
     model = Text(required=False, max_length=255)
-    messages = serializers.ListField(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
-    tools = serializers.ListField(child=JsonObject(), required=False)
+    messages = BoundedList(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
+    tools = BoundedList(child=JsonObject(), required=False, max_length=MOST_TOOLS)
+    tool_choice = ToolChoice(required=False)
     stream = serializers.BooleanField(default=False)
     stream_options = JsonObject(required=False)
-    temperature = serializers.FloatField(required=False)
-    top_p = serializers.FloatField(required=False)
-    frequency_penalty = serializers.FloatField(required=False)
-    presence_penalty = serializers.FloatField(required=False)
+    temperature = Number(required=False)
+    top_p = Number(required=False)
+    min_p = Number(required=False)
+    top_k = serializers.IntegerField(required=False)
+    frequency_penalty = Number(required=False)
+    presence_penalty = Number(required=False)
+    repetition_penalty = Number(required=False)
+    length_penalty = Number(required=False)
     max_tokens = serializers.IntegerField(required=False, min_value=1)
     max_completion_tokens = serializers.IntegerField(required=False, min_value=1)
+    stop = TextList(required=False)
     seed = serializers.IntegerField(required=False)
     response_format = JsonObject(required=False)
-    logit_bias = JsonObject(required=False)
+    logit_bias = serializers.DictField(required=False, child=Number())
+    logprobs = serializers.BooleanField(required=False)
+    top_logprobs = serializers.IntegerField(required=False)
+    parallel_tool_calls = serializers.BooleanField(required=False)
+    reasoning_effort = Text(required=False)
 
 
 class _EmbeddingsBody(Body):
@@ -70,14 +95,13 @@ class _EmbeddingsBody(Body):
 @api_view("POST")
 async def chat_completions(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One answer of a model, whole or as it arrives."""
-    body = await read_json(request)
-    values = _ChatBody.read(body)
+    values = await read_request(request, _ChatBody.read)
     options: dict[str, Json] = {
         "messages": values["messages"],
-        "model": values.get("model"),
-        "settings": {name: value for name, value in body.items() if name != "model"},
+        "model": resolve_listed_model(values.get("model")),
+        "settings": {name: values[name] for name in values.keys() & (SAMPLING | OPEN_MODEL_SAMPLING)},
         "tools": values.get("tools"),
-        "tool_choice": body.get("tool_choice"),
+        "tool_choice": values.get("tool_choice"),
         "custom_key": custom_key_of(request.headers),
         "metadata": {"endpoint": "chat/completions"},
     }
@@ -135,20 +159,22 @@ async def model(request: HttpRequest, developer: Developer, name: str) -> HttpRe
 async def _encoded(
     first: Mapping[str, Json] | None, rest: AsyncGenerator[dict[str, Json], None], wants_usage: bool
 ) -> AsyncIterator[bytes]:
-    """The chunks as they are sent. An error in the middle is told as one: the client raises it."""
+    """The chunks as they are sent. An error in the middle is told as one: the client raises it.
+
+    Clients look into the first choice of every chunk, so one without any comes only to those who asked for it.
+    """
     async with aclosing(rest):
         try:
-            if first is not None:
-                yield _chunk(first, wants_usage)
-                async for chunk in rest:
-                    yield _chunk(chunk, wants_usage)
+            chunk = first
+            while chunk is not None:
+                if wants_usage:
+                    yield encode_event(chunk)
+                elif chunk["choices"]:
+                    yield encode_event({name: chunk[name] for name in chunk if name != "usage"})
+                chunk = await anext(rest, None)
         except Exception as error:
             yield encode_event(answer_for(error, operation="create", resource="Completion").body)
         yield _DONE
-
-
-def _chunk(chunk: Mapping[str, Json], wants_usage: bool) -> bytes:
-    return encode_event(chunk if wants_usage else {name: chunk[name] for name in chunk if name != "usage"})
 
 
 def _texts(given: Json) -> list[str]:

@@ -72,7 +72,7 @@ class AnswerBuilder:
 
     def _add_choice(self, choice: Mapping[str, Json]) -> None:
         built = self._choices.setdefault(
-            choice.get("index") or 0, {"texts": {}, "calls": {}, "reason": None, "logprobs": []}
+            choice.get("index") or 0, {"texts": {}, "thoughts": [], "calls": {}, "reason": None, "logprobs": []}
         )
         built["reason"] = choice.get("finish_reason") or built["reason"]
         built["logprobs"] += (choice.get("logprobs") or {}).get("content") or []
@@ -80,12 +80,18 @@ class AnswerBuilder:
         for name in ("content", "reasoning_content", "refusal"):
             if isinstance(delta.get(name), str):
                 built["texts"].setdefault(name, []).append(delta[name])
+        for block in delta.get("thinking_blocks") or ():
+            _add_thought(built["thoughts"], block)
         for call in delta.get("tool_calls") or ():
             _add_call(built["calls"], call)
 
     def _whole(self, index: int, built: Mapping[str, Json]) -> dict[str, Json]:
         texts = {name: "".join(pieces) for name, pieces in built["texts"].items()}
         message: Chunk = {"role": "assistant", "content": None, **texts}
+        # One without its signature was cut off, and no provider takes it back.
+        thoughts = [block for block in built["thoughts"] if block.get("signature") or block.get("data")]
+        if thoughts:
+            message["thinking_blocks"] = thoughts
         if built["calls"]:
             message["content"] = message["content"] or None
             message["tool_calls"] = [_whole_call(call) for _, call in sorted(built["calls"].items())]
@@ -131,6 +137,17 @@ def _call_deltas(index: int, call: Mapping[str, Json]) -> Iterator[Chunk]:
     for start in range(0, len(arguments), _ARGUMENT_PIECE):
         piece = {"arguments": arguments[start : start + _ARGUMENT_PIECE]}
         yield {"tool_calls": [{"index": index, "function": piece}]}
+
+
+def _add_thought(blocks: list[Chunk], piece: Mapping[str, Json]) -> None:
+    """A block ends with its signature; one that is encrypted comes whole, as `data`."""
+    if not blocks or blocks[-1].get("signature") or blocks[-1].get("data") or piece.get("data"):
+        blocks.append(dict(piece))
+        return
+    last = blocks[-1]
+    last["thinking"] = f"{last.get('thinking') or ''}{piece.get('thinking') or ''}"
+    if piece.get("signature"):
+        last["signature"] = piece["signature"]
 
 
 def _add_call(calls: dict[int, Chunk], delta: Mapping[str, Json]) -> None:

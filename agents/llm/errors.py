@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import httpx
 
 from agents.llm.choice import DEFAULT_MODELS
-from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
+from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable, PromptTooBig
 
 _LONGEST_MESSAGE = 1000
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
@@ -20,17 +20,19 @@ _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
 
 _TOO_LONG = "context_length_exceeded"
 _MAY_PASS = frozenset({408, 425, 429})
+# Whatever is asked, it would be refused: key, budget, rights, name of the model.
+_NOT_USABLE = frozenset({401, 402, 403, 404})
 
 # The closest class along an error's ancestry decides.
 MAPPING: Mapping[str, type[DomainError]] = {
     "APIConnectionError": ModelUnavailable,
     "APIError": ModelUnavailable,
     "APIResponseValidationError": ModelUnavailable,
-    "AuthenticationError": ModelRefused,
+    "AuthenticationError": ModelNotUsable,
     "BadGatewayError": ModelUnavailable,
     "BadRequestError": ModelRefused,
     "BlockedPiiEntityError": ModelRefused,
-    "BudgetExceededError": ModelRefused,
+    "BudgetExceededError": ModelNotUsable,
     "ContentPolicyViolationError": ModelRefused,
     "ContextWindowExceededError": PromptTooBig,
     "GuardrailRaisedException": ModelRefused,
@@ -38,15 +40,15 @@ MAPPING: Mapping[str, type[DomainError]] = {
     "InternalServerError": ModelUnavailable,
     "InvalidRequestError": ModelRefused,
     "JSONSchemaValidationError": ModelUnavailable,
-    "LiteLLMUnknownProvider": ModelRefused,
+    "LiteLLMUnknownProvider": ModelNotUsable,
     "MidStreamFallbackError": ModelUnavailable,
     "MockException": ModelUnavailable,
     "ModelNotMappedError": ModelRefused,
     "ModifyResponseException": ModelRefused,
-    "NotFoundError": ModelRefused,
+    "NotFoundError": ModelNotUsable,
     "OpenAIError": ModelUnavailable,
-    "PaymentRequiredError": ModelRefused,
-    "PermissionDeniedError": ModelRefused,
+    "PaymentRequiredError": ModelNotUsable,
+    "PermissionDeniedError": ModelNotUsable,
     "RateLimitError": ModelUnavailable,
     "RejectedRequestError": ModelRefused,
     "SensitiveDataRouteException": ModelRefused,
@@ -72,21 +74,20 @@ def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError
     for ancestor in type(error).__mro__:
         kind = MAPPING.get(ancestor.__name__)
         if kind is not None:
-            return (ModelRefused if _is_refusal(error) else kind)(_message(error, api_key))
+            return (_refusal_by_status(error) or kind)(_message(error, api_key))
     if isinstance(error, _BROKEN_ANSWERS):
         return ModelUnavailable(f"the model provider's answer could not be read: {_message(error, api_key)}")
     return None
 
 
-def _is_refusal(error: Exception) -> bool:
+def _refusal_by_status(error: Exception) -> type[DomainError] | None:
     """The library's catch-all class holds refusals too, told apart by their status alone."""
     status = getattr(error, "status_code", None)
-    return (
-        type(error).__name__ == "APIError"
-        and isinstance(status, int)
-        and 400 <= status < 500
-        and status not in _MAY_PASS
-    )
+    if type(error).__name__ != "APIError" or not isinstance(status, int):
+        return None
+    if status in _NOT_USABLE:
+        return ModelNotUsable
+    return ModelRefused if 400 <= status < 500 and status not in _MAY_PASS else None
 
 
 def _message(error: Exception, api_key: str | None) -> str:

@@ -7,8 +7,9 @@ them in tests.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any, Required, TypedDict, Unpack
@@ -29,6 +30,7 @@ from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
+from julep_project.core.jsontext import to_storable
 
 __all__ = [
     "Embedded",
@@ -71,7 +73,8 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     """Ask a model and record what the call used.
 
     The answer is a chat completion as plain JSON whose choices also carry `content`, the text of their message.
-    Nothing is retried here; no database connection is used while the model is waited for.
+    Characters that cannot be stored are gone from it. Nothing is retried here; no database connection is used while
+    the model is waited for.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
@@ -80,9 +83,11 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     """
     request = _request_of(question)
     started = time.monotonic()
-    answer, cost = _ask(request)
+    raw, cost = _ask(request)
+    answer: dict[str, Json] = to_storable(raw)
     _log_answer(request, started)
-    _finish(developer, request, answer, cost, question.get("metadata"))
+    used = _completed(request, answer, cost)
+    _record(developer, request, used, question.get("metadata"))
     return answer
 
 
@@ -90,10 +95,10 @@ async def acomplete(developer: Developer, **question: Unpack[Question]) -> dict[
     """`complete` for async code: same answer, same errors. Being cancelled closes the provider's connection."""
     request = _request_of(question)
     started = time.monotonic()
-    answer, cost = await _ask_async(request)
+    raw, cost = await _ask_async(request)
+    answer: dict[str, Json] = to_storable(raw)
     _log_answer(request, started)
-    finish = partial(_finish, developer, request, answer, cost, question.get("metadata"))
-    await uninterrupted(run_query(finish))
+    await uninterrupted(_finish(developer, request, answer, cost, question.get("metadata")))
     return answer
 
 
@@ -117,7 +122,8 @@ async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGe
     try:
         stream = await open_stream(request)
         async with aclosing(stream.chunks()) as chunks:
-            async for chunk in chunks:
+            async for raw in chunks:
+                chunk = to_storable(raw)
                 built.add(chunk)
                 yield chunk
         answer, said = built.answer(), stream.usage
@@ -183,33 +189,47 @@ def _log_answer(request: ModelRequest, started: float) -> None:
     log.info("model answered", extra={"action": "model_answered", "model": request.model, "seconds": seconds})
 
 
-def _finish(
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """What a call used, and the price of it if one is known. `estimated`: counted here."""
+
+    usage: Mapping[str, Json]
+    cost: Decimal | None
+    estimated: bool
+
+
+def _completed(request: ModelRequest, answer: dict[str, Json], cost: Decimal | None) -> _Used:
+    """What an answer used, written into it like all else that is missing. Counting may take long."""
+    for choice in answer.get("choices") or ():
+        choice["content"] = (choice.get("message") or {}).get("content")
+    if _says_usage(answer.get("usage")):
+        return _Used(answer["usage"], cost, estimated=False)
+    answer["usage"] = _count(request, answer)
+    return _Used(answer["usage"], _price(request, answer["usage"]), estimated=True)
+
+
+async def _finish(
     developer: Developer,
     request: ModelRequest,
     answer: dict[str, Json],
     cost: Decimal | None,
     metadata: Mapping[str, Json] | None,
 ) -> None:
-    """Complete the answer and record it."""
-    for choice in answer.get("choices") or ():
-        choice["content"] = (choice.get("message") or {}).get("content")
-    estimated = not _says_usage(answer.get("usage"))
-    if estimated:
-        answer["usage"] = _count(request, answer)
-        cost = _price(request, answer["usage"])
-    _record(developer, request, answer["usage"], cost, metadata, estimated=estimated)
+    """Complete the answer and record it. Tokens are not counted on the threads that all queries share."""
+    used = await asyncio.to_thread(_completed, request, answer, cost)
+    await run_query(partial(_record, developer, request, used, metadata))
 
 
-async def _end_stream(stream: ModelStream | None, record: Callable[[], None] | None) -> None:
+async def _end_stream(stream: ModelStream | None, record: Callable[[], Awaitable[None]] | None) -> None:
     try:
         if stream is not None:
             await stream.aclose()
     finally:
         if record is not None:
-            await run_query(record)
+            await record()
 
 
-def _record_stream(
+async def _record_stream(
     developer: Developer,
     request: ModelRequest,
     usage: Mapping[str, Json] | None,
@@ -219,25 +239,18 @@ def _record_stream(
     estimated: bool,
 ) -> None:
     """`usage` None: the stream did not come to its end, count what there is."""
-    used = usage or _count(request, built.answer())
-    _record(developer, request, used, _price(request, used), metadata, estimated=estimated)
+    counted = usage if usage else await asyncio.to_thread(_count, request, built.answer())
+    used = _Used(counted, _price(request, counted), estimated)
+    await run_query(partial(_record, developer, request, used, metadata))
 
 
-def _record(
-    developer: Developer,
-    request: ModelRequest,
-    usage: Mapping[str, Json],
-    cost: Decimal | None,
-    metadata: Mapping[str, Json] | None,
-    *,
-    estimated: bool,
-) -> None:
+def _record(developer: Developer, request: ModelRequest, used: _Used, metadata: Mapping[str, Json] | None) -> None:
     record_usage(
         developer,
         model=request.model,
-        usage=usage,
-        cost=cost,
-        estimated=estimated,
+        usage=used.usage,
+        cost=used.cost,
+        estimated=used.estimated,
         custom_api_used=request.api_key is not None,
         metadata=metadata,
     )

@@ -233,14 +233,23 @@ def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
 
 
 def _known_to_provider(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
-    """Settings without those of open models where the provider would refuse the whole request for them."""
-    if not OPEN_MODEL_SAMPLING & request.settings.keys():
-        return dict(request.settings)
+    """Settings without those for which the provider would refuse the whole request."""
+    settings = dict(request.settings)
+    if "claude" in request.model.lower() and _lost_thoughts(request.messages):
+        settings.pop("reasoning_effort", None)
+    if not OPEN_MODEL_SAMPLING & settings.keys():
+        return settings
     with provider_errors():
         provider = litellm.get_llm_provider(model=request.model)[1]
     if provider in _OPEN_MODEL_PROVIDERS:
-        return dict(request.settings)
-    return {name: value for name, value in request.settings.items() if name not in OPEN_MODEL_SAMPLING}
+        return settings
+    return {name: value for name, value in settings.items() if name not in OPEN_MODEL_SAMPLING}
+
+
+def _lost_thoughts(messages: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether the last answer called tools, and what was thought before is not there: Claude may not go on thinking."""
+    last = next((message for message in reversed(messages) if message.get("role") == "assistant"), {})
+    return bool(last.get("tool_calls")) and not last.get("thinking_blocks")
 
 
 def _set_up(litellm: Any) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from agents.models import Agent
 
 Json = Any
+# More than any model takes. Bodies may hold a hundred times as many, and each costs time to check.
+MOST_MESSAGES = 5000
+MOST_TOOLS = 500
 # The only settings that reach a provider. A closed list: among the many options of the client library are some that
 # would send the server's own key to an address the caller names.
 SAMPLING = frozenset(
@@ -77,7 +80,9 @@ def _normal_message(message: Mapping[str, Json]) -> dict[str, Json]:
     return kept
 
 
-_MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls"})
+# `thinking_blocks` is how the client library calls what a model thought before its calls: some providers want to see
+# that again beside the results. Other additions of the library are not sent: a provider refuses fields of another.
+_MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls", "thinking_blocks"})
 
 
 def text_of(message: Mapping[str, Json]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from agents.llm.answer import completion
 from agents.llm.chunks import Chunk, cut
 from agents.llm.request import ModelRequest
+from julep_project.core.errors import ModelRefused
 
 
 class Spoken:
@@ -46,7 +47,8 @@ class ScriptedModel:
 
     A reply is a text, the fields of a message, a whole completion (a mapping with `choices`), pieces (`Spoken`), an
     exception to raise, or a function of the request that gives one of the first four. In a stream, what is not in
-    pieces is said word by word. `closed` counts the streams that were closed, after their end or before.
+    pieces is said word by word. `closed` counts the streams that were closed, after their end or before. As providers
+    do, it refuses a prompt in which calls and results do not go together; see `find_unpaired`.
     """
 
     def __init__(self, replies: Iterable[Reply]) -> None:
@@ -71,6 +73,9 @@ class ScriptedModel:
     def _next(self, request: ModelRequest) -> Said:
         with self._lock:
             self.requests.append(request)
+            problem = find_unpaired(request.messages)
+            if problem is not None:
+                raise ModelRefused(problem)
             if not self._replies:
                 raise ScriptExhausted(f"no reply left for request {len(self.requests)}")
             reply = self._replies.popleft()
@@ -109,6 +114,21 @@ class ScriptedStream:
     async def aclose(self) -> None:
         """Count it."""
         self._model.closed += 1
+
+
+def find_unpaired(messages: Iterable[Mapping[str, Any]]) -> str | None:
+    """What providers object to: a call whose result does not follow at once, or a result of no call before it."""
+    waiting: set[Any] = set()
+    for number, message in enumerate(messages):
+        if message.get("role") != "tool":
+            if waiting:
+                break
+            waiting = {call["id"] for call in message.get("tool_calls") or ()}
+        elif message.get("tool_call_id") in waiting:
+            waiting.remove(message["tool_call_id"])
+        else:
+            return f"messages[{number}] is the result of no call before it"
+    return f"no result follows the calls {sorted(waiting)}" if waiting else None
 
 
 def _whole(request: ModelRequest, said: Said) -> dict[str, Any]:

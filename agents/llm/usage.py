@@ -19,7 +19,11 @@ def record_usage(
     metadata: Mapping[str, Any] | None,
     estimated: bool = False,
 ) -> None:
-    """Write the row. `cost` None means that no price is known, `estimated` that the tokens were counted here."""
+    """Write the row. `cost` None means that no price is known, `estimated` that the tokens were counted here.
+
+    The developer's tags, if there are any, stand in the metadata.
+    """
+    tags = {"tags": list(developer.tags)} if developer.tags else {}
     ModelUsage.objects.create(
         developer=developer,
         model=model,
@@ -28,5 +32,5 @@ def record_usage(
         cost=None if cost is None else cost.quantize(_PRECISION),
         estimated=estimated,
         custom_api_used=custom_api_used,
-        metadata=dict(metadata or {}),
+        metadata={**tags, **(metadata or {})},
     )

@@ -61,8 +61,14 @@ def present_tools(tools: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:
     for tool in tools:
         shown = _present(tool)
         if shown is not None:
-            presented.setdefault(_shown_name(shown), shown)
+            presented.setdefault(_name_in(shown), shown)
     return list(presented.values())
+
+
+def shown_name(tool: Mapping[str, Json]) -> str:
+    """The name by which a model calls the tool; its own for one that models are not told of."""
+    shown = _present(tool)
+    return name_of(tool) if shown is None else _name_in(shown)
 
 
 def _shape_of(tool: Mapping[str, Json]) -> Shape | None:
@@ -94,5 +100,5 @@ def _provider_form(kind: str, spec: Mapping[str, Json]) -> dict[str, Json]:
     return {"type": kind, "name": spec.get("name", kind)}
 
 
-def _shown_name(shown: Mapping[str, Json]) -> str:
+def _name_in(shown: Mapping[str, Json]) -> str:
     return str(shown.get("name") or shown["function"]["name"])

@@ -186,5 +186,6 @@ def _as_tool_error(error: DomainError) -> ToolError:
     message = error.explanation
     if 400 <= error.status < 500 and not error.retryable:
         return BadArguments(message)
-    delivery = Delivery.NOT_SENT if error.retryable else Delivery.ANSWERED
-    return ToolError(message, retryable=error.retryable, repeatable=error.repeatable, delivery=delivery)
+    again = error.retryable and not error.is_final
+    delivery = Delivery.NOT_SENT if again else Delivery.ANSWERED
+    return ToolError(message, retryable=again, repeatable=error.repeatable, delivery=delivery)

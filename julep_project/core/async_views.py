@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +19,7 @@ from julep_project.core.renderers import to_json
 from julep_project.core.validation import parse_uuid
 
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+Read = TypeVar("Read")
 
 # Smaller bodies are read on the event loop: handing them to a thread would take longer.
 _SMALL_BODY_BYTES = 64 * 1024
@@ -53,10 +54,21 @@ async def read_json(request: HttpRequest) -> Any:
     Raises:
         BodyTooLarge, InvalidInput
     """
+    return await read_request(request, lambda body: body)
+
+
+async def read_request(request: HttpRequest, read: Callable[[Any], Read]) -> Read:
+    """What `read` makes of the body of `read_json`. It must not touch the database.
+
+    Raises:
+        BodyTooLarge, InvalidInput, and what `read` raises.
+    """
     raw = read_body(io.BytesIO(request.body), {"request": request})
-    if not raw.strip():
-        return {}
-    return parse_json(raw) if len(raw) <= _SMALL_BODY_BYTES else await asyncio.to_thread(parse_json, raw)
+
+    def parse() -> Read:
+        return read(parse_json(raw) if raw.strip() else {})
+
+    return parse() if len(raw) <= _SMALL_BODY_BYTES else await asyncio.to_thread(parse)
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> HttpResponse:

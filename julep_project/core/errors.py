@@ -5,6 +5,7 @@ DomainError
     InvalidTask           400, with located issues
     PromptTooBig          400
     ModelRefused          400
+      ModelNotUsable      400
   NotAuthenticated        403 (the contract answers a wrong key with 403)
   Forbidden               403
   NotFound                404
@@ -22,7 +23,8 @@ from typing import Any, ClassVar
 class DomainError(Exception):
     """The request could not be carried out.
 
-    `retryable`: it is likely to succeed later. `repeatable`: it may, for a caller that insists.
+    `retryable`: it is likely to succeed later. `repeatable`: it may, for a caller that insists. `is_final` is set on
+    one error: before it, something was done that a repetition would do again.
     """
 
     status: ClassVar[int] = 400
@@ -30,6 +32,7 @@ class DomainError(Exception):
     type: ClassVar[str] = "http_error"
     retryable: ClassVar[bool] = False
     repeatable: ClassVar[bool] = False
+    is_final: bool = False
 
     def __init__(self, message: str | None = None, *, fix: str | None = None, extra: Mapping[str, Any] | None = None):
         self.message = message or (self.__doc__ or "").split("\n")[0].strip()
@@ -68,6 +71,10 @@ class ModelRefused(BadRequest):
 
     code = "llm_bad_request"
     type = "LLMServiceBadRequest"
+
+
+class ModelNotUsable(ModelRefused):
+    """The model provider rejected the request because of the key, its budget or rights, or the name of the model."""
 
 
 class NotAuthenticated(DomainError):

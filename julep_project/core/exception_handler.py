@@ -47,6 +47,13 @@ class Answer:
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def event(self) -> dict[str, Any]:
+        """The body for a stream that has begun; what a header would say of repeating stands in the error."""
+        if "x-should-retry" not in self.headers:
+            return self.body
+        return {**self.body, "error": {**self.body["error"], "should_retry": False}}
+
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     """DRF's exception handler."""
@@ -130,7 +137,7 @@ def _from_domain(error: DomainError) -> Answer:
     }
     if error.fix:
         body["fix"] = error.fix
-    final = error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
+    final = error.is_final or error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
     return Answer(error.status, {"error": body}, {"x-should-retry": "false"} if final else {})
 
 

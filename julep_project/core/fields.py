@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-import orjson
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
+from julep_project.core.parsers import parse_json
 from julep_project.core.serializer_errors import problems_of
 from julep_project.core.validation import invalid
 
@@ -143,9 +143,19 @@ class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
 
     def _decoded(self, text: str) -> Any:
         try:
-            return orjson.loads(text)
-        except ValueError:
+            return parse_json(text.encode())
+        except (ValueError, InvalidInput):
             self.fail("json_invalid")
+
+
+class BoundedList(serializers.ListField):
+    """A list with a `max_length` that is checked before its items are, however many were sent."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The list."""
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
 
 
 class TextList(serializers.ListField):

@@ -1,9 +1,12 @@
 """JSON text as Postgres `jsonb` stores it: what cannot be stored is refused here, with a reason a person can read."""
 
 import json
-from typing import Any
+from math import isfinite
+from typing import Any, TypeVar
 
 import orjson
+
+Value = TypeVar("Value")
 
 
 class NotStorable(ValueError):
@@ -26,6 +29,28 @@ def to_json_text(value: Any) -> str:
     if "\\u0000" in text and _has_nul(value):
         raise NotStorable("text with a NUL character cannot be stored")
     return text
+
+
+def to_storable(value: Value) -> Value:
+    """The value of foreign JSON as it can be stored: NUL is left out of texts, a lone surrogate becomes U+FFFD, and
+    a number that is not finite null."""
+    try:
+        to_json_text(value)
+    except NotStorable:
+        mended: Value = _mended(value)
+        return mended
+    return value
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        # The two halves of a pair make their character together.
+        return value.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    return [_mended(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _slow_text(value: Any) -> str:

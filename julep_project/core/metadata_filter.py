@@ -9,11 +9,12 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any
 
-import orjson
 from django.db.models import Q
 from django.http import QueryDict
 
-from julep_project.core.parsers import without_nul
+from julep_project.core.errors import InvalidInput
+from julep_project.core.jsontext import to_json_text
+from julep_project.core.parsers import parse_json
 
 _NAME = "metadata_filter"
 _BRACKETS = re.compile(r"(?:\[[^\[\]]*\])+")
@@ -69,14 +70,10 @@ def _path(name: str) -> Path:
 
 def _decoded(text: str) -> dict[str, Any]:
     try:
-        value = orjson.loads(text)
-    except ValueError:
+        value = parse_json(text.encode())
+    except (ValueError, InvalidInput):
         return {}
-    return without_nul(value) if isinstance(value, dict) and _depth_is_fine(text) else {}
-
-
-def _depth_is_fine(text: str) -> bool:
-    return text.count("{") + text.count("[") <= _MAX_DEPTH * 8
+    return value if isinstance(value, dict) else {}
 
 
 def _equals(column: str, path: Path, texts: Sequence[str]) -> Q:
@@ -100,7 +97,7 @@ def _readings(value: Any) -> list[Any]:
         return [value, *_typed(value)]
     if isinstance(value, Mapping | list):
         return [value]
-    return [value, orjson.dumps(value).decode()]
+    return [value, to_json_text(value)]
 
 
 def _typed(text: str) -> list[Any]:

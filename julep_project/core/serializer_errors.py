@@ -1,12 +1,15 @@
 """The framework's nested error lists as flat entries of a 422 answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rest_framework import serializers
 
 from julep_project.core.validation import ABSENT, KINDS, Path, problem
 
+# More than anybody reads; one body may hold thousands of mistakes.
+MOST_PROBLEMS = 100
 _KIND_OF_CODE = {
     "required": "missing",
     "max_length": "string_too_long",
@@ -37,26 +40,28 @@ _KIND_OF_FIELD: list[tuple[type[serializers.Field[Any, Any, Any, Any]], str]] = 
 
 
 def problems_of(errors: Any, *, received: Any = ABSENT, field: Any = None, loc: Path = ()) -> list[dict[str, Any]]:
-    """One entry per error, in the order of the fields."""
+    """One entry per error, in the order of the fields: the first `MOST_PROBLEMS`."""
+    return list(islice(_problems(errors, received, field, loc), MOST_PROBLEMS))
+
+
+def _problems(errors: Any, received: Any, field: Any, loc: Path) -> Iterator[dict[str, Any]]:
     if isinstance(errors, Mapping):
-        return [entry for name, inner in errors.items() for entry in _problems_below(name, inner, received, field, loc)]
-    if isinstance(errors, Sequence) and not isinstance(errors, str):
-        return [
-            entry
-            for index, inner in enumerate(errors)
-            for entry in (
-                problems_of(inner, received=_at(received, index), field=_child(field, index), loc=[*loc, index])
-                if isinstance(inner, Mapping)
-                else problems_of(inner, received=received, field=field, loc=loc)
-            )
-        ]
-    return [_problem(errors, received, field, loc)]
+        for name, inner in errors.items():
+            yield from _problems_below(name, inner, received, field, loc)
+    elif isinstance(errors, Sequence) and not isinstance(errors, str):
+        for index, inner in enumerate(errors):
+            if isinstance(inner, Mapping):
+                yield from _problems(inner, _at(received, index), _child(field, index), [*loc, index])
+            else:
+                yield from _problems(inner, received, field, loc)
+    else:
+        yield _problem(errors, received, field, loc)
 
 
-def _problems_below(name: Any, errors: Any, received: Any, field: Any, loc: Path) -> list[dict[str, Any]]:
+def _problems_below(name: Any, errors: Any, received: Any, field: Any, loc: Path) -> Iterator[dict[str, Any]]:
     if name == "non_field_errors":
-        return problems_of(errors, received=received, field=field, loc=loc)
-    return problems_of(errors, received=_at(received, name), field=_child(field, name), loc=[*loc, name])
+        return _problems(errors, received, field, loc)
+    return _problems(errors, _at(received, name), _child(field, name), [*loc, name])
 
 
 def _problem(error: Any, received: Any, field: Any, loc: Path) -> dict[str, Any]:

@@ -3,15 +3,21 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
 from django.http import StreamingHttpResponse
+
+from julep_project.core.renderers import to_json
 
 KEEP_ALIVE = b": ping\n\n"
 
 
 def encode_event(data: Any) -> bytes:
     """One event. No `event:` or `id:` line: the published clients parse every event's data as JSON."""
-    return b"data: " + orjson.dumps(data) + b"\n\n"
+    return event_of(to_json(data))
+
+
+def event_of(data: bytes) -> bytes:
+    """One event of data that are JSON already."""
+    return b"data: " + data + b"\n\n"
 
 
 def encode_named_event(name: str, data: Any) -> bytes:

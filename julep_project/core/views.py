@@ -1,6 +1,6 @@
 """Base of the resource views: authenticate, read ids, answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -49,9 +49,9 @@ class ApiViewSet(ApiMixin, ViewSet):
         return page_of(self.request, rows, to_wire, pagination=self.pagination)
 
 
-def created(body: Mapping[str, Any]) -> Response:
-    """Answer of a create, and of a create-or-update in both cases."""
-    return Response({**body, "jobs": []}, status=201)
+def created(body: Mapping[str, Any], *, jobs: Sequence[UUID] = ()) -> Response:
+    """Answer of a create, and of a create-or-update in both cases. `jobs` were asked for by it."""
+    return Response({**body, "jobs": list(map(str, jobs))}, status=201)
 
 
 def deleted(row_id: UUID, *, at: datetime | None = None) -> Response:

@@ -10,7 +10,7 @@ import pytest
 
 from agents.llm import gateway
 from agents.models import Developer, ModelUsage
-from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable
+from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import EMBEDDING_SIZE, ModelServer, failure
 from tests.loopback.vectors import answer_of, vector
@@ -43,7 +43,7 @@ class TestAnswers:
         row = ModelUsage.objects.get()
         assert (row.developer, row.model, row.prompt_tokens, row.completion_tokens) == (developer, MODEL, 3, 0)
         assert row.cost == Decimal("0.000000060")  # 3 x 0.02 dollars per million
-        assert (row.estimated, row.custom_api_used, row.metadata) == (False, False, {"doc": "d1"})
+        assert (row.estimated, row.custom_api_used, row.metadata) == (False, False, {"tags": ["paid"], "doc": "d1"})
 
     def test_the_configured_model_is_asked_for_the_configured_length(
         self, embed: Embed, developer: Developer, model_server: ModelServer, settings: Any
@@ -124,7 +124,11 @@ class TestAnswers:
 class TestFailures:
     @pytest.mark.parametrize(
         ("status", "kind", "asked"),
-        [(429, ModelUnavailable, 1), (500, ModelUnavailable, 1), (401, ModelRefused, 1), (404, ModelRefused, 1)],
+        [
+            (429, ModelUnavailable, 1),
+            (500, ModelUnavailable, 1),
+            *((status, ModelNotUsable, 1) for status in (401, 402, 403, 404)),
+        ],
     )
     def test_a_provider_that_does_not(
         self,

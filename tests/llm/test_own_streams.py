@@ -26,7 +26,8 @@ def test_the_offline_echo_speaks_word_by_word(developer: Developer) -> None:
     ]
     assert assembled(chunks)["choices"][0] == whole["choices"][0] | {"logprobs": None}
     assert chunks[-1]["usage"] == whole["usage"]
-    streamed, other = (ModelUsage.objects.get(metadata=marks) for marks in ({"streaming": True}, {}))
+    marks: list[dict[str, Any]] = [{"streaming": True}, {}]
+    streamed, other = (ModelUsage.objects.get(metadata={"tags": ["paid"], **mark}) for mark in marks)
     assert (streamed.cost, streamed.estimated) == (Decimal(0), False)
     assert (streamed.prompt_tokens, streamed.completion_tokens) == (other.prompt_tokens, other.completion_tokens)
 

@@ -38,7 +38,7 @@ def test_usage_is_recorded_once_with_the_listed_price(developer: Developer, mode
     row = ModelUsage.objects.get()
     assert (row.developer, row.model, row.prompt_tokens, row.completion_tokens) == (developer, "gpt-4o-mini", 7, 3)
     assert row.cost == Decimal("0.000002850")  # 7 x 0.15 and 3 x 0.60 dollars per million
-    assert (row.estimated, row.custom_api_used, row.metadata) == (False, False, {"request_id": "r1"})
+    assert (row.estimated, row.custom_api_used, row.metadata) == (False, False, {"tags": ["paid"], "request_id": "r1"})
 
 
 def test_an_unknown_price_is_null(developer: Developer, model_server: ModelServer) -> None:

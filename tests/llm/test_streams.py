@@ -13,7 +13,7 @@ import pytest
 from agents.llm import gateway
 from agents.llm.chunks import assembled
 from agents.models import Developer, ModelUsage
-from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
+from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable, PromptTooBig
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import ModelServer, failure, tool_call
 from tests.loopback.streaming import HEAD, Gate, Streamed
@@ -127,7 +127,7 @@ class TestUsage:
         assert (row.developer, row.model, row.prompt_tokens, row.completion_tokens) == (developer, MODEL, 5, 3)
         assert row.cost == Decimal("0.000002550")  # 5 x 0.15 and 3 x 0.60 dollars per million
         assert (row.estimated, row.custom_api_used) == (False, False)
-        assert row.metadata == {"request_id": "r1", "streaming": True}
+        assert row.metadata == {"tags": ["paid"], "request_id": "r1", "streaming": True}
 
     def test_it_is_counted_here_when_the_provider_is_silent(
         self, developer: Developer, model_server: ModelServer
@@ -167,7 +167,7 @@ class TestLeaving:
 
         run(read_two())
         row = ModelUsage.objects.get()
-        assert (row.estimated, row.metadata) == (True, {"streaming": True})
+        assert (row.estimated, row.metadata) == (True, {"tags": ["paid"], "streaming": True})
         assert (row.prompt_tokens, row.completion_tokens) == (13, 2)
 
     @pytest.mark.parametrize("words", [[], ["Once "]])
@@ -241,8 +241,8 @@ class TestFailures:
             (failure(429, "slow down"), ModelUnavailable),
             (failure(500, "slow down"), ModelUnavailable),
             (failure(503, "slow down"), ModelUnavailable),
-            (failure(401, "slow down"), ModelRefused),
-            (failure(404, "slow down"), ModelRefused),
+            (failure(401, "slow down"), ModelNotUsable),
+            (failure(404, "slow down"), ModelNotUsable),
             (failure(400, "slow down"), ModelRefused),
             (failure(422, "slow down"), ModelRefused),
             (failure(400, "slow down", code="content_policy_violation"), ModelRefused),

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from agents.llm.scripted import find_unpaired
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 from tests.loopback.streaming import Streamed, event, usage_event
 from tests.loopback.vectors import EMBEDDING_SIZE, embeddings
@@ -23,8 +24,8 @@ class ModelServer(LoopbackServer):
 
     `script(...)` lines up answers: a text, the fields of a message, a whole HTTP reply, a stream under the test's
     control (`Streamed`), or a function of the request's body. With no answer left it says `default`.
-    `script_embeddings(...)` does so for embeddings; without, each text has a vector of its own, and more texts than
-    `most_texts` are refused.
+    A prompt in which calls and results do not go together is refused. `script_embeddings(...)` lines up embeddings;
+    without, each text has a vector of its own, and more texts than `most_texts` are refused.
     """
 
     default = "ok"
@@ -70,6 +71,9 @@ class ModelServer(LoopbackServer):
         return failure(404, "no such route")
 
     def _chat(self, body: dict[str, Any]) -> Reply:
+        problem = find_unpaired(body["messages"])
+        if problem is not None:
+            return failure(400, problem)
         with self._lock:
             scripted = self._answers.popleft() if self._answers else self.default
         said = scripted(body) if callable(scripted) else scripted

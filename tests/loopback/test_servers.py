@@ -3,6 +3,7 @@
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -106,6 +107,31 @@ def test_the_model_server_lists_models_and_embeds(model_server: ModelServer) -> 
 
     assert one["embedding"] != two["embedding"]
     assert models["data"][0]["id"] == "loopback"
+
+
+CALLS = {"role": "assistant", "content": None, "tool_calls": [{"id": "a"}, {"id": "b"}]}
+RESULTS = [{"role": "tool", "tool_call_id": name, "content": "x"} for name in ("b", "a")]
+USER = {"role": "user", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "refused"),
+    [
+        ([USER, CALLS, *RESULTS, USER, CALLS, *RESULTS], False),
+        ([CALLS, RESULTS[0]], True),
+        ([CALLS, RESULTS[0], USER, RESULTS[1]], True),
+        ([CALLS, USER, *RESULTS], True),
+        ([CALLS, *RESULTS, RESULTS[0]], True),
+        ([USER, RESULTS[0]], True),
+        ([CALLS], True),
+    ],
+)
+def test_the_model_server_refuses_calls_without_their_results(
+    model_server: ModelServer, messages: list[dict[str, Any]], refused: bool
+) -> None:
+    body = {"model": "gpt-4o", "messages": messages}
+    status = httpx.post(f"{model_server.api_base}/chat/completions", json=body).status_code
+    assert status == (400 if refused else 200)
 
 
 @pytest.mark.parametrize("address", [("192.0.2.1", 80), ("10.0.0.1", 5432)])

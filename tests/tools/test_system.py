@@ -79,7 +79,7 @@ class TestRegistry:
         jsonschema.Draft202012Validator.check_schema(shown["function"]["parameters"])
         assert json.loads(json.dumps(shown)) == shown
 
-    def test_the_operations_of_the_apps_are_there(self) -> None:
+    def test_the_operations_of_the_apps_are_there(self) -> None:  # D45
         assert set(NAMES) >= {
             *(f"agent.{verb}" for verb in ("list", "get", "create", "update", "patch", "create_or_update", "delete")),
             *(f"user.{verb}" for verb in ("list", "get", "create", "update", "patch", "create_or_update", "delete")),
@@ -98,7 +98,7 @@ class TestRegistry:
         with pytest.raises(ValueError, match="job.get"):
             operation("job.get")(lambda call: None)
 
-    def test_what_nobody_registered_is_refused(self) -> None:
+    def test_what_nobody_registered_is_refused(self) -> None:  # D45
         with pytest.raises(ToolError, match="there is no operation 'job.create'") as caught:
             use(Developer(), "job.create")
         assert not caught.value.retryable
@@ -169,7 +169,7 @@ class TestLikeTheApi:
         ]:
             assert use(owner, name, rows) == api.get(path.format(**rows)).json()["items"], name
 
-    def test_an_agent_from_birth_to_death(self, owner: Developer) -> None:
+    def test_an_agent_from_birth_to_death(self, owner: Developer) -> None:  # D11
         made = use(owner, "agent.create", {"name": "Ada", "metadata": {"a": 1}, "instructions": "Be kind"})
         agent_id = {"agent_id": made["id"]}
 
@@ -191,7 +191,7 @@ class TestLikeTheApi:
         assert (patched["description"], replaced["name"]) == ("new", "g")
         assert use(owner, "agent.tool.list", rows) == []
 
-    def test_docs(self, owner: Developer) -> None:
+    def test_docs(self, owner: Developer) -> None:  # D11
         rows = found(owner)
         agent = {"agent_id": rows["agent_id"]}
         doc = use(owner, "agent.doc.create", {**agent, "data": {"title": "Tides", "content": ["High at noon"]}})
@@ -203,6 +203,8 @@ class TestLikeTheApi:
         assert use(owner, "doc.get", {"doc_id": doc["id"]})["content"] == ["High at noon"]
         with pytest.raises(BadArguments, match="doc_id: Field required"):
             use(owner, "agent.doc.delete", agent)
+        assert use(owner, "agent.doc.delete", {**agent, "metadata_filter": {}, "delete_all": False}) == []
+        assert use(owner, "agent.doc.delete", {**agent, "metadata_filter": {"a": 2**70}}) == []
         assert use(owner, "agent.doc.delete", {**agent, "doc_id": doc["id"]})["id"] == doc["id"]
         assert (
             use(owner, "user.doc.delete", {"user_id": rows["user_id"], "delete_all": True})[0]["id"] == rows["doc_id"]
@@ -215,7 +217,7 @@ class TestLikeTheApi:
 
         assert len(vectors) == 2 and vectors[0] != vectors[1]
 
-    def test_tasks_keep_their_further_workflows(self, owner: Developer) -> None:
+    def test_tasks_keep_their_further_workflows(self, owner: Developer) -> None:  # D11
         rows = found(owner)
         body = {"name": "w", "main": [{"workflow": "more", "arguments": {}}], "more": [{"evaluate": {"a": 1}}]}
         task_id = {"task_id": rows["task_id"]}
@@ -223,7 +225,7 @@ class TestLikeTheApi:
         assert use(owner, "task.update", {**task_id, **body})["more"][0]["evaluate"] == {"a": 1}
         assert use(owner, "task.patch", {**task_id, "description": "d"})["description"] == "d"
 
-    def test_a_session_from_birth_to_death(self, owner: Developer) -> None:
+    def test_a_session_from_birth_to_death(self, owner: Developer) -> None:  # D11
         session_id = {"session_id": found(owner)["session_id"]}
 
         assert use(owner, "session.patch", {**session_id, "metadata": {"a": 1}})["metadata"] == {"a": 1}
