@@ -21,7 +21,7 @@ from docs_store.models import Chunk, Embedding, EmbeddingModel
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import BadRequest, DomainError
+from julep_project.core.errors import BadRequest, DomainError, ModelNotUsable
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,14 @@ def embed_claimed(claimed: Claim) -> None:
     if claimed.docs[0].attempt > queue.MAX_ATTEMPTS:
         queue.give_up(claimed, f"the worker was lost in the last of {queue.MAX_ATTEMPTS} attempts")
         return
+    with queue.KEEPER.holding(claimed):
+        _embed(claimed)
+
+
+def _embed(claimed: Claim) -> None:
+    """Embed docs whose leases are kept alive; what is recorded of them lets go of them."""
     try:
-        with queue.KEEPER.holding(claimed):
-            _embed_missing(claimed)
+        _embed_missing(claimed)
         queue.finish(claimed)
     except ClaimLost:
         log.info("docs are embedded by somebody else", extra={"model": claimed.model, "docs": len(claimed.docs)})
@@ -69,17 +74,18 @@ def embed_claimed(claimed: Claim) -> None:
 
 
 def _record(claimed: Claim, error: Exception) -> None:
-    """Try again later what may succeed later. What is refused for good is blamed on one doc only."""
+    """Try again later what may succeed later, or once the configuration is mended. What is refused for good is blamed
+    on one doc only."""
     message = _explained(error)
     if not isinstance(error, DomainError):
         log.exception("embedding raised", extra={"model": claimed.model})
-    if not isinstance(error, DomainError) or error.retryable:
+    if not isinstance(error, DomainError) or isinstance(error, ModelNotUsable) or error.retryable:
         queue.postpone(claimed, message)
     elif len(claimed.docs) == 1:
         queue.give_up(claimed, message)
     else:
         for alone in claimed.each():
-            embed_claimed(alone)
+            _embed(alone)
 
 
 def _explained(error: Exception) -> str:
@@ -90,6 +96,8 @@ def _explained(error: Exception) -> str:
 def _embed_missing(claimed: Claim) -> None:
     developer = queue.developer_of(claimed)
     for chunks in _missing(claimed):
+        if not queue.is_held(claimed):
+            raise ClaimLost
         texts = [instructed(chunk.content, chunk.doc.embed_instruction) for chunk in chunks]
         vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
         _store(claimed, developer, chunks, vectors)
@@ -150,6 +158,7 @@ def _store(claimed: Claim, developer: Developer, chunks: Sequence[Chunk], vector
             if chunk.doc_id in held
         ]
         Embedding.objects.bulk_create(rows, ignore_conflicts=True)
+        queue.count_anew(claimed)
 
 
 def _check_dimensions(model: str, length: int) -> None:

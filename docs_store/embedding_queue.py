@@ -1,7 +1,7 @@
 """Which docs wait for vectors of which model, and who works on them. The rows decide; messages only announce them.
 
 Somebody may delete docs at any moment, in any order. So nobody here waits for the lock of a row while holding that of
-another one: rows that are locked are passed over.
+another one: where several are meant, rows that are locked are passed over.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,9 @@ from julep_project.core.rings import ring
 EMBED_CHUNKS = "docs_store.embed_chunks"
 MAX_ATTEMPTS = 12
 _LONGEST_PAUSE_S = 300
+# What failed is tried once more after so long, and so many docs in each sweep.
+_FAILED_FOR_S = 3600
+_REVIVED_AT_ONCE = 20
 
 # Docs of one tenant that are embedded together, so that short ones share calls of the model.
 _DOCS_PER_CLAIM = 32
@@ -46,9 +49,10 @@ _CLAIM = f"""
         WHERE {_DUE} AND a.attempts = 0 AND e.attempts = 0 AND e.id <> a.id
         ORDER BY e.due_at LIMIT {_DOCS_PER_CLAIM - 1} FOR UPDATE OF e SKIP LOCKED)
     UPDATE docs_store_docembedding SET
-        attempts = attempts + 1, rung_at = now(), lease_until = now() + make_interval(secs => %(lease)s)
+        version = version + 1, attempts = attempts + 1, rung_at = now(),
+        lease_until = now() + make_interval(secs => %(lease)s)
     WHERE id IN (SELECT id FROM asked UNION ALL SELECT id FROM company)
-    RETURNING id, doc_id, attempts, model_id, (SELECT developer_id FROM asked)
+    RETURNING id, doc_id, version, attempts, model_id, (SELECT developer_id FROM asked)
 """
 
 _NOT_COVERED = """
@@ -65,14 +69,21 @@ _COVER = f"""
 
 _HELD = """
     SELECT e.id FROM docs_store_docembedding e
-    JOIN unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS held(id, attempts) USING (id, attempts)
-    WHERE e.state = 'pending' FOR NO KEY UPDATE OF e SKIP LOCKED
+    JOIN unnest(%(ids)s::bigint[], %(versions)s::int[]) AS held(id, version) USING (id, version)
+    WHERE e.state = 'pending' FOR NO KEY UPDATE OF e
+"""
+
+_IS_HELD = """
+    SELECT EXISTS (
+        SELECT 1 FROM docs_store_docembedding e
+        JOIN unnest(%(ids)s::bigint[], %(versions)s::int[]) AS held(id, version) USING (id, version)
+        WHERE e.state = 'pending')
 """
 
 # With its doc locked, a row is not on its way out, and neither are the doc's chunks. A renewed lease does not disturb.
 _LOCK_HELD = """
     SELECT d.id FROM docs_store_docembedding e
-    JOIN unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS held(id, attempts) USING (id, attempts)
+    JOIN unnest(%(ids)s::bigint[], %(versions)s::int[]) AS held(id, version) USING (id, version)
     JOIN docs_store_doc d ON d.id = e.doc_id
     WHERE e.state = 'pending' FOR KEY SHARE OF d, e SKIP LOCKED
 """
@@ -86,10 +97,11 @@ _IS_COMPLETE = """
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDoc:
-    """A doc whose vectors are being made. `row` and `attempt` together are the right to write them."""
+    """A doc whose vectors are being made. `row` and `version` together are the right to write them."""
 
     row: int
     doc_id: UUID
+    version: int
     attempt: int
 
 
@@ -107,7 +119,7 @@ class Claim:
 
     def pairs(self) -> dict[str, list[int]]:
         """What a statement needs to touch only what is still held."""
-        return {"ids": [doc.row for doc in self.docs], "attempts": [doc.attempt for doc in self.docs]}
+        return {"ids": [doc.row for doc in self.docs], "versions": [doc.version for doc in self.docs]}
 
 
 def register_model(name: str) -> None:
@@ -149,8 +161,15 @@ def claim(*, doc_id: UUID | None = None, model: str | None = None) -> Claim | No
         rows = cursor.fetchall()
     if not rows:
         return None
-    docs = tuple(ClaimedDoc(row, doc, attempt) for row, doc, attempt, _, _ in rows)
-    return Claim(developer_id=rows[0][4], model=rows[0][3], docs=docs)
+    docs = tuple(ClaimedDoc(*row[:4]) for row in rows)
+    return Claim(developer_id=rows[0][5], model=rows[0][4], docs=docs)
+
+
+def is_held(claimed: Claim) -> bool:
+    """Whether any doc of the claim is still held."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_HELD, claimed.pairs())
+        return bool(cursor.fetchone()[0])
 
 
 def lock_held(claimed: Claim) -> set[UUID]:
@@ -160,30 +179,51 @@ def lock_held(claimed: Claim) -> set[UUID]:
         return {doc_id for (doc_id,) in cursor.fetchall()}
 
 
+def count_anew(claimed: Claim) -> None:
+    """Vectors were stored: this attempt counts as the first one."""
+    if claimed.docs[0].attempt > 1:
+        _update_held(claimed, "attempts = 1")
+
+
 def finish(claimed: Claim) -> None:
     """The docs that have all their vectors are ready; any others are due when the lease runs out."""
-    _update_held(claimed, "state = 'ready', lease_until = NULL, error = ''", only=_IS_COMPLETE)
+    _release(claimed, "state = 'ready', error = ''", only=_IS_COMPLETE)
 
 
 def give_up(claimed: Claim, error: str) -> None:
-    """The docs cannot get vectors until somebody asks for them again."""
-    _update_held(claimed, "state = 'failed', lease_until = NULL, error = %(error)s", error=error)
+    """The docs get no vectors for now; `revive_due` lets them have another attempt."""
+    _release(claimed, f"state = 'failed', due_at = {_after(_FAILED_FOR_S)}, error = %(error)s", error=error)
 
 
 def postpone(claimed: Claim, error: str) -> None:
     """Try again after 1 s, 2 s, 4 s and so on; after the last attempt, give up."""
-    _update_held(
+    pause = f"least({_LONGEST_PAUSE_S}, 2 ^ (attempts - 1))"
+    _release(
         claimed,
-        f"""state = CASE WHEN attempts < {MAX_ATTEMPTS} THEN 'pending' ELSE 'failed' END, lease_until = NULL,
-            due_at = now() + make_interval(secs => least({_LONGEST_PAUSE_S}, 2 ^ (attempts - 1))), error = %(error)s""",
+        f"""state = CASE WHEN attempts < {MAX_ATTEMPTS} THEN 'pending' ELSE 'failed' END,
+            due_at = CASE WHEN attempts < {MAX_ATTEMPTS} THEN {_after(pause)} ELSE {_after(_FAILED_FOR_S)} END,
+            error = %(error)s""",
         error=error,
     )
 
 
 def revive(model: str) -> int:
-    """Let docs whose vectors failed wait for them again; how many there were."""
+    """Let docs whose vectors failed wait for them as if they were new; how many there were."""
     failed = DocEmbedding.objects.filter(model=model, state=EmbeddingState.FAILED)
     return failed.update(state=EmbeddingState.PENDING, attempts=0, due_at=DatabaseNow())
+
+
+def revive_due() -> int:
+    """Let docs that failed some time ago have one more attempt, a few at a time; how many there were."""
+    return _execute(
+        f"""
+        WITH failed AS MATERIALIZED (
+            SELECT e.id FROM docs_store_docembedding e WHERE e.state = 'failed' AND e.due_at <= now()
+            ORDER BY e.due_at LIMIT {_REVIVED_AT_ONCE} FOR UPDATE SKIP LOCKED)
+        UPDATE docs_store_docembedding SET state = 'pending', attempts = {MAX_ATTEMPTS - 1}, due_at = now()
+        WHERE id IN (SELECT id FROM failed)
+        """
+    )
 
 
 def ring_due() -> int:
@@ -191,10 +231,11 @@ def ring_due() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            UPDATE docs_store_docembedding SET rung_at = now() WHERE id IN (
+            WITH due AS MATERIALIZED (
                 SELECT e.id FROM docs_store_docembedding e
                 WHERE {_DUE} AND (e.rung_at IS NULL OR e.rung_at < now() - make_interval(secs => %(lately)s))
                 ORDER BY e.due_at LIMIT {_RUNG_AT_ONCE} FOR UPDATE SKIP LOCKED)
+            UPDATE docs_store_docembedding SET rung_at = now() WHERE id IN (SELECT id FROM due)
             RETURNING doc_id
             """,
             {"lately": settings.RING_AGAIN_SECONDS},
@@ -218,8 +259,25 @@ def developer_of(claimed: Claim) -> Developer:
     return Developer.objects.get(pk=claimed.developer_id)
 
 
-def _update_held(claimed: Claim, changes: str, *, only: str = "true", **arguments: Any) -> int:
-    statement = f"UPDATE docs_store_docembedding SET {changes} WHERE id IN ({_HELD}) AND {only}"
+def _release(claimed: Claim, changes: str, *, only: str = "true", **arguments: Any) -> None:
+    """Change the rows and let go of them: with another version they are no longer held.
+
+    One that is locked just now is waited for afterwards, when no other one is held.
+    """
+    changes = f"{changes}, version = version + 1, lease_until = NULL"
+    if _update_held(claimed, changes, only=only, **arguments) < len(claimed.docs):
+        for alone in claimed.each():
+            _update_held(alone, changes, only=only, locked="", **arguments)
+
+
+def _after(seconds: int | str) -> str:
+    return f"now() + make_interval(secs => {seconds})"
+
+
+def _update_held(
+    claimed: Claim, changes: str, *, only: str = "true", locked: str = "SKIP LOCKED", **arguments: Any
+) -> int:
+    statement = f"UPDATE docs_store_docembedding SET {changes} WHERE id IN ({_HELD} {locked}) AND {only}"
     return _execute(statement, **arguments, **claimed.pairs())
 
 

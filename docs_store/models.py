@@ -125,14 +125,16 @@ class EmbeddingState(models.TextChoices):
 class DocEmbedding(models.Model):
     """Whether a doc has its vectors of one model, and when to try (again).
 
-    `attempts` is also the fence: whoever claimed the row may write only while it stands at the number claimed.
+    `version` fences: every claim raises it, and whoever claimed the row may write only while it stands at the number
+    claimed. `due_at` of a failed row is when it gets another attempt.
     """
 
     id = models.BigAutoField(primary_key=True)
     doc = models.ForeignKey(Doc, on_delete=models.DO_NOTHING, related_name="embeddings", db_index=False)
     model = models.ForeignKey(EmbeddingModel, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
     state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    version = models.PositiveIntegerField(default=0, db_default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="claims since vectors were last stored")
     due_at = models.DateTimeField(db_default=DatabaseNow())
     lease_until = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)
@@ -146,6 +148,7 @@ class DocEmbedding(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_at"], name="doc_embedding_pending", condition=Q(state=EmbeddingState.PENDING)),
+            models.Index(fields=["due_at"], name="doc_embedding_failed", condition=Q(state=EmbeddingState.FAILED)),
             models.Index(fields=["model", "state"], name="doc_embedding_of_model"),
         ]
 
@@ -179,7 +182,7 @@ class Embedding(models.Model):
 
 
 class File(Resource):
-    """A file clients store. Its content lies in the file storage; see `docs_store.files.contents`."""
+    """A file clients store. Its content lies in the file storage; see `docs_store.files`."""
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey("agents.Project", on_delete=models.RESTRICT, related_name="files")
@@ -196,3 +199,17 @@ class File(Resource):
 
     def __str__(self) -> str:
         return self.name
+
+
+class FileContent(models.Model):
+    """A content of a file in the file storage. The row is there before the content, and until it is removed.
+
+    It has no foreign keys: a content outlives its file and its developer until it is pruned.
+    """
+
+    file_id = models.UUIDField(primary_key=True)
+    developer_id = models.UUIDField()
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    def __str__(self) -> str:
+        return str(self.file_id)

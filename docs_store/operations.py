@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from agents.llm import gateway
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from docs_store import selectors, services
@@ -36,35 +38,44 @@ def embed(call: SystemCall) -> Json:
     """Make a vector of each text."""
     values = EmbedBody.read(call.arguments)
     texts = [instructed(text, values.get("embed_instruction")) for text in values["text"]]
-    return {"vectors": gateway.embed(call.developer, texts)}
+    dimensions = selectors.stored_dimensions(settings.EMBEDDING_MODEL)
+    return {"vectors": gateway.embed(call.developer, texts, dimensions=dimensions)}
 
 
 def list_docs(call: SystemCall, owner: Owner) -> list[Json]:
     """List the docs of {whose}, the newest first."""
     wanted = _wants_vectors(call)
-    rows = selectors.list_docs(call.developer, owner, include_embeddings=wanted)
-    page = call.paging(max_limit=100)
-    return [doc_to_wire(doc, include_embeddings=wanted) for doc in page.apply(call.narrowed(rows))]
+    rows = selectors.list_docs(call.developer, owner)
+    page = list(call.paging(max_limit=100).apply(call.narrowed(rows)))
+    docs = selectors.with_content(page, include_embeddings=wanted)
+    return [doc_to_wire(doc, include_embeddings=wanted) for doc in docs]
 
 
 def create_doc(call: SystemCall, owner: Owner) -> Json:
     """Store a doc for {whose}. It can be searched for by its words at once."""
     values = DocBody.read(call.arguments)
-    doc = services.create_doc(developer=call.developer, owner=owner, values=values)
+    doc = services.create_doc_once(developer=call.developer, owner=owner, values=values, doc_id=call.new_id())
     return doc_to_wire(doc, include_embeddings=False)
 
 
 def delete_doc(call: SystemCall, owner: Owner) -> Any:
-    """Delete a doc of {whose}: the one with `doc_id`, or those that `metadata_filter` or `delete_all` mean."""
+    """Delete a doc of {whose}: the one with `doc_id`, or those that `metadata_filter` or `delete_all` mean.
+
+    An empty filter means none.
+    """
     if "doc_id" in call.arguments:
         doc_id: UUID = call.id("doc_id")
         services.delete_doc(developer=call.developer, owner=owner, doc_id=doc_id)
         return deletion(doc_id)
     values = BulkDeleteBody.read(call.arguments)
-    matching = {} if values.get("delete_all") else values.get("metadata_filter")
-    if matching is None:
+    if "metadata_filter" not in values and not values.get("delete_all"):
         raise invalid(["doc_id"], "missing")
-    ids = services.delete_docs(developer=call.developer, owner=owner, matching=object_condition(matching))
+    ids = services.delete_docs(
+        developer=call.developer,
+        owner=owner,
+        matching=object_condition(values.get("metadata_filter", {})),
+        everything=values.get("delete_all", False),
+    )
     return [deletion(doc_id) for doc_id in ids]
 
 

@@ -1,9 +1,10 @@
 """Docs for a conversation: what its last messages are about."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
+
+from django.conf import settings
 
 from agents.llm import gateway
 from agents.models import Developer
@@ -13,36 +14,48 @@ from docs_store.search import Owner, SearchQuery, found_to_wire, parse_search, s
 from docs_store.vectors import unit_vector
 from julep_project.core.database import run_query
 
+Reference = dict[str, Any]
+
 
 async def recall(
+    developer: Developer, owners: Sequence[Owner], *, text: str, options: Mapping[str, Any]
+) -> list[Reference]:
+    """Doc references of the owners for a text: `recall_each` for one list of owners."""
+    [found] = await recall_each(developer, [owners], text=text, options=options)
+    return found
+
+
+async def recall_each(
     developer: Developer,
-    owners: Sequence[Owner],
+    searched: Sequence[Sequence[Owner]],
     *,
     text: str,
     options: Mapping[str, Any],
-    custom_key: str | None = None,
-) -> list[dict[str, Any]]:
-    """Doc references of the owners for a text, as the search answers them.
+    usage_metadata: Mapping[str, Any] | None = None,
+) -> list[list[Reference]]:
+    """For each of several lists of owners, doc references for the same text, as the search answers them.
 
     `options` are recall options with their defaults filled in. The embedding model is asked once at most: not in text
-    mode, and not when there is nothing to search in.
+    mode, and not when there is nothing to search in. `usage_metadata` goes into the row of that usage.
 
     Raises:
         DomainError: the embedding model did not answer, or refused.
     """
     text = text[: options["max_query_length"]].strip()
-    if not text or not await run_query(lambda: selectors.has_docs(developer, list(owners))):
-        return []
+    everybody = [owner for owners in searched for owner in owners]
+    if not text or not await run_query(lambda: selectors.has_docs(developer, everybody)):
+        return [[] for _ in searched]
     query = parse_search({"text": text, **search_fields(options)}, any_word=True)
     if options["mode"] != Mode.TEXT:
-        [numbers] = await gateway.aembed(developer, [text], custom_key=custom_key)
+        dimensions = await run_query(lambda: selectors.stored_dimensions(settings.EMBEDDING_MODEL))
+        [numbers] = await gateway.aembed(developer, [text], dimensions=dimensions, metadata=usage_metadata)
         direction = unit_vector(numbers)
         if direction is None and options["mode"] == Mode.VECTOR:
-            return []
+            return [[] for _ in searched]
         query = replace(query, vector=direction, text=text if options["mode"] == Mode.HYBRID else None)
-    return await run_query(_found(developer, owners, query))
+    return await run_query(lambda: [_found(developer, owners, query) for owners in searched])
 
 
-def _found(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -> Callable[[], list[dict[str, Any]]]:
-    to_wire = partial(found_to_wire, include_embeddings=query.include_embeddings)
-    return lambda: [to_wire(found) for found in search(developer, owners, query)]
+def _found(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -> list[Reference]:
+    found = search(developer, owners, query)
+    return [found_to_wire(one, include_embeddings=query.include_embeddings) for one in found]

@@ -1,26 +1,57 @@
 """Reads of docs, always limited to one developer."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import (
+    BigIntegerField,
+    F,
+    Func,
+    Prefetch,
+    QuerySet,
+    Subquery,
+    Sum,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Coalesce
 
 from agents.models import Developer
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel
 from docs_store.owners import Owner, owned_by
 from docs_store.vectors import SentVector
-from julep_project.core.errors import NotFound
+from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.tenancy import get_or_not_found
 
+# A page of docs is an answer that is built in memory. A number of a vector is about so long in it.
+_LARGEST_PAGE_BYTES = 64 * 1024 * 1024
+_NUMBER_BYTES = 12
 
-def list_docs(developer: Developer, owner: Owner, *, include_embeddings: bool) -> "QuerySet[Doc]":
-    """The owner's docs with what `doc_to_wire` reads.
+
+def list_docs(developer: Developer, owner: Owner) -> "QuerySet[Doc]":
+    """The owner's docs. Load a page of them `with_content`.
 
     Raises:
         NotFound: there is no such owner, or it is another developer's.
     """
     require_owner(developer, owner)
-    return with_content(Doc.objects.for_developer(developer).filter(owned_by([owner])), include_embeddings)
+    docs: QuerySet[Doc] = Doc.objects.for_developer(developer).filter(owned_by([owner]))
+    return docs
+
+
+def with_content(page: Sequence[Doc], *, include_embeddings: bool) -> Sequence[Doc]:
+    """The docs of a page with what `doc_to_wire` reads.
+
+    Raises:
+        BadRequest: they are too much for one answer; a doc alone never is.
+    """
+    size = _shown_bytes(page, include_embeddings) if len(page) > 1 else 0
+    if size > _LARGEST_PAGE_BYTES:
+        smaller = " or leave out the vectors with include_embeddings=false" if include_embeddings else ""
+        raise BadRequest(f"The docs of this page are about {size} bytes together; ask for fewer with limit{smaller}")
+    prefetch_related_objects(page, *_content(include_embeddings))
+    return page
 
 
 def get_doc(developer: Developer, doc_id: UUID, *, include_embeddings: bool) -> Doc:
@@ -29,7 +60,8 @@ def get_doc(developer: Developer, doc_id: UUID, *, include_embeddings: bool) -> 
     Raises:
         NotFound: there is none, or it is another developer's.
     """
-    rows = with_content(Doc.objects.for_developer(developer), include_embeddings)
+    docs = Doc.objects.for_developer(developer)
+    rows: QuerySet[Doc] = docs.prefetch_related(*_content(include_embeddings))
     return get_or_not_found(rows, doc_id, "Doc")
 
 
@@ -53,11 +85,20 @@ def stored_dimensions(model: str) -> int | None:
     return EmbeddingModel.objects.filter(name=model).values_list("dimensions", flat=True).first()
 
 
-def with_content(docs: "QuerySet[Doc]", include_embeddings: bool) -> "QuerySet[Doc]":
-    """The docs with their chunks and the state of their vectors; with the vectors too if wanted."""
+def _content(include_embeddings: bool) -> "list[Prefetch[Any]]":
+    """Chunks and the state of their vectors; the vectors too if wanted."""
     chunks = Chunk.objects.order_by("index").only("doc", "index", "content")
     if include_embeddings:
         vectors = Embedding.objects.filter(model=settings.EMBEDDING_MODEL).only("chunk").annotate(sent=SentVector())
         chunks = chunks.prefetch_related(Prefetch("embeddings", vectors))
     states = DocEmbedding.objects.filter(model=settings.EMBEDDING_MODEL).select_related("model")
-    return docs.prefetch_related(Prefetch("chunks", chunks), Prefetch("embeddings", states))
+    return [Prefetch("chunks", chunks), Prefetch("embeddings", states)]
+
+
+def _shown_bytes(page: Sequence[Doc], include_embeddings: bool) -> int:
+    """Bytes of the docs' chunks, and about as many as their vectors take in an answer if they are shown."""
+    size: Any = Func(F("content"), function="octet_length", output_field=BigIntegerField())
+    if include_embeddings:
+        known = EmbeddingModel.objects.filter(name=settings.EMBEDDING_MODEL).values("dimensions")
+        size += Coalesce(Subquery(known), settings.EMBEDDING_DIMENSIONS) * _NUMBER_BYTES
+    return int(Chunk.objects.filter(doc__in=page).aggregate(total=Sum(size))["total"] or 0)

@@ -11,16 +11,18 @@ from django.db import transaction
 from django.db.models import Q, Value
 
 from agents.models import Developer
+from agents.services import create_or_replace
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, owned_by
 from docs_store.search.language import DEFAULT_CONFIGURATION
 from julep_project.core.errors import Conflict, NotFound
+from julep_project.core.ids import uuid7
 
 _CHUNKS_PER_INSERT = 200
 
 
-def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any]) -> Doc:
+def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any], doc_id: UUID | None = None) -> Doc:
     """Store a doc: text search finds it at once, its vectors come later.
 
     Raises:
@@ -30,6 +32,7 @@ def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any])
     if not owner.exists(developer):
         raise Conflict(f"The reference to the {owner.role} was not found during create")
     doc = Doc(
+        id=doc_id or uuid7(),
         developer=developer,
         **owner.columns(),
         title=values["title"],
@@ -44,6 +47,20 @@ def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any])
     return selectors.get_doc(developer, doc.pk, include_embeddings=True)
 
 
+def create_doc_once(*, developer: Developer, owner: Owner, values: Mapping[str, Any], doc_id: UUID) -> Doc:
+    """Store a doc under this id, or give back the one that an earlier attempt stored under it.
+
+    Raises:
+        Conflict: there is no such owner.
+        IntegrityError: the owner has another doc of this title and content.
+    """
+    return create_or_replace(
+        exists=Doc.objects.for_developer(developer).filter(owned_by([owner]), pk=doc_id).exists,
+        create=lambda: create_doc(developer=developer, owner=owner, values=values, doc_id=doc_id),
+        replace=lambda: selectors.get_doc(developer, doc_id, include_embeddings=True),
+    )
+
+
 def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
     """Remove a doc of the owner.
 
@@ -55,16 +72,20 @@ def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
         raise NotFound("Doc not found")
 
 
-def delete_docs(*, developer: Developer, owner: Owner, matching: Q) -> list[UUID]:
-    """Remove the owner's docs that match; their ids, newest first.
+def delete_docs(*, developer: Developer, owner: Owner, matching: Q, everything: bool = False) -> list[UUID]:
+    """Remove the owner's docs that match; their ids, newest first. An empty condition means none of them.
+
+    `everything` removes them all, whatever the condition says.
 
     Raises:
         NotFound: there is no such owner.
     """
     selectors.require_owner(developer, owner)
     docs = Doc.objects.for_developer(developer).filter(owned_by([owner]))
+    if not everything:
+        docs = docs.filter(matching) if matching else docs.none()
     with transaction.atomic():
-        ids = list(docs.filter(matching).select_for_update().order_by("-pk").values_list("pk", flat=True))
+        ids = list(docs.select_for_update().order_by("-pk").values_list("pk", flat=True))
         docs.filter(pk__in=ids).delete()
     return ids
 

@@ -11,7 +11,7 @@ from julep_project.core.clock import to_wire
 
 
 def doc_to_wire(doc: Doc, *, include_embeddings: bool) -> dict[str, Any]:
-    """The doc object. Load the doc with `selectors.with_content`, with embeddings if they are to be included."""
+    """The doc object. Load the doc by `selectors`, with embeddings if they are to be included."""
     chunks = list(doc.chunks.all())
     state: DocEmbedding | None = next(iter(doc.embeddings.all()), None)
     is_ready = state is not None and state.state == EmbeddingState.READY

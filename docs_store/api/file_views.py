@@ -11,7 +11,8 @@ from docs_store.files import contents, services
 from docs_store.models import File
 from julep_project.core.api_schema import describe
 from julep_project.core.clock import to_wire
-from julep_project.core.errors import BadRequest
+from julep_project.core.database import give_connection_back
+from julep_project.core.errors import BadRequest, ServiceUnavailable
 from julep_project.core.fields import LONGEST_DESCRIPTION, Body, CanonicalName, Pattern, SafeName, Text, Timestamp
 from julep_project.core.pagination import BareListPagination
 from julep_project.core.views import ApiViewSet, created, deleted
@@ -42,7 +43,25 @@ class FileAnswer(FileBody):
 
 
 def file_to_wire(file: File) -> dict[str, Any]:
-    """The file object with its content. Reads `file.project`: load it with the file."""
+    """The file object with its content. Reads `file.project`: load it with the file.
+
+    Raises:
+        ServiceUnavailable: the content cannot be read.
+    """
+    return _without_content(file) | {
+        "content": contents.read_base64(contents.storage_name(file.developer_id, file.pk)),
+    }
+
+
+def _listed(file: File) -> dict[str, Any]:
+    """The file object for a list: a content that cannot be read is null there, and does not hide the other files."""
+    try:
+        return file_to_wire(file)
+    except ServiceUnavailable:
+        return _without_content(file) | {"content": None}
+
+
+def _without_content(file: File) -> dict[str, Any]:
     return {
         "id": str(file.pk),
         "created_at": to_wire(file.created_at),
@@ -53,7 +72,6 @@ def file_to_wire(file: File) -> dict[str, Any]:
         "project": file.project.canonical_name,
         "size": file.size,
         "hash": file.sha256,
-        "content": contents.read_base64(contents.storage_name(file.developer_id, file.pk)),
     }
 
 
@@ -74,7 +92,8 @@ class FileViewSet(ApiViewSet):
         total = sum(file.size for file in page)
         if total > _LARGEST_PAGE_BYTES and len(page) > 1:
             raise BadRequest(f"The files of this page hold {total} bytes together; ask for fewer with limit")
-        return paginator.get_paginated_response([file_to_wire(file) for file in page])
+        give_connection_back()
+        return paginator.get_paginated_response([_listed(file) for file in page])
 
     def create(self, request: Request) -> Response:
         """Store a file."""

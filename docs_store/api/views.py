@@ -1,6 +1,5 @@
 """Docs of agents and users, and searches in them. Subclasses say whose docs a path means."""
 
-from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -34,9 +33,11 @@ class OwnedDocViewSet(ApiViewSet):
     def list(self, request: Request, id: UUID) -> Response:
         """The owner's docs, newest first; `metadata_filter` narrows the list."""
         wanted = _wants_embeddings(request)
-        rows = selectors.list_docs(self.developer, Owner(self.role, id), include_embeddings=wanted)
-        rows = rows.filter(metadata_condition(request.query_params))
-        return self.page(rows, partial(doc_to_wire, include_embeddings=wanted))
+        rows = selectors.list_docs(self.developer, Owner(self.role, id))
+        paginator = self.pagination()
+        page = paginator.paginate_queryset(rows.filter(metadata_condition(request.query_params)), request)
+        docs = selectors.with_content(page, include_embeddings=wanted)
+        return paginator.get_paginated_response([doc_to_wire(doc, include_embeddings=wanted) for doc in docs])
 
     def create(self, request: Request, id: UUID) -> Response:
         """Store a doc. Text search finds it at once; its vectors come later."""
@@ -53,13 +54,12 @@ class OwnedDocViewSet(ApiViewSet):
     def destroy_many(self, request: Request, id: UUID) -> Response:
         """Remove the docs whose metadata match, or all of them; nothing without filter and without `delete_all`."""
         values = BulkDeleteBody.read(request.data)
-        wanted = values.get("metadata_filter")
-        ids: list[UUID] = []
-        if wanted or values.get("delete_all"):
-            matching = object_condition({} if values.get("delete_all") else wanted or {})
-            ids = services.delete_docs(developer=self.developer, owner=Owner(self.role, id), matching=matching)
-        else:
-            selectors.require_owner(self.developer, Owner(self.role, id))
+        ids = services.delete_docs(
+            developer=self.developer,
+            owner=Owner(self.role, id),
+            matching=object_condition(values.get("metadata_filter", {})),
+            everything=values.get("delete_all", False),
+        )
         at = now()
         return Response({"items": [deletion(doc_id, at=at) for doc_id in ids]}, status=202)
 

@@ -9,7 +9,7 @@ from tempfile import SpooledTemporaryFile
 from uuid import UUID
 
 from julep_project.core.errors import BadRequest, BodyTooLarge
-from julep_project.core.storage import open_stored, save_new
+from julep_project.core.storage import open_stored, save_new, writing
 
 # A multiple of 4 characters of base64, and of 3 bytes of what they stand for.
 _PIECE_CHARACTERS = 4 * 64 * 1024
@@ -37,9 +37,10 @@ def write_base64(name: str, text: str, *, max_bytes: int) -> Written:
     Raises:
         BadRequest: it is empty or not base64.
         BodyTooLarge: it decodes to more than `max_bytes`.
+        ServiceUnavailable: there is no room for it.
     """
     digest = hashlib.sha256()
-    with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
+    with writing(), SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
         for piece in _decoded(text.translate(_NO_WHITESPACE)):
             digest.update(piece)
             spool.write(piece)

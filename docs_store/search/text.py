@@ -18,10 +18,14 @@ from docs_store.search.language import DEFAULT_CONFIGURATION
 from docs_store.search.query import SearchQuery
 
 _CHUNKS_PER_DOC = 4
+# Cover density looks at where the words stand, which takes long for many words in many chunks. So many chunks, those
+# that have most of the words most often, are ranked by it.
+_RANKED_CLOSELY = 400
 # Divides a rank by itself plus one, which keeps it between 0 and 1.
 _BOUNDED = 32
-# A dash before a word excludes it. Several are punctuation; Postgres would fail on a row of more than thirty.
-_DASHES = re.compile(r"-(?:\s*-)+")
+# A dash before a word excludes it. Several without a word between them are punctuation; Postgres, which passes over
+# what stands between them, would fail on a row of more than thirty.
+_DASHES = re.compile(r'-(?:[^\w"-]*-)+')
 # What likeness of letters is worth beside a match of words.
 _TRIGRAM_WEIGHT = 0.1
 
@@ -37,25 +41,45 @@ class AnyWord(TextQuery):
 
 def find_text(developer: Developer, owners: Sequence[Owner], query: SearchQuery, wanted: int) -> list[Candidate]:
     """The docs whose words fit best, best first; the score is a rank, more is better."""
-    assert query.text is not None
+    size = wanted * _CHUNKS_PER_DOC
     chunks = Chunk.objects.for_developer(developer).filter(owned_by(owners)).filter(query.matching)
-    ranked = _matched(chunks, query, query.text).order_by("-rank", "pk").values_list("doc_id", "pk", "rank")
-    return best_per_doc(ranked, wanted * _CHUNKS_PER_DOC, enough=wanted)[:wanted]
+    terms = _Terms(query)
+    matching = terms.matching(chunks)
+    roughly = terms.ranked(matching, closely=False)[: max(_RANKED_CLOSELY, size)]
+    # All of them, where those that were chosen belong to too few docs.
+    for among in (Chunk.objects.filter(pk__in=roughly.values("pk")), matching):
+        ranked = terms.ranked(among, closely=True).values_list("doc_id", "pk", "rank")
+        found = best_per_doc(ranked, size, enough=wanted)
+        if len(found) >= wanted:
+            break
+    return found[:wanted]
 
 
-def _matched(chunks: "QuerySet[Chunk]", query: SearchQuery, text: str) -> "QuerySet[Any]":
-    words = _words(query, text)
-    vector = _vector(query.configuration)
-    rank = SearchRank(vector, words, normalization=_BOUNDED, cover_density=True)
-    chunks = chunks.annotate(words=vector)
-    if query.trigram_threshold is None or not has_trigrams():
-        return chunks.filter(words=words).annotate(rank=rank)
-    likeness = Greatest(_likeness(text, "content"), _likeness(text, "doc__title"))
-    return (
-        chunks.annotate(likeness=likeness)
-        .filter(Q(words=words) | Q(likeness__gte=query.trigram_threshold))
-        .annotate(rank=Coalesce(rank, Value(0.0)) + F("likeness") * Value(_TRIGRAM_WEIGHT))
-    )
+class _Terms:
+    """What is searched for, as expressions."""
+
+    def __init__(self, query: SearchQuery) -> None:
+        assert query.text is not None
+        self._words = _words(query, query.text)
+        self._vector = _vector(query.configuration)
+        self._threshold = None if query.trigram_threshold is None or not has_trigrams() else query.trigram_threshold
+        self._likeness = Greatest(_likeness(query.text, "content"), _likeness(query.text, "doc__title"))
+
+    def matching(self, chunks: "QuerySet[Chunk]") -> "QuerySet[Any]":
+        """The chunks that have the words, or letters alike."""
+        has_words = Q(words=self._words)
+        if self._threshold is None:
+            return chunks.annotate(words=self._vector).filter(has_words)
+        is_alike = Q(likeness__gte=self._threshold)
+        return chunks.annotate(words=self._vector, likeness=self._likeness).filter(has_words | is_alike)
+
+    def ranked(self, chunks: "QuerySet[Any]", *, closely: bool) -> "QuerySet[Any]":
+        """The chunks with their rank, best first."""
+        rank: Any = SearchRank(self._vector, self._words, normalization=_BOUNDED, cover_density=closely)
+        if self._threshold is not None:
+            rank = Coalesce(rank, Value(0.0)) + self._likeness * Value(_TRIGRAM_WEIGHT)
+        ranked: QuerySet[Any] = chunks.annotate(rank=rank).order_by("-rank", "pk")
+        return ranked
 
 
 def has_trigrams() -> bool:

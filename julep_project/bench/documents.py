@@ -32,6 +32,9 @@ _CLUSTERS = 500
 _SPREAD = 0.9
 _WORDS = 20_000
 _WORDS_PER_CHUNK = 60
+# As many as English has: the most frequent words of a text are not searched for.
+_STOP_WORDS = 127
+_EVERYWHERE = "word1 word2"
 _AT_ONCE = 2000
 _AIM_MS = "p95 at most 40 ms"
 
@@ -56,8 +59,9 @@ class Library:
         return _unit(chosen + _noise(self.random, 1)[0] * 0.5)
 
     def query_text(self) -> str:
-        """Two words that some chunks have."""
-        return " ".join(_text(self.random, 1)[0].split()[:2])
+        """Two words that some chunks have, none as frequent as those a language's stop words take the place of."""
+        drawn = _drawn(self.random, 1)[0]
+        return " ".join(f"word{number}" for number in drawn[drawn > _STOP_WORDS][:2])
 
     def nearest_docs(self, owner: int, vector: Floats) -> set[UUID]:
         """The docs an exact search would find."""
@@ -91,6 +95,7 @@ def _searches(library: Library, name: str, owners: list[int], count: int) -> Ite
     texts = [library.query_text() for _ in chosen]
     modes: dict[str, Callable[[int], SearchQuery]] = {
         "text": lambda place: SearchQuery(text=texts[place]),
+        "text of every chunk,": lambda _: SearchQuery(text=_EVERYWHERE),
         "vector": lambda place: SearchQuery(vector=vectors[place]),
         "hybrid": lambda place: SearchQuery(text=texts[place], vector=vectors[place]),
     }
@@ -153,8 +158,11 @@ def _unit(vectors: Floats) -> Floats:
 
 def _text(random: np.random.Generator, count: int) -> list[str]:
     """Made-up words, few of them frequent, as in any language."""
-    drawn = np.minimum(random.zipf(1.3, size=(count, _WORDS_PER_CHUNK)), _WORDS)
-    return [" ".join(f"word{number}" for number in row) for row in drawn]
+    return [" ".join(f"word{number}" for number in row) for row in _drawn(random, count)]
+
+
+def _drawn(random: np.random.Generator, count: int) -> NDArray[np.int64]:
+    return np.minimum(random.zipf(1.3, size=(count, _WORDS_PER_CHUNK)), _WORDS)
 
 
 def _load(library: Library) -> None:

@@ -18,7 +18,7 @@ def test_searches_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         rows = documents.measure(1200, 3)
     finally:
         vector_index.drop_index("offline/hashing")
-    assert len(rows) == 16
+    assert len(rows) == 20
     recalls = [row.here for row in rows if row.what.startswith("recall")]
     assert recalls[0] == 1 and 0.5 < recalls[1] <= 1
     assert all(row.here > 0 for row in rows)

@@ -7,9 +7,11 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 
 from agents.models import ModelUsage
+from docs_store.models import EmbeddingModel
 from julep_project.core.errors import ModelRefused, ModelUnavailable
 from tests.api_client import API_KEY
 from tests.docs_store.known_vectors import KnownVectors
+from tests.flow_runner import FlowRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,6 +32,24 @@ def test_one_vector_for_each_text(model: KnownVectors, path: str) -> None:
     model.vectors = {"a": (1, 0, 0), "b": (0, 1, 0)}
     assert _embed({"text": ["a", "b", "a"]}, path=path).json() == {"vectors": [[1, 0, 0], [0, 1, 0], [1, 0, 0]]}
     assert _embed({"text": "b", "embed_instruction": None}).json() == {"vectors": [[0, 1, 0]]}
+
+
+def test_vectors_are_as_long_as_those_of_the_docs(model: KnownVectors, settings: Any) -> None:
+    settings.EMBEDDING_DIMENSIONS = 5
+    _embed({"text": "a"})
+    EmbeddingModel.objects.create(name=settings.EMBEDDING_MODEL, dimensions=3)
+    _embed({"text": "a"})
+    assert model.lengths == [None, 3]
+
+
+def test_a_step_and_a_tool_embed_as_well_as_the_docs(flow: FlowRunner, model: KnownVectors, settings: Any) -> None:
+    EmbeddingModel.objects.create(name=settings.EMBEDDING_MODEL, dimensions=3)
+    settings.EMBEDDING_DIMENSIONS = 5
+    tool = {"name": "vectors", "type": "system", "system": {"resource": "doc", "operation": "embed"}}
+    main = [{"embed": {"text": "a"}}, {"tool": "vectors", "arguments": {"text": "$ ['b']"}}]
+    task = flow.create({"main": main}, {"tools": [tool]}).json()["id"]
+    assert flow.start(task, {})["status"] == "succeeded"
+    assert model.lengths == [3, 3]
 
 
 def test_an_instruction_is_no_text_of_its_own(model: KnownVectors) -> None:

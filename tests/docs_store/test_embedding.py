@@ -1,6 +1,6 @@
 """How docs get their vectors: batches, retries, dead workers, several models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from docs_store.embedding import embed_claimed, embed_due
 from docs_store.models import Doc, DocEmbedding, Embedding, EmbeddingModel
 from docs_store.owners import Owner
 from docs_store.services import create_doc
-from julep_project.core.errors import ModelRefused, ModelUnavailable
+from julep_project.core.errors import ModelNotUsable, ModelRefused, ModelUnavailable
 from tests.api_client import ApiClient
 from tests.docs_store.known_vectors import KnownVectors
 
@@ -121,6 +121,47 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(doc: Store, model: Kno
     assert _row(doc_id).state == "failed"
 
 
+def test_what_failed_has_another_attempt_every_hour(doc: Store, model: KnownVectors, rung: list[str]) -> None:
+    doc_id = doc("a")
+    model.refused = {"a": ModelRefused("not like this")}
+    embed_due()
+    assert (_row(doc_id).state, _seconds_until_due(doc_id)) == ("failed", 3600)
+    _pass_time(3590)
+    celery_tasks.sweep()
+    assert (_row(doc_id).state, rung) == ("failed", [])
+    _pass_time(11)
+    celery_tasks.sweep()
+    assert (_row(doc_id).state, rung) == ("pending", [doc_id])
+    model.errors = [ModelUnavailable("overloaded")]
+    embed_due()
+    assert (_row(doc_id).state, _seconds_until_due(doc_id)) == ("failed", 3600)
+    model.refused = {}
+    _pass_time(3601)
+    celery_tasks.sweep()
+    embed_due()
+    assert (_row(doc_id).state, _row(doc_id).error) == ("ready", "")
+
+
+def test_few_of_many_failed_docs_are_revived_at_once(doc: Store, model: KnownVectors, rung: list[str]) -> None:
+    for number in range(22):
+        doc(f"doc {number}")
+    DocEmbedding.objects.update(state="failed")
+    celery_tasks.sweep()
+    assert sorted(_states().values()) == ["failed"] * 2 + ["pending"] * 20
+
+
+@pytest.mark.parametrize("error", [ModelNotUsable("no such key"), ModelUnavailable("away")])
+def test_a_configuration_that_is_mended(doc: Store, model: KnownVectors, error: Exception) -> None:
+    ids = [doc("a"), doc("b")]
+    model.errors = [error]
+    embed_due()
+    assert [(_row(doc_id).state, _seconds_until_due(doc_id)) for doc_id in ids] == [("pending", 1)] * 2
+    assert len(model.calls) == 1, "no doc is to blame, so they are not tried one by one"
+    _pass_time(2)
+    embed_due()
+    assert set(_states().values()) == {"ready"}
+
+
 def _seconds_until_due(doc_id: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -143,6 +184,17 @@ def test_it_goes_on_where_it_failed(doc: Store, model: KnownVectors) -> None:
     assert (Embedding.objects.count(), _row(doc_id).state) == (100, "ready")
 
 
+def test_attempts_that_stored_vectors_are_not_counted(doc: Store, model: KnownVectors) -> None:
+    doc_id = doc([f"chunk {number}" for number in range(100)])
+    model.errors = [ModelUnavailable()] * 11
+    for _ in range(11):
+        embed_due()
+        _pass_time(301)
+    model.refused = {"chunk 99": ModelUnavailable()}
+    embed_due()
+    assert (_row(doc_id).state, _row(doc_id).attempts, _seconds_until_due(doc_id)) == ("pending", 1, 1)
+
+
 def test_what_is_refused_fails_alone(api: ApiClient, doc: Store, model: KnownVectors) -> None:
     for title in ("good", "bad", "better"):
         doc(title)
@@ -153,6 +205,61 @@ def test_what_is_refused_fails_alone(api: ApiClient, doc: Store, model: KnownVec
     assert failed.error == "too long for the model"
     shown = api.get(f"/docs/{failed.doc_id}").json()
     assert (shown["embedding_state"], shown["embeddings"]) == ("failed", None)
+
+
+class SlowModel(KnownVectors):
+    """Refuses several texts at once; while it looks at one alone, time passes, and then `meanwhile` happens."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def embed(self, developer: Developer, texts: Sequence[str], **options: Any) -> list[list[float]]:
+        vectors = super().embed(developer, texts, **options)
+        if len(texts) > 1:
+            raise ModelRefused("one of them")
+        self._meanwhile()
+        return vectors
+
+
+def test_leases_are_kept_while_docs_are_tried_one_by_one(
+    doc: Store, model: KnownVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("a", "b", "c"):
+        doc(title)
+    claimed_meanwhile = []
+
+    def meanwhile() -> None:
+        _pass_time(20)
+        embedding_queue.KEEPER.renew()
+        _pass_time(20)
+        claimed_meanwhile.append(embedding_queue.claim())
+
+    SlowModel(meanwhile).install(monkeypatch)
+    embed_due()
+    assert claimed_meanwhile == [None] * 3
+    assert set(_states().values()) == {"ready"}
+
+
+def test_docs_somebody_else_holds_are_not_asked_for_again(
+    doc: Store, model: KnownVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for title in ("a", "b", "c"):
+        doc(title)
+    others = []
+
+    def meanwhile() -> None:
+        _pass_time(31)
+        while (other := embedding_queue.claim()) is not None:
+            others.append(other)
+
+    slow = SlowModel(meanwhile)
+    slow.install(monkeypatch)
+    claimed = embedding_queue.claim()
+    assert claimed is not None
+    embed_claimed(claimed)
+    assert [len(texts) for _, texts in slow.calls] == [3, 1], "the others are held by somebody else"
+    assert (len(others), Embedding.objects.count()) == (3, 0)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +308,7 @@ def test_a_doc_in_work_is_not_claimed_again_until_its_lease_has_run_out(doc: Sto
     Embedding.objects.all().delete()
     embed_claimed(first)
     assert not Embedding.objects.exists(), "who lost the claim wrote"
-    assert _row(doc_id).attempts == 2
+    assert _row(doc_id).state == "ready"
 
 
 def test_the_keeper_renews_only_what_is_held(doc: Store, model: KnownVectors) -> None:
@@ -212,7 +319,7 @@ def test_the_keeper_renews_only_what_is_held(doc: Store, model: KnownVectors) ->
         DocEmbedding.objects.update(lease_until=None)
         embedding_queue.KEEPER.renew()
         assert DocEmbedding.objects.get().lease_until is not None
-        DocEmbedding.objects.update(lease_until=None, attempts=5)
+        DocEmbedding.objects.update(lease_until=None, version=5)
         embedding_queue.KEEPER.renew()
         assert DocEmbedding.objects.get().lease_until is None
 

@@ -84,6 +84,15 @@ def test_nothing_to_search_with_or_in(recalled: Recall, doc: Store, model: Known
     assert _titles(recalled("ships", mode="hybrid")) == ["ships"]
 
 
+def test_the_query_has_as_many_numbers_as_the_docs(
+    recalled: Recall, doc: Store, model: KnownVectors, settings: Any
+) -> None:
+    doc("ships", (1, 0, 0))
+    settings.EMBEDDING_DIMENSIONS = 5
+    assert _titles(recalled("ships")) == ["ships"]
+    assert model.lengths[-1] == 3
+
+
 def test_the_query_is_cut(recalled: Recall, doc: Store, model: KnownVectors) -> None:
     doc("ships", (1, 0, 0))
     model.calls.clear()

@@ -66,6 +66,12 @@ def test_text_search_ranks_and_knows_titles(search: Search, doc: Store) -> None:
     assert _titles(search(text="policy days")) == ["Ship policy"]
 
 
+def test_a_doc_of_many_chunks_does_not_crowd_out_another(search: Search, doc: Store) -> None:
+    doc(["A ship, a ship, a ship."] * 500, title="many")
+    doc("One ship among a great many other things that are said here.", title="one")
+    assert _titles(search(text="ship", limit=2, include_embeddings=False)) == ["many", "one"]
+
+
 def test_text_search_understands_what_people_type(search: Search, doc: Store) -> None:
     doc("red apples", title="red")
     doc("green apples", title="green")
@@ -80,7 +86,8 @@ def test_text_search_understands_what_people_type(search: Search, doc: Store) ->
     [
         "((((", "'!&|:*", "''''", '"', '"""" or or -', "\\", "a:b:*", "!!", "<->", "-", "--x or", "", " ", "\x00",
         "%s %(a)s {}", "' OR 1=1; --", "the", "\U0001f600", "x" * 30_000, "a " * 4_000, "(" * 30_000, "-" * 30_000,
-        "- " * 9_000, "-plain " * 4_000, '-"' * 9_000, "or " * 4_000,
+        "- " * 9_000, "-plain " * 4_000, '-"' * 9_000, "or " * 4_000, "-(" * 40, "-!" * 40, "-)|& " * 40, "-_" * 40,
+        "-.,\u00a0\u200b" * 40, '"' + "-(" * 40,
     ],
 )  # fmt: skip
 def test_any_text_is_safe(search: Search, doc: Store, text: str) -> None:

@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from django.conf import settings as server
 from django.db import connection
 
-from agents.models import Developer
+from agents.models import Agent, Developer, Project
 from docs_store import celery_tasks, vector_index
 from docs_store.models import Chunk, Doc, Embedding, EmbeddingModel
 from docs_store.owners import Owner
@@ -30,10 +31,21 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(vector, "EXACT_VECTORS", 100)
 
 
-def _fill(developer: Developer, agent: str, count: int, *, model: str = MODEL, metadata: Any = None) -> Any:
-    """Docs of one chunk each with random vectors; the vectors, by doc."""
-    EmbeddingModel.objects.get_or_create(name=model, defaults={"dimensions": 8})
-    vectors = np.random.default_rng(count).normal(size=(count, 8)).astype(np.float32)
+def _fill(
+    developer: Developer,
+    agent: str,
+    count: int,
+    *,
+    model: str = MODEL,
+    size: int = 8,
+    metadata: Any = None,
+    near: Any = None,
+) -> Any:
+    """Docs of one chunk each with random vectors, `near` one if it is given; the vectors, by doc."""
+    EmbeddingModel.objects.get_or_create(name=model, defaults={"dimensions": size})
+    vectors = np.random.default_rng(count).normal(size=(count, size)).astype(np.float32)
+    if near is not None:
+        vectors = (near + vectors / 1000).astype(np.float32)
     known = {}
     for number, values in enumerate(vectors):
         doc = Doc.objects.create(
@@ -56,10 +68,13 @@ def _nearest(known: Any, wanted: Any, count: int) -> list[UUID]:
 
 
 class IndexWatch:
-    """Checks that the plan of every statement that orders by rounded vectors takes the model's index."""
+    """Checks that the plan of every statement that orders by rounded vectors takes the index of the model in use.
+
+    `exact` counts the statements that compare all vectors.
+    """
 
     def __init__(self) -> None:
-        self.statements = 0
+        self.statements = self.exact = 0
 
     def __call__(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
         if "halfvec" in str(statement) and "EXPLAIN" not in str(statement):
@@ -67,7 +82,9 @@ class IndexWatch:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN {statement}", params)
                 plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert index_name(MODEL) in plan, plan
+            assert index_name(server.EMBEDDING_MODEL) in plan, plan
+        elif "<=>" in str(statement) and "halfvec" not in str(statement):
+            self.exact += 1
         return execute(statement, params, many, context)
 
 
@@ -112,6 +129,31 @@ def test_an_index_that_runs_dry_is_not_trusted(
     )
     wanted = np.random.default_rng(1).normal(size=8)
     assert _search(developer, agent, wanted) == (_nearest(known, wanted, 10), 1)
+
+
+def test_nearer_vectors_of_other_tenants_take_no_places(
+    agent: str, developer: Developer, stranger: Developer, small: None
+) -> None:
+    """The index is read on until there are enough vectors of the owner; all of them are not compared instead."""
+    wanted = np.random.default_rng(1).normal(size=8)
+    known = _fill(developer, agent, 150)
+    project = Project.objects.create(developer=stranger, name="d", canonical_name="default")
+    theirs = Agent.objects.create(developer=stranger, project=project, name="theirs", canonical_name="theirs")
+    _fill(stranger, str(theirs.pk), 300, near=wanted)
+    vector_index.build_indexes()
+    watch = IndexWatch()
+    with connection.execute_wrapper(watch):
+        found, _ = _search(developer, agent, wanted)
+    assert (found, watch.exact) == (_nearest(known, wanted, 10), 0)
+
+
+def test_each_model_has_an_index_that_works(agent: str, developer: Developer, small: None, settings: Any) -> None:
+    by_model = {MODEL: _fill(developer, agent, 150), "other": _fill(developer, agent, 130, model="other", size=5)}
+    assert sorted(vector_index.build_indexes()) == sorted(by_model)
+    for model, known in by_model.items():
+        settings.EMBEDDING_MODEL = model
+        wanted = np.random.default_rng(1).normal(size=len(next(iter(known.values()))))
+        assert _search(developer, agent, wanted) == (_nearest(known, wanted, 10), 1)
 
 
 def test_without_an_index_large_owners_are_searched_too(agent: str, developer: Developer, small: None) -> None:

@@ -1,17 +1,22 @@
 """Files over HTTP, and what lies in the storage afterwards."""
 
 import base64
+import errno
 import hashlib
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.core.files.storage import storages
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 
 from agents.models import Developer, Project
+from docs_store import celery_tasks
 from docs_store.files.contents import storage_name
-from docs_store.models import File
+from docs_store.files.services import create_file, prune_contents
+from docs_store.models import File, FileContent
 from tests.api_client import ApiClient
 
 MISSING = "01900000-0000-7000-8000-000000000000"
@@ -160,6 +165,79 @@ def test_a_content_that_is_gone(api: ApiClient, folder: Path) -> None:
     response = api.get(f"/files/{file_id}")
     assert response.status_code == 503
     assert response.json()["error"]["message"] == "A stored content cannot be read"
+
+
+def test_a_content_that_is_gone_does_not_hide_the_others(api: ApiClient, folder: Path) -> None:
+    gone = api.post("/files", body(b"gone")).json()["id"]
+    stored(folder)[0].unlink()
+    api.post("/files", body(b"here"))
+    listed = api.get("/files").json()
+    assert [file["content"] for file in listed] == [base64.b64encode(b"here").decode(), None]
+    assert (listed[1]["id"], listed[1]["size"]) == (gone, 4)
+
+
+class FullDisk(FileSystemStorage):
+    """Takes half of a content, then no more."""
+
+    def _save(self, name: str, content: Any) -> str:
+        half = content.read()[: content.size // 2]
+        super()._save(name, ContentFile(half))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk(api: ApiClient, folder: Path, settings: Any) -> None:
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": f"{__name__}.FullDisk"}}
+    response = api.post("/files", body())
+    assert (response.status_code, response.json()["error"]["message"]) == (
+        503,
+        "The content cannot be stored now; try again later",
+    )
+    assert not stored(folder)
+    assert not File.objects.exists() and not FileContent.objects.exists()
+
+
+def test_contents_no_file_has_are_removed_after_a_day(
+    api: ApiClient, folder: Path, developer: Developer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = api.post("/files", body()).json()["id"]
+    with monkeypatch.context() as crash, pytest.raises(KeyboardInterrupt):
+        crash.setattr(File, "save", _crash)
+        create_file(developer=developer, values=body(b"never named"))
+    removed = api.post("/files", body(b"not removed at once")).json()["id"]
+    assert api.delete(f"/files/{removed}").status_code == 202
+
+    celery_tasks.prune_contents()
+    assert len(stored(folder)) == 3, "young contents may belong to a file that is being made"
+    FileContent.objects.update(created_at="2020-01-01T00:00:00Z")
+    celery_tasks.prune_contents()
+    assert [path.name for path in stored(folder)] == [kept]
+    assert [content.file_id for content in FileContent.objects.all()] == [UUID(kept)]
+
+
+def _crash(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_content_that_cannot_be_removed_is_kept_in_mind(
+    api: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    ids = [api.post("/files", body()).json()["id"] for _ in range(2)]
+    real = FileSystemStorage.delete
+
+    def stuck(storage: FileSystemStorage, name: str) -> None:
+        if name.endswith(ids[0]):
+            raise OSError(errno.EIO, "Input/output error")
+        real(storage, name)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(FileSystemStorage, "delete", stuck)
+        with django_capture_on_commit_callbacks(execute=True):
+            assert [api.delete(f"/files/{file_id}").status_code for file_id in ids] == [202, 202]
+        FileContent.objects.update(created_at="2020-01-01T00:00:00Z")
+        assert prune_contents() == 0
+    assert [path.name for path in stored(folder)] == [ids[0]]
+    assert prune_contents() == 1
+    assert not stored(folder) and not FileContent.objects.exists()
 
 
 def test_files_of_others_look_like_none(api: ApiClient, stranger: Developer) -> None:
