@@ -158,15 +158,22 @@ def _update(locked: Task, compiled: CompiledTask | None, **fields: Any) -> Task:
 
 
 def _compile(agent: Agent, body: Mapping[str, Any]) -> CompiledTask:
-    agent_tools = Tool.objects.filter(agent=agent).values_list("name", flat=True)
+    agent_tools = dict(Tool.objects.filter(agent=agent).values_list("name", "type"))
     try:
-        compiled = compile_task(body, agent_tools=list(agent_tools))
+        compiled = compile_task(body, agent_tools=agent_tools, read_tool=_read_tool)
     except InvalidTaskBody as error:
         raise InvalidInput(error.details) from error
     except InvalidTaskSpec as error:
         raise InvalidTask(error.issues, error.message) from error
     tools = [parse_tool(tool, at=f"tools[{place}]").to_wire() for place, tool in enumerate(compiled.tools)]
     return replace(compiled, tools=tools)
+
+
+def _read_tool(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
+    try:
+        return parse_tool(tool, at=loc).to_wire()
+    except InvalidInput as error:
+        raise InvalidTaskBody(error.extra["details"]) from error
 
 
 def _add_version(task: Task, compiled: CompiledTask, *, number: int) -> None:

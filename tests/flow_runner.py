@@ -6,7 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from executions.engine.inprocess import InProcessDispatcher
+from executions.models import Transition
+from executions.states import MAY_FOLLOW, TransitionType
 from tests.api_client import ApiClient
+
+
+def assert_in_order(execution_id: str) -> None:
+    """In every branch, each row of the log is of a type that may follow the one before."""
+    last: dict[UUID, TransitionType] = {}
+    rows = Transition.objects.filter(execution=execution_id).order_by("seq")
+    for branch, type_ in rows.values_list("branch_id", "type"):
+        before, after = last.get(branch), TransitionType(type_)
+        assert after in MAY_FOLLOW[before], f"{after} after {before}"
+        last[branch] = after
 
 
 class FlowRunner:
@@ -15,6 +27,8 @@ class FlowRunner:
     def __init__(self, capture: Callable[..., AbstractContextManager[Any]]) -> None:
         self.api = ApiClient()
         self.dispatcher = InProcessDispatcher()
+        # Whether timers fire; without, a run rests where it sleeps.
+        self.time_passes = True
         self._capture = capture
 
     def create(self, task: Any, agent: dict[str, Any] | None = None) -> Any:
@@ -54,7 +68,8 @@ class FlowRunner:
 
     def settle(self, execution_id: str) -> dict[str, Any]:
         """The run once nothing moves any more."""
-        self.dispatcher.run_to_rest(UUID(execution_id))
+        self.dispatcher.run_to_rest(UUID(execution_id), **({} if self.time_passes else {"max_wakes": 0}))
+        assert_in_order(execution_id)
         execution: dict[str, Any] = self.api.get(f"/executions/{execution_id}").json()
         return execution
 

@@ -19,19 +19,22 @@ _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
 
 
 def check_program(
-    workflows: Mapping[str, tuple[Step, ...]], *, tool_names: Collection[str], problems: Problems, effort: Effort
+    workflows: Mapping[str, tuple[Step, ...]], *, tool_types: Mapping[str, str], problems: Problems, effort: Effort
 ) -> None:
-    """Report everything that is wrong or doubtful; errors block, warnings are kept with the version."""
-    checker = _Checker(tool_names, workflows.keys(), problems, effort)
+    """Report everything that is wrong or doubtful; errors block, warnings are kept with the version.
+
+    `tool_types` are the types of the tools a step may name, by name.
+    """
+    checker = _Checker(tool_types, workflows.keys(), problems, effort)
     for name, steps in workflows.items():
         checker.check_body(steps, f"workflows.{name}.steps", frozenset(RUNTIME_NAMES), is_list=True)
 
 
 class _Checker:
     def __init__(
-        self, tool_names: Collection[str], workflow_names: Collection[str], problems: Problems, effort: Effort
+        self, tool_types: Mapping[str, str], workflow_names: Collection[str], problems: Problems, effort: Effort
     ) -> None:
-        self._tool_names = tool_names
+        self._tool_types = tool_types
         self._workflow_names = workflow_names
         self._problems = problems
         self._effort = effort
@@ -58,7 +61,9 @@ class _Checker:
         for place in step.places():
             self._check_place(place, location, names | place.extra_names)
         for path, name in step.tool_names():
-            self._check_known("tool", name, self._tool_names, f"{location}.{path}")
+            self._check_known("tool", name, self._tool_types, f"{location}.{path}")
+        for path, doubt in step.doubts(self._tool_types):
+            self._warn(f"{location}.{path}", doubt)
         for path, name in step.workflow_names():
             self._check_known("workflow", name, self._workflow_names, f"{location}.{path}")
         for key, block in step.blocks().items():

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from julep_project.core.json_schema import UnusableSchema, find_schema_problem
@@ -13,8 +14,8 @@ from tasks.language.check import check_program
 from tasks.language.effort import Effort
 from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems
 from tasks.language.program import Program
-from tasks.language.prompts import named_tool
-from tasks.language.reader import CLASSIC, DOLLAR, StepReader
+from tasks.language.prompts import as_given, named_tool
+from tasks.language.reader import CLASSIC, DOLLAR, ReadTool, StepReader
 from tasks.language.spelling import normalise_body
 from tasks.language.steps_reader import read_body
 from tasks.language.wire import body_to_wire
@@ -33,6 +34,8 @@ IGNORED_FIELDS = frozenset(
     }
 )  # fmt: skip
 
+NO_TOOLS: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class CompiledTask:
@@ -48,12 +51,15 @@ class CompiledTask:
     inherit_tools: bool
 
 
-def compile_task(body: Mapping[str, Any], *, agent_tools: Collection[str] = ()) -> CompiledTask:
+def compile_task(
+    body: Mapping[str, Any], *, agent_tools: Mapping[str, str] = NO_TOOLS, read_tool: ReadTool = as_given
+) -> CompiledTask:
     """Parse, choose the dialect, normalise and check.
 
     Args:
         body: `main`, further workflows, `tools`, `input_schema`, `inherit_tools`; other task fields are passed over.
-        agent_tools: names of the tools a task may inherit.
+        agent_tools: types of the tools a task may inherit, by name.
+        read_tool: checks a tool that a step defines itself.
 
     Raises:
         InvalidTaskBody: the shape is wrong. InvalidTaskSpec: an expression, a name or a schema is.
@@ -65,10 +71,11 @@ def compile_task(body: Mapping[str, Any], *, agent_tools: Collection[str] = ()) 
     _refuse(problems)
     _check_schema(body.get("input_schema"))
     dialect = _choose_dialect(sources)
-    workflows = _read(sources, dialect, problems, effort)
+    workflows = _read(sources, dialect, problems, effort, read_tool=read_tool)
     _refuse(problems)
-    names = {tool["name"] for tool in tools} | (set(agent_tools) if inherit_tools else set())
-    check_program(workflows, tool_names=names, problems=problems, effort=effort)
+    types = dict(agent_tools) if inherit_tools else {}
+    types |= {tool["name"]: str(tool.get("type")) for tool in tools}
+    check_program(workflows, tool_types=types, problems=problems, effort=effort)
     if problems.issues:
         raise InvalidTaskSpec(problems.issues)
     program = Program(dialect, workflows).dump()
@@ -175,6 +182,7 @@ def _read(
     problems: Problems,
     effort: Effort,
     seen: list[str] | None = None,
+    read_tool: ReadTool = as_given,
 ) -> dict[str, tuple[Step, ...]]:
     workflows = {}
     for name, source in sources.items():
@@ -186,6 +194,7 @@ def _read(
             seen=[] if seen is None else seen,
             effort=effort,
             read_body=read_body,
+            read_tool=read_tool,
         )
         workflows[name] = read_body(source, reader)
     return workflows

@@ -55,6 +55,11 @@ class Problems:
         entry = {"loc": loc, "msg": msg, "type": type_, "received": shortened(received, 100), "fix": fix or msg}
         _add(entry, self.details)
 
+    def add_details(self, details: list[dict[str, Any]]) -> None:
+        """Fields whose shape somebody else found to be wrong."""
+        for entry in details:
+            _add(entry, self.details)
+
     def add_expression_issue(
         self, location: str, message: str, issue_type: str, expression: str, *, severity: str = "error"
     ) -> None:

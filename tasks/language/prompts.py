@@ -40,8 +40,8 @@ def _read_message(raw: Any, reader: StepReader) -> Value:
         reader.wrong_type(raw, "a message")
         return Literal(None)
     reader.unknown_keys(raw, _MESSAGE_KEYS, "a message")
-    role = raw.get("role")
-    if role not in _ROLES and role not in _OLD_ROLES:
+    role = _OLD_ROLES.get(str(raw.get("role")), raw.get("role"))
+    if role not in _ROLES:
         reader.at("role").problem(f"must be one of {', '.join(_ROLES)}", "enum", role)
     if raw.get("content") is None and not raw.get("tool_calls"):
         reader.at("content").problem("is missing", "missing", raw)
@@ -49,7 +49,7 @@ def _read_message(raw: Any, reader: StepReader) -> Value:
     fields: dict[str, Value] = {
         key: reader.text(value, key) if key in _EVALUATED else Literal(value) for key, value in given.items()
     }
-    return ObjectValue(tuple({**fields, "role": Literal(_OLD_ROLES.get(str(role), role))}.items()))
+    return ObjectValue(tuple({**fields, "role": Literal(role)}.items()))
 
 
 def read_settings(raw: Any, reader: StepReader) -> dict[str, Any]:
@@ -100,7 +100,17 @@ def _read_tool(raw: Any, reader: StepReader) -> dict[str, Any]:
     if tool is None:
         reader.problem("must be the name of a tool or a definition with a name", "missing", raw)
         return {"name": ""}
-    return tool
+    if "type" in tool:
+        return reader.tool(tool)
+    if len(tool) > 1:
+        message = "without a `type` this names a tool that is defined elsewhere; only `name` counts"
+        reader.issue(message, severity="warning")
+    return {"name": tool["name"]}
+
+
+def as_given(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
+    """Reads the definition of a tool without looking into it."""
+    return dict(tool)
 
 
 def named_tool(raw: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
 from tasks.language import texts
 from tasks.language.effort import Effort
-from tasks.language.errors import Problems
+from tasks.language.errors import InvalidTaskBody, Problems
 from tasks.language.scope import KNOWN_NAMES
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
 
@@ -23,6 +23,8 @@ MAX_VALUE_DEPTH = 50
 _MAX_UNKNOWN_KEYS = 10
 
 ReadBody = Callable[[Any, "StepReader"], "tuple[Step, ...]"]
+# The whole definition of a tool, checked, and its place in the body. Raises `InvalidTaskBody`.
+ReadTool = Callable[[Mapping[str, Any], str], dict[str, Any]]
 
 _NAMES = {
     dict: "an object",
@@ -52,6 +54,7 @@ class StepReader:
     seen: list[str]
     effort: Effort
     read_body: ReadBody
+    read_tool: ReadTool
     depth: int = 0
     names: frozenset[str] = KNOWN_NAMES
 
@@ -176,6 +179,14 @@ class StepReader:
             near = get_close_matches(str(key), sorted(known), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
             self.at(str(key)).problem(f"{key!r} is not a key of {of}", "extra_forbidden", body[key], fix=hint)
+
+    def tool(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """A tool that a step defines itself, complete."""
+        try:
+            return self.read_tool(raw, self.loc)
+        except InvalidTaskBody as refused:
+            self.problems.add_details(refused.details)
+            return dict(raw)
 
     # -- problems -------------------------------------------------------------------------------------------------
 

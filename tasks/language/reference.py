@@ -69,6 +69,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(parallel, "MAX_ARMS", "arms of a `parallel` step"),
     Limit(map_reduce, "DEFAULT_PARALLELISM", "items of a map in work at once, without `parallelism`"),
     Limit(map_reduce, "MAX_PARALLELISM", "items of a map in work at once, at most"),
+    Limit(map_reduce, "MAX_MAP_ITEMS", "items of a map"),
     Limit(while_, "MAX_TURNS", "turns of a `while` step"),
     Limit(sleep, "MAX_SLEEP_S", "seconds of one sleep"),
     Limit(prompts, "DEFAULT_TOOL_ROUNDS", "rounds of tool calls of a prompt, without `max_tool_rounds`"),

@@ -4,11 +4,12 @@ What a string means is decided once, when a task is created. The stored form is 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.expressions.expression import Expression, compile_expression
+from tasks.expressions.folding import ITEM, RESULTS, compile_fold
 from tasks.expressions.formatting import join_pieces
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates import Template, compile_template
@@ -24,6 +25,13 @@ class Value(ABC):
     @abstractmethod
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
         """What the node stands for, as plain JSON."""
+
+    def fold(self, items: Sequence[Json], initial: Json, scope: Scope, budget: Budget) -> Json:
+        """What it stands for with each item as `_` in turn; `results` is what it stood for before, first `initial`."""
+        results = initial
+        for item in items:
+            results = self.evaluate({**scope, RESULTS: results, ITEM: item}, budget)
+        return results
 
     @abstractmethod
     def dump(self) -> Json:
@@ -85,6 +93,10 @@ class ExpressionValue(Value):
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
         """The expression's result."""
         return self.expression.evaluate(scope, budget)
+
+    def fold(self, items: Sequence[Json], initial: Json, scope: Scope, budget: Budget) -> Json:
+        """See `Value`."""
+        return compile_fold(self.expression.source).over(items, initial, scope, budget)
 
     def dump(self) -> Json:
         """`{"expression": source}`."""

@@ -28,6 +28,9 @@ class StepContext(Protocol):
     def resolve(self, value: Value, **names: Json) -> Json:
         """The value with every expression and template in it replaced by its result; `names` are in scope too."""
 
+    def fold(self, value: Value, items: list[Json], initial: Json) -> Json:
+        """The value resolved for each item in turn, with the item as `_` and the last result as `results`."""
+
     def item(self, index: int) -> Json:
         """An item of the loop this step runs."""
 
@@ -127,6 +130,10 @@ class Step(ABC):
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
         """Path and name of every tool it names."""
+        return iter(())
+
+    def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Path and text of what does not do what it seems to, given the types of the tools by name."""
         return iter(())
 
     def needs(self) -> Iterator[str]:

@@ -62,5 +62,5 @@ def results_by_call(calls: list[dict[str, Json]], answer: Json) -> list[Json] | 
 
 def _are_messages(answer: Json) -> bool:
     return isinstance(answer, list) and all(
-        isinstance(item, dict) and {"tool_call_id", "content"} <= item.keys() for item in answer
+        isinstance(item, dict) and isinstance(item.get("tool_call_id"), str) and "content" in item for item in answer
     )

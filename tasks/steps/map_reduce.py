@@ -12,6 +12,7 @@ from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fail, Fork,
 
 DEFAULT_PARALLELISM = 100
 MAX_PARALLELISM = 1000
+MAX_MAP_ITEMS = 100_000
 
 
 @dataclass(eq=False)
@@ -54,6 +55,8 @@ class MapReduce(Step):
         items = items_of(ctx.resolve(self.over))
         if isinstance(items, Fail):
             return items
+        if len(items) > MAX_MAP_ITEMS:
+            return Fail(f"a map has at most {MAX_MAP_ITEMS} items, not {len(items)}", "TooManyItems")
         if not items:
             return self._reduced(ctx, [])
         children = [Child("map", item, display=self._display(index)) for index, item in enumerate(items)]
@@ -74,7 +77,4 @@ class MapReduce(Step):
             return Done([*self.initial, *outputs] if isinstance(self.initial, list) else outputs)
         if not self.folds:
             return Done(ctx.resolve(self.reduce, results=outputs))
-        results = self.initial
-        for output in outputs:
-            results = ctx.resolve(self.reduce, results=results, _=output)
-        return Done(results)
+        return Done(ctx.fold(self.reduce, outputs, self.initial))

@@ -1,7 +1,7 @@
 """What a step asks the engine to do, and what the engine tells a step it resumes. Plain data, closed sets."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 Json = Any
 
@@ -105,6 +105,11 @@ class Fail:
 
     message: str
     type: str = "error"
+
+    @classmethod
+    def unanswered(cls, seconds: float) -> Self:
+        """Nobody answered an open wait in this time."""
+        return cls(f"nobody answered within {seconds:g} seconds", "TimeoutError")
 
 
 Outcome = Done | Enter | CallWorkflow | Fork | Return | Call | Sleep | Wait | Fail

@@ -23,7 +23,19 @@ from tasks.steps.conversation import (
     tool_calls_of,
     with_arguments,
 )
-from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Fail, InputReceived, Json, Outcome, Wait
+from tasks.steps.outcomes import (
+    Call,
+    Done,
+    Effect,
+    EffectSucceeded,
+    Event,
+    Fail,
+    InputReceived,
+    Json,
+    Outcome,
+    TimedOut,
+    Wait,
+)
 from tasks.steps.tool_call import CLIENT_SIDE
 
 _BAD_ARGUMENTS = "error: the arguments must be the JSON text of an object"
@@ -35,7 +47,7 @@ class Prompt(Step):
 
     Tools are offered only when the step gives `tools` or `tool_choice`, or asks for `auto_run_tools`: a step that
     never asked for tools must get text. With `auto_run_tools` the tools the model calls are run and it is asked
-    again, at most `max_tool_rounds` times; functions of the client suspend the step.
+    again, at most `max_tool_rounds` times; functions of the client suspend the step, for at most `timeout` each time.
 
     Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client.
     """
@@ -79,7 +91,7 @@ class Prompt(Step):
     def tool_names(self) -> Iterator[tuple[str, str]]:
         """See `Step`."""
         for index, tool in enumerate(self.tools if isinstance(self.tools, list) else ()):
-            if set(tool) == {"name"}:
+            if "type" not in tool:
                 yield f"tools[{index}]", tool["name"]
 
     def start(self, ctx: StepContext) -> Outcome:
@@ -90,8 +102,10 @@ class Prompt(Step):
         return self._ask({"messages": messages, "rounds": 0})
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The model, a tool or the client has answered."""
+        """The model, a tool or the client has answered, or the client did not in time."""
         memory = ctx.memory
+        if isinstance(event, TimedOut):
+            return Fail.unanswered(self.options["timeout"])
         if isinstance(event, InputReceived):
             return self._client_answered(memory, event.value)
         assert isinstance(event, EffectSucceeded)
@@ -142,7 +156,8 @@ class Prompt(Step):
         memory = {**memory, "messages": messages, "calls": []}
         if not memory["waiting"]:
             return self._ask(memory)
-        return Wait([self._completed(ctx, call) for call in memory["waiting"]], memory=memory)
+        shown = [self._completed(ctx, call) for call in memory["waiting"]]
+        return Wait(shown, memory=memory, timeout=self.options.get("timeout"))
 
     def _client_answered(self, memory: dict[str, Json], answer: Json) -> Outcome:
         calls = memory["waiting"]

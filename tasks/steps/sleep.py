@@ -12,6 +12,7 @@ from tasks.steps.outcomes import Sleep as SleepOutcome
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 MAX_SLEEP_S = 10 * 366 * 86_400
+_TOO_LONG = "the time to sleep must be at most 10 years"
 
 
 @dataclass(eq=False)
@@ -57,9 +58,12 @@ def _seconds(duration: Any) -> float | str:
     for unit, amount in parts.items():
         if isinstance(amount, bool) or not isinstance(amount, int | float):
             return f"sleep {unit} must be a number"
+        # Each part on its own: a whole number without bounds cannot be added to a fraction.
+        if abs(amount) > MAX_SLEEP_S:
+            return _TOO_LONG
     total = sum(amount * _SECONDS[unit] for unit, amount in parts.items())
     if not total > 0:
         return "the time to sleep must be more than 0"
     if total > MAX_SLEEP_S:
-        return "the time to sleep must be at most 10 years"
+        return _TOO_LONG
     return float(total)

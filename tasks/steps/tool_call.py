@@ -11,7 +11,18 @@ from tasks.language.reader import StepReader
 from tasks.language.scope import SECRETS
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Fail, InputReceived, Outcome, Wait
+from tasks.steps.outcomes import (
+    Call,
+    Done,
+    Effect,
+    EffectSucceeded,
+    Event,
+    Fail,
+    InputReceived,
+    Outcome,
+    TimedOut,
+    Wait,
+)
 
 # The client runs these and resumes with the result.
 CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})
@@ -20,7 +31,10 @@ _CALL_ID_BYTES = 18
 
 @dataclass(eq=False)
 class ToolCall(Step):
-    """Output: what the tool gives back. A function is run by the client: the execution waits for its result."""
+    """Output: what the tool gives back. A function is run by the client: the execution waits for its result.
+
+    The `timeout` of the step is how long it waits; `retry` is for tools that the server runs.
+    """
 
     kind: ClassVar[str] = "tool_call"
     step_type: ClassVar[str] = "ToolCallStep"
@@ -49,6 +63,11 @@ class ToolCall(Step):
         """See `Step`."""
         yield "tool", self.tool
 
+    def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """See `Step`."""
+        if "retry" in self.options and tool_types.get(self.tool) in CLIENT_SIDE:
+            yield "retry", f"does nothing here: the client runs {self.tool!r}, and is asked once"
+
     def start(self, ctx: StepContext) -> Outcome:
         """Call the tool, or ask the client to."""
         arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments)
@@ -57,11 +76,14 @@ class ToolCall(Step):
         tool = ctx.tool(self.tool)
         if tool["type"] in CLIENT_SIDE:
             call = {"name": self.tool, "arguments": ctx.with_presets(tool, arguments)}
-            return Wait({"type": tool["type"], "id": new_call_id(), tool["type"]: call})
+            shown = {"type": tool["type"], "id": new_call_id(), tool["type"]: call}
+            return Wait(shown, timeout=self.options.get("timeout"))
         return Call(Effect("tool", {"tool": tool, "arguments": arguments}, options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The result is there."""
+        """The result is there, or the client gave none in time."""
+        if isinstance(event, TimedOut):
+            return Fail.unanswered(self.options["timeout"])
         assert isinstance(event, EffectSucceeded | InputReceived)
         return Done(event.value)
 

@@ -55,8 +55,9 @@ class WaitForInput(Step):
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         """Take the answer."""
         if isinstance(event, TimedOut):
-            if self.on_timeout is None:
-                return Fail(f"nobody answered within {self.timeout:g} seconds", "TimeoutError")
-            return Done(ctx.resolve(self.on_timeout))
+            if self.on_timeout is not None:
+                return Done(ctx.resolve(self.on_timeout))
+            assert self.timeout is not None
+            return Fail.unanswered(self.timeout)
         assert isinstance(event, InputReceived)
         return Done(event.value)

@@ -12,6 +12,7 @@ _OF_LOG: dict[str, Callable[[list[Row]], list[Any]]] = {
     "types": lambda log: [row["type"] for row in log],
     "outputs": lambda log: [row["output"] for row in log],
     "workflows": lambda log: [row["current"]["workflow"] for row in log],
+    "branches": lambda log: sorted({row["current"]["workflow"] for row in log}),
     "labels": lambda log: [row["step_label"] for row in log if row["step_label"] is not None],
     "log": lambda log: [row["metadata"]["log"] for row in log if "log" in row["metadata"]],
     "caught": lambda log: [row["output"] for row in log if row["metadata"].get("caught")],
@@ -57,6 +58,9 @@ def check_task(task: Row, expect: Mapping[str, Any]) -> None:
         assert task["main"] == expect["main"]
     for issue in expect.get("warnings", []):
         assert any(_is_like(issue, found) for found in task["warnings"]), task["warnings"]
+    if "warned" in expect:
+        check_task(task, {"warnings": expect["warned"]})
+        assert len(task["warnings"]) == len(expect["warned"]), task["warnings"]
 
 
 def check_run(execution: Row, log: list[Row], expect: Mapping[str, Any]) -> None:

@@ -3,13 +3,14 @@
 An entry has `task` (or `main` for short), and may have `agent`, `input`, `metadata` (of the execution), `replies` (of
 the scripted model; `{unavailable: text}` is a failure that may pass), `web` (answers by path, one or a list; `{web}`
 in the program is the server's address), `resume` (answers to the only open wait, in order), `answers` (pairs of what
-a wait shows and its answer, given by token) and `cancel: true`.
+a wait shows and its answer, given by token) and `cancel: true`. With `clock: stands` no timer fires.
 
 `expect` names what must hold: `status` (succeeded), `output`, `error`; of the transitions `types`, `outputs`,
-`workflows` (display names), `labels`, `log` (texts of log steps), `caught` (messages), `calls` (functions the client
-is asked to call), `attempts` (of steps that were repeated); of the task `dialect`, `warnings` and `main` (as it comes
-back); of the outside `asked` (of the model) and `sent` (to the web). A task that must be refused has `refused` (HTTP
-status), `issues` (type, location, part of the message) and `details` (loc).
+`workflows` (display names), `branches` (which there are), `labels`, `log` (texts of log steps), `caught` (messages),
+`calls` (functions the client is asked to call), `attempts` (of steps that were repeated); of the task `dialect`,
+`warnings` (some), `warned` (all of them) and `main` (as it comes back); of the outside `asked` (of the model) and
+`sent` (to the web). A task that must be refused has `refused` (HTTP status), `issues` (type, location, part of the
+message) and `details` (loc).
 """
 
 import json
@@ -53,6 +54,11 @@ def test_program(program: dict[str, Any], flow: FlowRunner, request: pytest.Fixt
     check_sent(server.requests, program["expect"])
 
 
+@pytest.mark.parametrize("program", _programs())
+def test_a_program_says_what_comes_of_it(program: dict[str, Any]) -> None:
+    assert {"output", "outputs", "error", "refused"} & program["expect"].keys()
+
+
 def _run(program: Mapping[str, Any], flow: FlowRunner) -> None:
     expect = program["expect"]
     task = program.get("task") or {"main": program["main"]}
@@ -62,6 +68,7 @@ def _run(program: Mapping[str, Any], flow: FlowRunner) -> None:
         return
     assert answer.status_code == 201, answer.json()
     check_task(answer.json(), expect)
+    flow.time_passes = program.get("clock") != "stands"
     with scripted_model(map(_reply, program.get("replies", []))) as model:
         execution = _answer_waits(program, flow, answer.json()["id"])
     assert model.unused == 0, "the program asked the model less often than scripted"

@@ -32,8 +32,14 @@ class PlainContext:
 
     def resolve(self, value: Value, **names: Any) -> Any:
         """See `StepContext`."""
-        scope = {**dict.fromkeys(RUNTIME_NAMES), "_": self.input, "state": self._stored, **names}
-        return value.evaluate(scope, Budget())
+        return value.evaluate({**self._scope(), **names}, Budget())
+
+    def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
+        """See `StepContext`."""
+        return value.fold(items, initial, self._scope(), Budget())
+
+    def _scope(self) -> dict[str, Any]:
+        return {**dict.fromkeys(RUNTIME_NAMES), "_": self.input, "state": self._stored}
 
     def item(self, index: int) -> Any:
         """See `StepContext`."""

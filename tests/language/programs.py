@@ -14,7 +14,7 @@ DOLLAR_MARK: dict[str, Any] = {"evaluate": {"mark": "$ 1"}}
 def compiled(*main: Any, dialect: str | None = None, **task: Any) -> CompiledTask:
     """The task with these steps. `dialect="dollar"` adds a last step with a `$ `, if nothing else has one."""
     steps = [*main, DOLLAR_MARK] if dialect == "dollar" else list(main)
-    result = compile_task({"main": steps, **task}, agent_tools=["web_search"])
+    result = compile_task({"main": steps, **task}, agent_tools={"web_search": "function"})
     if dialect is not None:
         assert result.dialect == dialect
     return result
