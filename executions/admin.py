@@ -1,5 +1,7 @@
 """Runs for operators: read them, and cancel one."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,10 +14,21 @@ from julep_project.core.admin import ReadOnlyAdmin
 from julep_project.core.errors import DomainError
 
 
+class ValuesLeftAdmin(ReadOnlyAdmin):
+    """Lists do not read large values out of the storage."""
+
+    values: tuple[str, ...]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows; what a page shows of their values is read then."""
+        return super().get_queryset(request).defer(*self.values)
+
+
 @admin.register(Execution)
-class ExecutionAdmin(ReadOnlyAdmin):
+class ExecutionAdmin(ValuesLeftAdmin):
     """Runs, newest first."""
 
+    values = ("input", "output")
     list_display = ("id", "task", "status", "log", "created_at", "updated_at")
     list_filter = ("status",)
     list_select_related = ("task",)
@@ -41,9 +54,10 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Branch)
-class BranchAdmin(ReadOnlyAdmin):
+class BranchAdmin(ValuesLeftAdmin):
     """Threads of control: who has to act next, and until when a lease holds."""
 
+    values = ("output", "execution__input", "execution__output")
     list_display = ("id", "execution", "status", "attempt", "lease_until", "wake_at", "pending_children")
     list_filter = ("status",)
     raw_id_fields = ("execution", "parent")
@@ -51,9 +65,10 @@ class BranchAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Transition)
-class TransitionAdmin(ReadOnlyAdmin):
+class TransitionAdmin(ValuesLeftAdmin):
     """The log."""
 
+    values = ("output", "execution__input", "execution__output")
     list_display = ("seq", "type", "step", "step_label", "created_at", "execution")
     list_filter = ("type",)
     list_select_related = ("execution",)

@@ -179,6 +179,7 @@ class Blob(models.Model):
 
     name = models.CharField(primary_key=True, max_length=120)
     execution_id = models.UUIDField(db_index=True)
+    size = models.BigIntegerField(db_default=0, help_text="bytes")
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
     def __str__(self) -> str:

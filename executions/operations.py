@@ -32,7 +32,7 @@ def list_executions(call: SystemCall) -> list[Json]:
     """List the executions of a task, the newest first."""
     rows = selectors.list_executions(call.developer, get_task(call.developer, call.id("task_id")))
     page = call.paging(max_limit=100)
-    return [execution_to_wire(execution) for execution in page.apply(call.narrowed(rows))]
+    return [execution_to_wire(execution) for execution in selectors.page_of_executions(call.narrowed(rows), page)]
 
 
 @operation("execution.get", "task.execution.get", ids="execution_id")
@@ -54,12 +54,12 @@ def change_status(call: SystemCall) -> Json:
 @operation("execution.transition.list", ids="execution_id", page=1000)
 def list_transitions(call: SystemCall) -> list[Json]:
     """List what happened in an execution, the newest first."""
-    execution = selectors.get_execution(call.developer, call.id("execution_id"))
+    execution = selectors.get_execution(call.developer, call.id("execution_id"), whole=False)
     return [transition_to_wire(row) for row in selectors.page_of_transitions(execution, call.paging())]
 
 
 @operation("execution.transition.get", ids="execution_id transition_id")
 def get_transition(call: SystemCall) -> Json:
     """Get one transition of an execution."""
-    execution = selectors.get_execution(call.developer, call.id("execution_id"))
+    execution = selectors.get_execution(call.developer, call.id("execution_id"), whole=False)
     return transition_to_wire(selectors.get_transition(execution, call.id("transition_id")))

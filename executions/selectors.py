@@ -6,19 +6,27 @@ from django.db.models import QuerySet
 
 from agents.models import Developer
 from executions.models import Execution, Transition
+from executions.stored_json import as_stored, show
 from julep_project.core.errors import NotFound
 from julep_project.core.pagination import PageRequest
 from tasks.models import Task
 
+# Large values in a page are in the answer, which is built in memory.
+_LARGEST_PAGE_BYTES = 64 * 1024 * 1024
 
-def get_execution(developer: Developer, execution_id: UUID, *, task: Task | None = None) -> Execution:
-    """One run; with `task`, only if it is that task's.
+
+def get_execution(
+    developer: Developer, execution_id: UUID, *, task: Task | None = None, whole: bool = True
+) -> Execution:
+    """One run; with `task`, only if it is that task's. Unless it is `whole`, input and output are left where they lie.
 
     Raises:
         NotFound: there is none, or it is another tenant's or task's.
     """
     executions = Execution.objects.for_developer(developer).filter(pk=execution_id)
-    execution: Execution | None = (executions.filter(task=task) if task else executions).first()
+    if task is not None:
+        executions = executions.filter(task=task)
+    execution: Execution | None = (executions if whole else executions.defer("input", "output")).first()
     if execution is None:
         raise NotFound(f"Execution {execution_id} not found")
     return execution
@@ -29,16 +37,26 @@ def list_executions(developer: Developer, task: Task) -> QuerySet[Execution]:
     return Execution.objects.for_developer(developer).filter(task=task)
 
 
+def page_of_executions(rows: QuerySet[Execution], page: PageRequest) -> list[Execution]:
+    """Part of a list of runs; see `show` for values that cannot be shown in it."""
+    found = page.apply(as_stored(rows, "input", "output"))
+    return show(found, "input", "output", most_bytes=_LARGEST_PAGE_BYTES)
+
+
 def list_transitions(execution: Execution) -> QuerySet[Transition]:
     """The log of a run."""
     return Transition.objects.filter(execution=execution)
 
 
 def page_of_transitions(execution: Execution, page: PageRequest, *, scope: UUID | None = None) -> list[Transition]:
-    """Part of the log, one call of one workflow only if `scope` names it. Any sort follows the sequence."""
+    """Part of the log, one call of one workflow only if `scope` names it. Any sort follows the sequence.
+
+    See `show` for outputs that cannot be shown in it.
+    """
     rows = list_transitions(execution) if scope is None else list_transitions(execution).filter(scope=scope)
-    ordered = rows.order_by("-seq" if page.descending else "seq")
-    return list(ordered[page.offset : page.offset + page.limit])
+    ordered = as_stored(rows, "output").order_by("-seq" if page.descending else "seq")
+    found = ordered[page.offset : page.offset + page.limit]
+    return show(found, "output", most_bytes=_LARGEST_PAGE_BYTES)
 
 
 def get_transition(execution: Execution, transition_id: UUID) -> Transition:
@@ -54,10 +72,12 @@ def get_transition(execution: Execution, transition_id: UUID) -> Transition:
 
 
 def get_wait(developer: Developer, wait_id: UUID) -> Transition | None:
-    """A `wait` row of any run of the tenant."""
-    return Transition.objects.filter(pk=wait_id, execution__developer=developer).first()
+    """A `wait` row of any run of the tenant; its output is left where it lies."""
+    waits = Transition.objects.defer("output").filter(execution__developer=developer)
+    return waits.filter(pk=wait_id).first()
 
 
 def list_transitions_after(execution_id: UUID, seq: int, *, limit: int) -> list[Transition]:
-    """The next rows of the log after a sequence number."""
-    return list(Transition.objects.filter(execution_id=execution_id, seq__gt=seq).order_by("seq")[:limit])
+    """The next rows of the log after a sequence number, each with its output if that can be read."""
+    rows = as_stored(Transition.objects.filter(execution_id=execution_id, seq__gt=seq), "output")
+    return show(rows.order_by("seq")[:limit], "output")

@@ -1,7 +1,8 @@
 """Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from django.db import transaction
 
 from agents.models import Developer
 from executions import announcements, selectors
-from executions.blobs import Blobs
+from executions.blobs import placed
+from executions.effects.retry import told_with_notes
 from executions.engine import store
 from executions.engine.dispatch import dispatcher
 from executions.engine.frame import Frame
@@ -119,9 +121,10 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
     Raises:
         NotFound: there is no such run. BadRequest: it has ended already.
     """
-    with transaction.atomic():
+    told = reason or "Workflow Cancelled"
+    with _placed(developer, execution_id, told) as output, transaction.atomic():
         execution = _lock_open(developer, execution_id)
-        _append(execution, TransitionType.CANCELLED, output=reason or "Workflow Cancelled", at=_newest_place(execution))
+        _append(execution, TransitionType.CANCELLED, output=output, at=_newest_place(execution))
         store.cancel_branches(execution.pk)
         execution.status = ExecutionStatus.CANCELLED
         execution.runnable = execution.open_waits = 0
@@ -138,7 +141,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
         NotFound: there is no such run.
         BadRequest: nothing waits, several steps wait (each has its own task token), or the run has ended.
     """
-    with transaction.atomic():
+    with _placed(developer, execution_id, value) as output, transaction.atomic():
         execution = _lock_open(developer, execution_id)
         waiting = list(_waiting_branches(execution)[:_MAX_NAMED_WAITS])
         if not waiting:
@@ -148,7 +151,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
                 "Several steps wait for input; resume one of them with its task token",
                 extra={"waiting": [branch_wait.current for branch_wait in _open_waits(waiting)]},
             )
-        _resume(execution, waiting[0], value)
+        _resume(execution, waiting[0], value, output)
     return selectors.get_execution(developer, execution_id)
 
 
@@ -162,29 +165,43 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
     transition = selectors.get_wait(developer, wait_id) if wait_id else None
     if transition is None or execution_id not in (None, transition.execution_id):
         raise NotFound("Task token not found")
-    with transaction.atomic():
+    with _placed(developer, transition.execution_id, value) as output, transaction.atomic():
         execution = _lock_open(developer, transition.execution_id)
         branch = _waiting_branches(execution).filter(wait_id=transition.pk).first()
         if branch is None:
             raise BadRequest("This step no longer waits for input")
-        _resume(execution, branch, value)
+        _resume(execution, branch, value, output)
     return selectors.get_execution(developer, transition.execution_id)
 
 
-def _resume(execution: Execution, branch: Branch, value: Any) -> None:
-    """Log the resume, hand the value to the branch and ring. The execution row is locked.
+@contextmanager
+def _placed(developer: Developer, execution_id: UUID, value: Any) -> Iterator[Any]:
+    """What a row of the run's log takes for a value: see `blobs.placed`.
 
-    A branch that still has an effect waits because a call's outcome is unclear: the value stands for its result.
+    Raises:
+        NotFound: there is no such run. BadRequest: the value cannot be stored.
     """
+    if not Execution.objects.for_developer(developer).filter(pk=execution_id).exists():
+        raise NotFound(f"Execution {execution_id} not found")
     try:
         to_json_text(value)
     except NotStorable as error:
         raise BadRequest(f"Invalid input: {error}") from None
+    with placed(execution_id, value) as output:
+        yield output
+
+
+def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> None:
+    """Log the resume, hand the value to the branch and ring. The execution row is locked.
+
+    `output` is the value as the log takes it. A branch that still has an effect waits because a call's outcome is
+    unclear: the value stands for its result.
+    """
     (wait,) = _open_waits([branch])
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         status=BranchStatus.READY,
-        event={"kind": "input" if branch.effect is None else "effect", "value": value},
+        event=_answer(branch, value),
         effect=None,
         wait_id=None,
         wake_at=None,
@@ -193,7 +210,7 @@ def _resume(execution: Execution, branch: Branch, value: Any) -> None:
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=value, at=wait)
+    _append(execution, TransitionType.RESUME, output=output, at=wait)
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -202,9 +219,15 @@ def _resume(execution: Execution, branch: Branch, value: Any) -> None:
     transaction.on_commit(lambda: dispatcher().advance(branch.pk))
 
 
+def _answer(branch: Branch, value: Any) -> dict[str, Any]:
+    if branch.effect is None:
+        return {"kind": "input", "value": value}
+    return told_with_notes({"kind": "effect", "value": value}, branch.effect)
+
+
 def _lock_open(developer: Developer, execution_id: UUID) -> Execution:
-    """The run, locked, if it has not ended."""
-    rows = Execution.objects.for_developer(developer).select_for_update()
+    """The run, locked, if it has not ended. Its input and output are left where they lie."""
+    rows = Execution.objects.for_developer(developer).defer("input", "output").select_for_update()
     execution: Execution | None = rows.filter(pk=execution_id).first()
     if execution is None:
         raise NotFound(f"Execution {execution_id} not found")
@@ -218,12 +241,13 @@ def _waiting_branches(execution: Execution) -> Any:
 
 
 def _open_waits(branches: Sequence[Branch]) -> list[Transition]:
-    return list(Transition.objects.filter(pk__in=[branch.wait_id for branch in branches]).order_by("seq"))
+    waits = Transition.objects.defer("output").filter(pk__in=[branch.wait_id for branch in branches])
+    return list(waits.order_by("seq"))
 
 
 def _newest_place(execution: Execution) -> Transition:
     """Where the run stands: its newest transition, or one that stands for the start if it has none yet."""
-    newest = Transition.objects.filter(execution=execution).order_by("-seq").first()
+    newest = Transition.objects.defer("output").filter(execution=execution).order_by("-seq").first()
     if newest is not None:
         return newest
     branch = Branch.objects.get(execution=execution, parent=None)
@@ -232,7 +256,10 @@ def _newest_place(execution: Execution) -> Transition:
 
 
 def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Transition) -> None:
-    """Add a row to the log at the place of another. The execution row is locked; the caller saves its new counter."""
+    """Add a row to the log at the place of another. The execution row is locked; the caller saves its new counter.
+
+    `output` is as a row takes it: what is large lies in the storage already.
+    """
     execution.transition_count += 1
     execution.updated_at = now()
     Transition.objects.create(
@@ -241,7 +268,7 @@ def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Tra
         seq=execution.transition_count,
         type=type_,
         current=at.current,
-        output=Blobs(execution.pk).placed(output),
+        output=output,
         created_at=now(),
         scope=at.scope,
     )

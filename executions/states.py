@@ -61,6 +61,10 @@ RUNNABLE_BRANCH = frozenset(
     }
 )
 
+# Children that take up a place of their parent's `parallelism`. Who waits for a time or a person leaves it to the next;
+# one that is joining does so when nothing below it is started or about to be.
+HOLDS_PLACE = frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CALLING})
+
 BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     BranchStatus.PENDING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),

@@ -1,13 +1,25 @@
 """A JSON column whose large values lie in the file storage; see `executions.blobs` for how they get there."""
 
-from typing import Any
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
-import orjson
-from django.db.models import JSONField
+from django.db.models import JSONField, Model, QuerySet
+from django.db.models.functions import Cast
 
+from julep_project.core.database import give_connection_back
+from julep_project.core.errors import ServiceUnavailable
 from julep_project.core.storage import open_stored
 
 REFERENCE = "$blob"
+# What stands in a list for a content that is not shown there, with the reason.
+OMITTED = "$omitted"
+_UNREADABLE = "the stored content cannot be read"
+_TOO_MUCH = "the contents of this page are too large together; get this one alone"
+
+_AS_STORED = "_as_stored"
+
+Row = TypeVar("Row", bound=Model)
 
 
 class StoredJson(JSONField):
@@ -16,7 +28,52 @@ class StoredJson(JSONField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """The value; a reference is followed."""
         found = super().from_db_value(value, expression, connection)
-        if isinstance(found, dict) and len(found) == 1 and REFERENCE in found:
-            with open_stored(found[REFERENCE]) as content:
-                return orjson.loads(content.read())
-        return found
+        return _content(found[REFERENCE])[0] if _is_reference(found) else found
+
+
+def as_stored(rows: "QuerySet[Row]", *columns: str) -> "QuerySet[Row]":
+    """The rows without following references in these columns. `show` fills the columns in."""
+    found: QuerySet[Row] = rows.defer(*columns).annotate(
+        **{f"{name}{_AS_STORED}": Cast(name, JSONField()) for name in columns}
+    )
+    return found
+
+
+def show(rows: Iterable[Row], *columns: str, most_bytes: int | None = None) -> list[Row]:
+    """The rows that were asked for `as_stored`, for a list: no content takes the others with it.
+
+    Where one cannot be read, or after `most_bytes` of contents, an object with the key `$omitted` stands in its place.
+    No database connection is held while contents are read.
+    """
+    shown = list(rows)
+    left = most_bytes
+    for row in shown:
+        for name in columns:
+            value = getattr(row, f"{name}{_AS_STORED}")
+            if _is_reference(value):
+                give_connection_back()
+                value, size = _shown_content(value[REFERENCE], left)
+                left = None if left is None else left - size
+            setattr(row, name, value)
+    return shown
+
+
+def _shown_content(name: str, left: int | None) -> tuple[Any, int]:
+    if left is not None and left <= 0:
+        return {OMITTED: _TOO_MUCH}, 0
+    try:
+        return _content(name)
+    except ServiceUnavailable:
+        return {OMITTED: _UNREADABLE}, 0
+
+
+def _content(name: str) -> tuple[Any, int]:
+    """A value from the storage, and its bytes."""
+    with open_stored(name) as content:
+        text = content.read()
+    # The standard reader keeps every digit of a whole number.
+    return json.loads(text), len(text)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and REFERENCE in value

@@ -77,13 +77,17 @@ def _is_ended(execution_id: UUID) -> bool:
     return status is None or status in TERMINAL_EXECUTION
 
 
+def _without_values(execution_id: UUID) -> Execution | None:
+    return Execution.objects.filter(pk=execution_id).defer("input", "output").first()
+
+
 async def stream_status(execution_id: UUID) -> AsyncIterator[bytes]:
     """The run's status whenever it or its transition count has changed; ends with a terminal one."""
     sent: tuple[Any, ...] | None = None
     with HUB.listening(topic(execution_id)) as listener:
         quiet = 0
         while True:
-            execution = await run_query(lambda: Execution.objects.filter(pk=execution_id).first())
+            execution = await run_query(lambda: _without_values(execution_id))
             if execution is None:
                 return
             seen = (execution.status, execution.transition_count)

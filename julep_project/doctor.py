@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import KombuError, OperationalError
 
-from executions.engine.sweep import HEARTBEAT
+from executions.engine.sweep import HEARTBEAT, oldest_due
 from julep_project.core import health, heartbeats
 from julep_project.core.health import Report
 from julep_project.core.release import read_release
@@ -18,20 +18,14 @@ _PATIENCE_S = 5.0
 _WORKER_REPLY_S = 1.0
 # A row that can go on is looked at within a few sweeps, even if every message was lost.
 _PATIENT_SWEEPS = 5
+# Many docs at once take their time.
+_DOC_PATIENCE_S = 600.0
 
-# Since when each row that has to be looked at is due; rows under a lease or before their time are not.
-_OLDEST = """
-    SELECT id, extract(epoch FROM now() - due) FROM (
-        SELECT b.id, CASE b.status
-            WHEN 'ready' THEN b.updated_at
-            WHEN 'running' THEN b.lease_until
-            WHEN 'calling' THEN coalesce(b.lease_until, b.wake_at, b.updated_at)
-            ELSE b.wake_at END AS due
-        FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-        WHERE b.status IN ('ready', 'running', 'calling', 'sleeping', 'awaiting_input')
-          AND e.status NOT IN ('succeeded', 'failed', 'cancelled')
-    ) AS waiting
-    WHERE due <= now() ORDER BY due LIMIT 1
+# The doc whose vectors have been due for longest without anybody at work on them.
+_OLDEST_DOC = """
+    SELECT doc_id, extract(epoch FROM now() - greatest(due_at, lease_until)) FROM docs_store_docembedding
+    WHERE state = 'pending' AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+    ORDER BY due_at LIMIT 1
 """
 
 
@@ -58,13 +52,24 @@ def _redis_policy() -> tuple[bool, str]:
 
 def _oldest_runnable() -> tuple[bool, str]:
     """How long the row that has waited longest for a worker has waited."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OLDEST)
-        row = cursor.fetchone()
-    if row is None:
+    oldest = oldest_due()
+    if oldest is None:
         return True, "nothing waits for a worker"
-    late_s = float(row[1])
-    return late_s <= _patience_s(), f"branch {row[0]} has waited for a worker for {late_s:.1f} s"
+    branch_id, late_s = oldest
+    return late_s <= _patience_s(), f"branch {branch_id} has waited for a worker for {late_s:.1f} s"
+
+
+def _docs() -> tuple[bool, str]:
+    """How long the doc that has waited longest for its vectors has waited, and how many got none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST_DOC)
+        row = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM docs_store_docembedding WHERE state = 'failed'")
+        failed = int(cursor.fetchone()[0])
+    late_s = 0.0 if row is None else float(row[1])
+    waiting = "no doc waits for vectors" if row is None else f"doc {row[0]} has waited for vectors for {late_s:.1f} s"
+    told = f"; {failed} docs failed to get theirs, see Doc embeddings in the admin pages" if failed else ""
+    return late_s <= _DOC_PATIENCE_S and not failed, waiting + told
 
 
 def _sweeper() -> tuple[bool, str]:
@@ -93,6 +98,7 @@ def _patience_s() -> float:
 _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "redis policy": _redis_policy,
     "oldest runnable": _oldest_runnable,
+    "docs": _docs,
     "sweeper": _sweeper,
     "release": _release,
 }

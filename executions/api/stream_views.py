@@ -26,7 +26,7 @@ from julep_project.core.sse import event_stream
 @api_view("GET")
 async def stream_transitions(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`transitions.stream`: the log as it is written, from `next_page_token` on."""
-    await run_query(partial(selectors.get_execution, developer, execution_id))
+    await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
     after = streams.seq_of_token(request.GET.get("next_page_token"))
     return event_stream(streams.stream_transitions(execution_id, after))
 
@@ -35,5 +35,5 @@ async def stream_transitions(request: HttpRequest, developer: Developer, executi
 @api_view("GET")
 async def stream_status(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`status.stream`: the run's status as it changes."""
-    await run_query(partial(selectors.get_execution, developer, execution_id))
+    await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
     return event_stream(streams.stream_status(execution_id))

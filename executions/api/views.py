@@ -29,7 +29,9 @@ class TaskExecutionViewSet(ApiViewSet):
     def list(self, request: Request, task_id: UUID) -> Response:
         """Runs of the task, newest first."""
         rows = selectors.list_executions(self.developer, get_task(self.developer, task_id))
-        return self.page(rows.filter(metadata_condition(request.query_params)), execution_to_wire)
+        page = read_page_request(request.query_params, max_limit=self.pagination.max_limit)
+        found = selectors.page_of_executions(rows.filter(metadata_condition(request.query_params)), page)
+        return Response({"items": [execution_to_wire(execution) for execution in found]})
 
     def create(self, request: Request, task_id: UUID) -> Response:
         """Start a run."""
@@ -44,7 +46,7 @@ class TaskExecutionViewSet(ApiViewSet):
     def change(self, request: Request, task_id: UUID, execution_id: UUID) -> Response:
         """Resume or cancel a run of the task (the address older clients use)."""
         task = get_task(self.developer, task_id)
-        execution = selectors.get_execution(self.developer, execution_id, task=task)
+        execution = selectors.get_execution(self.developer, execution_id, task=task, whole=False)
         return Response(execution_to_wire(_change(self.developer, execution.pk, request.data)))
 
 
@@ -88,7 +90,7 @@ class TransitionViewSet(ApiViewSet):
 
     def list(self, request: Request, execution_id: UUID) -> Response:
         """The log, newest first; `scope_id` narrows it to one call of one workflow. Any sort follows the sequence."""
-        execution = selectors.get_execution(self.developer, execution_id)
+        execution = selectors.get_execution(self.developer, execution_id, whole=False)
         scope = request.query_params.get("scope_id")
         page = selectors.page_of_transitions(
             execution,
@@ -99,5 +101,5 @@ class TransitionViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, execution_id: UUID, transition_id: UUID) -> Response:
         """One row of the log."""
-        execution = selectors.get_execution(self.developer, execution_id)
+        execution = selectors.get_execution(self.developer, execution_id, whole=False)
         return Response(transition_to_wire(selectors.get_transition(execution, transition_id)))

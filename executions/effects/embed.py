@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+
 from agents.llm import gateway
 from docs_store.api.serializers import EmbedBody
+from docs_store.selectors import stored_dimensions
 from executions.engine.run import Run
 
 
@@ -17,12 +20,15 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     request = effect["request"]
     texts = EmbedBody.read(request)["text"]
     developer = run.developer
+    model = request.get("model")
+    dimensions = stored_dimensions(model or settings.EMBEDDING_MODEL)
 
     def embed() -> Any:
         vectors = gateway.embed(
             developer,
             texts,
-            model=request.get("model"),
+            model=model,
+            dimensions=dimensions,
             timeout_s=effect["options"].get("timeout"),
             metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
         )

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
 from executions.effects import attention, embed, model, search, tool
 from executions.effects.lease import holding
-from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, notes_of
+from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine import claims, store
-from executions.engine.advance import Advanced, run_slice
+from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.claims import Claim
 from executions.engine.draft import Verdict, is_at_most_once
 from executions.engine.limits import storable_text
@@ -61,7 +62,7 @@ def perform_claimed(claim: Claim, *, keep: Keep) -> Advanced | None:
     """Do one claimed effect, and run the slice that follows it. None: the claim was lost."""
     effect = _effect_of(claim)
     if is_at_most_once(effect) and lost_its_worker(effect):
-        return _ask(claim, "the worker was lost while it called the tool")
+        return _ask(claim, "the worker was lost while it called the tool", keep)
     policy = RetryPolicy.of(effect["options"])
     attempts = effect["attempts"]
     if attempts > policy.max_attempts:
@@ -79,7 +80,7 @@ def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Ke
     effect = _effect_of(claim)
     at_most_once = is_at_most_once(effect)
     if at_most_once and refusal.delivery is Delivery.UNCLEAR:
-        return _ask(claim, refusal.message)
+        return _ask(claim, refusal.message, keep)
     attempts = effect["attempts"]
     if not policy.repeats(refusal, attempts, at_most_once=at_most_once):
         return _go_on(claim, _failed(refusal), keep)
@@ -89,9 +90,11 @@ def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Ke
     return _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=wait_s))
 
 
-def _ask(claim: Claim, reason: str) -> Advanced | None:
+def _ask(claim: Claim, reason: str, keep: Keep) -> Advanced | None:
     verdict = attention.ask_a_person(claim, reason)
-    return None if verdict is None else _advanced(claim, verdict)
+    if verdict is None:
+        return None
+    return replace(_advanced(claim, verdict), freed=freed_by(claim, verdict, keep))
 
 
 def _attempt(claim: Claim) -> dict[str, Any] | Refusal:
@@ -124,11 +127,12 @@ def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
     """Run the slice that starts with the event, and commit both in one go.
 
     The result of a call that must not be repeated is recorded first: a crash in the slice must not lose it. That is
-    done too when the slice cannot be run here, so that its own attempts are counted and no more calls are made.
+    done too on a later attempt, in case the slice is what ended the one before, and when the slice cannot be run here:
+    its own attempts are counted then, and no more calls are made.
     """
-    notes = notes_of(_effect_of(claim))
-    told = {**event, "retries": notes} if notes else event
-    if is_at_most_once(_effect_of(claim)):
+    effect = _effect_of(claim)
+    told = told_with_notes(event, effect)
+    if is_at_most_once(effect) or effect["attempts"] > 1:
         return _record(claim, told)
     try:
         return run_slice(claim, event=told, keep=keep, budget_s=SLICE_S)

@@ -64,6 +64,12 @@ def notes_of(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*stored, *({"attempt": attempt, "error": _LOST, "wait_s": 0} for attempt in lost)][-MAX_NOTES:]
 
 
+def told_with_notes(event: dict[str, Any], effect: Mapping[str, Any]) -> dict[str, Any]:
+    """The event that ends an effect, with the notes of its earlier attempts if it had any."""
+    notes = notes_of(effect)
+    return {**event, "retries": notes} if notes else event
+
+
 def notes_after(effect: Mapping[str, Any], refusal: Refusal, wait_s: float) -> list[dict[str, Any]]:
     """The notes with the current attempt's added: it failed, and the next one comes after a pause."""
     note = {"attempt": effect["attempts"], "error": refusal.message[:MAX_REASON], "wait_s": wait_s}

@@ -1,6 +1,7 @@
 """Claim a branch, run one slice of it, commit. What Celery messages and the in-process queue both call."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 class Advanced:
     """A committed slice: what has to be rung next follows from the verdict.
 
-    `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it.
+    `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it. `freed`
+    are branches above that may start another child because this one ended or waits.
     """
 
     branch_id: UUID
@@ -31,6 +33,7 @@ class Advanced:
     verdict: Verdict
     parent_ready: bool = False
     claim: Claim | None = None
+    freed: Sequence[UUID] = ()
 
 
 def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
@@ -80,4 +83,19 @@ def run_slice(
         verdict=verdict,
         parent_ready=committed.parent_ready,
         claim=committed.claim,
+        freed=freed_by(claim, verdict, keep) if committed.claim is None and not committed.parent_ready else (),
     )
+
+
+_LEAVES_PLACE = frozenset({BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT, BranchStatus.DONE})
+
+
+def freed_by(claim: Claim, verdict: Verdict, keep: Keep | None) -> list[UUID]:
+    """Branches above a claimed one that may start another child now that it was left like this.
+
+    A lane takes the next child of its own parent by itself.
+    """
+    in_lane = keep is not None and keep.next_child
+    if claim.parent_id is None or verdict.status not in _LEAVES_PLACE or (in_lane and not claim.is_nested):
+        return []
+    return claims.free_above(claim.parent_id, lane=claim.parent_id if in_lane else None)

@@ -15,14 +15,15 @@ from django.db import transaction
 from executions.engine.run import Run
 from executions.engine.statements import fetch_row
 from executions.models import Branch
-from executions.states import TERMINAL_EXECUTION, BranchStatus
+from executions.states import HOLDS_PLACE, TERMINAL_EXECUTION, BranchStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A branch this worker holds, under the version it has to name when it commits.
 
-    `held` is the status it is held in: `running` for a slice, `calling` for its effect.
+    `held` is the status it is held in: `running` for a slice, `calling` for its effect. `is_nested`: its parent is a
+    child itself.
     """
 
     held: BranchStatus
@@ -35,11 +36,13 @@ class Claim:
     event: dict[str, Any] | None
     effect: dict[str, Any] | None
     counts_as_wait: bool
+    is_nested: bool
     run: Run = field(repr=False, compare=False)
 
 
 _CLAIM_COLUMNS = """
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
+    coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
     e.task_version_id, e.developer_id
 """
 
@@ -66,6 +69,8 @@ _CLAIM_ADVANCE = f"""
 # the database server only means that one more attempt is allowed, under the same key. Whoever makes the call holds no
 # connection meanwhile and so outlives such a crash: a version counted up by one could be given out a second time, and
 # then the result of the forgotten claim would pass for that of its successor. The time is given out only once.
+#
+# A message that comes twice cannot tell whether its first delivery is still at the call: only the lease can.
 _CLAIM_EFFECT = f"""
     WITH unhurried AS (
         SELECT set_config('synchronous_commit', 'off', true) FROM executions_branch
@@ -78,7 +83,7 @@ _CLAIM_EFFECT = f"""
     FROM executions_execution e LEFT JOIN unhurried ON true
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})
       AND b.status = 'calling'
-      AND (b.lease_until IS NULL OR b.lease_until < now() OR b.lease_owner = %(owner)s)
+      AND (b.lease_until IS NULL OR b.lease_until < now())
       AND (b.wake_at IS NULL OR b.wake_at <= now())
     RETURNING {_CLAIM_COLUMNS}
 """
@@ -100,7 +105,7 @@ def _claim(sql: str, held: BranchStatus, branch_id: UUID, owner: str) -> Claim |
 
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
-    branch, execution, parent, version, attempt, stack, event, effect, waits, task_version, developer = row
+    branch, execution, parent, version, attempt, stack, event, effect, waits, nested, task_version, developer = row
     return Claim(
         held=held,
         branch_id=branch,
@@ -112,6 +117,7 @@ def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
         event=loaded(event),
         effect=loaded(effect),
         counts_as_wait=waits,
+        is_nested=nested,
         run=Run(execution_id=execution, developer_id=developer, version_id=task_version),
     )
 
@@ -120,6 +126,29 @@ def loaded(value: Any) -> Any:
     """The value of a `jsonb` column."""
     return json.loads(value) if isinstance(value, str) else value
 
+
+_HOLDS_PLACE_SQL = ", ".join(f"'{status.value}'" for status in sorted(HOLDS_PLACE))
+
+# Places of a parent that its children take up. Counted apart, so that neither looks at the children that have ended.
+_TAKEN_PLACES_SQL = f"""
+    (SELECT count(*) FROM executions_branch a WHERE a.parent_id = {{parent}} AND a.status IN ({_HOLDS_PLACE_SQL}))
+    + (SELECT count(*) FROM executions_branch a
+       WHERE a.parent_id = {{parent}} AND a.status = 'joining' AND EXISTS (
+           WITH RECURSIVE below AS (
+               SELECT d.id, d.status FROM executions_branch d
+               WHERE d.parent_id = a.id AND d.status IN ('pending', 'joining', {_HOLDS_PLACE_SQL})
+               UNION ALL
+               SELECT d.id, d.status FROM below JOIN executions_branch d ON d.parent_id = below.id
+               WHERE below.status = 'joining' AND d.status IN ('pending', 'joining', {_HOLDS_PLACE_SQL})
+           ) SELECT FROM below WHERE status <> 'joining'))
+"""
+
+# How many children of the row `b` may start now: places that are free, as far as there are children for them.
+FREE_PLACES_SQL = f"""
+    least(b.parallelism - ({_TAKEN_PLACES_SQL.format(parent="b.id")}),
+          (SELECT count(*) FROM (SELECT FROM executions_branch c
+                                 WHERE c.parent_id = b.id AND c.status = 'pending' LIMIT b.parallelism) AS next))
+"""
 
 # The second statement sees what the last holder of the parent's lock has committed; one alone would count too early.
 _LOCK_PLACES = """
@@ -135,8 +164,7 @@ _TAKE_CHILD = f"""
     FROM executions_execution e
     WHERE b.id = (
         SELECT id FROM executions_branch WHERE parent_id = %(parent)s AND status = 'pending'
-          AND %(places)s > (SELECT count(*) FROM executions_branch
-                            WHERE parent_id = %(parent)s AND status IN ('ready', 'running', 'calling'))
+          AND %(places)s > {_TAKEN_PLACES_SQL.format(parent="%(parent)s")}
         ORDER BY index LIMIT 1 FOR UPDATE SKIP LOCKED)
       AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})
     RETURNING {_CLAIM_COLUMNS}
@@ -156,6 +184,23 @@ def take_child(parent_id: UUID, owner: str) -> Claim | None:
         held = {"owner": owner, "lease": settings.LEASE_SECONDS}
         row = fetch_row(_TAKE_CHILD, {"parent": parent_id, "places": parent[0], **held})
     return None if row is None else _claim_of_row(BranchStatus.RUNNING, row)
+
+
+_FREE_ABOVE = f"""
+    WITH RECURSIVE above AS (
+        SELECT p.id, p.parent_id FROM executions_branch p WHERE p.id = %(parent)s
+        UNION ALL
+        SELECT p.id, p.parent_id FROM above JOIN executions_branch p ON p.id = above.parent_id
+    )
+    SELECT array_agg(b.id) FROM above JOIN executions_branch b ON b.id = above.id
+    WHERE b.status = 'joining' AND b.id IS DISTINCT FROM %(lane)s AND {FREE_PLACES_SQL} > 0
+"""
+
+
+def free_above(parent_id: UUID, *, lane: UUID | None) -> list[UUID]:
+    """The parent and the branches above it that may start another child, but for the one whose `lane` asks."""
+    row = fetch_row(_FREE_ABOVE, {"parent": parent_id, "lane": lane})
+    return [] if row is None or row[0] is None else list(row[0])
 
 
 def claim_held(parent_id: UUID, owner: str) -> Claim | None:

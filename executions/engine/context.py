@@ -30,6 +30,10 @@ class StepRunContext:
         """The value tree with every expression and template in it replaced by its result."""
         return value.evaluate({**self._scope, **names} if names else self._scope, self._budget)
 
+    def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
+        """The value resolved for each item in turn, all on the step's one budget."""
+        return value.fold(items, initial, self._scope, self._budget)
+
     def item(self, index: int) -> Any:
         """An item of the loop this step runs."""
         assert self._frame.loop is not None

@@ -16,12 +16,12 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from executions.engine.advance import Advanced
-from executions.states import FINAL_BRANCH, BranchStatus
+from executions.states import BranchStatus
 
 log = logging.getLogger(__name__)
 
-# Longer waits are left to the sweeper: a message with a countdown sits in a worker's memory until it is due, some 9 kB
-# each, so many sleeping runs would fill it.
+# Longer waits are left to the sweeper, which rings shortly before they are over: a message with a countdown sits in a
+# worker's memory until it is due, some 9 kB each, so many sleeping runs would fill it.
 MAX_COUNTDOWN_S = 10.0
 
 # A timer must not fire before the database's clock says so; a message that comes too early finds nothing to do.
@@ -29,7 +29,7 @@ _COUNTDOWN_SLACK_S = 0.05
 
 
 class Dispatcher(Protocol):
-    """Sends rings."""
+    """Sends rings. One with a delay of more than `MAX_COUNTDOWN_S` is not sent."""
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """Look at this branch."""
@@ -47,11 +47,8 @@ class Dispatcher(Protocol):
         """How many rings wait in a queue."""
 
 
-def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = False) -> None:
-    """Ring whatever a committed slice calls for.
-
-    A child that ended outside a lane (its lane was lost or had moved on) leaves a place, so a lane is rung for it.
-    """
+def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
+    """Ring whatever a committed slice calls for."""
     verdict = advanced.verdict
     match verdict.status:
         case BranchStatus.READY:
@@ -61,11 +58,11 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher, *, in_lane: bool = Fa
         case BranchStatus.JOINING:
             dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, len(verdict.children)))
         case BranchStatus.SLEEPING | BranchStatus.AWAITING_INPUT if (verdict.sleep_s or 0) > 0:
-            dispatcher.advance(advanced.branch_id, delay_s=(verdict.sleep_s or 0) + _COUNTDOWN_SLACK_S)
+            dispatcher.advance(advanced.branch_id, delay_s=verdict.sleep_s or 0)
     if advanced.parent_ready and advanced.parent_id is not None:
         dispatcher.advance(advanced.parent_id)
-    elif advanced.parent_id is not None and verdict.status in FINAL_BRANCH and not in_lane:
-        dispatcher.lane(advanced.parent_id)
+    for parent_id in advanced.freed:
+        dispatcher.lane(parent_id)
 
 
 class CeleryDispatcher:
@@ -73,15 +70,11 @@ class CeleryDispatcher:
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """See `Dispatcher`."""
-        if delay_s > MAX_COUNTDOWN_S:
-            return
-        _send(lambda: _signature("executions.advance", branch_id).apply_async(countdown=delay_s or None))
+        _send_later(_signature("executions.advance", branch_id), delay_s)
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """See `Dispatcher`."""
-        if delay_s > MAX_COUNTDOWN_S:
-            return
-        _send(lambda: _signature("executions.perform_effect", branch_id).apply_async(countdown=delay_s or None))
+        _send_later(_signature("executions.perform_effect", branch_id), delay_s)
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         """See `Dispatcher`."""
@@ -123,6 +116,12 @@ def lane_continuation(parent_id: UUID, child_id: UUID | None, *, calls: bool) ->
     """The message a lane replaces itself with, so that it keeps its place in the chord."""
     following = _signature("executions.run_lane", parent_id, child_id, calls=calls)
     return following.set(queue="io") if calls else following
+
+
+def _send_later(signature: Signature, delay_s: float) -> None:
+    if delay_s <= MAX_COUNTDOWN_S:
+        countdown = delay_s + _COUNTDOWN_SLACK_S if delay_s > 0 else None
+        _send(lambda: signature.apply_async(countdown=countdown))
 
 
 def _send(ring: Callable[[], object]) -> None:

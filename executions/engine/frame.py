@@ -12,12 +12,12 @@ class Frame:
     """A body being run.
 
     `path` addresses the body in the program (`["main"]`, `["main", 3, "then"]`), `pc` the current step in it.
-    `scope` identifies the call of the named workflow the body belongs to, `display` is the workflow name shown in
-    the log. `input` is `_` of the current step. `opened` tells that the body's `opening` row is written, `waiting`
-    that the current step was started and is to be resumed. `loop` is the loop the current step runs, `turn` the loop
-    this body is a turn of. `names` are in scope besides the usual ones. `guarded`: the step below wants to hear of a
-    failure or a `return` in here; `sheltered`: some step of a parent branch does. `retries` are the notes of the
-    current step's failed attempts.
+    `scope` identifies the call of the named workflow the body belongs to, `depth` tells how many calls led to it, in
+    this branch and those above. `display` is the workflow name shown in the log. `input` is `_` of the current step.
+    `opened` tells that the body's `opening` row is written, `waiting` that the current step was started and is to be
+    resumed. `loop` is the loop the current step runs, `turn` the loop this body is a turn of. `names` are in scope
+    besides the usual ones. `guarded`: the step below wants to hear of a failure or a `return` in here; `sheltered`:
+    some step of a parent branch does. `retries` are the notes of the current step's failed attempts.
     """
 
     path: list[PathPart]
@@ -34,6 +34,7 @@ class Frame:
     guarded: bool = False
     sheltered: bool = False
     retries: list[dict[str, Any]] = field(default_factory=list)
+    depth: int = 0
     opening: str = "init_branch"
     closing: str = "finish_branch"
 

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from executions.blobs import stored_size
 from executions.engine.draft import TransitionDraft
+from executions.engine.limits import check_gathered
 from executions.models import Execution, LoopItem, Transition
 from executions.states import TransitionType
 
@@ -32,6 +34,11 @@ class Journal:
         if self._execution is None:
             self._execution = Execution.objects.filter(pk=self._execution_id).values().get()
         return self._execution
+
+    def open_branches(self) -> int:
+        """How many branches of the run have not ended and do not wait for their children."""
+        counted = Execution.objects.filter(pk=self._execution_id).values_list("runnable", "open_waits")
+        return sum(counted.get())
 
     def workflow_input(self, scope: str, workflow: str) -> Any:
         """What the named workflow of this scope was started with: the output of its opening row."""
@@ -71,9 +78,17 @@ class Journal:
         return self._items[loop, index]
 
     def loop_results(self, loop: str) -> list[Any]:
-        """Outputs of the loop's finished turns, in order."""
-        stored = self._rows().filter(loop=loop).order_by("seq").values_list("output", flat=True)
-        return [*stored, *(draft.output for draft in self._drafts if draft.loop == loop)]
+        """Outputs of the loop's finished turns, in order.
+
+        Raises:
+            OutputTooLarge: they are more than a step may gather.
+        """
+        stored = self._rows().filter(loop=loop)
+        drafts = [draft for draft in self._drafts if draft.loop == loop]
+        size = stored_size(stored) + sum(len(draft.output_text) for draft in drafts)
+        check_gathered(size, "the outputs of the turns")
+        outputs = stored.order_by("seq").values_list("output", flat=True)
+        return [*outputs, *(draft.output for draft in drafts)]
 
     def _rows(self) -> Any:
         return Transition.objects.filter(Q(execution_id=self._execution_id))

@@ -43,7 +43,7 @@ def run_lane(
         if stop is not None:
             return stop
         if advanced is not None and advanced.claim is None and advanced.verdict.status is not BranchStatus.READY:
-            ring_after(advanced, dispatcher, in_lane=True)
+            ring_after(advanced, dispatcher)
         claim = lane.following(advanced)
         if claim is None and lane.is_over:
             return LaneStop(None, calls)

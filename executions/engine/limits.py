@@ -6,6 +6,12 @@ from django.conf import settings
 
 from julep_project.core.jsontext import NotStorable, to_json_text
 
+# Branches of one run that have not ended. Doubling them a few times is one line of a program.
+MAX_BRANCHES = 200_000
+
+# How many values of the largest size a step may gather in memory: inputs of its children, outputs of its turns.
+_GATHERED = 4
+
 
 class OutputTooLarge(NotStorable):
     """A step's output is larger than the limit."""
@@ -23,3 +29,15 @@ def storable_text(value: Any) -> str:
     if len(text) > limit or len(text) * 4 > limit and len(text.encode()) > limit:
         raise OutputTooLarge(f"the output is larger than {limit} bytes (setting MAX_STEP_OUTPUT_BYTES)")
     return text
+
+
+def check_gathered(size: int, what: str) -> None:
+    """Refuse to gather values of that many bytes.
+
+    Raises:
+        OutputTooLarge: they are over the limit.
+    """
+    limit = _GATHERED * settings.MAX_STEP_OUTPUT_BYTES
+    if size > limit:
+        told = f"{_GATHERED} times the setting MAX_STEP_OUTPUT_BYTES"
+        raise OutputTooLarge(f"{what} are larger than {limit} bytes together ({told})")

@@ -8,6 +8,8 @@ from uuid import UUID
 from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
+from executions.blobs import stored_size
+from executions.engine.limits import check_gathered
 from executions.models import Branch, Execution
 from tasks.language.program import Program
 from tasks.models import Task, TaskVersion
@@ -133,6 +135,11 @@ class Run:
 
     @staticmethod
     def children_outputs(branch_id: UUID, fork: str | None) -> list[Any]:
-        """Outputs of the children a branch made together under this fork, in item order."""
+        """Outputs of the children a branch made together under this fork, in item order.
+
+        Raises:
+            OutputTooLarge: they are more than a step may gather.
+        """
         children = Branch.objects.filter(parent_id=branch_id, fork=fork)
+        check_gathered(stored_size(children), "the outputs of the branches")
         return list(children.order_by("index").values_list("output", flat=True))

@@ -4,21 +4,24 @@ Nothing leaves the process here, so a slice may be thrown away and run again. Th
 drafts and a verdict, which `store.commit` writes in one go.
 """
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame, frames_from_json
 from executions.engine.journal import Journal
-from executions.engine.limits import storable_text
+from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
 from executions.engine.run import Run
 from executions.engine.tail import replaced_frame
 from executions.states import BranchStatus, TransitionType
+from julep_project.core.errors import ServiceUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.jsontext import NotStorable
 from tasks.expressions.errors import ExpressionError
@@ -44,6 +47,8 @@ from tasks.steps.outcomes import (
     Wait,
     Woken,
 )
+
+log = logging.getLogger(__name__)
 
 MAX_CALL_DEPTH = 100
 # A prompt with tool rounds may have many effects, each with notes of its own.
@@ -73,23 +78,29 @@ class Slice:
         self._branch_id = branch_id
         self._event = event
         self._verdict: Verdict | None = None
+        self._written = 0
 
     def run(self, budget_s: float) -> Verdict:
-        """Advance the branch as far as one slice may: a number of steps, or the time."""
+        """Advance the branch as far as one slice may: a number of steps, the time, or what one commit may write."""
         deadline = time.monotonic() + budget_s
         for _ in range(settings.SLICE_STEPS):
             self._advance_one()
-            if self._verdict is not None:
-                return self._verdict
-            if time.monotonic() >= deadline:
+            if self._verdict is not None or time.monotonic() >= deadline:
                 break
-        return Verdict(BranchStatus.READY, event=self._event)
+            if self._written >= settings.MAX_STEP_OUTPUT_BYTES:
+                break
+        return self._left()
 
     def fail(self, message: str) -> Verdict:
-        """End the branch by a failure that is not the current step's own doing."""
+        """Fail the current step, which is not its own doing. A step of this branch that hears of it goes on next."""
+        if not self._top.opened:
+            self._open(self._top)
         self._fail(Failure(message))
-        assert self._verdict is not None
-        return self._verdict
+        return self._left()
+
+    def _left(self) -> Verdict:
+        """How the slice leaves the branch: at its verdict, or in the middle."""
+        return self._verdict or Verdict(BranchStatus.READY, event=self._event)
 
     @property
     def _top(self) -> Frame:
@@ -111,6 +122,12 @@ class Slice:
             self._go_on(frame)
         except (ExpressionError, NotStorable) as error:
             self._fail(Failure(str(error), getattr(error, "type", type(error).__name__)))
+        except (DatabaseError, ServiceUnavailable):
+            raise
+        except Exception:
+            # Running the slice again would only raise it again.
+            log.exception("step raised", extra={"branch_id": self._branch_id})
+            self._fail(Failure("internal error while running the step", "InternalError"))
 
     def _go_on(self, frame: Frame) -> None:
         event = self._take_event()
@@ -180,7 +197,7 @@ class Slice:
 
     def _enter(self, frame: Frame, outcome: Enter) -> None:
         if outcome.items is not None:
-            storable_text(outcome.items)
+            self._written += len(storable_text(outcome.items))
             frame.loop = str(uuid7())
             self.items[frame.loop] = outcome.items
             self.journal.add_items(frame.loop, outcome.items)
@@ -193,8 +210,9 @@ class Slice:
 
     def _call_workflow(self, frame: Frame, outcome: CallWorkflow) -> None:
         called = Frame(path=[outcome.workflow], scope=str(uuid7()), display=outcome.workflow, input=outcome.input)
+        called.depth = frame.depth + 1
         replaced = replaced_frame(self.frames, self._run.program, outcome.workflow)
-        if replaced is None and sum(level.is_workflow for level in self.frames) >= MAX_CALL_DEPTH:
+        if replaced is None and called.depth >= MAX_CALL_DEPTH:
             self._fail(Failure(f"workflows call each other more than {MAX_CALL_DEPTH} deep", "RecursionError"))
             return
         self._write(TransitionType.STEP, outcome.input, frame=frame, next_=called.target())
@@ -203,11 +221,15 @@ class Slice:
         else:
             old = self.frames[replaced]
             called.closing, called.guarded, called.sheltered = old.closing, old.guarded, old.sheltered
+            called.depth = old.depth
             del self.frames[replaced:]
         self.frames.append(called)
 
     def _fork(self, frame: Frame, outcome: Fork) -> None:
-        storable_text([child.input for child in outcome.children])
+        if self.journal.open_branches() + len(outcome.children) > MAX_BRANCHES:
+            self._fail(Failure(f"the run would have more than {MAX_BRANCHES} branches at once", "TooManyBranches"))
+            return
+        check_gathered(sum(len(storable_text(child.input)) for child in outcome.children), "the inputs of the branches")
         frame.waiting, frame.memory, frame.loop = True, outcome.memory, str(uuid7())
         parallelism = outcome.parallelism or len(outcome.children)
         children = []
@@ -226,6 +248,7 @@ class Slice:
             display=frame.body_display(suffix or block),
             input=value,
             names=frame.names,
+            depth=frame.depth,
         )
 
     def _wait(self, frame: Frame, outcome: Wait) -> None:
@@ -346,6 +369,7 @@ class Slice:
             metadata=metadata or {},
         )
         self.transitions.append(draft)
+        self._written += len(draft.output_text)
         return draft
 
 

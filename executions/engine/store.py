@@ -191,6 +191,7 @@ def commit_slice(
     with transaction.atomic() if ends_others or crashpoints.is_planned("in_commit") else nullcontext():
         row = fetch_row(sql, parameters)
         if row is None:
+            blobs.discard()
             return None
         crashpoints.crashpoint("in_commit", claim.branch_id)
         if ends_others:

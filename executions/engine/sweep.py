@@ -1,13 +1,16 @@
 """Recovery: find rows that nobody is looking at and ring for them. It never executes work, so any number may run."""
 
+import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
-from executions.engine.dispatch import Dispatcher
-from executions.states import TERMINAL_EXECUTION
+from executions.engine.claims import FREE_PLACES_SQL, TERMINAL_SQL
+from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
 
 HEARTBEAT = "sweep"
 _BATCH = 500
@@ -17,52 +20,83 @@ _BATCH = 500
 _FULL = 1000
 _BATCH_WHEN_FULL = 25
 
+_SHORTEST_S = 0.001
+
 _NOT_RUNG = "(b.rung_at IS NULL OR b.rung_at < now() - make_interval(secs => %(lately)s))"
 
-# What a row looks like that has to be looked at; each condition has a partial index of its own. A sleeper was rung
-# when it fell asleep, so only a ring after its time counts.
-_DUE = {
-    "ready": f"b.status = 'ready' AND {_NOT_RUNG}",
-    "abandoned": f"b.status = 'running' AND b.lease_until < now() AND {_NOT_RUNG}",
-    "timed": f"""b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()
-                 AND (b.rung_at < b.wake_at OR {_NOT_RUNG})""",
-    "calling": f"""b.status = 'calling' AND (b.lease_until IS NULL OR b.lease_until < now())
-                   AND (b.wake_at IS NULL AND {_NOT_RUNG}
-                        OR b.wake_at <= now() AND (b.rung_at < b.wake_at OR {_NOT_RUNG}))""",
-}
+# A timer's time is near, and no message with a countdown is under way: one was sent if the time was near then already.
+_SOON = """b.wake_at > now() AND b.wake_at <= now() + make_interval(secs => %(ahead)s)
+           AND (b.rung_at IS NULL OR b.rung_at < b.wake_at - make_interval(secs => %(countdown)s))"""
 
-_RING = """
-    UPDATE executions_branch SET rung_at = now() WHERE id IN (
+# A timer was rung for before its time, so only a ring after it counts.
+_OVERDUE = f"b.wake_at <= now() AND (b.rung_at < b.wake_at OR {_NOT_RUNG})"
+
+_TIMED = "b.status IN ('sleeping', 'awaiting_input')"
+_CALLING = "b.status = 'calling' AND (b.lease_until IS NULL OR b.lease_until < now())"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What a row looks like that has to be looked at; each condition has a partial index of its own."""
+
+    kind: str
+    due: str
+    order: str = "b.rung_at NULLS FIRST"
+    effects: bool = False
+
+
+_SEARCHES = (
+    _Search("ready", f"b.status = 'ready' AND {_NOT_RUNG}"),
+    _Search("abandoned", f"b.status = 'running' AND b.lease_until < now() AND {_NOT_RUNG}"),
+    _Search("timed", f"{_TIMED} AND {_OVERDUE}"),
+    _Search("calling", f"{_CALLING} AND (b.wake_at IS NULL AND {_NOT_RUNG} OR {_OVERDUE})", effects=True),
+    _Search("timed soon", f"{_TIMED} AND {_SOON}", "b.wake_at"),
+    _Search("calling soon", f"{_CALLING} AND {_SOON}", "b.wake_at", effects=True),
+)
+
+# Materialized: as a condition, the search might be run once for each row of the table, each time for other rows.
+_RING = f"""
+    WITH due AS MATERIALIZED (
         SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-        WHERE {due} AND e.status NOT IN ({terminal})
-        ORDER BY b.rung_at NULLS FIRST LIMIT %(batch)s FOR UPDATE OF b SKIP LOCKED)
-    RETURNING id
+        WHERE {{due}} AND e.status NOT IN ({TERMINAL_SQL})
+        ORDER BY {{order}} LIMIT %(room)s FOR UPDATE OF b SKIP LOCKED
+    )
+    UPDATE executions_branch b SET rung_at = now() FROM due WHERE b.id = due.id
+    RETURNING b.id, greatest(extract(epoch FROM b.wake_at - now())::float, 0)
 """
 
-# Maps with a free place and a child to put into it: a lane was lost.
-_FREE_LANES = """
-    SELECT p.id, least(p.parallelism - (SELECT count(*) FROM executions_branch a
-                                        WHERE a.parent_id = p.id AND a.status IN ('ready', 'running', 'calling')),
-                       (SELECT count(*) FROM executions_branch c WHERE c.parent_id = p.id AND c.status = 'pending'))
-    FROM executions_branch p
-    WHERE p.status = 'joining' AND (p.rung_at IS NULL OR p.rung_at < now() - make_interval(secs => %(lately)s))
-      AND EXISTS (SELECT 1 FROM executions_branch c WHERE c.parent_id = p.id AND c.status = 'pending')
-    LIMIT %(batch)s
+# Spares those that wait for children under way, which are most, the counting of places.
+_HAS_PENDING = "EXISTS (SELECT FROM executions_branch c WHERE c.parent_id = b.id AND c.status = 'pending')"
+
+# Maps with a free place and a child to put into it: a lane was lost. Only so many are rung for as there is room; the
+# last of them may get fewer lanes than it has places.
+_RING_LANES = f"""
+    WITH free AS MATERIALIZED (
+        SELECT b.id, b.rung_at, place.count
+        FROM executions_branch b CROSS JOIN LATERAL (SELECT {FREE_PLACES_SQL} AS count) AS place
+        WHERE b.status = 'joining' AND {_NOT_RUNG} AND {_HAS_PENDING} AND place.count > 0
+        ORDER BY b.rung_at NULLS FIRST LIMIT %(room)s FOR UPDATE OF b SKIP LOCKED
+    ), shared AS (
+        SELECT id, least(count, %(room)s - (sum(count) OVER (ORDER BY rung_at NULLS FIRST, id) - count)) AS lanes
+        FROM free
+    )
+    UPDATE executions_branch b SET rung_at = now() FROM shared WHERE b.id = shared.id AND shared.lanes > 0
+    RETURNING b.id, shared.lanes::int
 """
 
 
 def sweep(dispatcher: Dispatcher) -> dict[str, int]:
-    """Ring for every row that is due, at most a batch of each kind. Returns how many of each were rung."""
+    """Ring for every row that is due or soon will be, at most a batch of each kind. Returns how many were rung."""
     rung: Counter[str] = Counter()
     engine, io = _room(dispatcher, "engine"), _room(dispatcher, "io")
-    for kind, due in _DUE.items():
-        ring, room = (dispatcher.effect, io) if kind == "calling" else (dispatcher.advance, engine)
-        for branch_id in _due_branches(due, room):
-            rung[kind] += 1
-            ring(branch_id)
-    for parent_id, free in _free_lanes(engine):
-        rung["lanes"] += free
-        for _ in range(free):
+    for search in _SEARCHES:
+        ring, room = (dispatcher.effect, io) if search.effects else (dispatcher.advance, engine)
+        for branch_id, delay_s in _due_branches(search, room):
+            rung[search.kind] += 1
+            ring(branch_id, delay_s=delay_s)
+    for parent_id, lanes in _free_lanes(engine):
+        rung["lanes"] += lanes
+        for _ in range(lanes):
             dispatcher.lane(parent_id)
     return dict(rung)
 
@@ -71,15 +105,53 @@ def _room(dispatcher: Dispatcher, queue: str) -> int:
     return max(_BATCH_WHEN_FULL, min(_BATCH, _FULL - dispatcher.backlog(queue)))
 
 
-def _due_branches(due: str, batch: int) -> list[UUID]:
-    terminal = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
+def _due_branches(search: _Search, room: int) -> Iterator[tuple[UUID, float]]:
+    """Branches to ring for, and in how many seconds from the moment each is given."""
+    parameters = {
+        "lately": settings.RING_AGAIN_SECONDS,
+        "ahead": min(settings.SWEEP_SECONDS + 1, MAX_COUNTDOWN_S),
+        "countdown": MAX_COUNTDOWN_S,
+        "room": room,
+    }
     with connection.cursor() as cursor:
-        parameters = {"lately": settings.RING_AGAIN_SECONDS, "batch": batch}
-        cursor.execute(_RING.format(due=due, terminal=terminal), parameters)
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(_RING.format(due=search.due, order=search.order), parameters)
+        rows = cursor.fetchall()
+    read = time.monotonic()
+    for branch_id, left_s in rows:
+        # Sending the others takes its time too; what was not due yet keeps some delay, and so the slack of a countdown.
+        yield branch_id, max(left_s - (time.monotonic() - read), _SHORTEST_S) if left_s else 0.0
 
 
-def _free_lanes(batch: int) -> list[tuple[UUID, int]]:
+def _free_lanes(room: int) -> list[tuple[UUID, int]]:
     with connection.cursor() as cursor:
-        cursor.execute(_FREE_LANES, {"lately": settings.RING_AGAIN_SECONDS, "batch": batch})
-        return [(parent, free) for parent, free in cursor.fetchall() if free > 0]
+        cursor.execute(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, "room": room})
+        return list(cursor.fetchall())
+
+
+# Since when each row that has to be looked at is due; rows under a lease or before their time are not. Children that
+# nobody takes, though they might start, make their parent one of them: since anything last happened to it or to them.
+_OLDEST = f"""
+    SELECT id, extract(epoch FROM now() - due) FROM (
+        SELECT b.id, CASE b.status
+            WHEN 'ready' THEN b.updated_at
+            WHEN 'running' THEN b.lease_until
+            WHEN 'calling' THEN coalesce(b.lease_until, b.wake_at, b.updated_at)
+            ELSE b.wake_at END AS due
+        FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+        WHERE b.status IN ('ready', 'running', 'calling', 'sleeping', 'awaiting_input')
+          AND e.status NOT IN ({TERMINAL_SQL})
+        UNION ALL
+        SELECT b.id,
+               greatest(b.updated_at, (SELECT max(c.updated_at) FROM executions_branch c WHERE c.parent_id = b.id))
+        FROM executions_branch b WHERE b.status = 'joining' AND {_HAS_PENDING} AND {FREE_PLACES_SQL} > 0
+    ) AS waiting
+    WHERE due <= now() ORDER BY due LIMIT 1
+"""
+
+
+def oldest_due() -> tuple[UUID, float] | None:
+    """The row that has waited longest for a worker, and for how many seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST)
+        row = cursor.fetchone()
+    return None if row is None else (row[0], float(row[1]))

@@ -12,7 +12,7 @@ import psycopg
 from julep_project.chaos.checker import Promises
 from julep_project.chaos.installation import Private
 from julep_project.chaos.programs import ANSWER, WORLD_ADDS, Program
-from julep_project.chaos.world import ONCE, World
+from julep_project.chaos.world import FLAKY, ONCE, World
 
 MODEL = "openai/chaos"
 _REQUEST_S = 5
@@ -33,18 +33,28 @@ _UNDER_WAY = """
 
 def task_body(program: Program, world: World) -> dict[str, Any]:
     """The task of a program whose tools ask this world."""
-    tools: list[dict[str, Any]] = [
-        {"name": "world", "type": "api_call", "api_call": {"method": "GET", "url": f"{world.url}/"}},
-        {"name": "once", "type": "api_call", "api_call": {"method": "GET", "url": f"{world.url}{ONCE}"}},
+    tools = [
+        _calling("world", "GET", world.url + "/"),
+        _calling("flaky", "POST", world.url + FLAKY),
+        {**_calling("once", "GET", world.url + ONCE), "at_most_once": True},
+        {"name": "person", "type": "function", "function": {}},
     ]
-    tools[1]["at_most_once"] = True
     return {"name": program.name, "tools": tools, **program.workflows}
 
 
+def _calling(name: str, method: str, url: str) -> dict[str, Any]:
+    known_to_models = {"type": "object", "properties": {"call": {"type": "string"}, "n": {"type": "integer"}}}
+    spec = {"method": method, "url": url, "params_schema": known_to_models}
+    return {"name": name, "type": "api_call", "api_call": spec}
+
+
 def answer_to(shown: Any) -> Any:
-    """What a wait that shows this is answered: a number, or the result a call of unclear outcome would have had."""
-    if isinstance(shown, dict) and shown.get("type") == "needs_attention":
-        return {"json": {"n": shown["arguments"]["params"]["n"] + WORLD_ADDS}}
+    """What a wait that shows this is answered: a number, or what the call it shows gives or would have given."""
+    match shown:
+        case {"type": "needs_attention", "arguments": arguments}:
+            return {"json": {"n": arguments["params"]["n"] + WORLD_ADDS}}
+        case {"type": "function", "function": {"arguments": arguments}}:
+            return {"n": arguments["n"] + WORLD_ADDS}
     return {"n": ANSWER}
 
 

@@ -29,11 +29,15 @@ _SOME_BRANCHES = "SELECT id FROM executions_branch WHERE status NOT IN ('done', 
 _RESTS_S = (3.0, 12.0, 33.0, 40.0)
 _PAUSE_S = (0.2, 1.5)
 
-Act = Callable[[], None]
+# Does its harm and says in a word what it did; nothing when there was nothing to do it to.
+Act = Callable[[], str | None]
 
 
 class Nemesis:
-    """One act after the other, chosen by the seed, from `start` to `stop`. Touches processes of `up.json` only."""
+    """One act after the other, chosen by the seed, from `start` to `stop`. Touches processes of `up.json` only.
+
+    It begins with one act of every kind, in any order; one that finds nothing to harm is put off.
+    """
 
     def __init__(self, installation: Private, random: Random, *, freeze_s: float, say: Callable[[str], None]) -> None:
         self._installation = installation
@@ -43,7 +47,7 @@ class Nemesis:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._act_for_ever, name="nemesis", daemon=True)
         self._resting_until: dict[str, float] = {}
-        self._later: list[tuple[float, int, Act]] = []
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self.acts = 0
 
@@ -57,26 +61,38 @@ class Nemesis:
         self._thread.join()
 
     def _act_for_ever(self) -> None:
-        acts = [
-            *(self._kill, self._kill, self._kill, self._freeze, self._flush, self._kill_redis),
-            *(
-                self._stop_postgres,
-                self._stop_postgres,
-                self._ring_without_cause,
-                self._repeat,
-                self._repeat,
-                self._hold_back,
-            ),
-        ]
+        weights: dict[Act, int] = {
+            self._kill: 3,
+            self._freeze: 1,
+            self._flush: 1,
+            self._kill_redis: 1,
+            self._stop_postgres: 2,
+            self._ring_without_cause: 1,
+            self._repeat: 2,
+            self._hold_back: 1,
+        }
+        owed = self._random.sample(list(weights), len(weights))
         while not self._over.wait(self._random.uniform(*_PAUSE_S)):
-            act = self._random.choice(acts)
-            with suppress(redis.RedisError, psycopg.Error, OperationalError, OSError):
-                act()
-                self.acts += 1
+            if not owed:
+                self._do(self._random.choices(list(weights), list(weights.values()))[0])
+            elif self._do(owed[0]):
+                del owed[0]
+            else:
+                owed.append(owed.pop(0))
             self._do_due(time.monotonic())
         self._do_due(float("inf"))
 
-    def _do_later(self, act: Act, wait_s: float) -> None:
+    def _do(self, act: Act) -> bool:
+        """Whether harm was done."""
+        with suppress(redis.RedisError, psycopg.Error, OperationalError, OSError):
+            done = act()
+            if done is not None:
+                self._say(done)
+                self.acts += 1
+                return True
+        return False
+
+    def _do_later(self, act: Callable[[], None], wait_s: float) -> None:
         heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._count), act))
 
     def _do_due(self, now: float) -> None:
@@ -100,69 +116,73 @@ class Nemesis:
 
     # -- processes ------------------------------------------------------------------------------------------------
 
-    def _kill(self) -> None:
-        if (victim := self._victim(*_WORKING)) is not None:
-            self._say(f"kill {victim[0]}")
-            signal_group(victim[1], signal.SIGKILL)
+    def _kill(self) -> str | None:
+        if (victim := self._victim(*_WORKING)) is None:
+            return None
+        signal_group(victim[1], signal.SIGKILL)
+        return f"kill {victim[0]}"
 
-    def _freeze(self) -> None:
-        if (victim := self._victim(*_WORKING)) is not None:
-            self._say(f"freeze {victim[0]} for {self._freeze_s:g} s")
-            signal_group(victim[1], signal.SIGSTOP)
-            self._do_later(lambda: _thaw(victim[1]), self._freeze_s)
+    def _freeze(self) -> str | None:
+        if (victim := self._victim(*_WORKING)) is None:
+            return None
+        signal_group(victim[1], signal.SIGSTOP)
+        self._do_later(lambda: _thaw(victim[1]), self._freeze_s)
+        return f"freeze {victim[0]} for {self._freeze_s:g} s"
 
-    def _flush(self) -> None:
-        self._say("flush Redis")
+    def _flush(self) -> str | None:
         with self._redis() as client:
             client.flushdb()
+        return "flush Redis"
 
-    def _kill_redis(self) -> None:
-        if (victim := self._victim("redis")) is not None:
-            self._say("kill Redis")
-            signal_group(victim[1], signal.SIGKILL)
+    def _kill_redis(self) -> str | None:
+        if (victim := self._victim("redis")) is None:
+            return None
+        signal_group(victim[1], signal.SIGKILL)
+        return "kill Redis"
 
-    def _stop_postgres(self) -> None:
+    def _stop_postgres(self) -> str | None:
         """As `-m immediate` does: what was committed without waiting for the disk may be lost."""
-        if (victim := self._victim("postgres")) is not None:
-            self._say("stop Postgres at once")
-            os.kill(victim[1], signal.SIGQUIT)
+        if (victim := self._victim("postgres")) is None:
+            return None
+        os.kill(victim[1], signal.SIGQUIT)
+        return "stop Postgres at once"
 
     # -- messages -------------------------------------------------------------------------------------------------
 
-    def _repeat(self) -> None:
+    def _repeat(self) -> str | None:
         """Deliver messages that are on their way up to five times, some of the copies long after."""
         with self._redis() as client:
             messages = copies_of_messages(client, self._random, _MOST_MESSAGES)
-        self._say(f"repeat {len(messages)} messages")
         for message in messages:
             for _ in range(self._random.randint(1, _MOST_REPEATS - 1)):
                 late_s = self._random.choice([0.0, self._random.uniform(0, _LATEST_S)])
                 self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+        return f"repeat {len(messages)} messages" if messages else None
 
-    def _hold_back(self) -> None:
+    def _hold_back(self) -> str | None:
         """Take messages out of the queues and send them later."""
         with self._redis() as client:
             messages = take_messages(client, _MOST_MESSAGES)
-        self._say(f"hold back {len(messages)} messages")
         for message in messages:
             late_s = self._random.uniform(1, _LATEST_S)
             self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+        return f"hold back {len(messages)} messages" if messages else None
 
     def _publish(self, message: tuple[str, str]) -> None:
         with self._redis() as client:
             publish(client, *message)
 
-    def _ring_without_cause(self) -> None:
+    def _ring_without_cause(self) -> str | None:
         """Send messages nobody asked for, to branches in any state."""
         note = self._installation.note
         with psycopg.connect(note["database_url"], connect_timeout=2) as connection:
             branches = [str(row[0]) for row in connection.execute(_SOME_BRANCHES).fetchall()]
         chosen = self._random.sample(branches, min(_MOST_MESSAGES, len(branches)))
-        self._say(f"ring without cause for {len(chosen)} branches")
         with Celery(broker=note["redis_url"], set_as_current=False) as sender:
             for branch in chosen:
                 for _ in range(self._random.randint(1, _MOST_REPEATS)):
                     self._send(sender, branch)
+        return f"ring without cause for {len(chosen)} branches" if chosen else None
 
     def _send(self, sender: Celery, branch: str) -> None:
         name, queue, arguments = self._random.choice(

@@ -11,6 +11,9 @@ ANSWER = 7
 # The world answers a call with its number and one more.
 WORLD_ADDS = 1
 
+# How a text begins that asks the model to call its tool.
+USE_TOOL = "use "
+
 Body = list[dict[str, Any]]
 
 
@@ -133,6 +136,30 @@ def _call_once(random: Random, program: Program) -> None:
     program.value += WORLD_ADDS
 
 
+def _call_again(random: Random, program: Program) -> None:
+    """A call that fails the first time in a way that only a `retry` of the step covers."""
+    call_id = program.new_call_id()
+    call, answer = _call(call_id, "$ _", "flaky")
+    program.main.extend([{**call, "retry": {"max_attempts": 25, "initial_s": 0.1, "max_s": 1}}, answer])
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
+def _call_client(random: Random, program: Program) -> None:
+    program.main.extend([{"tool": "person", "arguments": {"n": "$ _"}}, {"evaluate": "$ _.n"}])
+    program.value += WORLD_ADDS
+
+
+def _ask_model_with_tools(random: Random, program: Program) -> None:
+    """The model asks the world and says what it heard."""
+    call_id = program.new_call_id()
+    prompt = {"prompt": f"$ f'{USE_TOOL}{call_id}:{{_}}'", "tools": ["world"], "auto_run_tools": True, "unwrap": True}
+    program.main.extend([prompt, {"evaluate": "$ int(_)"}])
+    program.asked.add(f"{USE_TOOL}{call_id}:{program.value}")
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
 def _ask_model(random: Random, program: Program) -> None:
     call_id = program.new_call_id()
     program.main.extend([{"prompt": f"$ f'{call_id}:{{_}}'", "unwrap": True}, {"evaluate": "$ int(_)"}])
@@ -145,6 +172,17 @@ def _map(random: Random, program: Program) -> None:
     call_id = program.new_call_id()
     step = {"over": f"$ {items}", "map": _call(call_id, "$ _"), "parallelism": random.randint(1, 5)}
     program.main.extend([step, {"evaluate": "$ sum(_)"}])
+    program.calls |= {f"{call_id}:{item}" for item in items}
+    program.value = sum(item + WORLD_ADDS for item in items)
+
+
+def _map_in_map(random: Random, program: Program) -> None:
+    rows = [random.sample(range(row, row + 100), random.randint(1, 3)) for row in (0, 100, 200)]
+    call_id = program.new_call_id()
+    inner = {"over": "$ _", "map": _call(call_id, "$ _"), "parallelism": random.randint(1, 3)}
+    outer = {"over": f"$ {rows}", "map": [inner, {"evaluate": "$ sum(_)"}], "parallelism": random.randint(1, 3)}
+    program.main.extend([outer, {"evaluate": "$ sum(_)"}])
+    items = [item for row in rows for item in row]
     program.calls |= {f"{call_id}:{item}" for item in items}
     program.value = sum(item + WORLD_ADDS for item in items)
 
@@ -208,5 +246,6 @@ def _below(random: Random, program: Program) -> None:
 
 _PIECES: list[Callable[[Random, Program], None]] = [
     _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _call_world, _call_world, _call_once,
-    _ask_model, _map, _map, _turns, _while, _try, _try_arms, _arms, _below,
+    _call_again, _call_client, _ask_model, _ask_model_with_tools, _map, _map, _map_in_map, _turns, _while, _try,
+    _try_arms, _arms, _below,
 ]  # fmt: skip

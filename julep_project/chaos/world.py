@@ -1,22 +1,24 @@
 """The outside: a counter service and a model provider on loopback that remember who asked what."""
 
+import json
 import time
 from collections import Counter, defaultdict
 from random import Random
 from typing import Any
 
-from julep_project.chaos.programs import WORLD_ADDS
+from julep_project.chaos.programs import USE_TOOL, WORLD_ADDS
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 
-# Path of the tool that is declared `at_most_once`.
-ONCE = "/once"
+# Path of the tool that is declared `at_most_once`, and of the one that fails at first.
+ONCE, FLAKY = "/once", "/flaky"
 _LONG, _LONG_SHARE = 10.0, 0.06
+_REASONS = {False: "stop", True: "tool_calls"}
 
 
 class World(LoopbackServer):
-    """Answers `GET /?call=ID&n=NUMBER` with the next number, after a while. Now and then it is too busy.
+    """Answers a request with `?call=ID&n=NUMBER` with the next number, after a while. Now and then it is too busy.
 
-    Asked as a model for `ID:NUMBER` it says the next number, too.
+    Asked as a model for `ID:NUMBER` it says the next number, too; for `use ID:NUMBER` it first calls its tool.
     """
 
     def __init__(self, random: Random, *, longest_s: float = 0.6, busy: float = 0.04) -> None:
@@ -37,38 +39,62 @@ class World(LoopbackServer):
         longest_s = self._longest_s * (_LONG if self._random.random() < _LONG_SHARE else 1)
         delay_s = self._random.uniform(0, longest_s)
         if request.path.endswith("/chat/completions"):
-            number = int(_text(request).rpartition(":")[2]) + WORLD_ADDS
-            return Reply(200, _completion(request.json()["model"], str(number)), delay_s=delay_s)
+            return Reply(200, _completion(request.json()["model"], _said(request)), delay_s=delay_s)
+        if request.path == FLAKY and self._is_first(request):
+            return Reply(500)
         if request.path != ONCE and self._random.random() < self._busy:
             return Reply(503)
         return Reply(200, {"n": int(request.query["n"]) + WORLD_ADDS}, delay_s=delay_s)
+
+    def _is_first(self, request: RecordedRequest) -> bool:
+        """Whether nothing came under this key before."""
+        keys = [_key(earlier) for earlier in list(self.requests)]
+        return keys.count(_key(request)) <= 1
 
     def keys_by_call(self) -> dict[str, Counter[str]]:
         """For every call made, how often it came under each key."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for request in list(self.requests):
-            if request.method == "GET":
-                call = f"{request.query['call']}:{request.query['n']}"
-                found[call][request.headers.get("idempotency-key", "")] += 1
+            if "call" in request.query:
+                found[f"{request.query['call']}:{request.query['n']}"][_key(request)] += 1
         return found
 
     def asked(self) -> Counter[str]:
         """How often the model was asked each text."""
-        return Counter(_text(request) for request in list(self.requests) if request.method == "POST")
+        requests = [request for request in list(self.requests) if "call" not in request.query]
+        return Counter(_last(request)["content"] for request in requests if _last(request)["role"] == "user")
 
 
-def _text(request: RecordedRequest) -> str:
-    return str(request.json()["messages"][-1]["content"])
+def _key(request: RecordedRequest) -> str:
+    return request.headers.get("idempotency-key", "")
 
 
-def _completion(model: str, text: str) -> dict[str, Any]:
+def _last(request: RecordedRequest) -> dict[str, Any]:
+    message: dict[str, Any] = request.json()["messages"][-1]
+    return message
+
+
+def _said(request: RecordedRequest) -> dict[str, Any]:
+    """The message a model answers with."""
+    asked = _last(request)
+    if asked["role"] == "tool":
+        return {"role": "assistant", "content": str(json.loads(asked["content"])["json"]["n"])}
+    call_id, _, number = asked["content"].removeprefix(USE_TOOL).rpartition(":")
+    if not asked["content"].startswith(USE_TOOL):
+        return {"role": "assistant", "content": str(int(number) + WORLD_ADDS)}
+    function = {"name": "world", "arguments": json.dumps({"call": call_id, "n": int(number)})}
+    call = {"id": "c1", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _completion(model: str, message: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": "chatcmpl-chaos",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
         "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
+            {"index": 0, "message": message, "finish_reason": _REASONS["tool_calls" in message], "logprobs": None}
         ],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }

@@ -9,6 +9,7 @@ import redis
 from django.core.management import call_command
 from django.db import connection
 
+from executions.engine.claims import take_child
 from executions.models import Branch, Execution
 from julep_project import doctor
 from julep_project.core import health, heartbeats
@@ -123,3 +124,43 @@ def test_a_row_nobody_looks_at(
     assert said.startswith(f"problem: branch {branch.pk} has waited for a worker for 3600.") is is_late, said
     Execution.objects.filter(pk=run_id).update(status="cancelled")
     assert only("oldest runnable", monkeypatch) == "ok: nothing waits for a worker"
+
+
+def test_children_without_a_lane(flow: Any, healthy_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = [{"over": "$ [1, 2, 3]", "map": {"evaluate": "$ _"}, "parallelism": 2}]
+    flow.dispatcher.lanes = lambda parent, count: None
+    flow.start(create_task(flow.api, "http://127.0.0.1/", "lost", main), {})
+    parent = Branch.objects.get(parent=None)
+    assert only("oldest runnable", monkeypatch).startswith("ok: ")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE executions_branch SET updated_at = now() - interval '1 hour'")
+
+    said = only("oldest runnable", monkeypatch)
+
+    assert said.startswith(f"problem: branch {parent.pk} has waited for a worker for 3600."), said
+    assert [take_child(parent.pk, "worker") is not None for _ in range(3)] == [True, True, False]
+    assert only("oldest runnable", monkeypatch) == "ok: nothing waits for a worker"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ("due_at = now() - interval '1 hour'", "problem: doc {doc} has waited for vectors for 3600."),
+        ("due_at = now() - interval '1 minute'", "ok: doc {doc} has waited for vectors for 60."),
+        ("due_at = now() + interval '1 minute'", "ok: no doc waits for vectors"),
+        ("due_at = now() - interval '1 hour', lease_until = now() + interval '1 s'", "ok: no doc waits for vectors"),
+        ("state = 'failed'", "problem: no doc waits for vectors; 1 docs failed to get theirs, see Doc embeddings"),
+        ("state = 'ready', due_at = now() - interval '1 hour'", "ok: no doc waits for vectors"),
+    ],
+)
+def test_docs_without_vectors(
+    api: ApiClient, agent: Any, healthy_parts: None, monkeypatch: pytest.MonkeyPatch, columns: str, says: str
+) -> None:
+    doc = api.post(f"/agents/{agent['id']}/docs", {"title": "t", "content": "c"}).json()["id"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE docs_store_docembedding SET {columns}")
+
+    said = only("docs", monkeypatch)
+
+    assert said.startswith(says.format(doc=doc)), said

@@ -1,5 +1,6 @@
 """`manage.py chaos`: its programs, its checker, and one short run with a fixed seed."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,15 +21,20 @@ from julep_project.core.ids import uuid7
 from julep_project.env import PROJECT_ROOT
 from tests.flow_runner import FlowRunner
 
+# How the lines begin that tell of each kind of harm.
+ACTS = (
+    *("kill (api|engine|io|beat)", "kill Redis", "freeze", "flush Redis", "stop Postgres"),
+    *("repeat [1-9]", "hold back [1-9]", "ring without cause for [1-9]"),
+)
 # Its programs together have every kind of piece.
-SEED = 884
-PROGRAMS = 4
+SEED = 166
+PROGRAMS = 5
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_short_run_finds_nothing() -> None:
-    command = ["chaos", "--seed=5", "--programs=8", "--minutes=0.15", "--freeze=4"]
+    command = ["chaos", "--seed=5", "--programs=8", "--minutes=0.25", "--freeze=4"]
 
     answer = subprocess.run(
         [sys.executable, "manage.py", *command],
@@ -41,6 +47,8 @@ def test_a_short_run_finds_nothing() -> None:
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "seed 5: 8 programs" in answer.stdout
+    missing = [act for act in ACTS if not re.search(rf"^{act}", answer.stdout, re.MULTILINE)]
+    assert not missing, answer.stdout
 
 
 def test_a_seed_gives_the_same_programs() -> None:

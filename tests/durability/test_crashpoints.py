@@ -168,3 +168,30 @@ def test_a_program_that_kills_its_worker_each_time_fails(
     assert (execution.status, execution.error) == ("failed", error)
     assert Branch.objects.get(execution=execution).status == "failed"
     assert web_server.requests == []
+
+
+_NAPPING_POISON = [{"sleep": 0.1}, ADD]
+_CATCH = {"catch": [{"evaluate": {"why": "$ error.message"}}], "finally": {"log": "tidied"}}
+
+
+@pytest.mark.parametrize(
+    ("main", "passages"),
+    [
+        ([{"try": _NAPPING_POISON, **_CATCH}], "2,3"),
+        ([{"try": [{"parallel": [_NAPPING_POISON]}], **_CATCH}], "2,3"),
+        # The main branch has no fifth passage.
+        ([{"parallel": [[*[{"sleep": 0.1}] * 3, {"try": _NAPPING_POISON, **_CATCH}]]}, {"evaluate": "$ _[0]"}], "5,6"),
+    ],
+    ids=["in its own branch", "in the parent branch", "in a child branch"],
+)
+def test_a_step_that_kills_its_worker_each_time_is_caught(
+    api: ApiClient, crashing: Crashing, web_server: WebServer, main: list[Any], passages: str
+) -> None:
+    task = create_task(api, web_server.url, "guarded poison", main)
+
+    with crashing(f"after_claim:{passages}:each", MAX_ATTEMPTS="2") as backend:
+        execution = wait_for_end(start_run(api, task), backend)
+
+    assert (execution.status, execution.error) == ("succeeded", None)
+    assert execution.output == {"why": "the step ended its worker 2 times; giving up"}
+    assert_recorded_once(execution)

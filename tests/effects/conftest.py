@@ -1,10 +1,13 @@
 """Programs whose steps reach outside: to a web server on loopback and to a scripted model."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from executions.models import Branch
 from tests.flow_runner import FlowRunner
 
 Started = Callable[..., dict[str, Any]]
@@ -25,6 +28,11 @@ def run(flow: FlowRunner) -> Started:
         return flow.start(created.json()["id"], input or {})
 
     return started
+
+
+def let_leases_run_out() -> None:
+    """What becomes of every claim whose worker is silent for long."""
+    Branch.objects.update(lease_until=timezone.now() - timedelta(hours=1))
 
 
 def api_tool(url: str, **fields: Any) -> dict[str, Any]:

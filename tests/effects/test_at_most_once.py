@@ -15,7 +15,7 @@ from julep_project.devservices.loopback import Reply
 from julep_project.devservices.ports import free_port
 from tasks.models import Task
 from tests.api_client import ApiClient
-from tests.effects.conftest import Started, api_tool
+from tests.effects.conftest import Started, api_tool, let_leases_run_out
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
 
@@ -105,6 +105,7 @@ def test_a_worker_lost_in_the_middle(flow: FlowRunner, web_server: WebServer) ->
     advance_branch(branch.pk, owner="w")
     lost = claims.claim_effect(branch.pk, "the same message")
     assert lost is not None
+    let_leases_run_out()
 
     assert perform.perform_effect(branch.pk, owner="the same message") is not None
 
@@ -114,6 +115,23 @@ def test_a_worker_lost_in_the_middle(flow: FlowRunner, web_server: WebServer) ->
     assert flow.log(execution["id"])[-1]["output"]["reason"] == "the worker was lost while it called the tool"
     assert not store.commit_effect(lost, {"kind": "effect", "value": "late"})
     assert flow.resume(execution["id"], {"done": 1})["output"] == {"done": 1}
+    notes = flow.log(execution["id"])[-1]["metadata"]["retries"]
+    assert notes == [{"attempt": 1, "error": "the worker was lost", "wait_s": 0}]
+
+
+def test_a_message_that_comes_twice_leaves_the_call_under_way_alone(flow: FlowRunner, web_server: WebServer) -> None:
+    task = flow.create({"main": [CALL], "tools": [once(web_server.script("/w", Reply(200)))]}).json()["id"]
+    with dispatch.dispatching_to(flow.dispatcher):
+        started = start_execution(developer=Developer.objects.get(), task=Task.objects.get(pk=task), input_={})
+    branch = Branch.objects.get()
+    advance_branch(branch.pk, owner="w")
+    under_way = claims.claim_effect(branch.pk, "the same message")
+    assert under_way is not None
+
+    perform.perform_effect(branch.pk, owner="the same message")
+
+    assert Execution.objects.get(pk=started.pk).open_waits == 0
+    assert store.commit_effect(under_way, {"kind": "effect", "value": "in time"})
 
 
 def test_arms_wait_one_by_one_and_the_run_goes_on_when_all_are_answered(

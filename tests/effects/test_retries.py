@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import DataError
 
 from agents.llm.scripted import scripted_model
 from agents.models import Developer
@@ -15,7 +16,7 @@ from executions.services import start_execution
 from julep_project.core.errors import ModelRefused, ModelUnavailable
 from julep_project.devservices.loopback import Reply
 from tasks.models import Task
-from tests.effects.conftest import Started, api_tool
+from tests.effects.conftest import Started, api_tool, let_leases_run_out
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
 
@@ -148,6 +149,7 @@ def test_an_attempt_that_lost_its_worker_is_noted(flow: FlowRunner, web_server: 
     branch = Branch.objects.get()
     advance_branch(branch.pk, owner="w")
     assert claims.claim_effect(branch.pk, "the same message") is not None
+    let_leases_run_out()
 
     perform.perform_effect(branch.pk, owner="the same message")
     flow.dispatcher.advance(branch.pk)
@@ -155,6 +157,29 @@ def test_an_attempt_that_lost_its_worker_is_noted(flow: FlowRunner, web_server: 
 
     notes = flow.log(str(execution.pk))[-1]["metadata"]["retries"]
     assert notes == [{"attempt": 1, "error": "the worker was lost", "wait_s": 0}]
+
+
+def test_a_call_whose_slice_cannot_be_committed_is_repeated_once(
+    flow: FlowRunner, web_server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = flow.create({"main": [CALL], "tools": [api_tool(web_server.script("/w", OK))]}).json()["id"]
+    with dispatch.dispatching_to(flow.dispatcher):
+        start_execution(developer=Developer.objects.get(), task=Task.objects.get(pk=task), input_={})
+    branch = Branch.objects.get()
+    advance_branch(branch.pk, owner="w")
+
+    def refused(*given: Any, **more: Any) -> None:
+        raise DataError("this cannot be committed")
+
+    monkeypatch.setattr(perform, "run_slice", refused)
+    with pytest.raises(DataError):
+        perform.perform_effect(branch.pk, owner="first")
+    let_leases_run_out()
+    perform.perform_effect(branch.pk, owner="second")
+
+    branch.refresh_from_db()
+    assert (branch.status, attempts(web_server)) == ("ready", 2)
+    assert branch.event is not None and branch.event["value"]["json"] == {"ok": True}
 
 
 def test_notes_are_few_and_short() -> None:

@@ -18,8 +18,10 @@ OWN_TASKS = {
     "docs_store.embed_chunks": "io",
     "docs_store.sweep": "maintenance",
     "docs_store.build_indexes": "maintenance",
+    "docs_store.prune_contents": "maintenance",
     "sessions.answer_response": "io",
     "sessions.sweep_responses": "maintenance",
+    "sessions.prune_responses": "maintenance",
     "sessions.sweep_jobs": "maintenance",
     "sessions.shorten_history": "maintenance",
 }

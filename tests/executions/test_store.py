@@ -255,6 +255,8 @@ def test_an_effect_turned_into_a_wait_counts_as_one_and_a_stale_claim_cannot_do_
     effect = {"kind": "tool", "request": {}, "options": {}, "key": "k", "attempts": 0}
     commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
     stale = claims.claim_effect(branch.pk, "the same message")
+    assert claims.claim_effect(branch.pk, "the same message") is None, "its lease decides"
+    Branch.objects.update(lease_until=timezone.now() - timedelta(hours=1))
     fresh = claims.claim_effect(branch.pk, "the same message")
     assert stale is not None and fresh is not None
     wait = draft(branch, TransitionType.WAIT)
@@ -407,7 +409,7 @@ def test_a_message_may_keep_the_call_its_slice_ended_with(branch: Branch) -> Non
     assert store.commit_effect(committed.claim, {"kind": "effect", "value": 1})
 
 
-def test_failures_and_cancels_that_race_leave_one_terminal_row_and_no_deadlock(committed_branch: Branch) -> None:
+def test_failures_and_cancels_that_race_leave_one_terminal_row_and_no_deadlock(committed_branch: Branch) -> None:  # D26
     forked(committed_branch, 8)
     arms = [taken(committed_branch, f"worker {index}") for index in range(8)]
 

@@ -70,7 +70,7 @@ def test_several_waits_and_no_token(flow: FlowRunner, waiting_twice: dict[str, A
     _unchanged(flow.api, waiting_twice)
 
 
-def test_each_of_several_waits_is_resumed_by_its_token(
+def test_each_of_several_waits_is_resumed_by_its_token(  # D46
     flow: FlowRunner, waiting_twice: dict[str, Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     token_of = {
@@ -270,7 +270,7 @@ def test_a_body_over_the_limit(api: ApiClient, waiting: dict[str, Any], settings
 
 
 @pytest.mark.parametrize("body", [RESUME, {"status": "cancelled"}])
-def test_unknown_and_foreign_runs(
+def test_unknown_and_foreign_runs(  # D34
     api: ApiClient, double: str, waiting: dict[str, Any], foreign_execution: Execution, body: dict[str, Any]
 ) -> None:
     for path in (

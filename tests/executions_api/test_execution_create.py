@@ -130,7 +130,7 @@ def test_a_foreign_task_is_missing(api: ApiClient, foreign_execution: Execution)
     assert Execution.objects.count() == 1
 
 
-def test_a_running_execution_keeps_its_version(flow: FlowRunner, make_task: MakeTask) -> None:
+def test_a_running_execution_keeps_its_version(flow: FlowRunner, make_task: MakeTask) -> None:  # D33
     task_id = make_task(ASK)
     old = flow.start(task_id, {"q": "who?"})
     agent_id = flow.api.get(f"/tasks/{task_id}").json()["agent_id"]

@@ -68,7 +68,7 @@ def test_number_of_queries_does_not_grow_with_the_list(api: ApiClient, double: s
     assert counts[0] == counts[1] <= 2
 
 
-def test_unknown_foreign_and_malformed_ids(api: ApiClient, foreign_execution: Execution) -> None:
+def test_unknown_foreign_and_malformed_ids(api: ApiClient, foreign_execution: Execution) -> None:  # D34
     for missing in (MISSING, foreign_execution.pk):
         response = api.get(f"/executions/{missing}")
         assert response.status_code == 404

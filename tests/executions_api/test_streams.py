@@ -70,6 +70,7 @@ def test_headers(ended: dict[str, Any], path: str, accept: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "/api"])
 @pytest.mark.parametrize("path", TRANSITION_PATHS)
+# D30 D31
 def test_the_whole_log_of_a_finished_run(flow: FlowRunner, ended: dict[str, Any], path: str, prefix: str) -> None:
     _, text = _get(f"{prefix}/executions/{ended['id']}/{path}")
     events = _events(text)
@@ -178,7 +179,7 @@ def _follow(execution: dict[str, Any], path: str, last: str, act: Callable[[], A
     return reader.wait_for_end()
 
 
-def test_the_log_is_sent_as_it_is_written_and_the_stream_ends_with_the_run(
+def test_the_log_is_sent_as_it_is_written_and_the_stream_ends_with_the_run(  # D30
     flow: FlowRunner, waiting: dict[str, Any]
 ) -> None:
     events = _follow(waiting, "transitions.stream", '"wait"', lambda: flow.resume(waiting["id"], "Ada"))

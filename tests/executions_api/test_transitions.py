@@ -91,7 +91,7 @@ def test_one_that_is_missing(flow: FlowRunner, ended: dict[str, Any], double: st
     assert flow.api.get(f"/executions/{ended['id']}/transitions/no-uuid").status_code == 422
 
 
-def test_logs_of_unknown_and_foreign_runs(flow: FlowRunner, foreign_execution: Execution) -> None:
+def test_logs_of_unknown_and_foreign_runs(flow: FlowRunner, foreign_execution: Execution) -> None:  # D34
     for missing in (MISSING, foreign_execution.pk):
         for path in ("transitions", f"transitions/{MISSING}"):
             response = flow.api.get(f"/executions/{missing}/{path}")

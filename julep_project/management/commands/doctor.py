@@ -12,7 +12,7 @@ class Command(BaseCommand):
     """Prints one line for each check; exit code 1 if any finds a problem."""
 
     help = (
-        "Report what is wrong: parts that do not answer, late rows and sweeps, Redis settings, workers with old code."
+        "Report what is wrong: parts that do not answer, late rows, docs and sweeps, Redis settings, outdated workers."
     )
     requires_system_checks = []
 
