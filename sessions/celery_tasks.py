@@ -4,8 +4,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from sessions import jobs, overflow
-from sessions.responses import background
+from sessions import jobs, overflow, turns
+from sessions.responses import background, store
 
 
 @shared_task(name=background.ANSWER)
@@ -20,6 +20,12 @@ def sweep_responses() -> None:
     background.sweep_responses()
 
 
+@shared_task(name="sessions.prune_responses")
+def prune_responses() -> None:
+    """Remove deleted responses that nothing needs any more."""
+    store.prune_responses()
+
+
 @shared_task(name="sessions.shorten_history")
 def shorten_history(job_id: str) -> None:
     """Put the oldest part of a conversation into a summary."""
@@ -28,5 +34,6 @@ def shorten_history(job_id: str) -> None:
 
 @shared_task(name="sessions.sweep_jobs")
 def sweep_jobs() -> None:
-    """Ring for jobs nobody looks at."""
+    """Ring for jobs nobody looks at, and forget turns of long ago."""
     jobs.sweep_jobs()
+    turns.prune_turns()

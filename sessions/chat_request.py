@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.llm.request import OPEN_MODEL_SAMPLING, SAMPLING, normal_tool_choice
+from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
+from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool
-from julep_project.core.fields import LONGEST_NAME, Body, JsonObject, Number, Text, TextList
+from julep_project.core.fields import LONGEST_NAME, Body, BoundedList, JsonObject, Number, Text, TextList
 from julep_project.core.validation import invalid
 from sessions.messages import MessageBody
 from sessions.models import OnBusy
@@ -18,8 +18,9 @@ from sessions.models import OnBusy
 Json = Any
 Message = dict[str, Json]
 
-_CHOICES = ("auto", "none", "required")
 _FORMATS = ("text", "json_object", "json_schema")
+# In all messages of a chat together: parts of contents, and calls.
+_MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +63,6 @@ class ChatRequest:
         )
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "enum": list(_CHOICES)}, {"type": "object"}]})
-class ToolChoice(serializers.Field[Json, Json, Json, Json]):
-    """The name of a way to choose, or the one function to call."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "enum": "Input should be 'auto', 'none', 'required' or an object with a function.",
-        "missing": "The function has no name.",
-    }
-    choices: ClassVar[tuple[str, ...]] = _CHOICES
-
-    def to_internal_value(self, data: Json) -> Json:
-        """The choice in the form of the chat completions API."""
-        if isinstance(data, str) and data in _CHOICES:
-            return data
-        function = data.get("function") if isinstance(data, Mapping) else None
-        if not isinstance(function, Mapping):
-            self.fail("enum")
-        if not isinstance(function.get("name"), str) or not function["name"]:
-            self.fail("missing")
-        return normal_tool_choice(data)
-
-
 class ResponseFormat(JsonObject):
     """`text`, `json_object`, or `json_schema` with its schema."""
 
@@ -103,11 +82,25 @@ class ResponseFormat(JsonObject):
         return found
 
 
+class Messages(BoundedList):
+    """The messages of a chat: with their parts and calls not more than is checked in a moment."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "value_error": f"The messages should have at most {_MOST_PARTS} parts and tool calls in all."
+    }
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The messages."""
+        if isinstance(data, list) and sum(map(_parts, data)) > _MOST_PARTS:
+            self.fail("value_error")
+        return super().to_internal_value(data)
+
+
 class ChatBody(Body):
     """The body of a chat."""
 
-    messages = serializers.ListField(child=MessageBody(), min_length=1)
-    tools = serializers.ListField(required=False, child=JsonObject())
+    messages = Messages(child=MessageBody(), min_length=1, max_length=MOST_MESSAGES)
+    tools = BoundedList(required=False, child=JsonObject(), max_length=MOST_TOOLS)
     tool_choice = ToolChoice(required=False)
     recall = serializers.BooleanField(required=False)
     recall_tools = serializers.BooleanField(required=False)
@@ -145,6 +138,11 @@ def _with_messages(body: Json) -> Json:
     if not isinstance(body["message"], str):
         raise invalid(("message",), "string_type", received=body["message"])
     return {**body, "messages": [{"role": "user", "content": body["message"]}]}
+
+
+def _parts(message: Json) -> int:
+    lists = (message.get("content"), message.get("tool_calls")) if isinstance(message, Mapping) else ()
+    return sum(len(given) for given in lists if isinstance(given, list))
 
 
 def _tool(body: Mapping[str, Json], index: int) -> dict[str, Json]:

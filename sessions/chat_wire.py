@@ -6,6 +6,7 @@ from typing import Any
 
 from julep_project.core.clock import now, to_wire
 from julep_project.core.ids import uuid7
+from julep_project.core.renderers import to_json
 from sessions.reply import FILLER_REASON, Reply
 
 Json = Any
@@ -20,6 +21,7 @@ class Envelope:
     created_at: str = field(default_factory=lambda: to_wire(now()))
     docs: list[dict[str, Json]] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
+    _encoded_docs: bytes | None = field(default=None, init=False, repr=False)
 
     def around(self, choices: Sequence[Json], usage: Mapping[str, int] | None) -> dict[str, Json]:
         """The body around these choices."""
@@ -31,6 +33,14 @@ class Envelope:
             "usage": usage,
             "choices": choices,
         }
+
+    def piece(self, choice: Json) -> bytes:
+        """The encoded body around one of many pieces. The docs are encoded once for all of them."""
+        if self._encoded_docs is None:
+            self._encoded_docs = to_json(self.docs)
+        body = self.around([choice], None)
+        del body["docs"]
+        return to_json({**body, "jobs": []})[:-1] + b',"docs":' + self._encoded_docs + b"}"
 
 
 def choice_to_wire(index: int, reply: Reply, calls: Sequence[Call], name: str | None) -> dict[str, Json]:

@@ -1,18 +1,24 @@
 """A session with everything a chat needs of it."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from agents.llm.choice import resolve_listed_model
 from agents.models import Agent, Developer, Tool, User
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from docs_store.owners import Owner
 from julep_project.core.errors import BadRequest
 from julep_project.core.tenancy import get_or_not_found
-from sessions.entries import active_entries
-from sessions.models import Entry, Session
+from sessions.budget import FREELY_READ, LONGEST_HISTORY, readable_tokens, token_budget
+from sessions.chat_request import ChatRequest
+from sessions.entries import active_entries, history_tokens, newest_entries, without_tools
+from sessions.errors import PromptOverBudget
+from sessions.models import ContextOverflow, Entry, Session
 
 Json = Any
 
@@ -32,7 +38,10 @@ class AgentView:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What was read; using it needs no database. Agents, users and entries stand in their order."""
+    """What was read; using it needs no database. Agents, users and entries stand in their order.
+
+    Of a long history, only entries are there that a prompt may have room for.
+    """
 
     developer: Developer
     session: Session
@@ -65,20 +74,41 @@ class Conversation:
         return [*(Owner("user", user.pk) for user in self.users), Owner("agent", agent.id)]
 
 
-def load_conversation(developer: Developer, session_id: UUID) -> Conversation:
-    """Read a session.
+def load_conversation(developer: Developer, session_id: UUID, request: ChatRequest) -> Conversation:
+    """Read a session for prompts that answer the request.
 
     Raises:
         NotFound: there is none, or it is another developer's.
+        BadRequest: nobody in it can answer.
+        PromptOverBudget: the history is far too long, and nothing of it may be left out.
     """
     session = get_or_not_found(Session.objects.for_developer(developer), session_id, "Session")
-    return Conversation(
+    conversation = Conversation(
         developer=developer,
         session=session,
         agents=_with_tools(developer, session_agents(session)),
         users=tuple(session_users(session)),
-        entries=tuple(active_entries(session_id)),
+        entries=(),
     )
+    return replace(conversation, entries=tuple(_history(conversation, request)))
+
+
+def _history(conversation: Conversation, request: ChatRequest) -> "QuerySet[Entry]":
+    """What was said, as far as prompts may have room for it."""
+    session = conversation.session
+    entries = active_entries(session.pk)
+    if history_tokens(entries) <= FREELY_READ:
+        return entries
+    if not request.recall_tools:
+        results = (message for message in request.messages if message["role"] == "tool")
+        entries = without_tools(entries, [result["tool_call_id"] for result in results])
+    models = [resolve_listed_model(request.model, agent.row) for agent in conversation.speakers(request.agent)]
+    tokens, most = history_tokens(entries), readable_tokens(session, models)
+    if tokens > most and session.context_overflow != ContextOverflow.TRUNCATE:
+        budget = min(token_budget(session, models[0]) or LONGEST_HISTORY, most)
+        text = f"The history has {tokens} tokens, which is more than the {budget} a prompt may have"
+        raise PromptOverBudget(text, model=models[0], tokens=tokens, budget=budget)
+    return newest_entries(entries, most) if tokens > most else entries
 
 
 def session_agents(session: Session) -> list[Agent]:

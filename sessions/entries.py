@@ -6,14 +6,14 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Func, JSONField, Q, QuerySet, Sum, Window
 
 from agents.llm.tokens import count_each
 from agents.models import Developer
 from julep_project.core.errors import NotFound
 from julep_project.core.tenancy import get_or_not_found
 from sessions.models import Entry, EntrySource, Session, Turn
-from sessions.turns import finish_turn
+from sessions.turns import finish_turn, forget_answers
 
 Json = Any
 Message = Mapping[str, Json]
@@ -94,13 +94,40 @@ def active_entries(session_id: UUID) -> "QuerySet[Entry]":
     return Entry.objects.filter(session_id=session_id, superseded_by=None).order_by("place", "seq")
 
 
+def without_tools(entries: "QuerySet[Entry]", answered: Iterable[str]) -> "QuerySet[Entry]":
+    """The entries without results of tools and without messages that only call some, unless by an id in `answered`."""
+    only_calls = Q(tool_calls__isnull=False) & (Q(content__isnull=True) | Q(content=""))
+    for call_id in answered:
+        only_calls &= ~Q(tool_calls__contains=[{"id": call_id}])
+    return entries.exclude(Q(role="tool") | only_calls)
+
+
+def history_tokens(entries: "QuerySet[Entry]") -> int:
+    """The tokens of the entries as they were counted."""
+    total: int | None = entries.aggregate(total=Sum("token_count"))["total"]
+    return total or 0
+
+
+def newest_entries(entries: "QuerySet[Entry]", tokens: int) -> "QuerySet[Entry]":
+    """The newest of the entries that have no more than so many tokens together, in order."""
+    from_here = Window(Sum("token_count"), order_by=[F("place").desc(), F("seq").desc()])
+    return entries.annotate(from_here=from_here).filter(from_here__lte=tokens)
+
+
+def calls_made() -> Func:
+    """An expression for the ids of the calls an entry makes; null when it makes none."""
+    template = "%(function)s(%(expressions)s, '$[*].id')"
+    return Func("tool_calls", function="jsonb_path_query_array", template=template, output_field=JSONField())
+
+
 def list_told(session: Session) -> "QuerySet[Entry]":
     """What was said in a session, whether summarised since or not, in the order of storing."""
     return Entry.objects.filter(session=session, source__in=TOLD_SOURCES).order_by("seq")
 
 
 def clear_history(developer: Developer, session_id: UUID) -> None:
-    """Forget everything that was said. A chat that runs meanwhile still stores what it says.
+    """Forget everything that was said, the answers kept for repetitions too. A chat that runs meanwhile still stores
+    what it says.
 
     Raises:
         NotFound: there is no such session.
@@ -109,6 +136,7 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
         sessions = Session.objects.for_developer(developer).select_for_update(no_key=True)
         get_or_not_found(sessions, session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
+        forget_answers(session_id)
 
 
 def to_message(entry: Entry) -> dict[str, Json]:

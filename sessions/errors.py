@@ -2,21 +2,30 @@
 
 Conflict                409
   SessionBusy           another chat runs on the session
+    WaitedTooLong       others did for as long as a chat may take
   TurnStopped           the chat ended early
     TurnInterrupted     a later chat took over; what was said so far is kept
     TurnDropped         a later chat took over; nothing is kept
     TurnLost            the lease ran out; nothing is kept
+    ReaderTooSlow       the client did not read; what was said so far is kept
+    ChatTimedOut  504   it took longer than a chat may; what was said so far is kept
 TooManyToolRounds       502
+ReplyTooLong            502
 TemplateFailed          400
+PromptOverBudget        400
 """
 
-from julep_project.core.errors import BadRequest, Conflict, DomainError
+from julep_project.core.errors import BadRequest, Conflict, DomainError, PromptTooBig
 
 
 class SessionBusy(Conflict):
     """Another chat is running on this session."""
 
     code = "session_busy"
+
+
+class WaitedTooLong(SessionBusy):
+    """Other chats were running on this session for as long as a chat may take."""
 
 
 class TurnStopped(Conflict):
@@ -43,6 +52,19 @@ class TurnLost(TurnStopped):
     code = "turn_lost"
 
 
+class ReaderTooSlow(TurnStopped):
+    """The client did not read what was said to it, and the chat was stopped."""
+
+    code = "reader_too_slow"
+
+
+class ChatTimedOut(TurnStopped):
+    """The chat took longer than a chat may."""
+
+    status = 504
+    code = "chat_timed_out"
+
+
 class TooManyToolRounds(DomainError):
     """The model went on calling tools instead of answering."""
 
@@ -51,5 +73,22 @@ class TooManyToolRounds(DomainError):
     repeatable = True
 
 
+class ReplyTooLong(DomainError):
+    """The model's reply is longer than a reply may be."""
+
+    status = 502
+    code = "reply_too_long"
+
+
 class TemplateFailed(BadRequest):
     """The template cannot be rendered."""
+
+
+class PromptOverBudget(PromptTooBig):
+    """The prompt has more tokens than it may have."""
+
+    def __init__(self, message: str, *, model: str, tokens: int, budget: int) -> None:
+        super().__init__(message, extra={"tokens": tokens, "budget": budget})
+        self.model = model
+        self.tokens = tokens
+        self.budget = budget

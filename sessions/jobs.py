@@ -49,14 +49,15 @@ def job_to_wire(job: Job) -> dict[str, Any]:
     }
 
 
-def request_job(session: Session, name: str, *, reason: str, through_seq: int) -> UUID:
-    """The open job of this name, made now if there is none. Call it in a transaction with the session's row locked."""
-    job: Job | None = Job.objects.filter(session=session, name=name, state__in=OPEN).first()
-    if job is None:
-        job = Job.objects.create(
-            developer_id=session.developer_id, session=session, name=name, reason=reason, through_seq=through_seq
-        )
-        transaction.on_commit(partial(_announce, job.pk, name))
+def open_job(session: Session, name: str) -> UUID | None:
+    """The job of this name that has not ended yet. Call it with the session's row locked."""
+    return Job.objects.filter(session=session, name=name, state__in=OPEN).values_list("pk", flat=True).first()
+
+
+def start_job(job: Job) -> UUID:
+    """Store a new job, and announce it. Call it in a transaction with the session's row locked and none open."""
+    job.save(force_insert=True)
+    transaction.on_commit(partial(_announce, job.pk, job.name))
     return job.pk
 
 
@@ -72,7 +73,7 @@ def claim_job(job_id: UUID) -> Job | None:
     won = row.update(
         state=JobState.IN_PROGRESS, attempts=F("attempts") + 1, lease_until=_lease_end(), updated_at=DatabaseNow()
     )
-    return Job.objects.select_related("session", "developer").get(pk=job_id) if won else None
+    return Job.objects.select_related("developer").get(pk=job_id) if won else None
 
 
 def report_progress(job: Job, progress: float) -> None:

@@ -13,6 +13,8 @@ Json = Any
 ROLES = ("user", "assistant", "system", "tool")
 _PARTS = ("text", "image_url", "tool_result")
 _DETAILS = ("low", "high", "auto")
+# Some providers put a whole signature of the model's thoughts into the id of a call.
+LONGEST_CALL_ID = 16_384
 
 
 class ImageBody(Body):
@@ -71,7 +73,7 @@ class FunctionCallBody(Body):
 class ToolCallBody(Body):
     """One call of a tool that a model made."""
 
-    id = Text(min_length=1, max_length=LONGEST_NAME)
+    id = Text(min_length=1, max_length=LONGEST_CALL_ID)
     type = Text(required=False)
     function = FunctionCallBody(required=False)
 
@@ -90,7 +92,7 @@ class MessageBody(Body):
     role = serializers.ChoiceField(choices=ROLES)
     content = Content(required=False, allow_null=True)
     name = Text(required=False, max_length=LONGEST_NAME)
-    tool_call_id = Text(required=False, min_length=1, max_length=LONGEST_NAME)
+    tool_call_id = Text(required=False, min_length=1, max_length=LONGEST_CALL_ID)
     tool_calls = serializers.ListField(required=False, child=ToolCallBody())
 
     def validate(self, attrs: Any) -> Any:
@@ -98,10 +100,16 @@ class MessageBody(Body):
         role = attrs["role"]
         if role == "tool" and "tool_call_id" not in attrs:
             raise serializers.ValidationError({"tool_call_id": [_detail("This field is required.", "missing")]})
-        says = attrs.get("content") or (role == "assistant" and attrs.get("tool_calls"))
+        says = says_something(attrs.get("content")) or (role == "assistant" and attrs.get("tool_calls"))
         if role != "tool" and not says:
             raise serializers.ValidationError({"content": [_detail("The message is empty.", "string_too_short")]})
         return attrs
+
+
+def says_something(content: Json) -> bool:
+    """Whether there is more in a content than white space: providers refuse one that is blank."""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+    return any(part["type"] != "text" or part["text"].strip() for part in parts)
 
 
 def _as_part(item: Json) -> Json:

@@ -2,7 +2,8 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
+from django.db.models.functions import Cast
 
 from agents.models import Agent, Developer, User
 from julep_project.core.clock import DatabaseNow
@@ -119,6 +120,8 @@ class Turn(models.Model):
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="turns")
     status = models.CharField(max_length=16, choices=TurnStatus.choices, default=TurnStatus.WAITING)
     owner = models.UUIDField(default=uuid7, editable=False, help_text="the process that waits with it or runs it")
+    chat_id = models.UUIDField(null=True, editable=False, help_text="of a chat that may be attempted again")
+    answer = models.JSONField(null=True, help_text="what such a chat was answered, for its next attempt")
     lease_until = models.DateTimeField()
     stop = models.CharField(max_length=8, null=True, choices=StopWish.choices)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
@@ -128,13 +131,19 @@ class Turn(models.Model):
         ordering = ("number",)
         constraints = [
             models.UniqueConstraint(fields=["session"], condition=Q(status="running"), name="turn_one_runs"),
+            models.UniqueConstraint(
+                fields=["session", "chat_id"], condition=Q(status="finished"), name="turn_chat_once"
+            ),
             models.CheckConstraint(condition=Q(status__in=TurnStatus.values), name="turn_status_known"),
             models.CheckConstraint(
                 condition=Q(stop__isnull=True) | Q(stop__in=StopWish.values), name="turn_stop_known"
             ),
         ]
         indexes = [
-            models.Index(fields=["session", "number"], condition=Q(status__in=("waiting", "running")), name="turn_open")
+            models.Index(
+                fields=["session", "number"], condition=Q(status__in=("waiting", "running")), name="turn_open"
+            ),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="turn_ended"),
         ]
 
     def __str__(self) -> str:
@@ -173,7 +182,7 @@ class Entry(models.Model):
     token_count = models.PositiveIntegerField()
     model = models.CharField(max_length=255, blank=True, default="")
     tool_calls = models.JSONField(null=True)
-    tool_call_id = models.CharField(max_length=255, null=True)
+    tool_call_id = models.TextField(null=True)
     superseded_by = models.ForeignKey("self", null=True, on_delete=models.DO_NOTHING, related_name="stands_for")
 
     class Meta:
@@ -214,6 +223,9 @@ class Job(Resource):
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     through_seq = models.PositiveBigIntegerField(help_text="the newest entry the job may replace")
+    model = models.CharField(max_length=255, help_text="whose prompt grew too long")
+    budget = models.PositiveIntegerField(help_text="tokens; the history is to take about half of them")
+    urgent = models.BooleanField(help_text="prompts are refused until it is done; even the newest entries may go")
 
     objects = TenantManager()
 
@@ -247,6 +259,11 @@ class ResponseStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+def _text_bytes(column: str) -> Func:
+    text = Cast(column, models.TextField())
+    return Func(text, function="octet_length", output_field=models.BigIntegerField())
+
+
 class StoredResponse(models.Model):
     """One answer of `/responses` with what was asked. Deleting hides it; later answers that follow it keep working."""
 
@@ -261,6 +278,12 @@ class StoredResponse(models.Model):
     lease_until = models.DateTimeField(null=True, help_text="while it is open: when to look after it")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="in the background")
     deleted_at = models.DateTimeField(null=True)
+    size_bytes = models.GeneratedField(
+        expression=_text_bytes("body") + _text_bytes("input_items"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text="of body and input_items as text, which is what reading them costs",
+    )
 
     objects = TenantManager()
 
@@ -268,6 +291,7 @@ class StoredResponse(models.Model):
         ordering = ("-created_at", "-id")
         indexes = [
             models.Index(fields=["developer", "-created_at"], name="response_of_developer"),
+            models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="response_deleted"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="response_at_work"),
         ]
         constraints = [

@@ -14,6 +14,7 @@ from sessions.api.serializers import NewSessionBody, SessionBody, take_participa
 from sessions.chat import ChatCall, answer_chat
 from sessions.chat_request import ChatRequest
 from sessions.entries import list_told
+from sessions.errors import ChatTimedOut, WaitedTooLong
 from sessions.jobs import get_job, job_to_wire
 from sessions.wire import history_to_wire, session_to_wire
 
@@ -118,13 +119,15 @@ def chat(call: SystemCall) -> Json:
         session_id=call.id("session_id"),
         request=replace(ChatRequest.read(call.arguments), stream=False),
         custom_key=call.arguments.get("x_custom_api_key"),
+        chat_id=call.new_id(),
+        timeout_s=min(call.timeout_s or _LONGEST_CHAT_S, _LONGEST_CHAT_S),
     )
-    limit = min(call.timeout_s or _LONGEST_CHAT_S, _LONGEST_CHAT_S)
     give_connection_back()
     try:
-        return asyncio.run(asyncio.wait_for(answer_chat(asked), limit))
-    except TimeoutError as error:
-        raise ToolError(f"no answer within {limit:g} s", repeatable=True, delivery=Delivery.UNCLEAR) from error
+        # It ends in time: neither the chat nor a tool in a thread of its own takes longer than `timeout_s`.
+        return asyncio.run(answer_chat(asked))
+    except (ChatTimedOut, WaitedTooLong) as error:
+        raise ToolError(error.message, repeatable=True, delivery=Delivery.UNCLEAR) from error
 
 
 @operation("job.get", ids="job_id")

@@ -1,8 +1,8 @@
 """`adaptive` sessions: when a prompt comes near its budget, the oldest part of the history is put into a summary.
 
 The entries a summary stands for stay as they are and point to it; only prompts leave them out. A later summary takes
-in an earlier one. What is written comes from the session's model; when there is none that understands, or it fails,
-the messages are clipped instead, so a history always gets shorter.
+in an earlier one. What is written comes from the model whose prompt grew too long; when there is none that
+understands, or it fails, the messages are clipped instead, so a history always gets shorter.
 """
 
 import logging
@@ -15,26 +15,35 @@ from django.db import transaction
 
 from agents.llm import gateway, offline
 from agents.llm.request import text_of
-from agents.llm.tokens import context_window
+from agents.llm.tokens import count_text
+from agents.models import Developer
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import DomainError
+from julep_project.core.errors import DomainError, PromptTooBig
 from sessions import jobs
-from sessions.entries import NewEntry, active_entries, save_entries
+from sessions.budget import LONGEST_HISTORY, OTHER_COUNT, token_budget
+from sessions.context.history import told_before
+from sessions.context.prompt import Prompt
+from sessions.entries import NewEntry, active_entries, calls_made, history_tokens, save_entries, tokenizer_of
+from sessions.errors import PromptOverBudget
 from sessions.models import ContextOverflow, Entry, EntrySource, Job, JobState, Session
+from sessions.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 
 log = logging.getLogger(__name__)
 
 Json = Any
 
-# Shares of the budget: where the work begins, what of the newest messages is left alone, how long a summary may be.
+# The share of the budget at which the work begins.
 FULL = 0.75
-_KEPT = 0.35
-_SUMMARY = 0.15
-_KEPT_MESSAGES = 2
-_LEAST_SUMMARY_TOKENS = 32
+# What the history takes afterwards, of the room it has.
+_AIM = 0.9
+# A provider that finds a prompt too large has a smaller window than is known here.
+_SMALLER = 0.75
+# With less room, not even a summary would help.
+_LEAST_ROOM = 3 * LEAST_SUMMARY_TOKENS
 _CHARACTERS_PER_TOKEN = 4
 _LEAST_CLIP = 24
 _INTRODUCTION = "Summary of the conversation until here, written by the system:"
+_INTRODUCTION_TOKENS = 16
 _ORDER = (
     "You shorten conversations. Write a summary of the conversation in the next message for those who go on with it: "
     "facts, names, numbers, decisions, wishes, open questions and results of tools. Take over what earlier summaries "
@@ -42,46 +51,76 @@ _ORDER = (
 )
 
 
-def is_full(tokens: int, budget: int | None) -> bool:
-    """Whether so many tokens call for a shorter history."""
-    return budget is not None and tokens >= FULL * budget
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The tokens of a prompt by the count of its model, and how many it may have."""
+
+    model: str
+    tokens: int
+    budget: int
+
+    @classmethod
+    def after(cls, prompts: Sequence[Prompt], replies: int) -> "Size":
+        """Of the fullest of the prompts that were answered, with the tokens of the replies."""
+        sizes = [cls(one.model, one.token_count + replies, one.budget or LONGEST_HISTORY) for one in prompts]
+        return max(sizes, key=lambda size: size.tokens / size.budget)
+
+    @classmethod
+    def refused(cls, error: PromptTooBig, prompts: Sequence[Prompt]) -> "Size | None":
+        """Of the prompt that was refused, here or by the provider; None if there was no prompt yet."""
+        if isinstance(error, PromptOverBudget):
+            return cls(error.model, error.tokens, error.budget)
+        if not prompts:
+            return None
+        last = prompts[-1]
+        return cls(last.model, last.token_count, int(min(last.budget or LONGEST_HISTORY, last.token_count) * _SMALLER))
 
 
-def replaceable(entries: Sequence[Entry], budget: int, through_seq: int) -> list[Entry]:
-    """The oldest entries of a conversation that a summary may stand for; none when that would gain nothing.
-
-    The newest are left alone as far as a share of the budget allows, two of them at least, and so are those behind
-    `through_seq` and system messages. The results of tools are never parted from their calls.
-    """
-    kept = 0
-    first_kept = len(entries)
-    while first_kept > 0:
-        entry = entries[first_kept - 1]
-        kept += entry.token_count
-        is_old = entry.seq <= through_seq and len(entries) - first_kept >= _KEPT_MESSAGES
-        if is_old and kept > _KEPT * budget:
-            break
-        first_kept -= 1
-    while 0 < first_kept < len(entries) and entries[first_kept].role == "tool":
-        first_kept -= 1
-    old = [entry for entry in entries[:first_kept] if entry.role != "system"]
-    gained = sum(entry.token_count for entry in old) - _summary_tokens(budget)
-    return old if len(old) > 1 and gained > 0 else []
-
-
-def request_shortening(session: Session, tokens: int, budget: int | None) -> UUID | None:
+def request_shortening(session: Session, size: Size) -> UUID | None:
     """The job that shortens the history, if one is called for. Call it with the session's row locked.
 
-    `tokens` is the size of the last prompt with its reply.
+    `size` is that of the last prompt with its reply, or of a prompt that was refused. Where the budget is exceeded, the
+    next prompt would be refused as well: then the job goes as far as it has to.
     """
-    if session.context_overflow != ContextOverflow.ADAPTIVE or budget is None or not is_full(tokens, budget):
+    if session.context_overflow != ContextOverflow.ADAPTIVE or size.tokens < FULL * size.budget:
         return None
-    entries = list(active_entries(session.pk))
-    through_seq = max((entry.seq for entry in entries), default=0)
-    if not replaceable(entries, budget, through_seq):
+    pending = jobs.open_job(session, jobs.SHORTEN_HISTORY)
+    if pending is not None:
+        return pending
+    pieces = _pieces(session.pk, size.model)
+    urgent = size.tokens > size.budget
+    budget = _share_of_history(size, pieces) if urgent else size.budget
+    through_seq = max((piece.seq for piece in pieces), default=0)
+    if not budget or not replaceable(pieces, budget=budget, through_seq=through_seq, urgent=urgent):
         return None
-    reason = f"the conversation takes {tokens} of {budget} tokens"
-    return jobs.request_job(session, jobs.SHORTEN_HISTORY, reason=reason, through_seq=through_seq)
+    job = Job(
+        developer_id=session.developer_id,
+        session=session,
+        name=jobs.SHORTEN_HISTORY,
+        reason=f"the conversation takes {size.tokens} of {size.budget} tokens",
+        through_seq=through_seq,
+        model=size.model,
+        budget=budget,
+        urgent=urgent,
+    )
+    return jobs.start_job(job)
+
+
+@transaction.atomic
+def request_after_refusal(developer: Developer, session_id: UUID, size: Size) -> UUID | None:
+    """The job without which the session would refuse every prompt, if one can help."""
+    sessions = Session.objects.for_developer(developer).select_for_update(no_key=True)
+    session = sessions.filter(pk=session_id).first()
+    return None if session is None else request_shortening(session, size)
+
+
+def request_after_message(session: Session, model: str) -> UUID | None:
+    """The job that shortens a history which is full by itself, whatever is added to it in a prompt. Call it with the
+    session's row locked."""
+    if session.context_overflow != ContextOverflow.ADAPTIVE:
+        return None
+    budget = token_budget(session, model) or LONGEST_HISTORY
+    return request_shortening(session, Size(model, history_tokens(active_entries(session.pk)), budget))
 
 
 def shorten_history(job_id: UUID) -> None:
@@ -96,7 +135,7 @@ def shorten_history(job_id: UUID) -> None:
             return
         jobs.report_progress(job, 0.1)
         give_connection_back()
-        text = f"{_INTRODUCTION}\n{plan.write(job)}"
+        text = _cut(f"{_INTRODUCTION}\n{plan.write(job)}", plan.limit, plan.model)
         message = {"role": "user", "content": text}
         summary = NewEntry.of(message, source=EntrySource.SUMMARIZER, model=plan.model, written_by=plan.model)
         _put_in_place(job, plan, summary)
@@ -112,10 +151,11 @@ class Plan:
 
     def write(self, job: Job) -> str:
         """The summary's text, by the model if it can."""
-        clipped = clip(self.old, self.limit)
+        limit = max(self.limit - _INTRODUCTION_TOKENS, _INTRODUCTION_TOKENS)
+        clipped = clip(self.old, limit)
         if self.model == offline.ECHO:
             return clipped
-        words = max(self.limit * 3 // 5, 20)
+        words = max(limit * 3 // 5, 20)
         messages = [
             {"role": "system", "content": _ORDER.format(words=words)},
             {"role": "user", "content": "\n".join(_line(entry) for entry in self.old)},
@@ -125,7 +165,7 @@ class Plan:
                 job.developer,
                 messages=messages,
                 model=self.model,
-                settings={"max_tokens": self.limit},
+                settings={"max_tokens": limit},
                 metadata={"session_id": str(job.session_id), "job_id": str(job.pk)},
             )
         except DomainError as error:
@@ -145,15 +185,11 @@ def clip(entries: Sequence[Entry], limit: int) -> str:
 
 
 def _plan(job: Job) -> Plan | None:
-    session = job.session
-    link = session.agent_links.select_related("agent").first()
-    agent = link.agent if link else None
-    model = gateway.resolve_model(None, agent)
-    budget = session.token_budget or context_window(model)
-    if budget is None:
-        return None
-    old = replaceable(list(active_entries(session.pk)), budget, job.through_seq)
-    return Plan(old, _summary_tokens(budget), model) if old else None
+    entries = list(active_entries(job.session_id))
+    told = told_before(entries, job.model)
+    pieces = [Piece.of(entry, one.tokens) for entry, one in zip(entries, told, strict=True)]
+    chosen = replaceable(pieces, budget=job.budget, through_seq=job.through_seq, urgent=job.urgent)
+    return Plan([entries[index] for index in chosen], summary_tokens(job.budget), job.model) if chosen else None
 
 
 @transaction.atomic
@@ -169,8 +205,29 @@ def _put_in_place(job: Job, plan: Plan, summary: NewEntry) -> None:
         still_there.update(superseded_by=stored)
 
 
-def _summary_tokens(budget: int) -> int:
-    return max(int(budget * _SUMMARY), _LEAST_SUMMARY_TOKENS)
+def _pieces(session_id: UUID, model: str) -> list[Piece]:
+    """The history without what was said in it; entries that another model counted have the most they may have."""
+    rows = active_entries(session_id).annotate(calls=calls_made())
+    columns = ("seq", "role", "token_count", "tokenizer", "calls", "tool_call_id")
+    return [
+        Piece(seq, role, tokens if tokenizer == tokenizer_of(model) else OTHER_COUNT * tokens, tuple(calls or ()), to)
+        for seq, role, tokens, tokenizer, calls, to in rows.values_list(*columns)
+    ]
+
+
+def _share_of_history(size: Size, pieces: Sequence[Piece]) -> int:
+    """The budget to shorten by, so that what is not history has its place too; 0 when there is no room for any."""
+    room = size.budget - (size.tokens - sum(piece.tokens for piece in pieces))
+    if room < _LEAST_ROOM:
+        return 0
+    return min(size.budget, int(room * _AIM / (KEPT + SUMMARY)))
+
+
+def _cut(text: str, limit: int, model: str) -> str:
+    """The beginning of the text that has no more than so many tokens."""
+    while (tokens := count_text(model, text)) > limit:
+        text = text[: len(text) * limit // tokens]
+    return text
 
 
 def _line(entry: Entry) -> str:

@@ -18,6 +18,7 @@ from sessions import selectors
 from sessions.conversation import session_agents
 from sessions.entries import NewEntry, save_entries
 from sessions.models import Entry, EntrySource, OnBusy, Session, SessionAgent, SessionUser
+from sessions.overflow import request_after_message
 
 Values = Mapping[str, Any]
 
@@ -140,17 +141,19 @@ def delete_session(*, developer: Developer, session_id: UUID) -> None:
         raise NotFound("Session not found")
 
 
-def append_message(*, developer: Developer, session_id: UUID, message: Mapping[str, Any]) -> Entry:
-    """Store one message as it is, without asking a model.
+def append_message(*, developer: Developer, session_id: UUID, message: Mapping[str, Any]) -> tuple[Entry, UUID | None]:
+    """Store one message as it is, without asking a model. Returns it with the job that shortens the history, if any.
 
     Raises:
         NotFound: there is no such session.
     """
     session = selectors.get_session(developer, session_id)
     agent = next(iter(session_agents(session)), None)
-    entry = NewEntry.of(message, source=EntrySource.API_REQUEST, model=resolve_model(None, agent))
-    [stored] = save_entries(session_id, [entry])
-    return stored
+    model = resolve_model(None, agent)
+    entry = NewEntry.of(message, source=EntrySource.API_REQUEST, model=model)
+    with transaction.atomic():
+        [stored] = save_entries(session_id, [entry])
+        return stored, request_after_message(session, model)
 
 
 def _check_participants(developer: Developer, participants: Participants, operation: str) -> None:

@@ -1,7 +1,7 @@
 """One agent's part in a chat: what it is asked, what it says, and the tools that are run in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,12 +41,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the agents of one chat share. Without `hear`, replies are asked for in one piece."""
+    """What the agents of one chat share. Without `hear`, replies are asked for in one piece.
+
+    `deadline` is the time of the monotonic clock at which the chat is stopped.
+    """
 
     developer: Developer
     chat_id: UUID
     auto_run_tools: bool
     overflow: str | None
+    deadline: float
     custom_key: str | None = None
     usage_metadata: Mapping[str, Json] = field(default_factory=dict)
     hear: Hear | None = None
@@ -67,6 +71,7 @@ class Speaker:
         self._index = index
         self._name = name
         self._said: list[Said] = []
+        self._rounds: list[Mapping[str, Json]] = []
         self._messages: list[Mapping[str, Json]] = list(prompt.messages)
         self._reply = Reply()
         self._round: ToolRound | None = None
@@ -77,7 +82,7 @@ class Speaker:
         """Return when the reply is complete.
 
         Raises:
-            ModelRefused, PromptTooBig, ModelUnavailable, TooManyToolRounds
+            ModelRefused, PromptTooBig, ModelUnavailable, ReplyTooLong, TooManyToolRounds
         """
         for number in range(settings.CHAT_TOOL_ROUNDS + 1):
             await self._ask(number)
@@ -86,15 +91,18 @@ class Speaker:
             if mine and number == settings.CHAT_TOOL_ROUNDS:
                 break
             if mine:
-                self._round = ToolRound(
-                    self._toolbox, mine, chat_id=self._scene.chat_id, place=f"{self._index}/{number}"
-                )
+                self._round = self._new_round(mine, number)
                 await self._round.run()
             if self._for_client or not mine:
                 self._is_done = True
                 return
             await self._go_on()
         raise TooManyToolRounds(f"the model called tools {settings.CHAT_TOOL_ROUNDS} times without coming to an end")
+
+    @property
+    def has_run_tools(self) -> bool:
+        """Whether the server began to carry out calls."""
+        return self._round is not None or bool(self._rounds)
 
     def said(self) -> list[Said]:
         """What was said so far, to be stored. Every call the server carries out has its result beside it."""
@@ -116,6 +124,11 @@ class Speaker:
         if not self._scene.auto_run_tools:
             return []
         return [call for call in self._reply.tool_calls if not self._toolbox.is_for_client(call)]
+
+    def _new_round(self, calls: Sequence[Message], number: int) -> ToolRound:
+        scene = self._scene
+        place = f"{self._index}/{number}"
+        return ToolRound(self._toolbox, calls, chat_id=scene.chat_id, place=place, deadline=scene.deadline)
 
     async def _ask(self, number: int) -> None:
         question = {
@@ -151,21 +164,23 @@ class Speaker:
     async def _go_on(self) -> None:
         """Put the calls and their results before the next question, as far as there is room."""
         assert self._round is not None
-        self._messages += [self._reply.message(), *self._round.messages()]
+        self._rounds += [self._reply.message_for_model(), *self._round.messages()]
+        self._messages = [*self._prompt.messages, *self._rounds]
         self._said, self._round, self._reply = self.said(), None, Reply()
         if self._prompt.budget is not None:
             await asyncio.to_thread(self._make_room)
 
     def _make_room(self) -> None:
-        grown = len(self._messages) - len(self._prompt.messages)
-        self._messages, _ = fit(
-            self._messages,
+        whole, asked = self._messages, len(self._prompt.messages)
+        fitting, _ = fit(
+            whole,
             model=self._prompt.model,
             budget=self._prompt.budget,
             overflow=self._scene.overflow,
             tools=self._prompt.offered,
-            newest=grown + self._index + 1,
+            stay=self._prompt.stay | set(range(asked, len(whole))),
         )
+        self._messages = [whole[index] for index in fitting]
 
     def _latest(self) -> list[Said]:
         """The message being said, or said last, and the results of its calls."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,8 +16,8 @@ from django.db import connection
 
 from agents.models import Developer
 from agents.tool_types import ToolType
-from agents.tools.definition import name_of
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
 from agents.tools.runners import current_depth, run_tool
 from julep_project.core.errors import DomainError
@@ -44,7 +45,7 @@ class Toolbox:
     ) -> None:
         self._developer = developer
         self._presets = presets
-        self._tools = {name_of(tool): tool for tool in reversed(tools)}
+        self._tools = {shown_name(tool): tool for tool in reversed(tools)}
 
     def is_for_client(self, call: Call) -> bool:
         """Whether the client has to answer the call. One to a name nobody knows is answered here, with an error."""
@@ -63,13 +64,14 @@ class Toolbox:
             return dict(call)
         return {**call, "function": {**call["function"], "arguments": to_json_text(arguments)}}
 
-    def run(self, call: Call, key: str) -> str:
+    def run(self, call: Call, key: str, deadline: float) -> str:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
-        The tool may have been called with the same key before, when an earlier attempt was lost.
+        The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
+        `deadline`, a time of the monotonic clock.
         """
         try:
-            return self._result(call, key)
+            return self._result(call, key, deadline)
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except NotStorable as error:
@@ -80,17 +82,21 @@ class Toolbox:
         finally:
             connection.close()
 
-    def _result(self, call: Call, key: str) -> str:
+    def _result(self, call: Call, key: str, deadline: float) -> str:
         name = call["function"]["name"]
         tool = self._tools.get(name)
         if tool is None:
             known = ", ".join(sorted(self._tools)) or "none"
             raise ToolError(f"there is no tool {name!r}; the tools are: {known}")
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
+            raise ToolError("the chat is over: the tool was not called", delivery=Delivery.NOT_SENT)
         value = run_tool(
             self._developer,
             tool,
             _arguments(call),
             idempotency_key=key,
+            timeout=seconds_left,
             presets=self._presets,
             from_model=True,
         )
@@ -104,11 +110,12 @@ class Toolbox:
 class ToolRound:
     """The calls of one message of a model, run at the same time."""
 
-    def __init__(self, toolbox: Toolbox, calls: Sequence[Call], *, chat_id: UUID, place: str) -> None:
-        """`place` tells the round apart from the others of its chat."""
+    def __init__(self, toolbox: Toolbox, calls: Sequence[Call], *, chat_id: UUID, place: str, deadline: float) -> None:
+        """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`."""
         self._toolbox = toolbox
         self._calls = list(calls)
-        self._keys = [str(uuid5(chat_id, f"{place}/{number}")) for number in range(len(self._calls))]
+        self._deadline = deadline
+        self._keys = [_key(chat_id, f"{place}/{number}", call) for number, call in enumerate(self._calls)]
         self._results: dict[int, str] = {}
 
     async def run(self) -> None:
@@ -130,7 +137,7 @@ class ToolRound:
 
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
-        work = partial(copy_context().run, self._toolbox.run, self._calls[number], self._keys[number])
+        work = partial(copy_context().run, self._toolbox.run, self._calls[number], self._keys[number], self._deadline)
         # A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be
         # waiting for it.
         executor = None if current_depth() else _EXECUTOR
@@ -140,6 +147,12 @@ class ToolRound:
 def error_text(message: str) -> str:
     """The result of a call that gave none."""
     return orjson.dumps({"error": message.encode(errors="replace").decode()}).decode()
+
+
+def _key(chat_id: UUID, place: str, call: Call) -> str:
+    """The idempotency key of a call: the same when a chat that was lost is repeated and the model makes it again."""
+    function = call["function"]
+    return str(uuid5(chat_id, f"{place}/{function['name']!a}/{function['arguments']!a}"))
 
 
 def _arguments(call: Call) -> dict[str, Json]:

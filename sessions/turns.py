@@ -7,6 +7,7 @@ session's row; wake-ups only say that it is worth looking.
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -23,18 +24,26 @@ from julep_project.core.tenancy import get_or_not_found
 from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost, TurnStopped
 from sessions.models import OnBusy, Session, StopWish, Turn, TurnStatus
 
+Json = Any
+
 OPEN = (TurnStatus.WAITING, TurnStatus.RUNNING)
 # How late a waiting chat may be while Redis is away, or when the process of the chat before it has died.
 _POLL_S = 2.0
 # A stopped turn is woken by an event, else by the heartbeat that renews its lease.
 _HEARTBEAT_WAKES_S = 3600.0
+# Longer than a caller that repeats a chat goes on with it.
+_KEPT_FOR = timedelta(days=7)
+_PRUNED_AT_ONCE = 500
 
 
-def enter_turn(developer: Developer, session_id: UUID, on_busy: str | None = None) -> Turn:
+def enter_turn(
+    developer: Developer, session_id: UUID, on_busy: str | None = None, *, chat_id: UUID | None = None
+) -> Turn:
     """A turn of the session: running when nobody else has one, else as `on_busy` (default: the session's) says.
 
     `reject` refuses; `enqueue` waits. `interrupt` tells every open turn to stop and keep what was said, `rollback`
     ends them with nothing kept; both then wait for their own turn. Renew the lease with `KEEPER`, end with `end_turn`.
+    `chat_id` is for `find_answer`.
 
     Raises:
         NotFound, SessionBusy
@@ -55,7 +64,7 @@ def enter_turn(developer: Developer, session_id: UUID, on_busy: str | None = Non
         if waiting and wish == OnBusy.INTERRUPT:
             _interrupt(others)
         status = TurnStatus.WAITING if waiting else TurnStatus.RUNNING
-        return Turn.objects.create(session_id=session_id, status=status, lease_until=_lease_end())
+        return Turn.objects.create(session_id=session_id, chat_id=chat_id, status=status, lease_until=_lease_end())
 
 
 async def wait_for_turn(turn: Turn) -> None:
@@ -93,6 +102,33 @@ def start_turn(turn: Turn) -> bool:
             turn.status = TurnStatus.RUNNING
     # Zero rows: it ended since the first look; the next look tells why.
     return turn.status == TurnStatus.RUNNING
+
+
+def find_answer(developer: Developer, session_id: UUID, chat_id: UUID) -> Json | None:
+    """The answer of the chat with this id, if an earlier attempt of it was stored.
+
+    Raises:
+        TurnInterrupted: an earlier attempt was, without having come to an answer.
+    """
+    finished = Turn.objects.filter(session__developer=developer, status=TurnStatus.FINISHED)
+    answers = finished.filter(session_id=session_id, chat_id=chat_id).values_list("answer", flat=True)
+    if not answers:
+        return None
+    if answers[0] is None:
+        raise TurnInterrupted
+    return answers[0]
+
+
+def keep_answer(turn: Turn, answer: Json) -> None:
+    """Have `find_answer` find it. Call it in the transaction that finishes the turn."""
+    Turn.objects.filter(pk=turn.pk).update(answer=answer)
+
+
+def forget_answers(session_id: UUID) -> None:
+    """Have `find_answer` find none in the session: what is repeated is then asked anew."""
+    Turn.objects.filter(session_id=session_id, status=TurnStatus.FINISHED).exclude(chat_id=None).update(
+        chat_id=None, answer=None
+    )
 
 
 async def told_to_stop(turn: Turn) -> TurnStopped:
@@ -165,6 +201,13 @@ def renew_leases(numbers: list[int]) -> None:
     untroubled = Turn.objects.filter(pk__in=numbers, status__in=OPEN, stop=None)
     for number in set(numbers).difference(untroubled.values_list("pk", flat=True)):
         HUB.wake(_turn_topic(number))
+
+
+def prune_turns() -> int:
+    """Remove turns that ended long ago, some at a time; what was said in them stays. Returns how many."""
+    old = Turn.objects.filter(ended_at__lt=Now() - _KEPT_FOR).order_by("ended_at").values_list("pk", flat=True)
+    removed, _ = Turn.objects.filter(pk__in=list(old[:_PRUNED_AT_ONCE])).delete()
+    return removed
 
 
 KEEPER: LeaseKeeper[int] = LeaseKeeper("turn-keeper", renew_leases)

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
 from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.async_views import api_view, json_response, read_request
 from sessions.chat import ChatCall, answer_chat
 from sessions.chat_request import ChatBody, ChatRequest
 from sessions.streaming import stream_chat
@@ -21,8 +21,9 @@ async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResp
     call = ChatCall(
         developer=developer,
         session_id=id,
-        request=ChatRequest.read(await read_json(request)),
+        request=await read_request(request, ChatRequest.read),
         custom_key=custom_key_of(request.headers),
+        request_id=getattr(request, "request_id", None),
     )
     if call.request.stream:
         return await stream_chat(request, call)

@@ -6,10 +6,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
 from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.async_views import api_view, json_response, read_request
 from julep_project.core.database import run_query
 from sessions.chat_request import ChatBody, ChatRequest
 from sessions.context.prompt import build_prompt
@@ -20,10 +19,10 @@ from sessions.conversation import load_conversation
 @api_view("POST")
 async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """What the (first) agent that answers would be asked with; nothing is stored."""
-    chat = ChatRequest.read(await read_json(request))
-    conversation = await run_query(partial(load_conversation, developer, id))
+    chat = await read_request(request, ChatRequest.read)
+    conversation = await run_query(partial(load_conversation, developer, id, chat))
     agent = conversation.speakers(chat.agent)[0]
-    prompt = await build_prompt(conversation, chat, agent, custom_key=custom_key_of(request.headers))
+    prompt = await build_prompt(conversation, chat, agent)
     return json_response(
         {"messages": prompt.messages, "docs": prompt.docs, "tools": prompt.offered, "tool_choice": prompt.tool_choice}
     )

@@ -1,5 +1,6 @@
 """`/responses`: answers in the form of the OpenAI API."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
 
@@ -21,7 +22,7 @@ from sessions.responses.following import follow_response
 from sessions.responses.ids import response_reference
 from sessions.responses.listing import list_input_items
 from sessions.responses.output import Event
-from sessions.responses.planning import Begun, begin
+from sessions.responses.planning import begin
 from sessions.responses.request import ResponseBody
 from sessions.responses.wire import shown_body
 
@@ -31,9 +32,10 @@ from sessions.responses.wire import shown_body
 async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Answer a request, whole, as a stream, or in the background."""
     body = await read_json(request)
-    begun = await run_query(partial(_begin, developer, body, custom_key_of(request.headers)))
+    begun = await begin(developer, body, custom_key_of(request.headers))
     asked = begun.plan.request
     if asked.background:
+        await asyncio.to_thread(ring_response, begun.id)
         if not asked.stream:
             return json_response(shown_body(begun.body, asked.include))
         row = await run_query(partial(store.get_response, developer, str(begun.id)))
@@ -76,13 +78,6 @@ async def input_items(request: HttpRequest, developer: Developer, reference: str
         return list_input_items(developer, row, request.GET.dict(), _include(request, row))
 
     return json_response(await run_query(read))
-
-
-def _begin(developer: Developer, body: object, custom_key: str | None) -> Begun:
-    begun = begin(developer, body, custom_key)
-    if begun.plan.request.background:
-        ring_response(begun.id)
-    return begun
 
 
 def _stream(events: AsyncGenerator[Event, None]) -> HttpResponseBase:

@@ -109,7 +109,8 @@ class MessageViewSet(ApiViewSet):
     def create(self, request: Request, id: UUID) -> Response:
         """Add one message without asking a model."""
         message = MessageBody.read(request.data)
-        return created(entry_to_wire(services.append_message(developer=self.developer, session_id=id, message=message)))
+        entry, job_id = services.append_message(developer=self.developer, session_id=id, message=message)
+        return created(entry_to_wire(entry), jobs=[] if job_id is None else [job_id])
 
 
 class SessionToolViewSet(ApiViewSet):

@@ -1,6 +1,6 @@
 """Which messages call tools, and which are the results."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = Any
@@ -28,8 +28,3 @@ def call_groups(messages: Sequence[Message]) -> list[list[int]]:
 def called(message: Message) -> list[str]:
     """Ids of the calls a message makes."""
     return [call["id"] for call in message.get("tool_calls") or ()]
-
-
-def answered(messages: Iterable[Message]) -> set[str]:
-    """Ids of the calls that have a result among the messages."""
-    return {str(message.get("tool_call_id")) for message in messages if message["role"] == "tool"}

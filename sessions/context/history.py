@@ -1,12 +1,13 @@
 """What a model is told of earlier messages."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.llm.tokens import count_each
-from sessions.context.calls import answered, call_groups, called
+from julep_project.core.errors import BadRequest
+from sessions.context.calls import call_groups
 from sessions.entries import to_message, tokenizer_of
 from sessions.models import Entry
 
@@ -16,14 +17,16 @@ Message = Mapping[str, Json]
 # Providers refuse other names.
 _NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")
 _LONGEST_NAME = 64
+_LONGEST_ID_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message with the tokens it has at most."""
+    """A message with the tokens it has at most. One that `stays` is never left out to make room."""
 
     message: Message
     tokens: int
+    stays: bool = False
 
 
 def told_before(entries: Iterable[Entry], model: str) -> list[Told]:
@@ -41,37 +44,45 @@ def told_now(messages: Sequence[Message], model: str) -> list[Told]:
     return [Told(message, tokens) for message, tokens in zip(messages, count_each(model, messages), strict=True)]
 
 
-def with_calls(told: Sequence[Told], answers: Iterable[Message], *, with_earlier: bool) -> list[Told]:
-    """The messages with those calls only that have a result: in `answers`, which follow, or also `with_earlier`.
+def with_calls(before: Sequence[Told], new: Sequence[Told], *, with_earlier: bool) -> list[Told]:
+    """The history and the new messages, every call right before its result.
 
-    Providers refuse a conversation with a call that was never answered, or a result that belongs to none. A message
-    that only called tools goes with its calls.
+    Providers refuse a conversation with a call whose result does not follow at once. So a result stands behind its
+    call, whatever was said in between; of several for one call the latest counts. Calls without a result are left out,
+    those of the history also when only the history answers them, unless `with_earlier`. A message that only called
+    tools goes with its calls.
+
+    Raises:
+        BadRequest: a new message is the result of a call that nobody made.
     """
+    told = [*before, *new]
     messages = [item.message for item in told]
-    left: dict[int, Told] = {}
-    answered_now = answered(answers)
-    for first, *results in reversed(call_groups(messages)):
-        made = set(called(messages[first]))
-        kept = made & answered_now
-        answered_now -= made
-        if with_earlier:
-            kept |= answered(messages[index] for index in results)
-        shown = _with_calls(messages[first], kept)
-        if shown is not None:
-            left[first] = Told(shown, told[first].tokens)
-            left.update({index: told[index] for index in results if messages[index]["tool_call_id"] in kept})
-    return [left[index] for index in sorted(left)]
+    shown: list[Told] = []
+    for first, *found in call_groups(messages):
+        if messages[first]["role"] == "tool":
+            if first >= len(before):
+                raise BadRequest(f"No message of the conversation calls a tool as {_id_shown(messages[first])}")
+            continue
+        counted = [index for index in found if with_earlier or index >= len(before)]
+        results = {messages[index]["tool_call_id"]: told[index] for index in counted}
+        message = _with_calls(messages[first], results)
+        if message is not None:
+            shown += [replace(told[first], message=message), *results.values()]
+    return shown
 
 
-def _with_calls(message: Message, kept: set[str]) -> dict[str, Json] | None:
-    """The message with the calls that are kept; None when it says nothing else, or is the result of no call."""
-    if message["role"] == "tool":
-        return None
+def _with_calls(message: Message, kept: Collection[str]) -> dict[str, Json] | None:
+    """The message with the calls that are kept; None when an assistant says nothing else."""
     calls = [call for call in message.get("tool_calls") or () if call["id"] in kept]
-    if message.get("tool_calls") and not calls and not message.get("content"):
+    if message["role"] == "assistant" and not calls and not message.get("content"):
         return None
     shown = {name: value for name, value in message.items() if name != "tool_calls"}
     return {**shown, "tool_calls": calls} if calls else shown
+
+
+def _id_shown(result: Message) -> str:
+    call_id = str(result.get("tool_call_id"))
+    return repr(call_id if len(call_id) <= _LONGEST_ID_SHOWN else f"{call_id[:_LONGEST_ID_SHOWN]}...")
 
 
 def as_heard_by(name: str | None, message: Message) -> dict[str, Json]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
-from agents.llm.tokens import context_window
 from agents.tools.presets import NO_PRESETS, Presets, present_with
+from sessions.budget import token_budget
 from sessions.chat_request import ChatRequest
 from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
 from sessions.context.recall import recall_docs
@@ -27,12 +27,14 @@ class Prompt:
     """What a model is asked with.
 
     `tools` are whole bodies, for running them with `presets`; `offered` are those the model is shown. `settings` are
-    merged, the request's over the agent's. `new_messages` is the input as it is to be stored. `budget` None: the
-    model's window is not known, and the session sets no limit.
+    merged, the request's over the agent's. `new_messages` is the input as it is to be stored. Those at the positions
+    `stay` of `messages` are never left out to make room. `budget` None: the model's window is not known, and the
+    session sets no limit.
     """
 
     model: str
     messages: list[dict[str, Json]] = field(default_factory=list)
+    stay: frozenset[int] = frozenset()
     new_messages: list[dict[str, Json]] = field(default_factory=list)
     tools: list[dict[str, Json]] = field(default_factory=list)
     tool_choice: Json = None
@@ -54,7 +56,6 @@ async def build_prompt(
     agent: AgentView,
     *,
     said: Sequence[Message] = (),
-    custom_key: str | None = None,
     docs: list[dict[str, Json]] | None = None,
 ) -> Prompt:
     """The prompt for an agent of the conversation; nothing is stored.
@@ -62,14 +63,14 @@ async def build_prompt(
     `said` are replies of other agents to the same request. `docs` are recalled unless they are given.
 
     Raises:
-        BadRequest: the model is not one this server offers.
+        BadRequest: the model is not one this server offers, or a message is the result of a call nobody made.
         TemplateFailed: the system template or a new message cannot be rendered.
         PromptTooBig
         DomainError: docs could not be recalled.
     """
     model = resolve_listed_model(request.model, agent.row)
     if docs is None:
-        docs = await recall_docs(conversation, request, agent, custom_key=custom_key)
+        docs = (await recall_docs(conversation, request, [agent]))[agent.id]
     # Rendering and counting may take long enough to hold up other streams.
     return await asyncio.to_thread(partial(_assemble, conversation, request, agent, model=model, docs=docs, said=said))
 
@@ -80,11 +81,6 @@ def available_tools(agent: AgentView, added: Iterable[Mapping[str, Json]] = ()) 
     for tool in (*agent.tools, *added):
         tools.setdefault(tool["name"], dict(tool))
     return list(tools.values())
-
-
-def token_budget(conversation: Conversation, model: str) -> int | None:
-    """The tokens a prompt may have: as the session says, else the model's window, else None for no limit."""
-    return conversation.session.token_budget or context_window(model)
 
 
 def _assemble(
@@ -104,22 +100,29 @@ def _assemble(
         docs=docs,
         settings=merged_settings(agent.row, request.settings),
         presets=conversation.presets(agent),
-        budget=token_budget(conversation, model),
+        budget=token_budget(session, model),
     )
     renderer = Renderer(_scope(conversation, request, agent, prompt))
     system = renderer.text(*system_template(conversation, agent)).strip()
     new = _new_messages(request, renderer if session.render_templates else None)
-    told = _told(conversation, request, agent, model=model, system=system, new=[*new, *said])
-    messages, count = fit(
+    told = _told(conversation, request, agent, model=model, system=system, new=new, said=said)
+    fitting, count = fit(
         [item.message for item in told],
         model=model,
         budget=prompt.budget,
         overflow=session.context_overflow,
         tools=prompt.offered,
         sizes=[item.tokens for item in told],
-        newest=1 + len(said),
+        stay=_staying(told),
     )
-    return replace(prompt, messages=list(map(dict, messages)), new_messages=new, token_count=count)
+    told = [told[index] for index in fitting]
+    return replace(
+        prompt,
+        messages=[dict(item.message) for item in told],
+        stay=_staying(told),
+        new_messages=new,
+        token_count=count,
+    )
 
 
 def _scope(conversation: Conversation, request: ChatRequest, agent: AgentView, prompt: Prompt) -> dict[str, Json]:
@@ -143,10 +146,21 @@ def _told(
     model: str,
     system: str,
     new: Sequence[Message],
+    said: Sequence[Message],
 ) -> list[Told]:
-    """The system message, if there is any, the history and the new messages, as the agent hears them."""
+    """The system message, if there is any, the history and the new messages, as the agent hears them.
+
+    The last message of the request and what was said to it stay, whatever the room.
+    """
     first = [{"role": "system", "content": system}] if system else []
-    before = with_calls(told_before(conversation.entries, model), new, with_earlier=request.recall_tools)
-    told = [*told_now(first, model), *before, *told_now(new, model)]
+    now = told_now([*new, *said], model)
+    last = len(new) - 1
+    now = [replace(item, stays=index >= last) for index, item in enumerate(now)]
+    before = told_before(conversation.entries, model)
+    told = [*told_now(first, model), *with_calls(before, now, with_earlier=request.recall_tools)]
     name = agent.row.name if len(conversation.agents) > 1 else None
-    return [Told(as_heard_by(name, item.message), item.tokens) for item in told]
+    return [replace(item, message=as_heard_by(name, item.message)) for item in told]
+
+
+def _staying(told: Sequence[Told]) -> frozenset[int]:
+    return frozenset(index for index, item in enumerate(told) if item.stays)

@@ -1,16 +1,19 @@
 """Docs the last messages of a conversation are about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from agents.llm.request import text_of
-from docs_store.recall import recall
+from docs_store.recall import recall_each
 from docs_store.recall_options import complete_recall_options
 from sessions.chat_request import ChatRequest
 from sessions.conversation import AgentView, Conversation
 from sessions.entries import to_message
 
 Json = Any
+Reference = dict[str, Json]
 # Who says what a conversation is about.
 _HEARD = frozenset({"user", "assistant"})
 # Whole vectors would be in every chunk of a streamed answer: they are there only for those who ask.
@@ -18,31 +21,48 @@ _UNASKED = {"include_embeddings": False}
 
 
 async def recall_docs(
-    conversation: Conversation, request: ChatRequest, agent: AgentView, *, custom_key: str | None = None
-) -> list[dict[str, Json]]:
-    """References to docs of all users and of the agent; none when the request wants none.
+    conversation: Conversation,
+    request: ChatRequest,
+    agents: Sequence[AgentView],
+    *,
+    usage_metadata: Mapping[str, Json] | None = None,
+) -> dict[UUID, list[Reference]]:
+    """References to docs for each of the agents, by its id: docs of all users and its own.
+
+    None when the request wants none. The embedding model is asked once at most, with the server's key.
 
     Raises:
         DomainError: the embedding model did not answer, or refused.
     """
     if not request.recall:
-        return []
+        return {agent.id: [] for agent in agents}
     options = complete_recall_options({**_UNASKED, **(conversation.session.recall_options or {})})
-    return await recall(
+    found = await recall_each(
         conversation.developer,
-        conversation.owners(agent),
+        [conversation.owners(agent) for agent in agents],
         text=recall_text(conversation, request.messages, options),
         options=options,
-        custom_key=custom_key,
+        usage_metadata=usage_metadata,
     )
+    return {agent.id: docs for agent, docs in zip(agents, found, strict=True)}
+
+
+def joined(recalled: Iterable[Iterable[Reference]]) -> list[Reference]:
+    """The docs of several agents, each once."""
+    return list({doc["id"]: doc for docs in recalled for doc in docs}.values())
 
 
 def recall_text(conversation: Conversation, messages: Sequence[Mapping[str, Json]], options: Mapping[str, Json]) -> str:
-    """The newest messages, as many as the options say; of a text that is too long, the end."""
-    wanted: int = options["num_search_messages"]
-    newest = list(messages)[-wanted:]
-    if len(newest) < wanted:
-        earlier = conversation.entries[len(newest) - wanted :]
-        newest = [*(to_message(entry) for entry in earlier), *newest]
-    texts = [text_of(message) for message in newest if message["role"] in _HEARD]
-    return "\n".join(filter(None, texts))[-options["max_query_length"] :].strip()
+    """The newest messages that say something, as many as the options want; of a text that is too long, the end."""
+    newest = islice(_texts(conversation, messages), options["num_search_messages"])
+    return "\n".join(reversed(list(newest)))[-options["max_query_length"] :].strip()
+
+
+def _texts(conversation: Conversation, messages: Sequence[Mapping[str, Json]]) -> Iterator[str]:
+    """What was said, the newest first. Calls of tools and their results are not what a conversation is about."""
+    for message in reversed(messages):
+        if message["role"] in _HEARD and (text := text_of(message)):
+            yield text
+    for entry in reversed(conversation.entries):
+        if entry.role in _HEARD and (text := text_of(to_message(entry))):
+            yield text

@@ -1,11 +1,11 @@
 """Fits a prompt into the tokens it may have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from agents.llm.tokens import count_each, count_tokens
-from julep_project.core.errors import PromptTooBig
 from sessions.context.calls import call_groups
+from sessions.errors import PromptOverBudget
 from sessions.models import ContextOverflow
 
 Json = Any
@@ -20,37 +20,37 @@ def fit(
     overflow: str | None,
     tools: Sequence[Mapping[str, Json]] = (),
     sizes: Sequence[int] | None = None,
-    newest: int = 1,
-) -> tuple[list[Message], int]:
-    """The messages that fit and the tokens they have, tools included; `budget` None is no limit.
+    stay: Collection[int],
+) -> tuple[list[int], int]:
+    """Positions of the messages that fit, and the tokens they have, tools included; `budget` None is no limit.
 
     With `truncate`, the oldest are left out, a tool call always together with its results. A leading system message
-    and the last `newest` messages stay. `sizes` are the tokens each message adds, if they are known already.
+    and the messages at the positions `stay` stay. `sizes` are the tokens each message adds, if they are known already.
 
     Raises:
-        PromptTooBig: even so it is too large, or nothing may be left out.
+        PromptOverBudget: even so it is too large, or nothing may be left out.
     """
     counted = list(sizes) if sizes is not None else count_each(model, messages)
     total = sum(counted) + count_tokens(model, [], tools)
     if budget is None or total <= budget:
-        return list(messages), total
+        return list(range(len(messages))), total
     if overflow != ContextOverflow.TRUNCATE:
-        raise PromptTooBig(f"The prompt has {total} tokens, which is more than the {budget} it may have")
+        text = f"The prompt has {total} tokens, which is more than the {budget} it may have"
+        raise PromptOverBudget(text, model=model, tokens=total, budget=budget)
     dropped: set[int] = set()
-    for group in droppable(messages, newest):
+    for group in _droppable(messages, stay):
         if total <= budget:
             break
         dropped.update(group)
         total -= sum(counted[index] for index in group)
     if total > budget:
-        raise PromptTooBig(
-            f"The prompt has {total} tokens without the older messages, which is more than the {budget} it may have"
-        )
-    return [message for index, message in enumerate(messages) if index not in dropped], total
+        text = f"The prompt has {total} tokens without the older messages, which is more than the {budget} it may have"
+        raise PromptOverBudget(text, model=model, tokens=total, budget=budget)
+    return [index for index in range(len(messages)) if index not in dropped], total
 
 
-def droppable(messages: Sequence[Message], newest: int) -> list[list[int]]:
+def _droppable(messages: Sequence[Message], stay: Collection[int]) -> list[list[int]]:
     """Positions that may be left out, oldest first; those that go only together are in one group."""
     first = 1 if messages and messages[0]["role"] == "system" else 0
-    kept = {*range(first), *range(len(messages) - newest, len(messages))}
+    kept = {*range(first), *stay}
     return [group for group in call_groups(messages) if kept.isdisjoint(group)]

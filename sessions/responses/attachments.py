@@ -1,7 +1,7 @@
-"""Stored files that items refer to."""
+"""Stored files that items refer to: found where the database may be read, read once it is known that they are sent."""
 
 import mimetypes
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,13 +10,14 @@ from agents.models import Developer
 from docs_store.files import contents
 from docs_store.files.services import list_files
 from docs_store.models import File
-from julep_project.core.database import give_connection_back
 from julep_project.core.errors import BadRequest, NotFound
 
 Json = Any
+Message = dict[str, Json]
 
 MOST_BYTES = 32 * 1024 * 1024
 _ANY_TYPE = "application/octet-stream"
+_NOT_AT_HAND = {"type": "text", "text": "[A file was sent here that is not at hand any more.]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,93 @@ class FileContent:
     data_url: str
 
 
-def load_files(developer: Developer, items: Iterable[Mapping[str, Json]]) -> dict[str, FileContent]:
-    """The content of each file the messages name. Reads the database and the file storage.
+def find_files(
+    developer: Developer, before: Iterable[Mapping[str, Json]], items: Iterable[Mapping[str, Json]]
+) -> dict[str, File]:
+    """The rows of the files that messages name. What was said `before` may name files that have been deleted since.
 
     Raises:
-        NotFound: there is no such file.
-        BadRequest: together they are too large to be sent to a model.
+        NotFound: `items` name a file that is not there.
+    """
+    needed = set(_file_ids(items))
+    keys = {file_id: _as_uuid(file_id) for file_id in needed.union(_file_ids(before))}
+    wanted = [key for key in keys.values() if key is not None]
+    rows = {row.pk: row for row in list_files(developer).filter(pk__in=wanted)} if wanted else {}
+    found = {file_id: rows[key] for file_id, key in keys.items() if key in rows}
+    for file_id in needed:
+        if file_id not in found:
+            raise NotFound(f"File '{file_id[:80]}' not found")
+    return found
+
+
+def stored_file_part(part: Mapping[str, Json]) -> Message:
+    """The part of a message that names a stored file instead of holding it."""
+    if part["type"] == "input_image":
+        image = {"url": "stored", "detail": part["detail"], "file_id": part["file_id"]}
+        return {"type": "image_url", "image_url": image}
+    return {"type": "file", "file": {"filename": part.get("filename"), "file_id": part["file_id"]}}
+
+
+def with_contents(messages: Sequence[Message], files: Mapping[str, File], *, may_cut: bool) -> list[Message]:
+    """The messages with the contents of the files they name. Reads the file storage.
+
+    A file that is not among `files` has been deleted, which is told in words. So are the oldest of too many, when
+    `may_cut` says so.
+
+    Raises:
+        BadRequest: together the files are too large to be sent to a model.
         ServiceUnavailable: the storage does not answer.
     """
-    rows = {file_id: _find(developer, file_id) for file_id in dict.fromkeys(_file_ids(items))}
-    if sum(row.size for row in rows.values()) > MOST_BYTES:
-        raise BadRequest(f"The files are larger than {MOST_BYTES >> 20} MiB together")
-    give_connection_back()
-    return {file_id: _read(row) for file_id, row in rows.items()}
+    held = {file_id: _read(files[file_id]) for file_id in _sendable(messages, files, may_cut=may_cut)}
+    return [_filled(message, held) for message in messages]
+
+
+def _sendable(messages: Sequence[Message], files: Mapping[str, File], *, may_cut: bool) -> set[str]:
+    """Those of the files that are sent, chosen from the newest message on; the last one has to have all of its own."""
+    chosen: set[str] = set()
+    left = MOST_BYTES
+    for message in reversed(messages):
+        named = {name for part in _parts(message) if (name := _named_by(part)) and name in files} - chosen
+        left -= sum(files[name].size for name in named)
+        if left >= 0:
+            chosen |= named
+        elif may_cut and message is not messages[-1]:
+            break
+        else:
+            raise BadRequest(
+                f"The files are larger than {MOST_BYTES >> 20} MiB together",
+                fix="Send fewer at once, and let go of earlier ones with truncation: auto",
+            )
+    return chosen
+
+
+def _filled(message: Message, held: Mapping[str, FileContent]) -> Message:
+    if not any(map(_named_by, _parts(message))):
+        return message
+    return {**message, "content": [_with_content(part, held) for part in message["content"]]}
+
+
+def _with_content(part: Message, held: Mapping[str, FileContent]) -> Message:
+    file_id = _named_by(part)
+    if file_id is None:
+        return part
+    if file_id not in held:
+        return _NOT_AT_HAND
+    file = held[file_id]
+    if part["type"] == "image_url":
+        return {"type": "image_url", "image_url": {"url": file.data_url, "detail": part["image_url"]["detail"]}}
+    return {"type": "file", "file": {"filename": part["file"]["filename"] or file.name, "file_data": file.data_url}}
+
+
+def _parts(message: Message) -> list[Message]:
+    content = message.get("content")
+    return content if isinstance(content, list) else []
+
+
+def _named_by(part: Message) -> str | None:
+    """The id of the stored file a part names, if it does."""
+    given = part[part["type"]]
+    return given.get("file_id") if isinstance(given, dict) else None
 
 
 def _file_ids(items: Iterable[Mapping[str, Json]]) -> Iterator[str]:
@@ -48,14 +123,11 @@ def _file_ids(items: Iterable[Mapping[str, Json]]) -> Iterator[str]:
             yield from (part["file_id"] for part in item["content"] if "file_id" in part)
 
 
-def _find(developer: Developer, file_id: str) -> File:
+def _as_uuid(text: str) -> UUID | None:
     try:
-        row = list_files(developer).filter(pk=UUID(file_id)).first()
+        return UUID(text)
     except ValueError:
-        row = None
-    if row is None:
-        raise NotFound(f"File '{file_id[:80]}' not found")
-    return row
+        return None
 
 
 def _read(file: File) -> FileContent:

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError
 from julep_project.core.events import publish
 from julep_project.core.rings import ring
@@ -40,7 +39,6 @@ def answer_in_background(response_id: UUID) -> None:
     except DomainError as error:
         _fail(row, error)
         return
-    give_connection_back()
     try:
         asyncio.run(answer_whole(begun))
     except DomainError:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Sum
+
 from agents.models import Developer
 from julep_project.core.errors import BadRequest, NotFound
 from sessions.models import StoredResponse
@@ -12,16 +14,16 @@ from sessions.responses.items import REFERENCE, Item
 from sessions.responses.request import UNKNOWN_PREVIOUS
 
 LONGEST_CHAIN = 1000
-_MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
 _FOLLOWED = ("completed", "incomplete", "cancelled")
 
 _CHAIN = """
     WITH RECURSIVE chain AS (
-        SELECT id, previous_id, 1 AS depth, pg_column_size(body) + pg_column_size(input_items) AS bytes
+        SELECT id, previous_id, 1 AS depth, size_bytes::bigint AS bytes
         FROM chat_sessions_storedresponse
         WHERE id = %(id)s AND developer_id = %(developer)s AND (deleted_at IS NULL OR %(deleted)s)
         UNION ALL
-        SELECT r.id, r.previous_id, c.depth + 1, c.bytes + pg_column_size(r.body) + pg_column_size(r.input_items)
+        SELECT r.id, r.previous_id, c.depth + 1, c.bytes + r.size_bytes
         FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.previous_id AND r.developer_id = %(developer)s
         WHERE c.depth < %(longest)s AND c.bytes < %(most)s)
     SELECT r.* FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.id ORDER BY c.depth DESC
@@ -43,7 +45,7 @@ def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool, may_
         "developer": developer.pk,
         "deleted": may_be_deleted,
         "longest": LONGEST_CHAIN,
-        "most": _MOST_BYTES,
+        "most": MOST_BYTES,
     }
     chain = list(StoredResponse.objects.raw(_CHAIN, options))
     if not chain:
@@ -52,7 +54,7 @@ def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool, may_
         raise BadRequest(f"A response with the status {chain[-1].status!r} cannot be continued")
     if chain[0].previous_id is not None and not may_cut:
         raise BadRequest(
-            f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {_MOST_BYTES >> 20} MiB",
+            f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {MOST_BYTES >> 20} MiB",
             fix="Start a new one, or send truncation: auto",
         )
     return [item for response in chain for item in items_of(response)]
@@ -68,6 +70,7 @@ def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item
 
     Raises:
         NotFound: there is no item with this id.
+        BadRequest: the responses they belong to are too large to be read.
     """
     wanted = [item["id"] for item in items if item["type"] == REFERENCE]
     if not wanted:
@@ -82,4 +85,6 @@ def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item
 def _find_items(developer: Developer, item_ids: Iterable[str]) -> dict[str, Any]:
     responses = {response_of_item(item_id) for item_id in item_ids} - {None}
     rows = StoredResponse.objects.for_developer(developer).filter(pk__in=responses, deleted_at=None)
+    if (rows.aggregate(bytes=Sum("size_bytes"))["bytes"] or 0) > MOST_BYTES:
+        raise BadRequest(f"The responses that items are referred to in are larger than {MOST_BYTES >> 20} MiB together")
     return {item["id"]: item for row in rows for item in items_of(row)}

@@ -1,6 +1,6 @@
 """Reads the `input` of a request: texts and items in their several spellings become one form, each with an id."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ Item = dict[str, Json]
 ROLES = ("user", "assistant", "system", "developer")
 REFERENCE = "item_reference"
 MOST_ITEMS = 2000
+_DETAILS = ("auto", "low", "high", "original")
 _STATUSES = ("in_progress", "completed", "incomplete")
 
 
@@ -23,6 +24,8 @@ def read_input(given: Json, response_id: UUID) -> list[Item]:
         InvalidInput: an item or a part of one is not of a known form.
     """
     if isinstance(given, str):
+        if not given.strip():
+            raise invalid(("input",), "string_too_short", msg="The text is empty", received=given)
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list):
         raise invalid(("input",), "list_type", msg="Input should be a text or a list of items", received=given)
@@ -31,6 +34,18 @@ def read_input(given: Json, response_id: UUID) -> list[Item]:
     if len(given) > MOST_ITEMS:
         raise invalid(("input",), "too_long", bound=MOST_ITEMS, received=f"{len(given)} items")
     return [_read_item(item, response_id, index) for index, item in enumerate(given)]
+
+
+def with_distinct_ids(items: Sequence[Item], response_id: UUID, taken: Collection[str]) -> list[Item]:
+    """The items with a new id in place of each that is `taken`, or that an item before it has: pages go by ids."""
+    seen = set(taken)
+    distinct = []
+    for index, item in enumerate(items):
+        if item["id"] in seen:
+            item = {**item, "id": input_item_id(item["type"], response_id, index)}
+        seen.add(item["id"])
+        distinct.append(item)
+    return distinct
 
 
 def _read_item(given: Json, response_id: UUID, index: int) -> Item:
@@ -62,7 +77,15 @@ def _message(given: Mapping[str, Json], loc: Path) -> Item:
     if role not in ROLES:
         kind = "missing" if role is None else "enum"
         raise invalid((*loc, "role"), kind, received=role, expected=", ".join(ROLES), choices=ROLES)
-    return {"role": role, "content": _content(given.get("content"), role, (*loc, "content"))}
+    content = _content(given.get("content"), role, (*loc, "content"))
+    if role != "assistant" and all(map(_is_blank, content)):
+        raise invalid((*loc, "content"), "too_short", msg="The message is empty", received=given["content"])
+    return {"role": role, "content": content}
+
+
+def _is_blank(part: Item) -> bool:
+    text = part.get("text")
+    return isinstance(text, str) and not text.strip()
 
 
 def _content(content: Json, role: str, loc: Path) -> list[Item]:
@@ -114,6 +137,8 @@ def _refusal(part: Mapping[str, Json], loc: Path) -> Item:
 
 def _image(part: Mapping[str, Json], loc: Path) -> Item:
     detail = part.get("detail") or "auto"
+    if detail not in _DETAILS:
+        raise invalid((*loc, "detail"), "enum", received=detail, expected=", ".join(_DETAILS), choices=_DETAILS)
     return {"type": "input_image", "detail": detail, **_one_of(part, ("image_url", "file_id"), loc)}
 
 
@@ -162,6 +187,16 @@ def _as_sent(*names: str) -> "PartReader":
     return read
 
 
+def _file_search_call(given: Mapping[str, Json], loc: Path) -> Item:
+    """A search made here that comes back: its query and its results are shown to the model again."""
+    queries, results = given.get("queries"), given.get("results")
+    if queries is not None and not (isinstance(queries, list) and all(isinstance(query, str) for query in queries)):
+        raise invalid((*loc, "queries"), "list_type", msg="Input should be a list of texts", received=queries)
+    if results is not None and not (isinstance(results, list) and all(isinstance(one, Mapping) for one in results)):
+        raise invalid((*loc, "results"), "list_type", msg="Input should be a list of objects", received=results)
+    return {"queries": queries or [], "results": results}
+
+
 def _reference(given: Mapping[str, Json], loc: Path) -> Item:
     return {"id": _text(given, "id", loc)}
 
@@ -181,7 +216,7 @@ _READERS: Mapping[str, PartReader] = {
     "function_call": _function_call,
     "function_call_output": _function_call_output,
     "reasoning": _as_sent("summary", "content", "encrypted_content"),
-    "file_search_call": _as_sent("queries", "results"),
+    "file_search_call": _file_search_call,
     "web_search_call": _as_sent("action"),
     REFERENCE: _reference,
 }

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from julep_project.core.errors import BadRequest
-from sessions.responses.attachments import FileContent
+from julep_project.core.renderers import to_json
+from sessions.responses.attachments import stored_file_part
 
 Json = Any
 Item = Mapping[str, Json]
@@ -16,38 +15,50 @@ HOSTED_CALLS = {"file_search_call": "file_search", "web_search_call": "web_searc
 
 
 def to_messages(
-    items: Iterable[Item],
-    *,
-    instructions: str | None = None,
-    files: Mapping[str, FileContent] | None = None,
-    hosted: Collection[str] = (),
+    items: Iterable[Item], *, instructions: str | None = None, hosted: Collection[str] = ()
 ) -> list[Message]:
-    """The messages.
+    """The messages, every result directly behind the calls of its answer, which is where providers insist on it.
 
-    `files` holds the content of every stored file in the items. A search made by the server earlier is shown again
-    when its results are known and the tool is among `hosted`. Reasoning is left out: models have no place for it.
+    Stored files are named, not held: see `attachments.with_contents`. A search made by the server earlier is shown
+    again when its results are known and the tool is among `hosted`. Reasoning is left out: models have no place for it.
 
     Raises:
         BadRequest: a result belongs to no call, a call has no result, or a part cannot be sent to a model.
     """
-    builder = _Builder(files or {}, hosted)
+    builder = _Builder(hosted)
     for item in items:
         builder.add(item)
-    _check_calls(builder.messages)
     system = [{"role": "system", "content": instructions}] if instructions else []
-    return [*system, *builder.messages]
+    return [*system, *builder.messages()]
 
 
 class _Builder:
-    def __init__(self, files: Mapping[str, FileContent], hosted: Collection[str]) -> None:
-        self.messages: list[Message] = []
-        self._files = files
+    """Collects messages in groups: one message alone, or one that calls tools with the results of its calls."""
+
+    def __init__(self, hosted: Collection[str]) -> None:
         self._hosted = hosted
+        self._groups: list[list[Message]] = []
+        self._waiting: dict[str, list[Message]] = {}
+
+    def messages(self) -> list[Message]:
+        """What was added.
+
+        Raises:
+            BadRequest: a call has no result.
+        """
+        if self._waiting:
+            raise BadRequest(f"No tool output found for function call {next(iter(self._waiting))}.")
+        return [message for group in self._groups for message in group]
 
     def add(self, item: Item) -> None:
+        """Take in the next item.
+
+        Raises:
+            BadRequest: it is the result of no call, or cannot be sent to a model.
+        """
         kind = item["type"]
         if kind == "message":
-            self.messages.append(self._message(item))
+            self._groups.append([_message(item)])
         elif kind == "function_call":
             if item.get("status") != "incomplete":
                 self._call(item["call_id"], item["name"], item["arguments"])
@@ -56,36 +67,31 @@ class _Builder:
         elif HOSTED_CALLS.get(kind) in self._hosted and item.get("results") is not None:
             self._search(item)
 
-    def _message(self, item: Item) -> Message:
-        if item["role"] == "assistant":
-            return {"role": "assistant", "content": said_text(item)}
-        role = "user" if item["role"] == "user" else "system"
-        parts = [self._part(part) for part in item["content"]]
-        if len(parts) == 1 and parts[0]["type"] == "text":
-            return {"role": role, "content": parts[0]["text"]}
-        return {"role": role, "content": parts}
-
-    def _part(self, part: Item) -> Message:
-        if "file_id" in part:
-            part = _with_content(part, self._files[part["file_id"]])
-        return _CONVERTERS[part["type"]](part)
-
     def _call(self, call_id: str, name: str, arguments: str) -> None:
         """Calls of one answer stand in one message, beside its text."""
-        last = self.messages[-1] if self.messages else None
-        if last is None or last["role"] != "assistant":
-            last = {"role": "assistant", "content": None}
-            self.messages.append(last)
+        if not self._groups or not _goes_on(self._groups[-1]):
+            self._groups.append([{"role": "assistant", "content": None}])
+        group = self._groups[-1]
         function = {"name": name, "arguments": arguments}
-        last.setdefault("tool_calls", []).append({"id": call_id, "type": "function", "function": function})
+        group[0].setdefault("tool_calls", []).append({"id": call_id, "type": "function", "function": function})
+        self._waiting[call_id] = group
 
     def _result(self, call_id: str, content: str) -> None:
-        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
+        group = self._waiting.pop(call_id, None)
+        if group is None:
+            raise BadRequest(f"No tool call found for function call output with call_id {call_id}.")
+        group.append({"role": "tool", "tool_call_id": call_id, "content": content})
 
     def _search(self, item: Item) -> None:
         query = next(iter(item.get("queries") or ()), None) or (item.get("action") or {}).get("query") or ""
-        self._call(item["id"], HOSTED_CALLS[item["type"]], orjson.dumps({"query": query}).decode())
+        self._call(item["id"], HOSTED_CALLS[item["type"]], to_json({"query": query}).decode())
         self._result(item["id"], results_text(item["results"]))
+
+
+def _goes_on(group: Sequence[Message]) -> bool:
+    """Whether more calls may belong to the same answer: not when all it called for is there."""
+    said = group[0]
+    return said["role"] == "assistant" and (len(group) == 1 or len(said["tool_calls"]) >= len(group))
 
 
 def said_text(item: Item) -> str:
@@ -95,17 +101,25 @@ def said_text(item: Item) -> str:
 
 def results_text(results: Sequence[Json]) -> str:
     """What a model is shown of a search's results."""
-    return orjson.dumps({"results": results}).decode()
+    return to_json({"results": results}).decode()
+
+
+def _message(item: Item) -> Message:
+    if item["role"] == "assistant":
+        return {"role": "assistant", "content": said_text(item)}
+    role = "user" if item["role"] == "user" else "system"
+    parts = [_part(part) for part in item["content"]]
+    if len(parts) == 1 and parts[0]["type"] == "text":
+        return {"role": role, "content": parts[0]["text"]}
+    return {"role": role, "content": parts}
+
+
+def _part(part: Item) -> Message:
+    return stored_file_part(part) if "file_id" in part else _CONVERTERS[part["type"]](part)
 
 
 def _result_text(output: Json) -> str:
     return output if isinstance(output, str) else "\n".join(part["text"] for part in output)
-
-
-def _with_content(part: Item, file: FileContent) -> Message:
-    if part["type"] == "input_image":
-        return {**part, "image_url": file.data_url}
-    return {"filename": file.name, **part, "file_data": file.data_url}
 
 
 def _text_part(part: Item) -> Message:
@@ -133,17 +147,3 @@ _CONVERTERS: Mapping[str, Callable[[Item], Message]] = {
     "input_file": _file_part,
     "input_audio": _audio_part,
 }
-
-
-def _check_calls(messages: Iterable[Message]) -> None:
-    """Every call has its result after it, and every result its call: providers refuse anything else less clearly."""
-    open_calls: dict[str, None] = {}
-    for message in messages:
-        if message["role"] == "tool":
-            if message["tool_call_id"] not in open_calls:
-                raise BadRequest(f"No tool call found for function call output with call_id {message['tool_call_id']}.")
-            del open_calls[message["tool_call_id"]]
-        for call in message.get("tool_calls") or ():
-            open_calls[call["id"]] = None
-    if open_calls:
-        raise BadRequest(f"No tool output found for function call {next(iter(open_calls))}.")

@@ -1,23 +1,31 @@
-"""From the body of a request to all that is needed to answer it. Reads the database; asks nobody."""
+"""From the body of a request to all that is needed to answer it. Asks nobody.
 
-from collections.abc import Sequence
+The database is read first; files are read and tokens counted afterwards, without a connection.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from agents.llm.choice import check_listed
 from agents.llm.tokens import context_window
 from agents.models import Developer
+from docs_store.models import File
 from julep_project.core.clock import now
+from julep_project.core.database import give_connection_back, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.ids import uuid7
 from sessions.context.window import fit
 from sessions.models import ContextOverflow, ResponseStatus, StoredResponse
-from sessions.responses.attachments import load_files
+from sessions.responses.attachments import find_files, with_contents
 from sessions.responses.conversation import load_history, resolve_references
-from sessions.responses.items import Item
-from sessions.responses.messages import to_messages
+from sessions.responses.items import Item, with_distinct_ids
+from sessions.responses.messages import Message, to_messages
 from sessions.responses.request import ResponseRequest, read_request, reopen_request
-from sessions.responses.run import Message, Plan
+from sessions.responses.run import Plan
 from sessions.responses.searches import Searches
 from sessions.responses.store import begin_response
 from sessions.responses.wire import new_body
@@ -43,23 +51,51 @@ class Begun:
         return self.plan.request.store
 
 
-def begin(developer: Developer, body: Json, custom_key: str | None = None) -> Begun:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the database has to say to a request. `before` is the conversation it continues."""
+
+    developer: Developer
+    response_id: UUID
+    request: ResponseRequest
+    before: Sequence[Item]
+    files: Mapping[str, File]
+    searches: Searches
+    custom_key: str | None = None
+
+    def plan(self) -> Plan:
+        """The whole plan. Reads files and counts tokens, which may take long.
+
+        Raises:
+            BadRequest: the conversation cannot be sent to a model.
+            ServiceUnavailable: the file storage does not answer.
+        """
+        messages = to_messages(
+            [*self.before, *self.request.items],
+            instructions=self.request.echo["instructions"],
+            hosted=self.request.tools.hosted,
+        )
+        messages = with_contents(_fitting(messages, self.request), self.files, may_cut=self.request.may_cut)
+        return Plan(self.developer, self.response_id, self.request, messages, self.searches, self.custom_key)
+
+
+async def begin(developer: Developer, body: Json, custom_key: str | None = None) -> Begun:
     """Read a request, and store the response unless it says not to.
 
     Raises:
         InvalidInput, BadRequest: the request cannot be answered as it is.
         NotFound: it names a response, item, file, agent or user that does not exist.
+        ServiceUnavailable: the file storage does not answer.
     """
     response_id = uuid7()
-    request = read_request(body, response_id)
-    if request.background and custom_key is not None:
-        raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")
-    request = replace(request, items=resolve_references(developer, request.items))
-    plan = _plan(developer, response_id, request, custom_key)
+    draft = await run_query(partial(_read, developer, response_id, body, custom_key))
+    plan = await asyncio.to_thread(draft.plan)
+    request = plan.request
     status = ResponseStatus.QUEUED if request.background else ResponseStatus.IN_PROGRESS
     started = new_body(response_id, now(), request.echo, status.value)
     if request.store:
-        begin_response(
+        store = partial(
+            begin_response,
             developer,
             response_id,
             started,
@@ -67,46 +103,59 @@ def begin(developer: Developer, body: Json, custom_key: str | None = None) -> Be
             previous_id=request.previous_id,
             include=request.include,
         )
+        await run_query(store)
     return Begun(plan, started)
 
 
 def reopen(row: StoredResponse) -> Begun:
-    """A stored response, to be answered in the background.
+    """A stored response, to be answered in the background. Leaves no connection open.
 
     Raises:
         DomainError: what it needs is not there any more.
     """
     request = reopen_request(row.body, row.input_items, row.previous_id, tuple(row.include))
-    return Begun(_plan(row.developer, row.pk, request, None), row.body)
+    draft = _draft(row.developer, row.pk, request, None)
+    give_connection_back()
+    return Begun(draft.plan(), row.body)
 
 
-def _plan(developer: Developer, response_id: UUID, request: ResponseRequest, custom_key: str | None) -> Plan:
-    searches = Searches(developer, request.tools, custom_key)
-    items: Sequence[Item] = request.items
+def _read(developer: Developer, response_id: UUID, body: Json, custom_key: str | None) -> _Draft:
+    request = read_request(body, response_id)
+    check_listed(request.model)
+    if request.background and custom_key is not None:
+        raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")
+    request = replace(request, items=resolve_references(developer, request.items))
+    draft = _draft(developer, response_id, request, custom_key)
+    items = with_distinct_ids(request.items, response_id, {item["id"] for item in draft.before})
+    return replace(draft, request=replace(request, items=items))
+
+
+def _draft(developer: Developer, response_id: UUID, request: ResponseRequest, custom_key: str | None) -> _Draft:
+    searches = Searches(developer, request.tools)
+    before: Sequence[Item] = ()
     if request.previous_id is not None:
-        may_cut = request.echo["truncation"] == "auto"
-        items = [*load_history(developer, request.previous_id, may_cut=may_cut), *items]
-    messages = to_messages(
-        items,
-        instructions=request.echo["instructions"],
-        files=load_files(developer, items),
-        hosted=request.tools.hosted,
-    )
-    return Plan(developer, response_id, request, _fitting(messages, request), searches, custom_key)
+        before = load_history(developer, request.previous_id, may_cut=request.may_cut)
+    files = find_files(developer, before, request.items)
+    return _Draft(developer, response_id, request, before, files, searches, custom_key)
 
 
-def _fitting(messages: Sequence[Message], request: ResponseRequest) -> Sequence[Message]:
+def _fitting(messages: list[Message], request: ResponseRequest) -> list[Message]:
     """With `truncation: auto`, the newest messages that leave the model room for its answer.
 
     Raises:
         PromptTooBig: not even the last one fits.
     """
-    window = context_window(request.model) if request.echo["truncation"] == "auto" else None
+    window = context_window(request.model) if request.may_cut else None
     if window is None:
         return messages
     room = min(request.echo["max_output_tokens"] or 0, window // 2)
     tools = request.tools.presented()
     fitting, _ = fit(
-        messages, model=request.model, budget=window - room, overflow=ContextOverflow.TRUNCATE, tools=tools
+        messages,
+        model=request.model,
+        budget=window - room,
+        overflow=ContextOverflow.TRUNCATE,
+        tools=tools,
+        stay={len(messages) - 1},
     )
-    return fitting
+    return [messages[index] for index in fitting]

@@ -26,7 +26,8 @@ class Call:
 
 
 class Answer:
-    """One answer while it arrives. `items` are the finished ones, in order; calls of hosted tools make none here.
+    """One answer while it arrives. `items` are the finished ones, in order; of calls only those of `functions`, which
+    the client answers, are among them.
 
     With `wants_json`, text that does not begin as JSON is held back until somebody has looked at it, so that the
     model can be asked again before anything was told; `holds_all` holds back all of it.
@@ -36,7 +37,7 @@ class Answer:
         self,
         response_id: UUID,
         first_index: int,
-        hosted: Collection[str],
+        functions: Collection[str],
         *,
         wants_json: bool = False,
         holds_all: bool = False,
@@ -46,7 +47,7 @@ class Answer:
         self.usage: Mapping[str, Json] = {}
         self._response_id = response_id
         self._index = first_index
-        self._hosted = hosted
+        self._functions = functions
         self._holding = wants_json
         self._holds_all = holds_all
         self._texts: list[str] = []
@@ -71,14 +72,14 @@ class Answer:
         return self.finish_reason in ("length", "content_filter")
 
     @property
-    def hosted_calls(self) -> list[Call]:
-        """The calls that this server answers."""
-        return [call for call in self._all_calls if call.name in self._hosted]
+    def server_calls(self) -> list[Call]:
+        """The calls that this server answers: searches, and calls of what nobody offered."""
+        return [call for call in self._all_calls if call.name not in self._functions]
 
     @property
     def client_calls(self) -> list[Call]:
         """The calls that the client answers."""
-        return [call for call in self._all_calls if call.name not in self._hosted]
+        return [call for call in self._all_calls if call.name in self._functions]
 
     def message(self) -> dict[str, Json]:
         """The answer as it goes back to the model."""
@@ -102,9 +103,9 @@ class Answer:
         delta = choices[0].get("delta") or {}
         events: list[Event] = []
         if delta.get("reasoning_content"):
-            events += self._piece(ReasoningItem, _storable(delta["reasoning_content"]))
+            events += self._piece(ReasoningItem, delta["reasoning_content"])
         if delta.get("content") or delta.get("refusal"):
-            events += self._text(_storable(delta.get("content") or delta["refusal"]))
+            events += self._text(delta.get("content") or delta["refusal"])
         for place, piece in enumerate(delta.get("tool_calls") or ()):
             events += self._call_piece(piece, place)
         return events
@@ -152,9 +153,9 @@ class Answer:
             self._calls[index] = call
             self._all_calls.append(call)
             events = self._begin_call(call)
-        arguments = _storable(function.get("arguments") or "")
+        arguments = function.get("arguments") or ""
         call.arguments += arguments
-        if not arguments or call.name in self._hosted:
+        if not arguments or call.name not in self._functions:
             return events
         if not isinstance(self._open, FunctionCallItem) or self._open.call_id != call.id:
             raise ModelUnavailable("the model provider mixed up the pieces of several tool calls")
@@ -163,7 +164,7 @@ class Answer:
     def _begin_call(self, call: Call) -> list[Event]:
         """Whatever came before is over; no form is asked of an answer that calls tools."""
         events = [*self.release(), *self._end_item("completed")]
-        if call.name in self._hosted:
+        if call.name not in self._functions:
             return events
         item_id = self._new_id(FunctionCallItem.kind)
         return events + self._begin(FunctionCallItem(item_id, self._next_index, call_id=call.id, name=call.name))
@@ -185,8 +186,3 @@ class Answer:
 
     def _new_id(self, kind: str) -> str:
         return output_item_id(kind, self._response_id, self._next_index)
-
-
-def _storable(text: str) -> str:
-    """The text without what neither Postgres nor UTF-8 can hold."""
-    return text if text.isascii() and "\x00" not in text else text.replace("\x00", "").encode(errors="replace").decode()

@@ -8,7 +8,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.fields import Body, JsonObject, Text
+from julep_project.core.fields import Body, JsonObject, Number, Text
 from julep_project.core.validation import invalid
 from sessions.responses.ids import parse_response_reference
 from sessions.responses.items import Item, read_input
@@ -51,8 +51,8 @@ class ResponseBody(Body):
     max_tool_calls = serializers.IntegerField(required=False, min_value=1)
     text = _TextBody(required=False)
     reasoning = _ReasoningBody(required=False)
-    temperature = serializers.FloatField(required=False, min_value=0, max_value=2)
-    top_p = serializers.FloatField(required=False, min_value=0, max_value=1)
+    temperature = Number(required=False, min_value=0, max_value=2)
+    top_p = Number(required=False, min_value=0, max_value=1)
     top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)
     parallel_tool_calls = serializers.BooleanField(default=True)
     truncation = serializers.ChoiceField(["auto", "disabled"], default="disabled")
@@ -81,6 +81,11 @@ class ResponseRequest:
     def model(self) -> str:
         """The model's name as given."""
         return str(self.echo["model"])
+
+    @property
+    def may_cut(self) -> bool:
+        """Whether the oldest part of a conversation that is too large is to be left out."""
+        return bool(self.echo["truncation"] == "auto")
 
     def settings(self) -> dict[str, Json]:
         """What the model is to be called with, in the words of chat completions. Nulls are not given."""

@@ -76,11 +76,11 @@ class ResponseRun:
                 yield event
             answer = self._told
             assert answer is not None
-            if not answer.hosted_calls or answer.was_cut:
+            if not answer.server_calls or answer.was_cut:
                 return
             messages.append(answer.message())
-            for call in answer.hosted_calls:
-                async for event in self._search(call, messages):
+            for call in answer.server_calls:
+                async for event in self._serve(call, messages):
                     yield event
             if answer.client_calls:
                 return
@@ -127,7 +127,7 @@ class ResponseRun:
         return Answer(
             plan.response_id,
             len(self.output),
-            plan.request.tools.hosted,
+            plan.request.tools.function_names,
             wants_json=self._wanted is not None,
             holds_all=not self._live,
         )
@@ -163,15 +163,12 @@ class ResponseRun:
             async for chunk in chunks:
                 yield chunk
 
-    async def _search(self, call: Call, messages: list[Message]) -> AsyncGenerator[Event, None]:
-        """The events of a search; its result is added to the messages."""
+    async def _serve(self, call: Call, messages: list[Message]) -> AsyncGenerator[Event, None]:
+        """The events of a search the model calls for; its result, or why there is none, is added to the messages."""
         query = query_of(call.arguments)
-        most = self._plan.request.echo["max_tool_calls"]
-        if query is None:
-            messages.append(_result(call, 'error: the arguments must be {"query": "..."}'))
-            return
-        if most is not None and self._search_count >= most:
-            messages.append(_result(call, "error: no further search is allowed; answer with what is known"))
+        refusal = self._refusal(call, query)
+        if query is None or refusal is not None:
+            messages.append(_result(call, f"error: {refusal}"))
             return
         self._search_count += 1
         index = len(self.output)
@@ -189,6 +186,17 @@ class ResponseRun:
         self.output.append(item.stored(results))
         for event in item.closing(results, self._plan.request.include):
             yield event
+
+    def _refusal(self, call: Call, query: str | None) -> str | None:
+        """Why the call cannot be answered by a search, in words for the model."""
+        tools, most = self._plan.request.tools, self._plan.request.echo["max_tool_calls"]
+        if call.name not in tools.hosted:
+            return f"there is no tool {call.name[:80]!r}; the tools are: {', '.join(tools.names()) or 'none'}"
+        if query is None:
+            return 'the arguments must be {"query": "..."}'
+        if most is not None and self._search_count >= most:
+            return "no further search is allowed; answer with what is known"
+        return None
 
 
 def _result(call: Call, text: str) -> dict[str, Json]:

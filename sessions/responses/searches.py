@@ -33,13 +33,12 @@ class SearchFailed(Exception):
 class Searches:
     """The searches one response may make. Make it where the database may be read."""
 
-    def __init__(self, developer: Developer, tools: Tools, custom_key: str | None = None) -> None:
+    def __init__(self, developer: Developer, tools: Tools) -> None:
         """Raises:
         BadRequest: web search is not configured.
         NotFound: there is no agent or user with one of the ids.
         """
         self._developer = developer
-        self._custom_key = custom_key
         self._file_search = tools.file_search
         self._owners = _find_owners(developer, tools.file_search) if tools.file_search else []
         if tools.web_search:
@@ -68,7 +67,7 @@ class Searches:
                 "confidence": 0.0,
             }
         )
-        found = await recall(self._developer, self._owners, text=query, options=options, custom_key=self._custom_key)
+        found = await recall(self._developer, self._owners, text=query, options=options)
         return [_passage(reference) for reference in found]
 
     async def _in_web(self, query: str) -> list[dict[str, Json]]:

@@ -1,4 +1,4 @@
-"""Rows of responses: begun before the model is asked, ended once, hidden when deleted."""
+"""Rows of responses: begun before the model is asked, ended once, hidden when deleted, removed later."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
@@ -27,6 +28,9 @@ UNKNOWN = "Provided response id does not exist"
 DELETED = "No response was found for the provided response id"
 # Whoever waits is woken by an event, or by the heartbeat that renews leases.
 _HEARTBEAT_WAKES_S = 3600.0
+# Longer than anything takes that has begun to read the response.
+_DELETED_FOR = timedelta(days=1)
+_BATCH = 1000
 
 
 def get_response(developer: Developer, reference: str) -> StoredResponse:
@@ -122,7 +126,7 @@ def cancel_response(developer: Developer, reference: str) -> StoredResponse:
 
 
 def delete_response(developer: Developer, reference: str) -> StoredResponse:
-    """Hide a response, ending it first. Later ones that follow it keep working.
+    """Hide a response, ending it first. Later ones that follow it keep working; `prune_responses` removes it.
 
     Raises:
         NotFound
@@ -133,6 +137,20 @@ def delete_response(developer: Developer, reference: str) -> StoredResponse:
         _cancel(row)
         StoredResponse.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=Now())
     return row
+
+
+def prune_responses() -> int:
+    """Remove responses that were deleted a day ago and that none follows. Returns how many.
+
+    Of a deleted conversation the last one goes first, so it goes whole. May be interrupted and run at any time.
+    """
+    followed = Exists(StoredResponse.objects.filter(previous=OuterRef("pk")))
+    due = StoredResponse.objects.filter(~followed, deleted_at__lt=Now() - _DELETED_FOR)
+    pruned = 0
+    while ids := list(due.values_list("pk", flat=True)[:_BATCH]):
+        StoredResponse.objects.filter(pk__in=ids).delete()
+        pruned += len(ids)
+    return pruned
 
 
 def _cancel(row: StoredResponse) -> None:

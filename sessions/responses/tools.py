@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
 from julep_project.core.validation import Path, invalid
 
@@ -48,9 +49,18 @@ class Tools:
     choice: Json = "auto"
     hosted: frozenset[str] = field(default=frozenset())
 
+    @property
+    def function_names(self) -> frozenset[str]:
+        """Names of the functions that the client runs."""
+        return frozenset(function["function"]["name"] for function in self.functions)
+
     def presented(self) -> list[Mapping[str, Json]]:
         """All of them, as a model is told of them."""
         return [*self.functions, *(_hosted_function(name) for name in sorted(self.hosted))]
+
+    def names(self) -> list[str]:
+        """What a model may call."""
+        return sorted(self.function_names | self.hosted)
 
 
 def read_tools(given: Json, choice: Json) -> Tools:
@@ -62,6 +72,8 @@ def read_tools(given: Json, choice: Json) -> Tools:
     """
     if not isinstance(given, list):
         raise invalid(("tools",), "list_type", received=given)
+    if len(given) > MOST_TOOLS:
+        raise invalid(("tools",), "too_long", bound=MOST_TOOLS, received=f"{len(given)} tools")
     functions: list[Mapping[str, Json]] = []
     hosted: set[str] = set()
     file_search = None
@@ -158,11 +170,24 @@ def _read_choice(choice: Json, tools: Tools) -> Json:
     if not isinstance(choice, Mapping):
         raise invalid(("tool_choice",), "enum", received=choice, expected=", ".join(_WAYS), choices=_WAYS)
     kind = choice.get("type")
-    name = choice.get("name") or (choice.get("function") or {}).get("name") if kind == "function" else _hosted_of(kind)
-    names = {tool["function"]["name"] for tool in tools.functions} if kind == "function" else tools.hosted
-    if name is None or name not in names:
+    is_function = kind == "function"
+    name = _function_name(choice) if is_function else _hosted_of(kind)
+    if name is None or name not in (tools.function_names if is_function else tools.hosted):
         raise BadRequest(f"tool_choice names a tool that is not among the tools: {str(name or kind)[:80]!r}")
     return {"type": "function", "function": {"name": name}}
+
+
+def _function_name(choice: Mapping[str, Json]) -> str:
+    """The chosen function's name, beside the type or inside `function` as in chat completions."""
+    loc: Path = ("tool_choice",)
+    if choice.get("name") is None and choice.get("function") is not None:
+        choice, loc = choice["function"], (*loc, "function")
+        if not isinstance(choice, Mapping):
+            raise invalid(loc, "dict_type", received=choice)
+    name = choice.get("name")
+    if not isinstance(name, str):
+        raise invalid((*loc, "name"), "missing" if name is None else "string_type", received=name)
+    return name
 
 
 def _hosted_of(kind: Json) -> str | None:

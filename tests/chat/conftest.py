@@ -163,3 +163,11 @@ def talk(transactional_db: None, settings: Any) -> Talk:
     # As `StreamHandler` serves it: the other middleware would hold a thread for each request.
     settings.MIDDLEWARE = ["julep_project.core.middleware.ApiMiddleware"]
     return Talk()
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the jobs that workers were told of."""
+    told: list[str] = []
+    monkeypatch.setattr("sessions.jobs.ring", lambda task, job_id: told.append(str(job_id)))
+    return told

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from agents.llm.scripted import scripted_model
+from agents.models import ModelUsage
 from sessions.models import Entry, Turn
 from tests.chat.conftest import Talk
 from tests.executions_api.conftest import MISSING
@@ -67,10 +68,14 @@ def test_nothing_is_stored_without_save(talk: Talk) -> None:
 def test_usage_is_recorded_once(talk: Talk) -> None:
     session = talk.session()
     with scripted_model(["Hello"]):
-        talk.ask(session, "Hi", metadata={"color": "red"})
-    usage = _usage_rows()
-    assert len(usage) == 1
-    assert usage[0]["metadata"]["session_id"] == session
+        answer = talk.ask(session, "Hi", metadata={"color": "red"}, headers={"X-Request-Id": "req-1"})
+    (usage,) = _usage_rows()
+    assert usage["metadata"] == {
+        "tags": ["paid"],
+        "session_id": session,
+        "chat_id": answer["id"],
+        "request_id": "req-1",
+    }
 
 
 @pytest.mark.parametrize(
@@ -142,6 +147,4 @@ def test_a_wrong_key(talk: Talk) -> None:
 
 
 def _usage_rows() -> list[dict[str, Any]]:
-    from agents.models import ModelUsage
-
     return list(ModelUsage.objects.values("metadata", "custom_api_used"))

@@ -1,29 +1,26 @@
 """Conversations that grow beyond their budget."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from agents.llm.scripted import ScriptedModel, scripted_model
+from agents.models import Developer
 from julep_project.core.errors import ModelUnavailable
 from sessions.entries import NewEntry, save_entries
 from sessions.jobs import claim_job, sweep_jobs
 from sessions.models import Entry, Job, Session
 from sessions.overflow import shorten_history
-from tests.chat.conftest import Talk
+from tests.chat.conftest import MODEL, Talk
 from tests.executions_api.conftest import MISSING
 
 BUDGET = 400
 FACT = "The tide at the old pier turns at noon, said the keeper of the lighthouse, and nobody doubted it."
-
-
-@pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the jobs that workers were told of."""
-    told: list[str] = []
-    monkeypatch.setattr("sessions.jobs.ring", lambda task, job_id: told.append(str(job_id)))
-    return told
 
 
 def _session(talk: Talk, overflow: str | None = "adaptive", **fields: Any) -> str:
@@ -135,6 +132,81 @@ def test_a_later_summary_takes_in_the_earlier(talk: Talk, rung: list[str]) -> No
     assert Entry.objects.filter(session_id=session, superseded_by=None, source="summarizer").count() == 1
 
 
+def test_a_job_is_asked_for_at_three_quarters_of_the_budget(talk: Talk, rung: list[str]) -> None:
+    def chat(budget: int) -> list[str]:
+        session = talk.session(talk.agent(), token_budget=budget, context_overflow="adaptive")
+        said = [NewEntry.of({"role": "user", "content": FACT}, source="api_request", model=MODEL) for _ in range(8)]
+        save_entries(UUID(session), said)
+        with scripted_model(["ok"]):
+            jobs: list[str] = talk.ask(session, "And now?")["jobs"]
+        return jobs
+
+    [job_id] = chat(300)
+    tokens = int(Job.objects.get(pk=job_id).reason.split(" takes ")[1].split(" of ")[0])
+    largest_full = tokens * 4 // 3
+    assert len(chat(largest_full)) == 1
+    assert chat(largest_full + 1) == []
+
+
+def test_the_summary_is_written_by_the_model_of_the_chat_and_to_its_budget(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    with scripted_model([f"Yes {n}. {FACT}" for n in range(6)]):
+        for number in range(6):
+            talk.ask(session, f"Is it true, {number}? {FACT}", model="scripted/two")
+    assert talk.api.patch(f"/sessions/{session}", {"token_budget": 100_000}).status_code == 200
+    with scripted_model(["Tides."]) as model:
+        shorten_history(rung[0])
+    assert model.requests[0].model == "scripted/two"
+    assert model.requests[0].settings["max_tokens"] < BUDGET * 0.15
+    assert Entry.objects.get(source="summarizer").model == "scripted/two"
+
+
+def test_of_workers_that_begin_at_once_one_does_the_job(talk: Talk, rung: list[str]) -> None:
+    _fill(talk, _session(talk), 6)
+    barrier = Barrier(8)
+
+    def claim(_: int) -> bool:
+        try:
+            barrier.wait(10)
+            return claim_job(UUID(rung[0])) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_a_chat_and_the_job_at_once_lose_and_double_nothing(talk: Talk, rung: list[str]) -> None:
+    session = _session(talk)
+    while not rung:
+        _fill(talk, session, 1)
+    before = len(talk.said(session))
+    answered = Barrier(2)
+
+    def together(_: Any) -> str:
+        answered.wait(10)
+        return "Both."
+
+    def work() -> None:
+        try:
+            shorten_history(rung[0])
+        finally:
+            connection.close()
+
+    with scripted_model([together, together]), ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        talk.ask(session, "And now?")
+        working.result()
+    rows = list(Entry.objects.filter(session_id=session).order_by("seq"))
+    assert [row.seq for row in rows] == list(range(1, before + 4))
+    assert [row.content for row in rows if row.source != "summarizer"][-2:] == ["And now?", "Both."]
+    (summary,) = (row for row in rows if row.source == "summarizer")
+    replaced = summary.stands_for.count()
+    assert replaced >= 2
+    assert len(talk.said(session)) == before + 3 - replaced
+    assert Job.objects.get().state == "succeeded"
+
+
 def test_a_job_is_done_once(talk: Talk, rung: list[str]) -> None:
     session = _session(talk)
     _fill(talk, session, 6)
@@ -195,6 +267,18 @@ def test_a_job_that_kills_its_workers_fails(talk: Talk, rung: list[str], setting
     assert talk.api.get(f"/jobs/{rung[0]}").json()["state"] == "failed"
 
 
-def test_an_unknown_job(talk: Talk) -> None:
-    response = talk.api.get(f"/jobs/{MISSING}")
-    assert (response.status_code, response.json()["error"]["message"]) == (404, "Job not found")
+def test_a_foreign_job_is_like_a_missing_one(talk: Talk, stranger: Developer) -> None:
+    theirs = Job.objects.create(
+        developer=stranger,
+        session=Session.objects.create(developer=stranger),
+        name="shorten_history",
+        through_seq=0,
+        model="",
+        budget=BUDGET,
+        urgent=False,
+    )
+    answers = [talk.api.get(f"/jobs/{job_id}") for job_id in (MISSING, theirs.pk)]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    missing, foreign = [{**answer.json()["error"], "request_id": None} for answer in answers]
+    assert missing == foreign
+    assert missing["message"] == "Job not found"

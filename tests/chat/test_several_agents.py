@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from agents.llm.scripted import Spoken, scripted_model
 from julep_project.core.errors import ModelUnavailable
 from tests.chat.conftest import Talk, spoken
+from tests.chat.test_tools import calls
 from tests.executions_api.conftest import MISSING
 
 
@@ -68,6 +71,28 @@ def test_a_failure_of_the_second_leaves_nothing(talk: Talk) -> None:
     with scripted_model(["I am first", ModelUnavailable("away")]):
         assert talk.chat(session, "Hi").status_code == 502
     assert talk.said(session) == []
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_each_may_call_tools_of_the_client(talk: Talk, stream: bool) -> None:
+    session, ada, bob = _pair(talk, auto_run_tools=True)
+    for agent in (ada, bob):
+        talk.tool(agent, name="ask", type="function", function={"parameters": {"type": "object"}})
+    made = [calls((f"c{number}", "ask", {"n": number})) for number in range(2)]
+    with scripted_model([{"content": "I ask. ", **made[0]}, {"content": "Me too", **made[1]}]):
+        if stream:
+            last = talk.listen(session, "Hi")[-1]["choices"]
+        else:
+            last = talk.ask(session, "Hi")["choices"]
+    assert [(one["index"], one["finish_reason"], one["tool_calls"]) for one in last] == [
+        (0, "tool_calls", made[0]["tool_calls"]),
+        (1, "tool_calls", made[1]["tool_calls"]),
+    ]
+    assert [role for role, _ in talk.said(session)] == ["user", "assistant", "assistant"]
+    results = [{"role": "tool", "tool_call_id": f"c{number}", "content": str(number)} for number in range(2)]
+    with scripted_model(["Thanks", "Fine"]):
+        answer = talk.ask(session, messages=results)
+    assert [choice["message"]["content"] for choice in answer["choices"]] == ["Thanks", "Fine"]
 
 
 def test_an_interruption_keeps_the_replies_there_are(talk: Talk) -> None:

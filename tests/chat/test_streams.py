@@ -1,6 +1,7 @@
 """Streamed chats: the format, the order of things, and what becomes of a reply that is cut short."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from agents.llm.scripted import ScriptedModel, Spoken, scripted_model
 from agents.models import ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable
-from sessions import streaming
+from julep_project.core.renderers import to_json
+from julep_project.stream_handler import StreamHandler
+from sessions import chat_wire, streaming
 from sessions.models import Turn
+from tests.api_client import API_KEY
 from tests.chat.conftest import LONGEST_WAIT_S, Stream, Talk, spoken, turns_are_over
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "ask", "arguments": '{"q": 1}'}}
@@ -29,6 +33,26 @@ def test_every_chunk_has_the_form_clients_parse(talk: Talk) -> None:
     assert spoken(events) == "Hello dear Bea"
     assert [event["usage"] for event in events[:-1]] == [None] * (len(events) - 1)
     assert events[-1]["usage"]["total_tokens"] > 0
+
+
+def test_docs_are_encoded_once_for_all_chunks(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Any] = []
+
+    def noting(value: Any) -> bytes:
+        encoded.append(value)
+        return to_json(value)
+
+    monkeypatch.setattr(chat_wire, "to_json", noting)
+    agent = talk.agent()
+    assert talk.api.post(f"/agents/{agent}/docs", {"title": "Tides", "content": "tides of the sea"}).status_code == 201
+    session = talk.session(agent, recall_options={"mode": "text"})
+    with scripted_model([Spoken(*"abcd")]):
+        events = talk.listen(session, "Tell me of tides", recall=True)
+    assert spoken(events) == "abcd"
+    assert [doc["title"] for doc in events[0]["docs"]] == ["Tides"]
+    assert all(event["docs"] == events[0]["docs"] for event in events)
+    assert sum(value == events[0]["docs"] for value in encoded) == 1
+    assert not any("docs" in value for value in encoded if isinstance(value, dict))
 
 
 def test_headers(talk: Talk) -> None:
@@ -108,7 +132,8 @@ def test_an_error_after_it_is_the_last_event_and_nothing_is_stored(talk: Talk) -
 def test_an_unexpected_error_tells_nothing(talk: Talk) -> None:
     with scripted_model([Spoken("Hel", RuntimeError("secret"))]):
         events = talk.listen(talk.session(), "Hi")
-    assert events[1:] == [{"error": {"message": "Internal server error", "code": "http_500", "type": "http_error"}}]
+    error = {"message": "Internal server error", "code": "http_500", "type": "http_error", "should_retry": False}
+    assert events[1:] == [{"error": error}]
 
 
 def test_a_client_that_leaves_stops_the_model_and_what_was_said_is_kept(talk: Talk) -> None:
@@ -125,6 +150,31 @@ def test_a_client_that_leaves_stops_the_model_and_what_was_said_is_kept(talk: Ta
     assert talk.said(session) == [("user", "Hi"), ("assistant", "Hel")]
     with scripted_model(["again"]):
         assert talk.ask(session, "Hi")["choices"][0]["message"]["content"] == "again"
+
+
+def test_a_connection_that_breaks_while_a_piece_is_sent(talk: Talk) -> None:
+    session = talk.session()
+    body = json.dumps({"message": "Hi", "stream": True, "recall": False}).encode()
+    headers = [(b"authorization", f"Bearer {API_KEY}".encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": f"/sessions/{session}/chat", "headers": headers}
+    received = [{"type": "http.request", "body": body}]
+
+    async def receive() -> Any:
+        return received.pop() if received else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise ConnectionError("broken pipe")
+
+    async def serve(model: ScriptedModel) -> None:
+        with pytest.raises(ConnectionError):
+            await StreamHandler()({**scope, "query_string": b""}, receive, send)
+        await turns_are_over()
+        assert model.closed == 1
+
+    with scripted_model([Spoken("Hel", asyncio.Event().wait, "lo")]) as model:
+        asyncio.run(serve(model))
+    assert talk.said(session) == [("user", "Hi"), ("assistant", "Hel")]
 
 
 def test_a_client_that_leaves_before_the_first_piece_leaves_no_trace(talk: Talk) -> None:

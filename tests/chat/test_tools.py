@@ -133,6 +133,26 @@ def test_function_tools_end_the_loop(talk: Talk, agent: str) -> None:
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_a_stream_with_tools_that_ends_in_a_call_for_the_client(talk: Talk, agent: str, web_server: WebServer) -> None:
+    session = talk.session(agent, auto_run_tools=True)
+    asked = calls(("c2", "ask", {"q": "more"}))
+    with scripted_model([{"content": "Looking. ", **calls(("c1", "look", {}))}, {"content": "And now?", **asked}]):
+        events = talk.listen(session, "Hi")
+    (last,) = events[-1]["choices"]
+    assert spoken(events) == "Looking. And now?"
+    assert (last["finish_reason"], last["tool_calls"]) == ("tool_calls", asked["tool_calls"])
+    assert len(web_server.requests) == 1
+    with scripted_model(["Tea it is"]) as model:
+        talk.ask(session, messages=[{"role": "tool", "tool_call_id": "c2", "content": "tea"}])
+    assert [message["role"] for message in model.requests[0].messages][-5:] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "tool",
+    ]
+
+
 def test_of_both_kinds_in_one_message_the_server_runs_its_own(talk: Talk, agent: str, web_server: WebServer) -> None:
     session = talk.session(agent)
     with scripted_model([calls(("c1", "look", {}), ("c2", "ask", {})), "done"]) as model:
@@ -200,6 +220,17 @@ def test_who_decides_whether_tools_run(
     with scripted_model([calls(("c1", "look", {})), "done"]) as model:
         answer = talk.ask(talk.session(agent, **session_fields), "Hi", **body)
     assert (answer["choices"][0]["finish_reason"] == "stop", len(model.requests)) == (runs, 2 if runs else 1)
+
+
+def test_tools_that_models_know_by_another_name_are_the_clients(talk: Talk) -> None:
+    """`bash` and the like have a name of the provider's, whatever the agent calls them."""
+    agent = talk.agent()
+    talk.tool(agent, name="shell", type="bash_20241022", bash_20241022={"name": "bash"})
+    session = talk.session(agent, auto_run_tools=True)
+    with scripted_model([calls(("c1", "bash", {"command": "ls"}))]) as model:
+        (choice,) = talk.ask(session, "Hi")["choices"]
+    assert [tool["name"] for tool in model.requests[0].tools] == ["bash"]
+    assert (choice["finish_reason"], choice["tool_calls"][0]["function"]["name"]) == ("tool_calls", "bash")
 
 
 def test_tools_of_the_request_are_added(talk: Talk, agent: str) -> None:

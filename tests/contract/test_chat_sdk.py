@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from julep import ConflictError, Julep, NotFoundError
+from julep import ConflictError, InternalServerError, Julep, NotFoundError
 
 from tests.api_client import API_KEY
 from tests.backend import Backend
-from tests.loopback.model_server import ModelServer, Streamed, tool_call
+from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call
 from tests.loopback.streaming import Gate
+from tests.loopback.web_server import WebServer
 
 TOOL: dict[str, Any] = {
     "name": "weather",
@@ -95,6 +96,23 @@ def test_a_busy_session_raises_at_once(client: Julep, session: Any, provider: Mo
             client.sessions.chat(session.id, messages=_user("Me too"), recall=False, extra_body={"on_busy": "reject"})
         gate.open()
         list(lines)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_tools_with_effects_are_not_run_again_when_the_model_fails_after_them(
+    client: Julep, session: Any, provider: ModelServer, web_server: WebServer, stream: bool
+) -> None:
+    buy: dict[str, Any] = {"method": "POST", "url": f"{web_server.url}/buy"}
+    client.agents.tools.create(session.agent, name="buy", type="api_call", api_call=buy)
+    provider.script(tool_call("buy", {"n": 1}), failure(503, "overloaded"))
+    stubborn = client.with_options(max_retries=3)
+    with pytest.raises(InternalServerError) as failed:
+        stubborn.sessions.chat(
+            session.id, messages=_user("Buy"), recall=False, stream=stream, extra_body={"auto_run_tools": True}
+        )
+    assert failed.value.response.headers["x-should-retry"] == "false"
+    assert [request.method for request in web_server.requests] == ["POST"]
+    assert len(client.sessions.history(session.id).entries) == 0
 
 
 def test_an_unknown_session(client: Julep) -> None:

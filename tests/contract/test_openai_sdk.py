@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from openai import APIError, BadRequestError, InternalServerError, NotFoundError, OpenAI, PermissionDeniedError
 from pydantic import BaseModel
@@ -123,12 +124,79 @@ def test_output_sent_back_as_input(client: OpenAI, provider: ModelServer) -> Non
     assert client.responses.create(model=MODEL, input=items, tools=[WEATHER]).output_text == "Sunny."
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_function_nobody_offered(client: OpenAI, provider: ModelServer, streamed: bool) -> None:
+    provider.script(tool_call("fly", {"to": "Rome"}), "I cannot fly.")
+    asked: Any = {"model": MODEL, "input": "Fly!", "tools": [WEATHER]}
+    if streamed:
+        with client.responses.stream(**asked) as stream:
+            made = stream.get_final_response()
+    else:
+        made = client.responses.create(**asked)
+    assert [item.type for item in made.output] == ["message"]
+    assert made.output_text.strip() == "I cannot fly."
+    assert "the tools are: weather" in provider.chats[-1]["messages"][-1]["content"]
+
+
+def test_file_search(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
+    with httpx.Client(base_url=backend.url, headers={"Authorization": f"Bearer {API_KEY}"}) as resources:
+        agent = resources.post("/agents", json={"name": "Librarian"}).json()["id"]
+        resources.post(f"/agents/{agent}/docs", json={"title": "Tides", "content": "High tide is at noon."})
+    provider.script(tool_call("file_search", {"query": "high tide"}), "At noon.", "I said so.")
+    tools: Any = [{"type": "file_search", "vector_store_ids": [agent]}]
+    made = client.responses.create(
+        model=MODEL, input="When?", tools=tools, tool_choice="required", include=["file_search_call.results"]
+    )
+    search, message = made.output
+    assert (search.type, message.type, made.output_text) == ("file_search_call", "message", "At noon.")
+    assert search.results is not None and search.results[0].text == "High tide is at noon."
+
+    client.responses.create(model=MODEL, input="Sure?", previous_response_id=made.id, tools=tools)
+    told = provider.chats[-1]["messages"]
+    assert [message["role"] for message in told] == ["user", "assistant", "tool", "assistant", "user"]
+    assert "High tide is at noon." in told[2]["content"]
+
+
+def test_item_reference(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("Ada.", "Yes.")
+    first = client.responses.create(model=MODEL, input="Who?")
+    items: Any = [{"type": "item_reference", "id": first.output[0].id}, {"role": "user", "content": "Really?"}]
+    second = client.responses.create(model=MODEL, input=items)
+    assert second.output_text == "Yes."
+    assert [message["content"] for message in provider.chats[-1]["messages"]] == ["Ada.", "Really?"]
+    with pytest.raises(NotFoundError, match="not found"):
+        client.responses.create(model=MODEL, input=[{"type": "item_reference", "id": "msg_nothing"}])
+
+
+def test_a_file_that_was_deleted(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
+    with httpx.Client(base_url=backend.url, headers={"Authorization": f"Bearer {API_KEY}"}) as resources:
+        file = resources.post("/files", json={"name": "tide.txt", "content": "aGlnaA=="}).json()["id"]
+        part = {"type": "input_file", "file_id": file}
+        first = client.responses.create(model=MODEL, input=[{"role": "user", "content": [part]}])  # type: ignore[list-item, misc]
+        assert resources.delete(f"/files/{file}").is_success
+    client.responses.create(model=MODEL, input="Again?", previous_response_id=first.id)
+    [sent] = provider.chats[-1]["messages"][0]["content"]
+    assert (sent["type"], "not at hand any more" in sent["text"]) == ("text", True)
+    with pytest.raises(NotFoundError, match=file):
+        client.responses.create(model=MODEL, input=[{"role": "user", "content": [part]}])  # type: ignore[list-item, misc]
+
+
 def test_input_items(client: OpenAI, provider: ModelServer) -> None:
     items: Any = [{"role": "user", "content": str(number)} for number in range(5)]
     made = client.responses.create(model=MODEL, input=items)
     listed = list(client.responses.input_items.list(made.id, limit=2))
     assert [item.content[0].text for item in listed] == ["4", "3", "2", "1", "0"]  # type: ignore[union-attr]
     assert len({item.id for item in listed}) == 5
+
+
+def test_input_items_of_a_client_that_repeats_its_ids(client: OpenAI) -> None:
+    items: Any = [{"type": "message", "id": "msg_1", "role": "user", "content": text} for text in ("0", "1")]
+    first = client.responses.create(model=MODEL, input=items)
+    again: Any = [*items, {"type": "item_reference", "id": first.output[0].id}]
+    second = client.responses.create(model=MODEL, input=again, previous_response_id=first.id)
+    listed = [item for item, _ in zip(client.responses.input_items.list(second.id, limit=1), range(20), strict=False)]
+    assert [item.content[0].text for item in listed] == ["ok", "1", "0", "ok", "1", "0"]  # type: ignore[union-attr]
+    assert len({item.id for item in listed}) == 6
 
 
 def test_cancel_ends_a_stream(client: OpenAI, provider: ModelServer) -> None:
@@ -200,6 +268,15 @@ def test_chat_completions(base_url: str, provider: ModelServer) -> None:
         )
     assert "".join(chunk.choices[0].delta.content or "" for chunk in told if chunk.choices).strip() == "one two three"
     assert told[-1].usage is not None and told[-1].usage.completion_tokens == 3
+
+
+def test_the_usual_loop_over_a_streamed_chat(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("one two three")
+    told = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}], stream=True)
+    said = ""
+    for chunk in told:
+        said += chunk.choices[0].delta.content or ""
+    assert said.strip() == "one two three"
 
 
 def test_a_chat_that_breaks_off(client: OpenAI, provider: ModelServer) -> None:

@@ -11,6 +11,7 @@ from tests.api_client import ApiClient
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import MISSING
 
+NOT_AT_HAND = {"type": "text", "text": "[A file was sent here that is not at hand any more.]"}
 PNG = base64.b64encode(b"not really an image").decode()
 
 
@@ -57,6 +58,36 @@ def test_files_that_are_too_large(api: ResponsesClient, file_id: str, monkeypatc
     assert (status, "larger than" in error["message"]) == (400, True)
 
 
+def test_earlier_files_give_way_to_later_ones(
+    api: ResponsesClient, file_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "MOST_BYTES", 30)  # one of the two
+    body = {"name": "wave.png", "content": PNG, "mime_type": "image/png"}
+    later = ApiClient().post("/files", body).json()["id"]
+    with scripted_model(["A tide.", "A wave.", "No."]) as model:
+        first = api.create(input=ask({"type": "input_file", "file_id": file_id}))
+        asked = {"input": ask({"type": "input_file", "file_id": later}), "previous_response_id": first["id"]}
+        status, error = api.refuse(**asked)
+        assert (status, "larger than" in error["message"]) == (400, True)
+        api.create(**asked, truncation="auto", model="offline/none")
+    parts = [message["content"][0] for message in model.requests[1].messages if message["role"] == "user"]
+    assert (parts[0], parts[1]["file"]["filename"]) == (NOT_AT_HAND, "wave.png")
+
+
+def test_a_conversation_outlives_its_files(api: ResponsesClient, file_id: str) -> None:
+    named = {"type": "input_text", "text": "What?"}
+    with scripted_model(["A tide.", "Still."]) as model:
+        first = api.create(input=ask(named, {"type": "input_image", "file_id": file_id}))
+        assert ApiClient().delete(f"/files/{file_id}").status_code == 202
+        second = api.create(input="Again?", previous_response_id=first["id"])
+    assert model.requests[1].messages[0]["content"] == [{"type": "text", "text": "What?"}, NOT_AT_HAND]
+    assert second["status"] == "completed"
+
+    again = {"type": "item_reference", "id": api.send("GET", f"/responses/{first['id']}/input_items").json()["last_id"]}
+    status, error = api.refuse(input=[again])
+    assert (status, error["message"]) == (404, f"File '{file_id}' not found")
+
+
 class TestTruncation:
     @pytest.fixture(autouse=True)
     def small_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +100,15 @@ class TestTruncation:
         roles = [message["role"] for message in model.requests[0].messages]
         assert roles == ["system", "user"]
         assert model.requests[0].messages[1]["content"].startswith("3 ")
+
+    def test_files_left_out_are_not_read(
+        self, api: ResponsesClient, file_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(attachments, "MOST_BYTES", 5)
+        old = ask({"type": "input_text", "text": "word " * 50}, {"type": "input_file", "file_id": file_id})
+        with scripted_model(["ok"]) as model:
+            api.create(input=[*old, {"role": "user", "content": "Hi"}], truncation="auto", model="offline/none")
+        assert [message["content"] for message in model.requests[0].messages] == ["Hi"]
 
     def test_one_message_that_is_too_large(self, api: ResponsesClient) -> None:
         status, error = api.refuse(input="word " * 200, truncation="auto", model="offline/none")

@@ -1,12 +1,13 @@
 """From items to the messages of a model, and from its chunks to items and events."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from agents.llm.scripted import find_unpaired
 from julep_project.core.errors import BadRequest, ModelUnavailable
-from sessions.responses.attachments import FileContent
 from sessions.responses.items import read_input
 from sessions.responses.messages import to_messages
 from sessions.responses.output import SearchItem, replay
@@ -48,14 +49,6 @@ class TestMessages:
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
             {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
             {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
-        ]
-
-    def test_a_stored_file_takes_the_place_of_its_id(self) -> None:
-        parts = [{"type": "input_file", "file_id": "f"}, {"type": "input_image", "file_id": "f"}]
-        [message] = messages({"role": "user", "content": parts}, files={"f": FileContent("x.png", "data:,x")})
-        assert message["content"] == [
-            {"type": "file", "file": {"filename": "x.png", "file_data": "data:,x"}},
-            {"type": "image_url", "image_url": {"url": "data:,x", "detail": "auto"}},
         ]
 
     def test_a_file_by_address_is_refused(self) -> None:
@@ -100,6 +93,26 @@ class TestMessages:
             {"role": "tool", "tool_call_id": "fs_1", "content": '{"results":[{"text":"high"}]}'},
         ]
 
+    def test_results_stand_directly_behind_the_calls_of_their_answer(self) -> None:
+        """Searches beside a call for the client end before it does, and people talk in between."""
+        searches = [
+            {"type": "file_search_call", "id": f"fs_{number}", "queries": ["tides"], "results": []} for number in (1, 2)
+        ]
+        other = {**CALL, "call_id": "c2"}
+        between = {"role": "user", "content": "Well?"}
+        read = messages(CALL, *searches, other, between, RESULT, {**RESULT, "call_id": "c2"}, hosted={"file_search"})
+        assert find_unpaired(read) is None
+        assert [call["id"] for call in read[0]["tool_calls"]] == ["c1", "fs_1", "fs_2", "c2"]
+        assert [message.get("tool_call_id") for message in read[1:]] == ["fs_1", "fs_2", "c1", "c2", None]
+
+    def test_the_next_answer_begins_a_message_of_its_own(self) -> None:
+        read = messages(CALL, RESULT, {**CALL, "call_id": "c2"}, {**RESULT, "call_id": "c2"})
+        assert [message["role"] for message in read] == ["assistant", "tool", "assistant", "tool"]
+
+    def test_numbers_beyond_64_bits_in_results(self) -> None:
+        search = {"type": "file_search_call", "id": "fs_1", "queries": ["tides"], "results": [{"score": 10**30}]}
+        assert json.loads(messages(search, hosted={"file_search"})[1]["content"])["results"] == search["results"]
+
     def test_a_call_that_was_cut_off_is_left_out(self) -> None:
         assert messages({**CALL, "status": "incomplete"}) == []
 
@@ -125,7 +138,7 @@ def end(reason: str) -> dict[str, Any]:
 
 
 def read(*chunks: dict[str, Any], **options: Any) -> tuple[Answer, list[dict[str, Any]]]:
-    answer = Answer(ID, 0, {"web_search"}, **options)
+    answer = Answer(ID, 0, {"f", "g"}, **options)
     events = [event for piece in chunks for event in answer.take(piece)]
     return answer, events + answer.close()
 
@@ -204,7 +217,7 @@ class TestReading:
     def test_calls_of_searches_make_no_items(self) -> None:
         answer, events = read(call_chunk(0, id="a", name="web_search", arguments='{"query": "x"}'), end("tool_calls"))
         assert (events, answer.items) == ([], [])
-        assert [call.arguments for call in answer.hosted_calls] == ['{"query": "x"}']
+        assert [call.arguments for call in answer.server_calls] == ['{"query": "x"}']
 
     def test_reasoning_comes_before_the_text(self) -> None:
         answer, events = read(chunk(reasoning_content="Hm"), chunk(reasoning_content="m."), chunk(content="Yes"))
@@ -216,10 +229,6 @@ class TestReading:
     def test_what_the_provider_cut_is_incomplete(self, reason: str) -> None:
         answer, _ = read(chunk(content="Onc"), end(reason))
         assert (answer.items[0]["status"], answer.was_cut) == ("incomplete", True)
-
-    def test_what_cannot_be_stored_is_taken_out(self) -> None:
-        answer, _ = read(chunk(content="a\x00b\ud800c"))
-        assert answer.text == "ab?c"
 
     def test_text_that_does_not_begin_as_json_is_held_back(self) -> None:
         answer = Answer(ID, 0, (), wants_json=True)

@@ -34,7 +34,7 @@ class TestChat:
         assert body["choices"][0]["message"]["content"] == "Hello there"
         assert "content" not in body["choices"][0]
         assert model.requests[0].settings == {"temperature": 0.5}
-        assert ModelUsage.objects.get().metadata == {"endpoint": "chat/completions"}
+        assert ModelUsage.objects.get().metadata["endpoint"] == "chat/completions"
 
     def test_a_stream(self, api: ResponsesClient) -> None:
         with scripted_model(["Hello there", "Hello"]):
@@ -44,6 +44,7 @@ class TestChat:
         said = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
         assert "".join(said) == "Hello there"
         assert not any("usage" in chunk for chunk in chunks)
+        assert all(chunk["choices"] for chunk in chunks)
         assert counted[-1]["usage"]["total_tokens"] > 0
         assert ModelUsage.objects.count() == 2
 
@@ -53,6 +54,20 @@ class TestChat:
             body = api.send("POST", "/v1/chat/completions", {**ASK, "tools": [tool], "tool_choice": "required"}).json()
         assert body["choices"][0]["finish_reason"] == "tool_calls"
         assert (model.requests[0].tools, model.requests[0].tool_choice) == ([tool], "required")
+
+    def test_what_was_checked_is_what_is_passed_on(self, api: ResponsesClient) -> None:
+        given = {"temperature": "0.5", "stop": "END", "logprobs": True, "top_logprobs": 2, "reasoning_effort": "low"}
+        with scripted_model(["ok"]) as model:
+            assert api.send("POST", "/v1/chat/completions", {**ASK, **given, "seed": None}).status_code == 200
+        assert model.requests[0].settings == {**given, "temperature": 0.5, "stop": ["END"]}
+
+    def test_a_model_that_is_not_listed(self, api: ResponsesClient, settings: Any) -> None:
+        settings.MODELS = ["gpt-4o"]
+        for path, body in (("/v1/chat/completions", ASK), ("/v1/responses", {"input": "Hi"})):
+            with scripted_model(["ok"]):
+                assert api.send("POST", path, {**body, "model": "gpt-4o"}).status_code == 200
+            answer = api.send("POST", path, {**body, "model": "gpt-5"})
+            assert (answer.status_code, answer.json()["error"]["message"][:24]) == (400, "Model gpt-5 not availabl")
 
     def test_the_callers_own_key(self, api: ResponsesClient, model_server: ModelServer) -> None:
         api.send("POST", "/v1/chat/completions", ASK, **{"X-Custom-Api-Key": "sk-own"})
@@ -80,7 +95,18 @@ class TestChat:
             ({"messages": ["Hi"]}, "messages[0]"),
             ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
             ({"temperature": "hot"}, "temperature"),
+            ({"temperature": "nan"}, "temperature"),
+            ({"min_p": "inf"}, "min_p"),
+            ({"logit_bias": {"5": "nan"}}, "logit_bias.5"),
             ({"tools": {}}, "tools"),
+            ({"messages": [{"role": "user", "content": "x"}] * 5001}, "messages"),
+            ({"tools": [{}] * 501}, "tools"),
+            ({"tool_choice": 5}, "tool_choice"),
+            ({"tool_choice": {"type": "function", "function": "x"}}, "tool_choice"),
+            ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+            ({"messages": [{"role": "user", "content": [5]}]}, "messages[0].content"),
+            ({"messages": [{"role": "assistant", "tool_calls": ["x"]}]}, "messages[0].tool_calls[0]"),
+            ({"messages": [{"role": "assistant", "tool_calls": [{"function": 5}]}]}, "messages[0].tool_calls[0]"),
         ],
     )
     def test_what_is_refused(self, api: ResponsesClient, fields: dict[str, Any], loc: str) -> None:
@@ -98,7 +124,7 @@ class TestEmbeddings:
             ("embedding", 1, 1024),
         ]
         assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] > 0
-        assert ModelUsage.objects.get().metadata == {"endpoint": "embeddings"}
+        assert ModelUsage.objects.get().metadata["endpoint"] == "embeddings"
 
     def test_base64(self, api: ResponsesClient) -> None:
         asked = {"model": "offline/hashing", "input": "a tide"}

@@ -10,6 +10,7 @@ from sessions.responses.request import ResponseRequest, read_request, reopen_req
 
 ID = UUID("0197a1b2c3d47e8f90a1b2c3d4e5f607")
 FUNCTION = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": True}
+IMAGE = {"type": "input_image", "image_url": "http://x/y.png"}
 FILES = {"type": "file_search", "vector_store_ids": ["a", "b", "a"]}
 
 
@@ -81,12 +82,27 @@ class TestInput:
             ([{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}], "input[0].arguments"),
             ([{"type": "function_call_output", "call_id": "c"}], "input[0].output"),
             ([{"type": "item_reference"}], "input[0].id"),
+            ("", "input"),
+            (" \n", "input"),
+            ([{"role": "user", "content": ""}], "input[0].content"),
+            ([{"role": "system", "content": []}], "input[0].content"),
+            ([{"role": "user", "content": [{"type": "input_text", "text": " "}]}], "input[0].content"),
+            ([{"role": "user", "content": [{**IMAGE, "detail": ["low"]}]}], "input[0].content[0].detail"),
+            ([{"type": "file_search_call", "queries": 5, "results": []}], "input[0].queries"),
+            ([{"type": "file_search_call", "queries": [5], "results": []}], "input[0].queries"),
+            ([{"type": "file_search_call", "queries": ["x"], "results": {}}], "input[0].results"),
+            ([{"type": "file_search_call", "queries": ["x"], "results": [1]}], "input[0].results"),
         ],
     )
     def test_what_is_refused(self, given: Any, loc: str) -> None:
         with pytest.raises(InvalidInput) as caught:
             read(input=given)
         assert [detail["loc"] for detail in caught.value.extra["details"]] == [loc]
+
+    def test_an_image_says_something_and_a_model_may_say_nothing(self) -> None:
+        said = [{"type": "input_text", "text": ""}, IMAGE]
+        items = read(input=[{"role": "user", "content": said}, {"role": "assistant", "content": []}]).items
+        assert [len(item["content"]) for item in items] == [2, 0]
 
     def test_no_input(self) -> None:
         with pytest.raises(InvalidInput):
@@ -123,6 +139,9 @@ class TestSettings:
             ({"model": None}, "model"),
             ({"temperature": 3}, "temperature"),
             ({"top_p": "much"}, "top_p"),
+            ({"temperature": "nan"}, "temperature"),
+            ({"top_p": "-inf"}, "top_p"),
+            ({"temperature": True}, "temperature"),
             ({"max_output_tokens": 0}, "max_output_tokens"),
             ({"truncation": "some"}, "truncation"),
             ({"metadata": [1]}, "metadata"),
@@ -133,6 +152,12 @@ class TestSettings:
             ({"stream": "perhaps"}, "stream"),
             ({"instructions": ["x"]}, "instructions"),
             ({"tools": {"a": 1}}, "tools"),
+            ({"tool_choice": 5}, "tool_choice"),
+            ({"tool_choice": ["auto"]}, "tool_choice"),
+            ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+            ({"tool_choice": {"type": "function", "name": ["x"]}}, "tool_choice.name"),
+            ({"tool_choice": {"type": "function", "function": "x"}}, "tool_choice.function"),
+            ({"tool_choice": {"type": "function", "function": {"name": 5}}}, "tool_choice.function.name"),
         ],
     )
     def test_what_is_refused(self, fields: dict[str, Any], loc: str) -> None:
@@ -172,7 +197,8 @@ class TestTools:
         assert read_choice == (read_as if choice in (None, "required") else _function(read_as))
 
     @pytest.mark.parametrize(
-        "choice", [{"type": "function", "name": "other"}, {"type": "file_search"}, {"type": "mcp"}]
+        "choice",
+        [{"type": "function", "name": "other"}, {"type": "file_search"}, {"type": "mcp"}, {"type": ["function"]}, {}],
     )
     def test_a_choice_that_is_no_tool(self, choice: Any) -> None:
         with pytest.raises(BadRequest, match="not among the tools"):

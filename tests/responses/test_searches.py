@@ -3,15 +3,19 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
+from openai import AsyncOpenAI
 
 from agents.llm.scripted import scripted_model
 from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
+from julep_project.asgi import application
 from julep_project.devservices.loopback import Reply
 from sessions.models import StoredResponse
 from sessions.responses import run
-from tests.api_client import ApiClient
+from tests.api_client import API_KEY, ApiClient
+from tests.loopback.model_server import ModelServer
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import MISSING, WEATHER, calling
@@ -71,6 +75,29 @@ class TestWeb:
         assert (result["role"], result["tool_call_id"]) == ("tool", "call_1")
         assert json.loads(result["content"])["results"][0]["snippet"] == "High at noon."
         assert body["usage"]["total_tokens"] > 0
+
+    def test_with_the_published_client(self, api: ResponsesClient, web: WebServer, model_server: ModelServer) -> None:
+        model_server.script(ASK_WEB, "At noon.", "I said so.")
+
+        async def ask() -> Any:
+            transport = httpx.ASGITransport(application)
+            async with AsyncOpenAI(
+                base_url="http://localhost/v1", api_key=API_KEY, http_client=httpx.AsyncClient(transport=transport)
+            ) as client:
+                sources: Any = ["web_search_call.action.sources"]
+                asked: Any = {"model": "gpt-4o", "tools": [WEB]}
+                made = await client.responses.create(input="When?", include=sources, **asked)
+                again = await client.responses.create(input="Sure?", previous_response_id=made.id, **asked)
+                return made, again
+
+        made, again = api.run(ask())
+        [search, message] = made.output
+        assert (search.type, search.status, message.type) == ("web_search_call", "completed", "message")
+        assert [source.url for source in search.action.sources] == ["https://tides.example/"]
+        assert (made.output_text, again.output_text) == ("At noon.", "I said so.")
+        told = model_server.chats[-1]["messages"]
+        assert [message["role"] for message in told] == ["user", "assistant", "tool", "assistant", "user"]
+        assert "High at noon." in told[2]["content"]
 
     def test_events(self, api: ResponsesClient, web: WebServer) -> None:
         with scripted_model([ASK_WEB, "Noon."]):

@@ -1,10 +1,12 @@
 """Bodies of chats. They are checked before the session is looked for."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from sessions.chat_request import ChatRequest
+from sessions.messages import MessageBody
 from tests.api_client import ApiClient
 from tests.sessions.conftest import MISSING
 
@@ -46,6 +48,63 @@ def test_bad_fields(api: ApiClient, body: Any, loc: str, kind: str) -> None:
     answer = api.post(f"/sessions/{MISSING}/render", body)
     assert answer.status_code == 422
     assert [(entry["loc"], entry["type"]) for entry in answer.json()["error"]["details"]] == [(loc, kind)]
+
+
+@pytest.mark.parametrize("path", ["render", "chat"])
+def test_more_than_is_checked_in_a_moment(api: ApiClient, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = {"name": "f", "type": "function"}
+    answer = api.post(f"/sessions/{MISSING}/{path}", {"message": "a", "tools": [tool] * 501})
+    (detail,) = answer.json()["error"]["details"]
+    assert (answer.status_code, detail["loc"], detail["type"]) == (422, "tools", "too_long")
+    read: list[Any] = []
+    monkeypatch.setattr(MessageBody, "to_internal_value", lambda self, data: read.append(data))
+    message = {"role": "user", "content": "a"}
+    part = {"type": "text", "text": "a"}
+    for body, loc, kind in (
+        ({"messages": [message] * 5001}, "messages", "too_long"),
+        ({"messages": [{"role": "user", "content": [part] * 10_001}]}, "messages", "value_error"),
+        ({"messages": [{"role": "user", "content": [part] * 3000}] * 4}, "messages", "value_error"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{}] * 10_001}]}, "messages", "value_error"),
+    ):
+        answer = api.post(f"/sessions/{MISSING}/{path}", body)
+        assert answer.status_code == 422
+        (detail,) = answer.json()["error"]["details"]
+        assert (detail["loc"], detail["type"]) == (loc, kind)
+        assert len(detail["received"]) < 200
+    # None of the messages was looked into.
+    assert read == []
+
+
+def test_only_some_of_very_many_mistakes_are_told(api: ApiClient) -> None:
+    answer = api.post(f"/sessions/{MISSING}/render", {"messages": [{"role": "robot"}] * 1000})
+    assert answer.status_code == 422
+    details = answer.json()["error"]["details"]
+    assert [detail["loc"] for detail in details] == [f"messages[{number}].role" for number in range(100)]
+
+
+@pytest.mark.parametrize("path", ["render", "chat"])
+@pytest.mark.parametrize(("characters", "on_the_loop"), [(1, True), (70_000, False)])
+def test_large_bodies_are_read_beside_the_event_loop(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch, path: str, characters: int, on_the_loop: bool
+) -> None:
+    read_there: list[bool] = []
+    read = ChatRequest.read
+
+    def noting(body: Any) -> ChatRequest:
+        read_there.append(_is_on_a_loop())
+        return read(body)
+
+    monkeypatch.setattr(ChatRequest, "read", noting)
+    answer = api.post(f"/sessions/{MISSING}/{path}", {"message": "a" * characters})
+    assert (answer.status_code, read_there) == (404, [on_the_loop])
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def test_text_that_is_none(api: ApiClient) -> None:

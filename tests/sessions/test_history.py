@@ -65,13 +65,14 @@ def test_parts(api: ApiClient, session: Json, content: Any, kept: Any) -> None:
     assert api.post(messages_of(session), {"role": "user", "content": content}).json()["content"] == kept
 
 
-def test_a_call_and_its_result(api: ApiClient, session: Json) -> None:
-    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+@pytest.mark.parametrize("call_id", ["c1", "c" * 16_384])
+def test_a_call_and_its_result(api: ApiClient, session: Json, call_id: str) -> None:
+    call = {"id": call_id, "type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
     asked = api.post(messages_of(session), {"role": "assistant", "content": None, "tool_calls": [call]}).json()
     assert asked["content"] is None
     assert asked["tool_calls"] == [{**call, "function": {"name": "f", "arguments": '{"x":1}'}}]
-    answered = api.post(messages_of(session), {"role": "tool", "tool_call_id": "c1", "content": ""}).json()
-    assert (answered["tool_call_id"], answered["content"]) == ("c1", "")
+    answered = api.post(messages_of(session), {"role": "tool", "tool_call_id": call_id, "content": ""}).json()
+    assert (answered["tool_call_id"], answered["content"]) == (call_id, "")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,8 @@ def test_a_call_and_its_result(api: ApiClient, session: Json) -> None:
         ({"role": "system", "content": ""}, "content", "string_too_short"),
         ({"role": "user", "content": []}, "content", "string_too_short"),
         ({"role": "assistant", "content": None}, "content", "string_too_short"),
+        ({"role": "user", "content": " \n"}, "content", "string_too_short"),
+        ({"role": "user", "content": [{"type": "text", "text": ""}, " "]}, "content", "string_too_short"),
         ({"role": "user", "content": 7}, "content", "string_type"),
         ({"role": "user", "content": [7]}, "content[0]", "dict_type"),
         ({"role": "user", "content": [{"type": "video"}]}, "content[0].type", "enum"),
@@ -93,6 +96,8 @@ def test_a_call_and_its_result(api: ApiClient, session: Json) -> None:
         ({"role": "assistant", "content": "", "tool_calls": [{}]}, "tool_calls[0].id", "missing"),
         ({"role": "assistant", "tool_calls": [{"id": "a"}]}, "tool_calls[0].function", "missing"),
         ({"role": "user", "content": "a", "name": "x" * 256}, "name", "string_too_long"),
+        ({"role": "tool", "content": "a", "tool_call_id": "x" * 16_385}, "tool_call_id", "string_too_long"),
+        ({"role": "assistant", "tool_calls": [{"id": "x" * 16_385}]}, "tool_calls[0].id", "string_too_long"),
     ],
 )
 def test_bad_messages(api: ApiClient, session: Json, body: Any, loc: str, kind: str) -> None:

@@ -24,7 +24,7 @@ def _prompt(session: Json, *contents: Any, **fields: Any) -> Prompt:
     """The prompt for messages of a user, given by their contents, or whole."""
     messages = [item if isinstance(item, dict) else {"role": "user", "content": item} for item in contents]
     request = ChatRequest.read({"messages": messages, **fields})
-    conversation = load_conversation(Developer.objects.get(pk=UUID(int=0)), UUID(session["id"]))
+    conversation = load_conversation(Developer.objects.get(pk=UUID(int=0)), UUID(session["id"]), request)
     [agent, *_] = conversation.speakers(request.agent)
     return async_to_sync(build_prompt)(conversation, request, agent)
 
@@ -378,11 +378,11 @@ class TestLoading:
         session = open_session(agents=[agent["id"] for agent in agents], users=[user["id"] for user in users])
         for _ in range(count):
             api.post(messages_of(session), {"role": "user", "content": "hi"})
-        with django_assert_num_queries(5):
-            conversation = load_conversation(developer, UUID(session["id"]))
+        request = ChatRequest.read({"message": "hi", "recall": False})
+        with django_assert_num_queries(6):
+            conversation = load_conversation(developer, UUID(session["id"]), request)
         assert [str(agent.id) for agent in conversation.agents] == session["agents"]
         assert [str(user.pk) for user in conversation.users] == session["users"]
         with django_assert_num_queries(0):
-            request = ChatRequest.read({"message": "hi", "recall": False})
             prompt = async_to_sync(build_prompt)(conversation, request, conversation.agents[0])
         assert len(prompt.messages) == count + 2

@@ -1,0 +1,91 @@
+"""What a model calls, and how the results come back to it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from agents.llm.scripted import scripted_model
+from julep_project.devservices.loopback import Reply
+from sessions.models import StoredResponse
+from sessions.responses import run
+from tests.loopback.web_server import WebServer
+from tests.responses.conftest import ResponsesClient, text_of
+from tests.responses.test_answers import WEATHER, calling
+from tests.responses.test_searches import HITS, WEB
+from tests.responses.test_streams import kinds
+
+UNKNOWN = calling("fly", '{"to": "Rome"}')
+
+
+@pytest.fixture
+def web(web_server: WebServer, settings: Any) -> WebServer:
+    """The web search, configured."""
+    settings.INTEGRATION_ADDRESSES = {"brave": web_server.url}
+    settings.BRAVE_API_KEY = "key"
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    web_server.script("/res/v1/web/search", Reply(200, HITS))
+    return web_server
+
+
+class TestUnknownTools:
+    def test_the_model_is_told(self, api: ResponsesClient) -> None:
+        with scripted_model([UNKNOWN, "I cannot fly."]) as model:
+            body = api.create(tools=[WEATHER])
+        assert [item["type"] for item in body["output"]] == ["message"]
+        assert text_of(body) == "I cannot fly."
+        called, told = model.requests[1].messages[1:]
+        assert called["tool_calls"][0]["function"]["name"] == "fly"
+        assert told["content"] == "error: there is no tool 'fly'; the tools are: weather"
+
+    def test_in_a_stream_the_call_is_not_told(self, api: ResponsesClient) -> None:
+        with scripted_model([UNKNOWN, "No."]):
+            events = api.stream(tools=[WEATHER])
+        assert kinds(events).count("output_item.added") == 1
+        assert not any("function_call" in kind for kind in kinds(events))
+        assert text_of(events[-1]["response"]) == "No."
+
+    def test_one_beside_a_known_one(self, api: ResponsesClient) -> None:
+        both = {"tool_calls": [*UNKNOWN["tool_calls"], *calling("weather", "{}", "call_2")["tool_calls"]]}
+        with scripted_model([both, "Sunny."]) as model:
+            first = api.create(tools=[WEATHER])
+            result = {"type": "function_call_output", "call_id": "call_2", "output": "sun"}
+            second = api.create(input=[result], previous_response_id=first["id"], tools=[WEATHER])
+        assert [item["name"] for item in first["output"]] == ["weather"]
+        assert text_of(second) == "Sunny."
+        assert [call["id"] for call in model.requests[1].messages[1]["tool_calls"]] == ["call_2"]
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_model_that_insists_fails(self, api: ResponsesClient, stream: bool) -> None:
+        with scripted_model([UNKNOWN] * run.MOST_ROUNDS):
+            if stream:
+                error = api.stream(tools=[WEATHER])[-1]["response"]["error"]
+                assert error["code"] == "server_error"
+            else:
+                status, error = api.refuse(tools=[WEATHER])
+                assert (status, error["code"]) == (502, "too_many_tool_rounds")
+        row = StoredResponse.objects.get()
+        assert (row.status, row.body["output"]) == ("failed", [])
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Ro', "Rome", "[1]", ""])
+def test_arguments_that_are_no_object_are_the_clients_business(api: ResponsesClient, arguments: str) -> None:
+    with scripted_model([calling("weather", arguments), "Which city?"]) as model:
+        first = api.create(tools=[WEATHER])
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "error: not JSON"}
+        second = api.create(input=[result], previous_response_id=first["id"], tools=[WEATHER])
+    assert (first["status"], first["output"][0]["arguments"]) == ("completed", arguments)
+    assert text_of(second) == "Which city?"
+    assert model.requests[1].messages[1]["tool_calls"][0]["function"]["arguments"] == arguments
+
+
+def test_a_call_for_the_client_beside_two_searches(api: ResponsesClient, web: WebServer) -> None:
+    """The scripted model refuses prompts whose results do not follow their calls, as providers do."""
+    searches = [calling("web_search", json.dumps({"query": word}), f"s_{word}") for word in ("tides", "moon")]
+    calls = [call for said in (calling("weather", "{}"), *searches) for call in said["tool_calls"]]
+    with scripted_model([{"tool_calls": calls}, "Sunny at noon."]) as model:
+        first = api.create(tools=[WEB, WEATHER])
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "sun"}
+        second = api.create(input=[result], previous_response_id=first["id"], tools=[WEB, WEATHER])
+    assert text_of(second) == "Sunny at noon."
+    assert [message["role"] for message in model.requests[1].messages] == ["user", "assistant", "tool", "tool", "tool"]
