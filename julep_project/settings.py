@@ -127,6 +127,7 @@ MAX_FILE_BYTES = env_int("MAX_FILE_BYTES", 10 * 1024 * 1024, low=1)
 MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
+MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 
 # Outgoing HTTP for users: networks beside the public internet that may be reached (addresses or CIDR)
@@ -148,8 +149,11 @@ EMBEDDING_MODEL = env_str("EMBEDDING_MODEL", "offline/hashing")
 EMBEDDING_DIMENSIONS = env_int("EMBEDDING_DIMENSIONS", 1024, low=1, high=16_000)
 MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=840)
 
-# Chat: how often an agent may call tools before it has to answer
+# Chat: how often an agent may call tools before it has to answer, how long a chat may take with all its waiting, and
+# how long the model is made to wait for a client that does not read
 CHAT_TOOL_ROUNDS = env_int("CHAT_TOOL_ROUNDS", 16, low=1, high=100)
+CHAT_TIMEOUT_S = env_int("CHAT_TIMEOUT_S", 900, low=1)
+CHAT_READER_TIMEOUT_S = env_int("CHAT_READER_TIMEOUT_S", 60, low=1)
 
 # Engine
 SLICE_STEPS = env_int("SLICE_STEPS", 200, low=1)
@@ -217,12 +221,14 @@ CELERY_TASK_ROUTES = {
     "docs_store.embed_chunks": {"queue": "io"},
     "docs_store.sweep": {"queue": "maintenance"},
     "docs_store.build_indexes": {"queue": "maintenance"},
+    "docs_store.prune_contents": {"queue": "maintenance"},
     "executions.sweep": {"queue": "maintenance"},
     "executions.prune_blobs": {"queue": "maintenance"},
     "sessions.answer_response": {"queue": "io"},
     "sessions.shorten_history": {"queue": "maintenance"},
     "sessions.sweep_jobs": {"queue": "maintenance"},
     "sessions.sweep_responses": {"queue": "maintenance"},
+    "sessions.prune_responses": {"queue": "maintenance"},
 }
 # Seconds between two messages; one that is not delivered in time is dropped, the next is under way.
 _SCHEDULE: dict[str, tuple[str, float]] = {
@@ -232,6 +238,8 @@ _SCHEDULE: dict[str, tuple[str, float]] = {
     "jobs": ("sessions.sweep_jobs", float(SWEEP_SECONDS)),
     "vector indexes": ("docs_store.build_indexes", 60.0),
     "blobs": ("executions.prune_blobs", 3600.0),
+    "file contents": ("docs_store.prune_contents", 3600.0),
+    "deleted responses": ("sessions.prune_responses", 3600.0),
 }
 CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": every_s, "options": {"expires": every_s * 5}}

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from agents.models import Agent
 from tasks.models import Task, TaskVersion
@@ -95,7 +96,7 @@ def test_post_with_an_id_creates_then_replaces(api: ApiClient, tasks: str) -> No
     assert Task.objects.count() == 1
 
 
-def test_put_replaces_everything_but_the_canonical_name(api: ApiClient, tasks: str) -> None:
+def test_put_replaces_everything_but_the_canonical_name(api: ApiClient, tasks: str) -> None:  # D46
     path = f"{tasks}/{MISSING}"
     body = {"name": "Count", "canonical_name": "count", "main": MAIN, "helper": [{"log": "hi"}], "tools": [TOOL]}
     api.post(path, {**body, "metadata": {"a": 1}, "input_schema": SCHEMA, "inherit_tools": False})
@@ -110,7 +111,7 @@ def test_put_replaces_everything_but_the_canonical_name(api: ApiClient, tasks: s
     assert "helper" not in replaced
 
 
-def test_patch_changes_only_what_is_given(api: ApiClient, tasks: str) -> None:
+def test_patch_changes_only_what_is_given(api: ApiClient, tasks: str) -> None:  # D46
     path = f"{tasks}/{MISSING}"
     body = {"name": "Count", "main": MAIN, "helper": [{"log": "hi"}], "tools": [TOOL], "input_schema": SCHEMA}
     before = api.post(path, {**body, "metadata": {"a": 1, "b": 1}, "description": "d", "inherit_tools": False}).json()
@@ -154,7 +155,7 @@ def test_patch_that_echoes_read_only_fields_makes_no_version(api: ApiClient, tas
     assert (after["name"], after["version"]) == ("Renamed", 1)
 
 
-def test_delete(api: ApiClient, tasks: str, task: dict[str, Any]) -> None:
+def test_delete(api: ApiClient, tasks: str, task: dict[str, Any]) -> None:  # D46
     response = api.delete(f"{tasks}/{task['id']}")
     assert response.status_code == 202
     assert (response.json()["id"], response.json()["jobs"]) == (task["id"], [])
@@ -204,6 +205,14 @@ def test_a_canonical_name_is_unique_without_regard_to_case(api: ApiClient, tasks
     changed = api.patch(f"{tasks}/{other['id']}", {"canonical_name": "count"})
     assert changed.status_code == 409
     assert TaskVersion.objects.count() == 2
+
+
+def test_a_version_never_changes(task: dict[str, Any]) -> None:
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+        TaskVersion.objects.update(program={})
+
+    Task.objects.all().delete()
+    assert not TaskVersion.objects.exists()
 
 
 ROUTES = [
