@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel, File
 from julep_project.core.admin import ReadOnlyAdmin
 
 
@@ -47,3 +47,12 @@ class DocEmbeddingAdmin(ReadOnlyAdmin):
     list_select_related = ("doc", "model")
     search_fields = ("doc__id__exact", "doc__title")
     raw_id_fields = ("doc",)
+
+
+@admin.register(File)
+class FileAdmin(ReadOnlyAdmin):
+    """What clients stored, newest first; the contents lie in the file storage."""
+
+    list_display = ("name", "mime_type", "size", "developer", "created_at")
+    list_select_related = ("developer",)
+    search_fields = ("id__exact", "name", "sha256__exact")

@@ -7,4 +7,5 @@ class DocsStoreConfig(AppConfig):
     """Django app `docs_store`."""
 
     name = "docs_store"
+    verbose_name = "Documents"
     default_auto_field = "django.db.models.BigAutoField"

@@ -8,4 +8,5 @@ class SessionsConfig(AppConfig):
 
     name = "sessions"
     label = "chat_sessions"
+    verbose_name = "Sessions and chat"
     default_auto_field = "django.db.models.BigAutoField"
