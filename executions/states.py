@@ -69,7 +69,8 @@ BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     BranchStatus.PENDING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.RUNNING: frozenset(set(BranchStatus) - {BranchStatus.PENDING}),
-    BranchStatus.CALLING: frozenset({BranchStatus.READY, BranchStatus.AWAITING_INPUT, BranchStatus.CANCELLED}),
+    # A call's message also runs the slice that follows it.
+    BranchStatus.CALLING: frozenset(set(BranchStatus) - {BranchStatus.PENDING, BranchStatus.RUNNING}),
     BranchStatus.SLEEPING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.AWAITING_INPUT: frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.JOINING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
