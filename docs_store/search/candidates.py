@@ -1,5 +1,6 @@
 """Candidates of a search: for each doc the chunk that fits best."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,14 +20,16 @@ class Candidate:
     score: float
 
 
-def best_per_doc(ranked: "QuerySet[Any, Any]", size: int, *, enough: int, rounds: int | None = None) -> list[Candidate]:
+def best_per_doc(
+    first: "Callable[[int], QuerySet[Any, Any]]", size: int, *, enough: int, rounds: int | None = None
+) -> list[Candidate]:
     """The best chunk of each doc among the first `size` rows, best first.
 
-    `ranked` gives rows of doc, chunk and score, best first. While there are not `enough` docs among them, more rows
-    are fetched, at most `rounds` times in all.
+    `first` gives so many rows of doc, chunk and score, best first; fewer only if there are no more. While there are
+    not `enough` docs among them, more rows are fetched, at most `rounds` times in all.
     """
     while True:
-        rows = list(ranked[:size])
+        rows = list(first(size))
         best: dict[UUID, Candidate] = {}
         for doc_id, chunk_id, score in rows:
             if doc_id not in best:

@@ -41,18 +41,15 @@ class AnyWord(TextQuery):
 
 def find_text(developer: Developer, owners: Sequence[Owner], query: SearchQuery, wanted: int) -> list[Candidate]:
     """The docs whose words fit best, best first; the score is a rank, more is better."""
-    size = wanted * _CHUNKS_PER_DOC
     chunks = Chunk.objects.for_developer(developer).filter(owned_by(owners)).filter(query.matching)
     terms = _Terms(query)
-    matching = terms.matching(chunks)
-    roughly = terms.ranked(matching, closely=False)[: max(_RANKED_CLOSELY, size)]
-    # All of them, where those that were chosen belong to too few docs.
-    for among in (Chunk.objects.filter(pk__in=roughly.values("pk")), matching):
-        ranked = terms.ranked(among, closely=True).values_list("doc_id", "pk", "rank")
-        found = best_per_doc(ranked, size, enough=wanted)
-        if len(found) >= wanted:
-            break
-    return found[:wanted]
+    roughly = terms.ranked(terms.matching(chunks), closely=False).values("pk")
+
+    def first(size: int) -> "QuerySet[Any]":
+        among = Chunk.objects.filter(pk__in=roughly[: max(_RANKED_CLOSELY, size)])
+        return terms.ranked(among, closely=True).values_list("doc_id", "pk", "rank")[:size]
+
+    return best_per_doc(first, wanted * _CHUNKS_PER_DOC, enough=wanted)[:wanted]
 
 
 class _Terms:

@@ -80,7 +80,7 @@ def check_length(vector: Floats) -> None:
 def _exact(rows: "QuerySet[Any]", vector: Floats, wanted: int) -> list[Candidate]:
     ranked = rows.annotate(distance=CosineDistance("vector", vector)).order_by("distance", "chunk_id")
     ranked = ranked.values_list("doc_id", "chunk_id", "distance")
-    return best_per_doc(ranked, wanted * _CHUNKS_PER_DOC, enough=wanted)
+    return best_per_doc(lambda size: ranked[:size], wanted * _CHUNKS_PER_DOC, enough=wanted)
 
 
 def _by_index(rows: "QuerySet[Any]", vector: Floats, wanted: int, *, enough: int) -> list[Candidate]:
@@ -95,5 +95,6 @@ def _by_index(rows: "QuerySet[Any]", vector: Floats, wanted: int, *, enough: int
     with transaction.atomic(), connection.cursor() as cursor:
         calls = ", ".join(["set_config(%s, %s, true)"] * len(_INDEX_SETTINGS))
         cursor.execute(f"SELECT {calls}", [part for setting in _INDEX_SETTINGS.items() for part in setting])
-        found = best_per_doc(ranked, max(_FEWEST_BY_INDEX, wanted), enough=enough, rounds=_INDEX_ROUNDS)
+        size = max(_FEWEST_BY_INDEX, wanted)
+        found = best_per_doc(lambda size: ranked[:size], size, enough=enough, rounds=_INDEX_ROUNDS)
     return found if len(found) >= enough else _exact(rows, vector, wanted)

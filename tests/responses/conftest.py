@@ -17,10 +17,15 @@ from django.test import AsyncClient
 from agents.llm import gateway
 from agents.models import Developer
 from julep_project.core import database
+from julep_project.devservices.loopback import Reply
 from sessions.models import StoredResponse
 from tests.api_client import API_KEY
+from tests.loopback.web_server import WebServer
 
 gateway.warm()
+
+# What the web search answers.
+HITS = {"web": {"results": [{"title": "Tides", "url": "https://tides.example/", "description": "High at noon."}]}}
 
 
 class ResponsesClient:
@@ -150,3 +155,13 @@ def foreign(db: None) -> StoredResponse:
     stranger = Developer.objects.create(email="stranger@example.com")
     body = {"id": "resp_x", "status": "completed", "output": [], "background": False}
     return StoredResponse.objects.create(developer=stranger, status="completed", body=body)
+
+
+@pytest.fixture
+def web(web_server: WebServer, settings: Any) -> WebServer:
+    """The web search, configured."""
+    settings.INTEGRATION_ADDRESSES = {"brave": web_server.url}
+    settings.BRAVE_API_KEY = "key"
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    web_server.script("/res/v1/web/search", Reply(200, HITS))
+    return web_server

@@ -1,31 +1,19 @@
 """What a model calls, and how the results come back to it."""
 
 import json
-from typing import Any
 
 import pytest
 
 from agents.llm.scripted import scripted_model
-from julep_project.devservices.loopback import Reply
 from sessions.models import StoredResponse
 from sessions.responses import run
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import WEATHER, calling
-from tests.responses.test_searches import HITS, WEB
+from tests.responses.test_searches import WEB
 from tests.responses.test_streams import kinds
 
 UNKNOWN = calling("fly", '{"to": "Rome"}')
-
-
-@pytest.fixture
-def web(web_server: WebServer, settings: Any) -> WebServer:
-    """The web search, configured."""
-    settings.INTEGRATION_ADDRESSES = {"brave": web_server.url}
-    settings.BRAVE_API_KEY = "key"
-    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
-    web_server.script("/res/v1/web/search", Reply(200, HITS))
-    return web_server
 
 
 class TestUnknownTools:

@@ -22,19 +22,8 @@ from tests.responses.test_answers import MISSING, WEATHER, calling
 from tests.responses.test_streams import kinds
 
 WEB = {"type": "web_search"}
-HITS = {"web": {"results": [{"title": "Tides", "url": "https://tides.example/", "description": "High at noon."}]}}
 ASK_WEB = calling("web_search", '{"query": "tides"}')
 ASK_DOCS = calling("file_search", '{"query": "When is high tide?"}')
-
-
-@pytest.fixture
-def web(web_server: WebServer, settings: Any) -> WebServer:
-    """The web search, configured."""
-    settings.INTEGRATION_ADDRESSES = {"brave": web_server.url}
-    settings.BRAVE_API_KEY = "key"
-    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
-    web_server.script("/res/v1/web/search", Reply(200, HITS))
-    return web_server
 
 
 @pytest.fixture
