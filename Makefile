@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.installed
+# Its name changes with what it stands for: the date of a file from an archive tells nothing.
+READY := .venv/.installed-$(shell cksum < requirements.txt | cut -d' ' -f1)
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest
 
@@ -21,7 +22,7 @@ up: $(READY)  ## Run everything on this machine until Ctrl-C (PORT=8080, FLOWER_
 test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/core -x" TEST_PROCESSES=2)
 	@$(PYTEST) -m "not slow" -n $(TEST_PROCESSES) $(ARGS)
 
-test-slow: $(READY)  ## Run the tests that kill processes at every point, and a short chaos run
+test-slow: $(READY)  ## Run the tests that kill processes at every point, on two hosts too, and a short chaos run
 	@$(PYTEST) -m slow $(ARGS)
 
 lint: $(READY)  ## Check format, rules (eval and exec among them), types, imports and migrations
@@ -39,9 +40,10 @@ format: $(READY)  ## Format the code and mend what can be mended
 	@$(BIN)/python -m ruff check --fix .
 
 # The stamp is written last, so an interrupted installation is done again.
-$(READY): requirements.txt
+$(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing requirements into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@rm -f .venv/.installed*
 	@touch $(READY)

@@ -1,9 +1,15 @@
 """Staff pages. Only developers may be edited here; everything else changes through the API."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from django.contrib import admin
 
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
-from julep_project.core.admin import ModelAdmin, ReadOnlyAdmin
+from agents.tool_definitions import tool_to_wire
+from agents.tools.presentation import shown_tool
+from agents.tools.presets import without_values
+from julep_project.core.admin import ModelAdmin, ReadOnlyAdmin, Show
 
 
 @admin.register(Developer)
@@ -29,6 +35,8 @@ class ProjectAdmin(ReadOnlyAdmin):
 class AgentAdmin(ReadOnlyAdmin):
     """Agents."""
 
+    shown_as: ClassVar[Mapping[str, Show]] = {"metadata": lambda agent: without_values(agent.metadata)}
+
     list_display = ("name", "canonical_name", "model", "project", "developer", "created_at")
     list_select_related = ("project", "developer")
     list_filter = ("model",)
@@ -39,6 +47,8 @@ class AgentAdmin(ReadOnlyAdmin):
 class UserAdmin(ReadOnlyAdmin):
     """End users the agents talk with."""
 
+    shown_as: ClassVar[Mapping[str, Show]] = {"metadata": lambda user: without_values(user.metadata)}
+
     list_display = ("id", "name", "project", "developer", "created_at")
     list_select_related = ("project", "developer")
     search_fields = ("id", "name")
@@ -46,7 +56,10 @@ class UserAdmin(ReadOnlyAdmin):
 
 @admin.register(Tool)
 class ToolAdmin(ReadOnlyAdmin):
-    """Tools."""
+    """Tools: what models are told of them. The definitions hold passwords, so they are not shown."""
+
+    exclude = ("spec",)
+    shown_as: ClassVar[Mapping[str, Show]] = {"parameters": lambda tool: shown_tool(tool_to_wire(tool))["parameters"]}
 
     list_display = ("name", "type", "agent", "developer", "created_at")
     list_select_related = ("agent", "developer")

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from agents.tool_types import ToolType
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource
+from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
 
 DEFAULT_PROJECT = "default"
@@ -44,6 +44,7 @@ class Project(Resource):
                 violation_error_message="A project with this canonical name already exists",
             )
         ]
+        indexes = [metadata_index("project_metadata")]
 
     def __str__(self) -> str:
         return self.canonical_name
@@ -74,7 +75,10 @@ class Agent(Resource):
                 violation_error_message="An agent with this canonical name already exists",
             )
         ]
-        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="agent_of_developer")]
+        indexes = [
+            models.Index(fields=["developer", "-created_at", "-id"], name="agent_of_developer"),
+            metadata_index("agent_metadata"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -92,7 +96,10 @@ class User(Resource):
     objects = TenantManager()
 
     class Meta(Resource.Meta):
-        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="user_of_developer")]
+        indexes = [
+            models.Index(fields=["developer", "-created_at", "-id"], name="user_of_developer"),
+            metadata_index("user_metadata"),
+        ]
 
     def __str__(self) -> str:
         return self.name or str(self.pk)

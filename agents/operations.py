@@ -4,7 +4,10 @@ from typing import Any
 
 from agents import selectors, services, user_services
 from agents.api.serializers import AgentBody, ToolBody, UserBody, agent_to_wire, user_to_wire
+from agents.models import Agent, Tool, User
 from agents.tool_definitions import parse_tool, tool_to_wire
+from agents.tools.presentation import shown_body
+from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.views import deletion
 
@@ -19,13 +22,13 @@ def list_agents(call: SystemCall) -> list[Json]:
     project = call.arguments.get("project")
     if project:
         rows = rows.filter(project__canonical_name__iexact=str(project))
-    return [agent_to_wire(agent) for agent in call.paging().apply(call.narrowed(rows))]
+    return [_shown_agent(agent) for agent in call.paging().load(call.narrowed(rows))]
 
 
 @operation("agent.get", ids="agent_id")
 def get_agent(call: SystemCall) -> Json:
     """Get one agent."""
-    return agent_to_wire(selectors.get_agent(call.developer, call.id("agent_id")))
+    return _shown_agent(selectors.get_agent(call.developer, call.id("agent_id")))
 
 
 @operation("agent.create", body=AgentBody)
@@ -33,7 +36,7 @@ def create_agent(call: SystemCall) -> Json:
     """Create an agent."""
     values = AgentBody.read(call.arguments)
     agent_id = call.new_id()
-    return agent_to_wire(services.create_or_replace_agent(developer=call.developer, agent_id=agent_id, values=values))
+    return _shown_agent(services.create_or_replace_agent(developer=call.developer, agent_id=agent_id, values=values))
 
 
 @operation("agent.update", ids="agent_id", body=AgentBody)
@@ -41,7 +44,7 @@ def replace_agent(call: SystemCall) -> Json:
     """Overwrite an agent; what is left out gets its default."""
     values = AgentBody.read(call.arguments)
     agent_id = call.id("agent_id")
-    return agent_to_wire(services.replace_agent(developer=call.developer, agent_id=agent_id, values=values))
+    return _shown_agent(services.replace_agent(developer=call.developer, agent_id=agent_id, values=values))
 
 
 @operation("agent.patch", ids="agent_id", body=AgentBody, partial=True)
@@ -49,7 +52,7 @@ def patch_agent(call: SystemCall) -> Json:
     """Change some fields of an agent; metadata is merged."""
     values = AgentBody.read(call.arguments, partial=True)
     agent_id = call.id("agent_id")
-    return agent_to_wire(services.patch_agent(developer=call.developer, agent_id=agent_id, values=values))
+    return _shown_agent(services.patch_agent(developer=call.developer, agent_id=agent_id, values=values))
 
 
 @operation("agent.create_or_update", ids="agent_id", body=AgentBody)
@@ -57,7 +60,7 @@ def create_or_replace_agent(call: SystemCall) -> Json:
     """Overwrite the agent with this id, or create it."""
     values = AgentBody.read(call.arguments)
     agent_id = call.id("agent_id")
-    return agent_to_wire(services.create_or_replace_agent(developer=call.developer, agent_id=agent_id, values=values))
+    return _shown_agent(services.create_or_replace_agent(developer=call.developer, agent_id=agent_id, values=values))
 
 
 @operation("agent.delete", ids="agent_id")
@@ -71,14 +74,14 @@ def delete_agent(call: SystemCall) -> Json:
 def list_tools(call: SystemCall) -> list[Json]:
     """List the tools of an agent."""
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
-    return [tool_to_wire(tool) for tool in call.paging().apply(selectors.list_tools(call.developer, agent))]
+    return [_shown_tool(tool) for tool in call.paging().load(selectors.list_tools(call.developer, agent))]
 
 
 @operation("agent.tool.get", ids="agent_id tool_id")
 def get_tool(call: SystemCall) -> Json:
     """Get one tool of an agent."""
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
-    return tool_to_wire(selectors.get_tool(call.developer, agent, call.id("tool_id")))
+    return _shown_tool(selectors.get_tool(call.developer, agent, call.id("tool_id")))
 
 
 @operation("agent.tool.create", ids="agent_id", body=ToolBody)
@@ -87,7 +90,7 @@ def create_tool(call: SystemCall) -> Json:
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
     definition = parse_tool(call.arguments)
     tool_id = call.new_id()
-    return tool_to_wire(
+    return _shown_tool(
         services.create_tool_once(developer=call.developer, agent=agent, definition=definition, tool_id=tool_id)
     )
 
@@ -98,7 +101,7 @@ def replace_tool(call: SystemCall) -> Json:
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
     definition = parse_tool(call.arguments)
     tool_id = call.id("tool_id")
-    return tool_to_wire(
+    return _shown_tool(
         services.replace_tool(developer=call.developer, agent=agent, tool_id=tool_id, definition=definition)
     )
 
@@ -109,7 +112,7 @@ def patch_tool(call: SystemCall) -> Json:
     agent = selectors.get_agent(call.developer, call.id("agent_id"))
     changes = {name: value for name, value in call.arguments.items() if name not in ("agent_id", "tool_id")}
     tool_id = call.id("tool_id")
-    return tool_to_wire(services.change_tool(developer=call.developer, agent=agent, tool_id=tool_id, body=changes))
+    return _shown_tool(services.change_tool(developer=call.developer, agent=agent, tool_id=tool_id, body=changes))
 
 
 @operation("agent.tool.delete", ids="agent_id tool_id")
@@ -127,13 +130,13 @@ def list_users(call: SystemCall) -> list[Json]:
     project = call.arguments.get("project")
     if project:
         rows = rows.filter(project__canonical_name__iexact=str(project))
-    return [user_to_wire(user) for user in call.paging().apply(call.narrowed(rows))]
+    return [_shown_user(user) for user in call.paging().load(call.narrowed(rows))]
 
 
 @operation("user.get", ids="user_id")
 def get_user(call: SystemCall) -> Json:
     """Get one user."""
-    return user_to_wire(selectors.get_user(call.developer, call.id("user_id")))
+    return _shown_user(selectors.get_user(call.developer, call.id("user_id")))
 
 
 @operation("user.create", body=UserBody)
@@ -141,7 +144,7 @@ def create_user(call: SystemCall) -> Json:
     """Create a user."""
     values = UserBody.read(call.arguments)
     user_id = call.new_id()
-    return user_to_wire(user_services.create_or_replace_user(developer=call.developer, user_id=user_id, values=values))
+    return _shown_user(user_services.create_or_replace_user(developer=call.developer, user_id=user_id, values=values))
 
 
 @operation("user.update", ids="user_id", body=UserBody)
@@ -149,7 +152,7 @@ def replace_user(call: SystemCall) -> Json:
     """Overwrite a user; what is left out gets its default."""
     values = UserBody.read(call.arguments)
     user_id = call.id("user_id")
-    return user_to_wire(user_services.replace_user(developer=call.developer, user_id=user_id, values=values))
+    return _shown_user(user_services.replace_user(developer=call.developer, user_id=user_id, values=values))
 
 
 @operation("user.patch", ids="user_id", body=UserBody, partial=True)
@@ -157,7 +160,7 @@ def patch_user(call: SystemCall) -> Json:
     """Change some fields of a user; metadata is merged."""
     values = UserBody.read(call.arguments, partial=True)
     user_id = call.id("user_id")
-    return user_to_wire(user_services.patch_user(developer=call.developer, user_id=user_id, values=values))
+    return _shown_user(user_services.patch_user(developer=call.developer, user_id=user_id, values=values))
 
 
 @operation("user.create_or_update", ids="user_id", body=UserBody)
@@ -165,7 +168,7 @@ def create_or_replace_user(call: SystemCall) -> Json:
     """Overwrite the user with this id, or create it."""
     values = UserBody.read(call.arguments)
     user_id = call.id("user_id")
-    return user_to_wire(user_services.create_or_replace_user(developer=call.developer, user_id=user_id, values=values))
+    return _shown_user(user_services.create_or_replace_user(developer=call.developer, user_id=user_id, values=values))
 
 
 @operation("user.delete", ids="user_id")
@@ -173,3 +176,15 @@ def delete_user(call: SystemCall) -> Json:
     """Delete a user with its documents."""
     user_services.delete_user(developer=call.developer, user_id=call.id("user_id"))
     return deletion(call.id("user_id"))
+
+
+def _shown_agent(agent: Agent) -> Json:
+    return {**agent_to_wire(agent), "metadata": without_values(agent.metadata)}
+
+
+def _shown_user(user: User) -> Json:
+    return {**user_to_wire(user), "metadata": without_values(user.metadata)}
+
+
+def _shown_tool(tool: Tool) -> Json:
+    return shown_body(tool_to_wire(tool))

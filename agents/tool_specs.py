@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
-from julep_project.core.fields import Body, JsonObject, Text
+from julep_project.core.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 PROVIDERS = (
     "dummy",
@@ -60,7 +60,7 @@ class HttpUrl(Text):
         return text
 
 
-class TextMap(serializers.DictField):
+class TextMap(DictOf):
     """An object whose values are all text."""
 
     child = Text()
@@ -93,7 +93,7 @@ class FunctionSpec(Body):
 
     name = Text(required=False)
     description = Text(required=False)
-    parameters = JsonObject(required=False)
+    parameters = JsonSchema(required=False)
 
 
 class IntegrationSpec(Body):
@@ -130,9 +130,9 @@ class ApiCallSpec(Body):
     follow_redirects = serializers.BooleanField(required=False)
     timeout = serializers.FloatField(required=False, min_value=0, max_value=LONGEST_TIMEOUT_S)
     include_response_content = serializers.BooleanField(default=True)
-    secrets = serializers.DictField(child=SecretRef(), required=False)
-    schema = JsonObject(required=False)
-    params_schema = JsonObject(required=False)
+    secrets = DictOf(child=SecretRef(), required=False)
+    schema = JsonSchema(required=False)
+    params_schema = JsonSchema(required=False)
 
 
 class ComputerSpec(Body):

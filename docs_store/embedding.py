@@ -5,7 +5,9 @@ alone, and only who holds the claim of a doc writes for it. A worker that dies l
 """
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -21,11 +23,16 @@ from docs_store.models import Chunk, Embedding, EmbeddingModel
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import BadRequest, DomainError, ModelNotUsable
+from julep_project.core.errors import BadRequest, DomainError, ModelNotUsable, RateLimited
+from julep_project.core.outages import PAUSES, is_waited_out, when_back
+from julep_project.core.storage_errors import took_too_long
+from julep_project.core.work.backoff import spread_s
 
 log = logging.getLogger(__name__)
 
 _CHUNKS_PER_CALL = 64
+# How long one message works for a tenant before others get their turn.
+_TURN_S = 2.0
 _LONGEST_ERROR = 500
 
 
@@ -46,6 +53,18 @@ def embed_due(*, doc_id: UUID | None = None, model: str | None = None) -> int:
     return claimed_docs
 
 
+def embed_in_turn(doc_id: UUID) -> None:
+    """Embed what is due of a doc's tenant, beginning with the doc, for a short time; then ring for what is left."""
+    until = time.monotonic() + _TURN_S
+    claimed = queue.claim(doc_id=doc_id, lanes=queue.LANES)
+    while claimed is not None:
+        embed_claimed(claimed)
+        if time.monotonic() >= until:
+            queue.QUEUED.ring_next(claimed.developer_id)
+            return
+        claimed = queue.claim(developer_id=claimed.developer_id, lanes=queue.LANES)
+
+
 def instructed(text: str, instruction: str | None) -> str:
     """What is embedded of a text: the instruction stands before it."""
     return f"{instruction}{'' if instruction[-1].isspace() else ' '}{text}" if instruction else text
@@ -53,10 +72,10 @@ def instructed(text: str, instruction: str | None) -> str:
 
 def embed_claimed(claimed: Claim) -> None:
     """Embed the docs of a claim and record what came of it."""
-    if claimed.docs[0].attempt > queue.MAX_ATTEMPTS:
+    if claimed.attempt > queue.MAX_ATTEMPTS:
         queue.give_up(claimed, f"the worker was lost in the last of {queue.MAX_ATTEMPTS} attempts")
         return
-    with queue.KEEPER.holding(claimed):
+    with queue.LEASES.holding(*claimed.held):
         _embed(claimed)
 
 
@@ -67,10 +86,23 @@ def _embed(claimed: Claim) -> None:
         queue.finish(claimed)
     except ClaimLost:
         log.info("docs are embedded by somebody else", extra={"model": claimed.model, "docs": len(claimed.docs)})
-    except DatabaseError:
-        raise
+    except DatabaseError as error:
+        _record_database_error(claimed, error)
+    except RateLimited as error:
+        queue.hold(claimed, _explained(error), _asked_for_s(error))
     except Exception as error:
         _record(claimed, error)
+
+
+def _record_database_error(claimed: Claim, error: DatabaseError) -> None:
+    """Wait for a database that is away; count what took it too long."""
+    if is_waited_out(error, partial(queue.LEASES.renew, claimed.held)):
+        log.warning("the database is away while docs are embedded", extra={"model": claimed.model})
+        when_back(lambda: queue.hold(claimed, "the database was away", PAUSES.pause_s(1)))
+    elif took_too_long(error):
+        when_back(lambda: queue.postpone(claimed, "the database took too long over it"))
+    else:
+        raise error
 
 
 def _record(claimed: Claim, error: Exception) -> None:
@@ -88,6 +120,10 @@ def _record(claimed: Claim, error: Exception) -> None:
             _embed(alone)
 
 
+def _asked_for_s(error: RateLimited) -> float:
+    return PAUSES.pause_s(1) if error.wait_s is None else spread_s(error.wait_s, over_s=error.spread_s)
+
+
 def _explained(error: Exception) -> str:
     text = error.explanation if isinstance(error, DomainError) else f"internal error: {type(error).__name__}"
     return text[:_LONGEST_ERROR]
@@ -96,7 +132,7 @@ def _explained(error: Exception) -> str:
 def _embed_missing(claimed: Claim) -> None:
     developer = queue.developer_of(claimed)
     for chunks in _missing(claimed):
-        if not queue.is_held(claimed):
+        if not queue.LEASES.is_held(claimed.held):
             raise ClaimLost
         texts = [instructed(chunk.content, chunk.doc.embed_instruction) for chunk in chunks]
         vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
@@ -105,7 +141,7 @@ def _embed_missing(claimed: Claim) -> None:
 
 def _missing(claimed: Claim) -> Iterator[list[Chunk]]:
     """The chunks without a vector of the model, as many at a time as one call takes."""
-    doc_ids = [doc.doc_id for doc in claimed.docs]
+    doc_ids = list(claimed.docs)
     there = Embedding.objects.filter(chunk=OuterRef("pk"), model=claimed.model)
     missing = Chunk.objects.filter(~Exists(there), doc__in=doc_ids).order_by("doc", "index")
     ids = list(missing.values_list("pk", flat=True))

@@ -4,80 +4,64 @@ Somebody may delete docs at any moment, in any order. So nobody here waits for t
 another one: where several are meant, rows that are locked are passed over.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 
 from agents.models import Developer
+from docs_store.model_coverage import hold_models, register_model
 from docs_store.models import DocEmbedding, EmbeddingState
 from julep_project.core.clock import DatabaseNow
-from julep_project.core.leases import LeaseKeeper
-from julep_project.core.rings import ring
+from julep_project.core.work import figures
+from julep_project.core.work.backoff import Backoff
+from julep_project.core.work.lease import Held, Leases, after
+from julep_project.core.work.queued import DUE, OF_TENANT, Queued
 
 EMBED_CHUNKS = "docs_store.embed_chunks"
 MAX_ATTEMPTS = 12
-_LONGEST_PAUSE_S = 300
+_PAUSES = Backoff(cap_s=300.0)
 # What failed is tried once more after so long, and so many docs in each sweep.
 _FAILED_FOR_S = 3600
 _REVIVED_AT_ONCE = 20
 
 # Docs of one tenant that are embedded together, so that short ones share calls of the model.
 _DOCS_PER_CLAIM = 32
-_COVERED_AT_ONCE = 5000
-_RUNG_AT_ONCE = 200
 
-# Held shared by whoever stores a doc: no model can be called covered while a doc that does not know it is on its way.
-_MODELS_LOCK = 0x646F6373
+# Claims of one tenant that messages may be at work on at once, however much waits.
+LANES = 8
 
-_DUE = "e.state = 'pending' AND e.due_at <= now() AND (e.lease_until IS NULL OR e.lease_until < now())"
+_DUE = f"e.state = 'pending' AND {DUE.format(table='e')}"
+
+# How many claims of a tenant are under way.
+LANES_TAKEN = """(SELECT count(*) FROM docs_store_docembedding l
+                 WHERE l.leads AND l.developer_id = {developer} AND l.lease_until > now())"""
 
 _CLAIM = f"""
     WITH asked AS (
-        SELECT e.id, e.model_id, e.attempts, d.developer_id
-        FROM docs_store_docembedding e JOIN docs_store_doc d ON d.id = e.doc_id
+        SELECT e.id, e.model_id, e.attempts, e.developer_id FROM docs_store_docembedding e
         WHERE {_DUE} AND (%(doc)s::uuid IS NULL OR e.doc_id = %(doc)s::uuid)
+          AND (%(developer)s::uuid IS NULL OR e.developer_id = %(developer)s::uuid)
           AND (%(model)s::text IS NULL OR e.model_id = %(model)s::text)
+          AND (%(lanes)s::int IS NULL OR {LANES_TAKEN.format(developer="e.developer_id")} < %(lanes)s::int)
         ORDER BY e.due_at LIMIT 1 FOR UPDATE OF e SKIP LOCKED),
     company AS (
-        SELECT e.id
-        FROM docs_store_docembedding e JOIN docs_store_doc d ON d.id = e.doc_id
-             JOIN asked a ON a.model_id = e.model_id AND a.developer_id = d.developer_id
-        WHERE {_DUE} AND a.attempts = 0 AND e.attempts = 0 AND e.id <> a.id
-        ORDER BY e.due_at LIMIT {_DOCS_PER_CLAIM - 1} FOR UPDATE OF e SKIP LOCKED)
+        SELECT other.id FROM asked a CROSS JOIN LATERAL (
+            SELECT e.id FROM docs_store_docembedding e
+            WHERE {_DUE} AND {OF_TENANT.format(table="e", tenant="a.developer_id")} AND e.model_id = a.model_id
+              AND e.attempts = 0 AND a.attempts = 0 AND e.id <> a.id
+            ORDER BY e.developer_id, e.due_at LIMIT {_DOCS_PER_CLAIM - 1} FOR UPDATE OF e SKIP LOCKED) AS other)
     UPDATE docs_store_docembedding SET
-        version = version + 1, attempts = attempts + 1, rung_at = now(),
+        version = version + 1, attempts = attempts + 1, rung_at = now(), leads = id IN (SELECT id FROM asked),
         lease_until = now() + make_interval(secs => %(lease)s)
     WHERE id IN (SELECT id FROM asked UNION ALL SELECT id FROM company)
     RETURNING id, doc_id, version, attempts, model_id, (SELECT developer_id FROM asked)
-"""
-
-_NOT_COVERED = """
-    FROM docs_store_doc d
-    WHERE NOT EXISTS (SELECT 1 FROM docs_store_docembedding e WHERE e.doc_id = d.id AND e.model_id = %(model)s)
-"""
-
-_COVER = f"""
-    INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error)
-    SELECT d.id, %(model)s, 'pending', 0, '' {_NOT_COVERED}
-    LIMIT {_COVERED_AT_ONCE} FOR KEY SHARE OF d SKIP LOCKED
-    ON CONFLICT DO NOTHING
-"""
-
-_HELD = """
-    SELECT e.id FROM docs_store_docembedding e
-    JOIN unnest(%(ids)s::bigint[], %(versions)s::int[]) AS held(id, version) USING (id, version)
-    WHERE e.state = 'pending' FOR NO KEY UPDATE OF e
-"""
-
-_IS_HELD = """
-    SELECT EXISTS (
-        SELECT 1 FROM docs_store_docembedding e
-        JOIN unnest(%(ids)s::bigint[], %(versions)s::int[]) AS held(id, version) USING (id, version)
-        WHERE e.state = 'pending')
 """
 
 # With its doc locked, a row is not on its way out, and neither are the doc's chunks. A renewed lease does not disturb.
@@ -88,123 +72,128 @@ _LOCK_HELD = """
     WHERE e.state = 'pending' FOR KEY SHARE OF d, e SKIP LOCKED
 """
 
-_IS_COMPLETE = """
+_IS_COMPLETE = RawSQL(
+    """
     NOT EXISTS (SELECT 1 FROM docs_store_chunk c WHERE c.doc_id = docs_store_docembedding.doc_id AND NOT EXISTS (
         SELECT 1 FROM docs_store_embedding v
         WHERE v.chunk_id = c.id AND v.model = docs_store_docembedding.model_id))
+    """,
+    [],
+    output_field=BooleanField(),
+)
+
+
+_WAITING = """
+    SELECT count(*) FROM (
+        SELECT FROM docs_store_docembedding e
+        WHERE e.state = 'pending' AND e.attempts = 0 AND e.developer_id = %(developer)s LIMIT %(most)s) AS first
 """
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedDoc:
-    """A doc whose vectors are being made. `row` and `version` together are the right to write them."""
-
-    row: int
-    doc_id: UUID
-    version: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
-    """Docs of one tenant, claimed to get vectors of one model."""
+    """Docs of one tenant, claimed to get vectors of one model, and the right to write those of each."""
 
     developer_id: UUID
     model: str
-    docs: tuple[ClaimedDoc, ...]
+    docs: Mapping[UUID, Held]
+
+    @property
+    def held(self) -> list[Held]:
+        """The rights to all of them."""
+        return list(self.docs.values())
+
+    @property
+    def attempt(self) -> int:
+        """How often their vectors were tried: docs are claimed together only for the first time."""
+        return self.held[0].attempt
 
     def each(self) -> "list[Claim]":
         """A claim for every doc by itself."""
-        return [Claim(self.developer_id, self.model, (doc,)) for doc in self.docs]
-
-    def pairs(self) -> dict[str, list[int]]:
-        """What a statement needs to touch only what is still held."""
-        return {"ids": [doc.row for doc in self.docs], "versions": [doc.version for doc in self.docs]}
+        return [replace(self, docs={doc_id: held}) for doc_id, held in self.docs.items()]
 
 
-def register_model(name: str) -> None:
-    """From now on docs get vectors of this model too. Those that are stored already wait for `cover_model`."""
-    _execute("INSERT INTO docs_store_embeddingmodel (name) VALUES (%(model)s) ON CONFLICT DO NOTHING", model=name)
+def enqueue(doc_id: UUID, developer_id: UUID) -> None:
+    """Let a new doc wait for its vectors, in the transaction that stores it, and ring when that has committed.
 
-
-def enqueue(doc_id: UUID) -> None:
-    """Let a new doc wait for its vectors, in the transaction that stores it, and ring when that has committed."""
-    _execute("SELECT pg_advisory_xact_lock_shared(%(key)s)", key=_MODELS_LOCK)
+    Nothing is rung where more docs of the tenant wait than its messages take along at once. A message works for a
+    tenant for a short time, and then rings for its next doc, behind the messages of all others.
+    """
+    hold_models()
     register_model(settings.EMBEDDING_MODEL)
-    _execute(
-        "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error, rung_at) "
-        "SELECT %(doc)s, name, 'pending', 0, '', now() FROM docs_store_embeddingmodel",
-        doc=doc_id,
-    )
-    transaction.on_commit(lambda: ring(EMBED_CHUNKS, doc_id))
-
-
-def cover_model(name: str) -> bool:
-    """Let docs that were there before the model wait for its vectors, some at a time. True: none is left out."""
-    if _execute(_COVER, model=name):
-        return False
-    with transaction.atomic():
-        _execute("SELECT pg_advisory_xact_lock(%(key)s)", key=_MODELS_LOCK)
-        covered = _execute(
-            f"UPDATE docs_store_embeddingmodel SET covered_at = now() "
-            f"WHERE name = %(model)s AND NOT EXISTS (SELECT 1 {_NOT_COVERED})",
-            model=name,
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, {"developer": developer_id, "most": LANES})
+        rings = cursor.fetchone()[0] < LANES
+        cursor.execute(
+            "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error, rung_at) "
+            "SELECT %(doc)s, name, 'pending', 0, '', CASE WHEN %(rings)s THEN now() END FROM docs_store_embeddingmodel",
+            {"doc": doc_id, "rings": rings},
         )
-    return covered > 0
+    if rings:
+        transaction.on_commit(partial(QUEUED.ring, doc_id))
 
 
-def claim(*, doc_id: UUID | None = None, model: str | None = None) -> Claim | None:
-    """Claim a doc that is due (this one, any one of the model) and others that can share its calls; None: none is."""
-    arguments = {"doc": doc_id, "model": model, "lease": settings.LEASE_SECONDS}
+def claim(
+    *, doc_id: UUID | None = None, developer_id: UUID | None = None, model: str | None = None, lanes: int | None = None
+) -> Claim | None:
+    """Claim a doc that is due (this one, any one of the tenant or model) and others that can share its calls.
+
+    None: none is, or the doc's tenant has that many `lanes` already.
+    """
+    arguments = {
+        "doc": doc_id,
+        "developer": developer_id,
+        "model": model,
+        "lanes": lanes,
+        "lease": settings.LEASE_SECONDS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, arguments)
         rows = cursor.fetchall()
     if not rows:
         return None
-    docs = tuple(ClaimedDoc(*row[:4]) for row in rows)
+    docs = {doc_id: Held(key, version, attempt) for key, doc_id, version, attempt, *_ in rows}
+    figures.count(LEASES.name, "claimed")
     return Claim(developer_id=rows[0][5], model=rows[0][4], docs=docs)
-
-
-def is_held(claimed: Claim) -> bool:
-    """Whether any doc of the claim is still held."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IS_HELD, claimed.pairs())
-        return bool(cursor.fetchone()[0])
 
 
 def lock_held(claimed: Claim) -> set[UUID]:
     """Docs of the claim that are still held and not about to go; they stay until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_HELD, claimed.pairs())
+        held = claimed.held
+        cursor.execute(_LOCK_HELD, {"ids": [one.key for one in held], "versions": [one.version for one in held]})
         return {doc_id for (doc_id,) in cursor.fetchall()}
 
 
 def count_anew(claimed: Claim) -> None:
     """Vectors were stored: this attempt counts as the first one."""
-    if claimed.docs[0].attempt > 1:
-        _update_held(claimed, "attempts = 1")
+    if claimed.attempt > 1:
+        LEASES.held(claimed.held).update(attempts=1)
 
 
 def finish(claimed: Claim) -> None:
     """The docs that have all their vectors are ready; any others are due when the lease runs out."""
-    _release(claimed, "state = 'ready', error = ''", only=_IS_COMPLETE)
+    LEASES.end(*claimed.held, only=_IS_COMPLETE, state=EmbeddingState.READY, error="", leads=False)
 
 
 def give_up(claimed: Claim, error: str) -> None:
     """The docs get no vectors for now; `revive_due` lets them have another attempt."""
-    _release(claimed, f"state = 'failed', due_at = {_after(_FAILED_FOR_S)}, error = %(error)s", error=error)
+    revived = after(_FAILED_FOR_S)
+    LEASES.end(*claimed.held, state=EmbeddingState.FAILED, due_at=revived, error=error, leads=False)
 
 
 def postpone(claimed: Claim, error: str) -> None:
-    """Try again after 1 s, 2 s, 4 s and so on; after the last attempt, give up."""
-    pause = f"least({_LONGEST_PAUSE_S}, 2 ^ (attempts - 1))"
-    _release(
-        claimed,
-        f"""state = CASE WHEN attempts < {MAX_ATTEMPTS} THEN 'pending' ELSE 'failed' END,
-            due_at = CASE WHEN attempts < {MAX_ATTEMPTS} THEN {_after(pause)} ELSE {_after(_FAILED_FOR_S)} END,
-            error = %(error)s""",
-        error=error,
-    )
+    """Try again after a pause that grows with the attempts since vectors were stored; after the last one, give up."""
+    attempts = LEASES.held(claimed.held[:1]).values_list("attempts", flat=True).first() or claimed.attempt
+    if attempts < MAX_ATTEMPTS:
+        LEASES.wait(*claimed.held, pause_s=_PAUSES.pause_s(attempts), error=error)
+    else:
+        give_up(claimed, error)
+
+
+def hold(claimed: Claim, error: str, pause_s: float) -> None:
+    """Try again after the pause, this attempt not counted: it says nothing of the docs."""
+    LEASES.wait(*claimed.held, pause_s=pause_s, counted=False, error=error)
 
 
 def revive(model: str) -> int:
@@ -226,62 +215,27 @@ def revive_due() -> int:
     )
 
 
-def ring_due() -> int:
-    """Ring for docs that are due and were not rung lately; how many there were."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH due AS MATERIALIZED (
-                SELECT e.id FROM docs_store_docembedding e
-                WHERE {_DUE} AND (e.rung_at IS NULL OR e.rung_at < now() - make_interval(secs => %(lately)s))
-                ORDER BY e.due_at LIMIT {_RUNG_AT_ONCE} FOR UPDATE SKIP LOCKED)
-            UPDATE docs_store_docembedding SET rung_at = now() WHERE id IN (SELECT id FROM due)
-            RETURNING doc_id
-            """,
-            {"lately": settings.RING_AGAIN_SECONDS},
-        )
-        due = [doc_id for (doc_id,) in cursor.fetchall()]
-    for doc_id in due:
-        ring(EMBED_CHUNKS, doc_id)
-    return len(due)
-
-
-def _renew(claims: Sequence[Claim]) -> None:
-    for claimed in claims:
-        _update_held(claimed, "lease_until = now() + make_interval(secs => %(lease)s)", lease=settings.LEASE_SECONDS)
-
-
-KEEPER: LeaseKeeper[Claim] = LeaseKeeper("embedding-leases", _renew)
-
-
 def developer_of(claimed: Claim) -> Developer:
     """The tenant the docs belong to."""
     return Developer.objects.get(pk=claimed.developer_id)
-
-
-def _release(claimed: Claim, changes: str, *, only: str = "true", **arguments: Any) -> None:
-    """Change the rows and let go of them: with another version they are no longer held.
-
-    One that is locked just now is waited for afterwards, when no other one is held.
-    """
-    changes = f"{changes}, version = version + 1, lease_until = NULL"
-    if _update_held(claimed, changes, only=only, **arguments) < len(claimed.docs):
-        for alone in claimed.each():
-            _update_held(alone, changes, only=only, locked="", **arguments)
-
-
-def _after(seconds: int | str) -> str:
-    return f"now() + make_interval(secs => {seconds})"
-
-
-def _update_held(
-    claimed: Claim, changes: str, *, only: str = "true", locked: str = "SKIP LOCKED", **arguments: Any
-) -> int:
-    statement = f"UPDATE docs_store_docembedding SET {changes} WHERE id IN ({_HELD} {locked}) AND {only}"
-    return _execute(statement, **arguments, **claimed.pairs())
 
 
 def _execute(statement: str, **arguments: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return int(cursor.rowcount)
+
+
+def _hand_back(held: list[Held]) -> None:
+    """Others embed docs still held."""
+    if LEASES.wait(*held, counted=False):
+        QUEUED.ring_due()
+
+
+LEASES = Leases(DocEmbedding, Q(state=EmbeddingState.PENDING), waiting={"leads": False}, hand_back=_hand_back)
+QUEUED = Queued(
+    LEASES,
+    task=EMBED_CHUNKS,
+    subject="doc_id",
+    share=f"greatest({LANES} - {LANES_TAKEN.format(developer='tenant.id')}, 0)",
+)

@@ -14,8 +14,9 @@ from django.db.models import Q
 from pgvector.django import VectorField
 
 from julep_project.core.clock import DatabaseNow
-from julep_project.core.models import Resource
+from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
+from julep_project.core.work.rows import QueuedRow
 
 LONGEST_TITLE = 800
 LONGEST_CHUNK = 30_000
@@ -66,6 +67,7 @@ class Doc(Resource):
         indexes = [
             models.Index(fields=["agent", "-created_at", "-id"], name="doc_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user", "-created_at", "-id"], name="doc_of_user", condition=_OF_USER),
+            metadata_index("doc_metadata"),
         ]
 
     def __str__(self) -> str:
@@ -106,6 +108,7 @@ class EmbeddingModel(models.Model):
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     dimensions = models.PositiveIntegerField(null=True, help_text="known from the first vector on")
     covered_at = models.DateTimeField(null=True, help_text="since when every doc has its place in the queue")
+    covered_to = models.UUIDField(null=True, help_text="docs up to this one were given their places, but for a few")
 
     class Meta:
         ordering = ("name",)
@@ -122,22 +125,20 @@ class EmbeddingState(models.TextChoices):
     FAILED = "failed"
 
 
-class DocEmbedding(models.Model):
+class DocEmbedding(QueuedRow):
     """Whether a doc has its vectors of one model, and when to try (again).
 
-    `version` fences: every claim raises it, and whoever claimed the row may write only while it stands at the number
-    claimed. `due_at` of a failed row is when it gets another attempt.
+    `attempts` are counted since vectors were last stored. `due_at` of a failed row is when it gets another attempt.
+    `developer` is the doc's: the database fills it in (migration `embedding_tenants`). One row of those claimed
+    together `leads`.
     """
 
     id = models.BigAutoField(primary_key=True)
+    developer = _copied("agents.Developer", null=True)
     doc = models.ForeignKey(Doc, on_delete=models.DO_NOTHING, related_name="embeddings", db_index=False)
     model = models.ForeignKey(EmbeddingModel, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
     state = models.CharField(max_length=8, choices=EmbeddingState.choices, default=EmbeddingState.PENDING)
-    version = models.PositiveIntegerField(default=0, db_default=0)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="claims since vectors were last stored")
-    due_at = models.DateTimeField(db_default=DatabaseNow())
-    lease_until = models.DateTimeField(null=True)
-    rung_at = models.DateTimeField(null=True)
+    leads = models.BooleanField(default=False, db_default=False)
     error = models.TextField(blank=True, default="")
 
     class Meta:
@@ -149,6 +150,17 @@ class DocEmbedding(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="doc_embedding_pending", condition=Q(state=EmbeddingState.PENDING)),
             models.Index(fields=["due_at"], name="doc_embedding_failed", condition=Q(state=EmbeddingState.FAILED)),
+            models.Index(
+                fields=["developer", "due_at"],
+                name="doc_embedding_of_tenant",
+                condition=Q(state=EmbeddingState.PENDING),
+            ),
+            models.Index(
+                fields=["developer", "model", "due_at"],
+                name="doc_embedding_untried",
+                condition=Q(state=EmbeddingState.PENDING, attempts=0),
+            ),
+            models.Index(fields=["developer"], name="doc_embedding_leading", condition=Q(leads=True)),
             models.Index(fields=["model", "state"], name="doc_embedding_of_model"),
         ]
 

@@ -46,7 +46,7 @@ def list_docs(call: SystemCall, owner: Owner) -> list[Json]:
     """List the docs of {whose}, the newest first."""
     wanted = _wants_vectors(call)
     rows = selectors.list_docs(call.developer, owner)
-    page = list(call.paging(max_limit=100).apply(call.narrowed(rows)))
+    page = call.paging(max_limit=100).load(call.narrowed(rows))
     docs = selectors.with_content(page, include_embeddings=wanted)
     return [doc_to_wire(doc, include_embeddings=wanted) for doc in docs]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from docs_store import selectors
 from docs_store.recall_options import Mode, search_fields
 from docs_store.search import Owner, SearchQuery, found_to_wire, parse_search, search
 from docs_store.vectors import unit_vector
-from julep_project.core.database import run_query
+from julep_project.core.database import Threads, run_query
 
 Reference = dict[str, Any]
 
@@ -53,7 +54,12 @@ async def recall_each(
         if direction is None and options["mode"] == Mode.VECTOR:
             return [[] for _ in searched]
         query = replace(query, vector=direction, text=text if options["mode"] == Mode.HYBRID else None)
-    return await run_query(lambda: [_found(developer, owners, query) for owners in searched])
+    find = partial(_find_each, developer, searched, query)
+    return await run_query(find, Threads.SEARCH)
+
+
+def _find_each(developer: Developer, searched: Sequence[Sequence[Owner]], query: SearchQuery) -> list[list[Reference]]:
+    return [_found(developer, owners, query) for owners in searched]
 
 
 def _found(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -> list[Reference]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Count
 
-from docs_store import embedding, embedding_queue, vector_index
+from docs_store import embedding, embedding_queue, model_coverage, vector_index
 from docs_store.models import DocEmbedding, Embedding, EmbeddingModel, EmbeddingState
 from docs_store.selectors import stored_dimensions
 from julep_project.core.errors import Conflict
@@ -42,13 +42,13 @@ def prepare_model(model: str, dimensions: int | None = None) -> None:
     Raises:
         Conflict: there are vectors of another length.
     """
-    embedding_queue.register_model(model)
+    model_coverage.register_model(model)
     if dimensions is not None:
         EmbeddingModel.objects.filter(name=model, dimensions=None).update(dimensions=dimensions)
         if (stored := stored_dimensions(model)) != dimensions:
             raise Conflict(f"the vectors of {model} that are stored have {stored} numbers")
     embedding_queue.revive(model)
-    while not embedding_queue.cover_model(model):
+    while not model_coverage.cover_model(model):
         pass
 
 

@@ -22,10 +22,11 @@ from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingMode
 from docs_store.owners import Owner, owned_by
 from docs_store.vectors import SentVector
 from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.tenancy import get_or_not_found
 
 # A page of docs is an answer that is built in memory. A number of a vector is about so long in it.
-_LARGEST_PAGE_BYTES = 64 * 1024 * 1024
+_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
 _NUMBER_BYTES = 12
 
 
@@ -44,12 +45,11 @@ def with_content(page: Sequence[Doc], *, include_embeddings: bool) -> Sequence[D
     """The docs of a page with what `doc_to_wire` reads.
 
     Raises:
-        BadRequest: they are too much for one answer; a doc alone never is.
+        BadRequest: they are too much for one answer; a doc alone never is without its vectors.
     """
-    size = _shown_bytes(page, include_embeddings) if len(page) > 1 else 0
+    size = _shown_bytes(page, include_embeddings) if len(page) > 1 or include_embeddings else 0
     if size > _LARGEST_PAGE_BYTES:
-        smaller = " or leave out the vectors with include_embeddings=false" if include_embeddings else ""
-        raise BadRequest(f"The docs of this page are about {size} bytes together; ask for fewer with limit{smaller}")
+        raise BadRequest(_too_much(len(page), size, include_embeddings))
     prefetch_related_objects(page, *_content(include_embeddings))
     return page
 
@@ -59,10 +59,11 @@ def get_doc(developer: Developer, doc_id: UUID, *, include_embeddings: bool) -> 
 
     Raises:
         NotFound: there is none, or it is another developer's.
+        BadRequest: its vectors are too much for one answer.
     """
-    docs = Doc.objects.for_developer(developer)
-    rows: QuerySet[Doc] = docs.prefetch_related(*_content(include_embeddings))
-    return get_or_not_found(rows, doc_id, "Doc")
+    doc: Doc = get_or_not_found(Doc.objects.for_developer(developer), doc_id, "Doc")
+    with_content([doc], include_embeddings=include_embeddings)
+    return doc
 
 
 def require_owner(developer: Developer, owner: Owner) -> None:
@@ -93,6 +94,14 @@ def _content(include_embeddings: bool) -> "list[Prefetch[Any]]":
         chunks = chunks.prefetch_related(Prefetch("embeddings", vectors))
     states = DocEmbedding.objects.filter(model=settings.EMBEDDING_MODEL).select_related("model")
     return [Prefetch("chunks", chunks), Prefetch("embeddings", states)]
+
+
+def _too_much(docs: int, size: int, include_embeddings: bool) -> str:
+    without = "leave out the vectors with include_embeddings=false"
+    if docs == 1:
+        return f"The doc is about {size} bytes with its vectors; {without}"
+    smaller = f" or {without}" if include_embeddings else ""
+    return f"The docs of this page are about {size} bytes together; ask for fewer with limit{smaller}"
 
 
 def _shown_bytes(page: Sequence[Doc], include_embeddings: bool) -> int:

@@ -43,7 +43,7 @@ def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any],
     with transaction.atomic():
         doc.save(force_insert=True)
         Chunk.objects.bulk_create(_chunks(doc, values["content"]), batch_size=_CHUNKS_PER_INSERT)
-        embedding_queue.enqueue(doc.pk)
+        embedding_queue.enqueue(doc.pk, developer.pk)
     return selectors.get_doc(developer, doc.pk, include_embeddings=True)
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from docs_store.models import Embedding, EmbeddingModel
+from julep_project.core.database import without_limits
 
 log = logging.getLogger(__name__)
 
@@ -92,5 +93,5 @@ def _concurrently() -> sql.SQL:
 
 
 def _execute(statement: sql.Composed) -> None:
-    with connection.cursor() as cursor:
+    with without_limits(), connection.cursor() as cursor:
         cursor.execute(statement)

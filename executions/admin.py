@@ -1,6 +1,7 @@
 """Runs for operators: read them, and cancel one."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -8,9 +9,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from agents.tools.presentation import with_shown_tools
+from agents.tools.presets import without_values
 from executions import services
 from executions.models import Branch, Execution, Transition
-from julep_project.core.admin import ReadOnlyAdmin
+from julep_project.core.admin import ReadOnlyAdmin, Show
 from julep_project.core.errors import DomainError
 
 
@@ -27,6 +30,8 @@ class ValuesLeftAdmin(ReadOnlyAdmin):
 @admin.register(Execution)
 class ExecutionAdmin(ValuesLeftAdmin):
     """Runs, newest first."""
+
+    shown_as: ClassVar[Mapping[str, Show]] = {"metadata": lambda execution: without_values(execution.metadata)}
 
     values = ("input", "output")
     list_display = ("id", "task", "status", "log", "created_at", "updated_at")
@@ -56,6 +61,8 @@ class ExecutionAdmin(ValuesLeftAdmin):
 @admin.register(Branch)
 class BranchAdmin(ValuesLeftAdmin):
     """Threads of control: who has to act next, and until when a lease holds."""
+
+    shown_as: ClassVar[Mapping[str, Show]] = {"effect": lambda branch: with_shown_tools(branch.effect)}
 
     values = ("output", "execution__input", "execution__output")
     list_display = ("id", "execution", "status", "attempt", "lease_until", "wake_at", "pending_children")

@@ -1,17 +1,19 @@
 """Celery tasks. Each takes ids, calls one function, and sends what comes next."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
 
-from executions import blobs
 from executions.crashpoints import crashpoint
 from executions.effects import perform
 from executions.engine import advance as engine
-from executions.engine import lane, sweep
+from executions.engine import lane
 from executions.engine.dispatch import CeleryDispatcher, lane_continuation, ring_after
-from julep_project.core import heartbeats
+from julep_project.core.work import rings
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="executions.advance", bind=True)
@@ -41,26 +43,18 @@ def perform_effect(self: Any, branch_id: str) -> None:
 
 @shared_task(name="executions.run_lane", bind=True, ignore_result=False)
 def run_lane(self: Task, parent_id: str, child_id: str | None, calls: bool = False) -> None:
-    """Run children of a branch one after the other; replaces itself to keep its place in the chord."""
-    stop = lane.run_lane(
-        UUID(parent_id),
-        UUID(child_id) if child_id else None,
-        owner=self.request.id,
-        dispatcher=CeleryDispatcher(),
-        calls=calls,
-    )
-    if stop is not None:
-        raise self.replace(lane_continuation(UUID(parent_id), stop.child_id, calls=stop.calls))
+    """Run children of a branch one after the other; replaces itself to keep its place in the chord.
 
-
-@shared_task(name="executions.prune_blobs")
-def prune_blobs() -> None:
-    """Remove stored contents of runs that were deleted."""
-    blobs.prune_blobs()
-
-
-@shared_task(name="executions.sweep")
-def sweep_branches() -> None:
-    """Ring for rows nobody is looking at."""
-    sweep.sweep(CeleryDispatcher())
-    heartbeats.beat(sweep.HEARTBEAT)
+    Without a broker to replace it, it goes on: a lane that failed would leave its child to the end of its lease, and
+    its place to the sweeper. A call to be made elsewhere is left to the sweeper, as any that was not rung for.
+    """
+    parent, child = UUID(parent_id), UUID(child_id) if child_id else None
+    while stop := lane.run_lane(parent, child, owner=self.request.id, dispatcher=CeleryDispatcher(), calls=calls):
+        try:
+            with rings.sending():
+                self.replace(lane_continuation(parent, stop.child_id, calls=stop.calls))
+        except rings.BROKER_ERRORS as error:
+            log.warning("lane not handed on", extra={"parent_id": parent, "reason": repr(error)})
+        if stop.calls != calls:
+            return
+        child = stop.child_id

@@ -10,7 +10,7 @@ from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from executions.stored_json import StoredJson
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource
+from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
 
 
@@ -46,6 +46,7 @@ class Execution(Resource):
         indexes = [
             models.Index(fields=["task", "-created_at", "-id"], name="execution_of_task"),
             models.Index(fields=["developer", "-created_at"], name="execution_of_developer"),
+            metadata_index("execution_metadata"),
         ]
 
     def __str__(self) -> str:
@@ -78,6 +79,9 @@ class Branch(models.Model):
     event = models.JSONField(null=True, help_text="what the waiting step is to be told")
     wait_id = models.UUIDField(null=True, help_text="the `wait` transition it stands at")
     output = StoredJson(null=True)
+    held_up = models.JSONField(
+        null=True, help_text="what it last waited for without counting attempts, until it goes on"
+    )
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     updated_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
@@ -175,12 +179,24 @@ class LoopItem(models.Model):
 
 
 class Blob(models.Model):
-    """A content in the file storage that a run's rows refer to. It outlives the run until it is pruned."""
+    """A value that a run's rows refer to. It outlives the run until it is pruned.
+
+    Large ones lie in the file storage under `name`; `digest` is set once they do, so whoever finds one by it may refer
+    to it. Those that only the engine refers to are in `content` unless they are large.
+    """
 
     name = models.CharField(primary_key=True, max_length=120)
     execution_id = models.UUIDField(db_index=True)
     size = models.BigIntegerField(db_default=0, help_text="bytes")
+    digest = models.CharField(max_length=64, null=True, help_text="SHA-256 of a content in the storage")
+    content = models.TextField(null=True, help_text="JSON text, where it is not in the storage")
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["execution_id", "digest"], name="blob_of_digest", condition=Q(digest__isnull=False)),
+            models.Index(fields=["created_at"], name="blob_in_row", condition=Q(content__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.name

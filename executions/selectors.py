@@ -1,18 +1,22 @@
 """Reads of runs, always limited to one tenant."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from agents.models import Developer
 from executions.models import Execution, Transition
-from executions.stored_json import as_stored, show
+from executions.stored_json import as_stored, omit, show, show_first
 from julep_project.core.errors import NotFound
+from julep_project.core.page_bytes import LARGEST_PAGE_BYTES, rows_within, split_page
 from julep_project.core.pagination import PageRequest
 from tasks.models import Task
 
 # Large values in a page are in the answer, which is built in memory.
-_LARGEST_PAGE_BYTES = 64 * 1024 * 1024
+_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
+# A stream holds a page for as long as its reader takes.
+_LARGEST_STREAM_PAGE_BYTES = 4 * 1024 * 1024
 
 
 def get_execution(
@@ -39,8 +43,7 @@ def list_executions(developer: Developer, task: Task) -> QuerySet[Execution]:
 
 def page_of_executions(rows: QuerySet[Execution], page: PageRequest) -> list[Execution]:
     """Part of a list of runs; see `show` for values that cannot be shown in it."""
-    found = page.apply(as_stored(rows, "input", "output"))
-    return show(found, "input", "output", most_bytes=_LARGEST_PAGE_BYTES)
+    return _shown(page.apply(rows), "input", "output")
 
 
 def list_transitions(execution: Execution) -> QuerySet[Transition]:
@@ -54,9 +57,15 @@ def page_of_transitions(execution: Execution, page: PageRequest, *, scope: UUID 
     See `show` for outputs that cannot be shown in it.
     """
     rows = list_transitions(execution) if scope is None else list_transitions(execution).filter(scope=scope)
-    ordered = as_stored(rows, "output").order_by("-seq" if page.descending else "seq")
-    found = ordered[page.offset : page.offset + page.limit]
-    return show(found, "output", most_bytes=_LARGEST_PAGE_BYTES)
+    ordered = rows.order_by("-seq" if page.descending else "seq")
+    return _shown(ordered[page.offset : page.offset + page.limit], "output")
+
+
+def _shown(page: QuerySet[Any], *columns: str) -> list[Any]:
+    """The rows of a page with their values as far as these are not too large together, wherever they lie."""
+    whole, others = split_page(page, *columns, most_bytes=_LARGEST_PAGE_BYTES)
+    shown = show(as_stored(page[:whole], *columns), *columns, most_bytes=_LARGEST_PAGE_BYTES)
+    return [*shown, *(omit(page[whole : whole + others], *columns) if others else ())]
 
 
 def get_transition(execution: Execution, transition_id: UUID) -> Transition:
@@ -78,6 +87,12 @@ def get_wait(developer: Developer, wait_id: UUID) -> Transition | None:
 
 
 def list_transitions_after(execution_id: UUID, seq: int, *, limit: int) -> list[Transition]:
-    """The next rows of the log after a sequence number, each with its output if that can be read."""
-    rows = as_stored(Transition.objects.filter(execution_id=execution_id, seq__gt=seq), "output")
-    return show(rows.order_by("seq")[:limit], "output")
+    """The next rows of the log after a sequence number, each with its output if that can be read.
+
+    Fewer than `limit` where their outputs are large; none only when there is none.
+    """
+    rows = Transition.objects.filter(execution_id=execution_id, seq__gt=seq).order_by("seq")
+    count = rows_within(rows, "output", most_rows=limit, most_bytes=_LARGEST_STREAM_PAGE_BYTES)
+    if not count:
+        return []
+    return show_first(as_stored(rows, "output")[:count], "output", most_bytes=_LARGEST_STREAM_PAGE_BYTES)

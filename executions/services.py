@@ -14,6 +14,7 @@ from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.retry import told_with_notes
 from executions.engine import store
+from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
 from executions.engine.frame import Frame
 from executions.engine.start import insert_run
@@ -25,6 +26,7 @@ from executions.states import (
     ExecutionStatus,
     TransitionType,
 )
+from executions.stored_json import is_reference
 from executions.tokens import wait_of_token
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.errors import BadRequest, NotFound
@@ -201,7 +203,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         status=BranchStatus.READY,
-        event=_answer(branch, value),
+        event=_answer(branch, value, output),
         effect=None,
         wait_id=None,
         wake_at=None,
@@ -219,10 +221,11 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     transaction.on_commit(lambda: dispatcher().advance(branch.pk))
 
 
-def _answer(branch: Branch, value: Any) -> dict[str, Any]:
-    if branch.effect is None:
-        return {"kind": "input", "value": value}
-    return told_with_notes({"kind": "effect", "value": value}, branch.effect)
+def _answer(branch: Branch, value: Any, output: Any) -> dict[str, Any]:
+    event: dict[str, Any] = {"kind": "input" if branch.effect is None else "effect", "value": value}
+    if is_packing() and is_reference(output):
+        event |= {"value": output, PACKED: True}
+    return event if branch.effect is None else told_with_notes(event, branch.effect)
 
 
 def _lock_open(developer: Developer, execution_id: UUID) -> Execution:
@@ -251,7 +254,7 @@ def _newest_place(execution: Execution) -> Transition:
     if newest is not None:
         return newest
     branch = Branch.objects.get(execution=execution, parent=None)
-    start = Frame(**branch.stack[0])
+    start = Frame(**unmarked(branch.stack[0]))
     return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
 
 

@@ -8,8 +8,8 @@ from django.db.models import JSONField, Model, QuerySet
 from django.db.models.functions import Cast
 
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import ServiceUnavailable
-from julep_project.core.storage import open_stored
+from julep_project.core.errors import ContentMissing, StorageUnavailable
+from julep_project.core.storage import read_stored
 
 REFERENCE = "$blob"
 # What stands in a list for a content that is not shown there, with the reason.
@@ -28,7 +28,7 @@ class StoredJson(JSONField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """The value; a reference is followed."""
         found = super().from_db_value(value, expression, connection)
-        return _content(found[REFERENCE])[0] if _is_reference(found) else found
+        return _content(found[REFERENCE])[0] if is_reference(found) else found
 
 
 def as_stored(rows: "QuerySet[Row]", *columns: str) -> "QuerySet[Row]":
@@ -50,11 +50,38 @@ def show(rows: Iterable[Row], *columns: str, most_bytes: int | None = None) -> l
     for row in shown:
         for name in columns:
             value = getattr(row, f"{name}{_AS_STORED}")
-            if _is_reference(value):
+            if is_reference(value):
                 give_connection_back()
                 value, size = _shown_content(value[REFERENCE], left)
                 left = None if left is None else left - size
             setattr(row, name, value)
+    return shown
+
+
+def omit(rows: "QuerySet[Row]", *columns: str) -> list[Row]:
+    """The rows without reading these columns: an object with the key `$omitted` stands in each of them."""
+    found = list(rows.defer(*columns))
+    for row in found:
+        for name in columns:
+            setattr(row, name, {OMITTED: _TOO_MUCH})
+    return found
+
+
+def show_first(rows: Iterable[Row], *columns: str, most_bytes: int) -> list[Row]:
+    """`show` for those of the rows that begin before so many bytes of contents were read."""
+    shown: list[Row] = []
+    left = most_bytes
+    for row in rows:
+        if left <= 0:
+            break
+        for name in columns:
+            value = getattr(row, f"{name}{_AS_STORED}")
+            if is_reference(value):
+                give_connection_back()
+                value, size = _shown_content(value[REFERENCE], None)
+                left -= size
+            setattr(row, name, value)
+        shown.append(row)
     return shown
 
 
@@ -63,17 +90,28 @@ def _shown_content(name: str, left: int | None) -> tuple[Any, int]:
         return {OMITTED: _TOO_MUCH}, 0
     try:
         return _content(name)
-    except ServiceUnavailable:
+    except (StorageUnavailable, ContentMissing):
         return {OMITTED: _UNREADABLE}, 0
 
 
 def _content(name: str) -> tuple[Any, int]:
     """A value from the storage, and its bytes."""
-    with open_stored(name) as content:
-        text = content.read()
-    # The standard reader keeps every digit of a whole number.
-    return json.loads(text), len(text)
+    text = read_stored(name)
+    return read_text(text), len(text)
 
 
-def _is_reference(value: Any) -> bool:
+def read_text(text: str | bytes) -> Any:
+    """The value of a JSON text that was kept apart. The standard reader keeps every digit of a whole number.
+
+    Raises:
+        StorageUnavailable: this is not what was stored.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StorageUnavailable("A stored content is not what was stored", reason="a content is cut short") from error
+
+
+def is_reference(value: Any) -> bool:
+    """Whether the value of a row stands for one that lies elsewhere."""
     return isinstance(value, dict) and len(value) == 1 and REFERENCE in value

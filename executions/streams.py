@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from executions.announcements import topic
 from executions.models import Execution, Transition
 from executions.states import TERMINAL_EXECUTION
 from executions.wire import status_event, transition_to_wire
-from julep_project.core.database import run_query
+from julep_project.core.database import Threads, run_query
+from julep_project.core.draining import is_draining
 from julep_project.core.errors import BadRequest
 from julep_project.core.events import HUB
 from julep_project.core.sse import KEEP_ALIVE, encode_event
@@ -45,17 +46,20 @@ def seq_of_token(token: str | None) -> int:
     raise BadRequest("next_page_token is not valid")
 
 
-async def stream_transitions(execution_id: UUID, after_seq: int) -> AsyncIterator[bytes]:
-    """Every transition after the cursor, as it is written; ends with the run's last one."""
+async def stream_transitions(execution_id: UUID, after_seq: int) -> AsyncGenerator[bytes, None]:
+    """Every transition after the cursor, as it is written; ends with the run's last one.
+
+    It ends before when the server stops: whoever reads goes on from the cursor elsewhere.
+    """
     seq = after_seq
     with HUB.listening(topic(execution_id)) as listener:
         quiet = 0
         while True:
-            rows, ended = await run_query(partial(_transitions_page, execution_id, seq))
+            rows, ended = await run_query(partial(_transitions_page, execution_id, seq), Threads.READING)
             for row in rows:
                 seq = row.seq
                 yield encode_event({"transition": transition_to_wire(row), "next_page_token": page_token(seq)})
-            if ended and len(rows) < _PAGE:
+            if is_draining() or (ended and not rows):
                 return
             if rows:
                 quiet = 0
@@ -81,7 +85,7 @@ def _without_values(execution_id: UUID) -> Execution | None:
     return Execution.objects.filter(pk=execution_id).defer("input", "output").first()
 
 
-async def stream_status(execution_id: UUID) -> AsyncIterator[bytes]:
+async def stream_status(execution_id: UUID) -> AsyncGenerator[bytes, None]:
     """The run's status whenever it or its transition count has changed; ends with a terminal one."""
     sent: tuple[Any, ...] | None = None
     with HUB.listening(topic(execution_id)) as listener:
@@ -94,7 +98,7 @@ async def stream_status(execution_id: UUID) -> AsyncIterator[bytes]:
             if seen != sent:
                 sent, quiet = seen, 0
                 yield encode_event(status_event(execution))
-            if execution.status in TERMINAL_EXECUTION:
+            if is_draining() or execution.status in TERMINAL_EXECUTION:
                 return
             quiet += 1
             if quiet % _KEEP_ALIVE_EVERY == 0:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from executions.api.stream_views import stream_status, stream_transitions
+from executions.api.stream_views import stream_status, stream_transitions, stream_transitions_elsewhere
 from executions.api.views import ExecutionViewSet, TaskExecutionViewSet, TransitionViewSet
 
 _RESUME = ExecutionViewSet.as_view({"post": "resume_by_token"})
@@ -15,7 +15,7 @@ urlpatterns = [
     path("executions/<str:id>", ExecutionViewSet.as_view({"get": "retrieve", "put": "update"})),
     path("executions/<str:execution_id>/status.stream", stream_status),
     path("executions/<str:execution_id>/transitions.stream", stream_transitions),
-    path("executions/<str:execution_id>/transitions/stream", stream_transitions),
+    path("executions/<str:execution_id>/transitions/stream", stream_transitions_elsewhere),
     path("executions/<str:execution_id>/transitions", TransitionViewSet.as_view({"get": "list"})),
     path(
         "executions/<str:execution_id>/transitions/<str:transition_id>", TransitionViewSet.as_view({"get": "retrieve"})

@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
 from julep_project.celery import app as celery_app
+from julep_project.core import checks  # noqa: F401  (registers them)
+from julep_project.core.work.keeper import schedule
 
 
 class JulepProjectConfig(AppConfig):
@@ -13,9 +15,10 @@ class JulepProjectConfig(AppConfig):
     label = "julep_project"
 
     def ready(self) -> None:
-        """Make our Celery app the one of every thread, and import every app's `operations.py`.
+        """Make our Celery app the one of every thread, and import every app's `operations.py` and `keepers.py`.
 
         A higher app registers there what the layers below may call.
         """
         celery_app.set_default()
-        autodiscover_modules("operations")
+        autodiscover_modules("operations", "keepers")
+        celery_app.conf.beat_schedule = schedule()

@@ -1,69 +1,90 @@
 """The whole product on one port: async views on a handler of their own, everything else on threads."""
 
 import os
-import re
-from threading import Thread
+from importlib import import_module
 from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from julep_project.env import env_int
+from julep_project.admission import UNREAD_TIMES, Admission, Bodies
+from julep_project.answers import EveryAnswer
+from julep_project.core import memory
+from julep_project.core.checks import refuse_errors
+from julep_project.core.database import Use, use_database_as
+from julep_project.core.reader import in_background
+from julep_project.paths import is_health, is_search, is_stream
+from julep_project.server_stop import last_words, stop_in_time, under_way
 from julep_project.stream_handler import StreamHandler
 from julep_project.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
+from julep_project.unread import end_unread
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
-
-# Paths whose views are async, because their connection stays open. The only place that lists them.
-STREAM_PATH = re.compile(
-    r"(?:/api)?(?:"
-    r"/executions/.*(?:\.stream|/transitions/stream)"
-    r"|/sessions/[^/]+/(?:chat|render)"
-    r"|(?:/v1)?/(?:responses(?:/.*)?|chat/completions|embeddings)"
-    r"|/embed"
-    r")/*"
-)
 
 if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set: it signs task tokens and logins. `make up` makes one.")
 
+use_database_as(Use.API)
+
 # Sets Django up, which the handler of streams needs too.
 _wsgi = get_wsgi_application()
-_streams = cast(Application, StreamHandler())
-_resources = ThreadedWsgi(
-    _wsgi,
-    threads=env_int("API_THREADS", 16, low=1, high=500),
-    max_body_bytes=env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024),
-)
+refuse_errors()
+_bodies = Bodies(settings.MAX_HELD_BODY_BYTES)
+_asynchronous = cast(Application, StreamHandler())
+_streams = Admission(_asynchronous, _bodies, most=settings.API_STREAMS)
+# A process that is full is not ill: whoever restarts ill ones would end all its streams.
+_health = Admission(_asynchronous, _bodies, most=settings.API_WAITING)
 
 
-def is_stream(path: str) -> bool:
-    """True for the paths that belong to the async views."""
-    return STREAM_PATH.fullmatch(path) is not None
+def _in_threads(threads: int) -> Application:
+    application = ThreadedWsgi(_wsgi, threads=threads, max_body_bytes=settings.MAX_BODY_BYTES)
+    return Admission(application, _bodies, most=threads + settings.API_WAITING)
+
+
+_resources = _in_threads(settings.API_THREADS)
+# Threads of their own: however long searches take, all other requests are served.
+_searches = _in_threads(settings.API_SEARCH_THREADS)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one HTTP request, or tell the server that there is nothing to start up or shut down."""
+    """Serve one HTTP request, or be told by the server that it starts up or has shut down."""
     if scope["type"] == "lifespan":
         await _answer_lifespan(receive, send)
         return
-    serve: Application = _streams if is_stream(scope["path"]) else _resources
-    await serve(scope, receive, send)
+    with under_way():
+        await _every_answer(scope, receive, send)
+    memory.tend()
 
 
-def _warm_gateway() -> None:
+async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
+    path = scope["path"]
+    part = _health if is_health(path) else _streams if is_stream(path) else _searches if is_search(path) else _resources
+    await part(scope, receive, send)
+
+
+_every_answer = EveryAnswer(_serve)
+
+
+def _warm() -> None:
+    """Import what would otherwise be imported by the first request, while others wait for it: seconds."""
     from agents.llm import gateway  # models cannot be imported before Django is set up
 
+    import_module(settings.ROOT_URLCONF)
     gateway.warm_if_configured()
+    memory.settle()
 
 
 async def _answer_lifespan(receive: Receive, send: Send) -> None:
     while True:
         event = (await receive())["type"]
         if event == "lifespan.startup":
-            # Requests are served meanwhile; only the first chat may have to wait for the rest of it.
-            Thread(target=_warm_gateway, name="model-warmer", daemon=True).start()
+            stop_in_time()
+            in_background(end_unread(settings.CHAT_READER_TIMEOUT_S * UNREAD_TIMES))
+            # Connections wait, or go to other processes of this server, until all that a request needs is imported.
+            _warm()
+        if event == "lifespan.shutdown":
+            await last_words()
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return

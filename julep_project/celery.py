@@ -1,20 +1,49 @@
 """The Celery application. Settings live in `settings.py` under the prefix `CELERY_`."""
 
 import os
+import sys
 from typing import Any
 
-from celery import Celery
-from celery.signals import task_postrun, task_prerun, worker_ready
+from celery import Celery, Task
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    heartbeat_sent,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+)
 from celery.worker.control import inspect_command
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
+from julep_project.core import memory
+from julep_project.core.alive import touch_alive_file
+from julep_project.core.checks import refuse_errors
+from julep_project.core.database import use_database_as, use_of_queues
+from julep_project.core.panics import contained
 from julep_project.core.release import read_release
+from julep_project.worker_stop import StopStep, stop_beat
+from tasks.expressions import standstill
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
-app = Celery("julep")
+
+class ContainedTask(Task):  # type: ignore[misc]
+    """A Celery task whose message fails when a library panics; the worker goes on."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        with contained():
+            return self.run(*args, **kwargs)
+
+
+app = Celery("julep", task_cls=ContainedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="celery_tasks")
+app.steps["worker"].add(StopStep)
 
 _RELEASE = read_release()
 
@@ -23,6 +52,31 @@ _RELEASE = read_release()
 def _release(state: Any) -> str:
     """The code this worker runs, asked for by `manage.py doctor`."""
     return _RELEASE
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _check_settings(**_: Any) -> None:
+    """As the API does. What a handler raises is logged and no more, but for an order to end."""
+    try:
+        refuse_errors()
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _limit_queries(sender: Any, **_: Any) -> None:
+    """Before any connection is made, in this process or in those it forks."""
+    use_database_as(use_of_queues(set(sender.app.amqp.queues.consume_from)))
+
+
+# Sent by the loop of a worker that takes messages. Beat has no such signal; what it does is send messages.
+heartbeat_sent.connect(touch_alive_file)
+
+
+@beat_init.connect  # type: ignore[untyped-decorator]
+def _prepare_beat(sender: Any, **_: Any) -> None:
+    stop_beat(sender)
+    after_task_publish.connect(touch_alive_file)
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
@@ -36,10 +90,27 @@ def _tend_connections(**_: Any) -> None:
     close_old_connections()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _time_evaluations(**_: Any) -> None:
+    """A process of a prefork worker runs one slice at a time: an evaluation that stands still may end it."""
+    standstill.prepare(settings.EVALUATION_CPU_SECONDS)
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _give_memory_back(**_: Any) -> None:
+    memory.tend()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
 def _warm_gateway(sender: Any, **_: Any) -> None:
-    """The client library of the model providers takes seconds to import: do it where calls run, before the first."""
+    """The client library of the model providers takes seconds to import: do it where calls run, before it is ready."""
     from agents.llm import gateway  # models cannot be imported before Django is set up
 
     if "io" in sender.app.amqp.queues.consume_from:
         gateway.warm_if_configured()
+    memory.settle()
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _settle_child(**_: Any) -> None:
+    memory.settle()

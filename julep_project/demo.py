@@ -10,9 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from agents.llm.choice import resolve_model
+from julep_project.core.yaml_loader import load_yaml
 from julep_project.devservices.demo_web import DemoWeb
 
 _TIMEOUT_S = 120
@@ -86,7 +85,7 @@ def chosen_model() -> str:
 
 def load_task(root: Path, web_url: str) -> Any:
     """The demo's task, its two tools pointed at a web server with `/search` and `/webhook`."""
-    definition = yaml.safe_load((root / _TASK).read_text(encoding="utf-8"))
+    definition = load_yaml((root / _TASK).read_bytes())
     for tool in definition["tools"]:
         call = tool["api_call"]
         call["url"] = web_url + "/" + call["url"].rpartition("/")[2]

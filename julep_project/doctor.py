@@ -1,6 +1,6 @@
 """What is wrong with this installation, beyond whether its parts answer: `manage.py doctor`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import redis
 from celery import current_app
@@ -9,10 +9,14 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import KombuError, OperationalError
 
-from executions.engine.sweep import HEARTBEAT, oldest_due
+from executions.engine.outage import held_up_branches
+from executions.engine.sweep import oldest_due
+from julep_project import doctor_processes
 from julep_project.core import health, heartbeats
 from julep_project.core.health import Report
+from julep_project.core.redis_client import new_redis_client
 from julep_project.core.release import read_release
+from julep_project.core.work.keeper import KEEPERS
 
 _PATIENCE_S = 5.0
 _WORKER_REPLY_S = 1.0
@@ -20,6 +24,7 @@ _WORKER_REPLY_S = 1.0
 _PATIENT_SWEEPS = 5
 # Many docs at once take their time.
 _DOC_PATIENCE_S = 600.0
+_OFTEN_S = 60.0
 
 # The doc whose vectors have been due for longest without anybody at work on them.
 _OLDEST_DOC = """
@@ -29,10 +34,14 @@ _OLDEST_DOC = """
 """
 
 
-def examine() -> list[Report]:
-    """One report for every part and every check. A check that cannot be made is a problem too."""
+def examine(apis: Sequence[str] = ()) -> list[Report]:
+    """One report for every part, every check, every queue and every API at one of these addresses.
+
+    A check that cannot be made is a problem too.
+    """
     reports = health.report(timeout_s=_PATIENCE_S)
-    return [*reports, *(_guarded(name, check) for name, check in _CHECKS.items())]
+    reports += [_guarded(name, check) for name, check in _CHECKS.items()]
+    return [*reports, *doctor_processes.examine(apis)]
 
 
 def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Report:
@@ -45,7 +54,7 @@ def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Report:
 
 def _redis_policy() -> tuple[bool, str]:
     """Redis must refuse new messages rather than drop old ones."""
-    with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
+    with new_redis_client() as client:
         policy = client.info("memory").get("maxmemory_policy", "unknown")
     return policy == "noeviction", "" if policy == "noeviction" else f"maxmemory-policy is {policy}; set noeviction"
 
@@ -57,6 +66,13 @@ def _oldest_runnable() -> tuple[bool, str]:
         return True, "nothing waits for a worker"
     branch_id, late_s = oldest
     return late_s <= _patience_s(), f"branch {branch_id} has waited for a worker for {late_s:.1f} s"
+
+
+def _held_up() -> tuple[bool, str]:
+    """What runs wait for without counting attempts: neighbours that are away."""
+    found = held_up_branches()
+    told = (f"{number} branches wait for {by}: {error} (for {since_s:.0f} s)" for by, number, error, since_s in found)
+    return not found, "; ".join(told) or "no run waits for a neighbour"
 
 
 def _docs() -> tuple[bool, str]:
@@ -72,12 +88,30 @@ def _docs() -> tuple[bool, str]:
     return late_s <= _DOC_PATIENCE_S and not failed, waiting + told
 
 
-def _sweeper() -> tuple[bool, str]:
-    """When rows nobody looks at were last looked for."""
-    age_s = heartbeats.age_s(HEARTBEAT)
-    if age_s is None:
-        return False, "no sweep has run; is beat running, and a worker of the maintenance queue?"
-    return age_s <= _patience_s(), f"last sweep {age_s:.1f} s ago, one is due every {settings.SWEEP_SECONDS} s"
+def _keepers() -> tuple[bool, str]:
+    """When each kind of upkeep that comes every few seconds was last done."""
+    ages = {name: heartbeats.age_s(name) for name, keeper in KEEPERS.items() if keeper.every_s < _OFTEN_S}
+    if not any(age_s is not None for age_s in ages.values()):
+        return False, "none has run; is beat running, and a worker of the maintenance queue?"
+    late = [
+        f"{name} {'never' if age_s is None else f'{age_s:.1f} s ago'}"
+        for name, age_s in ages.items()
+        if age_s is None or age_s > _patience_s()
+    ]
+    if late:
+        return False, f"late: {', '.join(late)}; each is due every {settings.SWEEP_SECONDS} s"
+    return True, f"all ran in the last {max(age_s or 0.0 for age_s in ages.values()):.1f} s"
+
+
+def _work() -> tuple[bool, str]:
+    """How every kind of leased work stands."""
+    figures = {name: keeper.figures() for name, keeper in KEEPERS.items() if keeper.figures is not None}
+    told = (
+        f"{name}: {one.due} due, {one.running} at work on, {one.claimed} claimed, {one.lost} lost"
+        for name, one in figures.items()
+    )
+    late_s = max(one.oldest_s for one in figures.values())
+    return late_s <= _DOC_PATIENCE_S, f"{'; '.join(told)}; the oldest has been due for {late_s:.1f} s"
 
 
 def _release() -> tuple[bool, str]:
@@ -98,7 +132,9 @@ def _patience_s() -> float:
 _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "redis policy": _redis_policy,
     "oldest runnable": _oldest_runnable,
+    "held up": _held_up,
     "docs": _docs,
-    "sweeper": _sweeper,
+    "keepers": _keepers,
+    "work": _work,
     "release": _release,
 }

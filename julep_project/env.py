@@ -5,13 +5,16 @@ terminal reaches the same services and keys as the running server.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+# The client library of the providers reads variables of its own, named like this.
+PROVIDER_ENDINGS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 
 
 class InvalidSetting(ValueError):
@@ -42,9 +45,31 @@ def _file_values() -> Mapping[str, str]:
         return {}
 
 
+_names_read: set[str] = set()
+
+
 def env_str(name: str, default: str = "") -> str:
-    """The variable, else the line of `.julep/env`, else the default. An empty variable counts as unset."""
-    return os.environ.get(name) or _file_values().get(name) or default
+    """The variable, else the line of `.julep/env`, else the default. Empty, it gives the default: no line of the file
+    counts then."""
+    return _given(name) or default
+
+
+def _given(name: str) -> str | None:
+    """The text of the variable, else of its line in the file; None when neither is there."""
+    _names_read.add(name)
+    value = os.environ.get(name)
+    return _file_values().get(name) if value is None else value
+
+
+def given_values() -> dict[str, str]:
+    """What the installation gives for each variable this process has read: empty for what is left to its default.
+
+    Keys and addresses of providers are there, read or not, if they are given.
+    """
+    file = _file_values()
+    names = {*_names_read, *(name for name in (*os.environ, *file) if name.endswith(PROVIDER_ENDINGS))}
+    values = {name: os.environ.get(name, file.get(name, "")) for name in names}
+    return {name: value for name, value in values.items() if value or not name.endswith(PROVIDER_ENDINGS)}
 
 
 def env_secret(name: str, default: str = "") -> str:
@@ -79,5 +104,28 @@ def env_int(name: str, default: int, *, low: int | None = None, high: int | None
 
 
 def env_list(name: str, default: str = "") -> list[str]:
-    """Comma separated texts, blanks dropped."""
-    return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+    """Comma separated texts, blanks dropped. A variable that is set and empty means none, whatever the default."""
+    given = _given(name)
+    return [part.strip() for part in (default if given is None else given).split(",") if part.strip()]
+
+
+def env_ints(name: str, default: Sequence[int]) -> tuple[int, ...]:
+    """Comma separated whole numbers from 0, as many as the default has."""
+    text = env_str(name).strip()
+    parts = [part.strip() for part in text.split(",")] if text else [str(number) for number in default]
+    if len(parts) != len(default) or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise InvalidSetting(f"{name} must be {len(default)} whole numbers with commas between; it is {text!r}")
+    return tuple(map(int, parts))
+
+
+def env_url(name: str) -> str:
+    """The origin of a web address, such as `https://agents.example.com`; empty if it is not set."""
+    text = env_str(name).strip().rstrip("/")
+    parts = urlsplit(text)
+    if text and (
+        parts.scheme not in ("http", "https") or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise InvalidSetting(
+            f"{name} must be an address without a path, such as https://agents.example.com; it is {text!r}"
+        )
+    return text

@@ -1,15 +1,35 @@
 """Django settings. Every value an operator may change comes from the environment (see `docs/settings.md`)."""
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
-from julep_project.env import env_bool, env_int, env_list, env_secret, env_str, state_dir
+from julep_project.env import (
+    InvalidSetting,
+    env_bool,
+    env_int,
+    env_ints,
+    env_list,
+    env_secret,
+    env_str,
+    env_url,
+    state_dir,
+)
 
 DEBUG = env_bool("DJANGO_DEBUG")
 INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nothing"
 SECRET_KEY = env_secret("SECRET_KEY", INSECURE_SECRET_KEY)
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "*")
+HOST = env_str("HOST", "127.0.0.1")
+PORT = env_int("PORT", 8080, low=0, high=65535)
+FLOWER_PORT = env_int("FLOWER_PORT", 5555, low=0, high=65535)
+# Where browsers find the server, if a proxy stands in front of it: `https://agents.example.com`.
+PUBLIC_URL = env_url("PUBLIC_URL")
+_PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or "", HOST, "localhost", "127.0.0.1", "[::1]"] if PUBLIC_URL else ["*"]
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ",".join(_PUBLIC_HOSTS))
+if not ALLOWED_HOSTS:
+    raise InvalidSetting("ALLOWED_HOSTS is empty: the server would answer to no name")
 ROOT_URLCONF = "julep_project.urls"
 WSGI_APPLICATION = "julep_project.wsgi.application"
 ASGI_APPLICATION = "julep_project.asgi.application"
@@ -19,6 +39,7 @@ TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "axes",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -46,6 +67,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -66,13 +89,16 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 
 
+FILES_S3_ENDPOINT_URL = env_str("FILES_S3_ENDPOINT_URL")
+
+
 def _file_storage() -> dict[str, Any]:
     """A local folder, or a bucket when one is named."""
     bucket = env_str("FILES_S3_BUCKET")
     if not bucket:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     return {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "julep_project.core.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": bucket,
             "endpoint_url": env_str("FILES_S3_ENDPOINT_URL") or None,
@@ -90,25 +116,107 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 MEDIA_ROOT = env_str("MEDIA_ROOT", str(state_dir() / "files"))
+# Waits for the bucket: for a connection, for each piece of an answer; and how often a request is sent in all
+FILES_S3_CONNECT_TIMEOUT_S = env_int("FILES_S3_CONNECT_TIMEOUT_S", 5, low=1, high=60)
+FILES_S3_TIMEOUT_S = env_int("FILES_S3_TIMEOUT_S", 15, low=1, high=300)
+FILES_S3_ATTEMPTS = env_int("FILES_S3_ATTEMPTS", 2, low=1, high=10)
+
+
+# Threads of one process, by what they do; see `core/database.py`. Some tool calls of a chat run at once, however many
+# chats there are.
+API_THREADS = env_int("API_THREADS", 16, low=1, high=500)
+# Requests that may wait for a thread, of each kind, and those whose connection may stay open; others are told to try
+# again, and so are those whose large bodies would be more together than a process holds.
+API_WAITING = env_int("API_WAITING", 256, low=1)
+API_STREAMS = env_int("API_STREAMS", 10_000, low=1)
+API_QUERY_THREADS = env_int("API_QUERY_THREADS", 8, low=1, high=500)
+API_SEARCH_THREADS = env_int("API_SEARCH_THREADS", 8, low=1, high=500)
+CHAT_TOOL_THREADS = env_int("CHAT_TOOL_THREADS", 32, low=1, high=500)
+IO_THREADS = env_int("IO_THREADS", 32, low=1, high=512)
+# Those of the event loop, of keepers of leases, and of health.
+_OTHER_THREADS = 24
+# How many connections the threads of one process can ask for at once.
+DATABASE_THREADS = (
+    max(API_THREADS + API_SEARCH_THREADS, IO_THREADS)
+    + 2 * API_QUERY_THREADS
+    + API_SEARCH_THREADS
+    + CHAT_TOOL_THREADS
+    + _OTHER_THREADS
+)
+DB_POOL_SIZE = env_int("DB_POOL_SIZE", DATABASE_THREADS, low=1, high=5000)
+# Seconds a statement may take, may wait for a lock, and a transaction may stand idle, for every use of the database.
+# 0 is no limit of ours. Commands and migrations have none.
+DATABASE_TIMEOUTS: dict[str, tuple[float, ...]] = {
+    "api": env_ints("DB_TIMEOUTS_API", (30, 10, 60)),
+    "engine": env_ints("DB_TIMEOUTS_ENGINE", (60, 30, 60)),
+    "io": env_ints("DB_TIMEOUTS_IO", (60, 30, 60)),
+    "maintenance": env_ints("DB_TIMEOUTS_MAINTENANCE", (600, 30, 60)),
+}
+# A database that does not take a connection in this time is away.
+_CONNECT_S = 5
+# A peer that has gone without a word is noticed: probes when nothing comes, and data it does not confirm. Without
+# effect on Unix sockets.
+_TCP = {
+    "connect_timeout": _CONNECT_S,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 
 def _database(url: str) -> dict[str, Any]:
     """Django's dictionary for a libpq URL; options Django does not know are handed to the driver."""
-    parts: dict[str, Any] = dict(conninfo_to_dict(url))
+    parts: dict[str, Any] = {**_TCP, **conninfo_to_dict(url)}
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     settings: dict[str, Any] = {key: str(parts.pop(option, "") or "") for key, option in named.items()}
-    pool = {"min_size": 0, "max_size": env_int("DB_POOL_SIZE", 20, low=1, high=500), "timeout": 10}
+    # While the database is away, a pool tries to connect again and again by itself, with pauses that double, and nobody
+    # who asks for a connection meanwhile makes it try sooner. With the shortest patience it leaves that to who asks.
+    pool = {"min_size": 0, "max_size": DB_POOL_SIZE, "timeout": _CONNECT_S, "reconnect_timeout": 1.0}
     # Only statements that ask for it are prepared, see `executions/engine/statements.py`. Off: for a pooler that moves
     # connections between statements.
     parts["prepare_threshold"] = 5 if env_bool("DB_PREPARE", True) else None
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "julep_project.core.postgres",
         **settings,
         "OPTIONS": {"pool": pool, **parts} if env_bool("DB_POOL") else parts,
         "CONN_MAX_AGE": 0 if env_bool("DB_POOL") else 600,
         "CONN_HEALTH_CHECKS": True,
     }
 
+
+# Staff pages. Their cookies go over TLS only once browsers are told to come that way; the API, which has no cookies, is
+# left to the proxy: inside of it, health checks and other machines speak plain HTTP.
+_TLS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _TLS
+# Whoever comes without TLS may have come by another name or port than the proxy's.
+SECURE_SSL_HOST = urlsplit(PUBLIC_URL).netloc if _TLS else None
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin(?:/|$))"]
+CSRF_TRUSTED_ORIGINS = [*([PUBLIC_URL] if PUBLIC_URL else []), *env_list("ADMIN_ORIGINS")]
+SECURE_HSTS_SECONDS = env_int("HSTS_SECONDS", 0, low=0)
+X_FRAME_OPTIONS = "DENY"
+# How many proxies stand in front, each of which tells in headers who it serves. Without any, the headers mean nothing.
+PROXY_COUNT = env_int("PROXY_COUNT", 0, low=0, high=10)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_COUNT else None
+# Whether the domains below this one, and every browser for ever, may be told the same is not known here.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Failed logins are counted in the database, for a name from an address: nobody can lock out somebody elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = env_int("LOGIN_FAILURES", 5, low=1)
+AXES_COOLOFF_TIME = timedelta(minutes=env_int("LOGIN_LOCK_MINUTES", 15, low=1))
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_CLIENT_IP_CALLABLE = "julep_project.core.staff_logins.address_of"
+AXES_CLIENT_STR_CALLABLE = "julep_project.core.staff_logins.described"
 
 DATABASE_URL = env_str("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/julep")
 REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -121,6 +229,11 @@ AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorizatio
 
 # Size limits, in bytes unless the name says otherwise
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024)
+# What a body becomes in memory is bounded by its parts: arrays and objects; and these with all their members.
+MAX_BODY_CONTAINERS = env_int("MAX_BODY_CONTAINERS", 200_000, low=1000)
+MAX_BODY_ELEMENTS = env_int("MAX_BODY_ELEMENTS", 500_000, low=1000)
+# What a branch carries from commit to commit is kept apart from its row above this; 0 for the time of an upgrade.
+VALUES_APART_KB = env_int("VALUES_APART_KB", 16, low=0)
 # Inputs and outputs of steps larger than this lie in the file storage; 0 keeps all of them in the database.
 BLOB_STORE_CUTOFF_KB = env_int("BLOB_STORE_CUTOFF_KB", 1024, low=0)
 MAX_FILE_BYTES = env_int("MAX_FILE_BYTES", 10 * 1024 * 1024, low=1)
@@ -128,10 +241,15 @@ MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
+# What a model provider may send for one request, before anything is made of it; see `agents/llm/answer_bytes.py`.
+MAX_REPLY_BYTES = env_int("MAX_REPLY_BYTES", 16 * 1024 * 1024, low=64 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
 
-# Outgoing HTTP for users: networks beside the public internet that may be reached (addresses or CIDR)
+# Outgoing HTTP for users: what may be reached beside the public internet (addresses or CIDR, with or without a port)
 JULEP_HTTP_ALLOW = env_list("JULEP_HTTP_ALLOW")
+# Parts of the installation beside those that other settings name. That opens none of them unless it names their port.
+JULEP_HTTP_OWN = env_list("JULEP_HTTP_OWN")
 JULEP_HTTP_MAX_BYTES = env_int("JULEP_HTTP_MAX_BYTES", 16 * 1024 * 1024, low=1024)
 JULEP_HTTP_TIMEOUT_S = env_int("JULEP_HTTP_TIMEOUT_S", 60, low=1, high=600)
 
@@ -149,8 +267,14 @@ EMBEDDING_MODEL = env_str("EMBEDDING_MODEL", "offline/hashing")
 EMBEDDING_DIMENSIONS = env_int("EMBEDDING_DIMENSIONS", 1024, low=1, high=16_000)
 MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=840)
 
+# Providers and tools that want to be asked less: the longest pause they may ask for, how long a run puts up with that
+# before it counts as a failure, and how long somebody who waits for an answer is made to wait for it
+RETRY_AFTER_MAX_S = env_int("RETRY_AFTER_MAX_S", 300, low=1)
+RATE_LIMIT_PATIENCE_S = env_int("RATE_LIMIT_PATIENCE_S", 3600, low=0)
+RATE_LIMIT_WAIT_S = env_int("RATE_LIMIT_WAIT_S", 5, low=0, high=60)
+
 # Chat: how often an agent may call tools before it has to answer, how long a chat may take with all its waiting, and
-# how long the model is made to wait for a client that does not read
+# how long what is told (of runs and responses too) waits for a client that does not read
 CHAT_TOOL_ROUNDS = env_int("CHAT_TOOL_ROUNDS", 16, low=1, high=100)
 CHAT_TIMEOUT_S = env_int("CHAT_TIMEOUT_S", 900, low=1)
 CHAT_READER_TIMEOUT_S = env_int("CHAT_READER_TIMEOUT_S", 60, low=1)
@@ -161,12 +285,24 @@ SLICE_MS = env_int("SLICE_MS", 250, low=1)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 30, low=2)
 MAX_ATTEMPTS = env_int("MAX_ATTEMPTS", 5, low=1)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, low=1)
+# A process told to stop lets calls and requests end for this long, then hands back the rest; see `core/draining.py`.
+DRAIN_SECONDS = env_int("DRAIN_SECONDS", 60, low=1, high=3600)
+# A process that holds more memory than this is replaced, once what it does has ended; 0: never. The API server has an
+# option of its own for it. `RETIRING_FILE` is made by a worker that is to be replaced, for whoever starts the next one.
+PROCESS_MEMORY_MB = env_int("PROCESS_MEMORY_MB", 1024, low=0)
+RETIRING_FILE = env_str("RETIRING_FILE")
 # A row rung this recently has a message on its way; the sweeper leaves it alone.
 RING_AGAIN_SECONDS = env_int("RING_AGAIN_SECONDS", 5, low=1)
+# Expressions and templates: what one evaluation may take before its process is ended (their own limits stop all we
+# know of far earlier), and how many processes render for one that serves others.
+EVALUATION_CPU_SECONDS = env_int("EVALUATION_CPU_SECONDS", 2, low=1, high=60)
+EVALUATION_PROCESSES = env_int("EVALUATION_PROCESSES", 2, low=1, high=64)
 # Only tests of recovery set these; see `executions/crashpoints.py`.
 JULEP_TEST_BUILD = env_bool("JULEP_TEST_BUILD")
 JULEP_CRASH_AT = env_str("JULEP_CRASH_AT")
 JULEP_CRASH_DIR = env_str("JULEP_CRASH_DIR")
+# Workers and beat touch this file while they work, so that a health check can look at its age.
+ALIVE_FILE = env_str("ALIVE_FILE")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["julep_project.core.auth.ApiKeyAuthentication"],
@@ -190,14 +326,25 @@ SPECTACULAR_SETTINGS = {
 
 # Celery: the row is the truth, the message is a doorbell. Any of these wrong costs time, not correctness.
 CELERY_BROKER_URL = REDIS_URL
-CELERY_RESULT_BACKEND = REDIS_URL
+CELERY_RESULT_BACKEND = f"julep_project.core.results.Results+{REDIS_URL}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# What Redis refuses because its memory is full it takes again when there is room.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     "unacked_restore_throttle": 1,
+    # A peer that has gone without a word: commands end in this time, and consumers connect anew after about seven
+    # seconds (one of waiting for messages, and two of these intervals).
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    "health_check_interval": 10,
+    "health_check_interval": 3,
 }
+CELERY_REDIS_SOCKET_TIMEOUT = 5
+CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
+CELERY_REDIS_SOCKET_KEEPALIVE = True
+CELERY_REDIS_RETRY_ON_TIMEOUT = True
+CELERY_REDIS_BACKEND_HEALTH_CHECK_INTERVAL = 5
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -208,43 +355,25 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_EXPIRES = 3600
 CELERY_TASK_DEFAULT_QUEUE = "engine"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = PROCESS_MEMORY_MB * 1024 or None
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_SOFT_TIME_LIMIT = 870
 CELERY_WORKER_SEND_TASK_EVENTS = True
 # Connections are looked after in `celery.py`, not closed around every message.
 CELERY_DB_REUSE_MAX = 2**62
-# A worker told to quit lets running messages end for this long, then hands them back.
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_ROUTES = {
-    "executions.perform_effect": {"queue": "io"},
-    "docs_store.embed_chunks": {"queue": "io"},
-    "docs_store.sweep": {"queue": "maintenance"},
-    "docs_store.build_indexes": {"queue": "maintenance"},
-    "docs_store.prune_contents": {"queue": "maintenance"},
-    "executions.sweep": {"queue": "maintenance"},
-    "executions.prune_blobs": {"queue": "maintenance"},
-    "sessions.answer_response": {"queue": "io"},
-    "sessions.shorten_history": {"queue": "maintenance"},
-    "sessions.sweep_jobs": {"queue": "maintenance"},
-    "sessions.sweep_responses": {"queue": "maintenance"},
-    "sessions.prune_responses": {"queue": "maintenance"},
-}
-# Seconds between two messages; one that is not delivered in time is dropped, the next is under way.
-_SCHEDULE: dict[str, tuple[str, float]] = {
-    "sweep": ("executions.sweep", float(SWEEP_SECONDS)),
-    "docs": ("docs_store.sweep", float(SWEEP_SECONDS)),
-    "responses": ("sessions.sweep_responses", float(SWEEP_SECONDS)),
-    "jobs": ("sessions.sweep_jobs", float(SWEEP_SECONDS)),
-    "vector indexes": ("docs_store.build_indexes", 60.0),
-    "blobs": ("executions.prune_blobs", 3600.0),
-    "file contents": ("docs_store.prune_contents", 3600.0),
-    "deleted responses": ("sessions.prune_responses", 3600.0),
-}
-CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": every_s, "options": {"expires": every_s * 5}}
-    for name, (task, every_s) in _SCHEDULE.items()
-}
+CELERY_WORKER_CONSUMER = "julep_project.consumer:SteadyConsumer"
+# `maintenance` is for keepers alone, each of which is short: timers and recovery depend on them. Whatever waits for a
+# model or builds something large belongs to `io`.
+CELERY_TASK_ROUTES = [
+    "julep_project.core.work.keeper.route",
+    {
+        "executions.perform_effect": {"queue": "io"},
+        "docs_store.embed_chunks": {"queue": "io"},
+        "sessions.answer_response": {"queue": "io"},
+        "sessions.shorten_history": {"queue": "io"},
+    },
+]
 
 LOGGING = {
     "version": 1,
@@ -252,6 +381,16 @@ LOGGING = {
     "formatters": {"fields": {"()": "julep_project.core.logs.FieldsFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "fields"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    # Two lines for every message; the transition log tells more.
-    "loggers": {"celery.worker.strategy": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+    "loggers": {
+        # Two lines for every message; the transition log tells more.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        # They write whole addresses and headers, keys among them.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+        # Failed logins are warnings; what remains says which of its settings the library read.
+        "axes": {"level": "WARNING"},
+    },
 }

@@ -5,14 +5,15 @@ of the throughput of a short view. Here the body is read before a thread is take
 none, and the response is collected before it is sent. Streams therefore do not belong here.
 """
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from typing import Any
+
+from julep_project.core.threads import run_in
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,6 +43,7 @@ class ThreadedWsgi:
         """A body beyond the limit is cut one byte after it: enough for the application to refuse it."""
         self._application = application
         self._max_body_bytes = max_body_bytes
+        # Requests that wait, and the bytes of their bodies, are bounded by who lets them in; see `admission`.
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,9 +53,9 @@ class ThreadedWsgi:
         except ClientLeft:
             return
         environ = build_environ(scope, body)
-        context = copy_context()
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self._executor, context.run, self._run, environ)
+        response = await run_in(self._executor, partial(self._run, environ))
+        # Sending may take long.
+        del body, environ
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         await send({"type": "http.response.body", "body": response.body})
 

@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from julep_project.core.exception_handler import unknown_route
-from julep_project.core.public_views import docs_page, healthz, openapi_json
+from julep_project.core.public_views import docs_page, healthz, livez, openapi_json, readyz
+from julep_project.core.witness_view import WitnessView
 
 admin.site.site_header = admin.site.site_title = "Agents backend"
 admin.site.site_url = "/docs"
@@ -12,6 +13,9 @@ admin.site.site_url = "/docs"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("livez", livez),
+    path("readyz", readyz),
+    path("witness/<uuid:inquiry>", WitnessView.as_view()),
     path("openapi.json", openapi_json),
     path("docs", docs_page),
     path("swagger", docs_page),

@@ -4,6 +4,12 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from julep_project.core.checks import refuse_errors
+from julep_project.core.database import Use, use_database_as
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 
+use_database_as(Use.API)
+
 application = get_wsgi_application()
+refuse_errors()

@@ -1,14 +1,20 @@
 """Staff pages: for looking, not for changing."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from django.contrib import admin
 
-from julep_project.core.admin import ReadOnlyAdmin
+from agents.tools.presets import without_values
+from julep_project.core.admin import ReadOnlyAdmin, Show
 from sessions.models import Entry, Job, Session, StoredResponse, Turn
 
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
     """Sessions."""
+
+    shown_as: ClassVar[Mapping[str, Show]] = {"metadata": lambda session: without_values(session.metadata)}
 
     list_display = ("id", "developer", "entry_count", "context_overflow", "on_busy", "created_at")
     list_select_related = ("developer",)

@@ -23,6 +23,7 @@ from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.storage_errors import as_domain_error
+from julep_project.core.threads import in_thread
 from sessions.chat_request import ChatRequest
 from sessions.chat_wire import Envelope
 from sessions.context.prompt import Prompt, build_prompt
@@ -30,8 +31,8 @@ from sessions.context.recall import joined, recall_docs
 from sessions.conversation import AgentView, Conversation, load_conversation
 from sessions.entries import NewEntry, save_entries
 from sessions.errors import (
+    ChatNotRead,
     ChatTimedOut,
-    ReaderTooSlow,
     SessionBusy,
     TurnDropped,
     TurnLost,
@@ -43,11 +44,12 @@ from sessions.overflow import Size, request_after_refusal, request_shortening
 from sessions.reply import total_usage
 from sessions.speaker import Hear, Said, Scene, Speaker
 from sessions.turns import (
-    KEEPER,
+    LEASES,
     end_turn,
     enter_turn,
     find_answer,
     finish_turn,
+    held_turn,
     keep_answer,
     stop_of,
     told_to_stop,
@@ -67,7 +69,7 @@ class ClientLeft(TurnStopped):
 
 
 # No other chat stopped it: with nothing to keep, the client may send the same again.
-_CUT_SHORT = (ClientLeft, ReaderTooSlow, ChatTimedOut)
+_CUT_SHORT = (ClientLeft, ChatNotRead, ChatTimedOut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Chat:
             PromptTooBig, ModelRefused, ModelUnavailable, ReplyTooLong, TooManyToolRounds: nothing is saved.
             SessionBusy, TurnDropped, TurnLost: nothing is saved.
             TurnInterrupted: what was asked and said until then is saved.
-            ClientLeft, ReaderTooSlow, ChatTimedOut: so it is, unless nothing was said yet, or the call has a `chat_id`
+            ClientLeft, ChatNotRead, ChatTimedOut: so it is, unless nothing was said yet, or the call has a `chat_id`
                 and will be repeated.
             An error is final when tools have run: the tools of a repetition would run again.
         """
@@ -161,7 +163,7 @@ class Chat:
         call = self._call
         enter = partial(enter_turn, call.developer, call.session_id, call.request.on_busy, chat_id=call.chat_id)
         turn = await run_query(enter)
-        with KEEPER.holding(turn.pk):
+        with LEASES.holding(held_turn(turn)):
             try:
                 await self._wait_for(turn)
                 # It may have waited for an attempt of this very chat that was thought to be lost.
@@ -295,7 +297,7 @@ class Chat:
         if isinstance(self._stopped, _CUT_SHORT) and (self._call.chat_id is not None or not said):
             raise self._stopped
         # Counting the tokens of long messages takes a while, and queries have few threads.
-        asked, replies = await asyncio.to_thread(self._entries, said) if self._call.request.save else ([], [])
+        asked, replies = await in_thread(self._entries, said) if self._call.request.save else ([], [])
         await run_query(partial(self._store, session, turn, asked, replies))
 
     def _store(self, session: Session, turn: Turn, asked: Sequence[NewEntry], replies: Sequence[NewEntry]) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
+from agents.request_schemas import LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool
 from julep_project.core.fields import LONGEST_NAME, Body, BoundedList, JsonObject, Number, Text, TextList
@@ -18,7 +19,6 @@ from sessions.models import OnBusy
 Json = Any
 Message = dict[str, Json]
 
-_FORMATS = ("text", "json_object", "json_schema")
 # In all messages of a chat together: parts of contents, and calls.
 _MOST_PARTS = 10_000
 
@@ -63,25 +63,6 @@ class ChatRequest:
         )
 
 
-class ResponseFormat(JsonObject):
-    """`text`, `json_object`, or `json_schema` with its schema."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "enum": "The type should be 'text', 'json_object' or 'json_schema'.",
-        "missing": "`json_schema` should hold the schema.",
-    }
-    choices: ClassVar[tuple[str, ...]] = _FORMATS
-
-    def to_internal_value(self, data: Json) -> dict[str, Json]:
-        """The object."""
-        found = super().to_internal_value(data)
-        if found.get("type") not in _FORMATS:
-            self.fail("enum")
-        if found["type"] == "json_schema" and not isinstance(found.get("json_schema"), Mapping):
-            self.fail("missing")
-        return found
-
-
 class Messages(BoundedList):
     """The messages of a chat: with their parts and calls not more than is checked in a moment."""
 
@@ -124,7 +105,7 @@ class ChatBody(Body):
     presence_penalty = Number(required=False, min_value=-2, max_value=2)
     repetition_penalty = Number(required=False, min_value=0, max_value=2)
     length_penalty = Number(required=False, min_value=0, max_value=2)
-    logit_bias = serializers.DictField(required=False, child=Number(min_value=-100, max_value=100))
+    logit_bias = LogitBias(required=False)
     logprobs = serializers.BooleanField(required=False)
     top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)
     parallel_tool_calls = serializers.BooleanField(required=False)

@@ -11,6 +11,7 @@ from django.db.models import F, Func, JSONField, Q, QuerySet, Sum, Window
 from agents.llm.tokens import count_each
 from agents.models import Developer
 from julep_project.core.errors import NotFound
+from julep_project.core.page_bytes import check_whole
 from julep_project.core.tenancy import get_or_not_found
 from sessions.models import Entry, EntrySource, Session, Turn
 from sessions.turns import finish_turn, forget_answers
@@ -123,6 +124,17 @@ def calls_made() -> Func:
 def list_told(session: Session) -> "QuerySet[Entry]":
     """What was said in a session, whether summarised since or not, in the order of storing."""
     return Entry.objects.filter(session=session, source__in=TOLD_SOURCES).order_by("seq")
+
+
+def whole_history(session: Session) -> "QuerySet[Entry]":
+    """What was said, for one answer.
+
+    Raises:
+        BadRequest: it is too much for one.
+    """
+    told = list_told(session)
+    check_whole(told, instead="read it in parts, with limit and offset of GET /sessions/{id}/messages")
+    return told
 
 
 def clear_history(developer: Developer, session_id: UUID) -> None:

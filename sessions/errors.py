@@ -7,15 +7,21 @@ Conflict                409
     TurnInterrupted     a later chat took over; what was said so far is kept
     TurnDropped         a later chat took over; nothing is kept
     TurnLost            the lease ran out; nothing is kept
-    ReaderTooSlow       the client did not read; what was said so far is kept
+    ChatNotRead         the client did not read; what was said so far is kept
     ChatTimedOut  504   it took longer than a chat may; what was said so far is kept
 TooManyToolRounds       502
-ReplyTooLong            502
 TemplateFailed          400
 PromptOverBudget        400
 """
 
-from julep_project.core.errors import BadRequest, Conflict, DomainError, PromptTooBig
+from julep_project.core.errors import (
+    AnswerTimedOut,
+    BadRequest,
+    Conflict,
+    DomainError,
+    PromptTooBig,
+    ReaderTooSlow,
+)
 
 
 class SessionBusy(Conflict):
@@ -52,17 +58,12 @@ class TurnLost(TurnStopped):
     code = "turn_lost"
 
 
-class ReaderTooSlow(TurnStopped):
+class ChatNotRead(ReaderTooSlow, TurnStopped):
     """The client did not read what was said to it, and the chat was stopped."""
 
-    code = "reader_too_slow"
 
-
-class ChatTimedOut(TurnStopped):
+class ChatTimedOut(AnswerTimedOut, TurnStopped):
     """The chat took longer than a chat may."""
-
-    status = 504
-    code = "chat_timed_out"
 
 
 class TooManyToolRounds(DomainError):
@@ -71,13 +72,6 @@ class TooManyToolRounds(DomainError):
     status = 502
     code = "too_many_tool_rounds"
     repeatable = True
-
-
-class ReplyTooLong(DomainError):
-    """The model's reply is longer than a reply may be."""
-
-    status = 502
-    code = "reply_too_long"
 
 
 class TemplateFailed(BadRequest):

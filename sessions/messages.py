@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from julep_project.core.fields import LONGEST_NAME, Body, Text
+from julep_project.core.fields import LONGEST_NAME, Body, ListOf, Text
 from julep_project.core.jsontext import to_json_text
 
 Json = Any
@@ -42,7 +42,7 @@ class PartBody(Body):
         return {name: value for name, value in data.items() if value is not None}
 
 
-class Content(serializers.ListField):
+class Content(ListOf):
     """A text, or a list of parts; a text in the list is a text part."""
 
     child = PartBody()
@@ -93,7 +93,7 @@ class MessageBody(Body):
     content = Content(required=False, allow_null=True)
     name = Text(required=False, max_length=LONGEST_NAME)
     tool_call_id = Text(required=False, min_length=1, max_length=LONGEST_CALL_ID)
-    tool_calls = serializers.ListField(required=False, child=ToolCallBody())
+    tool_calls = ListOf(required=False, child=ToolCallBody())
 
     def validate(self, attrs: Any) -> Any:
         """What the role demands."""

@@ -8,8 +8,9 @@ from django.db.models.functions import Cast
 from agents.models import Agent, Developer, User
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource
+from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
+from julep_project.core.work.rows import LeasedRow, QueuedRow
 
 
 class ContextOverflow(models.TextChoices):
@@ -58,7 +59,10 @@ class Session(Resource):
                 condition=Q(token_budget__isnull=True) | Q(token_budget__gt=0), name="session_token_budget_positive"
             ),
         ]
-        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="session_of_developer")]
+        indexes = [
+            models.Index(fields=["developer", "-created_at", "-id"], name="session_of_developer"),
+            metadata_index("session_metadata"),
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -110,7 +114,7 @@ class StopWish(models.TextChoices):
     DROP = "drop"
 
 
-class Turn(models.Model):
+class Turn(LeasedRow):
     """One chat on a session. At most one runs at a time; those that wait go in the order of their numbers.
 
     The process that runs a turn renews its lease; when the lease has run out, the turn is over for everyone else.
@@ -122,7 +126,6 @@ class Turn(models.Model):
     owner = models.UUIDField(default=uuid7, editable=False, help_text="the process that waits with it or runs it")
     chat_id = models.UUIDField(null=True, editable=False, help_text="of a chat that may be attempted again")
     answer = models.JSONField(null=True, help_text="what such a chat was answered, for its next attempt")
-    lease_until = models.DateTimeField()
     stop = models.CharField(max_length=8, null=True, choices=StopWish.choices)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     ended_at = models.DateTimeField(null=True)
@@ -211,7 +214,7 @@ class JobState(models.TextChoices):
     FAILED = "failed"
 
 
-class Job(Resource):
+class Job(Resource, QueuedRow):
     """Work on a session in the background. At most one is open for each session."""
 
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
@@ -220,8 +223,6 @@ class Job(Resource):
     reason = models.TextField(blank=True, default="")
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.PENDING)
     progress = models.FloatField(default=0.0, help_text="0 to 1")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True)
     through_seq = models.PositiveBigIntegerField(help_text="the newest entry the job may replace")
     model = models.CharField(max_length=255, help_text="whose prompt grew too long")
     budget = models.PositiveIntegerField(help_text="tokens; the history is to take about half of them")
@@ -240,7 +241,9 @@ class Job(Resource):
         ]
         indexes = [
             models.Index(
-                fields=["created_at"], condition=Q(state__in=("pending", "in_progress", "retrying")), name="job_open"
+                fields=["developer", "due_at"],
+                condition=Q(state__in=("pending", "in_progress", "retrying")),
+                name="job_of_tenant",
             )
         ]
 
@@ -264,7 +267,7 @@ def _text_bytes(column: str) -> Func:
     return Func(text, function="octet_length", output_field=models.BigIntegerField())
 
 
-class StoredResponse(models.Model):
+class StoredResponse(QueuedRow):
     """One answer of `/responses` with what was asked. Deleting hides it; later answers that follow it keep working."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -275,8 +278,6 @@ class StoredResponse(models.Model):
     body = models.JSONField(help_text="the response object, with what is needed to tell its events again")
     input_items = models.JSONField(default=list, help_text="each with its id")
     include = ArrayField(models.CharField(max_length=64), default=list, blank=True)
-    lease_until = models.DateTimeField(null=True, help_text="while it is open: when to look after it")
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="in the background")
     deleted_at = models.DateTimeField(null=True)
     size_bytes = models.GeneratedField(
         expression=_text_bytes("body") + _text_bytes("input_items"),
@@ -292,7 +293,9 @@ class StoredResponse(models.Model):
         indexes = [
             models.Index(fields=["developer", "-created_at"], name="response_of_developer"),
             models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="response_deleted"),
-            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="response_at_work"),
+            models.Index(
+                fields=["developer", "due_at"], condition=Q(status__in=("queued", "in_progress")), name="response_open"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=ResponseStatus.values), name="response_status_known")

@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from agents.models import Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.presentation import shown_body
+from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.database import give_connection_back
 from julep_project.core.views import deletion
@@ -13,9 +16,10 @@ from sessions import selectors, services
 from sessions.api.serializers import NewSessionBody, SessionBody, take_participants
 from sessions.chat import ChatCall, answer_chat
 from sessions.chat_request import ChatRequest
-from sessions.entries import list_told
+from sessions.entries import whole_history
 from sessions.errors import ChatTimedOut, WaitedTooLong
 from sessions.jobs import get_job, job_to_wire
+from sessions.models import Session
 from sessions.wire import history_to_wire, session_to_wire
 
 Json = dict[str, Any]
@@ -39,13 +43,13 @@ _CHAT = {
 def list_sessions(call: SystemCall) -> list[Json]:
     """List sessions, the newest first."""
     rows = call.narrowed(selectors.list_sessions(call.developer))
-    return [session_to_wire(session) for session in call.paging().apply(rows)]
+    return [_shown(session) for session in call.paging().load(rows)]
 
 
 @operation("session.get", ids="session_id")
 def get_session(call: SystemCall) -> Json:
     """Get one session."""
-    return session_to_wire(selectors.get_session(call.developer, call.id("session_id")))
+    return _shown(selectors.get_session(call.developer, call.id("session_id")))
 
 
 @operation("session.create", body=NewSessionBody)
@@ -58,7 +62,7 @@ def create_session(call: SystemCall) -> Json:
         participants=take_participants(values),
         values=values,
     )
-    return session_to_wire(session)
+    return _shown(session)
 
 
 @operation("session.create_or_update", ids="session_id", body=NewSessionBody)
@@ -71,7 +75,7 @@ def create_or_replace_session(call: SystemCall) -> Json:
         participants=take_participants(values),
         values=values,
     )
-    return session_to_wire(session)
+    return _shown(session)
 
 
 @operation("session.update", ids="session_id", body=SessionBody)
@@ -79,7 +83,7 @@ def replace_session(call: SystemCall) -> Json:
     """Overwrite the fields of a session; its participants stay."""
     values = SessionBody.read(call.arguments)
     session_id = call.id("session_id")
-    return session_to_wire(services.replace_session(developer=call.developer, session_id=session_id, values=values))
+    return _shown(services.replace_session(developer=call.developer, session_id=session_id, values=values))
 
 
 @operation("session.patch", ids="session_id", body=SessionBody, partial=True)
@@ -87,7 +91,7 @@ def patch_session(call: SystemCall) -> Json:
     """Change some fields of a session; metadata is merged."""
     values = SessionBody.read(call.arguments, partial=True)
     session_id = call.id("session_id")
-    return session_to_wire(services.patch_session(developer=call.developer, session_id=session_id, values=values))
+    return _shown(services.patch_session(developer=call.developer, session_id=session_id, values=values))
 
 
 @operation("session.delete", ids="session_id")
@@ -101,14 +105,14 @@ def delete_session(call: SystemCall) -> Json:
 def get_history(call: SystemCall) -> Json:
     """Get what was said in a session, the oldest first."""
     session = selectors.get_session(call.developer, call.id("session_id"))
-    return history_to_wire(session, list_told(session))
+    return history_to_wire(session, whole_history(session))
 
 
 @operation("session.tool.list", ids="session_id", page=1000)
 def list_tools(call: SystemCall) -> list[Json]:
     """List the tools of the agents of a session."""
     rows = selectors.list_session_tools(call.developer, call.id("session_id"))
-    return [tool_to_wire(tool) for tool in call.paging().apply(rows)]
+    return [_shown_tool(tool) for tool in call.paging().load(rows)]
 
 
 @operation("session.chat", ids="session_id", more=_CHAT)
@@ -134,3 +138,11 @@ def chat(call: SystemCall) -> Json:
 def read_job(call: SystemCall) -> Json:
     """Get the state of a background job."""
     return job_to_wire(get_job(call.developer, call.id("job_id")))
+
+
+def _shown(session: Session) -> Json:
+    return {**session_to_wire(session), "metadata": without_values(session.metadata)}
+
+
+def _shown_tool(tool: Tool) -> Json:
+    return shown_body(tool_to_wire(tool))

@@ -8,23 +8,32 @@ understands, or it fails, the messages are clipped instead, so a history always 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import transaction
+from django.db.models import QuerySet
 
 from agents.llm import gateway, offline
 from agents.llm.request import text_of
 from agents.llm.tokens import count_text
 from agents.models import Developer
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import DomainError, PromptTooBig
+from julep_project.core.errors import DomainError, PromptTooBig, RateLimited
+from julep_project.core.outages import PAUSES, is_waited_out, when_back
+from julep_project.core.page_bytes import pages_within
+from julep_project.core.storage_errors import took_too_long
+from julep_project.core.work.backoff import Backoff
 from sessions import jobs
 from sessions.budget import LONGEST_HISTORY, OTHER_COUNT, token_budget
 from sessions.context.history import told_before
 from sessions.context.prompt import Prompt
 from sessions.entries import NewEntry, active_entries, calls_made, history_tokens, save_entries, tokenizer_of
 from sessions.errors import PromptOverBudget
+from sessions.jobs import ClaimedJob
 from sessions.models import ContextOverflow, Entry, EntrySource, Job, JobState, Session
 from sessions.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 
@@ -38,10 +47,17 @@ FULL = 0.75
 _AIM = 0.9
 # A provider that finds a prompt too large has a smaller window than is known here.
 _SMALLER = 0.75
+# Between attempts, when the model's provider wants to be asked later.
+_PAUSES = Backoff(first_s=10.0, cap_s=300.0)
 # With less room, not even a summary would help.
 _LEAST_ROOM = 3 * LEAST_SUMMARY_TOKENS
 _CHARACTERS_PER_TOKEN = 4
 _LEAST_CLIP = 24
+# Of a longer transcript no model could read all; it is clipped while it is read.
+_LONGEST_TRANSCRIPT = LONGEST_HISTORY * _CHARACTERS_PER_TOKEN
+# What is in memory of a history at a time; texts are the smaller part of those with pictures.
+_PAGE_BYTES = 16 * 2**20
+_PAGE_COLUMNS = ("content", "tool_calls")
 _INTRODUCTION = "Summary of the conversation until here, written by the system:"
 _INTRODUCTION_TOKENS = 16
 _ORDER = (
@@ -128,80 +144,135 @@ def shorten_history(job_id: UUID) -> None:
     job = jobs.claim_job(job_id)
     if job is None:
         return
-    with jobs.KEEPER.holding((job.pk, job.attempts)):
-        plan = _plan(job)
-        if plan is None:
-            jobs.end_job(job, JobState.SUCCEEDED, "there is nothing to shorten")
-            return
-        jobs.report_progress(job, 0.1)
-        give_connection_back()
-        text = _cut(f"{_INTRODUCTION}\n{plan.write(job)}", plan.limit, plan.model)
-        message = {"role": "user", "content": text}
-        summary = NewEntry.of(message, source=EntrySource.SUMMARIZER, model=plan.model, written_by=plan.model)
-        _put_in_place(job, plan, summary)
+    attempt = job.held.attempt
+    with jobs.LEASES.holding(job.held):
+        try:
+            _shorten(job)
+        except RateLimited as error:
+            job.wait(_PAUSES.pause_s(attempt, hint_s=error.wait_s), counted=True)
+        except DatabaseError as error:
+            waits = is_waited_out(error, partial(jobs.LEASES.renew, [job.held]))
+            if not waits and not took_too_long(error):
+                raise
+            when_back(partial(job.wait, PAUSES.pause_s(attempt), counted=not waits))
+    jobs.QUEUED.ring_next(job.row.developer_id)
+
+
+def _shorten(job: ClaimedJob) -> None:
+    plan = _plan(job.row)
+    if plan is None:
+        job.end(JobState.SUCCEEDED, "there is nothing to shorten")
+        return
+    job.report(0.1)
+    give_connection_back()
+    text = _cut(f"{_INTRODUCTION}\n{plan.write(job)}", plan.limit, plan.model)
+    message = {"role": "user", "content": text}
+    summary = NewEntry.of(message, source=EntrySource.SUMMARIZER, model=plan.model, written_by=plan.model)
+    _put_in_place(job, plan, summary)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The entries one summary is to stand for, and how long it may be."""
+    """The entries one summary is to stand for, as a transcript, the place of their last, and how long it may be."""
 
-    old: Sequence[Entry]
+    old: Sequence[UUID]
+    lines: Sequence[str]
+    is_clipped: bool
+    place: int
     limit: int
     model: str
 
-    def write(self, job: Job) -> str:
-        """The summary's text, by the model if it can."""
-        limit = max(self.limit - _INTRODUCTION_TOKENS, _INTRODUCTION_TOKENS)
-        clipped = clip(self.old, limit)
-        if self.model == offline.ECHO:
+    def write(self, job: ClaimedJob) -> str:
+        """The summary's text, by the model if it can.
+
+        Raises:
+            RateLimited: it can later, and there is time.
+        """
+        limit = _room_for(self.limit)
+        clipped = clip(self.lines, limit)
+        if self.model == offline.ECHO or self.is_clipped:
             return clipped
         words = max(limit * 3 // 5, 20)
         messages = [
             {"role": "system", "content": _ORDER.format(words=words)},
-            {"role": "user", "content": "\n".join(_line(entry) for entry in self.old)},
+            {"role": "user", "content": "\n".join(self.lines)},
         ]
         try:
             answer = gateway.complete(
-                job.developer,
+                job.row.developer,
                 messages=messages,
                 model=self.model,
                 settings={"max_tokens": limit},
-                metadata={"session_id": str(job.session_id), "job_id": str(job.pk)},
+                metadata={"session_id": str(job.row.session_id), "job_id": str(job.row.pk)},
             )
         except DomainError as error:
-            log.warning("history clipped, not summarised", extra={"job_id": job.pk, "reason": error.message})
+            if isinstance(error, RateLimited) and job.held.attempt < settings.MAX_ATTEMPTS and not job.row.urgent:
+                raise
+            log.warning("history clipped, not summarised", extra={"job_id": job.row.pk, "reason": error.message})
             return clipped
         return answer["choices"][0]["content"] or clipped
 
 
-def clip(entries: Sequence[Entry], limit: int) -> str:
+def clip(lines: Sequence[str], limit: int) -> str:
     """The beginning of every message, shorter the more there are; the oldest go when even that is too much."""
     characters = limit * _CHARACTERS_PER_TOKEN
-    each = max(characters // len(entries) - 1, _LEAST_CLIP)
-    lines = [_shortened(_line(entry), each) for entry in entries]
-    while len(lines) > 1 and sum(len(line) + 1 for line in lines) > characters:
-        del lines[0]
-    return "\n".join(lines)
+    shortened = [_shortened(line, _longest_clip(len(lines), limit)) for line in lines]
+    first, left = 0, sum(len(line) + 1 for line in shortened)
+    while first < len(lines) - 1 and left > characters:
+        left -= len(shortened[first]) + 1
+        first += 1
+    return "\n".join(shortened[first:])
+
+
+def _longest_clip(lines: int, limit: int) -> int:
+    return max(limit * _CHARACTERS_PER_TOKEN // lines - 1, _LEAST_CLIP)
+
+
+def _room_for(limit: int) -> int:
+    return max(limit - _INTRODUCTION_TOKENS, _INTRODUCTION_TOKENS)
 
 
 def _plan(job: Job) -> Plan | None:
-    entries = list(active_entries(job.session_id))
-    told = told_before(entries, job.model)
-    pieces = [Piece.of(entry, one.tokens) for entry, one in zip(entries, told, strict=True)]
+    """What is to be done. The history is read in parts, twice: what was said is needed of a part of it only."""
+    history = active_entries(job.session_id)
+    known: list[tuple[UUID, int]] = []
+    pieces: list[Piece] = []
+    for entries in pages_within(history, *_PAGE_COLUMNS, most_bytes=_PAGE_BYTES):
+        told = told_before(entries, job.model)
+        pieces += [Piece.of(entry, one.tokens) for entry, one in zip(entries, told, strict=True)]
+        known += [(entry.pk, entry.place) for entry in entries]
     chosen = replaceable(pieces, budget=job.budget, through_seq=job.through_seq, urgent=job.urgent)
-    return Plan([entries[index] for index in chosen], summary_tokens(job.budget), job.model) if chosen else None
+    if not chosen:
+        return None
+    old = [known[index][0] for index in chosen]
+    limit = summary_tokens(job.budget)
+    lines, is_clipped = _transcript(history.filter(pk__in=old), _longest_clip(len(old), _room_for(limit)))
+    return Plan(old, lines, is_clipped, known[chosen[-1]][1], limit, job.model)
+
+
+def _transcript(entries: "QuerySet[Entry]", clip_at: int) -> tuple[list[str], bool]:
+    """The messages as lines; when they are too long for any model, no more of each than `clip` looks at."""
+    lines: list[str] = []
+    length, is_clipped = 0, False
+    for page in pages_within(entries, *_PAGE_COLUMNS, most_bytes=_PAGE_BYTES):
+        said = [_line(entry) for entry in page]
+        length += sum(len(line) + 1 for line in said)
+        if length > _LONGEST_TRANSCRIPT and not is_clipped:
+            lines, is_clipped = [line[: clip_at + 1] for line in lines], True
+        lines += [line[: clip_at + 1] for line in said] if is_clipped else said
+    return lines, is_clipped
 
 
 @transaction.atomic
-def _put_in_place(job: Job, plan: Plan, summary: NewEntry) -> None:
+def _put_in_place(job: ClaimedJob, plan: Plan, summary: NewEntry) -> None:
     """Store the summary where the last of its entries stood. Chats may have gone on: they only add entries."""
-    session = Session.objects.select_for_update(no_key=True).filter(pk=job.session_id).first()
-    still_there = Entry.objects.filter(pk__in=[entry.pk for entry in plan.old], superseded_by=None)
+    session = Session.objects.select_for_update(no_key=True).filter(pk=job.row.session_id).first()
+    still_there = Entry.objects.filter(pk__in=plan.old, superseded_by=None)
     if session is None or still_there.count() != len(plan.old):
-        jobs.end_job(job, JobState.ABORTED, "the history was changed meanwhile")
-    elif jobs.end_job(job, JobState.SUCCEEDED):
+        job.end(JobState.ABORTED, "the history was changed meanwhile")
+    elif job.end(JobState.SUCCEEDED):
         (stored,) = save_entries(session.pk, [summary])
-        Entry.objects.filter(pk=stored.pk).update(place=plan.old[-1].place)
+        Entry.objects.filter(pk=stored.pk).update(place=plan.place)
         still_there.update(superseded_by=stored)
 
 

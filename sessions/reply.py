@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.conf import settings
-
 from agents.llm.chunks import AnswerBuilder
-from sessions.errors import ReplyTooLong
 
 Json = Any
 
@@ -20,26 +17,15 @@ class Reply:
     """The first choice of one answer, as far as it came."""
 
     def __init__(self) -> None:
-        self._length = 0
         self._pieces = AnswerBuilder()
         self._whole: Mapping[str, Json] | None = None
 
     def add_whole(self, completion: Mapping[str, Json]) -> None:
-        """Take in an answer that is not streamed.
-
-        Raises:
-            ReplyTooLong
-        """
-        self._measure(completion)
+        """Take in an answer that is not streamed."""
         self._whole = completion
 
     def add(self, chunk: Mapping[str, Json]) -> str:
-        """Take in a chunk of a streamed answer. Returns the text it adds.
-
-        Raises:
-            ReplyTooLong
-        """
-        self._measure(chunk)
+        """Take in a chunk of a streamed answer. Returns the text it adds."""
         self._pieces.add(chunk)
         choices = chunk.get("choices") or ()
         return (choices[0].get("delta") or {}).get("content") or "" if choices else ""
@@ -79,12 +65,6 @@ class Reply:
         """The message as it goes back to the model that said it, with what it thought."""
         return {**self.message(), "thinking_blocks": self._message.get("thinking_blocks") or None}
 
-    def _measure(self, part: Mapping[str, Json]) -> None:
-        """Count the part, and something for a part that says nothing: there may be no end of those either."""
-        self._length += 1 + _length(part.get("choices"))
-        if self._length > settings.MAX_REPLY_CHARACTERS:
-            raise ReplyTooLong(f"The model's reply is longer than {settings.MAX_REPLY_CHARACTERS} characters")
-
     @property
     def _answer(self) -> Mapping[str, Json]:
         return self._pieces.answer() if self._whole is None else self._whole
@@ -97,14 +77,6 @@ class Reply:
     @property
     def _message(self) -> Mapping[str, Json]:
         return self._choice.get("message") or {}
-
-
-def _length(value: Json) -> int:
-    """The characters of all texts in the value."""
-    if isinstance(value, str):
-        return len(value)
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return sum(map(_length, parts))
 
 
 def total_usage(usages: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """One agent's part in a chat: what it is asked, what it says, and the tools that are run in between."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from django.conf import settings
 
 from agents.llm import gateway
 from agents.models import Developer
+from julep_project.core.threads import in_thread
 from sessions.chat_wire import choice_to_wire, last_chunk
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
@@ -168,7 +168,7 @@ class Speaker:
         self._messages = [*self._prompt.messages, *self._rounds]
         self._said, self._round, self._reply = self.said(), None, Reply()
         if self._prompt.budget is not None:
-            await asyncio.to_thread(self._make_room)
+            await in_thread(self._make_room)
 
     def _make_room(self) -> None:
         whole, asked = self._messages, len(self._prompt.messages)

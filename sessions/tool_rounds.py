@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
@@ -22,6 +21,9 @@ from agents.tools.presets import NO_PRESETS, Presets, apply
 from agents.tools.runners import current_depth, run_tool
 from julep_project.core.errors import DomainError
 from julep_project.core.jsontext import NotStorable, to_json_text
+from julep_project.core.outside_json import read_json
+from julep_project.core.panics import contained
+from julep_project.core.threads import run_in
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ Json = Any
 Call = Mapping[str, Json]
 # Calls to all other kinds are answered by the client.
 SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value})
-_THREADS = 32
-_EXECUTOR = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="chat-tool")
+# What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
+_EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
 _LONGEST_VALUE_SHOWN = 200
 
 
@@ -71,7 +73,8 @@ class Toolbox:
         `deadline`, a time of the monotonic clock.
         """
         try:
-            return self._result(call, key, deadline)
+            with contained():
+                return self._result(call, key, deadline)
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except NotStorable as error:
@@ -137,11 +140,11 @@ class ToolRound:
 
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
-        work = partial(copy_context().run, self._toolbox.run, self._calls[number], self._keys[number], self._deadline)
+        work = partial(self._toolbox.run, self._calls[number], self._keys[number], self._deadline)
         # A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be
         # waiting for it.
         executor = None if current_depth() else _EXECUTOR
-        self._results[number] = await asyncio.get_running_loop().run_in_executor(executor, work)
+        self._results[number] = await run_in(executor, work)
 
 
 def error_text(message: str) -> str:
@@ -163,7 +166,7 @@ def _arguments(call: Call) -> dict[str, Json]:
     """
     text = call["function"]["arguments"] or "{}"
     try:
-        value = orjson.loads(text)
+        value = read_json(text)
     except ValueError as error:
         raise ToolError(f"the arguments are not JSON ({error}): {text[:_LONGEST_VALUE_SHOWN]}") from error
     if not isinstance(value, dict):

@@ -10,17 +10,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
-from django.db.models.expressions import CombinedExpression
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.events import HUB, publish
-from julep_project.core.leases import LeaseKeeper
 from julep_project.core.tenancy import get_or_not_found
+from julep_project.core.work.lease import Held, Leases, lease_end
 from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost, TurnStopped
 from sessions.models import OnBusy, Session, StopWish, Turn, TurnStatus
 
@@ -42,7 +40,7 @@ def enter_turn(
     """A turn of the session: running when nobody else has one, else as `on_busy` (default: the session's) says.
 
     `reject` refuses; `enqueue` waits. `interrupt` tells every open turn to stop and keep what was said, `rollback`
-    ends them with nothing kept; both then wait for their own turn. Renew the lease with `KEEPER`, end with `end_turn`.
+    ends them with nothing kept; both then wait for their own turn. Renew the lease with `LEASES`, end with `end_turn`.
     `chat_id` is for `find_answer`.
 
     Raises:
@@ -64,7 +62,7 @@ def enter_turn(
         if waiting and wish == OnBusy.INTERRUPT:
             _interrupt(others)
         status = TurnStatus.WAITING if waiting else TurnStatus.RUNNING
-        return Turn.objects.create(session_id=session_id, chat_id=chat_id, status=status, lease_until=_lease_end())
+        return Turn.objects.create(session_id=session_id, chat_id=chat_id, status=status, lease_until=lease_end())
 
 
 async def wait_for_turn(turn: Turn) -> None:
@@ -98,7 +96,7 @@ def start_turn(turn: Turn) -> bool:
         if before.exists():
             return False
         mine = Turn.objects.filter(pk=turn.pk, status=TurnStatus.WAITING)
-        if mine.update(status=TurnStatus.RUNNING, lease_until=_lease_end()):
+        if mine.update(status=TurnStatus.RUNNING, lease_until=lease_end()):
             turn.status = TurnStatus.RUNNING
     # Zero rows: it ended since the first look; the next look tells why.
     return turn.status == TurnStatus.RUNNING
@@ -192,17 +190,6 @@ def _end_silent(session_id: UUID) -> None:
     silent.update(status=TurnStatus.CANCELLED, stop=None, ended_at=Now())
 
 
-def renew_leases(numbers: list[int]) -> None:
-    """Lengthen the leases of open turns, and wake those of this process that were stopped without hearing of it."""
-    with transaction.atomic():
-        rows = Turn.objects.select_for_update(skip_locked=True).filter(pk__in=numbers, status__in=OPEN)
-        held = list(rows.values_list("pk", flat=True))
-        Turn.objects.filter(pk__in=held).update(lease_until=_lease_end())
-    untroubled = Turn.objects.filter(pk__in=numbers, status__in=OPEN, stop=None)
-    for number in set(numbers).difference(untroubled.values_list("pk", flat=True)):
-        HUB.wake(_turn_topic(number))
-
-
 def prune_turns() -> int:
     """Remove turns that ended long ago, some at a time; what was said in them stays. Returns how many."""
     old = Turn.objects.filter(ended_at__lt=Now() - _KEPT_FOR).order_by("ended_at").values_list("pk", flat=True)
@@ -210,11 +197,25 @@ def prune_turns() -> int:
     return removed
 
 
-KEEPER: LeaseKeeper[int] = LeaseKeeper("turn-keeper", renew_leases)
+def _hand_back(held: list[Held]) -> None:
+    """Let the next chats of their sessions begin: the process that serves these turns stops."""
+    for turn in Turn.objects.filter(pk__in=[one.key for one in held]):
+        end_turn(turn)
 
 
-def _lease_end() -> CombinedExpression:
-    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
+def _wake(numbers: list[int]) -> None:
+    """Those of this process that were stopped hear of it, should the message have been lost."""
+    for number in numbers:
+        HUB.wake(_turn_topic(number))
+
+
+_IS_OPEN = Q(status__in=OPEN)
+LEASES = Leases(Turn, _IS_OPEN, hand_back=_hand_back, calm=_IS_OPEN & Q(stop=None), disturbed=_wake)
+
+
+def held_turn(turn: Turn) -> Held:
+    """The right to be served in the turn. A turn belongs to one process from its beginning."""
+    return Held(turn.pk, turn.version)
 
 
 def _session_topic(session_id: UUID) -> str:

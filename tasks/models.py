@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource
+from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
 
 
@@ -35,7 +35,10 @@ class Task(Resource):
                 violation_error_message="A task with this canonical name already exists",
             )
         ]
-        indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="task_of_agent")]
+        indexes = [
+            models.Index(fields=["agent", "-created_at", "-id"], name="task_of_agent"),
+            metadata_index("task_metadata"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -3,11 +3,13 @@
 from typing import Any
 
 from agents.selectors import get_agent
+from agents.tools.presentation import with_shown_tools
+from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.views import deletion
 from tasks import selectors, services
 from tasks.api.serializers import TaskBody, read_definition
-from tasks.models import Task
+from tasks.models import Task, TaskVersion
 from tasks.services import TaskDefinition
 from tasks.wire import task_to_wire
 
@@ -19,11 +21,10 @@ _IDS = ("agent_id", "task_id")
 def list_tasks(call: SystemCall) -> list[Json]:
     """List the tasks of an agent, the newest first."""
     agent = get_agent(call.developer, call.id("agent_id"))
-    tasks: list[Task] = list(
-        call.paging(max_limit=100).apply(call.narrowed(selectors.list_tasks(call.developer, agent)))
-    )
+    rows = call.narrowed(selectors.list_tasks(call.developer, agent))
+    tasks: list[Task] = call.paging(max_limit=100).load(rows)
     versions = selectors.current_versions(tasks)
-    return [task_to_wire(task, versions[task.pk]) for task in tasks if task.pk in versions]
+    return [_shown(task, versions[task.pk]) for task in tasks if task.pk in versions]
 
 
 @operation("task.get", ids="task_id")
@@ -82,4 +83,9 @@ def _definition(call: SystemCall, *, partial: bool = False) -> TaskDefinition:
 
 
 def _whole(task: Task) -> Json:
-    return task_to_wire(task, selectors.current_version(task))
+    return _shown(task, selectors.current_version(task))
+
+
+def _shown(task: Task, version: TaskVersion) -> Json:
+    whole = with_shown_tools(task_to_wire(task, version))
+    return {**whole, "metadata": without_values(task.metadata)}

@@ -16,19 +16,24 @@ from django.conf import settings
 from django.db import connection
 
 from executions.models import Branch, Execution, Transition
+from julep_project.devservices.plan import MAINTENANCE_THREADS
 from julep_project.devservices.ports import free_port, is_free
 from tests.api_client import API_KEY
 
 _ROOT = Path(__file__).parents[1]
 _START_S = 90
 _END_S = 90
+# Of the stack of each thread, the newest.
+_FRAMES = 6
 
+# Calls the io worker makes at once.
+IO_THREADS = 16
 
-NAMES = ("api", "engine", "io", "beat")
+NAMES = ("api", "engine", "io", "maintenance", "beat")
 
 
 class Backend:
-    """An API server, an engine worker, an io worker and beat, each in a process group of its own.
+    """An API server, a worker of each queue and beat, each in a process group of its own.
 
     A second io worker, `io2`, is started by name only. `environment` is added to that of every process. With
     `restarts`, waiting for something also starts dead processes again, as a supervisor would. With `forks`, the io
@@ -44,11 +49,18 @@ class Backend:
         forks: bool = False,
     ) -> None:
         folder.mkdir(exist_ok=True)
-        self._io_pool = ["-c", "4"] if forks else ["-P", "threads", "-c", "16"]
+        io_pool = ["-c", "4"] if forks else ["-P", "threads", "-c", str(IO_THREADS)]
+        self._pools = {
+            "engine": ["engine", "-c", "2"],
+            "io": ["io", *io_pool],
+            "io2": ["io", *io_pool],
+            "maintenance": ["maintenance", "-P", "threads", "-c", str(MAINTENANCE_THREADS)],
+        }
         self._folder = folder
         self._restarts = restarts
         self._port = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ended: dict[str, str] = {}
         self._environment = {
             **os.environ,
             "DATABASE_URL": _test_database_url(),
@@ -59,8 +71,20 @@ class Backend:
             "JULEP_HTTP_ALLOW": "127.0.0.1",
             "AGENTS_API_KEY": API_KEY,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or "for-tests-only",
+            "PORT": str(self._port),
+            "PYTHONFAULTHANDLER": "1",
             **(environment or {}),
         }
+
+    @property
+    def port(self) -> int:
+        """The port of the API."""
+        return self._port
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of those that were started, by name."""
+        return {name: process.pid for name, process in self._processes.items()}
 
     @property
     def url(self) -> str:
@@ -87,12 +111,29 @@ class Backend:
         if dead:
             self.start(*dead)
 
+    def assert_alive(self) -> None:
+        """Nothing that was started has ended by itself."""
+        ended = [name for name, process in self._processes.items() if process.poll() is not None]
+        assert not ended, f"{ended}\n{self.output()}"
+
     def kill(self, name: str) -> None:
         """SIGKILL the process and its children."""
         process = self._processes.pop(name)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def terminate(self, name: str) -> "subprocess.Popen[bytes]":
+        """Ask the process to stop, as a supervisor does, and forget it. When another one follows, its log is
+        called `<name>-<pid>`."""
+        process = self._processes.pop(name)
+        self._ended[name] = f"{name}-{process.pid}"
+        process.send_signal(signal.SIGTERM)
+        return process
+
+    def has_ended(self, name: str) -> bool:
+        """The process has ended in good order."""
+        return self._processes[name].wait(_END_S) == 0
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to the process and its children."""
@@ -107,11 +148,30 @@ class Backend:
         for name in list(self._processes):
             self.kill(name)
 
+    def post_mortem(self) -> str:
+        """For a failing test: what has ended, and where the io worker stands, which ends that too."""
+        ended = {name: code for name, process in self._processes.items() if (code := process.poll()) is not None}
+        if "io" not in self._processes or "io" in ended:
+            return f"ended: {ended}"
+        for number in (signal.SIGABRT, signal.SIGCONT):
+            self._processes["io"].send_signal(number)
+        self._processes["io"].wait()
+        _, _, stacks = self.log("io").rpartition("Fatal Python error")
+        threads = ["\n".join(thread.splitlines()[:_FRAMES]) for thread in stacks.split("\n\n")]
+        return "\n".join([f"ended: {ended}", *threads])
+
     def output(self) -> str:
         """What the processes wrote, for a failing test."""
         return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in self._folder.glob("*.log"))
 
+    @property
+    def logs(self) -> list[str]:
+        """Names of everything that wrote."""
+        return sorted(path.stem for path in self._folder.glob("*.log"))
+
     def _spawn(self, name: str) -> None:
+        if name in self._ended:
+            (self._folder / f"{name}.log").rename(self._folder / f"{self._ended.pop(name)}.log")
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *self._command(name)],
@@ -136,9 +196,8 @@ class Backend:
         celery = ["celery", "-A", "julep_project"]
         if name == "beat":
             return [*celery, "beat", "-s", str(self._folder / "schedule"), "--pidfile=", "--loglevel", "INFO"]
-        pool = ["engine", "-c", "2"] if name == "engine" else ["io,maintenance", *self._io_pool]
         worker = ["worker", "-n", f"{name}@test", "--without-mingle", "--without-gossip", "--loglevel", "INFO"]
-        return [*celery, *worker, "-Q", *pool]
+        return [*celery, *worker, "-Q", *self._pools[name]]
 
 
 def _test_database_url() -> str:
@@ -152,15 +211,15 @@ def wait_until(condition: Any, seconds: float, backend: Backend, *, pause_s: flo
     deadline = time.monotonic() + seconds
     while not condition():
         backend.restart_dead()
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain\n{backend.output()}\n{_rows()}"
+        assert time.monotonic() < deadline, _why(seconds, backend)
         time.sleep(pause_s)
 
 
-def wait_for_end(execution_id: str, backend: Backend) -> Execution:
+def wait_for_end(execution_id: str, backend: Backend, *, seconds: float = _END_S) -> Execution:
     """The run once it has ended."""
     wait_until(
         lambda: Execution.objects.filter(pk=execution_id, status__in=["succeeded", "failed", "cancelled"]).exists(),
-        _END_S,
+        seconds,
         backend,
     )
     return Execution.objects.get(pk=execution_id)
@@ -182,5 +241,14 @@ def assert_recorded_once(execution: Execution, *, end: str = "finish") -> None:
     assert [row.type for row in rows if row.type in ("finish", "error", "cancelled")] == [end]
 
 
+def _why(seconds: float, backend: Backend) -> str:
+    """What tells most comes first: a long report may be cut at its end."""
+    logs = backend.output()
+    return f"waited {seconds} s in vain\n{_rows()}\n{backend.post_mortem()}\n{logs}"
+
+
 def _rows() -> list[Any]:
-    return list(Branch.objects.values("id", "status", "version", "attempt", "wake_at", "rung_at", "lease_until"))
+    """What has not ended."""
+    shown = ("id", "status", "version", "attempt", "effect", "held_up", "wake_at", "rung_at", "lease_until")
+    waiting = Branch.objects.exclude(status__in=["done", "failed", "cancelled"]).values(*shown)[:10]
+    return [{name: str(value)[:300] for name, value in row.items()} for row in waiting]

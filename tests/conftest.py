@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from agents.models import Developer
 from executions.engine.dispatch import dispatching_to
+from julep_project.core import brake
+from sessions.context.render import evaluators
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
 from tests.flow_runner import FlowRunner
 from tests.loopback.model_server import ModelServer
 from tests.loopback.network_guard import loopback_only
+from tests.loopback.s3_server import S3Server
 from tests.loopback.web_server import WebServer
-from tests.seed import flush_past_workers, keep_seeded
+from tests.seed import empty_tables_after_tests
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,6 +26,20 @@ def network_guard() -> Iterator[None]:
     """No test reaches another machine."""
     with loopback_only():
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_brakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a provider refused in one test holds up nobody in another, and a slow moment of Redis is over with it."""
+    monkeypatch.setattr(brake, "_PREFIX", f"julep:brake:{uuid4()}:")
+    monkeypatch.setattr(brake, "_away_until", 0.0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def evaluators_closed() -> Iterator[None]:
+    """The processes that rendered templates for tests end with them."""
+    yield
+    evaluators().close()
 
 
 @pytest.fixture
@@ -33,11 +50,10 @@ def web_server() -> Iterator[WebServer]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def seeded_rows() -> Iterator[None]:
-    """A test on committed rows ends by emptying every table; the rows that migrations made come back then."""
-    keep_seeded()
+def emptied_tables() -> Iterator[None]:
+    """A test on committed rows ends with the rows that migrations made, and no others."""
     with pytest.MonkeyPatch.context() as patch:
-        flush_past_workers(patch)
+        empty_tables_after_tests(patch)
         yield
 
 
@@ -47,6 +63,13 @@ def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
     with ModelServer() as server:
         monkeypatch.setenv("OPENAI_API_BASE", server.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-key")
+        yield server
+
+
+@pytest.fixture
+def s3_server() -> Iterator[S3Server]:
+    """An S3 service on loopback with one empty bucket, and room for a test to stand in its way."""
+    with S3Server() as server:
         yield server
 
 
@@ -118,8 +141,9 @@ def backend(transactional_db: None, backend_processes: Backend) -> Backend:
 def api_processes(
     django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Backend]]:
-    """Two API processes on the test database, with short leases."""
-    environment = {**_reaching(provider), "DB_POOL": "1", "CHAT_READER_TIMEOUT_S": "1"}
+    """Two API processes on the test database, with short leases. A query waits for a lock for as long as a test may."""
+    own = {"DB_POOL": "1", "CHAT_READER_TIMEOUT_S": "1", "DB_TIMEOUTS_API": "0,0,0"}
+    environment = {**_reaching(provider), **own}
     started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda process: process.start("api"), started))

@@ -1,4 +1,4 @@
-"""Tests in several processes at once: a Redis database for each, and one module's tests in the same process.
+"""Tests in several processes at once: Redis and files of its own for each, and one module's tests in the same process.
 
 Loaded with `-p`, before the settings are read. Each process has a test database of its own from pytest-django.
 """
@@ -11,14 +11,16 @@ import pytest
 _PROCESSES = {"backend_processes", "api_processes"}
 
 
-def _take_own_redis_database() -> None:
+def _take_own_neighbours() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and "JULEP_HOME" in os.environ:
+        os.environ["MEDIA_ROOT"] = f"{os.environ['JULEP_HOME']}/files-{worker}"
     if worker and "REDIS_URL" in os.environ:
         parts = urlsplit(os.environ["REDIS_URL"])
         os.environ["REDIS_URL"] = urlunsplit(parts._replace(path=f"/{worker.removeprefix('gw')}"))
 
 
-_take_own_redis_database()
+_take_own_neighbours()
 
 
 def needs_processes(item: pytest.Item) -> bool:

@@ -1,13 +1,16 @@
 """The OpenAI API itself, passed through the gateway: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`."""
 
+import asyncio
 import base64
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.llm import gateway
@@ -15,13 +18,15 @@ from agents.llm.choice import list_models, resolve_listed_model
 from agents.llm.custom_key import custom_key_of
 from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Developer
+from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
 from julep_project.core.api_schema import describe_async
 from julep_project.core.async_views import api_view, json_response, read_json, read_request
-from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
 from julep_project.core.exception_handler import answer_for
 from julep_project.core.fields import Body, BoundedList, JsonObject, Number, Text, TextList
-from julep_project.core.sse import encode_event, event_stream
+from julep_project.core.reader import Relay, event_stream
+from julep_project.core.sse import encode_event
 from julep_project.core.validation import invalid
 
 Json = Any
@@ -32,6 +37,7 @@ _DONE = b"data: [DONE]\n\n"
 _CREATED = 0
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {}}]})
 class _Content(serializers.Field[Json, Json, Json, Json]):
     default_error_messages: ClassVar[dict[str, Any]] = {"string_type": "Input should be text or a list of parts."}
 
@@ -61,7 +67,7 @@ class _MessageBody(serializers.Serializer[Any]):
 class _ChatBody(Body):
     model = Text(required=False, max_length=255)
     messages = BoundedList(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
-    tools = BoundedList(child=JsonObject(), required=False, max_length=MOST_TOOLS)
+    tools = BoundedList(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
     tool_choice = ToolChoice(required=False)
     stream = serializers.BooleanField(default=False)
     stream_options = JsonObject(required=False)
@@ -77,8 +83,8 @@ class _ChatBody(Body):
     max_completion_tokens = serializers.IntegerField(required=False, min_value=1)
     stop = TextList(required=False)
     seed = serializers.IntegerField(required=False)
-    response_format = JsonObject(required=False)
-    logit_bias = serializers.DictField(required=False, child=Number())
+    response_format = ResponseFormat(required=False)
+    logit_bias = LogitBias(required=False)
     logprobs = serializers.BooleanField(required=False)
     top_logprobs = serializers.IntegerField(required=False)
     parallel_tool_calls = serializers.BooleanField(required=False)
@@ -106,15 +112,13 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
         "metadata": {"endpoint": "chat/completions"},
     }
     if not values["stream"]:
-        answer = await gateway.acomplete(developer, **options)
-        for choice in answer["choices"]:
-            choice.pop("content", None)
-        return json_response(answer)
-    chunks = gateway.astream(developer, **options)
-    # What the provider refuses at once is refused with its status, before the stream opens.
-    first = await anext(chunks, None)
+        return json_response(await _whole(developer, options))
     wants_usage = bool((values.get("stream_options") or {}).get("include_usage"))
-    return event_stream(_encoded(first, chunks, wants_usage))
+    chunks = _encoded(gateway.astream(developer, **options), wants_usage)
+    relay = Relay(chunks, error_event=_error_event, timeout_s=settings.CHAT_TIMEOUT_S)
+    # What the provider refuses at once is refused with its status, before the stream opens.
+    await relay.open()
+    return event_stream(relay)
 
 
 @describe_async("embeddings", body=_EmbeddingsBody)
@@ -156,25 +160,36 @@ async def model(request: HttpRequest, developer: Developer, name: str) -> HttpRe
     return json_response(_model(name))
 
 
-async def _encoded(
-    first: Mapping[str, Json] | None, rest: AsyncGenerator[dict[str, Json], None], wants_usage: bool
-) -> AsyncIterator[bytes]:
-    """The chunks as they are sent. An error in the middle is told as one: the client raises it.
+async def _whole(developer: Developer, options: Json) -> dict[str, Json]:
+    try:
+        async with asyncio.timeout(settings.CHAT_TIMEOUT_S) as limit:
+            answer = await gateway.acomplete(developer, **options)
+    except TimeoutError:
+        if limit.expired():
+            raise AnswerTimedOut from None
+        raise
+    for choice in answer["choices"]:
+        choice.pop("content", None)
+    return answer
+
+
+async def _encoded(chunks: AsyncGenerator[dict[str, Json], None], wants_usage: bool) -> AsyncGenerator[bytes, None]:
+    """The chunks as they are sent.
 
     Clients look into the first choice of every chunk, so one without any comes only to those who asked for it.
     """
-    async with aclosing(rest):
-        try:
-            chunk = first
-            while chunk is not None:
-                if wants_usage:
-                    yield encode_event(chunk)
-                elif chunk["choices"]:
-                    yield encode_event({name: chunk[name] for name in chunk if name != "usage"})
-                chunk = await anext(rest, None)
-        except Exception as error:
-            yield encode_event(answer_for(error, operation="create", resource="Completion").body)
-        yield _DONE
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if wants_usage:
+                yield encode_event(chunk)
+            elif chunk["choices"]:
+                yield encode_event({name: chunk[name] for name in chunk if name != "usage"})
+    yield _DONE
+
+
+def _error_event(error: Exception) -> bytes:
+    """An error in the middle is told as one: the client raises it."""
+    return encode_event(answer_for(error, operation="create", resource="Completion").body) + _DONE
 
 
 def _texts(given: Json) -> list[str]:

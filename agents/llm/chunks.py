@@ -40,7 +40,8 @@ def cut(answer: Mapping[str, Json]) -> Iterator[Chunk]:
 
 def words_of(text: str) -> list[str]:
     """The words of a text with the white space around them; together they are the text."""
-    return _WORDS.findall(text) or ([text] if text else [])
+    # Looked for in white space alone, a word is sought from each place to the end.
+    return [text] if text.isspace() else _WORDS.findall(text)
 
 
 class AnswerBuilder:
@@ -89,7 +90,7 @@ class AnswerBuilder:
         texts = {name: "".join(pieces) for name, pieces in built["texts"].items()}
         message: Chunk = {"role": "assistant", "content": None, **texts}
         # One without its signature was cut off, and no provider takes it back.
-        thoughts = [block for block in built["thoughts"] if block.get("signature") or block.get("data")]
+        thoughts = [_whole_thought(block) for block in built["thoughts"] if _is_ended(block)]
         if thoughts:
             message["thinking_blocks"] = thoughts
         if built["calls"]:
@@ -141,13 +142,21 @@ def _call_deltas(index: int, call: Mapping[str, Json]) -> Iterator[Chunk]:
 
 def _add_thought(blocks: list[Chunk], piece: Mapping[str, Json]) -> None:
     """A block ends with its signature; one that is encrypted comes whole, as `data`."""
-    if not blocks or blocks[-1].get("signature") or blocks[-1].get("data") or piece.get("data"):
-        blocks.append(dict(piece))
+    if not blocks or _is_ended(blocks[-1]) or piece.get("data"):
+        blocks.append(dict(piece) if "thinking" not in piece else {**piece, "thinking": [piece["thinking"] or ""]})
         return
     last = blocks[-1]
-    last["thinking"] = f"{last.get('thinking') or ''}{piece.get('thinking') or ''}"
+    last.setdefault("thinking", []).append(piece.get("thinking") or "")
     if piece.get("signature"):
         last["signature"] = piece["signature"]
+
+
+def _is_ended(block: Mapping[str, Json]) -> bool:
+    return bool(block.get("signature") or block.get("data"))
+
+
+def _whole_thought(block: Chunk) -> Chunk:
+    return {**block, "thinking": "".join(block["thinking"])} if "thinking" in block else block
 
 
 def _add_call(calls: dict[int, Chunk], delta: Mapping[str, Json]) -> None:

@@ -1,6 +1,5 @@
 """Embeddings: texts in batches that providers take, answers checked before anyone computes with them."""
 
-import asyncio
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from django.conf import settings as server
 from agents.llm import hashing, provider
 from agents.llm.choice import resolve_embedding_model
 from agents.llm.key_choice import choose_key
+from agents.llm.rate_limits import with_patience
 from agents.llm.tokens import count_text
 from agents.llm.usage import record_usage
 from agents.models import Developer
 from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
-from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
+from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig, ReplyTooLong
+from julep_project.core.threads import in_thread
 
 Json = Any
 Vectors = list[list[float]]
@@ -28,6 +29,8 @@ _CHARACTERS_PER_REQUEST = 300_000
 # What a provider answers to more than it takes at once; other refusals would only be repeated.
 _MAY_BE_TOO_MUCH = frozenset({400, 413, 422})
 _SHORTEST_S = 0.1
+# Vectors are stored and compared in single precision. NaN is not smaller than anything.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Options(TypedDict, total=False):
@@ -77,8 +80,8 @@ Plan = Generator[Batch, provider.RawEmbeddings, Embedded]
 def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Vectors:
     """One vector for each text, all of one length, of finite numbers. Records what the call used as one row.
 
-    Nothing is retried here, but a batch that a provider finds too large is asked for in smaller ones. No database
-    connection is used while the provider is waited for. Without texts nothing is asked.
+    Nothing is retried here, but a batch that a provider finds too large, or whose answer is, is asked for in smaller
+    ones. No database connection is used while the provider is waited for. Without texts nothing is asked.
 
     Raises:
         ModelRefused, PromptTooBig: for good; a text alone is too long, or the vectors are not as long as they should.
@@ -99,7 +102,7 @@ async def aembed(developer: Developer, texts: Sequence[str], **options: Unpack[O
 async def aembed_counted(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Embedded:
     """`embed` for async code, with the number of tokens that were embedded."""
     request = _request_of(options)
-    embedded = await asyncio.to_thread(_own, request, texts) or await _aembed_with(request, texts)
+    embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
     await uninterrupted(run_query(partial(_record, developer, request, embedded, options.get("metadata"))))
     return embedded
 
@@ -150,9 +153,7 @@ async def _aembed_with(request: Request, texts: Sequence[str]) -> Embedded:
     batch = next(plan)
     while True:
         try:
-            answer = await provider.embed_async(
-                request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
-            )
+            answer = await with_patience(partial(_embed_batch, request, batch))
             step = partial(plan.send, answer)
         except DomainError as error:
             step = partial(plan.throw, error)
@@ -160,6 +161,12 @@ async def _aembed_with(request: Request, texts: Sequence[str]) -> Embedded:
             batch = step()
         except StopIteration as end:
             return _returned(end)
+
+
+async def _embed_batch(request: Request, batch: Batch) -> provider.RawEmbeddings:
+    return await provider.embed_async(
+        request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
+    )
 
 
 def _returned(end: StopIteration) -> Embedded:
@@ -197,7 +204,10 @@ def _next_batch(texts: Sequence[str], start: int, most: int) -> Batch:
 
 
 def _may_be_too_much(error: DomainError) -> bool:
-    return isinstance(error, PromptTooBig) or getattr(error.__cause__, "status_code", None) in _MAY_BE_TOO_MUCH
+    return (
+        isinstance(error, PromptTooBig | ReplyTooLong)
+        or getattr(error.__cause__, "status_code", None) in _MAY_BE_TOO_MUCH
+    )
 
 
 def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Vectors:
@@ -211,9 +221,9 @@ def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Ve
         raise ModelUnavailable(f"the model provider gave {len(vectors)} vectors for {len(batch)} texts")
     try:
         numbers = np.asarray(vectors, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ModelUnavailable("the model provider gave something else than vectors of one length") from None
-    if numbers.ndim != 2 or not numbers.size or not np.isfinite(numbers).all():
+    if numbers.ndim != 2 or not numbers.size or not (np.abs(numbers) <= _LARGEST).all():
         raise ModelUnavailable("the model provider gave something else than vectors of finite numbers")
     if dimensions not in {None, numbers.shape[1]}:
         raise ModelRefused(f"the model gives vectors of {numbers.shape[1]} numbers, wanted are {dimensions}")

@@ -7,19 +7,35 @@ the library has.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import httpx
+from django.conf import settings
 
 from agents.llm.choice import DEFAULT_MODELS
-from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable, PromptTooBig
+from julep_project.core.clock import now
+from julep_project.core.errors import (
+    DomainError,
+    ModelNotUsable,
+    ModelRefused,
+    ModelUnavailable,
+    PromptTooBig,
+    RateLimited,
+    ReplyTooLong,
+)
+from julep_project.core.work.backoff import retry_after_s
 
 _LONGEST_MESSAGE = 1000
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
+# What the library says of itself, and of the answer it could not read.
+_INSIDES = ("Traceback (most recent call last)", "received_args=")
 _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
 
+_DEEPEST = 10
+_OUT_OF_MONEY = "insufficient_quota"
 _TOO_LONG = "context_length_exceeded"
 _MAY_PASS = frozenset({408, 425, 429})
+_SAYS_WHEN = frozenset({429, 503, 529})
 # Whatever is asked, it would be refused: key, budget, rights, name of the model.
 _NOT_USABLE = frozenset({401, 402, 403, 404})
 
@@ -49,7 +65,7 @@ MAPPING: Mapping[str, type[DomainError]] = {
     "OpenAIError": ModelUnavailable,
     "PaymentRequiredError": ModelNotUsable,
     "PermissionDeniedError": ModelNotUsable,
-    "RateLimitError": ModelUnavailable,
+    "RateLimitError": RateLimited,
     "RejectedRequestError": ModelRefused,
     "SensitiveDataRouteException": ModelRefused,
     "ServiceUnavailableError": ModelUnavailable,
@@ -66,18 +82,54 @@ _BROKEN_ANSWERS = (httpx.HTTPError, httpx.StreamError, json.JSONDecodeError, Uni
 
 def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError | None:
     """Our error for one of the library's; None when it is not the library's. The key is not repeated in it."""
+    too_long = next((one for one in _told_by(error) if isinstance(one, ReplyTooLong)), None)
+    if too_long is not None:  # our own, raised below the library while it read
+        return ReplyTooLong(str(too_long))
+    unread = next((one for one in _told_by(error) if isinstance(one, httpx.DecodingError)), None)
+    if unread is not None:
+        return ModelUnavailable(f"the model provider's answer could not be read: {_message(unread, api_key)}")
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):  # the library's wrapper around what happened in the middle of a stream
         return to_domain_error(original, api_key) or ModelUnavailable(_message(error, api_key))
     if getattr(error, "code", None) == _TOO_LONG:  # the library looks at the words alone
         return PromptTooBig(_message(error, api_key))
+    if any(
+        getattr(one, "code", None) == _OUT_OF_MONEY for one in _told_by(error)
+    ):  # it comes as a 429, and no waiting helps
+        return ModelNotUsable(_message(error, api_key))
     for ancestor in type(error).__mro__:
         kind = MAPPING.get(ancestor.__name__)
+        if kind is RateLimited or (kind is ModelUnavailable and _asks_to_wait(error)):
+            return RateLimited(_message(error, api_key), wait_s=_wait_s(error))
         if kind is not None:
             return (_refusal_by_status(error) or kind)(_message(error, api_key))
     if isinstance(error, _BROKEN_ANSWERS):
         return ModelUnavailable(f"the model provider's answer could not be read: {_message(error, api_key)}")
     return None
+
+
+def _asks_to_wait(error: Exception) -> bool:
+    """An overloaded provider that says when to come again wants the same as one that counts requests."""
+    return getattr(error, "status_code", None) in _SAYS_WHEN and _wait_s(error) is not None
+
+
+def _wait_s(error: Exception) -> float | None:
+    for one in _told_by(error):
+        headers = getattr(getattr(one, "response", None), "headers", None) or getattr(one, "headers", None)
+        found = retry_after_s(headers, now(), most_s=settings.RETRY_AFTER_MAX_S) if headers else None
+        if found is not None:
+            return found
+    return None
+
+
+def _told_by(error: BaseException) -> Iterator[BaseException]:
+    """The library's error, and those of the libraries below it, which say what it leaves out."""
+    one: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if one is None:
+            return
+        yield one
+        one = one.__cause__ or one.__context__
 
 
 def _refusal_by_status(error: Exception) -> type[DomainError] | None:
@@ -91,9 +143,11 @@ def _refusal_by_status(error: Exception) -> type[DomainError] | None:
 
 
 def _message(error: Exception, api_key: str | None) -> str:
-    """The provider's words, without class names in front, keys and excess length."""
+    """The provider's words, without class names in front, the library's insides, keys and excess length."""
     text = str(getattr(error, "message", None) or error)
     text = _PREFIX.sub("", text)
+    for beginning in _INSIDES:
+        text = text.partition(beginning)[0].rstrip()
     for key in (api_key, *(os.environ.get(variable) for variable in DEFAULT_MODELS)):
         text = text.replace(key, "***") if key else text
     return _KEY.sub("***", text)[:_LONGEST_MESSAGE] or type(error).__name__

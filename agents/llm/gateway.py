@@ -4,7 +4,6 @@
 them in tests.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -21,6 +20,8 @@ from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import AnswerBuilder, Chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
 from agents.llm.key_choice import choose_key
+from agents.llm.rate_limits import with_patience
+from agents.llm.reply_length import ReplyLength
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.scripted import active_script
 from agents.llm.stream import ModelStream, open_stream
@@ -31,6 +32,7 @@ from agents.tools.presentation import present_tools
 from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
 from julep_project.core.jsontext import to_storable
+from julep_project.core.threads import in_thread
 
 __all__ = [
     "Embedded",
@@ -78,7 +80,8 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
 
     Raises:
         ModelRefused, PromptTooBig: for good.
-        ModelUnavailable: the same request may succeed later.
+        ModelUnavailable: the same request may succeed later. RateLimited: after a while that is known.
+        ReplyTooLong: what the call used is recorded.
         BadRequest: the model's name cannot be one.
     """
     request = _request_of(question)
@@ -86,19 +89,28 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     raw, cost = _ask(request)
     answer: dict[str, Json] = to_storable(raw)
     _log_answer(request, started)
-    used = _completed(request, answer, cost)
-    _record(developer, request, used, question.get("metadata"))
+    try:
+        ReplyLength().add(answer)
+    finally:
+        used = _completed(request, answer, cost)
+        _record(developer, request, used, question.get("metadata"))
     return answer
 
 
 async def acomplete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
-    """`complete` for async code: same answer, same errors. Being cancelled closes the provider's connection."""
+    """`complete` for async code: same answer, same errors. Being cancelled closes the provider's connection.
+
+    Somebody waits for the answer: a provider that wants to be asked again soon is.
+    """
     request = _request_of(question)
     started = time.monotonic()
-    raw, cost = await _ask_async(request)
+    raw, cost = await with_patience(partial(_ask_async, request))
     answer: dict[str, Json] = to_storable(raw)
     _log_answer(request, started)
-    await uninterrupted(_finish(developer, request, answer, cost, question.get("metadata")))
+    try:
+        ReplyLength().add(answer)
+    finally:
+        await uninterrupted(_finish(developer, request, answer, cost, question.get("metadata")))
     return answer
 
 
@@ -107,27 +119,29 @@ async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGe
 
     The last chunk has no choices and carries `usage`, counted here if the provider did not. Closing the generator, or
     cancelling who reads it, closes the provider's connection; use `contextlib.aclosing` when not reading to the end.
-    The usage is recorded once, whatever the end is, before the generator ends; not for a request that was refused
-    before the first chunk. `chunks.AnswerBuilder` puts the chunks together.
+    Before the first chunk, a provider that wants to be asked again soon is. The usage is recorded once, whatever the
+    end is, before the generator ends; not for a request that was refused before the first chunk.
+    `chunks.AnswerBuilder` puts the chunks together.
 
     Raises:
         DomainError: as `complete`, when the first chunk is asked for; ModelUnavailable also later, when the answer
-            breaks off.
+            breaks off, and ReplyTooLong.
     """
     request = _request_of(question)
     started = time.monotonic()
-    built = AnswerBuilder()
+    built, length = AnswerBuilder(), ReplyLength()
     usage: Mapping[str, Json] | None = None
     stream, refused, estimated = None, False, True
     try:
-        stream = await open_stream(request)
+        stream = await with_patience(partial(open_stream, request))
         async with aclosing(stream.chunks()) as chunks:
             async for raw in chunks:
                 chunk = to_storable(raw)
                 built.add(chunk)
+                length.add(chunk)
                 yield chunk
         answer, said = built.answer(), stream.usage
-        counted = said if said else await asyncio.to_thread(_count, request, answer)
+        counted = said if said else await in_thread(_count, request, answer)
         usage, estimated = counted, not said
         _log_answer(request, started)
         yield usage_chunk(answer, counted)
@@ -216,7 +230,7 @@ async def _finish(
     metadata: Mapping[str, Json] | None,
 ) -> None:
     """Complete the answer and record it. Tokens are not counted on the threads that all queries share."""
-    used = await asyncio.to_thread(_completed, request, answer, cost)
+    used = await in_thread(_completed, request, answer, cost)
     await run_query(partial(_record, developer, request, used, metadata))
 
 
@@ -239,7 +253,7 @@ async def _record_stream(
     estimated: bool,
 ) -> None:
     """`usage` None: the stream did not come to its end, count what there is."""
-    counted = usage if usage else await asyncio.to_thread(_count, request, built.answer())
+    counted = usage if usage else await in_thread(_count, request, built.answer())
     used = _Used(counted, _price(request, counted), estimated)
     await run_query(partial(_record, developer, request, used, metadata))
 

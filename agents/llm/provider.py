@@ -4,15 +4,13 @@ litellm takes seconds to import and would fetch a price list from the network; i
 `warm()`, with its own copy of the list.
 """
 
-import asyncio
 import logging
 import os
 import warnings
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from types import ModuleType
@@ -20,12 +18,19 @@ from typing import Any
 
 import httpx
 
+from agents.llm.answer_bytes import watch, watch_async
 from agents.llm.choice import DEFAULT_MODELS
 from agents.llm.errors import to_domain_error
 from agents.llm.event_loops import PerLoopTransport
+from agents.llm.long_messages import shorten
 from agents.llm.offline import is_offline
+from agents.llm.provider_answers import Asked, asking_for, plain
+from agents.llm.rate_limits import admit, told_to_wait
 from agents.llm.request import OPEN_MODEL_SAMPLING, ModelRequest
-from julep_project.core.errors import ModelUnavailable
+from agents.llm.usage import token_count, token_counts
+from julep_project.core.errors import ModelUnavailable, RateLimited
+from julep_project.core.once import Once
+from julep_project.core.threads import in_thread
 from julep_project.env import env_secret, env_str
 
 log = logging.getLogger(__name__)
@@ -49,12 +54,23 @@ _ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE"
 # As many open streams as there are sockets; the library would let only some hundred go to one provider at a time.
 _CONNECTIONS = "10000"
 _IDLE_CONNECTIONS = 100
-# Imported by the library within the first call, which would hold up the event loop.
-_IMPORTED_LATE = ("anyio._backends._asyncio", "litellm.litellm_core_utils.default_encoding", "openai.resources.chat")
+# Imported by the library within the first call, which would hold up the event loop; or many threads do it at once.
+_IMPORTED_LATE = (
+    "anyio._backends._asyncio",
+    "litellm._service_logger",
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.llms.edenai.chat.transformation",
+    "litellm.llms.fal_ai.chat.transformation",
+    "litellm.llms.litellm_proxy.chat.transformation",
+    "litellm.llms.openai.chat.gpt_audio_transformation",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic.transformation",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+    "openai.resources.chat",
+)
 _SHORTEST_TIMEOUT_S = 0.1
 
 
-@cache
+@Once
 def library() -> ModuleType:
     """litellm, set up to be quiet, to load nothing from the network, and to take keys from `.julep/env` too."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -79,7 +95,7 @@ def library() -> ModuleType:
 
 async def library_loaded() -> ModuleType:
     """The same, without holding up the event loop for the seconds of the first time."""
-    return library() if library.cache_info().currsize else await asyncio.to_thread(library)
+    return library() if library.is_made else await in_thread(library)
 
 
 def ask(request: ModelRequest) -> Answered:
@@ -89,7 +105,9 @@ def ask(request: ModelRequest) -> Answered:
         DomainError: see `provider_errors`.
     """
     litellm = library()
-    with provider_errors(request.api_key):
+    provider = provider_of(litellm, request.model)
+    admit(provider, request.api_key)
+    with provider_errors(request.api_key, provider):
         response = litellm.completion(**options_of(litellm, request))
     return _answered(litellm, request, response)
 
@@ -97,9 +115,11 @@ def ask(request: ModelRequest) -> Answered:
 async def ask_async(request: ModelRequest) -> Answered:
     """The same without a thread of its own. Being cancelled closes the provider's connection."""
     litellm = await library_loaded()
-    with provider_errors(request.api_key):
+    provider = provider_of(litellm, request.model)
+    await in_thread(admit, provider, request.api_key)
+    with provider_errors(request.api_key, provider):
         response = await litellm.acompletion(**options_of(litellm, request))
-    return await asyncio.to_thread(_answered, litellm, request, response)
+    return await in_thread(_answered, litellm, request, response)
 
 
 def embed(
@@ -111,7 +131,9 @@ def embed(
         DomainError: see `provider_errors`.
     """
     litellm = library()
-    with provider_errors(api_key):
+    provider = provider_of(litellm, model)
+    admit(provider, api_key)
+    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
         response = litellm.embedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
     return _raw_embeddings(response)
 
@@ -121,17 +143,22 @@ async def embed_async(
 ) -> RawEmbeddings:
     """The same without a thread of its own."""
     litellm = await library_loaded()
-    with provider_errors(api_key):
+    provider = provider_of(litellm, model)
+    await in_thread(admit, provider, api_key)
+    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
         response = await litellm.aembedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
     return _raw_embeddings(response)
 
 
 @contextmanager
-def provider_errors(api_key: str | None = None) -> Iterator[None]:
+def provider_errors(api_key: str | None = None, provider: str | None = None) -> Iterator[None]:
     """Turns what goes wrong at or with a provider into errors of the domain.
+
+    When it takes no more requests of a key, all processes that use the key are told.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
+        RateLimited: the same request is to be made later.
         ModelUnavailable: the same request may succeed later.
     """
     try:
@@ -140,7 +167,19 @@ def provider_errors(api_key: str | None = None) -> Iterator[None]:
         mapped = to_domain_error(error, api_key)
         if mapped is None:
             raise
+        if isinstance(mapped, RateLimited) and provider is not None:
+            told_to_wait(mapped, provider, api_key)
         raise mapped from error
+
+
+def provider_of(litellm: ModuleType, model: str) -> str:
+    """The library's name of the provider.
+
+    Raises:
+        DomainError: there is none.
+    """
+    with provider_errors():
+        return str(litellm.get_llm_provider(model=model)[1])
 
 
 def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
@@ -207,18 +246,28 @@ def _embedding_options(
 
 
 def _raw_embeddings(response: Any) -> RawEmbeddings:
-    rows = list(response.data or ())
-    if all(isinstance(row.get("index"), int) for row in rows):
-        rows.sort(key=lambda row: row["index"])
+    rows = response.data or []
+    if not isinstance(rows, list) or not all(hasattr(row, "get") for row in rows):
+        raise ModelUnavailable("the model provider gave something else than a list of vectors")
+    places = [row.get("index") for row in rows]
+    # Some servers number all of them alike, or none; then they are in order.
+    if all(isinstance(place, int) for place in places) and len(set(places)) == len(places):
+        rows = sorted(rows, key=lambda row: row["index"])
     used = getattr(response, "usage", None)
-    return RawEmbeddings([row.get("embedding") for row in rows], int(getattr(used, "prompt_tokens", 0) or 0))
+    return RawEmbeddings([row.get("embedding") for row in rows], token_count(getattr(used, "prompt_tokens", None)))
 
 
 def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answered:
-    answer = response.model_dump(mode="json")
+    answer = plain(response)
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
-    return answer, _cost(litellm, request.model, response)
+    said = answer.get("usage")
+    if not isinstance(said, Mapping):
+        return answer, _cost(litellm, request.model, response)
+    counts = token_counts(said)
+    is_sane = all(counts[name] == said.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    cost = _cost(litellm, request.model, response) if is_sane else price_of(request.model, counts)
+    return {**answer, "usage": counts}, cost
 
 
 def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
@@ -239,9 +288,7 @@ def _known_to_provider(litellm: ModuleType, request: ModelRequest) -> dict[str, 
         settings.pop("reasoning_effort", None)
     if not OPEN_MODEL_SAMPLING & settings.keys():
         return settings
-    with provider_errors():
-        provider = litellm.get_llm_provider(model=request.model)[1]
-    if provider in _OPEN_MODEL_PROVIDERS:
+    if provider_of(litellm, request.model) in _OPEN_MODEL_PROVIDERS:
         return settings
     return {name: value for name, value in settings.items() if name not in OPEN_MODEL_SAMPLING}
 
@@ -257,14 +304,17 @@ def _set_up(litellm: Any) -> None:
     litellm.turn_off_message_logging = True
     litellm.telemetry = False
     litellm.disable_hf_tokenizer_download = True  # the tokenizers it brings along stand in for those
+    # It fetches pictures that messages name by address, for models that cannot: from public addresses only, as we do.
+    litellm.user_url_validation, litellm.user_url_allowed_hosts = True, []
     litellm.DEFAULT_MAX_RETRIES = 0  # some calls take the number in their arguments, when it is zero, for none given
     _share_connections(litellm)
     _log_nothing_later()
+    shorten(import_module("litellm.litellm_core_utils.secret_redaction"))
 
 
 def _share_connections(litellm: Any) -> None:
     """One pool for all threads and one per event loop. The library would open new ones for every key and timeout."""
-    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, get_ssl_configuration
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler, get_ssl_configuration
 
     verify = get_ssl_configuration()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS)
@@ -276,10 +326,24 @@ def _share_connections(litellm: Any) -> None:
         )
         return own or httpx.AsyncHTTPTransport(verify=verify, limits=limits)
 
-    litellm.client_session = httpx.Client(verify=verify, limits=limits, follow_redirects=True, cookies=_no_cookies())
-    litellm.aclient_session = httpx.AsyncClient(
-        transport=PerLoopTransport(connections), follow_redirects=True, cookies=_no_cookies()
+    litellm.client_session = watch(
+        httpx.Client(verify=verify, limits=limits, follow_redirects=True, cookies=_no_cookies())
     )
+    litellm.aclient_session = watch_async(
+        httpx.AsyncClient(transport=PerLoopTransport(connections), follow_redirects=True, cookies=_no_cookies())
+    )
+    _watch_all_of(HTTPHandler, watch)
+    _watch_all_of(AsyncHTTPHandler, watch_async)
+
+
+def _watch_all_of(handler: Any, watch_one: Callable[[Any], Any]) -> None:
+    """Some providers, and the pictures that are fetched, have clients that the library makes when it needs them."""
+    create: Callable[..., Any] = handler.create_client
+
+    def create_client(*args: Any, **options: Any) -> Any:
+        return watch_one(create(*args, **options))
+
+    handler.create_client = create_client
 
 
 def _log_nothing_later() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.tools.strict_json import parse_json
 from julep_project.core.errors import BadRequest, DomainError
 from julep_project.core.json_schema import UnusableSchema, find_problem
+from julep_project.core.outside_json import TooMuchJson
 
 _LONGEST_PROBLEM = 300
 
@@ -53,7 +54,10 @@ def _problem(schema: Mapping[str, Any], message: Mapping[str, Any]) -> str | Non
     if message.get("tool_calls"):
         return None
     text = message.get("content") or ""
-    value = parse_json(text.encode(errors="replace"))
+    try:
+        value = parse_json(text.encode(errors="replace"))
+    except TooMuchJson as error:
+        return f"its JSON is too much: {error}"
     if value is None and text.strip() != json.dumps(None):
         return "it is not JSON"
     try:

@@ -1,19 +1,28 @@
 """Streamed answers: of providers over the client library, and of the models that are ours."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol, Self
 
 from agents.llm import offline
 from agents.llm.chunks import Chunk, cut
-from agents.llm.provider import library_loaded, options_of, provider_errors
+from agents.llm.provider import library_loaded, options_of, provider_errors, provider_of
+from agents.llm.provider_answers import Asked, asking_for, plain
+from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
 from agents.llm.scripted import active_script
+from agents.llm.usage import token_counts
 from julep_project.core.errors import ModelUnavailable
+from julep_project.core.threads import in_thread
 
 Json = Any
 
-# The library keeps all chunks of an answer, and looks at the last two to notice a model that repeats itself.
+# The library keeps all chunks of an answer, and looks at the last two to notice a model that repeats itself. It also
+# adds each piece to the text so far, only to show it to rules that nobody has set.
 _COMPARED_CHUNKS = 2
+# Each costs the library a fraction of a millisecond, and the next may always be there already. Others get their turn
+# after so many.
+_TAKEN_AT_ONCE = 16
 
 
 class ModelStream(Protocol):
@@ -41,11 +50,13 @@ async def open_stream(request: ModelRequest) -> ModelStream:
     if request.model == offline.ECHO:
         return WholeAnswer(offline.answer(request))
     litellm = await library_loaded()
-    with provider_errors(request.api_key):
+    provider = provider_of(litellm, request.model)
+    await in_thread(admit, provider, request.api_key)
+    with provider_errors(request.api_key, provider), asking_for(Asked.STREAM):
         opened = await litellm.acompletion(
             **options_of(litellm, request), stream=True, stream_options={"include_usage": True}
         )
-    return ProviderStream(opened, request.api_key)
+    return ProviderStream(opened, request.api_key, provider)
 
 
 class WholeAnswer:
@@ -67,9 +78,10 @@ class WholeAnswer:
 class ProviderStream:
     """The client library's stream as plain chunks."""
 
-    def __init__(self, opened: Any, api_key: str | None) -> None:
+    def __init__(self, opened: Any, api_key: str | None, provider: str) -> None:
         self._opened = opened
         self._api_key = api_key
+        self._provider = provider
         self._source = _Source(opened.completion_stream)
         if self._source.is_async:
             opened.completion_stream = self._source
@@ -78,10 +90,11 @@ class ProviderStream:
     async def chunks(self) -> AsyncGenerator[Chunk]:
         """Each piece as soon as it is there."""
         opened = self._opened
-        with provider_errors(self._api_key):
+        with provider_errors(self._api_key, self._provider):
             async for chunk in opened:
                 self._source.note_usage(*opened.chunks)
                 del opened.chunks[:-_COMPARED_CHUNKS]
+                opened.response_uptil_now = ""
                 is_last = opened.sent_last_chunk
                 if is_last:
                     self._check_end()
@@ -114,6 +127,7 @@ class _Source:
         self._source = source
         self._chunks = aiter(source) if self.is_async else None
         self._usage: dict[str, Json] = {}
+        self._taken = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -121,6 +135,9 @@ class _Source:
     async def __anext__(self) -> Any:
         if self._chunks is None:
             raise StopAsyncIteration
+        self._taken += 1
+        if self._taken % _TAKEN_AT_ONCE == 0:
+            await asyncio.sleep(0)
         chunk = await anext(self._chunks)
         self.note_usage(chunk)
         return chunk
@@ -145,13 +162,13 @@ class _Source:
 
     def usage(self) -> Mapping[str, Json] | None:
         """All that was said; None without any number."""
-        prompt, completion = (self._usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
-        return {**self._usage, "total_tokens": prompt + completion} if prompt or completion else None
+        counts = token_counts(self._usage)
+        return counts if counts["prompt_tokens"] or counts["completion_tokens"] else None
 
 
 def _plain(chunk: Any) -> Chunk:
     """Without nulls and the library's own additions, save what clients look for in every choice."""
-    dumped: Chunk = chunk.model_dump(mode="json", exclude_none=True)
+    dumped: Chunk = plain(chunk, exclude_none=True)
     for choice in dumped["choices"]:
         choice.setdefault("finish_reason", None)
         choice.setdefault("logprobs", None)
@@ -162,5 +179,4 @@ def _plain(chunk: Any) -> Chunk:
 def _plain_usage(usage: Any) -> Mapping[str, Json]:
     if isinstance(usage, Mapping):
         return usage
-    dumped: Mapping[str, Json] = usage.model_dump(mode="json", exclude_none=True)
-    return dumped
+    return plain(usage, exclude_none=True)

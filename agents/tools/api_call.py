@@ -11,9 +11,8 @@ from typing import Any
 
 from agents.tools.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
-from agents.tools.exchange import exchange
+from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall
-from agents.tools.strict_json import parse_json
 from julep_project.core.json_schema import UnusableSchema, find_problem
 
 
@@ -26,7 +25,7 @@ def run(call: ToolCall) -> dict[str, Any]:
     if call.spec.get("secrets"):
         raise ToolError(f"the tool {call.name!r} uses secrets, which this server does not have")
     answer = exchange(build_request(call))
-    body = parse_json(answer.content)
+    body = json_of(answer)
     _check_schema(call, body)
     result = {"status_code": answer.status, "headers": dict(answer.headers), "json": body}
     if wants_content(call):

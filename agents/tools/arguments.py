@@ -12,6 +12,7 @@ from agents.tool_specs import LONGEST_TIMEOUT_S
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
+from julep_project.core.outside_json import read_json
 
 Json = Any
 REQUEST_FIELDS = frozenset(
@@ -145,8 +146,8 @@ def _content(content: Json, headers: Mapping[str, str]) -> str:
     if "json" not in _content_type(headers):
         return content
     try:
-        json.loads(content)
-    except (ValueError, RecursionError):
+        read_json(content)
+    except ValueError:
         return json.dumps({"content": content}, ensure_ascii=False)
     return content
 

@@ -6,6 +6,8 @@ from typing import Any
 from agents.tool_types import ToolType
 
 Json = Any
+# What stands where a value may not be seen.
+MASK = "***"
 
 
 def spec_of(tool: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -17,7 +17,8 @@ class ToolError(Exception):
     """The tool failed. `details` are for logs and for `catch`.
 
     `retryable`: the same call is likely to succeed later, so it is repeated without being asked. `repeatable`: a step
-    with a `retry` of its own may repeat it; bad input and refused requests never are.
+    with a `retry` of its own may repeat it; bad input and refused requests never are. `wait_s`: how long the other side
+    asked to be left alone, if it did; `spread_s`: over how long those who wait for that should spread out.
     """
 
     def __init__(
@@ -28,6 +29,8 @@ class ToolError(Exception):
         repeatable: bool = False,
         delivery: Delivery = Delivery.ANSWERED,
         details: Mapping[str, Any] | None = None,
+        wait_s: float | None = None,
+        spread_s: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -35,6 +38,8 @@ class ToolError(Exception):
         self.repeatable = retryable or repeatable
         self.delivery = delivery
         self.details = dict(details or {})
+        self.wait_s = wait_s
+        self.spread_s = spread_s
 
 
 class BadArguments(ToolError):

@@ -1,11 +1,24 @@
 """One HTTP request of a tool and its answer; whatever goes wrong becomes a `ToolError`."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
 from agents.tools.errors import Delivery, ToolError
-from julep_project.core import http
+from agents.tools.strict_json import parse_json
+from julep_project.core import brake, http
+from julep_project.core.clock import now
 from julep_project.core.http import IncomingResponse, OutgoingRequest
+from julep_project.core.outside_json import TooMuchJson
+from julep_project.core.work.backoff import retry_after_s
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+_TOO_MANY = 429
+_MAY_BE_A_KEY = re.compile("auth|key|token|secret|appid|application-id")
+_OF_ONE_CALL = "idempotency-key"
 # A proxy answers so when it does not know what became of the request behind it.
 _LOST_BEHIND = frozenset({502, 504, 524})
 _LONGEST_EXCERPT = 300
@@ -14,9 +27,16 @@ _LONGEST_EXCERPT = 300
 def exchange(request: OutgoingRequest) -> IncomingResponse:
     """Send the request and give its answer.
 
+    Who answers 429 is left alone for as long as it says, by all calls with the same credentials.
+
     Raises:
         ToolError: no answer, or one with a status outside 200-299.
     """
+    key = _brake(request)
+    held = brake.look(key)
+    if held is not None:
+        message = f"the other side takes no more requests for {held.left_s:.1f} s"
+        raise ToolError(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=held.left_s, spread_s=held.spread_s)
     try:
         answer = http.send(request)
     except http.HttpError as error:
@@ -28,22 +48,46 @@ def exchange(request: OutgoingRequest) -> IncomingResponse:
             details={"type": type(error).__name__},
         ) from error
     if not 200 <= answer.status < 300:
-        raise _status_error(request, answer)
+        raise _status_error(request, answer, key)
     return answer
 
 
-def _status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolError:
+def json_of(answer: IncomingResponse) -> Any:
+    """The value of an answer that is JSON, None of any other.
+
+    Raises:
+        ToolError: it is nested too deep, or has too many parts.
+    """
+    try:
+        return parse_json(answer.content)
+    except TooMuchJson as error:
+        raise ToolError(f"the JSON of the answer is too much: {error}", repeatable=True) from error
+
+
+def _status_error(request: OutgoingRequest, answer: IncomingResponse, key: str) -> ToolError:
     again = answer.status in RETRYABLE_STATUSES or (answer.status == 500 and request.method in REPEATABLE_METHODS)
     excerpt = _excerpt(answer.content)
     message = f"{request.method} was answered with status {answer.status}" + (f": {excerpt}" if excerpt else "")
     refused = 400 <= answer.status < 500
+    wait_s = retry_after_s(answer.headers, now(), most_s=settings.RETRY_AFTER_MAX_S) if again else None
+    held = brake.press(key, wait_s) if wait_s and answer.status == _TOO_MANY else None
     return ToolError(
         message,
         retryable=again,
         repeatable=not refused,
         delivery=Delivery.UNCLEAR if answer.status in _LOST_BEHIND else Delivery.ANSWERED,
         details={"status_code": answer.status, "body": excerpt},
+        wait_s=wait_s if held is None else held.left_s,
+        spread_s=0.0 if held is None else held.spread_s,
     )
+
+
+def _brake(request: OutgoingRequest) -> str:
+    """One for each origin and what may be credentials: headers, cookies, user, and what is named like a key."""
+    params = request.params if isinstance(request.params, Mapping) else {}
+    named = sorted((name.lower(), str(value)) for name, value in (*request.headers.items(), *params.items()))
+    secrets = [f"{name}={value}" for name, value in named if _MAY_BE_A_KEY.search(name) and name != _OF_ONE_CALL]
+    return brake.name_of("tool", http.origin_of(request.url), *secrets, repr(sorted((request.cookies or {}).items())))
 
 
 def _excerpt(content: bytes) -> str:

@@ -1,4 +1,9 @@
-"""How tools are shown to a model: in the form of the chat completions API."""
+"""How tools are shown: to a model in the form of the chat completions API, to anybody else by four facts.
+
+A definition also holds what only its runner may see: addresses, headers, passwords, fixed arguments. So whatever shows
+tools (scopes of templates and expressions, system operations, staff pages) does it through this file. Only the owner
+of the API key reads whole definitions, over REST.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +16,7 @@ from agents.tools.integrations.registry import find_method
 
 Json = Any
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
+_ROW = ("id", "created_at", "updated_at")
 _PROVIDER_KINDS = {ToolType.COMPUTER.value, ToolType.TEXT_EDITOR.value, ToolType.BASH.value}
 
 
@@ -63,6 +69,53 @@ def present_tools(tools: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:
         if shown is not None:
             presented.setdefault(_name_in(shown), shown)
     return list(presented.values())
+
+
+def shown_tool(tool: Mapping[str, Json]) -> dict[str, Json]:
+    """All that may be known of a tool by whoever does not run it: name, type, description and parameters.
+
+    Of a function they stand under `function` as well, which is where models and most templates look for them.
+    """
+    kind = _kind_of(tool)
+    typed = {**tool, "type": kind}
+    description = tool.get("description") or spec_of(typed).get("description")
+    facts = {"name": name_of(typed), "description": description, "parameters": parameters_of(typed)}
+    return {**facts, "type": kind, **({"function": dict(facts)} if kind == ToolType.FUNCTION else {})}
+
+
+def shown_body(tool: Mapping[str, Json]) -> dict[str, Json]:
+    """The same, with what names the row of a stored tool."""
+    return {**{name: tool[name] for name in _ROW if name in tool}, **shown_tool(tool)}
+
+
+def with_shown_tools(value: Json) -> Json:
+    """A part of a task with every definition of a tool in it as it is shown: those in lists called `tools`, and one
+    called `tool`. Names of tools that are defined elsewhere stay as they are."""
+    if isinstance(value, list):
+        return [with_shown_tools(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _SHOWN_UNDER.get(name, with_shown_tools)(part) for name, part in value.items()}
+
+
+def _shown_list(tools: Json) -> Json:
+    return [_shown_if_whole(tool) for tool in tools] if isinstance(tools, list) else with_shown_tools(tools)
+
+
+def _shown_if_whole(tool: Json) -> Json:
+    if not isinstance(tool, Mapping):
+        return with_shown_tools(tool)
+    if isinstance(tool.get("ref"), Mapping):
+        return {"ref": _shown_if_whole(tool["ref"])}
+    return shown_tool(tool) if _kind_of(tool) else with_shown_tools(tool)
+
+
+_SHOWN_UNDER: Mapping[str, Callable[[Json], Json]] = {"tools": _shown_list, "tool": _shown_if_whole}
+
+
+def _kind_of(tool: Mapping[str, Json]) -> str:
+    """The type; a body without one has a single spec. Empty: it is no definition."""
+    return str(tool.get("type") or next((kind for kind in ToolType.values if isinstance(tool.get(kind), Mapping)), ""))
 
 
 def shown_name(tool: Mapping[str, Json]) -> str:

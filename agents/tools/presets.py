@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from agents.tool_types import ToolType
 from agents.tools.arguments import REQUEST_FIELDS
-from agents.tools.definition import name_of, spec_of, without
+from agents.tools.definition import MASK, name_of, spec_of, without
 from agents.tools.presentation import parameters_of
 
 Json = Any
@@ -61,6 +61,12 @@ def apply(presets: Presets, tool: Mapping[str, Json], arguments: Mapping[str, Js
     return {**arguments, **presets.for_tool(tool)}
 
 
+def without_values(metadata: Mapping[str, Json]) -> dict[str, Json]:
+    """Metadata as others than its owner may see it: what it presets for tools is as secret as their definitions."""
+    keys = (*ARGUMENT_KEYS, *SETUP_KEYS)
+    return {name: _masked(value) if name in keys else value for name, value in metadata.items()}
+
+
 def with_setup(presets: Presets, tool: Mapping[str, Json]) -> Mapping[str, Json]:
     """The tool with preset setup in its spec."""
     setup, kind, spec = presets.setup_for(tool), tool.get("type"), spec_of(tool)
@@ -73,6 +79,10 @@ def with_setup(presets: Presets, tool: Mapping[str, Json]) -> Mapping[str, Json]
         merged = {name: _overlaid(spec.get(name), fields[name]) for name in _MERGED_FIELDS if name in fields}
         return {**tool, "api_call": {**spec, **fields, **merged}}
     return tool
+
+
+def _masked(value: Json) -> Json:
+    return {name: _masked(part) for name, part in value.items()} if isinstance(value, Mapping) else MASK
 
 
 def _layers(weakest_first: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> tuple[Mapping[str, Json], ...]:

@@ -15,6 +15,7 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, with_setup
 from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
+from agents.tools.secrecy import hiding
 from agents.tools.supplied import settle_by_author, settle_by_model
 
 log = logging.getLogger(__name__)
@@ -54,18 +55,20 @@ def run_tool(
     runner = runner_for(kind)
     settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
     with _one_deeper(_depth.get() if depth is None else depth) as reached:
+        spec = spec_of(with_setup(presets, tool))
         call = ToolCall(
             developer=developer,
             name=str(tool["name"]),
             kind=kind,
-            spec=spec_of(with_setup(presets, tool)),
+            spec=spec,
             arguments=settled.arguments,
             idempotency_key=idempotency_key,
             timeout_s=timeout,
             by_model=settled.by_model,
             depth=reached,
         )
-        return _timed(runner, call)
+        with hiding({**spec, "presets": presets.for_tool(tool)}):
+            return _timed(runner, call)
 
 
 def current_depth() -> int:

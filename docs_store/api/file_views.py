@@ -12,14 +12,15 @@ from docs_store.models import File
 from julep_project.core.api_schema import describe
 from julep_project.core.clock import to_wire
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import BadRequest, ServiceUnavailable
+from julep_project.core.errors import BadRequest, ContentMissing, StorageUnavailable
 from julep_project.core.fields import LONGEST_DESCRIPTION, Body, CanonicalName, Pattern, SafeName, Text, Timestamp
+from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.pagination import BareListPagination
 from julep_project.core.views import ApiViewSet, created, deleted
 
 MIME_TYPE = r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+"
 # The contents of a page are in the answer, which is built in memory.
-_LARGEST_PAGE_BYTES = 64 * 1024 * 1024
+_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
 
 
 class FileBody(Body):
@@ -46,10 +47,10 @@ def file_to_wire(file: File) -> dict[str, Any]:
     """The file object with its content. Reads `file.project`: load it with the file.
 
     Raises:
-        ServiceUnavailable: the content cannot be read.
+        StorageUnavailable, ContentMissing: the content cannot be read.
     """
     return _without_content(file) | {
-        "content": contents.read_base64(contents.storage_name(file.developer_id, file.pk)),
+        "content": contents.read_base64(contents.storage_name(file.developer_id, file.pk), size=file.size),
     }
 
 
@@ -57,7 +58,7 @@ def _listed(file: File) -> dict[str, Any]:
     """The file object for a list: a content that cannot be read is null there, and does not hide the other files."""
     try:
         return file_to_wire(file)
-    except ServiceUnavailable:
+    except (StorageUnavailable, ContentMissing):
         return _without_content(file) | {"content": None}
 
 
@@ -102,7 +103,13 @@ class FileViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, id: UUID) -> Response:
         """One file."""
-        return Response(file_to_wire(services.get_file(self.developer, id)))
+        file = services.get_file(self.developer, id)
+        try:
+            return Response(file_to_wire(file))
+        except ContentMissing:
+            # A file that was removed meanwhile is as any other that is not there.
+            services.get_file(self.developer, id)
+            raise
 
     def destroy(self, request: Request, id: UUID) -> Response:
         """Remove a file."""

@@ -9,11 +9,10 @@ from tempfile import SpooledTemporaryFile
 from uuid import UUID
 
 from julep_project.core.errors import BadRequest, BodyTooLarge
-from julep_project.core.storage import open_stored, save_new, writing
+from julep_project.core.storage import read_stored, save_new, writing
 
-# A multiple of 4 characters of base64, and of 3 bytes of what they stand for.
+# A multiple of 4 characters of base64.
 _PIECE_CHARACTERS = 4 * 64 * 1024
-_PIECE_BYTES = 3 * 64 * 1024
 _IN_MEMORY_BYTES = 1024 * 1024
 _NO_WHITESPACE = str.maketrans("", "", " \t\r\n")
 
@@ -37,7 +36,7 @@ def write_base64(name: str, text: str, *, max_bytes: int) -> Written:
     Raises:
         BadRequest: it is empty or not base64.
         BodyTooLarge: it decodes to more than `max_bytes`.
-        ServiceUnavailable: there is no room for it.
+        StorageUnavailable: there is no room for it.
     """
     digest = hashlib.sha256()
     with writing(), SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
@@ -54,15 +53,13 @@ def write_base64(name: str, text: str, *, max_bytes: int) -> Written:
     return Written(size, digest.hexdigest())
 
 
-def read_base64(name: str) -> str:
-    """A stored content as base64.
+def read_base64(name: str, *, size: int) -> str:
+    """A stored content of this size as base64.
 
     Raises:
-        ServiceUnavailable: the storage does not have it (any more) or does not answer.
+        StorageUnavailable, ContentMissing: the storage does not give it now, or does not have it (any more).
     """
-    with open_stored(name) as content:
-        pieces = iter(lambda: content.read(_PIECE_BYTES), b"")
-        return "".join(base64.b64encode(piece).decode() for piece in pieces)
+    return base64.b64encode(read_stored(name, size=size)).decode()
 
 
 def _decoded(text: str) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from agents.models import DEFAULT_PROJECT, Developer
 from agents.selectors import get_project_named
 from docs_store.files import contents
 from docs_store.models import File, FileContent
-from julep_project.core.errors import DomainError, NotFound
+from julep_project.core.errors import DomainError, NotFound, StorageUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.storage import SURELY_COMMITTED, prune, remove
 from julep_project.core.tenancy import get_or_not_found
@@ -42,7 +42,7 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
         NotFound: the project does not exist.
         BadRequest: the content is empty or not base64.
         BodyTooLarge: the content is larger than `MAX_FILE_BYTES`.
-        ServiceUnavailable: the storage does not take it.
+        StorageUnavailable: the storage does not take it.
     """
     project = get_project_named(developer, values.get("project") or DEFAULT_PROJECT)
     file_id = uuid7()
@@ -50,7 +50,7 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
     try:
         written = contents.write_base64(_name(content), values["content"], max_bytes=settings.MAX_FILE_BYTES)
     except DomainError:
-        with suppress(OSError):
+        with suppress(StorageUnavailable):
             _forget(content)
         raise
     file = File(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import orjson
 from django.db.models import Q
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +14,7 @@ from docs_store.search.language import DEFAULT_TAG, text_configuration
 from docs_store.vectors import Floats, unit_vector
 from julep_project.core.fields import Body, JsonObject, Text
 from julep_project.core.metadata_filter import metadata_condition, object_condition
+from julep_project.core.outside_json import read_json
 from julep_project.core.parsers import without_nul
 from julep_project.core.validation import invalid
 
@@ -159,6 +159,6 @@ class SearchBody(Body):
 def _numbers_in(text: str) -> Any:
     """A list of numbers as people write one into a query string; None when it is none."""
     try:
-        return orjson.loads(text if text.lstrip().startswith("[") else f"[{text}]")
+        return read_json(text if text.lstrip().startswith("[") else f"[{text}]")
     except ValueError:
         return None

@@ -1,5 +1,6 @@
 """Event streams: everything that can be refused is refused as plain JSON before the stream opens."""
 
+from collections.abc import AsyncGenerator
 from functools import partial
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from executions import selectors, streams
 from julep_project.core.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.async_views import api_view
 from julep_project.core.database import run_query
-from julep_project.core.sse import event_stream
+from julep_project.core.exception_handler import answer_for
+from julep_project.core.reader import Relay, event_stream
+from julep_project.core.sse import encode_event
 
 
 @describe_async(
@@ -28,7 +31,12 @@ async def stream_transitions(request: HttpRequest, developer: Developer, executi
     """`transitions.stream`: the log as it is written, from `next_page_token` on."""
     await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
     after = streams.seq_of_token(request.GET.get("next_page_token"))
-    return event_stream(streams.stream_transitions(execution_id, after))
+    return _stream(request, streams.stream_transitions(execution_id, after))
+
+
+async def stream_transitions_elsewhere(request: HttpRequest, execution_id: str) -> HttpResponseBase:
+    """The same under the path of earlier versions, which the API description leaves out."""
+    return await stream_transitions(request, execution_id=execution_id)
 
 
 @describe_async("execution_status_stream", method="get", answer=SERVER_SENT_EVENTS, ids=("execution_id",))
@@ -36,4 +44,13 @@ async def stream_transitions(request: HttpRequest, developer: Developer, executi
 async def stream_status(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`status.stream`: the run's status as it changes."""
     await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
-    return event_stream(streams.stream_status(execution_id))
+    return _stream(request, streams.stream_status(execution_id))
+
+
+def _stream(request: HttpRequest, events: AsyncGenerator[bytes, None]) -> HttpResponseBase:
+    """What goes wrong after the stream has opened is its last event. The client may go on from where it was."""
+    return event_stream(Relay(events, error_event=partial(_error_event, getattr(request, "request_id", ""))))
+
+
+def _error_event(request_id: str, error: Exception) -> bytes:
+    return encode_event(answer_for(error, operation="stream", resource="Execution", request_id=request_id).event)

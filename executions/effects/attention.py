@@ -17,8 +17,8 @@ def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
     The effect stays in the row, which is how a resume tells such a wait from one of the program. None: the claim was
     lost.
     """
-    effect = claim.effect
-    assert effect is not None
+    assert claim.effect is not None
+    effect = claim.run.contents.unpack_effect(claim.effect)
     request = effect["request"]
     output = {
         "type": NEEDS_ATTENTION,
@@ -27,7 +27,7 @@ def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
         "idempotency_key": effect["key"],
         "reason": reason,
     }
-    frame = frames_from_json(claim.stack)[-1]
+    frame = frames_from_json(claim.run.contents.unpack_stack(claim.stack))[-1]
     wait = TransitionDraft(
         type=TransitionType.WAIT,
         current=frame.target(),

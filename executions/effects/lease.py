@@ -8,7 +8,9 @@ from django.conf import settings
 from django.db import connection
 
 from executions.engine.claims import Claim
-from julep_project.core.leases import LeaseKeeper
+from executions.engine.dispatch import dispatcher
+from executions.engine.draft import is_at_most_once
+from julep_project.core.work.renewing import Renewer
 
 
 def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
@@ -27,11 +29,34 @@ def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
         )
 
 
-_KEEPER: LeaseKeeper[tuple[UUID, int]] = LeaseKeeper("lease-keeper", renew_leases)
+# With another version, whatever the call still brings is refused. An attempt that is not counted leaves no doubt; of a
+# call that must not be repeated the doubt stays, and whoever takes it asks a person.
+_GIVE_BACK = """
+    UPDATE executions_branch b
+    SET version = b.version + 1, lease_until = NULL, lease_owner = NULL, rung_at = now(),
+        effect = CASE WHEN b.effect->'request'->'tool'->'at_most_once' = 'true'::jsonb THEN b.effect
+                 ELSE jsonb_set(b.effect, '{attempts}', to_jsonb(greatest((b.effect->>'attempts')::int - 1, 0))) END
+    FROM unnest(%s::uuid[], %s::bigint[]) AS h(id, version)
+    WHERE b.id = h.id AND b.version = h.version AND b.status = 'calling'
+    RETURNING b.id
+"""
+
+
+def give_back(held: Iterable[tuple[UUID, int]]) -> None:
+    """End claims still held: another worker makes these calls, or asks a person about them."""
+    pairs = list(held)
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_BACK, [[branch for branch, _ in pairs], [version for _, version in pairs]])
+        given = [branch for (branch,) in cursor.fetchall()]
+    for branch_id in given:
+        dispatcher().effect(branch_id)
+
+
+_RENEWER: Renewer[tuple[UUID, int]] = Renewer("lease-keeper", renew_leases, give_back)
 
 
 @contextmanager
 def holding(claim: Claim) -> Iterator[None]:
     """Keep the claim's lease alive for the length of the block."""
-    with _KEEPER.holding((claim.branch_id, claim.version)):
+    with _RENEWER.holding((claim.branch_id, claim.version), last=is_at_most_once(claim.effect or {})):
         yield

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from agents.tools.errors import Delivery, ToolError
@@ -23,11 +24,15 @@ from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.claims import Claim
 from executions.engine.draft import Verdict, is_at_most_once
 from executions.engine.limits import storable_text
+from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_of
 from executions.engine.store import Keep
 from executions.states import BranchStatus
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import DomainError
+from julep_project.core.errors import DomainError, RateLimited
 from julep_project.core.jsontext import NotStorable
+from julep_project.core.outages import when_back
+from julep_project.core.panics import contained
+from julep_project.core.storage_errors import took_too_long
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +64,21 @@ def perform_effect(branch_id: UUID, *, owner: str) -> Advanced | None:
 
 
 def perform_claimed(claim: Claim, *, keep: Keep) -> Advanced | None:
-    """Do one claimed effect, and run the slice that follows it. None: the claim was lost."""
+    """Do one claimed effect, and run the slice that follows it.
+
+    None: the claim was lost, or was handed back because a neighbour is away.
+    """
+    try:
+        return _perform(claim, keep)
+    except DatabaseError as error:
+        hold_up = hold_up_of(error, claim)
+        # Whether a call was made that must not be made again is not known here: the end of its lease will tell.
+        if hold_up is None or is_at_most_once(_effect_of(claim)):
+            raise
+        return _held_up(claim, hold_up)
+
+
+def _perform(claim: Claim, keep: Keep) -> Advanced | None:
     effect = _effect_of(claim)
     if is_at_most_once(effect) and lost_its_worker(effect):
         return _ask(claim, "the worker was lost while it called the tool", keep)
@@ -70,6 +89,8 @@ def perform_claimed(claim: Claim, *, keep: Keep) -> Advanced | None:
         return _go_on(claim, _failed(lost), keep)
     crashpoint("after_claim", claim.branch_id, call=True)
     outcome = _attempt(claim)
+    if isinstance(outcome, HoldUp):
+        return _held_up(claim, outcome)
     if isinstance(outcome, Refusal):
         return _after_refusal(claim, outcome, policy, keep)
     return _go_on(claim, outcome, keep)
@@ -84,8 +105,9 @@ def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Ke
     attempts = effect["attempts"]
     if not policy.repeats(refusal, attempts, at_most_once=at_most_once):
         return _go_on(claim, _failed(refusal), keep)
-    wait_s = policy.wait_s(attempts)
-    if not store.retry_effect(claim, wait_s, notes_after(effect, refusal, wait_s)):
+    wait_s = policy.wait_s(attempts, refusal)
+    notes = notes_after(effect, refusal, wait_s)
+    if not when_back(lambda: store.retry_effect(claim, wait_s, notes)):
         return None
     return _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=wait_s))
 
@@ -97,30 +119,75 @@ def _ask(claim: Claim, reason: str, keep: Keep) -> Advanced | None:
     return replace(_advanced(claim, verdict), freed=freed_by(claim, verdict, keep))
 
 
-def _attempt(claim: Claim) -> dict[str, Any] | Refusal:
+def _held_up(claim: Claim, hold_up: HoldUp) -> Advanced | None:
+    pause_s = hand_back(claim, hold_up)
+    return None if pause_s is None else _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=pause_s))
+
+
+def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp:
     """One attempt: the event that tells its result, or why there is none."""
+    may_be_sent = False
     try:
         with holding(claim):
             work = _prepare(claim)
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
-            value = work()
+            may_be_sent = True
+            with contained():
+                value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
         text = storable_text(value)
-    except ToolError as error:
-        return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery)
-    except DomainError as error:
-        return Refusal(error.explanation, type(error).__name__, error.retryable, error.repeatable)
     except NotStorable as error:
         return Refusal(str(error), type(error).__name__, repeatable=True)
-    except DatabaseError:
-        raise
+    except (ToolError, DomainError, DatabaseError) as error:
+        return _hold_up(claim, error, may_be_sent) or _refusal(error, may_be_sent)
     except Exception:
         log.exception("effect raised", extra={"branch_id": claim.branch_id, "kind": _kind(claim)})
         message = "internal error while carrying out the step"
         return Refusal(message, "InternalError", repeatable=True, delivery=Delivery.UNCLEAR)
     # As it would be read from the row.
     return {"kind": "effect", "value": json.loads(text)}
+
+
+def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None:
+    """Who kept the attempt from being made: a neighbour that is away, or the other side, which wants to be asked later.
+    That is no failure, unless it goes on for too long."""
+    if isinstance(error, ToolError):
+        return _hold_up_of_tool(claim, error)
+    if isinstance(error, RateLimited):
+        hold_up = HoldUp("the model provider", error.message, error.wait_s, error.spread_s)
+        return hold_up if _has_patience(claim) else None
+    return None if may_be_sent and is_at_most_once(_effect_of(claim)) else hold_up_of(error, claim)
+
+
+def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
+    """One of our own tools may have met a neighbour that is away."""
+    is_sent = error.delivery is not Delivery.NOT_SENT
+    if error.delivery is Delivery.UNCLEAR or (is_sent and is_at_most_once(_effect_of(claim))):
+        return None
+    if error.wait_s is None:
+        return None if is_sent else hold_up_of(error.__cause__, claim)
+    hold_up = HoldUp("the other side of a tool", error.message, error.wait_s, error.spread_s)
+    return hold_up if _has_patience(claim) else None
+
+
+def _has_patience(claim: Claim) -> bool:
+    return held_up_for_s(claim) < settings.RATE_LIMIT_PATIENCE_S
+
+
+def _refusal(error: Exception, may_be_sent: bool) -> Refusal:
+    match error:
+        case DatabaseError() if took_too_long(error):
+            delivery = Delivery.UNCLEAR if may_be_sent else Delivery.NOT_SENT
+            message = "the database took too long over it"
+            return Refusal(message, "StorageBusy", retryable=True, repeatable=True, delivery=delivery)
+        case ToolError():
+            return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery, error.wait_s)
+        case RateLimited():
+            return Refusal(error.explanation, "ModelUnavailable", retryable=True, repeatable=True, wait_s=error.wait_s)
+        case DomainError():
+            return Refusal(error.explanation, type(error).__name__, error.retryable, error.repeatable)
+    raise error
 
 
 def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
@@ -135,17 +202,20 @@ def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
     if is_at_most_once(effect) or effect["attempts"] > 1:
         return _record(claim, told)
     try:
-        return run_slice(claim, event=told, keep=keep, budget_s=SLICE_S)
-    except DatabaseError:
-        raise
-    except Exception:
+        return run_slice(claim, event=told, keep=keep, budget_s=SLICE_S, is_shared=True)
+    except Exception as error:
+        # What was answered is not asked for again because a neighbour is away.
+        if isinstance(error, DatabaseError) and not (took_too_long(error) or hold_up_of(error, claim)):
+            raise
         log.exception("slice after an effect raised", extra={"branch_id": claim.branch_id})
         return _record(claim, told)
 
 
 def _record(claim: Claim, event: dict[str, Any]) -> Advanced | None:
     """Record what came out, for a slice of its own."""
-    if not store.commit_effect(claim, event):
+    with holding(claim):
+        recorded = when_back(lambda: store.commit_effect(claim, event))
+    if not recorded:
         log.info("effect refused", extra={"branch_id": claim.branch_id, "version": claim.version})
         return None
     crashpoint("after_commit", claim.branch_id, call=True)
@@ -166,7 +236,7 @@ def _kind(claim: Claim) -> str:
 
 
 def _prepare(claim: Claim) -> Callable[[], Any]:
-    return PREPARERS[_kind(claim)](claim.run, _effect_of(claim))
+    return PREPARERS[_kind(claim)](claim.run, claim.run.contents.unpack_effect(_effect_of(claim)))
 
 
 def _failed(refusal: Refusal) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from django.conf import settings
 
 from agents.tools.errors import Delivery
+from julep_project.core.work.backoff import Backoff
 
 # Notes kept of one effect, and characters of each reason.
 MAX_NOTES = 25
@@ -19,7 +20,7 @@ class Refusal:
     """Why an attempt gave no result.
 
     `retryable`: tried again without being asked. `repeatable`: tried again if the step has a `retry` of its own.
-    `delivery` matters for what must not be done twice.
+    `delivery` matters for what must not be done twice; `wait_s` is what the other side asks for.
     """
 
     message: str
@@ -27,11 +28,15 @@ class Refusal:
     retryable: bool = False
     repeatable: bool = False
     delivery: Delivery = Delivery.ANSWERED
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Attempts in all, and the pauses between them: `initial_s`, then multiplied by `backoff`, at most `max_s`."""
+    """Attempts in all, and the pauses between them: `initial_s`, then multiplied by `backoff`, at most `max_s`.
+
+    Each is drawn from the upper half of that, and is no shorter than the other side asks for.
+    """
 
     max_attempts: int
     initial_s: float = 1.0
@@ -52,9 +57,10 @@ class RetryPolicy:
         wanted = refusal.retryable or (self.is_explicit and refusal.repeatable)
         return wanted and attempts < self.max_attempts
 
-    def wait_s(self, attempts: int) -> float:
-        """Seconds to wait after that many attempts."""
-        return min(self.max_s, self.initial_s * self.backoff ** (attempts - 1))
+    def wait_s(self, attempts: int, refusal: Refusal) -> float:
+        """Seconds to wait after that many attempts, the last of which was refused."""
+        pauses = Backoff(first_s=self.initial_s, factor=self.backoff, cap_s=self.max_s)
+        return round(pauses.pause_s(attempts, hint_s=refusal.wait_s), 3)
 
 
 def notes_of(effect: Mapping[str, Any]) -> list[dict[str, Any]]:

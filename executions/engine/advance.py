@@ -7,17 +7,24 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from executions import announcements
 from executions.crashpoints import crashpoint
 from executions.engine import claims, store
 from executions.engine.claims import Claim
 from executions.engine.draft import Verdict
+from executions.engine.evaluation import Place
+from executions.engine.outage import HoldUp, hand_back, hold_up_of
 from executions.engine.slice import Slice
 from executions.engine.store import Keep
 from executions.states import BranchStatus
+from julep_project.core.errors import ContentMissing, ServiceUnavailable
+from julep_project.core.storage_errors import took_too_long
 
 log = logging.getLogger(__name__)
+
+_TOO_LONG = "the database took too long over the step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +55,50 @@ def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
 
 
 def run_slice(
-    claim: Claim, *, event: dict[str, Any] | None = None, keep: Keep | None = None, budget_s: float | None = None
+    claim: Claim,
+    *,
+    event: dict[str, Any] | None = None,
+    keep: Keep | None = None,
+    budget_s: float | None = None,
+    is_shared: bool = False,
 ) -> Advanced | None:
     """Run one slice of a claimed branch and commit it.
 
     `event` is told to the waiting step instead of what the row holds: the result of the effect the claim is on.
-    None: the claim was lost.
+    `is_shared`: other threads work in this process; the slice ends before an expression that could hold them up.
+    None: the claim was lost, or was handed back because a neighbour is away.
+
+    Raises:
+        ServiceUnavailable, DatabaseError: a neighbour is away, and the claim is on an effect.
     """
-    current = Slice(claim.run, claim.branch_id, stack=claim.stack, event=event or claim.event)
-    if claim.attempt > settings.MAX_ATTEMPTS:
-        verdict = current.fail(f"the step ended its worker {settings.MAX_ATTEMPTS} times; giving up")
+    place = Place.SHARED if is_shared else Place.SUSPECT if claim.attempt > 1 else Place.OWN
+    try:
+        return _run_slice(claim, event, keep, settings.SLICE_MS / 1000 if budget_s is None else budget_s, place)
+    except (DatabaseError, ServiceUnavailable) as error:
+        if claim.held is not BranchStatus.RUNNING:
+            raise
+        hold_up = hold_up_of(error, claim)
+        if hold_up is not None:
+            hand_back(claim, hold_up)
+        elif took_too_long(error):
+            hand_back(claim, HoldUp("the database", _TOO_LONG), counted=True)
+        else:
+            raise
+        return None
+
+
+def _run_slice(
+    claim: Claim, event: dict[str, Any] | None, keep: Keep | None, budget_s: float, place: Place
+) -> Advanced | None:
+    current, gone = _opened(claim, event, place)
+    if gone is not None:
+        verdict = current.fail(gone.message, type(gone).__name__)
+    elif claim.attempt > settings.MAX_ATTEMPTS:
+        verdict = current.fail(_given_up(claim))
     else:
         if claim.held is BranchStatus.RUNNING:
             crashpoint("after_claim", claim.branch_id)
-        verdict = current.run(settings.SLICE_MS / 1000 if budget_s is None else budget_s)
+        verdict = current.run(budget_s)
     committed = store.commit_slice(
         claim,
         verdict,
@@ -85,6 +122,25 @@ def run_slice(
         claim=committed.claim,
         freed=freed_by(claim, verdict, keep) if committed.claim is None and not committed.parent_ready else (),
     )
+
+
+def _given_up(claim: Claim) -> str:
+    """Why the step has used up its attempts: what the last of them met, which says so if it lived."""
+    met = _TOO_LONG if (claim.held_up or {}).get("counted") else "the step ended its worker"
+    return f"{met} {settings.MAX_ATTEMPTS} times; giving up"
+
+
+def _opened(claim: Claim, event: dict[str, Any] | None, place: Place) -> tuple[Slice, ContentMissing | None]:
+    """The slice of a claim, and what it lacks for good: then the step it stands at can only fail."""
+    contents = claim.run.contents
+    try:
+        told = event or contents.unpack_event(claim.event)
+        return Slice(
+            claim.run, claim.branch_id, stack=contents.unpack_stack(claim.stack), event=told, place=place
+        ), None
+    except ContentMissing as error:
+        left = contents.unpack_what_is_left(claim.stack)
+        return Slice(claim.run, claim.branch_id, stack=left, event=None, place=place), error
 
 
 _LEAVES_PLACE = frozenset({BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT, BranchStatus.DONE})

@@ -37,13 +37,14 @@ class Claim:
     effect: dict[str, Any] | None
     counts_as_wait: bool
     is_nested: bool
+    held_up: dict[str, Any] | None
     run: Run = field(repr=False, compare=False)
 
 
 _CLAIM_COLUMNS = """
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
-    e.task_version_id, e.developer_id
+    b.held_up, e.task_version_id, e.developer_id
 """
 
 TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
@@ -105,7 +106,21 @@ def _claim(sql: str, held: BranchStatus, branch_id: UUID, owner: str) -> Claim |
 
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
-    branch, execution, parent, version, attempt, stack, event, effect, waits, nested, task_version, developer = row
+    (
+        branch,
+        execution,
+        parent,
+        version,
+        attempt,
+        stack,
+        event,
+        effect,
+        waits,
+        nested,
+        held_up,
+        task_version,
+        developer,
+    ) = row
     return Claim(
         held=held,
         branch_id=branch,
@@ -118,6 +133,7 @@ def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
         effect=loaded(effect),
         counts_as_wait=waits,
         is_nested=nested,
+        held_up=loaded(held_up),
         run=Run(execution_id=execution, developer_id=developer, version_id=task_version),
     )
 

@@ -1,13 +1,15 @@
 """What a step sees while it runs: its input, names in scope, loop items, tools."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.tools import presets
+from executions.engine.evaluation import HeavyExpression, Place, in_child
 from executions.engine.frame import Frame
 from executions.engine.journal import Journal
 from executions.engine.run import Run
-from executions.engine.scope import build_scope
+from executions.engine.scope import build_scope, read_ahead
+from tasks.expressions import standstill
 from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.language.values import Value
@@ -16,23 +18,41 @@ from tasks.language.values import Value
 class StepRunContext:
     """The `StepContext` of the engine. One budget of fuel and size covers everything the step evaluates."""
 
-    def __init__(self, run: Run, journal: Journal, frame: Frame, state: dict[str, Any]) -> None:
+    def __init__(
+        self, run: Run, journal: Journal, frame: Frame, state: dict[str, Any], place: Place = Place.OWN
+    ) -> None:
         self.input = frame.input
         self.memory = frame.memory
         self._run = run
         self._journal = journal
         self._frame = frame
         self._state = state
+        self._place = place
         self._budget = Budget()
         self._scope = build_scope(run, journal, frame, state)
 
     def resolve(self, value: Value, **names: Any) -> Any:
         """The value tree with every expression and template in it replaced by its result."""
-        return value.evaluate({**self._scope, **names} if names else self._scope, self._budget)
+        scope = {**self._scope, **names} if names else self._scope
+        return self._evaluated(value, lambda: value.evaluate(scope, self._budget))
 
     def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
         """The value resolved for each item in turn, all on the step's one budget."""
-        return value.fold(items, initial, self._scope, self._budget)
+        return self._evaluated(value, lambda: value.fold(items, initial, self._scope, self._budget))
+
+    def _evaluated(self, value: Value, work: Callable[[], Any]) -> Any:
+        """Do it where it can do no harm to others.
+
+        Raises:
+            HeavyExpression: that is not here.
+        """
+        if self._place is Place.SHARED and not value.is_light():
+            raise HeavyExpression
+        if self._place is Place.SUSPECT and standstill.is_prepared() and not value.is_literal():
+            read_ahead(self._scope, value.names())
+            return in_child(work, self._budget)
+        with standstill.timed():
+            return work()
 
     def item(self, index: int) -> Any:
         """An item of the loop this step runs."""

@@ -12,17 +12,19 @@ from uuid import UUID
 
 from celery import chord, current_app, group
 from celery.canvas import Signature
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from executions.engine.advance import Advanced
 from executions.states import BranchStatus
+from julep_project.core.work import rings
 
 log = logging.getLogger(__name__)
 
 # Longer waits are left to the sweeper, which rings shortly before they are over: a message with a countdown sits in a
 # worker's memory until it is due, some 9 kB each, so many sleeping runs would fill it.
 MAX_COUNTDOWN_S = 10.0
+
+# A lane that moves to where calls are made cannot go on without the broker: it may as well wait for it.
+_PATIENTLY = {"max_retries": 30, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1}
 
 # A timer must not fire before the database's clock says so; a message that comes too early finds nothing to do.
 _COUNTDOWN_SLACK_S = 0.05
@@ -79,19 +81,15 @@ class CeleryDispatcher:
     def lanes(self, parent_id: UUID, count: int) -> None:
         """See `Dispatcher`."""
         header = group(_signature("executions.run_lane", parent_id, None) for _ in range(count))
-        _send(lambda: chord(header)(_signature("executions.join", parent_id)))
+        _send(lambda: chord(header)(_signature("executions.join", parent_id).set(retry_policy=_PATIENTLY)))
 
     def lane(self, parent_id: UUID) -> None:
         """See `Dispatcher`."""
         _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
 
     def backlog(self, queue: str) -> int:
-        """See `Dispatcher`. Nothing waits in a queue that is not there."""
-        with current_app.connection_or_acquire() as connection, connection.channel() as channel:
-            try:
-                return int(channel.queue_declare(queue, passive=True).message_count)
-            except (*connection.channel_errors, OperationalError, RedisError, OSError):
-                return 0
+        """See `Dispatcher`."""
+        return rings.backlog(queue)
 
 
 _dispatcher: ContextVar[Dispatcher] = ContextVar("dispatcher")
@@ -115,7 +113,7 @@ def dispatching_to(other: Dispatcher) -> Iterator[None]:
 def lane_continuation(parent_id: UUID, child_id: UUID | None, *, calls: bool) -> Signature:
     """The message a lane replaces itself with, so that it keeps its place in the chord."""
     following = _signature("executions.run_lane", parent_id, child_id, calls=calls)
-    return following.set(queue="io") if calls else following
+    return following.set(queue="io", retry_policy=_PATIENTLY) if calls else following
 
 
 def _send_later(signature: Signature, delay_s: float) -> None:
@@ -127,8 +125,9 @@ def _send_later(signature: Signature, delay_s: float) -> None:
 def _send(ring: Callable[[], object]) -> None:
     """Ring, or leave it to the sweeper when Redis is away: the row is committed, so nothing is lost."""
     try:
-        ring()
-    except (OperationalError, RedisError, OSError) as error:
+        with rings.sending():
+            ring()
+    except rings.BROKER_ERRORS as error:
         log.warning("ring not sent; the sweeper will", extra={"reason": repr(error)})
 
 

@@ -73,10 +73,12 @@ class InProcessDispatcher:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                UPDATE executions_branch SET wake_at = now() WHERE id = (
+                UPDATE executions_branch SET wake_at = now(),
+                    lease_until = CASE status WHEN 'running' THEN now() - interval '1 second' ELSE lease_until END
+                WHERE id = (
                     SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
                     WHERE e.id = %s AND e.status NOT IN ({terminal})
-                      AND b.status IN ('sleeping', 'calling', 'awaiting_input') AND b.wake_at IS NOT NULL
+                      AND b.status IN ('sleeping', 'calling', 'awaiting_input', 'running') AND b.wake_at IS NOT NULL
                     ORDER BY b.wake_at LIMIT 1)
                 RETURNING id, status
                 """,

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from executions.blobs import stored_size
+from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft
 from executions.engine.limits import check_gathered
 from executions.models import Execution, LoopItem, Transition
@@ -18,11 +19,13 @@ _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
 class Journal:
     """Read-only view of one execution. Nothing is read before it is asked for; what was read is kept for the slice."""
 
-    def __init__(self, execution_id: UUID, drafts: list[TransitionDraft]) -> None:
+    def __init__(self, execution_id: UUID, drafts: list[TransitionDraft], contents: Contents) -> None:
         self._execution_id = execution_id
         self._drafts = drafts
+        self._contents = contents
         self._outputs: dict[tuple[str, int], Any] = {}
         self._items: dict[tuple[str, int], Any] = {}
+        self._workflow_inputs: dict[tuple[str, str], Any] = {}
         self._execution: dict[str, Any] | None = None
 
     def add_items(self, loop: str, items: list[Any]) -> None:
@@ -32,7 +35,8 @@ class Journal:
     def execution(self) -> dict[str, Any]:
         """Input, state and the other fields of the run's row, as it stood when first asked for."""
         if self._execution is None:
-            self._execution = Execution.objects.filter(pk=self._execution_id).values().get()
+            found = Execution.objects.filter(pk=self._execution_id).values().get()
+            self._execution = {**found, "state": self._contents.unpack_state(found["state"])}
         return self._execution
 
     def open_branches(self) -> int:
@@ -45,8 +49,11 @@ class Journal:
         for draft in self._drafts:
             if draft.scope == scope and draft.type in _OPENINGS and draft.current["workflow"] == workflow:
                 return draft.output
-        opening = self._rows().filter(scope=scope, type__in=_OPENINGS, current__workflow=workflow)
-        return opening.order_by("seq").values_list("output", flat=True).first()
+        key = (scope, workflow)
+        if key not in self._workflow_inputs:
+            opening = self._rows().filter(scope=scope, type__in=_OPENINGS, current__workflow=workflow)
+            self._workflow_inputs[key] = opening.order_by("seq").values_list("output", flat=True).first()
+        return self._workflow_inputs[key]
 
     def output(self, scope: str, position: int) -> Any:
         """Output of a finished step.

@@ -80,7 +80,9 @@ class _Lane:
         if claim.held is BranchStatus.CALLING:
             return perform.perform_claimed(claim, keep=self._keep)
         crashpoint("in_lane", claim.branch_id)
-        return run_slice(claim, keep=self._keep, budget_s=perform.SLICE_S if self._calls else None)
+        if self._calls:
+            return run_slice(claim, keep=self._keep, budget_s=perform.SLICE_S, is_shared=True)
+        return run_slice(claim, keep=self._keep)
 
     def stop_after(self, advanced: Advanced | None) -> LaneStop | None:
         """Whether the lane stays with this child in its next message."""
@@ -89,7 +91,8 @@ class _Lane:
         status = advanced.verdict.status
         if status is BranchStatus.CALLING and advanced.verdict.sleep_s is None:
             return LaneStop(advanced.branch_id, calls=True)
-        return LaneStop(advanced.branch_id, calls=False) if status is BranchStatus.READY and self.is_over else None
+        leaves = self.is_over or advanced.verdict.is_heavy
+        return LaneStop(advanced.branch_id, calls=False) if status is BranchStatus.READY and leaves else None
 
     def following(self, advanced: Advanced | None) -> Claim | None:
         """What to go on with: the same child, the one its commit took, or another. None: nothing, or no time."""

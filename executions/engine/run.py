@@ -9,6 +9,7 @@ from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from executions.blobs import stored_size
+from executions.engine.contents import Contents
 from executions.engine.limits import check_gathered
 from executions.models import Branch, Execution
 from tasks.language.program import Program
@@ -64,6 +65,11 @@ class Run:
         self.execution_id = execution_id
         self.developer_id = developer_id
         self._version_id = version_id
+
+    @cached_property
+    def contents(self) -> Contents:
+        """The large values its rows refer to."""
+        return Contents(self.execution_id)
 
     @cached_property
     def version(self) -> LoadedVersion:

@@ -1,8 +1,10 @@
 """The names an expression may read at run time. Which names exist is decided in `tasks.language.scope`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from agents.tools.presentation import shown_tool
+from agents.tools.presets import without_values
 from executions.engine.frame import Frame
 from executions.engine.journal import Journal
 from executions.engine.run import Run
@@ -23,12 +25,22 @@ def build_scope(run: Run, journal: Journal, frame: Frame, state: dict[str, Any])
         "execution": Lazy(lambda: _execution(journal.execution())),
         "task": Lazy(lambda: _task(run)),
         "agent": Lazy(lambda: _agent(run)),
-        "agent_tools": Lazy(lambda: run.agent_tools),
+        "agent_tools": Lazy(lambda: [shown_tool(tool) for tool in run.agent_tools]),
         "metadata": Lazy(lambda: _metadata(run, journal)),
         "user": None,
         "session": None,
         **frame.names,
     }
+
+
+def read_ahead(scope: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Read now what the names will ask the database for."""
+    for name in names:
+        value = scope.get(name)
+        if isinstance(value, Lazy):
+            value.resolve()
+        elif isinstance(value, StepOutputs | StepInputs | Steps):
+            value.past.read_ahead()
 
 
 class Past:
@@ -61,6 +73,11 @@ class Past:
         """Read all outputs at once."""
         self._journal.preload_outputs(self._scope)
 
+    def read_ahead(self) -> None:
+        """Read now what any of these could ask for later."""
+        self.preload()
+        self.workflow_input()
+
     def position(self, key: Any, *, count: int) -> int | None:
         """Position that an index (negative ones count from the end of `count`) or a label names, or None."""
         if isinstance(key, bool) or not isinstance(key, int | str):
@@ -76,14 +93,14 @@ class StepOutputs:
     """`outputs[n]`, `outputs['label']`: finished steps only."""
 
     def __init__(self, past: Past) -> None:
-        self._past = past
+        self.past = past
 
     def get_item(self, key: Any) -> Any:
         """Output of that step."""
-        position = self._past.position(key, count=self.length())
+        position = self.past.position(key, count=self.length())
         if position is None:
             raise KeyError(key)
-        return self._past.output(position)
+        return self.past.output(position)
 
     def get_attribute(self, name: str) -> Any:
         """`outputs.label`."""
@@ -91,12 +108,12 @@ class StepOutputs:
 
     def length(self) -> int:
         """Number of finished steps."""
-        return self._past.finished()
+        return self.past.finished()
 
     def iterate(self) -> Iterator[Any]:
         """Outputs in order."""
-        self._past.preload()
-        return (self._past.output(position) for position in range(self.length()))
+        self.past.preload()
+        return (self.past.output(position) for position in range(self.length()))
 
     def to_json(self) -> Any:
         """A list."""
@@ -107,33 +124,33 @@ class StepInputs:
     """`inputs[n]`, `inputs['label']`: input of that step; any other key reads the workflow's own input."""
 
     def __init__(self, past: Past) -> None:
-        self._past = past
+        self.past = past
 
     def get_item(self, key: Any) -> Any:
         """Input of a step, else a field of the workflow's input."""
-        position = self._past.position(key, count=self.length())
+        position = self.past.position(key, count=self.length())
         if position is not None:
-            return self._past.input(position)
-        whole = self._past.workflow_input()
+            return self.past.input(position)
+        whole = self.past.workflow_input()
         if isinstance(whole, dict) and isinstance(key, str):
             return whole[key]
         raise KeyError(key)
 
     def get_attribute(self, name: str) -> Any:
         """A field of the workflow's input."""
-        whole = self._past.workflow_input()
+        whole = self.past.workflow_input()
         if not isinstance(whole, dict):
             raise AttributeError(name)
         return whole[name]
 
     def length(self) -> int:
         """Finished steps and the running one."""
-        return self._past.running + 1
+        return self.past.running + 1
 
     def iterate(self) -> Iterator[Any]:
         """Inputs in order."""
-        self._past.preload()
-        return (self._past.input(position) for position in range(self.length()))
+        self.past.preload()
+        return (self.past.input(position) for position in range(self.length()))
 
     def to_json(self) -> Any:
         """A list."""
@@ -144,14 +161,14 @@ class Steps:
     """`steps[n]`, `steps['label']`: `{input, output}`; the running step has `input` only."""
 
     def __init__(self, past: Past) -> None:
-        self._past = past
+        self.past = past
 
     def get_item(self, key: Any) -> Any:
         """One step."""
-        position = self._past.position(key, count=self.length())
+        position = self.past.position(key, count=self.length())
         if position is None:
             raise KeyError(key)
-        return StepView(self._past, position)
+        return StepView(self.past, position)
 
     def get_attribute(self, name: str) -> Any:
         """`steps.label`."""
@@ -159,12 +176,12 @@ class Steps:
 
     def length(self) -> int:
         """Finished steps and the running one."""
-        return self._past.running + 1
+        return self.past.running + 1
 
     def iterate(self) -> Iterator[Any]:
         """Steps in order."""
-        self._past.preload()
-        return (StepView(self._past, position) for position in range(self.length()))
+        self.past.preload()
+        return (StepView(self.past, position) for position in range(self.length()))
 
     def to_json(self) -> Any:
         """A list of objects."""
@@ -215,7 +232,7 @@ def _execution(row: dict[str, Any]) -> dict[str, Any]:
         "output": row["output"],
         "error": row["error"],
         "transition_count": row["transition_count"],
-        "metadata": row["metadata"],
+        "metadata": without_values(row["metadata"]),
         "created_at": to_wire(row["created_at"]),
         "updated_at": to_wire(row["updated_at"]),
     }
@@ -228,10 +245,10 @@ def _task(run: Run) -> dict[str, Any]:
         "name": task.name,
         "canonical_name": task.canonical_name,
         "description": task.description,
-        "metadata": task.metadata,
+        "metadata": without_values(task.metadata),
         "inherit_tools": run.version.inherit_tools,
         "input_schema": run.version.input_schema,
-        "tools": list(run.version.tools),
+        "tools": [shown_tool(tool) for tool in run.version.tools],
         "created_at": to_wire(task.created_at),
         "updated_at": to_wire(task.updated_at),
     }
@@ -248,7 +265,7 @@ def _agent(run: Run) -> dict[str, Any]:
         "instructions": agent.instructions,
         "default_settings": agent.default_settings,
         "default_system_template": agent.default_system_template,
-        "metadata": agent.metadata,
+        "metadata": without_values(agent.metadata),
         "project": agent.project.canonical_name,
         "created_at": to_wire(agent.created_at),
         "updated_at": to_wire(agent.updated_at),
@@ -257,4 +274,4 @@ def _agent(run: Run) -> dict[str, Any]:
 
 def _metadata(run: Run, journal: Journal) -> dict[str, Any]:
     """Execution over task over agent."""
-    return {**run.agent.metadata, **run.task.metadata, **journal.execution()["metadata"]}
+    return without_values({**run.agent.metadata, **run.task.metadata, **journal.execution()["metadata"]})

@@ -15,15 +15,17 @@ from django.db import Error as DatabaseError
 
 from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
+from executions.engine.evaluation import HeavyExpression, Place
 from executions.engine.frame import Frame, frames_from_json
 from executions.engine.journal import Journal
 from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
 from executions.engine.run import Run
 from executions.engine.tail import replaced_frame
 from executions.states import BranchStatus, TransitionType
-from julep_project.core.errors import ServiceUnavailable
+from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.jsontext import NotStorable
+from julep_project.core.panics import contained
 from tasks.expressions.errors import ExpressionError
 from tasks.steps.base import Step
 from tasks.steps.outcomes import (
@@ -68,15 +70,24 @@ class Failure:
 class Slice:
     """The running state of one slice. Make one per claim and call `run` once."""
 
-    def __init__(self, run: Run, branch_id: UUID, *, stack: list[dict[str, Any]], event: dict[str, Any] | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        branch_id: UUID,
+        *,
+        stack: list[dict[str, Any]],
+        event: dict[str, Any] | None,
+        place: Place = Place.OWN,
+    ) -> None:
         self.transitions: list[TransitionDraft] = []
         self.state: dict[str, Any] = {}
         self.items: dict[str, list[Any]] = {}
         self.frames = frames_from_json(stack)
-        self.journal = Journal(run.execution_id, self.transitions)
+        self.journal = Journal(run.execution_id, self.transitions, run.contents)
         self._run = run
         self._branch_id = branch_id
         self._event = event
+        self._place = place
         self._verdict: Verdict | None = None
         self._written = 0
 
@@ -84,18 +95,21 @@ class Slice:
         """Advance the branch as far as one slice may: a number of steps, the time, or what one commit may write."""
         deadline = time.monotonic() + budget_s
         for _ in range(settings.SLICE_STEPS):
-            self._advance_one()
+            try:
+                self._advance_one()
+            except HeavyExpression:
+                return Verdict(BranchStatus.READY, event=self._event, is_heavy=True)
             if self._verdict is not None or time.monotonic() >= deadline:
                 break
             if self._written >= settings.MAX_STEP_OUTPUT_BYTES:
                 break
         return self._left()
 
-    def fail(self, message: str) -> Verdict:
+    def fail(self, message: str, type_: str = "error") -> Verdict:
         """Fail the current step, which is not its own doing. A step of this branch that hears of it goes on next."""
         if not self._top.opened:
             self._open(self._top)
-        self._fail(Failure(message))
+        self._fail(Failure(message, type_))
         return self._left()
 
     def _left(self) -> Verdict:
@@ -117,12 +131,15 @@ class Slice:
     def _advance_one(self) -> None:
         frame = self._top
         try:
-            if not frame.opened:
-                self._open(frame)
-            self._go_on(frame)
+            with contained():
+                if not frame.opened:
+                    self._open(frame)
+                self._go_on(frame)
         except (ExpressionError, NotStorable) as error:
             self._fail(Failure(str(error), getattr(error, "type", type(error).__name__)))
-        except (DatabaseError, ServiceUnavailable):
+        except ContentMissing as error:
+            self._fail(Failure(error.message, "ContentMissing"))
+        except (DatabaseError, ServiceUnavailable, HeavyExpression):
             raise
         except Exception:
             # Running the slice again would only raise it again.
@@ -130,6 +147,7 @@ class Slice:
             self._fail(Failure("internal error while running the step", "InternalError"))
 
     def _go_on(self, frame: Frame) -> None:
+        retries = frame.retries
         event = self._take_event()
         if event is not None and event["kind"] == "failed":
             self._fail(Failure(**{key: value for key, value in event.items() if key not in ("kind", "retries")}))
@@ -137,8 +155,13 @@ class Slice:
             self._return(event["value"])
         else:
             step = self._step(frame)
-            context = StepRunContext(self._run, self.journal, frame, self.state)
-            outcome = step.resume(context, self._read_event(frame, event)) if frame.waiting else step.start(context)
+            context = StepRunContext(self._run, self.journal, frame, self.state, self._place)
+            try:
+                outcome = step.resume(context, self._read_event(frame, event)) if frame.waiting else step.start(context)
+            except HeavyExpression:
+                # Nothing was done yet: the step hears of it again.
+                self._event, frame.retries = event, retries
+                raise
             self._apply(frame, outcome)
 
     def _take_event(self) -> dict[str, Any] | None:

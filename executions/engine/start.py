@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from executions.blobs import Blobs
+from executions.engine.contents import Contents
 from executions.engine.frame import Frame
 from executions.engine.statements import fetch_row
 from executions.models import Execution
@@ -38,6 +38,10 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
     given: dict[str, Any] = execution.input
     frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=given, opening="init", closing="finish")
     branch_id = uuid7()
+    contents = Contents(execution.pk)
+    stored_input = contents.outlined(to_json_text(given))
+    stack = to_json_text(contents.pack_stack([frame.to_json()]))
+    contents.write()
     row = fetch_row(
         _INSERT_RUN,
         {
@@ -47,10 +51,10 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
             "task": execution.task_id,
             "version": execution.task_version_id,
             "number": version_number,
-            "input": Blobs(execution.pk).outlined(to_json_text(given)),
+            "input": stored_input,
             "metadata": to_json_text(execution.metadata),
             "depth": execution.depth,
-            "stack": to_json_text([frame.to_json()]),
+            "stack": stack,
         },
     )
     if row is None:

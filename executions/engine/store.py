@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import transaction
 
 from executions import crashpoints
-from executions.blobs import Blobs
 from executions.engine.claims import TERMINAL_SQL, Claim, loaded
+from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
 from executions.engine.statements import fetch_row
 from executions.models import Branch, Execution
@@ -30,6 +30,7 @@ from executions.states import (
     ExecutionStatus,
     TransitionType,
 )
+from julep_project.core.draining import is_draining
 from julep_project.core.jsontext import to_json_text
 
 
@@ -48,8 +49,8 @@ class Keep:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is used."""
-        return time.monotonic() >= self.until
+        """Whether the time is used, or the process is about to stop."""
+        return is_draining() or time.monotonic() >= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ _COMMIT = """
             lease_owner = %(keeper)s, lease_until = now() + make_interval(secs => %(keep)s),
             wake_at = now() + make_interval(secs => %(sleep)s), rung_at = now(), event = %(event)s::jsonb,
             effect = %(effect)s::jsonb, output = %(own_output)s::jsonb, wait_id = %(wait)s,
-            pending_children = %(pending)s, parallelism = %(parallelism)s,
+            pending_children = %(pending)s, parallelism = %(parallelism)s, held_up = NULL,
             updated_at = date_trunc('milliseconds', clock_timestamp())
         FROM head WHERE b.id = %(branch)s
     ) {more}
@@ -175,23 +176,24 @@ def commit_slice(
     takes_child = keep is not None and keep.next_child and counts_down
     if keeps_effect:
         verdict = replace(verdict, effect={**(verdict.effect or {}), "attempts": 1})
-    blobs = Blobs(claim.execution_id)
+    contents = claim.run.contents
+    verdict = _packed(verdict, contents)
     parameters = {
         **_claim_parameters(claim),
         **_keep_parameters(keep, keeps_effect=keeps_effect),
-        **_head_parameters(claim, verdict, transitions, state, blobs),
-        "log": _log_text(transitions, blobs),
-        **_branch_parameters(verdict, stack, blobs),
-        **_children_parameters(verdict),
-        **_item_parameters(items, blobs),
+        **_head_parameters(claim, verdict, transitions, state, contents),
+        "log": _log_text(transitions, contents),
+        **_branch_parameters(verdict, stack, contents),
+        **_children_parameters(verdict, contents),
+        **_item_parameters(items, contents),
     }
+    contents.write()
     sql = _commit_sql(bool(verdict.children), bool(items), counts_down, takes_child)
     ends_others = verdict.interrupt is not None or verdict.status is BranchStatus.FAILED
     # By itself the statement is a transaction; one is opened only if more has to end in it.
     with transaction.atomic() if ends_others or crashpoints.is_planned("in_commit") else nullcontext():
         row = fetch_row(sql, parameters)
         if row is None:
-            blobs.discard()
             return None
         crashpoints.crashpoint("in_commit", claim.branch_id)
         if ends_others:
@@ -200,6 +202,16 @@ def commit_slice(
         return Committed(parent_ready=False, claim=_claim_on_effect(claim, verdict, parameters["stack"]))
     following = _claim_on_next(claim, row[2:]) if takes_child and row[2] is not None else None
     return Committed(parent_ready=counts_down and bool(row[1]), claim=following)
+
+
+def _packed(verdict: Verdict, contents: Contents) -> Verdict:
+    """The verdict with what it says to branches and of the call as rows take it."""
+    return replace(
+        verdict,
+        event=None if verdict.event is None else contents.pack_event(verdict.event),
+        interrupt=None if verdict.interrupt is None else contents.pack_event(verdict.interrupt),
+        effect=None if verdict.effect is None else contents.pack_effect(verdict.effect),
+    )
 
 
 def _claim_parameters(claim: Claim) -> dict[str, Any]:
@@ -243,6 +255,7 @@ def _claim_on_effect(claim: Claim, verdict: Verdict, stack: str) -> Claim:
         event=None,
         effect=loaded(_optional_text(verdict.effect)),
         counts_as_wait=False,
+        held_up=None,
     )
 
 
@@ -259,12 +272,14 @@ def _claim_on_next(claim: Claim, row: Sequence[Any]) -> Claim:
         event=None,
         effect=None,
         counts_as_wait=False,
+        held_up=None,
     )
 
 
 def commit_wait(claim: Claim, verdict: Verdict, wait: TransitionDraft) -> bool:
     """Turn a claimed effect into an open wait. False: the claim was lost, nothing was changed."""
-    committed = commit_slice(claim, verdict, transitions=[wait], stack=claim.stack, state={}, items={})
+    stack = claim.run.contents.unpack_stack(claim.stack)
+    committed = commit_slice(claim, verdict, transitions=[wait], stack=stack, state={}, items={})
     return committed is not None
 
 
@@ -288,7 +303,7 @@ def _commit_sql(has_children: bool, has_items: bool, counts_down: bool, takes_ch
 
 
 def _head_parameters(
-    claim: Claim, verdict: Verdict, transitions: list[TransitionDraft], state: Mapping[str, Any], blobs: Blobs
+    claim: Claim, verdict: Verdict, transitions: list[TransitionDraft], state: Mapping[str, Any], contents: Contents
 ) -> dict[str, Any]:
     """The execution row: counters, and its status by the newest transition or by its end.
 
@@ -304,15 +319,15 @@ def _head_parameters(
         "rows": len(transitions),
         "runnable": len(verdict.children) + (verdict.status in RUNNABLE_BRANCH) - (not claim.counts_as_wait),
         "waits": int(verdict.status is BranchStatus.AWAITING_INPUT) - claim.counts_as_wait,
-        "state": to_json_text(dict(state)) if state else None,
+        "state": to_json_text(contents.pack_state(state)) if state else None,
         "final": final.value if final else None,
-        "output": blobs.outlined(to_json_text(verdict.output)) if final is ExecutionStatus.SUCCEEDED else None,
+        "output": contents.outlined(to_json_text(verdict.output)) if final is ExecutionStatus.SUCCEEDED else None,
         "error": verdict.error if final else None,
         "status": STATUS_AFTER[newest].value if newest else None,
     }
 
 
-def _log_text(transitions: list[TransitionDraft], blobs: Blobs) -> str:
+def _log_text(transitions: list[TransitionDraft], contents: Contents) -> str:
     """All rows as one JSON text: cheaper to write and to send than an array per column."""
     rows = [
         {
@@ -321,7 +336,7 @@ def _log_text(transitions: list[TransitionDraft], blobs: Blobs) -> str:
             "current": row.current,
             "next": row.next,
             "step_label": row.step_label,
-            "output": orjson.Fragment(blobs.outlined(row.output_text)),
+            "output": orjson.Fragment(contents.outlined(row.output_text)),
             "metadata": orjson.Fragment(to_json_text(row.metadata)),
             "created_at": row.created_at,
             "scope": row.scope,
@@ -333,15 +348,15 @@ def _log_text(transitions: list[TransitionDraft], blobs: Blobs) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]], blobs: Blobs) -> dict[str, Any]:
+def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]], contents: Contents) -> dict[str, Any]:
     final = verdict.status in FINAL_BRANCH
     return {
         "to": verdict.status.value,
-        "stack": "[]" if final else to_json_text(stack),
+        "stack": "[]" if final else to_json_text(contents.pack_stack(stack)),
         "sleep": verdict.sleep_s,
         "event": _optional_text(verdict.event),
         "effect": _optional_text(verdict.effect),
-        "own_output": blobs.outlined(to_json_text(verdict.output)) if final else None,
+        "own_output": contents.outlined(to_json_text(verdict.output)) if final else None,
         "wait": verdict.wait_id,
         "pending": len(verdict.children),
         "parallelism": verdict.parallelism,
@@ -352,21 +367,21 @@ def _optional_text(value: Any) -> str | None:
     return None if value is None else to_json_text(value)
 
 
-def _children_parameters(verdict: Verdict) -> dict[str, Any]:
+def _children_parameters(verdict: Verdict, contents: Contents) -> dict[str, Any]:
     return {
         "fork": verdict.fork,
         "c_id": [child.id for child in verdict.children],
         "c_index": [child.index for child in verdict.children],
-        "c_stack": [to_json_text(child.stack) for child in verdict.children],
+        "c_stack": [to_json_text(contents.pack_stack(child.stack)) for child in verdict.children],
     }
 
 
-def _item_parameters(items: Mapping[str, list[Any]], blobs: Blobs) -> dict[str, Any]:
+def _item_parameters(items: Mapping[str, list[Any]], contents: Contents) -> dict[str, Any]:
     flat = [(loop, index, value) for loop, values in items.items() for index, value in enumerate(values)]
     return {
         "i_loop": [loop for loop, _, _ in flat],
         "i_index": [index for _, index, _ in flat],
-        "i_value": [blobs.outlined(to_json_text(value)) for _, _, value in flat],
+        "i_value": [contents.outlined(to_json_text(value)) for _, _, value in flat],
     }
 
 
@@ -424,19 +439,20 @@ def cancel_branches(execution_id: UUID) -> None:
 
 
 # An effect's result touches only its branch. A cancel that has not reached this branch yet overwrites it afterwards,
-# one that has makes the guard find nothing: either way a late result never moves a run that was cancelled.
+# one that has makes the guard find nothing: either way a late result never moves a run that was cancelled. The key
+# tells whether the branch is still at this effect: a commit that nobody heard of may have led it to the next one.
 _COMMIT_EFFECT = f"""
     WITH guard AS (
         SELECT b.id FROM executions_execution e JOIN executions_branch b ON b.execution_id = e.id
         WHERE b.id = %(branch)s AND b.version = %(version)s AND b.status = 'calling'
-          AND e.status NOT IN ({TERMINAL_SQL})
+          AND b.effect->>'key' = %(key)s AND e.status NOT IN ({TERMINAL_SQL})
         FOR UPDATE OF b
     )
     UPDATE executions_branch b
     SET status = %(to)s::text, event = %(event)s::jsonb,
         effect = CASE %(to)s::text WHEN 'ready' THEN NULL ELSE jsonb_set(b.effect, '{{retries}}', %(notes)s::jsonb) END,
         wake_at = now() + make_interval(secs => %(wait)s), rung_at = now(), lease_until = NULL, lease_owner = NULL,
-        attempt = 0, updated_at = date_trunc('milliseconds', clock_timestamp())
+        attempt = 0, held_up = NULL, updated_at = date_trunc('milliseconds', clock_timestamp())
     FROM guard WHERE b.id = guard.id
     RETURNING b.id
 """
@@ -444,7 +460,10 @@ _COMMIT_EFFECT = f"""
 
 def commit_effect(claim: Claim, event: Mapping[str, Any]) -> bool:
     """Record what the world answered and make the branch ready. False: the claim was lost, nothing was changed."""
-    return _finish_effect(claim, BranchStatus.READY, event=to_json_text(dict(event)))
+    contents = claim.run.contents
+    packed = contents.pack_event(dict(event))
+    contents.write()
+    return _finish_effect(claim, BranchStatus.READY, event=to_json_text(packed))
 
 
 def retry_effect(claim: Claim, wait_s: float, notes: Sequence[Mapping[str, Any]]) -> bool:
@@ -463,6 +482,7 @@ def _finish_effect(
     parameters: dict[str, Any] = {
         "branch": claim.branch_id,
         "version": claim.version,
+        "key": (claim.effect or {}).get("key"),
         "to": to.value,
         "event": event,
         "wait": wait_s,

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,14 +12,11 @@ from django.db import connection
 
 from executions.engine.claims import FREE_PLACES_SQL, TERMINAL_SQL
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
+from julep_project.core.work import rings
+from julep_project.core.work.figures import MOST, Figures
 
-HEARTBEAT = "sweep"
+NAME = "executions.sweep"
 _BATCH = 500
-
-# A queue this long means that its workers are behind, not that messages were lost: more of them would only add to it.
-# A few are sent all the same, for the rows that were rung least lately.
-_FULL = 1000
-_BATCH_WHEN_FULL = 25
 
 _SHORTEST_S = 0.001
 
@@ -85,34 +83,57 @@ _RING_LANES = f"""
 """
 
 
+_DUE_EXISTS = f"""
+    EXISTS (SELECT FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+            WHERE {{due}} AND e.status NOT IN ({TERMINAL_SQL}))
+"""
+_LANES_EXIST = f"EXISTS (SELECT FROM executions_branch b WHERE b.status = 'joining' AND {_NOT_RUNG} AND {_HAS_PENDING})"
+
+
 def sweep(dispatcher: Dispatcher) -> dict[str, int]:
     """Ring for every row that is due or soon will be, at most a batch of each kind. Returns how many were rung."""
     rung: Counter[str] = Counter()
+    kinds = _looks()
+    if not kinds:
+        return {}
     engine, io = _room(dispatcher, "engine"), _room(dispatcher, "io")
-    for search in _SEARCHES:
+    for search in [search for search in _SEARCHES if search.kind in kinds]:
         ring, room = (dispatcher.effect, io) if search.effects else (dispatcher.advance, engine)
         for branch_id, delay_s in _due_branches(search, room):
             rung[search.kind] += 1
             ring(branch_id, delay_s=delay_s)
-    for parent_id, lanes in _free_lanes(engine):
+    for parent_id, lanes in _free_lanes(engine) if "lanes" in kinds else ():
         rung["lanes"] += lanes
         for _ in range(lanes):
             dispatcher.lane(parent_id)
     return dict(rung)
 
 
+def _looks() -> set[str]:
+    """Kinds of which a row has to be looked at. One statement: an installation without work should cost little."""
+    conditions = [_DUE_EXISTS.format(due=search.due) for search in _SEARCHES]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join([*conditions, _LANES_EXIST])}", _parameters())
+        found = cursor.fetchone()
+    names = [*(search.kind for search in _SEARCHES), "lanes"]
+    return {name for name, exists in zip(names, found, strict=True) if exists}
+
+
+def _parameters() -> dict[str, Any]:
+    return {
+        "lately": settings.RING_AGAIN_SECONDS,
+        "ahead": min(settings.SWEEP_SECONDS + 1, MAX_COUNTDOWN_S),
+        "countdown": MAX_COUNTDOWN_S,
+    }
+
+
 def _room(dispatcher: Dispatcher, queue: str) -> int:
-    return max(_BATCH_WHEN_FULL, min(_BATCH, _FULL - dispatcher.backlog(queue)))
+    return rings.room(dispatcher.backlog(queue), _BATCH)
 
 
 def _due_branches(search: _Search, room: int) -> Iterator[tuple[UUID, float]]:
     """Branches to ring for, and in how many seconds from the moment each is given."""
-    parameters = {
-        "lately": settings.RING_AGAIN_SECONDS,
-        "ahead": min(settings.SWEEP_SECONDS + 1, MAX_COUNTDOWN_S),
-        "countdown": MAX_COUNTDOWN_S,
-        "room": room,
-    }
+    parameters = {**_parameters(), "room": room}
     with connection.cursor() as cursor:
         cursor.execute(_RING.format(due=search.due, order=search.order), parameters)
         rows = cursor.fetchall()
@@ -130,22 +151,20 @@ def _free_lanes(room: int) -> list[tuple[UUID, int]]:
 
 # Since when each row that has to be looked at is due; rows under a lease or before their time are not. Children that
 # nobody takes, though they might start, make their parent one of them: since anything last happened to it or to them.
+_WAITING = f"""
+    SELECT b.id, CASE b.status
+        WHEN 'ready' THEN b.updated_at
+        WHEN 'running' THEN b.lease_until
+        WHEN 'calling' THEN coalesce(b.lease_until, b.wake_at, b.updated_at)
+        ELSE b.wake_at END AS due
+    FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+    WHERE b.status IN ('ready', 'running', 'calling', 'sleeping', 'awaiting_input') AND e.status NOT IN ({TERMINAL_SQL})
+    UNION ALL
+    SELECT b.id, greatest(b.updated_at, (SELECT max(c.updated_at) FROM executions_branch c WHERE c.parent_id = b.id))
+    FROM executions_branch b WHERE b.status = 'joining' AND {_HAS_PENDING} AND {FREE_PLACES_SQL} > 0
+"""
 _OLDEST = f"""
-    SELECT id, extract(epoch FROM now() - due) FROM (
-        SELECT b.id, CASE b.status
-            WHEN 'ready' THEN b.updated_at
-            WHEN 'running' THEN b.lease_until
-            WHEN 'calling' THEN coalesce(b.lease_until, b.wake_at, b.updated_at)
-            ELSE b.wake_at END AS due
-        FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-        WHERE b.status IN ('ready', 'running', 'calling', 'sleeping', 'awaiting_input')
-          AND e.status NOT IN ({TERMINAL_SQL})
-        UNION ALL
-        SELECT b.id,
-               greatest(b.updated_at, (SELECT max(c.updated_at) FROM executions_branch c WHERE c.parent_id = b.id))
-        FROM executions_branch b WHERE b.status = 'joining' AND {_HAS_PENDING} AND {FREE_PLACES_SQL} > 0
-    ) AS waiting
-    WHERE due <= now() ORDER BY due LIMIT 1
+    SELECT id, extract(epoch FROM now() - due) FROM ({_WAITING}) AS waiting WHERE due <= now() ORDER BY due LIMIT 1
 """
 
 
@@ -155,3 +174,21 @@ def oldest_due() -> tuple[UUID, float] | None:
         cursor.execute(_OLDEST)
         row = cursor.fetchone()
     return None if row is None else (row[0], float(row[1]))
+
+
+# Since Redis is not asked for each slice, claims are not counted.
+_RUNNING = f"""
+    SELECT count(*) FROM (
+        SELECT FROM executions_branch WHERE status IN ('running', 'calling') AND lease_until > now() LIMIT {MOST}
+    ) AS found
+"""
+_DUE = f"SELECT count(*) FROM (SELECT FROM ({_WAITING}) AS waiting WHERE due <= now() LIMIT {MOST}) AS found"
+
+
+def figures() -> Figures:
+    """How branches stand that need a worker."""
+    oldest = oldest_due()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT ({_DUE}), ({_RUNNING})")
+        due, running = cursor.fetchone()
+    return Figures(due=due, oldest_s=0.0 if oldest is None else oldest[1], running=running)

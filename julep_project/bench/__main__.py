@@ -40,7 +40,17 @@ def _measure(only: str, *, quick: bool, large: bool) -> int:
     effort = Effort(workers=Home(state_dir()).read_note().get("children", {}))
     if quick:
         effort = replace(effort, repeats=3, sustained_s=5.0, starts=50, sleepers=1000, sleep_s=20)
-        effort = replace(effort, items=200, largest_map=200, chunks=30_000, searches=50, streams=200)
+        effort = replace(
+            effort,
+            items=200,
+            largest_map=200,
+            chunks=30_000,
+            searches=50,
+            streams=200,
+            looped_calls=50,
+            idle_s=20.0,
+            chats=20,
+        )
     report(parts, replace(effort, largest_map=10_000) if large else effort, sys.stdout)
     return 0
 

@@ -1,4 +1,5 @@
-"""Many open chat streams on one server process: its memory, and how long a piece of a reply takes through it."""
+"""Chat streams on one server process: many open ones, its memory, and how long a piece of a reply takes through it; and
+the first piece of a chat while searches take all the time they may."""
 
 import asyncio
 import json
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import httpx
+import psycopg
 from django.conf import settings
 
 from julep_project.bench.processes import resident_mib
@@ -22,6 +24,9 @@ _MORE_PIECES = 20
 _BETWEEN_PIECES_S = 0.5
 _START_S = 60
 _MODEL = "openai/bench"
+_SEARCHES = 20
+_POLL_S = 0.05
+_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'docs_store_chunk'::regclass"
 
 
 class StampingProvider:
@@ -101,6 +106,62 @@ async def _measure(count: int) -> list[Row]:
         Row("i", f"{streams}: server's memory", opened, "MiB", note=f"{before:.0f} MiB before"),
         Row("i", f"the same after {_MORE_PIECES} more pieces each", after, "MiB", aim="flat"),
     ]
+
+
+def measure_beside_searches(count: int) -> list[Row]:
+    """Chat so many times, one after the other, while searches hang."""
+    return asyncio.run(_measure_beside_searches(count))
+
+
+async def _measure_beside_searches(count: int) -> list[Row]:
+    provider = StampingProvider()
+    async with provider.serving() as address:
+        with _server(address) as (url, _):
+            async with _client(url) as client:
+                await _wait_until_up(client)
+                first, *sessions = await _make_sessions(client, 2 * count + 1)
+                await _chat_once(client, first)
+                alone = [await _first_piece_ms(client, session) for session in sessions[:count]]
+                async with _hanging_searches(client):
+                    beside = [await _first_piece_ms(client, session) for session in sessions[count:]]
+                await provider.end_all()
+    what = f"chat beside {_SEARCHES} hanging searches: first piece"
+    return [
+        Row("n", f"{what}, p50", percentile(beside, 50), "ms", aim="at most 100 ms", note=_alone(alone, 50)),
+        Row("n", f"{what}, p95", percentile(beside, 95), "ms", aim="at most 100 ms", note=_alone(alone, 95)),
+    ]
+
+
+def _alone(taken: list[float], rank: float) -> str:
+    return f"{percentile(taken, rank):.1f} ms without"
+
+
+async def _first_piece_ms(client: httpx.AsyncClient, session_id: str) -> float:
+    """From the request to the first piece of the reply, which is not heard to its end."""
+    began = time.monotonic()
+    reader = _Reader(client, session_id)
+    await reader.begun.wait()
+    taken_ms = (time.monotonic() - began) * 1e3
+    reader.ended.cancel()
+    await asyncio.gather(reader.ended, return_exceptions=True)
+    return taken_ms
+
+
+@asynccontextmanager
+async def _hanging_searches(client: httpx.AsyncClient) -> AsyncIterator[None]:
+    """Somebody keeps the table that all searches look at for the length of the block."""
+    agent = (await client.post("/agents", json={"name": "searched"})).json()["id"]
+    async with await psycopg.AsyncConnection.connect(settings.DATABASE_URL) as keeper:
+        await keeper.execute("LOCK TABLE docs_store_chunk IN ACCESS EXCLUSIVE MODE")
+        query = {"text": "tides", "limit": 5}
+        asked = [asyncio.ensure_future(client.post(f"/agents/{agent}/search", json=query)) for _ in range(_SEARCHES)]
+        while (await (await keeper.execute(_WAITING)).fetchone() or (0,))[0] < settings.API_SEARCH_THREADS:
+            await asyncio.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            await keeper.rollback()
+            await asyncio.gather(*asked)
 
 
 class _Reader:

@@ -8,7 +8,7 @@ from functools import partial
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import chat_streams, dbos_peer, documents, peer, programs
+from julep_project.bench import chat_streams, dbos_peer, documents, idle, peer, programs, wal
 from julep_project.bench.load import ClosedLoop, started_by_threads
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, median, percentile
@@ -29,6 +29,9 @@ class Effort:
     chunks: int = 100_000
     searches: int = 200
     streams: int = 1000
+    looped_calls: int = 200
+    idle_s: float = 60.0
+    chats: int = 100
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -135,6 +138,22 @@ def open_streams(effort: Effort) -> list[Row]:
     return chat_streams.measure(effort.streams)
 
 
+def written_per_call(effort: Effort) -> list[Row]:
+    """(k) What Postgres writes for each call of a loop that carries a large input."""
+    return wal.measure(effort.looped_calls)
+
+
+def idle_load(effort: Effort) -> list[Row]:
+    """(m) What an installation with nothing to do asks of its database."""
+    here = idle.statements_per_second(effort.idle_s)
+    return [Row("m", "idle: statements per second", here, "/s", aim="at most 5 /s")]
+
+
+def chats_beside_searches(effort: Effort) -> list[Row]:
+    """(n) Chats on a server process whose searches hang."""
+    return chat_streams.measure_beside_searches(effort.chats)
+
+
 PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "a": light_steps,
     "b": throughput,
@@ -145,6 +164,9 @@ PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "g": growth,
     "h": searches,
     "i": open_streams,
+    "k": written_per_call,
+    "m": idle_load,
+    "n": chats_beside_searches,
 }
 
 

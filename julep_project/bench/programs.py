@@ -1,5 +1,6 @@
 """The tasks that are measured, and runs of them."""
 
+import secrets
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -45,6 +46,17 @@ def mapped_calls(url: str) -> Task:
     """One HTTP call per item of the input's `items`."""
     step = {"over": "$ _['items']", "map": _CALL, "parallelism": PARALLELISM}
     return _task({"tools": [_ping(url)], "main": [step]})
+
+
+def looped_calls(url: str, count: int) -> Task:
+    """So many HTTP calls one after the other; the run's input is carried along."""
+    loop = {"foreach": {"in": f"$ list(range({count}))", "do": _CALL}}
+    return _task({"tools": [_ping(url)], "main": [loop, {"evaluate": {"n": "$ len(_)"}}]})
+
+
+def incompressible(size: int) -> str:
+    """Text of so many characters in which no pattern comes back."""
+    return secrets.token_hex(size // 2 + 1)[:size]
 
 
 def sleeper(seconds: int) -> Task:

@@ -25,6 +25,7 @@ _SETTINGS = {
     "API_WORKERS": "1",
     "ENGINE_PROCESSES": "2",
     "IO_THREADS": "16",
+    "DRAIN_SECONDS": "5",
     "LEASE_SECONDS": "3",
     "SWEEP_SECONDS": "1",
     "RING_AGAIN_SECONDS": "1",

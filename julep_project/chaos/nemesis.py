@@ -19,7 +19,7 @@ from julep_project.chaos.installation import Private
 from julep_project.chaos.messages import copies_of_messages, publish, take_messages
 from julep_project.devservices.process import signal_group
 
-_WORKING = ("api", "engine", "io", "beat")
+_WORKING = ("api", "engine", "io", "maintenance", "beat")
 _MOST_REPEATS = 5
 _MOST_MESSAGES = 10
 _LATEST_S = 15.0
@@ -50,6 +50,7 @@ class Nemesis:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self.acts = 0
+        self.has_done_all_kinds = False
 
     def start(self) -> None:
         """Begin."""
@@ -79,6 +80,7 @@ class Nemesis:
                 del owed[0]
             else:
                 owed.append(owed.pop(0))
+            self.has_done_all_kinds = not owed
             self._do_due(time.monotonic())
         self._do_due(float("inf"))
 

@@ -14,6 +14,8 @@ from julep_project.chaos.world import World
 
 # After the harm some run must get a step further within this time, until all have ended.
 STALLED_S = 60.0
+# On a slow machine the harm goes on, until there was some of every kind or for so much longer.
+_LONGER_S = 60.0
 _POLL_S = 0.2
 
 Say = Callable[[str], None]
@@ -31,7 +33,8 @@ class Outcome:
 
 
 def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: Say) -> Outcome:
-    """Run so many random programs under `harm_s` seconds of harm; the same seed makes the same programs and acts.
+    """Run so many random programs under harm for `harm_s` seconds, and until there was some of every kind; the same
+    seed makes the same programs and acts.
 
     Raises:
         NotStarted: the private installation did not come up.
@@ -44,7 +47,7 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
         to_start = list(tasks)
         nemesis.start()
         try:
-            _submit(client, tasks, to_start, harm_s)
+            _submit(client, tasks, to_start, harm_s, nemesis)
         finally:
             nemesis.stop()
         say("the harm is over")
@@ -58,11 +61,11 @@ def _provider(world: World) -> dict[str, str]:
     return {"OPENAI_API_BASE": world.api_base, "OPENAI_API_KEY": "sk-chaos"}
 
 
-def _submit(client: Client, tasks: Mapping[str, Program], to_start: list[str], harm_s: float) -> None:
+def _submit(client: Client, tasks: Mapping[str, Program], to_start: list[str], harm_s: float, nemesis: Nemesis) -> None:
     """Start the runs one after the other in the first half of the time, as far as the harm allows."""
     deadline = time.monotonic() + harm_s
     gap_s = harm_s / 2 / max(1, len(tasks))
-    while time.monotonic() < deadline:
+    while time.monotonic() < (deadline if nemesis.has_done_all_kinds else deadline + _LONGER_S):
         _help_along(client, tasks, to_start)
         time.sleep(gap_s if to_start else _POLL_S)
 

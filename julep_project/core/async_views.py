@@ -1,6 +1,5 @@
 """Views whose connection stays open: async, behind the same authentication, parser and errors as the resource views."""
 
-import asyncio
 import io
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
@@ -14,8 +13,10 @@ from rest_framework.exceptions import MethodNotAllowed
 from julep_project.core.auth import authenticate
 from julep_project.core.database import run_query
 from julep_project.core.exception_handler import plain_response
+from julep_project.core.held_body import let_go
 from julep_project.core.parsers import parse_json, read_body
 from julep_project.core.renderers import to_json
+from julep_project.core.threads import in_thread
 from julep_project.core.validation import parse_uuid
 
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -68,7 +69,9 @@ async def read_request(request: HttpRequest, read: Callable[[Any], Read]) -> Rea
     def parse() -> Read:
         return read(parse_json(raw) if raw.strip() else {})
 
-    return parse() if len(raw) <= _SMALL_BODY_BYTES else await asyncio.to_thread(parse)
+    value = parse() if len(raw) <= _SMALL_BODY_BYTES else await in_thread(parse)
+    let_go(request)
+    return value
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> HttpResponse:

@@ -1,10 +1,13 @@
-"""Work that has to be finished although whoever asked for it is gone."""
+"""Orders to end, and work that has to be finished although whoever asked for it is gone."""
 
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+
+# Not failures but orders to end, which nobody may turn into an answer.
+STOPS = (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 
 
 async def uninterrupted(work: Awaitable[Result]) -> Result:

@@ -15,6 +15,14 @@ class DatabaseNow(Func):
     output_field = DateTimeField()
 
 
+class TransactionNow(Func):
+    """`now()` of SQL: what leases and timers are compared with, in the ORM as in statements written by hand. Django's
+    `Now` is the start of the statement, so that a row could be due later than the moment it was released."""
+
+    template = "now()"
+    output_field = DateTimeField()
+
+
 def now() -> datetime:
     """This machine's clock in UTC, cut to milliseconds."""
     moment = datetime.now(UTC)

@@ -1,20 +1,113 @@
-"""Connections are held for queries only: not between those of an async view, not while the world is awaited."""
+"""Connections are held for queries only, and no query holds up another kind of work.
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+Not between the queries of an async view, not while the world is awaited; and every connection of a server process has
+limits for what a statement takes, waits for a lock, and leaves a transaction open.
+"""
 
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
 from django.db import connection
+from psycopg.pq import TransactionStatus
+
+from julep_project.core.once import Once
+from julep_project.core.threads import run_in
 
 Result = TypeVar("Result")
 
-_EXECUTOR = ThreadPoolExecutor(max_workers=8, thread_name_prefix="async-query")
+
+class Threads(StrEnum):
+    """Threads for the queries of async views, apart, so that none waits for those of another kind.
+
+    `QUICK` is for what a chat or a stream cannot begin or end without: authentication, turns, messages. `READING` is
+    for pages that may have to be fetched from the file storage. `SEARCH` is for searches and whatever else may take
+    the database long.
+    """
+
+    QUICK = "quick"
+    READING = "reading"
+    SEARCH = "search"
 
 
-async def run_query(query: Callable[[], Result]) -> Result:
-    """Run a blocking query in a thread and give its connection back before returning."""
-    return await asyncio.get_running_loop().run_in_executor(_EXECUTOR, _with_own_connection, query)
+class Use(StrEnum):
+    """What a process uses the database for, which decides how long things may take. `COMMAND` has no limits."""
+
+    COMMAND = "command"
+    API = "api"
+    ENGINE = "engine"
+    IO = "io"
+    MAINTENANCE = "maintenance"
+
+
+# By the patience they need, so that a worker of several queues has enough of it for each.
+_BY_PATIENCE = (Use.API, Use.ENGINE, Use.IO, Use.MAINTENANCE)
+_use = Use.COMMAND
+
+
+def use_database_as(use: Use) -> None:
+    """Say what this process is, before its first connection. Child processes inherit it."""
+    global _use
+    _use = use
+
+
+def use_of_queues(queues: Collection[str]) -> Use:
+    """What a worker of these queues is: the most patient of them."""
+    known = [use for use in _BY_PATIENCE if use.value in queues]
+    return known[-1] if known else Use.MAINTENANCE
+
+
+def limit_time(raw: Any) -> bool:
+    """Give a connection of the driver the limits of this process; True when it sent a statement.
+
+    As settings of the session and not as options of the connection, which poolers refuse. Where the limits are 0,
+    nothing is sent: those of the role or the server count.
+    """
+    limits = settings.DATABASE_TIMEOUTS.get(_use.value)
+    if not limits or not any(limits):
+        return False
+    with raw.cursor() as cursor:
+        cursor.execute(_SET_LIMITS, [_ms(seconds) for seconds in limits])
+    return True
+
+
+_SET_LIMITS = """
+    SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
+           set_config('idle_in_transaction_session_timeout', %s, false)
+"""
+
+
+def _ms(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
+
+
+@contextmanager
+def without_limits() -> Iterator[None]:
+    """Let the statements of the block take as long as they take, for the building of indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SET_LIMITS, ["0", "0", "0"])
+    try:
+        yield
+    finally:
+        _limit_again(connection.connection)
+
+
+def _limit_again(raw: Any) -> None:
+    """What the server would set by itself, then our own. A transaction that failed takes its settings back itself."""
+    if raw is None or raw.closed or raw.info.transaction_status == TransactionStatus.INERROR:
+        return
+    with raw.cursor() as cursor:
+        cursor.execute("RESET statement_timeout; RESET lock_timeout; RESET idle_in_transaction_session_timeout")
+    limit_time(raw)
+
+
+async def run_query(query: Callable[[], Result], threads: Threads = Threads.QUICK) -> Result:
+    """Run a blocking query in a thread of that kind and give its connection back before returning."""
+    return await run_in(_executor(threads), partial(_with_own_connection, query))
 
 
 def give_connection_back() -> None:
@@ -28,3 +121,10 @@ def _with_own_connection(query: Callable[[], Result]) -> Result:
         return query()
     finally:
         give_connection_back()
+
+
+@Once
+def _executor(threads: Threads) -> Executor:
+    # A query is what a request that was let in waits for: an id or two, or the words and the vector of a search.
+    size = settings.API_SEARCH_THREADS if threads is Threads.SEARCH else settings.API_QUERY_THREADS
+    return ThreadPoolExecutor(max_workers=size, thread_name_prefix=f"query-{threads.value}")

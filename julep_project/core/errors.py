@@ -10,12 +10,19 @@ DomainError
   Forbidden               403
   NotFound                404
   Conflict                409
+    ReaderTooSlow
   BodyTooLarge            413
   InvalidInput            422, with one entry per field
   ModelUnavailable        502
+    RateLimited           429
+  ReplyTooLong            502
+  ContentMissing          503, for good
   ServiceUnavailable      503
+    StorageUnavailable    503
+  AnswerTimedOut          504
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -32,6 +39,8 @@ class DomainError(Exception):
     type: ClassVar[str] = "http_error"
     retryable: ClassVar[bool] = False
     repeatable: ClassVar[bool] = False
+    # What `Retry-After` tells the caller, unless the error is final.
+    retry_after_s: int | None = None
     is_final: bool = False
 
     def __init__(self, message: str | None = None, *, fix: str | None = None, extra: Mapping[str, Any] | None = None):
@@ -101,6 +110,12 @@ class Conflict(DomainError):
     status = 409
 
 
+class ReaderTooSlow(Conflict):
+    """The client did not read what was said to it, and the answer was stopped."""
+
+    code = "reader_too_slow"
+
+
 class BodyTooLarge(DomainError):
     """The request body is larger than the limit."""
 
@@ -128,9 +143,69 @@ class ModelUnavailable(DomainError):
     repeatable = True
 
 
+class ReplyTooLong(DomainError):
+    """The model's reply is longer than a reply may be."""
+
+    status = 502
+    code = "reply_too_long"
+
+
+class RateLimited(ModelUnavailable):
+    """The model provider takes no more requests of this key for now.
+
+    `wait_s`: for how long, as far as it is known; `spread_s`: over how long those who wait should spread out then.
+    `is_sent`: the provider was asked; otherwise it was known before.
+    """
+
+    status = 429
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        wait_s: float | None = None,
+        spread_s: float = 0.0,
+        is_sent: bool = True,
+    ):
+        super().__init__(message)
+        self.wait_s = wait_s
+        self.spread_s = spread_s
+        self.is_sent = is_sent
+
+    @property
+    def retry_after_s(self) -> int | None:  # type: ignore[override]
+        """Whole seconds."""
+        return None if self.wait_s is None else max(math.ceil(self.wait_s), 1)
+
+
 class ServiceUnavailable(DomainError):
     """A service this needs is not reachable; try again."""
 
     status = 503
     retryable = True
     repeatable = True
+    retry_after_s = 2
+
+
+class StorageUnavailable(ServiceUnavailable):
+    """The file storage is not reachable; try again.
+
+    `reason` is for operators and not told to clients.
+    """
+
+    def __init__(self, message: str | None = None, *, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason or self.message
+
+
+class ContentMissing(DomainError):
+    """The file storage answers, and does not have a content it should have."""
+
+    status = 503
+
+
+class AnswerTimedOut(DomainError):
+    """The answer took longer than a chat may."""
+
+    status = 504
+    code = "chat_timed_out"

@@ -7,32 +7,59 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from typing import Any
 
 import redis
-from django.conf import settings
+
+from julep_project.core.once import Once
+from julep_project.core.redis_client import new_redis_client
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "julep:event:"
-_RECONNECT_S = 1.0
+# A subscription that hears nothing asks for an answer, again and again; without one for this long it is lost, even if
+# nobody closed it. Together with connecting anew less than five seconds.
+_ASK_S = 1.0
+_LOST_S = 3.0
+_RECONNECT_S = 0.5
+# After one that could not be sent, none is tried for a moment: commits must not each wait for a Redis that is away.
+_PAUSE_S = 1.0
 
 
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, health_check_interval=30, retry_on_timeout=False
-    )
+class Publisher:
+    """Sends events over one pool of connections."""
+
+    def __init__(self) -> None:
+        self._client = new_redis_client()
+        self._paused_until = float("-inf")
+
+    def publish(self, topic: str) -> None:
+        """See `publish`. The second try is for a connection that broke since it was last used."""
+        if time.monotonic() < self._paused_until:
+            return
+        for is_last in (False, True):
+            try:
+                self._client.publish(_PREFIX + topic, b"")
+                return
+            except redis.TimeoutError:
+                break
+            except redis.RedisError:
+                if is_last:
+                    break
+        self._paused_until = time.monotonic() + _PAUSE_S
+        log.warning("event not published", extra={"topic": topic})
+
+
+@Once
+def _publisher() -> Publisher:
+    return Publisher()
 
 
 def publish(topic: str) -> None:
     """Wake everyone who listens to the topic, in any process."""
-    try:
-        _client().publish(_PREFIX + topic, b"")
-    except redis.RedisError:
-        log.warning("event not published", extra={"topic": topic})
+    _publisher().publish(topic)
 
 
 class Listener:
@@ -62,10 +89,12 @@ class Listener:
 class Hub:
     """Hands events to listeners: one thread and one Redis subscription per process, whatever the number of streams."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[], redis.Redis] = new_redis_client) -> None:
+        self._connect = connect
         self._lock = threading.Lock()
         self._listeners: dict[str, set[Listener]] = {}
         self._thread: threading.Thread | None = None
+        self._is_subscribed = False
 
     @contextmanager
     def listening(self, topic: str) -> Iterator[Listener]:
@@ -89,16 +118,32 @@ class Hub:
             try:
                 self._receive()
             except redis.RedisError:
-                log.warning("event subscription lost; streams poll until it is back")
+                if self._is_subscribed:
+                    log.warning("event subscription lost; streams poll until it is back")
+                self._is_subscribed = False
             time.sleep(_RECONNECT_S)
 
     def _receive(self) -> None:
-        client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, health_check_interval=30)
-        with client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+        with self._connect() as client, client.pubsub() as subscription:
             subscription.psubscribe(_PREFIX + "*")
+            heard_at = time.monotonic()
+            while True:
+                message = subscription.get_message(timeout=_ASK_S)
+                if message is not None:
+                    heard_at = time.monotonic()
+                    self._handle(message)
+                elif time.monotonic() - heard_at >= _LOST_S:
+                    raise redis.TimeoutError("the subscription does not answer")
+                else:
+                    subscription.ping()
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        """What was missed before the subscription is not known: everybody looks."""
+        if message["type"] == "psubscribe":
+            self._is_subscribed = True
             self.wake(None)
-            for message in subscription.listen():
-                self.wake(message["channel"].decode().removeprefix(_PREFIX))
+        elif message["type"] == "pmessage":
+            self.wake(message["channel"].decode().removeprefix(_PREFIX))
 
     def wake(self, topic: str | None) -> None:
         """End the waits of this process for the topic, or for all topics."""

@@ -1,6 +1,7 @@
 """The one place that turns errors into HTTP answers."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
+from django.template.loader import render_to_string
 from rest_framework.exceptions import (
     APIException,
     ParseError,
@@ -22,6 +24,8 @@ from rest_framework.exceptions import (
 )
 from rest_framework.response import Response
 
+from julep_project.core import health
+from julep_project.core.answer_headers import is_for_api
 from julep_project.core.errors import (
     BadRequest,
     BodyTooLarge,
@@ -29,6 +33,7 @@ from julep_project.core.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    ServiceUnavailable,
 )
 from julep_project.core.renderers import to_json
 from julep_project.core.serializer_errors import problems_of
@@ -89,8 +94,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: what failed was logged by Django already."""
-    return _as_http(_internal())
+    """Django's `handler500`, called while what failed is handled; Django logs it. A page for people, of a neighbour
+    that is away too: staff pages meet the database in middleware, before and after their views."""
+    error = sys.exc_info()[1]
+    known = _known(error, operation="get", resource="Page") if isinstance(error, db.Error | DomainError) else None
+    answer = _internal() if known is None else _from_domain(known)
+    return _as_http(answer) if is_for_api(request.path_info) else _as_page(answer)
 
 
 def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> Answer:
@@ -114,7 +123,7 @@ def _known(error: Exception, *, operation: str, resource: str) -> DomainError | 
         case DomainError():
             return error
         case db.Error():
-            return as_domain_error(error, operation=operation, resource=resource)
+            return as_domain_error(error, operation=operation, resource=resource) or _before_migrations(error)
         case ValidationError():
             return InvalidInput(problems_of(error.detail))
         case Http404():
@@ -128,6 +137,13 @@ def _known(error: Exception, *, operation: str, resource: str) -> DomainError | 
     return None
 
 
+def _before_migrations(error: db.Error) -> DomainError | None:
+    """A table or column that is not there is a bug, or the code was started before the migrations were applied."""
+    if isinstance(error, db.ProgrammingError) and health.is_unmigrated():
+        return ServiceUnavailable("The database is being prepared; try again")
+    return None
+
+
 def _from_domain(error: DomainError) -> Answer:
     body: dict[str, Any] = {
         "message": error.message,
@@ -138,7 +154,12 @@ def _from_domain(error: DomainError) -> Answer:
     if error.fix:
         body["fix"] = error.fix
     final = error.is_final or error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
-    return Answer(error.status, {"error": body}, {"x-should-retry": "false"} if final else {})
+    headers = {"x-should-retry": "false"} if final else _told_to_retry(error)
+    return Answer(error.status, {"error": body}, headers)
+
+
+def _told_to_retry(error: DomainError) -> dict[str, str]:
+    return {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
 
 
 def _from_framework(error: APIException) -> Answer:
@@ -156,6 +177,13 @@ def _internal() -> Answer:
 
 def _body(status: int, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "code": f"http_{status}", "type": "http_error"}}
+
+
+def _as_page(answer: Answer) -> HttpResponse:
+    """Rendered without the request, of which templates would ask the database who it is from."""
+    headers = {name: value for name, value in answer.headers.items() if name == "retry-after"}
+    told = {"title": HTTPStatus(answer.status).phrase, "message": answer.body["error"]["message"]}
+    return HttpResponse(render_to_string("error.html", told), status=answer.status, headers=headers)
 
 
 def _as_http(answer: Answer) -> HttpResponse:

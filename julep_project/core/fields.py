@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -13,7 +13,8 @@ from rest_framework import serializers
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.parsers import parse_json
-from julep_project.core.serializer_errors import problems_of
+from julep_project.core.schema_references import UnusableSchema, check_references
+from julep_project.core.serializer_errors import MOST_PROBLEMS, problems_of
 from julep_project.core.validation import invalid
 
 CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
@@ -148,7 +149,44 @@ class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
             self.fail("json_invalid")
 
 
-class BoundedList(serializers.ListField):
+class JsonSchema(JsonObject):
+    """A JSON Schema. Of its keywords only those are looked at that refer to other parts."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"value_error": "The schema cannot be used: {reason}."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The schema."""
+        schema = super().to_internal_value(data)
+        try:
+            check_references(schema)
+        except UnusableSchema as error:
+            self.fail("value_error", reason=error)
+        return schema
+
+
+class ListOf(serializers.ListField):
+    """A list that is read no further than to as many wrong items as are told of."""
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        """The items."""
+        items, errors = _read_each(self.child, enumerate(data))
+        if errors:
+            raise serializers.ValidationError(errors)
+        return list(items.values())
+
+
+class DictOf(serializers.DictField):
+    """An object with values of one kind, read no further than to as many wrong ones as are told of."""
+
+    def run_child_validation(self, data: Any) -> dict[str, Any]:
+        """The values by their keys."""
+        values, errors = _read_each(self.child, ((str(key), value) for key, value in data.items()))
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+
+class BoundedList(ListOf):
     """A list with a `max_length` that is checked before its items are, however many were sent."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
@@ -158,7 +196,7 @@ class BoundedList(serializers.ListField):
         return super().to_internal_value(data)
 
 
-class TextList(serializers.ListField):
+class TextList(ListOf):
     """A list of texts; one text counts as a list of one."""
 
     child = Text()
@@ -174,3 +212,19 @@ class Timestamp(serializers.DateTimeField):
     def to_representation(self, value: datetime) -> str:
         """The text."""
         return to_wire(value)
+
+
+def _read_each(
+    child: serializers.Field[Any, Any, Any, Any], items: Iterable[tuple[Any, Any]]
+) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """What was read, and what is wrong, by place."""
+    values: dict[Any, Any] = {}
+    errors: dict[Any, Any] = {}
+    for place, item in items:
+        try:
+            values[place] = child.run_validation(item)
+        except serializers.ValidationError as error:
+            errors[place] = error.detail
+            if len(errors) == MOST_PROBLEMS:
+                break
+    return values, errors

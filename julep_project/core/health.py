@@ -1,6 +1,7 @@
-"""Does what this installation needs answer? One piece of code for `GET /healthz` and `manage.py check_services`."""
+"""Does what this installation needs answer? For `/healthz`, `/readyz`, `manage.py check_services` and `doctor`."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,6 +15,8 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import KombuError, OperationalError
 
+from julep_project.core.redis_client import new_redis_client
+
 log = logging.getLogger(__name__)
 
 QUEUES = ("engine", "io", "maintenance")
@@ -22,7 +25,10 @@ CHECK_S = 1.3
 _WORKER_REPLY_S = 0.6
 _KEPT_S = 2.0
 
-_EXECUTOR = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+# Threads of their own: health is told while all threads for requests and queries are taken. Who asks meanwhile gets the
+# same answer, so no more checks wait than there are kinds of them.
+_EXECUTOR = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
+_ASKED = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health-asked")
 
 
 @dataclass(frozen=True)
@@ -39,29 +45,57 @@ class Report:
         return f": {self.detail}" if self.detail else ""
 
 
-def check() -> dict[str, str]:
-    """`{component: "ok" | "error"}` within 1.5 seconds. The answer may be two seconds old."""
-    global _last_check
-    at, answer = _last_check
-    if time.monotonic() - at < _KEPT_S:
-        return answer
-    answer = {found.component: "ok" if found.ok else "error" for found in report(timeout_s=CHECK_S)}
-    _last_check = (time.monotonic(), answer)
-    return answer
+class Kept:
+    """`{component: "ok" | "error"}` within 1.5 seconds; the answer may be two seconds old.
 
+    However many ask, the components are looked at by one of them at a time.
+    """
 
-_last_check: tuple[float, dict[str, str]] = (float("-inf"), {})
+    def __init__(self, components: Sequence[str]) -> None:
+        self._components = components
+        self._lock = threading.Lock()
+        self._answer: Future[dict[str, str]] | None = None
+        self._made_at = float("-inf")
+
+    def ask(self) -> Future[dict[str, str]]:
+        """The answer, or the one that is being made."""
+        with self._lock:
+            answer = self._answer
+            if answer is None or (answer.done() and time.monotonic() - self._made_at >= _KEPT_S):
+                answer = self._answer = _ASKED.submit(self._make)
+            return answer
+
+    def forget(self) -> None:
+        """Look again when asked next."""
+        self._made_at = float("-inf")
+
+    def _make(self) -> dict[str, str]:
+        reports = report(self._components, timeout_s=CHECK_S)
+        self._made_at = time.monotonic()
+        return {found.component: "ok" if found.ok else "error" for found in reports}
 
 
 def report(components: Sequence[str] = (), *, timeout_s: float) -> list[Report]:
     """State of the components (all when none is named), looked at side by side. What is too slow is an error."""
-    names = components or COMPONENTS
-    running: dict[str, Future[Report]] = {name: _EXECUTOR.submit(_guarded, name) for name in names}
+    running = {name: _look_at(name) for name in components or COMPONENTS}
     wait(running.values(), timeout=timeout_s)
     return [
         future.result() if future.done() else Report(name, ok=False, detail=f"no answer within {timeout_s:g} s")
         for name, future in running.items()
     ]
+
+
+_running: dict[str, Future[Report]] = {}
+_running_lock = threading.Lock()
+
+
+def _look_at(name: str) -> Future[Report]:
+    """One look at a component at a time: what hangs holds one thread, however often it is asked for."""
+    with _running_lock:
+        future = _running.get(name)
+        if future is None or future.done():
+            future = _running[name] = _EXECUTOR.submit(_guarded, name)
+        return future
 
 
 def _guarded(name: str) -> Report:
@@ -85,13 +119,34 @@ def _check_database() -> Report:
 
 def _check_migrations() -> Report:
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = _missing_migrations()
     except Error:
         return Report("migrations", ok=False, detail="unknown, because the database does not answer")
     if missing:
-        return Report("migrations", ok=False, detail=f"{len(missing)} not applied (run: manage.py migrate)")
+        return Report("migrations", ok=False, detail=f"{missing} not applied (run: manage.py migrate)")
     return Report("migrations", ok=True)
+
+
+_migrated = False
+
+
+def _missing_migrations() -> int:
+    """How many this code has and the database has not. Once none is missing, none will be while the process lives."""
+    global _migrated
+    if _migrated:
+        return 0
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    _migrated = missing == 0
+    return missing
+
+
+def is_unmigrated() -> bool:
+    """True when the database answers and lacks migrations of this code."""
+    try:
+        return _missing_migrations() > 0
+    except Error:
+        return False
 
 
 def _check_redis() -> Report:
@@ -133,10 +188,14 @@ _CHECKS: dict[str, Callable[[], Report]] = {
     "workers": _check_workers,
 }
 COMPONENTS = tuple(_CHECKS)
+# What requests cannot be served without. Without Redis or workers they can: runs wait, nothing is lost.
+NEEDED = ("database", "migrations")
+ALL_PARTS = Kept(COMPONENTS)
+NEEDED_PARTS = Kept(NEEDED)
 
 
 def _ping_redis() -> None:
-    with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
+    with new_redis_client() as client:
         client.ping()
 
 

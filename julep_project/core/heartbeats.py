@@ -1,10 +1,10 @@
 """Signs of life of processes nobody asks anything, kept in Redis and measured by its clock."""
 
 import logging
-from functools import cache
 
 import redis
-from django.conf import settings
+
+from julep_project.core.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
@@ -12,15 +12,10 @@ _PREFIX = "julep:heartbeat:"
 KEPT_S = 24 * 3600
 
 
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
-
-
 def beat(name: str) -> None:
     """Say that the process does its work. Never fails: a lost sign of life is only a warning too many."""
     try:
-        _client().set(_PREFIX + name, b"", ex=KEPT_S)
+        redis_client(1.0, 1.0).set(_PREFIX + name, b"", ex=KEPT_S)
     except redis.RedisError:
         log.warning("heartbeat not written", extra={"heartbeat": name})
 
@@ -31,5 +26,5 @@ def age_s(name: str) -> float | None:
     Raises:
         redis.RedisError
     """
-    left_ms = _client().pttl(_PREFIX + name)
+    left_ms = redis_client(1.0, 1.0).pttl(_PREFIX + name)
     return None if left_ms < 0 else KEPT_S - left_ms / 1000

@@ -1,6 +1,5 @@
 """What every API request passes through, sync or async."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,15 +7,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from julep_project.core.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
 from julep_project.core.exception_handler import plain_response
-from julep_project.core.ids import uuid7
+from julep_project.core.panics import Panic, contained
 
 _PREFIX = "/api"
-_NOT_API = ("/admin", "/static")
-_REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
-_PREFLIGHT_SECONDS = 3600
-_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
-_EXPOSED = "x-request-id, x-should-retry, retry-after"
 
 Handler = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -38,14 +33,33 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve one request."""
-        if not _is_api(request):
-            return self.get_response(request)
         if iscoroutinefunction(self):
             return self._serve_async(request)
-        return _finish(request, _early_answer(request) or self.get_response(request))
+        if not _is_api(request):
+            return self._answer(request)
+        return _finish(request, _early_answer(request) or self._answer(request))
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
-        return _finish(request, _early_answer(request) or await self.get_response(request))
+        if not _is_api(request):
+            return await self._answer_async(request)
+        return _finish(request, _early_answer(request) or await self._answer_async(request))
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        """What Django makes of it. Django itself handles errors only, not what is beyond."""
+        try:
+            with contained():
+                response: HttpResponseBase = self.get_response(request)
+        except Panic as panic:
+            return plain_response(panic, request)
+        return response
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            with contained():
+                response: HttpResponseBase = await self.get_response(request)
+        except Panic as panic:
+            return plain_response(panic, request)
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answer to what a view outside DRF raised."""
@@ -53,44 +67,31 @@ class ApiMiddleware:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return not any(request.path_info == base or request.path_info.startswith(f"{base}/") for base in _NOT_API)
+    return is_for_api(request.path_info)
 
 
 def _early_answer(request: HttpRequest) -> HttpResponse | None:
     """Prepare the request (no text may hold NUL); answer it at once if it is a preflight."""
     request.path_info = _bare_path(request.path_info)
     request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "")
-    sent = request.headers.get("x-request-id", "")
     marked: Any = request
-    marked.request_id = sent if _REQUEST_ID.fullmatch(sent) else str(uuid7())
+    marked.request_id = request_id_of(request.headers.get("x-request-id"))
     marked._dont_enforce_csrf_checks = True
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+    if is_preflight(request.method, request.headers):
         return HttpResponse(status=200)
     return None
 
 
 def _bare_path(path: str) -> str:
-    """The path without the prefix and trailing slashes."""
-    if path == _PREFIX or path.startswith(f"{_PREFIX}/"):
-        path = path[len(_PREFIX) :]
-    return path.rstrip("/") or "/"
+    """The path without the prefix and trailing slashes. The prefix leads to no page with cookies: it would come without
+    what protects those."""
+    bare = path[len(_PREFIX) :] if path == _PREFIX or path.startswith(f"{_PREFIX}/") else path
+    return (bare if is_for_api(bare) else path).rstrip("/") or "/"
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     response.headers.setdefault("X-Request-Id", getattr(request, "request_id", ""))
-    origin = request.headers.get("Origin")
-    if origin:
-        _allow_origin(request, response, origin)
+    for name, value in cross_origin_headers(request.method, request.headers).items():
+        known = response.headers.get(name) if name == "Vary" else None
+        response.headers[name] = f"{known}, {value}" if known else value
     return response
-
-
-def _allow_origin(request: HttpRequest, response: HttpResponseBase, origin: str) -> None:
-    response.headers["Access-Control-Allow-Origin"] = origin
-    response.headers["Access-Control-Allow-Credentials"] = "true"
-    response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-    vary = response.headers.get("Vary")
-    response.headers["Vary"] = f"{vary}, Origin" if vary else "Origin"
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        response.headers["Access-Control-Allow-Methods"] = _METHODS
-        response.headers["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
-        response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)

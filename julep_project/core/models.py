@@ -1,5 +1,6 @@
 """What every stored resource has."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from julep_project.core.clock import DatabaseNow
@@ -19,3 +20,8 @@ class Resource(models.Model):
     class Meta:
         abstract = True
         ordering = ("-created_at", "-id")
+
+
+def metadata_index(name: str) -> GinIndex:
+    """What finds the rows whose metadata contain what a filter asks for."""
+    return GinIndex(fields=["metadata"], name=name, opclasses=["jsonb_path_ops"])

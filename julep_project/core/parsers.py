@@ -1,23 +1,17 @@
 """Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
 
-import json
-import math
-import re
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
-import orjson
 import yaml
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from julep_project.core.errors import BodyTooLarge
+from julep_project.core.outside_json import Bounds, TooMuchJson, read_json
 from julep_project.core.validation import invalid
 from julep_project.core.yaml_loader import load_yaml
 
-MAX_DEPTH = 200
-# orjson reads a whole number beyond 64 bits as a float and loses digits.
-_LONG_NUMBER = re.compile(rb"\d{19}")
 _ESCAPED_NUL = b"\\u0000"
 
 
@@ -100,14 +94,14 @@ def parse_json(raw: bytes) -> Any:
     """The value of JSON text, without NUL characters.
 
     Raises:
-        InvalidInput: not JSON (NaN, Infinity and lone surrogates are not), or nested too deeply.
+        InvalidInput: not JSON (NaN, Infinity and lone surrogates are not), nested too deeply, or of too many parts.
     """
     try:
-        value = _exact_loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
-    except (ValueError, RecursionError) as error:
+        value = read_json(raw, _body_bounds())
+    except TooMuchJson as error:
+        raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
+    except ValueError as error:
         raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received=raw.decode(errors="replace")) from None
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_deeper_than(value, MAX_DEPTH):
-        raise invalid((), "json_invalid", msg=f"Invalid JSON: nested deeper than {MAX_DEPTH} levels", received="")
     return without_nul(value) if _ESCAPED_NUL in raw else value
 
 
@@ -115,11 +109,12 @@ def parse_yaml(raw: bytes) -> Any:
     """The value of YAML text as plain JSON values; dates stay text.
 
     Raises:
-        InvalidInput: not YAML, more than plain data, or aliases that multiply it.
+        InvalidInput: not YAML, more than plain data, nested too deeply, or of too many parts, those that aliases
+            stand for included.
     """
     try:
-        value = load_yaml(raw, max_depth=MAX_DEPTH)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        value = load_yaml(raw, max_containers=settings.MAX_BODY_CONTAINERS)
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise invalid((), "yaml_invalid", msg=f"Invalid YAML: {reason}", received="") from None
     return without_nul(value)
@@ -142,33 +137,5 @@ def _announced_length(context: Mapping[str, Any]) -> int:
     return int(text) if text and str(text).isdecimal() else 0
 
 
-def _exact_loads(raw: bytes) -> Any:
-    """The standard reader keeps every digit of a whole number, but lets through what JSON does not have."""
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is not JSON")
-
-    def finite(text: str) -> float:
-        number = float(text)
-        if math.isinf(number):
-            raise ValueError("number is out of range")
-        return number
-
-    value = json.loads(raw.decode(), parse_constant=refuse, parse_float=finite)
-    if b"\\u" in raw:
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-def _is_deeper_than(value: Any, limit: int) -> bool:
-    level: list[Any] = [value]
-    for _ in range(limit + 1):
-        level = [
-            item
-            for parent in level
-            if isinstance(parent, dict | list)
-            for item in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if not level:
-            return False
-    return True
+def _body_bounds() -> Bounds:
+    return Bounds(containers=settings.MAX_BODY_CONTAINERS, elements=settings.MAX_BODY_ELEMENTS)

@@ -1,6 +1,5 @@
 """Answers as JSON, whatever the client says it accepts."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from julep_project.core.clock import to_wire
+from julep_project.core.jsontext import written_in_pieces
 
 
 class JsonRenderer(BaseRenderer):
@@ -45,7 +45,7 @@ def to_json(value: Any) -> bytes:
         return orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATETIME)
     except TypeError:
         # Whole numbers beyond 64 bits: the standard writer knows them.
-        return json.dumps(value, default=_plain, separators=(",", ":")).encode()
+        return written_in_pieces(value, default=_plain).encode()
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,6 @@
 """Event streams as clients parse them: `data: {json}` lines only, comments as keep-alive, closed at the end."""
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-from django.http import StreamingHttpResponse
 
 from julep_project.core.renderers import to_json
 
@@ -23,11 +20,3 @@ def event_of(data: bytes) -> bytes:
 def encode_named_event(name: str, data: Any) -> bytes:
     """One event with its name on a line of its own, as clients of the OpenAI responses API expect it."""
     return b"event: " + name.encode() + b"\n" + encode_event(data)
-
-
-def event_stream(chunks: AsyncIterator[bytes], status: int = 200) -> StreamingHttpResponse:
-    """A response that is never buffered on its way."""
-    response = StreamingHttpResponse(chunks, status=status, content_type="text/event-stream")
-    response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"
-    return response

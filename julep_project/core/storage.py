@@ -1,4 +1,8 @@
-"""Contents outside the database, in Django's file storage: what was saved stays, also when the power fails."""
+"""Contents outside the database, in Django's file storage: what was saved stays, also when the power fails.
+
+The only way to that storage. Whatever it raises leaves here as one of two errors: `StorageUnavailable`, and the same
+call may succeed later; or `ContentMissing`, and it never will.
+"""
 
 import logging
 import os
@@ -13,12 +17,15 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 
-from julep_project.core.errors import ServiceUnavailable
+from julep_project.core.errors import ContentMissing, DomainError, StorageUnavailable
 
 # A content is written before the row that names it. After so long that row is there or never comes.
 SURELY_COMMITTED = timedelta(days=1)
 _PRUNED_AT_ONCE = 100
 _PRUNING_S = 60.0
+_CANNOT_STORE = "The content cannot be stored now; try again later"
+_CANNOT_READ = "A stored content cannot be read"
+_NO_SUCH_KEY = frozenset({"NoSuchKey", "NoSuchVersion"})
 
 log = logging.getLogger(__name__)
 
@@ -30,50 +37,108 @@ def save_new(name: str, content: IO[bytes]) -> None:
     removed.
 
     Raises:
-        ServiceUnavailable: it cannot be stored (the disk is full, say), or the name is taken.
+        StorageUnavailable: it cannot be stored (the disk is full, say), or the name is taken.
     """
     try:
         with writing():
             stored = default_storage.save(name, File(content))
             _reach_disk(stored)
-    except ServiceUnavailable:
-        with suppress(OSError):
-            default_storage.delete(name)
+    except StorageUnavailable:
+        with suppress(StorageUnavailable):
+            remove(name)
         raise
     if stored != name:
-        default_storage.delete(stored)
-        raise ServiceUnavailable("The storage holds another content under this name")
+        with suppress(StorageUnavailable):
+            remove(stored)
+        raise StorageUnavailable("The storage holds another content under this name")
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Says that a content could not be stored when the disk takes no more.
+    """Says that a content could not be stored when the storage, or the disk it goes through, takes no more.
 
     Raises:
-        ServiceUnavailable
+        StorageUnavailable
     """
-    try:
+    with _translated(_CANNOT_STORE):
         yield
-    except OSError as error:
-        log.exception("a content cannot be stored")
-        raise ServiceUnavailable("The content cannot be stored now; try again later") from error
 
 
-def open_stored(name: str) -> IO[bytes]:
-    """A stored content, for reading.
+def read_stored(name: str, *, size: int | None = None) -> bytes:
+    """A stored content, whole. `size`: what it must have, where that is known.
 
     Raises:
-        ServiceUnavailable: the storage does not have it (any more) or does not answer.
+        StorageUnavailable: the storage does not answer, or not with what was stored.
+        ContentMissing: the storage does not have it (any more).
     """
-    try:
-        return default_storage.open(name)
-    except OSError as error:
-        raise ServiceUnavailable("A stored content cannot be read") from error
+    with _translated(_CANNOT_READ):
+        content = _read(name)
+    if size is not None and len(content) != size:
+        log.error("a content is not as long as it was", extra={"content": name, "size": size, "read": len(content)})
+        raise StorageUnavailable(f"{_CANNOT_READ}: it has {len(content)} bytes instead of {size}")
+    return content
 
 
 def remove(name: str) -> None:
-    """Delete a content; that it is gone already is no error."""
-    default_storage.delete(name)
+    """Delete a content; that it is gone already is no error.
+
+    Raises:
+        StorageUnavailable
+    """
+    with _translated("A stored content cannot be removed"):
+        default_storage.delete(name)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Errors of the storage as ours, whatever library they come from."""
+    try:
+        yield
+    except DomainError:
+        raise
+    except Exception as error:
+        log.warning("the file storage failed", exc_info=True, extra={"action": "storage_failed"})
+        raise StorageUnavailable(what, reason=_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, for operators: no address, name or key is in it."""
+    told = getattr(error, "response", None)
+    if isinstance(told, dict):
+        status = (told.get("ResponseMetadata") or {}).get("HTTPStatusCode")
+        return f"{(told.get('Error') or {}).get('Code')} (status {status})"
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+def _read(name: str) -> bytes:
+    """Of a bucket with one request, where Django's way takes three."""
+    bucket: Any = getattr(default_storage, "bucket", None)
+    if bucket is not None:
+        return _read_object(bucket, name)
+    try:
+        with default_storage.open(name) as content:
+            found: bytes = content.read()
+            return found
+    except FileNotFoundError as error:
+        if not _has_folder(name):
+            raise  # nothing is mounted there, say
+        raise ContentMissing(_CANNOT_READ) from error
+
+
+def _read_object(bucket: Any, name: str) -> bytes:
+    client = bucket.meta.client
+    try:
+        found: bytes = bucket.Object(name).get()["Body"].read()
+    except client.exceptions.ClientError as error:
+        if error.response["Error"].get("Code") in _NO_SUCH_KEY:
+            raise ContentMissing(_CANNOT_READ) from error
+        raise
+    return found
+
+
+def _has_folder(name: str) -> bool:
+    """Whether the folder of all contents of this kind is there."""
+    return Path(default_storage.path(name.split("/", 1)[0])).is_dir()
 
 
 def prune(unneeded: "QuerySet[Any]", name_of: Callable[[Any], str]) -> int:
@@ -97,8 +162,8 @@ def prune(unneeded: "QuerySet[Any]", name_of: Callable[[Any], str]) -> int:
 def _is_removed(name: str) -> bool:
     try:
         remove(name)
-    except OSError:
-        log.exception("a content cannot be removed", extra={"content": name})
+    except StorageUnavailable:
+        log.warning("a content cannot be removed; it will be tried again", extra={"content": name})
         return False
     return True
 

@@ -5,7 +5,7 @@ from functools import cache
 import psycopg.errors
 from django.apps import apps
 from django.db import Error, models
-from psycopg_pool import PoolTimeout, TooManyRequests
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from julep_project.core.errors import (
     BadRequest,
@@ -15,8 +15,13 @@ from julep_project.core.errors import (
     ServiceUnavailable,
 )
 
-# Beginnings of SQLSTATE codes: out of resources, lock not available, query cancelled.
-_BUSY = ("53", "55P03", "57014")
+# Beginnings of SQLSTATE codes: out of resources, lock not available.
+_BUSY = ("53", "55P03")
+# A statement was cancelled, by `statement_timeout` as a rule.
+_CANCELLED = "57014"
+# The server has gone away, or ended this connection: a transaction that stood idle or took too long, a server that
+# only reads while another takes over from it.
+_AWAY = ("08", "25006", "25P03", "25P04", "57P")
 
 
 class StorageBusy(DomainError):
@@ -24,6 +29,7 @@ class StorageBusy(DomainError):
 
     status = 429
     retryable = True
+    retry_after_s = 1
 
 
 def as_domain_error(error: Error, *, operation: str, resource: str) -> DomainError | None:
@@ -39,11 +45,35 @@ def as_domain_error(error: Error, *, operation: str, resource: str) -> DomainErr
         return NotFound(f"{resource} or something it refers to does not exist")
     if isinstance(cause, psycopg.errors.DataError):
         return BadRequest(f"Invalid {resource.lower()} data provided")
-    if isinstance(cause, PoolTimeout | TooManyRequests) or _sqlstate(cause).startswith(_BUSY):
+    if isinstance(cause, TooManyRequests) or _sqlstate(cause).startswith(_BUSY) or took_too_long(error):
         return StorageBusy()
-    if isinstance(cause, psycopg.OperationalError):
+    if _is_away(cause):
         return ServiceUnavailable("The database is not reachable; try again")
     return None
+
+
+def is_outage(error: Error) -> bool:
+    """True when the error says something of the database's state and nothing of what was asked of it.
+
+    Out of reach, out of room, a lock not given in time, a transaction that lost to another: the same work may well
+    succeed later. Work that meets it waits, and no attempt of it is counted. A statement that took too long is no
+    outage: see `outages.is_waited_out`.
+    """
+    cause = error.__cause__
+    if took_too_long(error):
+        return False
+    return isinstance(cause, TooManyRequests) or _sqlstate(cause).startswith(_BUSY) or _is_away(cause)
+
+
+def took_too_long(error: BaseException | None) -> bool:
+    """True when the database cancelled a statement that ran into its limit of time."""
+    return isinstance(error, Error) and _sqlstate(error.__cause__) == _CANCELLED
+
+
+def _is_away(cause: BaseException | None) -> bool:
+    """A pool that can give no connection in time has none: it may have as many as there are threads to ask."""
+    lost = PoolTimeout | PoolClosed | psycopg.OperationalError | psycopg.InterfaceError
+    return isinstance(cause, lost) or _sqlstate(cause).startswith(_AWAY)
 
 
 def _sqlstate(cause: BaseException | None) -> str:

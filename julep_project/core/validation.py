@@ -115,9 +115,18 @@ def path_text(loc: Path) -> str:
 
 
 def shown(value: Any) -> str:
-    """The value as text, shortened."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """The value as text, shortened. Of a large one no more is written than is shown."""
+    text = value if isinstance(value, str) else _beginning(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def _beginning(value: Any) -> str:
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value):
+        text += piece
+        if len(text) > _SHOWN_CHARACTERS:
+            break
+    return text
 
 
 def parse_uuid(text: str, *loc: str) -> UUID:

@@ -2,6 +2,9 @@
 
 Runs a command with private services: starts them, sets DATABASE_URL, REDIS_URL, SECRET_KEY and JULEP_HOME for the
 command, stops them when it ends, and ends with its exit code.
+
+`python -m julep_project.devservices programs` prints the folder of the embedded Postgres' programs, for `PATH`: its
+`pg_dump` is of the right version, which another one is not.
 """
 
 import argparse
@@ -16,7 +19,7 @@ from julep_project.devservices.embedded import Service, Stopped, start_services,
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
-from julep_project.devservices.postgres import Postgres
+from julep_project.devservices.postgres import Postgres, find_programs
 from julep_project.devservices.redis import Redis
 from julep_project.devservices.stop_signals import StopSignals
 from julep_project.devservices.supervisor import Supervisor
@@ -31,8 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     run.add_argument("--home", type=Path, default=None, help="state folder (default: JULEP_HOME or .julep)")
     run.add_argument("--fast", action="store_true", help="do not force data to disk: for tests")
     run.add_argument("command", nargs="+", help="after --: the command and its arguments")
+    verbs.add_parser("programs", help="print the folder of Postgres' programs")
     options = parser.parse_args(arguments)
     try:
+        if options.verb == "programs":
+            print(find_programs())
+            return 0
         return run_with_services(options.command, home=Home(options.home or state_dir()), durable=not options.fast)
     except ServiceError as error:
         print(f"error: {error}", file=sys.stderr)

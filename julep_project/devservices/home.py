@@ -55,7 +55,7 @@ class Home:
     def keep_secrets(self, environ: Mapping[str, str], *names: str) -> dict[str, str]:
         """The named secrets: from the environment, else from the env file, else made now and kept there."""
         kept = self.read_env()
-        fresh = {name: secrets.token_urlsafe(32) for name in names if not environ.get(name) and not kept.get(name)}
+        fresh = {name: secrets.token_urlsafe(48) for name in names if not environ.get(name) and not kept.get(name)}
         if fresh:
             self.write_env(fresh)
         return {name: environ.get(name) or kept.get(name) or fresh[name] for name in names}

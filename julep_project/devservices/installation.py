@@ -1,6 +1,7 @@
 """One whole installation on this machine: services, migrations, API, workers, beat and Flower."""
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TextIO
@@ -17,8 +18,11 @@ from julep_project.devservices.stop_signals import StopSignals
 from julep_project.devservices.supervisor import Supervisor
 from julep_project.env import state_dir
 
-# Together below the ten seconds in which everything has ended.
-_STOP_S = 5.5
+# How long calls have to end: this long after Ctrl-C, where somebody waits at the terminal; else as long as the setting
+# says, of which the programs keep count themselves, calls that must not be repeated half as long again.
+_CTRL_C_S = 10.0
+_LAST_FACTOR = 1.5
+_MARGIN_S = 10.0
 _READY_S = 60
 _MIGRATE_S = 600.0
 
@@ -49,9 +53,8 @@ class Installation:
         redis = Redis(self._home.path) if self._plan.embeds_redis else None
         self._services = [service for service in (postgres, redis) if service is not None]
         start_services(self._services, self._supervisor, is_stopping=self._stop.requested)
-        self._environ = self._environment(
-            DATABASE_URL=postgres.url if postgres else None, REDIS_URL=redis.url if redis else None
-        )
+        addresses = {"DATABASE_URL": postgres.url if postgres else None, "REDIS_URL": redis.url if redis else None}
+        self._environ = environment_of(self._plan, self._home, self._given, addresses)
         if len(self._services) < 2:
             self._manage("services", "check_services", "--only", "database", "redis", failure="")
         self._manage("migrate", "migrate", "--no-input", "--verbosity=0", failure="The migrations failed; see above.")
@@ -81,41 +84,21 @@ class Installation:
             }
         )
 
-    def banner(self) -> list[str]:
+    def banner(self, *, shows_key: bool) -> list[str]:
         """What the person at the terminal needs to know."""
-        plan, environ = self._plan, self._environ
-        source = "from AGENTS_API_KEY" if self._given.get("AGENTS_API_KEY") else f"kept in {self._home.env_file}"
-        embedded = f"embedded, in {self._home.path}"
-        lines = [
-            "Ready.",
-            f"  API       {plan.url}   (reference: {plan.url}/docs)",
-            f"  API key   {environ['AGENTS_API_KEY']}   ({source})",
-            f"  Flower    {plan.flower_url}",
-            f"  Postgres  {embedded if plan.embeds_postgres else 'given by DATABASE_URL'}",
-            f"  Redis     {embedded if plan.embeds_redis else 'given by REDIS_URL'}",
-        ]
-        if environ.get("JULEP_HTTP_ALLOW"):
-            lines.append(f"  Tasks may send requests to these private addresses: {environ['JULEP_HTTP_ALLOW']}")
-            lines.append("            (JULEP_HTTP_ALLOW; beside the public internet)")
-        return [*lines, "  Ctrl-C stops everything."]
+        return banner(self._plan, self._home, self._given, self._environ, shows_key=shows_key)
 
     def stop(self) -> None:
         """End everything that was started."""
         self._home.remove_note()
         started = ["services", "migrate", "check", *self._names]
-        self._supervisor.stop(started, grace_s=_STOP_S, is_urgent=self._stop.urgent)
+        self._supervisor.stop(started, grace_s=self._patience_s(), is_urgent=self._stop.urgent)
         stop_services(self._services, self._supervisor)
 
-    def _environment(self, **embedded: str | None) -> dict[str, str]:
-        """Environment of every program; the embedded addresses also go to the env file, for other terminals."""
-        self._home.write_env(embedded)
-        kept = self._home.read_env()
-        environ = {**self._given, **{name: url for name, url in embedded.items() if url is not None}}
-        environ |= self._home.keep_secrets(self._given, "AGENTS_API_KEY", "SECRET_KEY")
-        environ["JULEP_HOME"] = str(self._home.path)
-        if self._plan.embeds_postgres and not environ.get("JULEP_HTTP_ALLOW"):
-            environ["JULEP_HTTP_ALLOW"] = kept.get("JULEP_HTTP_ALLOW") or LOOPBACK
-        return environ
+    def _patience_s(self) -> float:
+        if not self._stop.requested() or self._stop.last == signal.SIGINT:
+            return _CTRL_C_S
+        return self._plan.drain_s * _LAST_FACTOR + _MARGIN_S
 
     def _manage(self, name: str, *arguments: str, failure: str) -> None:
         """Run a management command to its end. It prints why it failed; `failure` is added."""
@@ -127,6 +110,42 @@ class Installation:
             raise Stopped
         if self._supervisor.exit_code(name) != 0:
             raise ServiceError(failure)
+
+
+def environment_of(
+    plan: Plan, home: Home, given: Mapping[str, str], embedded: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Environment of every program; the embedded addresses also go to the env file, for other terminals."""
+    home.write_env(embedded)
+    kept = home.read_env()
+    environ = {**given, **{name: url for name, url in embedded.items() if url is not None}}
+    environ |= home.keep_secrets(given, "AGENTS_API_KEY", "SECRET_KEY")
+    environ["JULEP_HOME"] = str(home.path)
+    if plan.embeds_postgres:
+        # Set and empty means none.
+        environ.setdefault("JULEP_HTTP_ALLOW", kept.get("JULEP_HTTP_ALLOW", LOOPBACK))
+    # Which addresses are the installation's own, so that no task reaches them, every process has to know.
+    return {**environ, "HOST": plan.host, "PORT": str(plan.port), "FLOWER_PORT": str(plan.flower_port)}
+
+
+def banner(
+    plan: Plan, home: Home, given: Mapping[str, str], environ: Mapping[str, str], *, shows_key: bool
+) -> list[str]:
+    """What is said when everything answers. A log, which others read, is not told the key."""
+    source = "from AGENTS_API_KEY" if given.get("AGENTS_API_KEY") else f"kept in {home.env_file}"
+    embedded = f"embedded, in {home.path}"
+    lines = [
+        "Ready.",
+        f"  API       {plan.url}   (reference: {plan.url}/docs)",
+        f"  API key   {environ['AGENTS_API_KEY']}   ({source})" if shows_key else f"  API key   {source}",
+        f"  Flower    {plan.flower_url}",
+        f"  Postgres  {embedded if plan.embeds_postgres else 'given by DATABASE_URL'}",
+        f"  Redis     {embedded if plan.embeds_redis else 'given by REDIS_URL'}",
+    ]
+    if environ.get("JULEP_HTTP_ALLOW"):
+        lines.append(f"  Tasks may send requests to these private addresses: {environ['JULEP_HTTP_ALLOW']}")
+        lines.append("            (JULEP_HTTP_ALLOW; beside the public internet)")
+    return [*lines, "  Ctrl-C stops everything; calls have ten seconds to end. A second one stops it at once."]
 
 
 def run_installation(*, environ: Mapping[str, str] = os.environ, out: TextIO = sys.stdout) -> int:
@@ -157,7 +176,7 @@ def _supervise(
         installation.start()
         supervisor.on_change = installation.note_what_runs
         installation.note_what_runs()
-        for line in installation.banner():
+        for line in installation.banner(shows_key=say.is_terminal):
             say("up", line)
         supervisor.run_until(stop.requested)
     except Stopped:
@@ -172,6 +191,7 @@ class Printer:
 
     def __init__(self, out: TextIO) -> None:
         self._out: TextIO | None = out
+        self.is_terminal = out.isatty()
 
     def __call__(self, name: str, line: str) -> None:
         """Print one line of a program."""

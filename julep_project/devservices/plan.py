@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from julep_project.devservices.errors import ServiceError
@@ -12,6 +12,8 @@ from julep_project.devservices.program import Program
 from julep_project.env import PROJECT_ROOT
 
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  (compared with, not bound)
+# One for each kind of sweep and pruning, of which each process does one at a time, and one to spare.
+MAINTENANCE_THREADS = 8
 # Celery warns on every start by root, which is how containers and throw-away machines run it.
 _QUIET_ROOT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"} if os.geteuid() == 0 else {}
 
@@ -26,6 +28,8 @@ class Plan:
     api_workers: int
     engine_processes: int
     io_threads: int
+    drain_s: int
+    memory_mb: int
     embeds_postgres: bool
     embeds_redis: bool
 
@@ -55,6 +59,8 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         api_workers=_count("API_WORKERS", min(2, cores), environ),
         engine_processes=_count("ENGINE_PROCESSES", min(4, max(2, cores)), environ),
         io_threads=_count("IO_THREADS", 32, environ),
+        drain_s=_count("DRAIN_SECONDS", 60, environ, most=3600),
+        memory_mb=_count("PROCESS_MEMORY_MB", 1024, environ, least=0, most=1_000_000),
         embeds_postgres=not environ.get("DATABASE_URL"),
         embeds_redis=not environ.get("REDIS_URL"),
     )
@@ -73,14 +79,15 @@ def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Prog
     pooled = {"DB_POOL": "1", **environ}
     # One process does one thing at a time and keeps its connection; a pool is for threads.
     engine = {**environ, "DB_POOL": ""}
-    io = {"DB_POOL": "1", "DB_POOL_SIZE": str(plan.io_threads), **environ}
     quiet = {"LOG_LEVEL": "ERROR", **environ}
     schedule = home / "beat"
     schedule.mkdir(mode=0o700, exist_ok=True)
     return [
-        _python("api", pooled, *_api(plan)),
+        replace(_python("api", pooled, *_api(plan)), drains=True),
         _worker("engine", engine, "engine", "--pool=prefork", f"--concurrency={plan.engine_processes}"),
-        _worker("io", io, "io,maintenance", "--pool=threads", f"--concurrency={plan.io_threads}"),
+        _threads("io", pooled, plan.io_threads, home),
+        # Apart from the calls: timers and recovery must not wait for a thread until some model has answered.
+        _threads("maintenance", pooled, MAINTENANCE_THREADS, home),
         _celery("beat", environ, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule / 'schedule'}"),
         _celery("flower", quiet, "flower", f"--address={LOOPBACK}", f"--port={plan.flower_port}"),
     ]
@@ -90,22 +97,35 @@ def _api(plan: Plan) -> list[str]:
     return [
         "-m",
         "granian",
-        "--interface=asginl",
+        "--interface=asgi",
         f"--host={plan.host}",
         f"--port={plan.port}",
         f"--workers={plan.api_workers}",
         "--no-ws",
         "--respawn-failed-workers",
+        *_memory(plan),
         "--log-level=warning",
         "julep_project.asgi:application",
     ]
 
 
+def _memory(plan: Plan) -> list[str]:
+    """A server process that holds too much is replaced: it drains when the next one has had time to start."""
+    if not plan.memory_mb:
+        return []
+    return [f"--workers-max-rss={plan.memory_mb}", "--rss-sample-interval=10", "--respawn-interval=30"]
+
+
+def _threads(name: str, environ: Mapping[str, str], threads: int, home: Path) -> Program:
+    note = home / f"{name}.retiring"
+    note.unlink(missing_ok=True)
+    options = ["--pool=threads", f"--concurrency={threads}"]
+    return replace(_worker(name, {**environ, "RETIRING_FILE": str(note)}, name, *options), retiring_file=note)
+
+
 def _worker(name: str, environ: Mapping[str, str], queues: str, *arguments: str) -> Program:
-    # Told to stop, a worker gives running work a few seconds and hands back the rest.
-    stopping = {"REMAP_SIGTERM": "SIGQUIT", **_QUIET_ROOT, **environ}
     common = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={name}@%h", f"--queues={queues}"]
-    return _celery(name, stopping, "worker", *common, *arguments)
+    return replace(_celery(name, {**_QUIET_ROOT, **environ}, "worker", *common, *arguments), drains=True)
 
 
 def _celery(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
@@ -122,10 +142,10 @@ def _python(name: str, environ: Mapping[str, str], *arguments: str, restart: boo
     )
 
 
-def _count(variable: str, default: int, environ: Mapping[str, str]) -> int:
+def _count(variable: str, default: int, environ: Mapping[str, str], *, least: int = 1, most: int = 512) -> int:
     text = environ.get(variable, "").strip() or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 512:
-        raise ServiceError(f"{variable} must be a whole number between 1 and 512; it is {text!r}")
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ServiceError(f"{variable} must be a whole number between {least} and {most}; it is {text!r}")
     return int(text)
 
 

@@ -30,7 +30,8 @@ _MAX_SOCKET_PATH = 100
 _STOP_GRACE_S = 5.0
 
 _SETTINGS = {
-    "max_connections": "300",
+    # Pools open what they use; every thread of every process at once would come to this.
+    "max_connections": "500",
     "shared_buffers": "128MB",
     "wal_compression": "on",
     "max_wal_size": "1GB",

@@ -20,6 +20,10 @@ class Program:
     stop_signal: int = signal.SIGTERM
     # Sent when the grace is over. Postgres has a hard stop that is kinder than SIGKILL.
     hard_signal: int = signal.SIGKILL
+    # Asked to stop, it lets work under way end. Asked again, it stops at once.
+    drains: bool = False
+    # It makes this file when it is about to end by itself, to be replaced at once.
+    retiring_file: Path | None = None
     # False: it runs once; its exit code is kept.
     restart: bool = True
     popen_options: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,8 @@ from julep_project.devservices.program import Program
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
+# How long handing back takes at most.
+HURRY_S = 6.0
 # A program that ran this long starts again with the first delay.
 STEADY_S = 30.0
 _TICK_S = 0.2
@@ -31,7 +33,7 @@ def restart_delay(failures: int) -> float:
     return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (failures - 1))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Child:
     program: Program
     process: subprocess.Popen[bytes] | None = None
@@ -52,6 +54,8 @@ class Supervisor:
         # Called when a process id has changed.
         self.on_change: Callable[[], None] = lambda: None
         self._children: dict[str, _Child] = {}
+        # Those whose successors run already.
+        self._retired: list[_Child] = []
         self._outputs = selectors.DefaultSelector()
 
     def start(self, program: Program) -> None:
@@ -85,19 +89,32 @@ class Supervisor:
     def tick(self, timeout_s: float) -> None:
         """Print what was said, notice who ended, start again who is due."""
         self._pump(timeout_s)
+        self._bury_retired()
         for child in list(self._children.values()):
+            if _retires(child):
+                self._replace(child)
+                continue
             if child.process is not None and child.process.poll() is not None:
                 self._note_end(child)
             if child.start_again_at is not None and time.monotonic() >= child.start_again_at:
                 self._spawn(child)
 
     def stop(self, names: Sequence[str], *, grace_s: float, is_urgent: Callable[[], bool] = lambda: False) -> None:
-        """End these programs together: their stop signal, then the hard one, then SIGKILL to what is left."""
+        """End these programs together: their stop signal, then the hard one, then SIGKILL to what is left.
+
+        Before the hard one, those that let work end are asked again, with all their processes, to hand it back.
+        """
         chosen = [self._children.pop(name) for name in names if name in self._children]
+        chosen += [child for child in self._retired if child.program.name in names]
+        self._retired = [child for child in self._retired if child not in chosen]
         running = [child for child in chosen if child.process is not None]
         for child in running:
             _signal(child, child.program.stop_signal)
         self._wait_for(running, grace_s, is_urgent)
+        slow = [child for child in running if child.program.drains and _is_up(child)]
+        for child in slow:
+            signal_group(child.process.pid, child.program.stop_signal)  # type: ignore[union-attr]
+        self._wait_for(slow, HURRY_S, lambda: False)
         for child in running:
             if _is_up(child):
                 self._say(child.program.name, "did not stop in time; killing it")
@@ -147,6 +164,19 @@ class Supervisor:
         finally:
             if log is not None:
                 log.close()
+
+    def _replace(self, child: _Child) -> None:
+        """Start the next one while this one ends what it does."""
+        assert child.program.retiring_file is not None
+        child.program.retiring_file.unlink(missing_ok=True)
+        self._say(child.program.name, "ends what it does; starting the next one")
+        self._retired.append(child)
+        self.start(child.program)
+
+    def _bury_retired(self) -> None:
+        for child in [child for child in self._retired if not _is_up(child)]:
+            self._bury(child)
+            self._retired.remove(child)
 
     def _note_end(self, child: _Child) -> None:
         code = child.process.returncode if child.process is not None else None
@@ -214,6 +244,10 @@ class Supervisor:
         if stream is not None and not stream.closed:
             self._outputs.unregister(stream)
             stream.close()
+
+
+def _retires(child: _Child) -> bool:
+    return child.program.retiring_file is not None and child.program.retiring_file.exists()
 
 
 def _is_up(child: _Child) -> bool:

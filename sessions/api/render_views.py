@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from agents.models import Developer
+from agents.tools.presentation import shown_body
 from julep_project.core.api_schema import describe_async
 from julep_project.core.async_views import api_view, json_response, read_request
 from julep_project.core.database import run_query
@@ -24,5 +25,10 @@ async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpRe
     agent = conversation.speakers(chat.agent)[0]
     prompt = await build_prompt(conversation, chat, agent)
     return json_response(
-        {"messages": prompt.messages, "docs": prompt.docs, "tools": prompt.offered, "tool_choice": prompt.tool_choice}
+        {
+            "messages": prompt.messages,
+            "docs": prompt.docs,
+            "tools": [shown_body(tool) for tool in prompt.offered],
+            "tool_choice": prompt.tool_choice,
+        }
     )

@@ -1,7 +1,6 @@
 """`/responses`: answers in the form of the OpenAI API."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 
 from django.http import HttpRequest
@@ -11,13 +10,16 @@ from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
 from julep_project.core.api_schema import describe_async
 from julep_project.core.async_views import api_view, json_response, read_json
-from julep_project.core.database import run_query
-from julep_project.core.sse import event_stream
+from julep_project.core.database import Threads, run_query
+from julep_project.core.errors import ReaderTooSlow
+from julep_project.core.exception_handler import answer_for
+from julep_project.core.reader import Relay, event_stream
+from julep_project.core.sse import encode_named_event
+from julep_project.core.threads import in_thread
 from julep_project.core.validation import invalid
 from sessions.models import StoredResponse
 from sessions.responses import store
 from sessions.responses.answering import Answering, answer_whole, encoded
-from sessions.responses.background import ring_response
 from sessions.responses.following import follow_response
 from sessions.responses.ids import response_reference
 from sessions.responses.listing import list_input_items
@@ -35,13 +37,15 @@ async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase
     begun = await begin(developer, body, custom_key_of(request.headers))
     asked = begun.plan.request
     if asked.background:
-        await asyncio.to_thread(ring_response, begun.id)
+        if begun.is_to_ring:
+            await in_thread(store.QUEUED.ring, begun.id)
         if not asked.stream:
             return json_response(shown_body(begun.body, asked.include))
         row = await run_query(partial(store.get_response, developer, str(begun.id)))
         return _stream(follow_response(row, asked.include, -1))
     if asked.stream:
-        return _stream(Answering(begun, live=True).events())
+        answering = Answering(begun, live=True)
+        return _stream(answering.events(), stalled=lambda: answering.stop(ReaderTooSlow()))
     return json_response(await answer_whole(begun))
 
 
@@ -77,11 +81,18 @@ async def input_items(request: HttpRequest, developer: Developer, reference: str
         row = store.get_response(developer, reference)
         return list_input_items(developer, row, request.GET.dict(), _include(request, row))
 
-    return json_response(await run_query(read))
+    return json_response(await run_query(read, Threads.READING))
 
 
-def _stream(events: AsyncGenerator[Event, None]) -> HttpResponseBase:
-    return event_stream(encoded(events))
+def _stream(events: AsyncGenerator[Event, None], stalled: Callable[[], None] | None = None) -> HttpResponseBase:
+    """The events of a response end with one that says how it ended; any other error is told as one."""
+    return event_stream(Relay(encoded(events), error_event=_error_event, stalled=stalled))
+
+
+def _error_event(error: Exception) -> bytes:
+    answer = answer_for(error, operation="get", resource="Response").body["error"]
+    event = {"type": "error", "code": answer["code"], "message": answer["message"], "param": None}
+    return encode_named_event("error", event)
 
 
 def _include(request: HttpRequest, row: StoredResponse) -> list[str]:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from docs_store.recall_options import RecallOptionsBody
 from julep_project.core.errors import BadRequest
-from julep_project.core.fields import LONGEST_NAME, Body, JsonObject, Text, Timestamp
+from julep_project.core.fields import LONGEST_NAME, Body, JsonObject, ListOf, Text, Timestamp
 from sessions.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
 from sessions.services import Participants
@@ -35,10 +35,10 @@ class NewSessionBody(SessionBody):
 
     agent = serializers.UUIDField(required=False)
     agent_id = serializers.UUIDField(required=False, help_text="another name of `agent`")
-    agents = serializers.ListField(required=False, child=serializers.UUIDField())
+    agents = ListOf(required=False, child=serializers.UUIDField())
     user = serializers.UUIDField(required=False)
     user_id = serializers.UUIDField(required=False, help_text="another name of `user`")
-    users = serializers.ListField(required=False, child=serializers.UUIDField())
+    users = ListOf(required=False, child=serializers.UUIDField())
 
 
 class SessionAnswer(NewSessionBody):

@@ -10,6 +10,7 @@ from agents.api.serializers import ToolAnswer
 from agents.tool_definitions import tool_to_wire
 from julep_project.core.api_schema import Deleted, describe
 from julep_project.core.metadata_filter import metadata_condition
+from julep_project.core.page_bytes import check_page
 from julep_project.core.pagination import read_page_request
 from julep_project.core.views import ApiViewSet, created, deleted
 from sessions import selectors, services
@@ -21,7 +22,7 @@ from sessions.api.serializers import (
     SessionBody,
     take_participants,
 )
-from sessions.entries import clear_history, list_told
+from sessions.entries import clear_history, list_told, whole_history
 from sessions.messages import MessageBody
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
@@ -84,7 +85,7 @@ class HistoryViewSet(ApiViewSet):
     def retrieve(self, request: Request, id: UUID) -> Response:
         """What was said, oldest first."""
         session = selectors.get_session(self.developer, id)
-        return Response(history_to_wire(session, list_told(session)))
+        return Response(history_to_wire(session, whole_history(session)))
 
     @extend_schema(operation_id="session_history_delete", responses={202: Deleted})
     def destroy(self, request: Request, id: UUID) -> Response:
@@ -104,7 +105,9 @@ class MessageViewSet(ApiViewSet):
         page = read_page_request(request.query_params, direction="asc")
         session = selectors.get_session(self.developer, id)
         rows = list_told(session).order_by("-seq" if page.descending else "seq")
-        return Response({"items": list(map(entry_to_wire, rows[page.offset : page.offset + page.limit]))})
+        rows = rows[page.offset : page.offset + page.limit]
+        check_page(rows)
+        return Response({"items": list(map(entry_to_wire, rows))})
 
     def create(self, request: Request, id: UUID) -> Response:
         """Add one message without asking a model."""

@@ -1,7 +1,7 @@
 """The whole prompt of one agent in a chat."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
 from agents.tools.presets import NO_PRESETS, Presets, present_with
+from julep_project.core.threads import run_in
 from sessions.budget import token_budget
 from sessions.chat_request import ChatRequest
 from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
@@ -20,6 +21,10 @@ from sessions.conversation import AgentView, Conversation
 
 Json = Any
 Message = Mapping[str, Json]
+
+# Threads of their own: one may wait for the process that renders its templates, and then only other prompts are late.
+# A chat waits for one prompt at a time, which holds no more than the chat does anyway.
+_ASSEMBLERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ async def build_prompt(
     if docs is None:
         docs = (await recall_docs(conversation, request, [agent]))[agent.id]
     # Rendering and counting may take long enough to hold up other streams.
-    return await asyncio.to_thread(partial(_assemble, conversation, request, agent, model=model, docs=docs, said=said))
+    assemble = partial(_assemble, conversation, request, agent, model=model, docs=docs, said=said)
+    return await run_in(_ASSEMBLERS, assemble)
 
 
 def available_tools(agent: AgentView, added: Iterable[Mapping[str, Json]] = ()) -> list[dict[str, Json]]:

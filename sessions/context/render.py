@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
+from julep_project.core.errors import ServiceUnavailable
+from julep_project.core.once import Once
 from sessions.errors import TemplateFailed
+from tasks.expressions.apart import Evaluators, EvaluatorsBusy
 from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates import compile_template
@@ -12,8 +17,17 @@ Json = Any
 _MARKS = ("{{", "{%", "{#")
 
 
+@Once
+def evaluators() -> Evaluators:
+    """The processes that render for this one what is not light, started when they are needed."""
+    return Evaluators(settings.EVALUATION_PROCESSES, cpu_seconds=settings.EVALUATION_CPU_SECONDS)
+
+
 class Renderer:
-    """Renders the templates of one prompt, which share one budget of work. What is in the scope is data."""
+    """Renders the templates of one prompt, which share one budget of work. What is in the scope is data.
+
+    Other requests are served by this process meanwhile: only what is light is rendered in it.
+    """
 
     def __init__(self, scope: Mapping[str, Json]) -> None:
         self._scope = scope
@@ -24,11 +38,17 @@ class Renderer:
 
         Raises:
             TemplateFailed
+            ServiceUnavailable: too many others are rendered at this moment.
         """
         if not any(mark in source for mark in _MARKS):
             return source
         try:
-            return compile_template(source).render(self._scope, self._budget)
+            template = compile_template(source)
+            if template.is_light:
+                return template.render(self._scope, self._budget)
+            return evaluators().render(template, self._scope, self._budget)
+        except EvaluatorsBusy:
+            raise ServiceUnavailable("too many templates are being rendered; try again") from None
         except ExpressionError as error:
             raise self._failure(error, name) from error
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from agents.api.serializers import agent_to_wire, user_to_wire
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
-from agents.tool_types import ToolType
-from agents.tools.definition import spec_of
+from agents.tools.presentation import shown_tool
+from agents.tools.presets import without_values
 from sessions.conversation import AgentView, Conversation
 from sessions.wire import with_participants
 
@@ -31,32 +31,28 @@ def template_scope(
     docs: Sequence[Mapping[str, Json]],
     metadata: Mapping[str, Json],
 ) -> dict[str, Json]:
-    """What templates of this session may read. Without users there is no `user`."""
-    users = [user_to_wire(user) for user in conversation.users]
-    agents = {view.id: agent_to_wire(view.row) for view in conversation.agents}
+    """What templates of this session may read, messages of end users among them. Without users there is no `user`."""
+    users = [_seen(user_to_wire(user)) for user in conversation.users]
+    agents = {view.id: _seen(agent_to_wire(view.row)) for view in conversation.agents}
+    session = with_participants(
+        conversation.session, [view.id for view in conversation.agents], [user.pk for user in conversation.users]
+    )
     return {
-        "session": with_participants(
-            conversation.session, [view.id for view in conversation.agents], [user.pk for user in conversation.users]
-        ),
+        "session": _seen(session),
         "agent": agents[agent.id],
         "current_agent": agents[agent.id],
         "agents": list(agents.values()),
         **({"user": users[0]} if users else {}),
         "users": users,
         "settings": dict(settings),
-        "tools": [_tool(tool) for tool in tools],
+        "tools": [shown_tool(tool) for tool in tools],
         "docs": [_doc(doc) for doc in docs],
         "metadata": dict(metadata),
     }
 
 
-def _tool(tool: Mapping[str, Json]) -> dict[str, Json]:
-    """The body with a description wherever there is one; a function is named inside too, as models see it."""
-    spec = spec_of(tool)
-    body = {**tool, "description": tool.get("description") or spec.get("description")}
-    if tool.get("type") == ToolType.FUNCTION:
-        body["function"] = {"name": tool["name"], **spec, "description": body["description"]}
-    return body
+def _seen(row: dict[str, Json]) -> dict[str, Json]:
+    return {**row, "metadata": without_values(row["metadata"])}
 
 
 def _doc(doc: Mapping[str, Json]) -> dict[str, Json]:

@@ -2,29 +2,30 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+from django.db import Error as DatabaseError
+
 from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
-from julep_project.core.errors import DomainError
-from julep_project.core.sse import KEEP_ALIVE, encode_named_event
+from julep_project.core.errors import AnswerTimedOut, DomainError, RateLimited
+from julep_project.core.panics import contained
+from julep_project.core.sse import encode_named_event
+from julep_project.core.storage_errors import as_domain_error
 from sessions.models import ResponseStatus
 from sessions.responses.output import Event
 from sessions.responses.planning import Begun
 from sessions.responses.run import ResponseRun
-from sessions.responses.store import KEEPER, end_response, wait_until_ended
+from sessions.responses.store import LEASES, end_response, wait_until_ended
 from sessions.responses.wire import ended_body, error_of, shown_body
 
 log = logging.getLogger(__name__)
 
 Json = Any
-
-# A stream says nothing for this long at most; proxies take longer silence for the end.
-SILENCE_S = 15.0
-SILENCE: Event = {}
 
 _LAST_EVENTS = {
     ResponseStatus.COMPLETED: "response.completed",
@@ -44,13 +45,23 @@ class EndedElsewhere(Exception):
     """Somebody cancelled or deleted the response, or took it over."""
 
 
-async def answer_whole(begun: Begun) -> dict[str, Json]:
-    """The response once it has ended.
+class ToBeRepeated(Exception):
+    """The model's provider wants to be asked later, and nothing was said yet: nothing is recorded."""
+
+    def __init__(self, error: RateLimited) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+async def answer_whole(begun: Begun, *, may_wait: bool = False) -> dict[str, Json]:
+    """The response once it has ended. `may_wait`: the caller can repeat the call later.
 
     Raises:
         DomainError: it could not be answered; that is recorded.
+        ToBeRepeated
+        DatabaseError: in the middle of it, and the caller may wait; or its end could not be recorded.
     """
-    answering = Answering(begun, live=False)
+    answering = Answering(begun, live=False, may_wait=may_wait)
     async with aclosing(answering.events()) as events:
         async for _ in events:
             pass
@@ -62,41 +73,59 @@ async def answer_whole(begun: Begun) -> dict[str, Json]:
 class Answering:
     """One response while it is answered by this process."""
 
-    def __init__(self, begun: Begun, *, live: bool) -> None:
+    def __init__(self, begun: Begun, *, live: bool, may_wait: bool = False) -> None:
         self.body = shown_body(begun.body, begun.plan.request.include)
         self.error: DomainError | None = None
         self._begun = begun
         self._include = begun.plan.request.include
+        self._may_wait = may_wait
         self._run = ResponseRun(begun.plan, live=live)
+        self._ending: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Every event, numbered; `SILENCE` where there is none for a while. The end is recorded before the last one is
-        given. Closing the generator early counts as cancelling."""
-        number = -1
-        async with aclosing(self._unnumbered()) as events:
-            async for event in events:
-                if event is not SILENCE:
+        """Every event, numbered. The end is recorded before the last one is given. Closing the generator early counts
+        as cancelling."""
+        number = 0
+        timer = asyncio.get_running_loop().call_later(settings.CHAT_TIMEOUT_S, self.stop, AnswerTimedOut())
+        try:
+            async with aclosing(self._unnumbered()) as events:
+                async for event in events:
+                    yield numbered(event, number)
                     number += 1
-                    event = numbered(event, number)
-                yield event
+        finally:
+            timer.cancel()
+
+    def stop(self, why: DomainError) -> None:
+        """Let the response fail with what was said until now. The first reason counts."""
+        if not self._ending.done():
+            self._ending.set_result(why)
 
     async def _unnumbered(self) -> AsyncGenerator[Event, None]:
         reason = None
         with ExitStack() as held:
-            if self._begun.is_stored:
-                held.enter_context(KEEPER.holding(self._begun.id))
+            if self._begun.held is not None:
+                held.enter_context(LEASES.holding(self._begun.held))
             try:
                 for event in first_events(self.body):
                     yield event
-                async with aclosing(self._items()) as events:
-                    async for event in events:
-                        yield event
+                with contained():
+                    async with aclosing(self._items()) as events:
+                        async for event in events:
+                            yield event
                 reason = self._run.incomplete_reason
                 status = ResponseStatus.INCOMPLETE if reason else ResponseStatus.COMPLETED
             except EndedElsewhere:
                 status = ResponseStatus.CANCELLED
             except DomainError as error:
+                if isinstance(error, RateLimited) and self._may_wait and not self._run.output:
+                    raise ToBeRepeated(error) from error
                 self.error, status = error, ResponseStatus.FAILED
+            except DatabaseError as error:
+                if self._may_wait:
+                    raise
+                known = as_domain_error(error, operation="create", resource="Response")
+                self.error, status = known or InternalError(), ResponseStatus.FAILED
+                log.warning("response failed", exc_info=True, extra={"response": self.body["id"]})
             except Exception:
                 log.exception("response failed", extra={"action": "response_failed", "response": self.body["id"]})
                 self.error, status = InternalError(), ResponseStatus.FAILED
@@ -114,7 +143,7 @@ class Answering:
         """The events of the run, until it ends or somebody ends it.
 
         Raises:
-            EndedElsewhere, DomainError
+            EndedElsewhere, DomainError: among them why it is to stop.
         """
         ended = asyncio.ensure_future(self._ended())
         events = self._run.events()
@@ -122,14 +151,13 @@ class Answering:
         try:
             while True:
                 upcoming = upcoming or asyncio.ensure_future(anext(events))
-                either: list[asyncio.Future[Any]] = [upcoming, ended]
-                await asyncio.wait(either, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
+                any_of: list[asyncio.Future[Any]] = [upcoming, ended, self._ending]
+                await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     ended.result()
                     raise EndedElsewhere
-                if not upcoming.done():
-                    yield SILENCE
-                    continue
+                if self._ending.done():
+                    raise self._ending.result()
                 arrived, upcoming = upcoming, None
                 try:
                     event = arrived.result()
@@ -144,8 +172,8 @@ class Answering:
             await events.aclose()
 
     async def _ended(self) -> None:
-        if self._begun.is_stored:
-            await wait_until_ended(self._begun.id)
+        if self._begun.held is not None:
+            await wait_until_ended(self._begun.id, held=self._begun.held)
         else:
             await asyncio.Event().wait()
 
@@ -158,8 +186,8 @@ class Answering:
             error=None if self.error is None else error_of(self.error),
             reason=reason,
         )
-        if self._begun.is_stored:
-            body = await run_query(partial(end_response, self._begun.id, body))
+        if self._begun.held is not None:
+            body = await run_query(partial(end_response, self._begun.held, body))
         self.body = shown_body(body, self._include)
 
 
@@ -186,8 +214,8 @@ def numbered(event: Event, number: int) -> Event:
     return {"type": event["type"], "sequence_number": number, **event}
 
 
-async def encoded(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+async def encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
     """The stream as it is sent."""
     async with aclosing(events):
         async for event in events:
-            yield KEEP_ALIVE if event is SILENCE else encode_named_event(event["type"], event)
+            yield encode_named_event(event["type"], event)

@@ -63,7 +63,7 @@ def with_contents(messages: Sequence[Message], files: Mapping[str, File], *, may
 
     Raises:
         BadRequest: together the files are too large to be sent to a model.
-        ServiceUnavailable: the storage does not answer.
+        StorageUnavailable, ContentMissing: the storage does not give a content.
     """
     held = {file_id: _read(files[file_id]) for file_id in _sendable(messages, files, may_cut=may_cut)}
     return [_filled(message, held) for message in messages]
@@ -132,5 +132,5 @@ def _as_uuid(text: str) -> UUID | None:
 
 def _read(file: File) -> FileContent:
     mime_type = file.mime_type or mimetypes.guess_type(file.name)[0] or _ANY_TYPE
-    content = contents.read_base64(contents.storage_name(file.developer_id, file.pk))
+    content = contents.read_base64(contents.storage_name(file.developer_id, file.pk), size=file.size)
     return FileContent(file.name, f"data:{mime_type};base64,{content}")

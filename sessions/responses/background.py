@@ -5,70 +5,67 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models.functions import Now
+from django.db import Error as DatabaseError
 
-from julep_project.core.errors import DomainError
-from julep_project.core.events import publish
-from julep_project.core.rings import ring
+from julep_project.core.clock import now
+from julep_project.core.errors import DomainError, ServiceUnavailable
+from julep_project.core.outages import PAUSES, is_waited_out, when_back
+from julep_project.core.storage_errors import took_too_long
+from julep_project.core.work.backoff import spread_s
+from julep_project.core.work.lease import Held
 from sessions.models import ResponseStatus, StoredResponse
-from sessions.responses.answering import answer_whole
+from sessions.responses.answering import ToBeRepeated, answer_whole
 from sessions.responses.planning import reopen
-from sessions.responses.store import claim_response, end_response, queue_again, topic
+from sessions.responses.store import LEASES, QUEUED, claim_response, end_lost, end_response
 from sessions.responses.wire import ended_body, error_of
-
-ANSWER = "sessions.answer_response"
-_BATCH = 200
-
-
-def ring_response(response_id: UUID) -> None:
-    """Send the message that makes a worker answer the response."""
-    ring(ANSWER, response_id)
 
 
 def answer_in_background(response_id: UUID) -> None:
-    """Answer a queued response; does nothing when it is not queued (any more)."""
-    row = claim_response(response_id)
-    if row is None:
+    """Answer a queued response; does nothing when it is not queued (any more).
+
+    While the database or the file storage is away, or the model's provider wants to be asked later, it waits for its
+    next attempt, and this one is not counted.
+    """
+    claimed = claim_response(response_id)
+    if claimed is None:
         return
-    if row.attempts > settings.MAX_ATTEMPTS:
-        _fail(row, DomainError(f"the worker was lost in each of {row.attempts - 1} attempts"))
+    row, held = claimed
+    if not row.body["background"]:
+        end_lost(held)
         return
     try:
-        begun = reopen(row)
+        _answer(row, held)
+    except ToBeRepeated as repeated:
+        error = repeated.error
+        LEASES.wait(held, pause_s=spread_s(error.wait_s or PAUSES.first_s, over_s=error.spread_s), counted=False)
+    except DatabaseError as error:
+        waits = is_waited_out(error, partial(LEASES.renew, [held]))
+        if not waits and not took_too_long(error):
+            raise
+        when_back(partial(LEASES.wait, held, pause_s=PAUSES.pause_s(held.attempt), counted=not waits))
+    except ServiceUnavailable:
+        when_back(partial(LEASES.wait, held, pause_s=PAUSES.pause_s(1), counted=False))
+    QUEUED.ring_next(row.developer_id)
+
+
+def _answer(row: StoredResponse, held: Held) -> None:
+    if held.attempt > settings.MAX_ATTEMPTS:
+        _fail(row, held, DomainError(f"none of its {held.attempt - 1} attempts came to an end"))
+        return
+    try:
+        begun = reopen(row, held)
+    except ServiceUnavailable:
+        raise
     except DomainError as error:
-        _fail(row, error)
+        _fail(row, held, error)
         return
+    waited_s = (now() - row.created_at).total_seconds()
     try:
-        asyncio.run(answer_whole(begun))
+        asyncio.run(answer_whole(begun, may_wait=waited_s < settings.RATE_LIMIT_PATIENCE_S))
     except DomainError:
         return  # the row says so
 
 
-def _fail(row: StoredResponse, error: DomainError) -> None:
+def _fail(row: StoredResponse, held: Held, error: DomainError) -> None:
     failed = ended_body(row.body, status=ResponseStatus.FAILED.value, output=(), usage=None, error=error_of(error))
-    end_response(row.pk, failed)
-
-
-def sweep_responses() -> int:
-    """Ring for responses that nobody looks at, and end those whose connection died with its server. Returns how many.
-
-    It answers nothing itself, so any number may run.
-    """
-    with transaction.atomic():
-        due = StoredResponse.objects.filter(lease_until__lt=Now()).select_for_update(skip_locked=True)
-        rows = list(due.order_by("lease_until")[:_BATCH])
-        for row in rows:
-            if row.body["background"]:
-                queue_again(row)
-                transaction.on_commit(partial(ring_response, row.pk))
-            else:
-                _end_lost(row)
-    return len(rows)
-
-
-def _end_lost(row: StoredResponse) -> None:
-    error = {"code": "server_error", "message": "the server that was answering was lost"}
-    failed = ended_body(row.body, status=ResponseStatus.FAILED.value, output=(), usage=None, error=error)
-    StoredResponse.objects.filter(pk=row.pk).update(status=ResponseStatus.FAILED, body=failed, lease_until=None)
-    transaction.on_commit(partial(publish, topic(row.pk)))
+    end_response(held, failed)

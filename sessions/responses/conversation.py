@@ -21,7 +21,7 @@ _CHAIN = """
     WITH RECURSIVE chain AS (
         SELECT id, previous_id, 1 AS depth, size_bytes::bigint AS bytes
         FROM chat_sessions_storedresponse
-        WHERE id = %(id)s AND developer_id = %(developer)s AND (deleted_at IS NULL OR %(deleted)s)
+        WHERE id = %(id)s AND developer_id = %(developer)s AND deleted_at IS NULL
         UNION ALL
         SELECT r.id, r.previous_id, c.depth + 1, c.bytes + r.size_bytes
         FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.previous_id AND r.developer_id = %(developer)s
@@ -30,20 +30,19 @@ _CHAIN = """
 """
 
 
-def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool, may_be_deleted: bool = False) -> list[Item]:
+def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool) -> list[Item]:
     """Every item of the conversation up to and with this response, oldest first, read with one query.
 
     Deleted responses in between still count. Of a conversation that is too long the newest part is taken when
     `may_cut` says so.
 
     Raises:
-        NotFound: there is no such response, or it was deleted and `may_be_deleted` does not allow that.
+        NotFound: there is no such response, or it was deleted.
         BadRequest: it has not ended, or has failed, or the conversation is too long.
     """
     options = {
         "id": previous_id,
         "developer": developer.pk,
-        "deleted": may_be_deleted,
         "longest": LONGEST_CHAIN,
         "most": MOST_BYTES,
     }

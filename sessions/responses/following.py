@@ -5,32 +5,33 @@ from functools import partial
 from uuid import UUID
 
 from julep_project.core.database import run_query
-from julep_project.core.events import HUB
 from sessions.models import StoredResponse
-from sessions.responses.answering import SILENCE, SILENCE_S, first_events, last_event, numbered
+from sessions.responses.answering import first_events, last_event, numbered
 from sessions.responses.output import Event, replay
-from sessions.responses.store import OPEN, topic
+from sessions.responses.store import OPEN, wait_until_ended
 from sessions.responses.wire import shown_body
+
+# Events arrive over Redis; this is how late the end may be told while Redis is away.
+_POLL_S = 15.0
 
 
 async def follow_response(row: StoredResponse, include: Collection[str], after: int) -> AsyncGenerator[Event, None]:
-    """The events behind the number `after` (-1: all), the same whenever they are told; `SILENCE` while waiting."""
-    with HUB.listening(topic(row.pk)) as listener:
-        told = 0
-        while True:
-            row = await run_query(partial(_load, row.pk))
-            for event in _known_events(row, include, told):
-                if event["sequence_number"] > after:
-                    yield event
-                told += 1
-            if row.status not in OPEN:
-                return
-            await listener.wait(SILENCE_S)
-            yield SILENCE
+    """The events behind the number `after` (-1: all), the same whenever they are told."""
+    told = 0
+    while True:
+        for event in _known_events(row, include, told):
+            if event["sequence_number"] > after:
+                yield event
+            told += 1
+        if row.status not in OPEN:
+            return
+        await wait_until_ended(row.pk, look_every_s=_POLL_S)
+        row = await run_query(partial(_load, row.pk))
 
 
 def _load(response_id: UUID) -> StoredResponse:
-    return StoredResponse.objects.get(pk=response_id)
+    row: StoredResponse = StoredResponse.objects.defer("input_items").get(pk=response_id)
+    return row
 
 
 def _known_events(row: StoredResponse, include: Collection[str], told: int) -> Iterator[Event]:

@@ -1,14 +1,17 @@
 """Pages of the items a response was made from."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import connection
+
 from agents.models import Developer
 from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.validation import invalid
 from sessions.models import StoredResponse
-from sessions.responses.conversation import load_history
-from sessions.responses.items import Item
+from sessions.responses.conversation import LONGEST_CHAIN, MOST_BYTES
 from sessions.responses.output import shown_item
 
 Json = Any
@@ -18,35 +21,80 @@ _MOST = 100
 _ORDERS = ("asc", "desc")
 
 
+_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES // 4
+
+# What a conversation consists of up to a response's own input, each item with its place. The database alone sees all.
+_ITEMS = """
+    WITH RECURSIVE chain AS (
+        SELECT id, previous_id, 0 AS depth, 0::bigint AS bytes
+        FROM chat_sessions_storedresponse WHERE id = %(id)s AND developer_id = %(developer)s
+        UNION ALL
+        SELECT r.id, r.previous_id, c.depth + 1, c.bytes + r.size_bytes
+        FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.previous_id AND r.developer_id = %(developer)s
+        WHERE c.depth < %(longest)s AND c.bytes < %(most)s),
+    items AS MATERIALIZED (
+        SELECT %(sign)s * row_number() OVER (ORDER BY c.depth DESC, part.number, item.number) AS place, item.value
+        FROM chain c JOIN chat_sessions_storedresponse r ON r.id = c.id
+        CROSS JOIN LATERAL (VALUES
+            (0, r.input_items), (1, CASE WHEN c.depth > 0 THEN r.body->'output' END)) AS part (number, items)
+        CROSS JOIN LATERAL jsonb_array_elements(part.items) WITH ORDINALITY AS item (value, number))
+"""
+_PLACE = " SELECT min(place) FROM items WHERE value->>'id' = %(after)s"
+_PAGE = """,
+    wanted AS (
+        SELECT place, value::text AS item FROM items
+        WHERE %(behind)s::bigint IS NULL OR place > %(behind)s ORDER BY place LIMIT %(limit)s + 1),
+    counted AS (
+        SELECT item, row_number() OVER by_place AS number, sum(octet_length(item)) OVER by_place AS bytes
+        FROM wanted WINDOW by_place AS (ORDER BY place))
+    SELECT CASE WHEN number = 1 OR number <= %(limit)s AND bytes <= %(page)s THEN item END FROM counted ORDER BY number
+"""
+
+
 def list_input_items(
     developer: Developer, response: StoredResponse, query: Mapping[str, str], include: Sequence[str]
 ) -> dict[str, Json]:
     """The page a query string asks for: the conversation before the response and its own input, newest first.
+
+    A page has fewer items than were asked for where they would be too much for one answer.
 
     Raises:
         BadRequest: `limit` is out of range.
         InvalidInput: `limit` is no number, or `order` is unknown.
         NotFound: there is no item with the id in `after`.
     """
-    items = [*_history(developer, response), *response.input_items]
-    if _choice(query) == "desc":
-        items.reverse()
-    start = _place_after(items, query.get("after"))
-    limit = _limit(query)
-    page = [shown_item(item, include) for item in items[start : start + limit]]
+    of: dict[str, Json] = {
+        "id": response.pk,
+        "developer": developer.pk,
+        "longest": LONGEST_CHAIN,
+        "most": MOST_BYTES,
+        "sign": 1 if _choice(query) == "asc" else -1,
+        "limit": _limit(query),
+        "page": _LARGEST_PAGE_BYTES,
+    }
+    of["behind"] = _place_of(of, query.get("after"))
+    with connection.cursor() as cursor:
+        cursor.execute(_ITEMS + _PAGE, of)
+        found = [item for (item,) in cursor.fetchall()]
+    page = [shown_item(json.loads(item), include) for item in found if item is not None]
     return {
         "object": "list",
         "data": page,
         "first_id": page[0]["id"] if page else None,
         "last_id": page[-1]["id"] if page else None,
-        "has_more": start + limit < len(items),
+        "has_more": len(page) < len(found),
     }
 
 
-def _history(developer: Developer, response: StoredResponse) -> list[Item]:
-    if response.previous_id is None:
-        return []
-    return load_history(developer, response.previous_id, may_cut=True, may_be_deleted=True)
+def _place_of(of: Mapping[str, Json], item_id: str | None) -> int | None:
+    if not item_id:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_ITEMS + _PLACE, {**of, "after": item_id})
+        (place,) = cursor.fetchone()
+    if place is None:
+        raise NotFound(f"Item with id '{item_id[:80]}' not found.")
+    return int(place)
 
 
 def _choice(query: Mapping[str, str]) -> str:
@@ -65,12 +113,3 @@ def _limit(query: Mapping[str, str]) -> int:
     if not 1 <= limit <= _MOST:
         raise BadRequest(f"Limit must be between 1 and {_MOST}")
     return limit
-
-
-def _place_after(items: Sequence[Item], item_id: str | None) -> int:
-    if not item_id:
-        return 0
-    for place, item in enumerate(items):
-        if item["id"] == item_id:
-            return place + 1
-    raise NotFound(f"Item with id '{item_id[:80]}' not found.")

@@ -3,8 +3,8 @@
 The database is read first; files are read and tokens counted afterwards, without a connection.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,8 @@ from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.ids import uuid7
+from julep_project.core.threads import run_in
+from julep_project.core.work.lease import Held
 from sessions.context.window import fit
 from sessions.models import ContextOverflow, ResponseStatus, StoredResponse
 from sessions.responses.attachments import find_files, with_contents
@@ -32,23 +34,27 @@ from sessions.responses.wire import new_body
 
 Json = Any
 
+# A storage that hangs holds up those who name files, and nobody else.
+_PLANNERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="plan")
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A response that is being answered, with its body as long as there is no answer."""
+    """A response that is being answered, with its body as long as there is no answer.
+
+    `held` is the right to record how it ends; None where nothing is stored, or another process answers it, for which
+    there `is_to_ring` a message.
+    """
 
     plan: Plan
     body: dict[str, Json]
+    held: Held | None = None
+    is_to_ring: bool = False
 
     @property
     def id(self) -> UUID:
         """The row's id."""
         return self.plan.response_id
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether there is a row."""
-        return self.plan.request.store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class _Draft:
 
         Raises:
             BadRequest: the conversation cannot be sent to a model.
-            ServiceUnavailable: the file storage does not answer.
+            StorageUnavailable, ContentMissing: the file storage does not give a content.
         """
         messages = to_messages(
             [*self.before, *self.request.items],
@@ -85,14 +91,15 @@ async def begin(developer: Developer, body: Json, custom_key: str | None = None)
     Raises:
         InvalidInput, BadRequest: the request cannot be answered as it is.
         NotFound: it names a response, item, file, agent or user that does not exist.
-        ServiceUnavailable: the file storage does not answer.
+        StorageUnavailable, ContentMissing: the file storage does not give a content.
     """
     response_id = uuid7()
     draft = await run_query(partial(_read, developer, response_id, body, custom_key))
-    plan = await asyncio.to_thread(draft.plan)
+    plan = await run_in(_PLANNERS, draft.plan)
     request = plan.request
     status = ResponseStatus.QUEUED if request.background else ResponseStatus.IN_PROGRESS
     started = new_body(response_id, now(), request.echo, status.value)
+    stored: Held | bool = False
     if request.store:
         store = partial(
             begin_response,
@@ -103,11 +110,13 @@ async def begin(developer: Developer, body: Json, custom_key: str | None = None)
             previous_id=request.previous_id,
             include=request.include,
         )
-        await run_query(store)
-    return Begun(plan, started)
+        stored = await run_query(store)
+    if isinstance(stored, Held):
+        return Begun(plan, started, stored)
+    return Begun(plan, started, is_to_ring=stored)
 
 
-def reopen(row: StoredResponse) -> Begun:
+def reopen(row: StoredResponse, held: Held) -> Begun:
     """A stored response, to be answered in the background. Leaves no connection open.
 
     Raises:
@@ -116,7 +125,7 @@ def reopen(row: StoredResponse) -> Begun:
     request = reopen_request(row.body, row.input_items, row.previous_id, tuple(row.include))
     draft = _draft(row.developer, row.pk, request, None)
     give_connection_back()
-    return Begun(draft.plan(), row.body)
+    return Begun(draft.plan(), row.body, held)
 
 
 def _read(developer: Developer, response_id: UUID, body: Json, custom_key: str | None) -> _Draft:

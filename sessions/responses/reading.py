@@ -1,7 +1,7 @@
 """Reads one answer of a model: its chunks become items and events."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +11,9 @@ from sessions.responses.output import ArrivingItem, Event, FunctionCallItem, Ite
 
 Json = Any
 
+# Of the JSON values that are asked for.
+_BEGINNINGS = frozenset("{[")
+
 
 @dataclass(slots=True)
 class Call:
@@ -18,7 +21,12 @@ class Call:
 
     id: str = ""
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def arguments(self) -> str:
+        """What has arrived of them."""
+        return "".join(self.pieces)
 
     def to_message(self) -> dict[str, Json]:
         """The call as it goes back to the model."""
@@ -52,6 +60,7 @@ class Answer:
         self._holds_all = holds_all
         self._texts: list[str] = []
         self._held: list[str] = []
+        self._first = ""  # character that is not white space
         self._calls: dict[int, Call] = {}
         self._all_calls: list[Call] = []
         self._open: ArrivingItem | None = None
@@ -131,8 +140,9 @@ class Answer:
         if not self._holding:
             return self._piece(MessageItem, piece)
         self._held.append(piece)
-        begins_as_json = self.text.lstrip()[:1] in ("{", "[")
-        return self.release() if begins_as_json and not self._holds_all else []
+        if not self._first:
+            self._first = piece.lstrip()[:1]
+        return self.release() if self._first in _BEGINNINGS and not self._holds_all else []
 
     def _piece(self, kind: type[MessageItem | ReasoningItem], piece: str) -> list[Event]:
         events: list[Event] = []
@@ -154,7 +164,7 @@ class Answer:
             self._all_calls.append(call)
             events = self._begin_call(call)
         arguments = function.get("arguments") or ""
-        call.arguments += arguments
+        call.pieces.append(arguments)
         if not arguments or call.name not in self._functions:
             return events
         if not isinstance(self._open, FunctionCallItem) or self._open.call_id != call.id:

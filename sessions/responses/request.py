@@ -8,7 +8,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.fields import Body, JsonObject, Number, Text
+from julep_project.core.fields import Body, JsonObject, JsonSchema, Number, Text
 from julep_project.core.validation import invalid
 from sessions.responses.ids import parse_response_reference
 from sessions.responses.items import Item, read_input
@@ -31,7 +31,7 @@ class _FormatBody(Body):
     type = serializers.ChoiceField(["text", "json_object", "json_schema"])
     name = Text(required=False, min_length=1, max_length=64)
     description = Text(required=False)
-    schema = JsonObject(required=False)
+    schema = JsonSchema(required=False)
     strict = serializers.BooleanField(required=False)
 
 

@@ -1,6 +1,5 @@
 """Answers one response: asks the model, makes the searches it wants, and asks again, until there is an answer."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from uuid import UUID
 from agents.llm import gateway
 from agents.llm.reply_form import ReplyRejected, check_reply, objection, rejected
 from agents.models import Developer
+from julep_project.core.threads import in_thread
 from sessions.errors import TooManyToolRounds
 from sessions.responses.ids import output_item_id
 from sessions.responses.messages import results_text
@@ -136,7 +136,7 @@ class ResponseRun:
         """What is wrong with the answer's form. A schema of the caller's may take seconds to check."""
         if self._wanted is None or answer.was_cut:
             return None
-        return await asyncio.to_thread(check_reply, self._wanted, {"choices": [{"message": answer.message()}]})
+        return await in_thread(check_reply, self._wanted, {"choices": [{"message": answer.message()}]})
 
     def _keep(self, answer: Answer) -> None:
         self.output += answer.items

@@ -1,6 +1,5 @@
 """The searches this server makes for a model: over documents, and over the web."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,8 @@ from docs_store.recall import recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
+from julep_project.core.outside_json import TooMuchJson
+from julep_project.core.threads import run_in
 from sessions.responses.tools import FILE_SEARCH, FileSearch, Tools
 
 Json = Any
@@ -22,7 +23,8 @@ Json = Any
 LONGEST_QUERY = 2000
 _WEB_RESULTS = 5
 _WEB_TIMEOUT_S = 30.0
-# Searches of all answers of this process; they wait for the network in threads.
+# Searches of all answers of this process; they wait for the network in threads. Each answer makes one at a time, with a
+# query of at most `LONGEST_QUERY`.
 _EXECUTOR = ThreadPoolExecutor(max_workers=16, thread_name_prefix="web-search")
 
 
@@ -72,12 +74,15 @@ class Searches:
 
     async def _in_web(self, query: str) -> list[dict[str, Json]]:
         look = partial(web.web_search, self._developer, query, limit=_WEB_RESULTS, timeout_s=_WEB_TIMEOUT_S)
-        return await asyncio.get_running_loop().run_in_executor(_EXECUTOR, look)
+        return await run_in(_EXECUTOR, look)
 
 
 def query_of(arguments: str) -> str | None:
     """The query of a call; None when the model gave none."""
-    given = parse_json(arguments.encode(errors="replace"))
+    try:
+        given = parse_json(arguments.encode(errors="replace"))
+    except TooMuchJson:
+        return None
     query = given.get("query") if isinstance(given, Mapping) else None
     return query[:LONGEST_QUERY] if isinstance(query, str) and query.strip() else None
 

@@ -6,9 +6,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, JSONField, OuterRef, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
@@ -16,13 +15,16 @@ from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import NotFound
 from julep_project.core.events import HUB, publish
-from julep_project.core.leases import LeaseKeeper
+from julep_project.core.work.lease import Held, Leases, lease_end
+from julep_project.core.work.queued import Queued
 from sessions.models import ResponseStatus, StoredResponse
 from sessions.responses.ids import parse_response_reference
 from sessions.responses.items import Item
+from sessions.responses.wire import ended_body
 
 Json = Any
 
+ANSWER = "sessions.answer_response"
 OPEN = (ResponseStatus.QUEUED, ResponseStatus.IN_PROGRESS)
 UNKNOWN = "Provided response id does not exist"
 DELETED = "No response was found for the provided response id"
@@ -41,7 +43,7 @@ def get_response(developer: Developer, reference: str) -> StoredResponse:
     """
     response_id = parse_response_reference(reference)
     rows = StoredResponse.objects.for_developer(developer)
-    row: StoredResponse | None = rows.filter(pk=response_id).first() if response_id else None
+    row: StoredResponse | None = rows.filter(pk=response_id).defer("input_items").first() if response_id else None
     if row is None:
         raise NotFound(UNKNOWN)
     if row.deleted_at is not None:
@@ -57,59 +59,60 @@ def begin_response(
     items: list[Item],
     previous_id: UUID | None,
     include: tuple[str, ...],
-) -> None:
-    """Store a response that is being answered, or waits for it."""
-    seconds = settings.LEASE_SECONDS if body["status"] == ResponseStatus.IN_PROGRESS else settings.RING_AGAIN_SECONDS
-    StoredResponse.objects.create(
-        id=response_id,
-        developer=developer,
-        previous_id=previous_id,
-        status=body["status"],
-        body=body,
-        input_items=items,
-        include=list(include),
-        lease_until=_from_now(seconds),
-    )
-
-
-def claim_response(response_id: UUID) -> StoredResponse | None:
-    """Take a queued response to answer it; None when it is not queued (any more)."""
+) -> Held | bool:
+    """Store a response. The right to end it if the caller answers it, else whether to ring for a worker that does."""
+    held = Held(response_id, 1) if body["status"] == ResponseStatus.IN_PROGRESS else None
     with transaction.atomic():
-        rows = StoredResponse.objects.select_for_update(of=("self",)).select_related("developer")
-        row: StoredResponse | None = rows.filter(pk=response_id, status=ResponseStatus.QUEUED).first()
-        if row is None:
-            return None
-        row.status = ResponseStatus.IN_PROGRESS
-        row.body = {**row.body, "status": ResponseStatus.IN_PROGRESS.value}
-        row.attempts += 1
-        row.save(update_fields=["status", "body", "attempts"])
-        StoredResponse.objects.filter(pk=response_id).update(lease_until=_from_now(settings.LEASE_SECONDS))
-        transaction.on_commit(partial(publish, topic(response_id)))
-    return row
+        StoredResponse.objects.create(
+            id=response_id,
+            developer=developer,
+            previous_id=previous_id,
+            status=body["status"],
+            body=body,
+            input_items=items,
+            include=list(include),
+            version=held.version if held else 0,
+            lease_until=lease_end() if held else None,
+        )
+        return held or QUEUED.add(response_id, developer.pk)
 
 
-def queue_again(row: StoredResponse) -> None:
-    """Put a background response back into the queue. The caller holds the row's lock."""
-    StoredResponse.objects.filter(pk=row.pk).update(
-        status=ResponseStatus.QUEUED,
-        body={**row.body, "status": ResponseStatus.QUEUED.value},
-        lease_until=_from_now(settings.RING_AGAIN_SECONDS),
-    )
+def claim_response(response_id: UUID) -> tuple[StoredResponse, Held] | None:
+    """Take a response that waits for a worker, or was lost by one; None when there is nothing to do."""
+    running = ResponseStatus.IN_PROGRESS
+    held = LEASES.claim(response_id, status=running, body=body_with({"status": running.value}))
+    if held is None:
+        return None
+    publish(topic(response_id))
+    return StoredResponse.objects.select_related("developer").get(pk=response_id), held
 
 
-def end_response(response_id: UUID, body: Mapping[str, Json]) -> dict[str, Json]:
+def body_with(fields: Mapping[str, Json]) -> CombinedExpression:
+    """The body as it lies in the database with these fields in it, which is not read for that."""
+    return CombinedExpression(F("body"), "||", Value(dict(fields), JSONField()), output_field=JSONField())
+
+
+def end_response(held: Held, body: Mapping[str, Json]) -> dict[str, Json]:
     """Record how a response ended, once. Returns the response as it is now: cancelling wins, and so does an end that
-    was recorded before."""
+    was recorded before, and whoever has claimed it since."""
     with transaction.atomic():
-        row = StoredResponse.objects.select_for_update().get(pk=response_id)
-        if row.status in OPEN:
-            row.status, row.body = body["status"], dict(body)
+        row = StoredResponse.objects.defer("input_items").select_for_update().get(pk=held.key)
+        if row.status in OPEN and row.version == held.version:
+            LEASES.end(held, status=body["status"], body=dict(body))
+            row.body = dict(body)
         elif row.status == ResponseStatus.CANCELLED and not row.body["output"]:
             row.body = {**row.body, "output": body["output"], "usage": body["usage"]}
-        row.lease_until = None
-        row.save(update_fields=["status", "body", "lease_until"])
-        transaction.on_commit(partial(publish, topic(response_id)))
+            row.save(update_fields=["body"])
+        transaction.on_commit(partial(publish, topic(held.key)))
     return dict(row.body)
+
+
+def end_lost(held: Held) -> None:
+    """End a response whose connection died with its server."""
+    error = {"code": "server_error", "message": "the server that was answering was lost"}
+    failed = ended_body({}, status=ResponseStatus.FAILED.value, output=(), usage=None, error=error)
+    if LEASES.end(held, status=ResponseStatus.FAILED, body=body_with(failed)):
+        publish(topic(held.key))
 
 
 def cancel_response(developer: Developer, reference: str) -> StoredResponse:
@@ -120,7 +123,7 @@ def cancel_response(developer: Developer, reference: str) -> StoredResponse:
     """
     found = get_response(developer, reference)
     with transaction.atomic():
-        row: StoredResponse = StoredResponse.objects.select_for_update().get(pk=found.pk)
+        row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=found.pk)
         _cancel(row)
     return row
 
@@ -133,7 +136,7 @@ def delete_response(developer: Developer, reference: str) -> StoredResponse:
     """
     found = get_response(developer, reference)
     with transaction.atomic():
-        row: StoredResponse = StoredResponse.objects.select_for_update().get(pk=found.pk)
+        row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=found.pk)
         _cancel(row)
         StoredResponse.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=Now())
     return row
@@ -163,28 +166,35 @@ def _cancel(row: StoredResponse) -> None:
     transaction.on_commit(partial(publish, topic(row.pk)))
 
 
-async def wait_until_ended(response_id: UUID) -> None:
-    """Return when somebody else has ended the response."""
+async def wait_until_ended(
+    response_id: UUID, *, held: Held | None = None, look_every_s: float = _HEARTBEAT_WAKES_S
+) -> None:
+    """Return when the response has ended, or is not `held` any more."""
     with HUB.listening(topic(response_id)) as listener:
-        while await run_query(partial(_is_open, response_id)):
-            await listener.wait(_HEARTBEAT_WAKES_S)
+        while await run_query(partial(_is_open, response_id, held)):
+            await listener.wait(look_every_s)
 
 
-def _is_open(response_id: UUID) -> bool:
+def _is_open(response_id: UUID, held: Held | None) -> bool:
+    if held is not None:
+        return LEASES.is_held([held])
     return StoredResponse.objects.filter(pk=response_id, status__in=OPEN).exists()
 
 
-def renew_leases(response_ids: list[UUID]) -> None:
-    """Lengthen the leases of open responses, and wake those of this process that ended without hearing of it."""
-    rows = StoredResponse.objects.filter(pk__in=response_ids, status=ResponseStatus.IN_PROGRESS)
-    with transaction.atomic():
-        held = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-        StoredResponse.objects.filter(pk__in=held).update(lease_until=_from_now(settings.LEASE_SECONDS))
-    for response_id in set(response_ids).difference(rows.values_list("pk", flat=True)):
+def _hand_back(held: list[Held]) -> None:
+    """Others answer those in the background. The others go with their connections."""
+    kept = StoredResponse.objects.filter(pk__in=[one.key for one in held], body__background=True)
+    in_background = set(kept.values_list("pk", flat=True))
+    for one in held:
+        if one.key not in in_background:
+            end_lost(one)
+        elif LEASES.wait(one, counted=False):
+            QUEUED.ring(one.key)
+
+
+def _wake(response_ids: list[UUID]) -> None:
+    for response_id in response_ids:
         HUB.wake(topic(response_id))
-
-
-KEEPER: LeaseKeeper[UUID] = LeaseKeeper("response-keeper", renew_leases)
 
 
 def topic(response_id: UUID) -> str:
@@ -192,5 +202,11 @@ def topic(response_id: UUID) -> str:
     return f"response:{response_id}"
 
 
-def _from_now(seconds: int) -> CombinedExpression:
-    return Now() + timedelta(seconds=seconds)
+LEASES = Leases(
+    StoredResponse,
+    Q(status__in=OPEN),
+    waiting={"status": ResponseStatus.QUEUED, "body": body_with({"status": ResponseStatus.QUEUED.value})},
+    hand_back=_hand_back,
+    disturbed=_wake,
+)
+QUEUED = Queued(LEASES, task=ANSWER)

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
+from julep_project.core.schema_references import UnusableSchema, check_references
 from julep_project.core.validation import Path, invalid
 
 Json = Any
@@ -112,6 +113,11 @@ def _read_function(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
         raise invalid((*loc, "name"), "string_pattern_mismatch", received=name, pattern=_NAME.pattern)
     if parameters is not None and not isinstance(parameters, Mapping):
         raise invalid((*loc, "parameters"), "dict_type", received=parameters)
+    try:
+        check_references(parameters or {})
+    except UnusableSchema as error:
+        reason = f"The schema cannot be used: {error}"
+        raise invalid((*loc, "parameters"), "value_error", received=parameters, msg=reason) from None
     function: dict[str, Json] = {"name": name, "parameters": parameters or {"type": "object", "properties": {}}}
     for field_name, kind, problem in (("description", str, "string_type"), ("strict", bool, "bool_type")):
         value = tool.get(field_name)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from julep_project.core.errors import BadRequest, DomainError, ModelUnavailable
+from julep_project.core.errors import BadRequest, DomainError, RateLimited
 from sessions.responses.ids import response_reference
 from sessions.responses.output import shown_item
 
@@ -61,7 +61,7 @@ def error_of(error: DomainError) -> dict[str, str]:
     """What went wrong, with a code of the response object."""
     if isinstance(error, BadRequest):
         code = "invalid_prompt"
-    elif isinstance(error, ModelUnavailable) and type(error.__cause__).__name__ == "RateLimitError":
+    elif isinstance(error, RateLimited):
         code = "rate_limit_exceeded"
     else:
         code = "server_error"

@@ -14,6 +14,7 @@ from julep_project.core.fields import (
     CanonicalName,
     DisplayName,
     JsonObject,
+    ListOf,
     Text,
     Timestamp,
 )
@@ -41,7 +42,7 @@ class Step(serializers.JSONField):
 class TaskBody(TaskHeadBody):
     """A task, for the API description; `tasks.language` reads the rest. Any other key is a named sub-workflow."""
 
-    main = serializers.ListField(child=Step(), min_length=1)
+    main = ListOf(child=Step(), min_length=1)
     input_schema = JsonObject(required=False)
     tools = serializers.ListField(child=JsonObject(), required=False)
     inherit_tools = serializers.BooleanField(required=False, default=True)

@@ -13,12 +13,12 @@ from tasks.expressions.limits import Budget
 from tasks.expressions.measure import check_key
 from tasks.expressions.methods import ATTRIBUTES, METHODS, REFUSED
 from tasks.expressions.values import (
-    KNOWN_TYPES,
     LazyObject,
     Missing,
     Value,
     concrete,
     fail,
+    is_lazy,
     iterate,
     resolve,
     type_name,
@@ -48,6 +48,9 @@ def suggestion(name: object, known: Iterable[object]) -> str:
 
 
 def shorten(value: object) -> str:
+    """How an error names a value; a long one is not written out for that."""
+    if isinstance(value, str):
+        value = value[:80]
     text = repr(value) if isinstance(value, str | int | float | bool | None) else f"a {type_name(value)}"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -73,7 +76,7 @@ def attribute(value: Value, name: str, budget: Budget) -> Value:
         fail("NameError", f"{value.name} is not defined, so .{name} cannot be read")
     if kind is Function:
         return _unbound_method(value, name)
-    if kind not in KNOWN_TYPES and isinstance(value, LazyObject):
+    if is_lazy(value):
         return _lazy_attribute(value, name, budget)
     if name in METHODS.get(kind, ()):
         fail("AttributeError", f".{name} is a method: call it with .{name}(...)")
@@ -130,7 +133,7 @@ def call_method(
         return call(method, budget, [value, *arguments], keywords)
     if kind is Module or kind is Function:
         return call(attribute(value, name, budget), budget, arguments, keywords)
-    if kind not in KNOWN_TYPES and isinstance(value, LazyObject):
+    if is_lazy(value):
         if name == "get":
             return _lazy_get(value, budget, *arguments, **keywords)
         return call_method(concrete(value, budget), name, budget, arguments, keywords)
@@ -168,7 +171,7 @@ def item(value: Value, key: Value, budget: Budget) -> Value:
         return value[key]
     if kind is Missing:
         fail("NameError", f"{value.name} is not defined, so [{shorten(key)}] cannot be read")
-    if kind not in KNOWN_TYPES and isinstance(value, LazyObject):
+    if is_lazy(value):
         try:
             with budget.paused():
                 found = value.get_item(key)

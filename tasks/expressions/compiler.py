@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from tasks.expressions import access, formatting, operators
+from tasks.expressions import access, formatting, light, operators
 from tasks.expressions.callables import Module, call
 from tasks.expressions.comprehensions import (
     Clause,
@@ -24,6 +24,7 @@ from tasks.expressions.comprehensions import (
 from tasks.expressions.errors import LimitExceeded, UnsupportedFeature
 from tasks.expressions.facts import Facts
 from tasks.expressions.functions import CONSTANTS, FUNCTIONS, MODULES
+from tasks.expressions.keys import copied, merged
 from tasks.expressions.limits import MAX_CHAIN, MAX_DEPTH
 from tasks.expressions.measure import check_key
 from tasks.expressions.methods import make_set
@@ -103,6 +104,9 @@ class Compiler:
             self.facts.constants_named.add(name)
             constant = CONSTANTS[name]
             return lambda frame: constant
+        if name in MODULES or name in FUNCTIONS:
+            # As a value it may be called under any name.
+            self.facts.is_light = False
         if name in MODULES:
             self.facts.modules_named.add(name)
             module = MODULES[name]
@@ -201,6 +205,7 @@ class Compiler:
         if access.is_private(name):
             return self._private(name)
         if isinstance(node.value, ast.Name) and self._is_module(node.value.id):
+            self.facts.is_light = False
             self.facts.module_attributes.add(f"{node.value.id}.{name}")
             member = module_member(MODULES[node.value.id], name)
             return lambda frame: member
@@ -255,12 +260,14 @@ class Compiler:
             return self._call_name(target.id, node)
         if isinstance(target, ast.Attribute):
             return self._call_method(target, node)
+        self.facts.is_light = False
         function = self._postfix(target)
         arguments, keywords = self._arguments(node)
         return lambda frame: call(function(frame), frame.budget, arguments(frame), keywords(frame))
 
     def _call_name(self, name: str, node: ast.Call) -> Code:
         arguments, keywords = self._arguments(node)
+        self._needs(name, light.FUNCTIONS)
         if name == "get":
             self.facts.functions_called.add(name)
             self.facts.names.add("state")
@@ -275,8 +282,13 @@ class Compiler:
         self.facts.functions_called.add(name)
         return lambda frame: call(function, frame.budget, arguments(frame), keywords(frame))
 
+    def _needs(self, name: str, light_ones: frozenset[str]) -> None:
+        if name not in light_ones:
+            self.facts.is_light = False
+
     def _call_method(self, target: ast.Attribute, node: ast.Call) -> Code:
         name = target.attr
+        self._needs(name, light.METHODS)
         if access.is_private(name):
             self._arguments(node)
             return self._private(name)
@@ -347,10 +359,13 @@ class Compiler:
         return lambda frame: tuple(items(frame))
 
     def set_display(self, node: ast.Set) -> Code:
+        self.facts.is_light = False
         items = self._items(node.elts)
         return lambda frame: make_set(frame.budget, items(frame))
 
     def dict_display(self, node: ast.Dict) -> Code:
+        if not all(key is None or isinstance(key, ast.Constant) and type(key.value) is str for key in node.keys):
+            self.facts.is_light = False
         pairs = [
             (self.compile(key) if key is not None else None, self.compile(value))
             for key, value in zip(node.keys, node.values, strict=True)
@@ -365,9 +380,7 @@ class Compiler:
                     more = concrete(value_code(frame), budget)
                     if type(more) is not dict:
                         fail("TypeError", "** needs an object")
-                    budget.grow_items(len(found) + len(more), each=0)
-                    budget.grow(100 * len(more))
-                    found.update(more)
+                    found = merged([found, more], budget) if found else copied(more, budget)
                 else:
                     key = key_code(frame)
                     check_key(key, budget)
@@ -421,7 +434,7 @@ class Compiler:
         return generator_code(clauses, element)
 
     def dict_comprehension(self, node: ast.DictComp) -> Code:
-        self.facts.is_literal = False
+        self.facts.is_literal = self.facts.is_light = False
         clauses, (key, value) = self._clauses(node.generators, node.key, node.value)
         return mapping_code(clauses, key, value)
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from tasks.expressions import access, operators
 from tasks.expressions.errors import LimitExceeded
+from tasks.expressions.keys import Keys
 from tasks.expressions.limits import MAX_ITEMS, Budget
-from tasks.expressions.measure import check_key
 from tasks.expressions.values import Scope, Stream, Value, iterate
 
 _LIST_ITEM_SIZE = 48
@@ -92,10 +92,11 @@ def mapping_code(clauses: list[Clause], key: Code, value: Code) -> Code:
     def run(frame: Frame) -> dict[Value, Value]:
         budget = frame.budget
         items: dict[Value, Value] = {}
+        keys = Keys(budget, items)
         for _ in _turns(frame, clauses):
             budget.size -= _MAPPING_ITEM_SIZE
             name = key(frame)
-            check_key(name, budget)
+            keys.admit(name)
             items[name] = value(frame)
             _check_count(len(items))
         return items

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tasks.expressions import access
 from tasks.expressions.cache import SourceCache
 from tasks.expressions.compiler import Compiler
 from tasks.expressions.comprehensions import Code, Frame
@@ -49,7 +50,7 @@ def run_bounded(run: Callable[[Budget], Result], budget: Budget, source: str) ->
 
 def _message(error: Exception) -> str:
     if isinstance(error, KeyError) and error.args:
-        return f"there is no key {error.args[0]!r}"[:200]
+        return f"there is no key {access.shorten(error.args[0])}"
     return str(error)[:500] or type(error).__name__
 
 
@@ -65,6 +66,7 @@ class Expression:
     module_attributes: frozenset[str]
     constants_named: frozenset[str]
     is_literal: bool
+    is_light: bool
     issues: tuple[ExpressionIssue, ...]
     _code: Code = field(repr=False, compare=False)
     _cost: int = field(repr=False, compare=False)
@@ -104,6 +106,7 @@ def _compile(source: str) -> Expression:
         module_attributes=frozenset(facts.module_attributes),
         constants_named=frozenset(facts.constants_named),
         is_literal=facts.is_literal,
+        is_light=facts.is_light,
         issues=tuple(ExpressionIssue(*issue) for issue in facts.issues),
         _code=code,
         _cost=compiler.cost,

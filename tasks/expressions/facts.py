@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Facts:
-    """Filled in by the compiler; `is_literal` stays true while there are only literals and operators."""
+    """Filled in by the compiler.
+
+    `is_literal` stays true while there are only literals and operators, `is_light` while all is light (see `light`).
+    """
 
     names: set[str] = field(default_factory=set)
     functions_called: set[str] = field(default_factory=set)
@@ -15,3 +18,4 @@ class Facts:
     constants_named: set[str] = field(default_factory=set)
     issues: list[tuple[str, str]] = field(default_factory=list)
     is_literal: bool = True
+    is_light: bool = True

@@ -7,6 +7,7 @@ element it meets and stops at the depth limit, which is what makes shared struct
 import datetime
 import math
 import time
+from collections.abc import Collection
 
 import regex
 
@@ -16,18 +17,31 @@ from tasks.expressions.values import (
     KNOWN_TYPES,
     SCALARS,
     Json,
-    LazyObject,
     Missing,
     Stream,
     Value,
     concrete,
     fail,
+    is_lazy,
     type_name,
 )
+
+_WORD_BITS = 64
+_LOW, _HIGH = -(1 << _WORD_BITS), 1 << _WORD_BITS
+# What a number takes when written out, at most; and a moment with its time zone.
+_NUMBER_SIZE = 24
+_OTHER_SIZE = 160
 
 
 def too_deep() -> LimitExceeded:
     return LimitExceeded(f"values may be nested at most {MAX_DATA_DEPTH} levels deep")
+
+
+def digits_of(number: int, budget: Budget) -> int:
+    """About how many digits a long whole number has. Writing it out takes their square, which is charged."""
+    bits = number.bit_length()
+    budget.charge((bits // _WORD_BITS) ** 2 // 16)
+    return 2 + bits // 3
 
 
 def measure(value: Value, budget: Budget, depth: int = 0) -> int:
@@ -35,8 +49,10 @@ def measure(value: Value, budget: Budget, depth: int = 0) -> int:
     kind = type(value)
     if kind is str:
         return len(value) + 4
+    if kind is int and not _LOW < value < _HIGH:
+        return digits_of(value, budget)
     if kind in SCALARS:
-        return 24
+        return _NUMBER_SIZE
     if depth > MAX_DATA_DEPTH:
         raise too_deep()
     if kind is dict:
@@ -47,7 +63,19 @@ def measure(value: Value, budget: Budget, depth: int = 0) -> int:
     if kind in (list, tuple, set):
         budget.charge(1 + len(value))
         return 2 + sum(measure(item, budget, depth + 1) for item in value)
-    return 64
+    return _measure_other(value, budget)
+
+
+def _measure_other(value: Value, budget: Budget) -> int:
+    """The same for values that JSON does not have."""
+    kind = type(value)
+    if kind is bytes:
+        return 4 * len(value) + 4
+    if kind is regex.Match:
+        return _OTHER_SIZE + 4 * int(value.end() - value.start())
+    if kind is range:
+        return _OTHER_SIZE + sum(measure(number, budget) for number in (value.start, value.stop, value.step))
+    return _OTHER_SIZE
 
 
 def text_of(value: Value, budget: Budget) -> str:
@@ -56,16 +84,19 @@ def text_of(value: Value, budget: Budget) -> str:
     if kind is str:
         return value  # type: ignore[no-any-return]
     if kind in SCALARS:
+        budget.charge(1)
+        if kind is int and not _LOW < value < _HIGH:
+            digits_of(value, budget)
         return str(value)
     if kind is Missing:
         return ""
-    if kind in (list, tuple, dict, set):
+    if kind in (list, tuple, dict, set, bytes, range):
         return repr_of(value, budget)
     if kind in KNOWN_TYPES and kind not in (regex.Match, Stream):
         return str(value)
     if isinstance(value, datetime.tzinfo):
         return str(value)
-    if isinstance(value, LazyObject):
+    if is_lazy(value):
         return text_of(concrete(value, budget), budget)
     fail("TypeError", f"a {type_name(value)} has no text form")
 
@@ -98,7 +129,7 @@ def _without_lazy(value: Value, budget: Budget, depth: int = 0) -> Value:
 def deep_equal(left: Value, right: Value, budget: Budget, depth: int = 0) -> bool:
     """`==` that charges for what it compares."""
     left_kind, right_kind = type(left), type(right)
-    if left_kind is str and right_kind is str:
+    if left_kind is right_kind and left_kind in (str, bytes):
         if len(left) > 1024 and len(left) == len(right):
             budget.charge_text(len(left))
         return bool(left == right)
@@ -118,10 +149,11 @@ def deep_equal(left: Value, right: Value, budget: Budget, depth: int = 0) -> boo
         if len(left) != len(right):
             return False
         budget.charge(2 * len(left) + 1)
-        return all(key in right and deep_equal(item, right[key], budget, depth + 1) for key, item in left.items())
+        return all(
+            holds(right, key, budget) and deep_equal(item, right[key], budget, depth + 1) for key, item in left.items()
+        )
     if type(left) is set and type(right) is set:
-        measure(left, budget)
-        measure(right, budget)
+        return len(left) == len(right) and all(holds(right, item, budget) for item in left)
     return bool(left == right)
 
 
@@ -132,6 +164,14 @@ def check_key(key: Value, budget: Budget) -> None:
             budget.charge_text(len(key))
     elif type(key) is tuple:
         measure(key, budget)
+
+
+def holds(container: Collection[Value], key: Value, budget: Budget) -> bool:
+    """`key in container` for a set or an object."""
+    if type(key) is not str:
+        budget.charge(1)
+    check_key(key, budget)
+    return key in container
 
 
 _STORABLE_HINTS = {
@@ -161,9 +201,15 @@ class _Export:
         kind = type(value)
         if kind is str:
             return self.text(value)
-        if kind is bool or kind is int or value is None:
+        if kind is int:
+            # Here and below the sum is looked at with the next text or collection.
+            self.size += 1 + value.bit_length() // 3 if _LOW < value < _HIGH else digits_of(value, self.budget)
+            return value
+        if kind is bool or value is None:
+            self.size += 4
             return value
         if kind is float:
+            self.size += _NUMBER_SIZE
             if math.isfinite(value):
                 return value
             fail("ValueError", f"the number {value} cannot be stored as JSON; use str(...) or null")
@@ -214,7 +260,7 @@ class _Export:
         fail("TypeError", f"a {type_name(key)} cannot be a key of a stored object; use str(...)")
 
     def other(self, value: Value) -> Json:
-        if isinstance(value, LazyObject):
+        if is_lazy(value):
             return concrete(value, self.budget)
         if type(value) is Missing:
             return None
@@ -224,4 +270,7 @@ class _Export:
 
 def to_plain(value: Value, budget: Budget) -> Json:
     """Plain JSON: tuples, ranges and generators become lists; what JSON cannot hold is an error with a hint."""
-    return _Export(budget).convert(value)
+    export = _Export(budget)
+    plain = export.convert(value)
+    export.add(0)
+    return plain

@@ -12,6 +12,7 @@ import regex
 
 from tasks.expressions import formatting
 from tasks.expressions.callables import Function
+from tasks.expressions.keys import copied, set_of, set_operation
 from tasks.expressions.limits import MAX_ITEMS, Budget
 from tasks.expressions.measure import check_key, deep_equal, measure
 from tasks.expressions.values import Missing, Value, fail, take_list, type_name
@@ -70,7 +71,10 @@ def _nullary(apply: Callable[[str], Any]) -> Callable[..., Value]:
 
 def _strip(apply: Callable[..., str]) -> Callable[..., Value]:
     def run(budget: Budget, value: str, characters: Value = None) -> str:
-        budget.charge_text(len(value) * (1 if characters is None else 1 + len(_text(characters)) // 64))
+        if characters is not None:
+            budget.charge_text(4 * len(_text(characters)))
+            characters = "".join(dict.fromkeys(_text(characters)))
+        budget.charge_text(len(value) * (1 if characters is None else 1 + len(characters) // 4))
         budget.grow_text(len(value), wide=not value.isascii())
         return apply(value, characters)
 
@@ -128,6 +132,7 @@ def _zfill(budget: Budget, value: str, width: int) -> str:
 
 @_method(str, "expandtabs(tabsize=8)")
 def _expandtabs(budget: Budget, value: str, tabsize: int = 8) -> str:
+    budget.charge_text(2 * len(value))
     budget.grow_text(len(value) + value.count("\t") * max(0, tabsize), wide=True)
     return value.expandtabs(tabsize)
 
@@ -190,7 +195,7 @@ def _splitlines(budget: Budget, value: str, keepends: bool = False) -> list[str]
 
 @_method(str, "encode(encoding='utf-8')")
 def _encode(budget: Budget, value: str, encoding: str = "utf-8") -> bytes:
-    if str(encoding).lower() not in ("utf-8", "utf8", "ascii", "latin-1"):
+    if _text(encoding, "encoding").lower() not in ("utf-8", "utf8", "ascii", "latin-1"):
         fail("ValueError", "only utf-8, ascii and latin-1 are known")
     budget.grow_text(len(value), wide=not value.isascii())
     return value.encode(encoding)
@@ -198,7 +203,7 @@ def _encode(budget: Budget, value: str, encoding: str = "utf-8") -> bytes:
 
 @_method(bytes, "decode(encoding='utf-8')")
 def _decode(budget: Budget, value: bytes, encoding: str = "utf-8") -> str:
-    if str(encoding).lower() not in ("utf-8", "utf8", "ascii", "latin-1"):
+    if _text(encoding, "encoding").lower() not in ("utf-8", "utf8", "ascii", "latin-1"):
         fail("ValueError", "only utf-8, ascii and latin-1 are known")
     budget.grow_text(len(value), wide=True)
     return value.decode(encoding)
@@ -264,19 +269,24 @@ def items_of(budget: Budget, value: dict[Value, Value]) -> list[Value]:
 
 @_method(dict, "copy()")
 def _copy_object(budget: Budget, value: dict[Value, Value]) -> dict[Value, Value]:
-    budget.grow_items(len(value), each=96)
-    return dict(value)
+    return copied(value, budget)
 
 
 # Sets
 
 
 def _sets(name: str) -> Callable[..., Value]:
-    apply = getattr(set, name)
-
     def run(budget: Budget, value: set[Value], *others: Value) -> Value:
-        measure(value, budget)
-        return apply(value, *(make_set(budget, other) for other in others))
+        for other in others:
+            value = set_operation(name, value, make_set(budget, other), budget)
+        return value
+
+    return run
+
+
+def _compared(name: str) -> Callable[..., Value]:
+    def run(budget: Budget, value: set[Value], other: Value) -> Value:
+        return set_operation(name, value, make_set(budget, other), budget)
 
     return run
 
@@ -285,17 +295,13 @@ def make_set(budget: Budget, items: Value) -> set[Value]:
     """A new set; every item is paid for, tuples through and through, because hashing reads them whole."""
     values = take_list(items, budget)
     budget.grow(96 * len(values))
-    for value in values:
-        if type(value) in (list, dict, set):
-            fail("TypeError", f"a set cannot hold {type_name(value)}")
-        check_key(value, budget)
-    return set(values)
+    return set_of(values, budget)
 
 
 for _name in ("union", "intersection", "difference"):
     _method(set, f"{_name}(*others)")(_sets(_name))
 for _name in ("symmetric_difference", "issubset", "issuperset", "isdisjoint"):
-    _method(set, f"{_name}(other)")(_sets(_name))
+    _method(set, f"{_name}(other)")(_compared(_name))
 
 
 # Numbers

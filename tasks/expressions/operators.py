@@ -6,17 +6,17 @@ from typing import TypeAlias
 
 from tasks.expressions import formatting
 from tasks.expressions.errors import LimitExceeded
+from tasks.expressions.keys import merged, set_operation
 from tasks.expressions.limits import MAX_INTEGER_BITS, Budget
-from tasks.expressions.measure import check_key, deep_equal, measure
+from tasks.expressions.measure import deep_equal, holds
 from tasks.expressions.values import (
-    KNOWN_TYPES,
     NUMBERS,
     SCALARS,
-    LazyObject,
     Missing,
     Value,
     concrete,
     fail,
+    is_lazy,
     iterate,
     type_name,
 )
@@ -37,13 +37,6 @@ def _checked(number: Value) -> Value:
     if type(number) is int and not -_SMALL < number < _SMALL:
         check_integer_bits(number.bit_length())
     return number
-
-
-def _charge_sets(left: set[Value], right: set[Value], budget: Budget) -> None:
-    """Set operations may compare members through and through, again each time."""
-    budget.grow_items(len(left) + len(right), each=64)
-    measure(left, budget)
-    measure(right, budget)
 
 
 def _refuse(verb: str, left: Value, right: Value) -> Value:
@@ -86,8 +79,7 @@ def subtract(left: Value, right: Value, budget: Budget) -> Value:
     if left_kind in _TIMES and right_kind in _TIMES:
         return left - right
     if left_kind is set and right_kind is set:
-        _charge_sets(left, right, budget)
-        return left - right
+        return set_operation("difference", left, right, budget)
     return _refuse("subtract", left, right)
 
 
@@ -178,25 +170,23 @@ def shift_right(left: Value, right: Value, budget: Budget) -> Value:
     return left >> right
 
 
-def _bitwise(verb: str, apply: Callable[[Value, Value], Value]) -> Binary:
+def _bitwise(verb: str, apply: Callable[[Value, Value], Value], of_sets: str) -> Binary:
     def operator(left: Value, right: Value, budget: Budget) -> Value:
         if type(left) in (int, bool) and type(right) in (int, bool):
             return apply(left, right)
         left, right = _operands(left, right, budget)
         if type(left) is set and type(right) is set:
-            _charge_sets(left, right, budget)
-            return apply(left, right)
+            return set_operation(of_sets, left, right, budget)
         if type(left) is dict and type(right) is dict and verb == "merge":
-            budget.grow_items(len(left) + len(right), each=96)
-            return left | right
+            return merged([left, right], budget)
         return _refuse(verb, left, right)
 
     return operator
 
 
-bit_or = _bitwise("merge", lambda left, right: left | right)
-bit_and = _bitwise("intersect", lambda left, right: left & right)
-bit_xor = _bitwise("xor", lambda left, right: left ^ right)
+bit_or = _bitwise("merge", lambda left, right: left | right, "union")
+bit_and = _bitwise("intersect", lambda left, right: left & right, "intersection")
+bit_xor = _bitwise("xor", lambda left, right: left ^ right, "symmetric_difference")
 
 
 def negate(value: Value, budget: Budget) -> Value:
@@ -236,15 +226,16 @@ def _ordering(symbol: str, apply: Callable[[Value, Value], bool]) -> Binary:
             if left_kind in _TIMES and right_kind in _TIMES:
                 return bool(apply(left, right))
             return bool(_refuse(f"compare ({symbol})", left, right))
-        if left_kind is str:
+        if left_kind in (str, bytes):
             budget.charge_text(min(len(left), len(right)))
             return bool(apply(left, right))
         if left_kind in (list, tuple):
             return _order_sequences(left, right, operator, apply, budget)
         if left_kind is set:
-            _charge_sets(left, right, budget)
-            return bool(apply(left, right))
-        if left_kind in _TIMES or left_kind is bytes:
+            # Only the sizes are left to compare once one is known to be part of the other.
+            part = "issubset" if symbol.startswith("<") else "issuperset"
+            return bool(set_operation(part, left, right, budget)) and bool(apply(len(left), len(right)))
+        if left_kind in _TIMES:
             return bool(apply(left, right))
         return bool(_refuse(f"compare ({symbol})", left, right))
 
@@ -271,8 +262,7 @@ def contains(item: Value, container: Value, budget: Budget) -> bool:
     """`item in container`."""
     kind = type(container)
     if kind is dict or kind is set:
-        check_key(item, budget)
-        return item in container
+        return holds(container, item, budget)
     if kind is str:
         if type(item) is Missing:
             return False
@@ -306,6 +296,6 @@ def not_identical(left: Value, right: Value, budget: Budget) -> bool:
 
 def is_true(value: Value) -> bool:
     """Truth of a value; an object of the engine is true when it has items."""
-    if type(value) not in KNOWN_TYPES and isinstance(value, LazyObject):
+    if is_lazy(value):
         return value.length() > 0
     return bool(value)

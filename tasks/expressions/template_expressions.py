@@ -5,16 +5,17 @@ from typing import Any, NoReturn
 
 from jinja2 import nodes
 
-from tasks.expressions import access, formatting, operators
-from tasks.expressions.callables import Module, call
+from tasks.expressions import access, formatting, light, operators
+from tasks.expressions.callables import call
 from tasks.expressions.errors import EvaluationError, LimitExceeded, UnsupportedFeature
 from tasks.expressions.functions import CONSTANTS, FUNCTIONS, MODULES
+from tasks.expressions.keys import merged
 from tasks.expressions.limits import MAX_DEPTH, MAX_MACRO_DEPTH, Budget
 from tasks.expressions.measure import check_key, text_of
 from tasks.expressions.methods import METHODS
 from tasks.expressions.template_filters import FILTERS, TESTS, apply_filter, apply_test, template_item
 from tasks.expressions.template_values import Code, Loop, Macro, Namespace, Output, TemplateFrame
-from tasks.expressions.values import KNOWN_TYPES, LazyObject, Missing, Value, fail, resolve
+from tasks.expressions.values import Missing, Value, fail, is_lazy, resolve
 
 _BINARY: dict[type[nodes.BinExpr], operators.Binary] = {
     nodes.Add: operators.add,
@@ -47,6 +48,7 @@ class TemplateExpressions:
         self.names: set[str] = set()
         self.functions_called: set[str] = set()
         self.issues: list[tuple[str, str]] = []
+        self.is_light = True
         self.cost = 0
         self.line = 1
         self._depth = 0
@@ -102,6 +104,9 @@ class TemplateExpressions:
     def _read(self, name: str) -> Code:
         if access.is_private(name) and name.startswith("__"):
             raise UnsupportedFeature(f"the name {name!r} cannot be read")
+        if name in FUNCTIONS or name in MODULES:
+            # As a value it may be called under any name; one that is declared need not be set.
+            self.is_light = False
         is_declared = any(name in names for names in self._declared)
         if not is_declared and name not in CONSTANTS and name not in MODULES and name not in FUNCTIONS:
             self.names.add(name)
@@ -192,6 +197,8 @@ class TemplateExpressions:
         return run
 
     def dict_display(self, node: nodes.Dict) -> Code:
+        if not all(isinstance(pair.key, nodes.Const) and type(pair.key.value) is str for pair in node.items):
+            self.is_light = False
         pairs = [(self.compile(pair.key), self.compile(pair.value)) for pair in node.items]
 
         def run(frame: TemplateFrame) -> dict[Value, Value]:
@@ -238,11 +245,17 @@ class TemplateExpressions:
             return self._call_method(node.node, arguments, keywords)
         if isinstance(node.node, nodes.Name):
             return self._call_name(node.node.name, arguments, keywords)
+        self.is_light = False
         function = self.compile(node.node)
         return lambda frame: _call(function(frame), frame, arguments(frame), keywords(frame))
 
+    def _needs(self, name: str, light_ones: frozenset[str]) -> None:
+        if name not in light_ones:
+            self.is_light = False
+
     def _call_method(self, target: nodes.Getattr, arguments: Code, keywords: Code) -> Code:
         name = target.attr
+        self._needs(name, light.METHODS)
         if access.is_private(name):
             return self._private(name)
         value = self.compile(target.node)
@@ -258,9 +271,11 @@ class TemplateExpressions:
         return run
 
     def _call_name(self, name: str, arguments: Code, keywords: Code) -> Code:
+        if name in FUNCTIONS or name in MODULES:
+            self._needs(name, light.FUNCTIONS)
         is_declared = any(name in names for names in self._declared)
         if not is_declared and name == "namespace":
-            return lambda frame: _make_namespace(arguments(frame), keywords(frame))
+            return lambda frame: _make_namespace(arguments(frame), keywords(frame), frame.budget)
         if not is_declared and name == "get":
             self.names.add("state")
             return lambda frame: access.call_method(
@@ -306,6 +321,7 @@ class TemplateExpressions:
             hint = access.suggestion(node.name, FILTERS.functions)
             raise UnsupportedFeature(f"there is no filter {node.name!r}{hint}")
         name = node.name
+        self._needs(name, light.FILTERS)
         arguments, keywords = self._arguments(node)
         return lambda frame: apply_filter(name, frame.budget, value(frame), *arguments(frame), **keywords(frame))
 
@@ -365,7 +381,7 @@ def _read_attribute(value: Value, name: str, path: str, budget: Budget) -> Value
         return value.attribute(name)
     if kind is Namespace:
         return value.values.get(name, Missing(path))
-    if kind not in KNOWN_TYPES and kind is not Module and isinstance(value, LazyObject):
+    if is_lazy(value):
         try:
             return access.attribute(value, name, budget)
         except EvaluationError as error:
@@ -375,9 +391,9 @@ def _read_attribute(value: Value, name: str, path: str, budget: Budget) -> Value
     return access.attribute(value, name, budget)
 
 
-def _make_namespace(arguments: list[Value], keywords: Mapping[str, Value]) -> Namespace:
-    values = dict(arguments[0]) if arguments and type(arguments[0]) is dict else {}
-    return Namespace({**values, **keywords})
+def _make_namespace(arguments: list[Value], keywords: Mapping[str, Value], budget: Budget) -> Namespace:
+    values = arguments[0] if arguments and type(arguments[0]) is dict else {}
+    return Namespace(merged([values, keywords], budget))
 
 
 def _call(function: Value, frame: TemplateFrame, arguments: list[Value], keywords: Mapping[str, Value]) -> Value:

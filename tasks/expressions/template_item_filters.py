@@ -4,8 +4,9 @@ from tasks.expressions import access, operators
 from tasks.expressions.callables import Function, call
 from tasks.expressions.functions import FUNCTIONS
 from tasks.expressions.functions.numbers import RANDOM
+from tasks.expressions.keys import Keys
 from tasks.expressions.limits import Budget
-from tasks.expressions.measure import check_key, text_of
+from tasks.expressions.measure import text_of
 from tasks.expressions.methods import join_text
 from tasks.expressions.template_lookup import FILTERS, apply_filter, apply_test, filter_text, lookup, template_item
 from tasks.expressions.values import Missing, Value, fail, iterate, take_list
@@ -91,14 +92,14 @@ class _Key:
 
 @FILTERS.add("unique(case_sensitive=False, attribute=None)", "Without repeated items.", _ITEMS)
 def _unique(budget: Budget, value: Value, case_sensitive: Value = False, attribute: Value = None) -> list[Value]:
-    key, seen, found = _Key(attribute, case_sensitive), set(), []
+    key = _Key(attribute, case_sensitive)
+    seen: dict[Value, Value] = {}
+    keys = Keys(budget, seen)
     for item in _items_of(value, budget):
         mark = key(budget, item)
-        check_key(mark, budget)
-        if mark not in seen:
-            seen.add(mark)
-            found.append(item)
-    return found
+        keys.admit(mark)
+        seen.setdefault(mark, item)
+    return list(seen.values())
 
 
 def _extreme(name: str) -> None:
@@ -227,7 +228,7 @@ def _dictsort(
 @FILTERS.add("attr(name)", "The attribute of that name.", "constant")
 def _attr(budget: Budget, value: Value, name: Value) -> Value:
     if type(name) is not str or access.is_private(name):
-        fail("AttributeError", f"{name!r} cannot be read")
+        fail("AttributeError", f"{access.shorten(name)} cannot be read")
     return template_item(value, name, budget)
 
 

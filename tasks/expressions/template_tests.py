@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tasks.expressions import operators
-from tasks.expressions.callables import Function
+from tasks.expressions.callables import Function, call
 from tasks.expressions.limits import Budget
+from tasks.expressions.methods import METHODS
 from tasks.expressions.template_lookup import FILTERS, TESTS
 from tasks.expressions.values import NUMBERS, Missing, Value, fail
 
@@ -18,8 +19,17 @@ def _test(name: str, doc: str, check: Callable[..., Any], parameters: str = "") 
         return bool(check(value, *arguments, *([budget] if check in _WITH_BUDGET else [])))
 
 
+def _case(name: str) -> Callable[[Value, Budget], bool]:
+    method = METHODS[str][name]
+    return lambda value, budget: type(value) is str and bool(call(method, budget, [value], {}))
+
+
+_is_upper, _is_lower = _case("isupper"), _case("islower")
+
 _WITH_BUDGET = frozenset(
     {
+        _is_upper,
+        _is_lower,
         operators.equal,
         operators.not_equal,
         operators.less,
@@ -52,8 +62,8 @@ for _names, _doc, _check, _parameters in (
     ("iterable", "It has items.", _is_iterable, ""),
     ("callable", "It is a function.", lambda value: type(value) is Function, ""),
     ("escaped", "Never: templates escape nothing by themselves.", lambda value: False, ""),
-    ("upper", "Its letters are capitals.", lambda value: type(value) is str and value.isupper(), ""),
-    ("lower", "Its letters are small.", lambda value: type(value) is str and value.islower(), ""),
+    ("upper", "Its letters are capitals.", _is_upper, ""),
+    ("lower", "Its letters are small.", _is_lower, ""),
     ("odd", "It is odd.", lambda value: type(value) in NUMBERS and value % 2 == 1, ""),
     ("even", "It is even.", lambda value: type(value) in NUMBERS and value % 2 == 0, ""),
     ("sameas", "It is the same value.", lambda value, other: value is other, "other"),

@@ -97,13 +97,16 @@ def _wordwrap(budget: Budget, value: Value, width: int = 79) -> str:
 
 
 def _wrap_line(line: str, width: int) -> str:
-    lines = [""]
+    pieces: list[str] = []
+    length = 0
     for word in line.split(" "):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return "\n".join(lines)
+        if length:
+            fits = length + 1 + len(word) <= width
+            pieces.append(" " if fits else "\n")
+            length = length + 1 if fits else 0
+        pieces.append(word)
+        length += len(word)
+    return "".join(pieces)
 
 
 @FILTERS.add("wordcount()", "The number of words.", _TEXT)
@@ -116,6 +119,7 @@ def _striptags(budget: Budget, value: Value) -> str:
     text = filter_text(value, budget)
     if len(text) > _MAX_QUOTED:
         fail("ValueError", f"striptags takes at most {_MAX_QUOTED:,} characters")
+    budget.charge(len(text) // 2)
     return html.unescape(" ".join(_without_tags(text).split()))
 
 

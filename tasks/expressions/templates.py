@@ -31,6 +31,7 @@ class Template:
     source: str
     names: frozenset[str]
     functions_called: frozenset[str]
+    is_light: bool
     issues: tuple[ExpressionIssue, ...]
     _body: Statement = field(repr=False, compare=False)
     _cost: int = field(repr=False, compare=False)
@@ -84,6 +85,7 @@ def _compile(source: str) -> Template:
         source=source,
         names=frozenset(compiler.names),
         functions_called=frozenset(compiler.functions_called),
+        is_light=compiler.is_light,
         issues=tuple(ExpressionIssue(*issue) for issue in compiler.issues),
         _body=body,
         _cost=compiler.cost,

@@ -3,7 +3,7 @@
 import datetime
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import regex
 
@@ -112,8 +112,22 @@ _TYPE_NAMES: dict[type, str] = {
 }
 
 
+_lazy_types: dict[type, bool] = {}
+
+
+def is_lazy(value: Value) -> TypeGuard[LazyObject]:
+    """Whether the engine supplies it. What a type has is looked up once: doing so takes longer than ten nodes."""
+    kind = type(value)
+    if kind in KNOWN_TYPES:
+        return False
+    found = _lazy_types.get(kind)
+    if found is None:
+        found = _lazy_types[kind] = issubclass(kind, LazyObject)
+    return found
+
+
 def type_name(value: Value) -> str:
-    if isinstance(value, LazyObject):
+    if is_lazy(value):
         return "object"
     return _TYPE_NAMES.get(type(value), type(value).__name__)
 
@@ -133,7 +147,7 @@ def resolve(value: object, budget: Budget) -> Value:
 
 def concrete(value: Value, budget: Budget) -> Value:
     """A value of a known type; lazy objects of the engine become plain JSON."""
-    if type(value) in KNOWN_TYPES or not isinstance(value, LazyObject):
+    if not is_lazy(value):
         return value
     with budget.paused():
         return value.to_json()
@@ -148,7 +162,7 @@ def iterate(value: Value, budget: Budget) -> Iterator[Value]:
         return iter(value)
     if kind is Missing:
         return iter(())
-    if isinstance(value, LazyObject):
+    if is_lazy(value):
         return iter(value.iterate())
     fail("TypeError", f"{type_name(value)} is not a list or another value with items")
 

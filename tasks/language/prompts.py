@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from julep_project.core.schema_references import UnusableSchema, check_references
 from tasks.language.reader import StepReader
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
 
@@ -70,6 +71,15 @@ def _check_reply_form(form: Any, reader: StepReader) -> None:
         described = form.get("json_schema")
         if not isinstance(described, Mapping) or not isinstance(described.get("schema"), Mapping):
             reader.at("json_schema").problem("must be {schema: {...}}", "missing", described)
+        else:
+            _check_schema(described["schema"], reader.at("json_schema").at("schema"))
+
+
+def _check_schema(schema: Mapping[str, Any], reader: StepReader) -> None:
+    try:
+        check_references(schema)
+    except UnusableSchema as error:
+        reader.problem(str(error), "value_error", None)
 
 
 def read_tool_choice(raw: Any, reader: StepReader) -> Any:

@@ -10,7 +10,7 @@ RUNTIME_NAMES: dict[str, str] = {
     "execution": "the running execution",
     "task": "the task",
     "agent": "the agent",
-    "agent_tools": "the agent's tools",
+    "agent_tools": "the agent's tools: `name`, `type`, `description` and `parameters` of each",
     "user": "always null in a task",
     "session": "always null in a task",
     "metadata": "metadata of agent, task and execution merged, the last wins",

@@ -62,6 +62,17 @@ class Value(ABC):
         read += [template.names for node in nodes for template in node.templates()]
         return frozenset().union(*read)
 
+    def is_light(self) -> bool:
+        """Whether it may be evaluated where other threads wait for the interpreter."""
+        nodes = [node for _, node in self.walk()]
+        return all(expression.is_light for node in nodes for _, expression in node.expressions()) and all(
+            template.is_light for node in nodes for template in node.templates()
+        )
+
+    def is_literal(self) -> bool:
+        """Whether there is nothing to evaluate in it."""
+        return all(node.extent() == (0, 0) for _, node in self.walk())
+
     def walk(self, path: str = "") -> Iterator[tuple[str, "Value"]]:
         """This node and all below it, each with its path."""
         yield path, self

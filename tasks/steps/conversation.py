@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from julep_project.core.outside_json import read_json
 from tasks.steps.outcomes import Json
 from tasks.steps.rendering import as_text
 
@@ -30,8 +31,8 @@ def arguments_of(call: Mapping[str, Json]) -> dict[str, Json] | None:
     arguments: Any = (call.get("function") or {}).get("arguments")
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments or "{}")
-        except (ValueError, RecursionError):
+            arguments = read_json(arguments or "{}")
+        except ValueError:
             return None
     return arguments if isinstance(arguments, dict) else None
 

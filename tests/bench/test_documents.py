@@ -5,9 +5,6 @@ import pytest
 from docs_store import vector_index
 from docs_store.search import vector
 from julep_project.bench import documents
-from tests.seed import keep_seeded
-
-keep_seeded()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 import pytest
 
 from julep_project.bench import programs
+from julep_project.bench.idle import statements_per_second
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
 from julep_project.bench.parts import Effort, first_transition
@@ -21,6 +22,11 @@ def test_a_closed_loop_ends_when_all_its_runs_have(backend: Backend) -> None:
     task = programs.light_steps(3)
     assert ClosedLoop(lambda: programs.start(task), lambda: programs.unfinished(task)).rate(0.5) > 0
     assert programs.unfinished(task) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_idle_statements_are_counted() -> None:
+    assert statements_per_second(0.1) >= 0
 
 
 @pytest.mark.django_db(transaction=True)

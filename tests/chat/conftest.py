@@ -10,6 +10,7 @@ import pytest
 from django.test import AsyncClient
 
 from julep_project.core.database import run_query
+from julep_project.core.work import rings
 from sessions.models import Entry, Turn
 from tests.api_client import API_KEY, ApiClient
 
@@ -169,5 +170,5 @@ def talk(transactional_db: None, settings: Any) -> Talk:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Ids of the jobs that workers were told of."""
     told: list[str] = []
-    monkeypatch.setattr("sessions.jobs.ring", lambda task, job_id: told.append(str(job_id)))
+    monkeypatch.setattr(rings, "ring", lambda task, job_id: told.append(str(job_id)))
     return told

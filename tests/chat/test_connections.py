@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from agents.llm.scripted import Spoken, scripted_model
+from julep_project.core import reader
 from julep_project.core.database import run_query
 from julep_project.devservices.loopback import Reply
-from sessions import streaming
 from sessions.models import Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until
 from tests.chat.test_tools import calls
@@ -116,7 +116,7 @@ def test_a_tool(talk: Talk, web_server: WebServer, settings: Any) -> None:
 
 
 def test_a_stream_whose_reader_is_slow(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_BEHIND", 1)
+    monkeypatch.setattr(reader, "_BEHIND", 1)
     session = talk.session()
 
     async def chat(gate: Gate) -> Any:

@@ -10,8 +10,8 @@ from agents.llm.scripted import Spoken, scripted_model
 from agents.models import Developer
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.runners import run_tool
+from julep_project.core import reader
 from julep_project.devservices.loopback import Reply
-from sessions import streaming
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, spoken, turns_are_over
 from tests.chat.test_tools import calls
@@ -119,7 +119,7 @@ def test_a_reply_without_end_is_refused(talk: Talk, settings: Any, stream: bool)
 
 
 def test_a_reader_that_stalls_frees_the_session(talk: Talk, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_BEHIND", 2)
+    monkeypatch.setattr(reader, "_BEHIND", 2)
     settings.CHAT_READER_TIMEOUT_S = 0.05
     session = talk.session()
 
@@ -149,7 +149,7 @@ def test_a_reader_that_stalls_frees_the_session(talk: Talk, settings: Any, monke
 
 
 def test_few_but_long_pieces_make_the_model_wait_too(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_BEHIND_CHARACTERS", 100)
+    monkeypatch.setattr(reader, "_BEHIND_SIZE", 100)
     session = talk.session()
     said: list[str] = []
 

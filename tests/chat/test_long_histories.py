@@ -15,11 +15,11 @@ from agents.llm import tokens
 from agents.llm.scripted import Spoken, scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelUnavailable
-from sessions.celery_tasks import sweep_jobs
 from sessions.chat_request import ChatRequest
 from sessions.conversation import load_conversation
 from sessions.entries import NewEntry, save_entries
 from sessions.errors import PromptOverBudget
+from sessions.keepers import sweep_jobs
 from sessions.models import Entry, Turn
 from sessions.overflow import shorten_history
 from tests.chat.conftest import MODEL, Talk

@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from agents.llm.scripted import ScriptedModel, scripted_model
 from agents.models import Developer
 from julep_project.core.errors import ModelUnavailable
+from sessions import jobs, overflow
 from sessions.entries import NewEntry, save_entries
-from sessions.jobs import claim_job, sweep_jobs
+from sessions.jobs import claim_job
 from sessions.models import Entry, Job, Session
 from sessions.overflow import shorten_history
 from tests.chat.conftest import MODEL, Talk
@@ -117,6 +118,46 @@ def test_without_a_model_messages_are_clipped(talk: Talk, rung: list[str], model
     assert text.count("user: Is it true") >= 2
     assert FACT not in text
     assert Job.objects.get().state == "succeeded"
+
+
+def test_a_long_history_is_read_in_parts(talk: Talk, rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same result, however small the parts are."""
+    session = _session(talk)
+    _fill(talk, session, 6)
+    whole = overflow._plan(Job.objects.get())
+    assert whole is not None
+    read: list[int] = []
+    pages_within = overflow.pages_within
+
+    def noting(*args: Any, **options: Any) -> Any:
+        for page in pages_within(*args, **options):
+            read.append(len(page))
+            yield page
+
+    monkeypatch.setattr(overflow, "pages_within", noting)
+    monkeypatch.setattr(overflow, "_PAGE_BYTES", 3 * len(FACT))
+    assert overflow._plan(Job.objects.get()) == whole
+    assert max(read) <= 3
+    assert sum(read) == Entry.objects.filter(session_id=session).count() + len(whole.old)
+
+
+def test_what_is_too_long_for_any_model_is_clipped_while_it_is_read(
+    talk: Talk, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = _session(talk)
+    _fill(talk, session, 6)
+    plan = overflow._plan(Job.objects.get())
+    assert plan is not None
+    clipped = overflow.clip(plan.lines, BUDGET)
+    monkeypatch.setattr(overflow, "_LONGEST_TRANSCRIPT", 3 * len(FACT))
+    short = overflow._plan(Job.objects.get())
+    assert short is not None
+    assert sum(map(len, short.lines)) < sum(map(len, plan.lines)) / 2
+    with scripted_model([]) as model:
+        shorten_history(rung[0])
+    assert model.requests == []
+    assert talk.said(session)[0][1].count("user: Is it true") >= 2
+    assert clipped.count("user: Is it true") >= 2
 
 
 def test_a_later_summary_takes_in_the_earlier(talk: Talk, rung: list[str]) -> None:
@@ -249,12 +290,23 @@ def test_a_job_whose_worker_died_is_rung_again_and_done(talk: Talk, rung: list[s
     settings.RING_AGAIN_SECONDS = 0
     _fill(talk, _session(talk), 6)
     assert claim_job(Job.objects.get().pk) is not None
-    assert sweep_jobs() == 0
+    assert jobs.QUEUED.ring_due() == 0
     Job.objects.update(lease_until=Now())
-    assert sweep_jobs() == 1
+    assert jobs.QUEUED.ring_due() == 1
     with scripted_model(["Tides."]):
         shorten_history(rung[-1])
     assert (Job.objects.get().state, Job.objects.get().attempts) == ("succeeded", 2)
+
+
+def test_a_job_given_back_is_begun_anew_and_counts_no_attempt(talk: Talk, rung: list[str]) -> None:
+    _fill(talk, _session(talk), 6)
+    job = claim_job(Job.objects.get().pk)
+    assert job is not None
+    jobs.LEASES.hand_back([job.held])
+    assert rung == [str(job.row.pk)] * 2
+    with scripted_model(["Tides."]):
+        shorten_history(rung[-1])
+    assert (Job.objects.get().state, Job.objects.get().attempts) == ("succeeded", 1)
 
 
 def test_a_job_that_kills_its_workers_fails(talk: Talk, rung: list[str], settings: Any) -> None:

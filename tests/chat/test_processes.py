@@ -41,7 +41,9 @@ def clients(api_processes: list[Backend]) -> Iterator[list[httpx.Client]]:
 @pytest.fixture
 def session(clients: list[httpx.Client], provider: ModelServer) -> str:
     """An empty session; the first process has loaded the client library, which takes seconds."""
-    agent = clients[0].post("/agents", json={"name": "Ada", "model": "openai/loopback"}).json()["id"]
+    answer = clients[0].post("/agents", json={"name": "Ada", "model": "openai/loopback"})
+    assert answer.status_code == 201, answer.text
+    agent = answer.json()["id"]
     made = str(clients[0].post("/sessions", json={"agent": agent}).json()["id"])
     if not provider.chats:
         _chat(clients[0], made, "Are you awake?", save=False)

@@ -24,7 +24,7 @@ THOUGHT = {"type": "thinking", "thinking": "Look first.", "signature": "sig-1"}
 @pytest.mark.parametrize(
     ("reply", "status", "code"),
     [
-        (failure(429, "slow down"), 502, "llm_api_error"),
+        (failure(429, "slow down", **{"Retry-After": "60"}), 429, "llm_api_error"),
         (failure(500, "broken"), 502, "llm_api_error"),
         (failure(401, "who are you?"), 400, "llm_bad_request"),
         (failure(400, "not that", code="content_policy_violation"), 400, "llm_bad_request"),

@@ -8,10 +8,11 @@ import pytest
 
 from agents.llm.scripted import ScriptedModel, Spoken, scripted_model
 from agents.models import ModelUsage
+from julep_project.core import reader
 from julep_project.core.errors import ModelRefused, ModelUnavailable
 from julep_project.core.renderers import to_json
 from julep_project.stream_handler import StreamHandler
-from sessions import chat_wire, streaming
+from sessions import chat_wire
 from sessions.models import Turn
 from tests.api_client import API_KEY
 from tests.chat.conftest import LONGEST_WAIT_S, Stream, Talk, spoken, turns_are_over
@@ -199,7 +200,7 @@ def test_a_client_that_leaves_before_the_first_piece_leaves_no_trace(talk: Talk)
 
 
 def test_a_slow_reader_makes_the_model_wait(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_BEHIND", 2)
+    monkeypatch.setattr(reader, "_BEHIND", 2)
     session = talk.session()
     said: list[int] = []
 
@@ -226,7 +227,7 @@ def test_a_slow_reader_makes_the_model_wait(talk: Talk, monkeypatch: pytest.Monk
 
 
 def test_a_quiet_stream_is_kept_alive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_KEEP_ALIVE_S", 0.01)
+    monkeypatch.setattr(reader, "_KEEP_ALIVE_S", 0.01)
     session = talk.session()
 
     async def read() -> str:
@@ -242,7 +243,7 @@ def test_a_quiet_stream_is_kept_alive(talk: Talk, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_chat_that_waits_long_opens_its_stream(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_OPEN_AFTER_S", 0.01)
+    monkeypatch.setattr(reader, "_OPEN_AFTER_S", 0.01)
     session = talk.session()
 
     async def read() -> list[Any]:

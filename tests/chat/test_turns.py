@@ -17,10 +17,11 @@ from julep_project.core.errors import NotFound
 from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
 from sessions.models import Session, Turn, TurnStatus
 from sessions.turns import (
+    LEASES,
     end_turn,
     enter_turn,
     finish_turn,
-    renew_leases,
+    held_turn,
     start_turn,
     stop_of,
     told_to_stop,
@@ -176,9 +177,17 @@ def test_only_open_turns_are_renewed(session: Session) -> None:
     end_turn(over)
     for turn in (over, silent):
         _let_lease_run_out(turn)
-    renew_leases([over.pk, silent.pk])
+    LEASES.renew([held_turn(over), held_turn(silent)])
     assert start_turn(silent)
     assert Turn.objects.filter(lease_until__gt=Now()).get() == silent
+
+
+def test_turns_given_back_let_the_next_begin(session: Session) -> None:
+    first, second = _enter(session), _enter(session)
+    LEASES.hand_back([held_turn(first)])
+    assert start_turn(second)
+    with pytest.raises(TurnLost):
+        _finish(first)
 
 
 def test_a_finished_turn_cannot_finish_again(session: Session) -> None:
@@ -224,7 +233,7 @@ def test_the_heartbeat_tells_what_no_event_did(session: Session) -> None:
 
     def stop_silently() -> None:
         Turn.objects.update(stop="keep")
-        renew_leases([turn.pk])
+        LEASES.renew([held_turn(turn)])
 
     assert isinstance(asyncio.run(_during(told_to_stop(turn), stop_silently)), TurnInterrupted)
 

@@ -1,4 +1,4 @@
-"""The outgoing client over real sockets: what it sends, what it follows, what it refuses to wait for or to hold."""
+"""The outgoing client over real sockets: what it sends, and what it refuses to wait for or to hold."""
 
 import base64
 import gzip
@@ -6,52 +6,17 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from julep_project.core import http
-from julep_project.core.http import HttpClient, IncomingResponse, Limits, OutgoingRequest
+from julep_project.core.http import Limits, OutgoingRequest
 from julep_project.core.http.addresses import AddressPolicy
 from julep_project.devservices.loopback import RecordedRequest, Reply
+from tests.core.outgoing import LIMITS, Client, MakeClient, get
 from tests.loopback.web_server import WebServer
-
-LOOPBACK = AddressPolicy.parse(["127.0.0.1"])
-LIMITS = Limits(body_bytes=1_000_000, timeout_s=5)
-
-
-class Client(HttpClient):
-    """A client with the small limits of these tests."""
-
-    def send(self, request: OutgoingRequest, limits: Limits | None = None) -> IncomingResponse:
-        return super().send(request, limits or LIMITS)
-
-
-MakeClient = Callable[..., Client]
-
-
-@pytest.fixture
-def make_client() -> Iterator[MakeClient]:
-    """Clients that are closed when the test ends."""
-    made: list[Client] = []
-
-    def make(policy: AddressPolicy = LOOPBACK, **options: Any) -> Client:
-        made.append(Client(policy, **options))
-        return made[-1]
-
-    yield make
-    for client in made:
-        client.close()
-
-
-@pytest.fixture
-def client(make_client: MakeClient) -> Client:
-    return make_client()
-
-
-def get(url: str, **options: Any) -> OutgoingRequest:
-    return OutgoingRequest("GET", url, **options)
 
 
 class TestSending:
@@ -248,63 +213,20 @@ class TestRefusing:
         assert "/path" in str(caught.value)
         assert "word" not in str(caught.value) and "abc" not in str(caught.value)
 
+    def test_the_message_holds_no_key_of_a_webhook(self, client: Client) -> None:
+        with pytest.raises(http.ConnectFailed) as caught:
+            client.send(get(f"http://127.0.0.1:{unused_port()}/services/B0123/kEyOfTheWebhook0123"))
 
-class TestRedirects:
-    def test_not_followed_unless_asked(self, client: Client, web_server: WebServer) -> None:
-        url = web_server.script("/a", Reply(302, headers={"Location": "/b"}))
+        assert "/services/B0123/***" in str(caught.value)
 
-        assert client.send(get(url)).status == 302
-
-    @pytest.mark.parametrize(
-        ("status", "method", "then", "keeps_body"),
-        [
-            (301, "POST", "GET", False),
-            (302, "POST", "GET", False),
-            (303, "PUT", "GET", False),
-            (303, "HEAD", "HEAD", False),
-            (302, "PUT", "PUT", True),
-            (307, "POST", "POST", True),
-            (308, "POST", "POST", True),
-        ],
-    )
-    def test_methods(
-        self, client: Client, web_server: WebServer, status: int, method: str, then: str, keeps_body: bool
+    @pytest.mark.parametrize("value", ["bad\nsecret-value", "sécret-välue\u20ac"])
+    def test_a_header_that_cannot_be_sent_is_not_repeated(
+        self, client: Client, web_server: WebServer, value: str
     ) -> None:
-        url = web_server.script("/a", Reply(status, headers={"Location": "b?x=1"}))
-        web_server.script("/b", Reply(body="done"))
-        content = None if method == "HEAD" else "body"
+        with pytest.raises(http.InvalidRequest) as caught:
+            client.send(get(web_server.url, headers={"X-Key": value}))
 
-        answer = client.send(
-            OutgoingRequest(method, url, content=content, headers={"Content-Type": "text/x"}, follow_redirects=True)
-        )
-
-        last = web_server.requests[-1]
-        assert (answer.status, last.method, last.target) == (200, then, "/b?x=1")
-        assert last.body == (b"body" if keeps_body else b"")
-        assert ("content-type" in last.headers) == (keeps_body or method == "HEAD" and then == "HEAD")
-        assert answer.url == f"{web_server.url}/b?x=1"
-
-    def test_credentials_stay_with_their_origin(self, client: Client, web_server: WebServer) -> None:
-        with WebServer() as other:
-            away = other.script("/c", Reply())
-            url = web_server.script("/a", Reply(302, headers={"Location": "/b"}))
-            web_server.script("/b", Reply(302, headers={"Location": away}))
-            headers = {"Authorization": "Bearer key", "Cookie": "a=1", "X-Other": "1"}
-
-            client.send(get(url, headers=headers, follow_redirects=True))
-
-            same, cross = web_server.requests[1], other.requests[0]
-        assert (same.headers["authorization"], same.headers["cookie"]) == ("Bearer key", "a=1")
-        assert "authorization" not in cross.headers and "cookie" not in cross.headers
-        assert cross.headers["x-other"] == "1"
-        assert cross.headers["host"] == f"127.0.0.1:{other.port}"
-
-    def test_a_loop_ends(self, client: Client, web_server: WebServer) -> None:
-        url = web_server.script("/a", Reply(302, headers={"Location": "/a"}))
-
-        with pytest.raises(http.TooManyRedirects):
-            client.send(get(url, follow_redirects=True))
-        assert len(web_server.requests) == LIMITS.redirects + 1
+        assert "cret" not in str(caught.value)
 
 
 class TestLimits:
@@ -332,19 +254,15 @@ class TestLimits:
             bomb = gzip.compress(bomb, 9)
         url = web_server.script("/a", Reply(body=bomb, headers={"Content-Encoding": ", ".join(["gzip"] * layers)}))
 
-        started = time.monotonic()
         with pytest.raises(http.TooLarge):
             client.send(get(url))
-        assert time.monotonic() - started < 5
 
     def test_a_body_sent_byte_by_byte_meets_the_total_time(self, client: Client, web_server: WebServer) -> None:
         head = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
         url = web_server.script("/a", Reply(raw=head + [b"x"] * 1000, pause_s=0.05))
 
-        started = time.monotonic()
         with pytest.raises(http.Timeout) as caught:
             client.send(get(url, timeout_s=0.4))
-        assert 0.3 < time.monotonic() - started < 5
         assert caught.value.retryable
 
     def test_headers_sent_byte_by_byte_meet_the_total_time(self, client: Client, web_server: WebServer) -> None:
@@ -363,12 +281,9 @@ class TestLimits:
         release = threading.Event()
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(60) and [])
 
-        started = time.monotonic()
         with pytest.raises(http.Timeout):
             client.send(get("http://slow.test/", timeout_s=0.2))
-        took_s = time.monotonic() - started
         release.set()
-        assert took_s < 5
 
     @pytest.mark.parametrize(
         "headers",
@@ -416,6 +331,14 @@ class TestDecoding:
         with pytest.raises(http.BadResponse) as caught:
             client.send(get(url))
         assert not caught.value.retryable
+
+    def test_very_many_empty_parts(self, client: Client, web_server: WebServer) -> None:
+        """They take time that no timeout of the network sees."""
+        body = gzip.compress(b"", mtime=0) * 100_000
+        url = web_server.script("/a", Reply(body=body, headers={"Content-Encoding": "gzip"}))
+
+        with pytest.raises(http.BadResponse, match="1,000 parts"):
+            client.send(get(url))
 
     def test_head_has_no_body_to_decode(self, client: Client, web_server: WebServer) -> None:
         url = web_server.script("/a", Reply(body=b"x", headers={"Content-Encoding": "gzip"}))
@@ -466,6 +389,52 @@ class TestSettings:
         assert http.send(get(url)).content == b"ok"
         with pytest.raises(http.TooLarge):
             http.send(get(url))
+
+
+class TestOwnPlaces:
+    @pytest.fixture(autouse=True)
+    def loopback_is_open(self, settings: Any, web_server: WebServer) -> None:
+        settings.JULEP_HTTP_ALLOW = ["127.0.0.0/8", "0.0.0.0", "::", "::1", "::ffff:0:0/96"]
+        settings.PORT = web_server.port
+
+    @pytest.mark.parametrize(
+        "host",
+        ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "localhost", "LOCALHOST", "0.0.0.0", "0", "127.9.9.9"],
+    )
+    def test_the_api_is_refused_however_it_is_written(self, web_server: WebServer, host: str) -> None:
+        with pytest.raises(http.Blocked, match="part of this installation"):
+            http.send(get(f"http://{host}:{web_server.port}/agents"))
+
+        assert web_server.requests == []
+
+    @pytest.mark.parametrize("host", ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1]", "[::]"])
+    def test_so_is_a_literal_of_the_other_family(self, web_server: WebServer, host: str) -> None:
+        with pytest.raises(http.Blocked, match="part of this installation"):
+            http.send(get(f"http://{host}:{web_server.port}/agents"))
+
+    def test_a_redirect_to_it_is_refused(self, web_server: WebServer) -> None:
+        with WebServer() as other:
+            url = other.script("/a", Reply(302, headers={"Location": f"{web_server.url}/agents"}))
+
+            with pytest.raises(http.Blocked):
+                http.send(get(url, follow_redirects=True))
+
+        assert web_server.requests == []
+
+    def test_other_ports_of_the_machine_are_open(self, web_server: WebServer) -> None:
+        with WebServer() as other:
+            assert http.send(get(other.script("/a", Reply()))).status == 200
+
+    def test_its_port_in_the_list_opens_it(self, web_server: WebServer, settings: Any) -> None:
+        settings.JULEP_HTTP_ALLOW = [f"127.0.0.1:{web_server.port}"]
+
+        assert http.send(get(web_server.script("/a", Reply()))).status == 200
+
+    def test_redis_takes_no_mail(self, settings: Any, web_server: WebServer) -> None:
+        settings.PORT, settings.REDIS_URL = 1, f"redis://:word@localhost:{web_server.port}/0"
+
+        with pytest.raises(http.Blocked):
+            http.connect("127.0.0.1", web_server.port, 5)
 
 
 def unused_port() -> int:

@@ -8,7 +8,7 @@ from psycopg_pool import PoolTimeout
 
 from agents.models import Agent, Developer, Project
 from julep_project.core.errors import Conflict, NotFound
-from julep_project.core.storage_errors import as_domain_error
+from julep_project.core.storage_errors import as_domain_error, is_outage, took_too_long
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,11 @@ from julep_project.core.storage_errors import as_domain_error
         (psycopg.errors.NumericValueOutOfRange(), 400, "Invalid agent data provided"),
         (psycopg.errors.TooManyConnections(), 429, "The resource is busy; try again."),
         (psycopg.errors.LockNotAvailable(), 429, "The resource is busy; try again."),
-        (PoolTimeout(), 429, "The resource is busy; try again."),
+        (psycopg.errors.QueryCanceled(), 429, "The resource is busy; try again."),
+        (PoolTimeout(), 503, "The database is not reachable; try again"),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), 503, "The database is not reachable; try again"),
+        (psycopg.errors.ReadOnlySqlTransaction(), 503, "The database is not reachable; try again"),
+        (psycopg.InterfaceError(), 503, "The database is not reachable; try again"),
         (psycopg.errors.DeadlockDetected(), 503, "The database is not reachable; try again"),
         (psycopg.errors.AdminShutdown(), 503, "The database is not reachable; try again"),
         (psycopg.OperationalError(), 503, "The database is not reachable; try again"),
@@ -30,6 +34,8 @@ def test_by_class(cause: Exception, status: int, message: str) -> None:
     assert known is not None
     assert (known.status, known.message) == (status, message)
     assert known.retryable == (status != 400)
+    assert is_outage(error) == (known.retryable and not took_too_long(error))
+    assert took_too_long(error) == isinstance(cause, psycopg.errors.QueryCanceled)
 
 
 @pytest.mark.parametrize("cause", [psycopg.errors.UndefinedTable(), psycopg.errors.CheckViolation(), None])
@@ -37,6 +43,7 @@ def test_bugs_stay_bugs(cause: Exception | None) -> None:
     error = DatabaseError()
     error.__cause__ = cause
     assert as_domain_error(error, operation="create", resource="Agent") is None
+    assert not is_outage(error)
 
 
 def test_unique_constraint_by_name(db: None) -> None:

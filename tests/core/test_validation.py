@@ -6,7 +6,7 @@ import pytest
 from rest_framework import serializers
 
 from julep_project.core.errors import InvalidInput
-from julep_project.core.fields import Body, JsonObject, Text, Timestamp
+from julep_project.core.fields import Body, DictOf, JsonObject, ListOf, Text, Timestamp
 from julep_project.core.validation import parse_uuid, path_text, problem, shown
 
 
@@ -117,3 +117,33 @@ def test_shown_is_text_and_short() -> None:
 def test_ids_that_are_not(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_uuid(text, "path", "id")
+
+
+def test_no_more_is_written_than_is_shown() -> None:
+    written: list[int] = []
+
+    class Part:
+        def __str__(self) -> str:
+            written.append(1)
+            return "part"
+
+    assert shown([Part() for _ in range(10_000)]).startswith('["part", "part"')
+    assert len(written) < 100
+
+
+@pytest.mark.parametrize("kind", [ListOf, DictOf])
+def test_reading_stops_when_enough_is_wrong(kind: Any) -> None:
+    read: list[Any] = []
+
+    class Never(Text):
+        def to_internal_value(self, data: Any) -> str:
+            read.append(data)
+            return super().to_internal_value(data)
+
+    class Bodies(Body):
+        parts = kind(child=Never())
+
+    parts = list(range(10_000)) if kind is ListOf else {str(n): n for n in range(10_000)}
+    with pytest.raises(InvalidInput) as refused:
+        Bodies.read({"parts": parts})
+    assert len(refused.value.extra["details"]) == len(read) == 100

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,18 @@ def family(pid: int) -> list[int]:
 def alive(pids: list[int]) -> list[int]:
     """Those that still run."""
     return [pid for pid in pids if is_alive(pid)]
+
+
+@contextmanager
+def running(home: Path, **changes: str) -> Iterator[Up]:
+    """An installation that serves, until the end of the block."""
+    started = Up(home, **changes)
+    try:
+        started.wait_until_ready()
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.stop()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,9 @@ class Scene:
         self.guardian = Guardian()
         self.supervisor = Supervisor(say=lambda name, line: self.lines.append((name, line)), guardian=self.guardian)
 
-    def start(self, name: str, code: str, *, restart: bool = True, log_file: Path | None = None) -> None:
+    def start(self, name: str, code: str, **options: Any) -> None:
         command = [sys.executable, "-c", code]
-        program = Program(
-            name=name, command=command, env=dict(os.environ), cwd=Path("/"), restart=restart, log_file=log_file
-        )
-        self.supervisor.start(program)
+        self.supervisor.start(Program(name=name, command=command, env=dict(os.environ), cwd=Path("/"), **options))
 
     def until_said(self, text: str, *, times: int = 1) -> None:
         said = self.supervisor.run_until(lambda: sum(text in line for _, line in self.lines) >= times, timeout_s=LONG_S)
@@ -108,6 +106,54 @@ def test_stopping_kills_the_stubborn_with_everything_they_started(scene: Scene) 
     scene.supervisor.stop(["one"], grace_s=0.3)
     assert wait_for(lambda: not any(is_alive(pid) for pid in pids), LONG_S)
     assert ("one", "did not stop in time; killing it") in scene.lines
+
+
+_DRAINING = (
+    "import signal, sys, time\n"
+    "asked = []\n"
+    "def stop(number, frame):\n"
+    "    asked.append(number)\n"
+    "    print('asked', len(asked), flush=True)\n"
+    "    if len(asked) > 1: sys.exit()\n"
+    "signal.signal(signal.SIGTERM, stop)\n"
+    "print('ready', flush=True)\n"
+    "while True: time.sleep(1)\n"
+)
+
+
+@pytest.mark.parametrize("is_urgent", [True, False])
+def test_who_drains_is_asked_again_before_being_killed(scene: Scene, is_urgent: bool) -> None:
+    scene.start("one", _DRAINING, drains=True)
+    scene.until_said("ready")
+    grace_s = LONG_S if is_urgent else 0.5
+    scene.supervisor.stop(["one"], grace_s=grace_s, is_urgent=lambda: is_urgent and ("one", "asked 1") in scene.lines)
+    assert ("one", "asked 2") in scene.lines
+    assert ("one", "did not stop in time; killing it") not in scene.lines
+
+
+def test_who_retires_is_succeeded_at_once_and_ends_in_its_time(scene: Scene, tmp_path: Path) -> None:
+    note, go_on = tmp_path / "retiring", tmp_path / "go on"
+    code = (
+        "import os, pathlib, sys, time\n"
+        f"note, go_on = pathlib.Path({str(note)!r}), pathlib.Path({str(go_on)!r})\n"
+        "first = not go_on.with_suffix('.first').exists()\n"
+        "go_on.with_suffix('.first').touch()\n"
+        "print('first' if first else 'second', os.getpid(), flush=True)\n"
+        "if first: note.touch()\n"
+        "while not (first and go_on.exists()): time.sleep(0.05)\n"
+        "print('done', flush=True)\n"
+    )
+    scene.start("one", code, retiring_file=note)
+    scene.until_said("second")
+    first = int(next(line for _, line in scene.lines if line.startswith("first")).split()[1])
+    assert is_alive(first)
+    assert not note.exists()
+    go_on.touch()
+    scene.until_said("done")
+    assert wait_for(lambda: not is_alive(first), LONG_S)
+    scene.supervisor.tick(0)
+    assert scene.supervisor.is_running("one")
+    assert not [line for _, line in scene.lines if "starting it again" in line]
 
 
 def test_what_a_dead_program_left_behind_is_killed(scene: Scene) -> None:

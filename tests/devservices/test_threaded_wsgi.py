@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from julep_project.asgi import is_stream
+from julep_project.paths import is_search, is_stream
 from julep_project.threaded_wsgi import Message, ThreadedWsgi
 
 Environ = dict[str, Any]
@@ -147,8 +147,25 @@ def test_an_error_of_the_application_reaches_the_server() -> None:
         ("/sessions/1/history", False),
         ("/agents/1/docs", False),
         ("/agents/my.stream.name/tools", False),
-        ("/healthz", False),
+        ("/livez", True),
+        ("/api/readyz", True),
+        ("/healthz/", True),
+        ("/healthz/all", False),
     ],
 )
 def test_streams_are_told_by_their_path(path: str, stream: bool) -> None:
     assert is_stream(path) is stream
+
+
+@pytest.mark.parametrize(
+    ("path", "search"),
+    [
+        ("/agents/1/search", True),
+        ("/api/users/1/search/", True),
+        ("/agents/1/docs", False),
+        ("/agents/search", False),
+        ("/agents/1/search/2", False),
+    ],
+)
+def test_searches_are_told_by_their_path(path: str, search: bool) -> None:
+    assert is_search(path) is search

@@ -12,18 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.devservices.conftest import STOP_S, Up, alive, manage, wait_for
+from tests.devservices.conftest import STOP_S, Up, alive, manage, running, wait_for
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    started = Up(tmp_path_factory.mktemp("up") / "state folder")
-    try:
-        started.wait_until_ready()
+    with running(tmp_path_factory.mktemp("up") / "state folder") as started:
         yield started
-    finally:
-        if started.process.poll() is None:
-            started.stop()
 
 
 def get(up: Up, path: str) -> dict[str, object]:
@@ -36,7 +31,7 @@ def get(up: Up, path: str) -> dict[str, object]:
 
 def test_it_says_where_it_is_and_how_to_get_in(up: Up) -> None:
     note = up.note()
-    for text in (note["url"], note["flower_url"], note["api_key"], "JULEP_HTTP_ALLOW", "Ctrl-C"):
+    for text in (note["url"], note["flower_url"], f"kept in {up.home / 'env'}", "JULEP_HTTP_ALLOW", "Ctrl-C"):
         assert text in up.output
 
 
@@ -45,7 +40,12 @@ def test_lines_are_prefixed(up: Up) -> None:
     assert "engine   | " in up.output
 
 
-def test_the_printed_key_opens_the_api(up: Up) -> None:
+def test_the_key_is_in_no_log(up: Up) -> None:
+    logs = [up.log_file, *(file for file in (up.home / "logs").rglob("*") if file.is_file())]
+    assert [log for log in logs if up.note()["api_key"] in log.read_text(errors="replace")] == []
+
+
+def test_the_key_in_the_note_opens_the_api(up: Up) -> None:
     assert get(up, "/agents") == {"items": []}
 
 

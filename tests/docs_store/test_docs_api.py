@@ -216,7 +216,7 @@ def test_number_of_queries_does_not_grow_with_the_list(api: ApiClient, agent: st
             items = api.get(f"/agents/{agent}/docs", {"include_embeddings": include}).json()["items"]
         assert len(items) >= size
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 6
+    assert counts[0] == counts[1] <= 7
 
 
 def _bulk_delete(api: ApiClient, path: str, body: Any) -> list[str]:
@@ -308,7 +308,23 @@ def test_a_page_too_large_to_answer_is_refused(
     assert len(api.get(path, {"include_embeddings": "false"}).json()["items"]) == 2
     monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10)
     assert api.get(path, {"include_embeddings": "false"}).json()["error"]["message"].endswith("fewer with limit")
-    assert len(api.get(path, {"limit": 1}).json()["items"]) == 1
+    assert len(api.get(path, {"limit": 1, "include_embeddings": "false"}).json()["items"]) == 1
+
+
+def test_a_doc_whose_vectors_are_too_large_to_answer_is_shown_without(
+    api: ApiClient, agent: str, doc: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = doc([f"{place}" for place in range(10)], *[(1, 0, 0)] * 10)
+    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12) - 1)
+    for path, query in ((f"/docs/{stored}", {}), (f"/agents/{agent}/docs", {"limit": 1})):
+        refused = api.get(path, query)
+        assert (refused.status_code, refused.json()["error"]["message"]) == (
+            400,
+            "The doc is about 370 bytes with its vectors; leave out the vectors with include_embeddings=false",
+        )
+        assert api.get(path, {**query, "include_embeddings": "false"}).status_code == 200
+    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12))
+    assert len(api.get(f"/docs/{stored}").json()["embeddings"]) == 10
 
 
 def test_a_bad_bulk_delete_deletes_nothing(api: ApiClient, agent: str, doc: Store) -> None:

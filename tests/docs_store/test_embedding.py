@@ -8,14 +8,16 @@ import pytest
 from django.db import connection
 
 from agents.models import Agent, Developer, Project
-from docs_store import celery_tasks, embedding_queue
+from docs_store import celery_tasks, embedding_queue, keepers
 from docs_store.embedding import embed_claimed, embed_due
 from docs_store.models import Doc, DocEmbedding, Embedding, EmbeddingModel
 from docs_store.owners import Owner
 from docs_store.services import create_doc
-from julep_project.core.errors import ModelNotUsable, ModelRefused, ModelUnavailable
+from julep_project.core.errors import ModelNotUsable, ModelRefused, ModelUnavailable, RateLimited
+from julep_project.core.work import rings
 from tests.api_client import ApiClient
 from tests.docs_store.known_vectors import KnownVectors
+from tests.work.clock import pass_time
 
 Store = Callable[..., str]
 
@@ -29,24 +31,14 @@ def _row(doc_id: str) -> DocEmbedding:
 
 
 def _pass_time(seconds: int) -> None:
-    """As if everything in the queue had happened earlier."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE docs_store_docembedding SET
-                due_at = due_at - make_interval(secs => %(s)s),
-                lease_until = lease_until - make_interval(secs => %(s)s),
-                rung_at = rung_at - make_interval(secs => %(s)s)
-            """,
-            {"s": seconds},
-        )
+    pass_time(DocEmbedding, seconds)
 
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Ids of docs a message was sent for."""
     sent: list[str] = []
-    monkeypatch.setattr(embedding_queue, "ring", lambda task, doc_id: sent.append(str(doc_id)))
+    monkeypatch.setattr(rings, "ring", lambda task, doc_id: sent.append(str(doc_id)))
     return sent
 
 
@@ -115,10 +107,24 @@ def test_what_may_pass_is_tried_again_with_growing_pauses(doc: Store, model: Kno
         assert embed_due() == 0
         pauses.append(_seconds_until_due(doc_id))
         _pass_time(301)
-    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    longest = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert all(most // 2 <= pause <= most for pause, most in zip(pauses, longest, strict=True)), pauses
     model.errors = [ModelUnavailable("overloaded")]
     embed_due()
     assert _row(doc_id).state == "failed"
+
+
+def test_a_provider_that_wants_to_be_asked_later_uses_up_no_attempts(doc: Store, model: KnownVectors) -> None:
+    ids = [doc("a"), doc("b")]
+    for _ in range(embedding_queue.MAX_ATTEMPTS + 3):
+        model.errors = [RateLimited("slow down", wait_s=100)]
+        assert embed_due() == 2
+        for doc_id in ids:
+            assert (_row(doc_id).state, _row(doc_id).attempts, _row(doc_id).error) == ("pending", 0, "slow down")
+            assert 100 <= _seconds_until_due(doc_id) <= 150
+        _pass_time(151)
+    embed_due()
+    assert set(_states().values()) == {"ready"}
 
 
 def test_what_failed_has_another_attempt_every_hour(doc: Store, model: KnownVectors, rung: list[str]) -> None:
@@ -127,17 +133,17 @@ def test_what_failed_has_another_attempt_every_hour(doc: Store, model: KnownVect
     embed_due()
     assert (_row(doc_id).state, _seconds_until_due(doc_id)) == ("failed", 3600)
     _pass_time(3590)
-    celery_tasks.sweep()
+    keepers.sweep()
     assert (_row(doc_id).state, rung) == ("failed", [])
     _pass_time(11)
-    celery_tasks.sweep()
+    keepers.sweep()
     assert (_row(doc_id).state, rung) == ("pending", [doc_id])
     model.errors = [ModelUnavailable("overloaded")]
     embed_due()
     assert (_row(doc_id).state, _seconds_until_due(doc_id)) == ("failed", 3600)
     model.refused = {}
     _pass_time(3601)
-    celery_tasks.sweep()
+    keepers.sweep()
     embed_due()
     assert (_row(doc_id).state, _row(doc_id).error) == ("ready", "")
 
@@ -146,7 +152,7 @@ def test_few_of_many_failed_docs_are_revived_at_once(doc: Store, model: KnownVec
     for number in range(22):
         doc(f"doc {number}")
     DocEmbedding.objects.update(state="failed")
-    celery_tasks.sweep()
+    keepers.sweep()
     assert sorted(_states().values()) == ["failed"] * 2 + ["pending"] * 20
 
 
@@ -155,7 +161,7 @@ def test_a_configuration_that_is_mended(doc: Store, model: KnownVectors, error: 
     ids = [doc("a"), doc("b")]
     model.errors = [error]
     embed_due()
-    assert [(_row(doc_id).state, _seconds_until_due(doc_id)) for doc_id in ids] == [("pending", 1)] * 2
+    assert [(_row(doc_id).state, _seconds_until_due(doc_id) <= 1) for doc_id in ids] == [("pending", True)] * 2
     assert len(model.calls) == 1, "no doc is to blame, so they are not tried one by one"
     _pass_time(2)
     embed_due()
@@ -192,7 +198,7 @@ def test_attempts_that_stored_vectors_are_not_counted(doc: Store, model: KnownVe
         _pass_time(301)
     model.refused = {"chunk 99": ModelUnavailable()}
     embed_due()
-    assert (_row(doc_id).state, _row(doc_id).attempts, _seconds_until_due(doc_id)) == ("pending", 1, 1)
+    assert (_row(doc_id).state, _row(doc_id).attempts, _seconds_until_due(doc_id) <= 1) == ("pending", 1, True)
 
 
 def test_what_is_refused_fails_alone(api: ApiClient, doc: Store, model: KnownVectors) -> None:
@@ -231,7 +237,7 @@ def test_leases_are_kept_while_docs_are_tried_one_by_one(
 
     def meanwhile() -> None:
         _pass_time(20)
-        embedding_queue.KEEPER.renew()
+        embedding_queue.LEASES.renewer.renew()
         _pass_time(20)
         claimed_meanwhile.append(embedding_queue.claim())
 
@@ -315,13 +321,25 @@ def test_the_keeper_renews_only_what_is_held(doc: Store, model: KnownVectors) ->
     doc("a")
     claimed = embedding_queue.claim()
     assert claimed is not None
-    with embedding_queue.KEEPER.holding(claimed):
+    with embedding_queue.LEASES.holding(*claimed.held):
         DocEmbedding.objects.update(lease_until=None)
-        embedding_queue.KEEPER.renew()
+        embedding_queue.LEASES.renewer.renew()
         assert DocEmbedding.objects.get().lease_until is not None
         DocEmbedding.objects.update(lease_until=None, version=5)
-        embedding_queue.KEEPER.renew()
+        embedding_queue.LEASES.renewer.renew()
         assert DocEmbedding.objects.get().lease_until is None
+
+
+def test_docs_given_back_are_anothers_at_once(doc: Store, model: KnownVectors) -> None:
+    doc_id = doc("a")
+    first = embedding_queue.claim()
+    assert first is not None
+    assert embedding_queue.claim() is None
+    embedding_queue.LEASES.hand_back(first.held)
+    assert not embedding_queue.LEASES.is_held(first.held)
+    second = embedding_queue.claim(doc_id=doc_id)
+    assert second is not None
+    assert second.attempt == 1
 
 
 def test_a_doc_that_kills_its_worker_every_time_fails(doc: Store, model: KnownVectors) -> None:
@@ -345,15 +363,15 @@ def test_a_doc_deleted_meanwhile(doc: Store, model: KnownVectors) -> None:
 
 def test_the_sweep_rings_for_what_nobody_looks_at(doc: Store, model: KnownVectors, rung: list[str]) -> None:
     ids = [doc("a"), doc("b")]
-    celery_tasks.sweep()
+    keepers.sweep()
     assert rung == []
     _pass_time(6)
-    celery_tasks.sweep()
-    celery_tasks.sweep()
+    keepers.sweep()
+    keepers.sweep()
     assert sorted(rung) == sorted(ids)
     embed_due()
     _pass_time(60)
-    celery_tasks.sweep()
+    keepers.sweep()
     assert len(rung) == 2
 
 
@@ -369,9 +387,9 @@ def test_a_changed_setting_embeds_everything_again(
     old = doc("a", (1, 0, 0))
     settings.EMBEDDING_MODEL = "other/model"
     assert api.get(f"/docs/{old}").json()["embedding_state"] == "pending"
-    celery_tasks.sweep()
+    keepers.sweep()
     assert EmbeddingModel.objects.get(name="other/model").covered_at is None
-    celery_tasks.sweep()
+    keepers.sweep()
     assert EmbeddingModel.objects.get(name="other/model").covered_at is not None
     embed_due()
     assert api.get(f"/docs/{old}").json()["embedding_state"] == "ready"

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection
 from django.db.models import Q
 
 from agents.models import Developer
-from docs_store import embedding_queue
+from docs_store import model_coverage
 from docs_store.embedding import embed_due
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
 from docs_store.owners import Owner
@@ -104,10 +104,10 @@ def _wait_until_somebody_waits_for_a_lock() -> None:
 
 
 def test_no_doc_is_missed_when_a_model_is_added(developer: Developer, agent: str, model: KnownVectors) -> None:
-    embedding_queue.register_model("other")
+    model_coverage.register_model("other")
 
     def cover() -> None:
-        while not embedding_queue.cover_model("other"):
+        while not model_coverage.cover_model("other"):
             pass
 
     jobs = [lambda name=f"doc {number}": _store(developer, agent, name) for number in range(3)]

@@ -10,7 +10,7 @@ from django.conf import settings as server
 from django.db import connection
 
 from agents.models import Agent, Developer, Project
-from docs_store import celery_tasks, vector_index
+from docs_store import vector_index
 from docs_store.models import Chunk, Doc, Embedding, EmbeddingModel
 from docs_store.owners import Owner
 from docs_store.search import parse_search, search, vector
@@ -177,7 +177,7 @@ def test_it_is_built_beside_writes_and_mended(
     _fill(developer, agent, 100)
     _fill(developer, agent, 3, model="short")
     try:
-        celery_tasks.build_indexes()
+        vector_index.build_indexes()
         assert (is_indexed(MODEL), is_indexed("short")) == (True, None)
         with connection.cursor() as cursor:
             cursor.execute(

@@ -69,7 +69,7 @@ def beat(backend_processes: Backend, tmp_path_factory: pytest.TempPathFactory) -
     """Beat for all tests of this module; nobody else's workers take part."""
     backend_processes.stop()
     started = Backend(tmp_path_factory.mktemp("beat"))
-    started.start("beat")
+    started.start("maintenance", "beat")
     yield
     started.stop()
 

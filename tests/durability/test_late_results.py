@@ -10,14 +10,13 @@ import pytest
 from executions.models import Branch, Execution, Transition
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import ApiClient
-from tests.backend import Backend, assert_recorded_once, wait_for_end, wait_until
+from tests.backend import IO_THREADS, Backend, assert_recorded_once, wait_for_end, wait_until
 from tests.durability.programs import create_task, start_run
 from tests.loopback.web_server import WebServer
 
 pytestmark = pytest.mark.slow
 
 LEASE_S = 3  # of the shared workers
-IO_THREADS = 16
 # Only a failing test waits this long.
 LONG_S = 60
 

@@ -7,6 +7,7 @@ from celery import current_app
 from celery.app.task import Task
 
 from julep_project.core.health import QUEUES
+from julep_project.core.work.keeper import KEEPERS
 
 OWN_TASKS = {
     "executions.advance": "engine",
@@ -17,13 +18,15 @@ OWN_TASKS = {
     "executions.prune_blobs": "maintenance",
     "docs_store.embed_chunks": "io",
     "docs_store.sweep": "maintenance",
-    "docs_store.build_indexes": "maintenance",
+    "docs_store.build_indexes": "io",
     "docs_store.prune_contents": "maintenance",
     "sessions.answer_response": "io",
     "sessions.sweep_responses": "maintenance",
     "sessions.prune_responses": "maintenance",
     "sessions.sweep_jobs": "maintenance",
-    "sessions.shorten_history": "maintenance",
+    "sessions.shorten_history": "io",
+    # Sent to every queue by `manage.py doctor`.
+    "julep_project.testify": "engine",
 }
 
 
@@ -80,8 +83,15 @@ def test_every_task_goes_to_a_queue_somebody_serves(name: str, queue: str) -> No
     assert queue in QUEUES
 
 
-def test_the_sweep_is_scheduled_and_old_ones_expire(settings: Any) -> None:
-    entry = current_app.conf.beat_schedule["sweep"]
+@pytest.mark.parametrize("name", KEEPERS)
+def test_every_keeper_is_scheduled_and_old_messages_expire(name: str) -> None:
+    entry = current_app.conf.beat_schedule[name]
 
-    assert (entry["task"], entry["schedule"]) == ("executions.sweep", float(settings.SWEEP_SECONDS))
-    assert entry["options"]["expires"] >= settings.SWEEP_SECONDS
+    assert (entry["task"], entry["schedule"]) == (name, KEEPERS[name].every_s)
+    assert entry["options"]["expires"] >= entry["schedule"]
+
+
+def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
+    often = {name for name, keeper in KEEPERS.items() if keeper.every_s == settings.SWEEP_SECONDS}
+
+    assert often == {"executions.sweep", "docs_store.sweep", "sessions.sweep_jobs", "sessions.sweep_responses"}

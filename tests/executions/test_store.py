@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.models import Developer
-from executions.effects.lease import renew_leases
+from executions.effects.lease import give_back, renew_leases
 from executions.engine import claims, store
 from executions.engine.claims import Claim
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
@@ -292,6 +292,47 @@ def test_a_renewed_lease_is_longer_and_a_lost_one_is_left_alone(branch: Branch) 
     assert Branch.objects.get().lease_until < timezone.now()  # type: ignore[operator]
     renew_leases([(branch.pk, claim.version)])
     assert Branch.objects.get().lease_until > timezone.now()  # type: ignore[operator]
+
+
+def _calling(branch: Branch, **tool: Any) -> Claim:
+    request = {"tool": {"name": "buy", **tool}, "arguments": {}}
+    effect = {"kind": "tool", "request": request, "options": {}, "key": "k", "attempts": 0}
+    commit(claimed(branch), Verdict(BranchStatus.CALLING, effect=effect))
+    claim = claims.claim_effect(branch.pk, "worker")
+    assert claim is not None
+    return claim
+
+
+def test_a_call_given_back_is_anothers_at_once_and_counts_no_attempt(branch: Branch) -> None:
+    first = _calling(branch)
+
+    give_back([(branch.pk, first.version)])
+
+    second = claims.claim_effect(branch.pk, "another")
+    assert second is not None and second.effect is not None
+    assert second.effect["attempts"] == 1
+    assert not store.commit_effect(first, {"kind": "effect", "value": "late"})
+    assert store.commit_effect(second, {"kind": "effect", "value": "fresh"})
+
+
+def test_of_a_call_given_back_that_must_not_be_repeated_the_doubt_stays(branch: Branch) -> None:
+    first = _calling(branch, at_most_once=True)
+
+    give_back([(branch.pk, first.version)])
+
+    second = claims.claim_effect(branch.pk, "another")
+    assert second is not None and second.effect is not None
+    assert second.effect["attempts"] == 2
+
+
+def test_what_is_not_held_any_more_is_not_given_back(branch: Branch) -> None:
+    first = _calling(branch)
+    give_back([(branch.pk, first.version - 1)])
+    assert claims.claim_effect(branch.pk, "another") is None
+
+    assert store.commit_effect(first, {"kind": "effect", "value": 1})
+    give_back([(branch.pk, first.version)])
+    assert Branch.objects.get().status == BranchStatus.READY
 
 
 @pytest.fixture

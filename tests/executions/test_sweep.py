@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from executions.engine import claims, dispatch
-from executions.engine.sweep import sweep
+from executions.engine.sweep import figures, sweep
 from executions.models import Branch, Execution
 from executions.states import BranchStatus
 from tests.executions.rings import Rings
@@ -191,3 +191,16 @@ def moment(value: Any) -> Any:
     if isinstance(value, str) and value in offsets:
         return timezone.now() + timedelta(seconds=offsets[value])
     return value
+
+
+def test_the_figures_of_branches(waiting: Execution) -> None:
+    before = figures()
+    Branch.objects.filter(execution=waiting).update(status="ready", updated_at=timezone.now() - timedelta(seconds=100))
+    due = figures()
+    Branch.objects.filter(execution=waiting).update(
+        status="running", lease_until=timezone.now() + timedelta(seconds=100)
+    )
+    running = figures()
+    assert (before.due, due.due, running.due) == (0, 1, 0)
+    assert (before.running, due.running, running.running) == (0, 0, 1)
+    assert 99 < due.oldest_s < 200

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
 
-from executions import streams
+from executions import selectors, streams
 from executions.models import Execution
 from tests.api_client import API_KEY
 from tests.executions_api.conftest import MISSING
@@ -226,3 +227,32 @@ def test_a_quiet_stream_sends_comments(
     monkeypatch.setattr(streams, "_POLL_S", 0.01)
     events = _follow(waiting, "transitions.stream", ": ping", lambda: flow.resume(waiting["id"], 1))
     assert len(events) == 5
+
+
+@pytest.mark.parametrize("cutoff_kb", [0, 1])
+def test_a_page_of_the_log_has_so_many_bytes(
+    flow: FlowRunner, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cutoff_kb: int
+) -> None:
+    """Large outputs come in more pages, wherever they lie; together they are never in memory."""
+    settings.MEDIA_ROOT, settings.BLOB_STORE_CUTOFF_KB = str(tmp_path), cutoff_kb
+    steps = [{"evaluate": {"text": f"$ _.text[:-1] + '{number}'"}} for number in range(6)]
+    task = flow.create({"main": steps}).json()["id"]
+    execution = flow.start(task, {"text": "x" * 3000})["id"]
+    monkeypatch.setattr(selectors, "_LARGEST_STREAM_PAGE_BYTES", 7000)
+    pages: list[list[Any]] = []
+    read_page = selectors.list_transitions_after
+
+    def noting(*args: Any, **options: Any) -> Any:
+        pages.append(read_page(*args, **options))
+        return pages[-1]
+
+    monkeypatch.setattr(selectors, "list_transitions_after", noting)
+    _, text = _get(f"/executions/{execution}/transitions.stream")
+
+    told = [event["transition"] for event in _events(text)]
+    assert told == flow.log(execution)
+    assert len(told) > 6
+    sizes = [[len(json.dumps(row.output)) for row in page] for page in pages]
+    assert max(sum(page) - (page[-1] if page else 0) for page in sizes) < 7000
+    assert max(map(sum, sizes)) < 7000 + 3100
+    assert not pages[-1]

@@ -77,9 +77,58 @@ SIZES = [
     "load_yaml('- a\\n' * 200000)",
     "[base64.b64encode('a' * 1000000) for i in range(1000)]",
     "(1 for x in range(3)) and load_json('1' * 1000001)",
+    "str([s for b in [('a' * 1000000).encode()] for s in [b] * 30000])",
+    "[str([m] * 1000) for m in [re.search('a*', 'a' * 200000)]]",
+    "str([range(2 ** 2000, -2 ** 2000, -2 ** 2000)] * 3000)",
+    "[len(str(b)) for b in [('a' * 1000000).encode()]]",
+    "[[0.1] * 100000] * 4",
+    "[len(sorted([b, c] * 5000)) for b in [('a' * 2000000 + 'b').encode()] for c in [('a' * 2000000 + 'c').encode()]]",
+    "[len(sorted([s, t] * 5000)) for s in [set(range(1000))] for t in [set(range(1, 1001))]]",
+    "[len(sorted([(s, 2), (t, 1)] * 5000)) for s in [set(range(1000))] for t in [set(range(1000))]]",
+    "[b == c for b in [('a' * 1000000).encode()] for c in [('a' * 1000000).encode()] for i in range(100000)]",
+    "[b < c for b in [('a' * 1000000).encode()] for c in [('a' * 1000000).encode()] for i in range(100000)]",
+]
+
+# Python hashes whole numbers modulo 2 ** 61 - 1; the last ones differ in their hashes but are tried in the same places.
+SAME_HASH = "range(0, 2305843009213693951 * 40000, 2305843009213693951)"
+MEETING = [
+    f"set({SAME_HASH})",
+    f"len(set({SAME_HASH}))",
+    "set(range(0, -2305843009213693951 * 40000, -2305843009213693951))",
+    "set([-2305843009213693951 * i for i in range(14000)])",
+    "set([(i * 2305843009213693951, 1) for i in range(14000)])",
+    "set([(2305843009213693951 * i) * 1.0 if i < 2 else 2305843009213693951 * i for i in range(14000)])",
+    f"{{*{SAME_HASH}}}",
+    f"set(['a']).union({SAME_HASH})",
+    f"set(['a']).intersection({SAME_HASH})",
+    f"set(['a']).isdisjoint({SAME_HASH})",
+    f"dict(zip({SAME_HASH}, {SAME_HASH}))",
+    f"dict([[x, 1] for x in {SAME_HASH}])",
+    f"{{x: 1 for x in {SAME_HASH}}}",
+    f"statistics.mode({SAME_HASH})",
+    "set([i * 2 ** 40 for i in range(20000)])",
+    "{i * 2 ** 40: i for i in range(20000)}",
+    "set(range(200000))",
+    "set(['a']).union(*[range(i * 1000, i * 1000 + 1000) for i in range(20)])",
+    "{**{i: i for i in range(9000)}, **{-i: i for i in range(1, 9000)}}",
+    "dict([[i, i] for i in range(9000)]) | dict([[-i, i] for i in range(1, 9000)])",
+    "set(range(9000)) | set(range(9000, 18000))",
+    "set(range(9000)) ^ set(range(9000, 18000))",
+    "load_yaml('{' + ', '.join([f'{i * 2305843009213693951}: 1' for i in range(5000)]) + '}')",
+    "load_yaml('<<: [' + ', '.join(['{' + ', '.join([f'{(i * 90 + j) * 2305843009213693951}: 1' for j in range(90)])"
+    " + '}' for i in range(9)]) + ']')",
+    f"csv.DictReader('a\\nb', {SAME_HASH})",
+    "len(csv.DictReader('a\\nb', [2305843009213693951 * i for i in range(200)]))",
+    "[s & t for s in [set(range(9000))] for t in [set(range(9000))] for i in range(1000)]",
+    "[s == t for s in [set(range(9000))] for t in [set(range(9000))] for i in range(1000)]",
+    "[s < t for s in [set(range(9000))] for t in [set(range(9001))] for i in range(1000)]",
+    "[d == e for d in [{((1,) * 100000, 1): 1}] for e in [{((1,) * 100000, 1): 1}] for i in range(100000)]",
 ]
 
 NUMBERS = [
+    "str([2 ** 2047] * 80000)",
+    "[2 ** 2047] * 80000",
+    "dump_json([2 ** 2047] * 80000)",
     "2 ** 99999999",
     "(2 ** 2000) ** (2 ** 2000)",
     "1 << 10 ** 9",
@@ -123,6 +172,9 @@ REFUSED = [
     "load_json('9' * 10000)",
     "load_yaml('k: &a [*a]')",
     "extract_json('```' * 300000)",
+    "datetime.strptime('1 1', '%d %d')",
+    "time.strptime('1 1', '%d %d')",
+    "'a'.encode((2 ** 2000,) * 200000)",
     "statistics.quantiles(range(20000), n=10 ** 9)",
     "re.search('(?:aaaa){e<=3}x', 'a')",
     "re.search('(?R)?a', 'a')",
@@ -177,6 +229,9 @@ TEMPLATES = [
     "{{ ('<' * 2000000)|escape }}",
     "{{ range(1000000)|map('string')|join }}",
     "{{ range(1000000)|list }}",
+    "{{ set(" + SAME_HASH + ") | length }}",
+    "{{ " + SAME_HASH + " | unique | length }}",
+    "{{ range(200000) | unique | length }}",
     "{{ '(a+)+[xy]'|string and re.search('(a+)+[xy]', 'a' * 1000) }}",
     "{% if 1 %}" * 500 + "{% endif %}" * 500,
     "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
@@ -185,6 +240,8 @@ TEMPLATES = [
     "{{ a" + ".b" * 5000 + " }}",
     "{{ 1 }}" * 30000,
     "x" * 1000000,
+    "{% for i in range(100) %}{{ ('<>' * 100000) | striptags }}{% endfor %}",
+    "{{ [(('a' * 1000000).encode(),) * 30000] }}",
 ]
 
-EXPRESSIONS = COUNTING + SIZES + NUMBERS + DEPTHS + PATTERNS
+EXPRESSIONS = COUNTING + SIZES + MEETING + NUMBERS + DEPTHS + PATTERNS

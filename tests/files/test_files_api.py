@@ -13,7 +13,6 @@ from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 
 from agents.models import Developer, Project
-from docs_store import celery_tasks
 from docs_store.files.contents import storage_name
 from docs_store.files.services import create_file, prune_contents
 from docs_store.models import File, FileContent
@@ -167,6 +166,19 @@ def test_a_content_that_is_gone(api: ApiClient, folder: Path) -> None:
     assert response.json()["error"]["message"] == "A stored content cannot be read"
 
 
+def test_a_file_that_is_removed_while_it_is_read(api: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id = api.post("/files", body()).json()["id"]
+    opened = FileSystemStorage._open  # type: ignore[attr-defined]
+
+    def removed_first(storage: FileSystemStorage, *args: Any) -> Any:
+        File.objects.all().delete()
+        stored(folder)[0].unlink()
+        return opened(storage, *args)
+
+    monkeypatch.setattr(FileSystemStorage, "_open", removed_first)
+    assert api.get(f"/files/{file_id}").status_code == 404
+
+
 def test_a_content_that_is_gone_does_not_hide_the_others(api: ApiClient, folder: Path) -> None:
     gone = api.post("/files", body(b"gone")).json()["id"]
     stored(folder)[0].unlink()
@@ -206,10 +218,10 @@ def test_contents_no_file_has_are_removed_after_a_day(
     removed = api.post("/files", body(b"not removed at once")).json()["id"]
     assert api.delete(f"/files/{removed}").status_code == 202
 
-    celery_tasks.prune_contents()
+    prune_contents()
     assert len(stored(folder)) == 3, "young contents may belong to a file that is being made"
     FileContent.objects.update(created_at="2020-01-01T00:00:00Z")
-    celery_tasks.prune_contents()
+    prune_contents()
     assert [path.name for path in stored(folder)] == [kept]
     assert [content.file_id for content in FileContent.objects.all()] == [UUID(kept)]
 

@@ -1,6 +1,7 @@
 """Embeddings over litellm's real HTTP path, against a provider on loopback, and those of our own."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from agents.llm import gateway
 from agents.models import Developer, ModelUsage
-from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable
+from julep_project.core.errors import DomainError, ModelNotUsable, ModelRefused, ModelUnavailable, RateLimited
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import EMBEDDING_SIZE, ModelServer, failure
 from tests.loopback.vectors import answer_of, vector
@@ -113,6 +114,31 @@ class TestAnswers:
         row = ModelUsage.objects.get()
         assert (row.estimated, row.prompt_tokens) == (True, 4)
 
+    @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+    @pytest.mark.parametrize("places", [[0, 0, 0], [1, 1, 0], ["b", "a", "c"], [None, 1, 0]])
+    def test_numbers_that_name_no_order_change_none(
+        self, embed: Embed, developer: Developer, model_server: ModelServer, places: list[Any]
+    ) -> None:
+        body = answer_of([[1.0], [2.0], [3.0]], used=3)
+        model_server.script_embeddings(
+            {**body, "data": [{**row, "index": place} for row, place in zip(body["data"], places, strict=True)]}
+        )
+
+        assert embed(developer, ["a", "b", "c"], model=MODEL) == [[1.0], [2.0], [3.0]]
+
+    @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+    @pytest.mark.parametrize("said", ["10", "-5", "1" + "0" * 30, "1e999", "NaN", '"many"', "[1]", "true", "null"])
+    def test_no_count_of_tokens_loses_the_vectors(
+        self, embed: Embed, developer: Developer, model_server: ModelServer, said: str
+    ) -> None:
+        """A count that cannot be is as none: the tokens are counted here."""
+        body = json.dumps(answer_of([[1.0, 2.0]], used=123_321)).replace("123321", said)
+        model_server.script_embeddings(Reply(body=body, headers={"Content-Type": "application/json"}))
+
+        assert embed(developer, ["It is four."], model=MODEL) == [[1.0, 2.0]]
+        row = ModelUsage.objects.get()
+        assert (row.estimated, row.prompt_tokens) == ((False, 10) if said == "10" else (True, 4))
+
     def test_nothing_is_asked_without_texts(
         self, embed: Embed, developer: Developer, model_server: ModelServer
     ) -> None:
@@ -125,7 +151,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("status", "kind", "asked"),
         [
-            (429, ModelUnavailable, 1),
+            (429, RateLimited, 1),
             (500, ModelUnavailable, 1),
             *((status, ModelNotUsable, 1) for status in (401, 402, 403, 404)),
         ],
@@ -139,7 +165,7 @@ class TestFailures:
         kind: type[DomainError],
         asked: int,
     ) -> None:
-        model_server.script_embeddings(*[failure(status, "not like this")] * 5)
+        model_server.script_embeddings(*[failure(status, "not like this", **{"Retry-After": "60"})] * 5)
 
         with pytest.raises(kind, match="not like this"):
             embed(developer, ["a", "b", "c"], model=MODEL)
@@ -169,12 +195,22 @@ class TestFailures:
             answer_of([["a", "b"], ["c", "d"]]),
             answer_of([[], []]),
             answer_of(["AACAPw==", "AACAPw=="]),
+            answer_of([[1.0, 1e39], [1.0, 2.0]]),
+            answer_of([[1.0, 10**400], [1.0, 2.0]]),
             answer_of([]),
             {"object": "list"},
+            {**answer_of([]), "data": [1, 2]},
+            {**answer_of([]), "data": [None, None]},
+            {**answer_of([]), "data": [[1.0, 2.0], [1.0, 2.0]]},
+            {**answer_of([]), "data": "ab"},
+            {**answer_of([]), "data": {"a": 1, "b": 2}},
             Reply(body="not json"),
             Reply(raw=[]),
         ],
-        ids="too-few too-many ragged nan inf null texts empty base64 none no-data no-json closed".split(),
+        ids=(
+            "too-few too-many ragged nan inf null texts empty base64 too-large too-long none no-data numbers nulls "
+            "lists text object no-json closed"
+        ).split(),
     )
     def test_what_are_no_vectors(
         self, embed: Embed, developer: Developer, model_server: ModelServer, answer: Any

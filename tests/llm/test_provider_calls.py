@@ -11,6 +11,7 @@ from agents.models import Agent, Developer, ModelUsage
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import ModelServer, failure, tool_call
+from tests.loopback.web_server import WebServer
 
 ASKED = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is two and two?"}]
 
@@ -122,6 +123,20 @@ def test_no_setting_can_send_the_servers_key_elsewhere(
     gateway.complete(developer, agent=agent, model="gpt-4o", messages=ASKED, settings={name: "http://127.0.0.1:1/"})
 
     assert model_server.requests[0].headers["authorization"] == "Bearer sk-loopback-key"
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "gemini/gemini-2.5-flash"])
+def test_a_picture_of_this_machine_is_not_fetched_for_a_model(
+    developer: Developer, web_server: WebServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-none")
+    monkeypatch.setenv("GEMINI_API_KEY", "none")
+    picture = {"type": "image_url", "image_url": {"url": f"{web_server.url}/picture.png"}}
+
+    with pytest.raises(DomainError):
+        gateway.complete(developer, model=model, messages=[{"role": "user", "content": [picture]}])
+
+    assert web_server.requests == []
 
 
 @pytest.mark.parametrize("model", ["huggingface/https://127.0.0.1:1/x", "a b", "x" * 300, 3, "a\nb"])

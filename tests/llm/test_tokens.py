@@ -1,6 +1,5 @@
 """Counting tokens without the network."""
 
-import time
 from typing import Any
 
 import pytest
@@ -83,11 +82,9 @@ def test_an_image_is_never_fetched_and_has_its_price() -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 300_000, " " * 300_000, "日本" * 50_000])
+@pytest.mark.timeout(30)
 def test_long_texts_are_counted_in_good_time(text: str) -> None:
-    began = time.process_time()
-
     assert count_text("gpt-4o", text) > 500
-    assert time.process_time() - began < 3
 
 
 def test_windows() -> None:

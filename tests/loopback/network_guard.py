@@ -12,6 +12,19 @@ class OutsideConnection(Exception):
     """A test tried to reach another machine. Not an OSError, so that no client swallows it as a failed connection."""
 
 
+_own_networks: list[ipaddress.IPv4Network] = []
+
+
+@contextmanager
+def own_network(network: ipaddress.IPv4Network) -> Iterator[None]:
+    """Let the block reach a network that the test made, all of it on this machine."""
+    _own_networks.append(network)
+    try:
+        yield
+    finally:
+        _own_networks.remove(network)
+
+
 @contextmanager
 def loopback_only() -> Iterator[None]:
     """Refuse everything but loopback addresses and Unix sockets inside the block."""
@@ -45,9 +58,13 @@ def _check(family: int, address: Any) -> None:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or _is_here(ipaddress.ip_address(host))
     except ValueError:
         return False
+
+
+def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_loopback or any(address in network for network in _own_networks)
 
 
 def _is_local_name(host: Any) -> bool:

@@ -132,7 +132,7 @@ def api(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> ResponsesCl
     """An authenticated client."""
     settings.AGENTS_API_KEY = API_KEY
     thread = OwnThread()
-    monkeypatch.setattr(database, "_EXECUTOR", thread)
+    monkeypatch.setattr(database, "_executor", lambda threads: thread)
     return ResponsesClient(thread.run)
 
 

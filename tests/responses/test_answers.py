@@ -10,7 +10,7 @@ from agents.llm.scripted import scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable, PromptTooBig
 from sessions.models import Session, StoredResponse
-from sessions.responses import conversation
+from sessions.responses import conversation, listing
 from tests.responses.conftest import ResponsesClient, text_of
 
 MISSING = "resp_0197a1b2c3d47e8f90a1b2c3d4e5f607"
@@ -400,6 +400,28 @@ class TestInputItems:
             ("user", "And?"),
         ]
         assert "pieces" not in json.dumps(listed)
+
+    def test_a_page_of_large_items_has_fewer(self, api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No more of a conversation is read than is answered."""
+        items = [{"role": "user", "content": f"{number}" * 1000} for number in range(6)]
+        with scripted_model(["One", "Two"]):
+            first = api.create(input=items[:3])
+            second = api.create(input=items[3:], previous_response_id=first["id"])
+        monkeypatch.setattr(listing, "_LARGEST_PAGE_BYTES", 2500)
+        path, seen, pages = f"/responses/{second['id']}/input_items", [], 0
+        after = ""
+        while True:
+            page = api.send("GET", f"{path}?order=asc{after}").json()
+            assert 1 <= len(page["data"]) <= 3
+            seen += [item["content"][0]["text"][0] for item in page["data"]]
+            pages += 1
+            if not page["has_more"]:
+                break
+            after = f"&after={page['last_id']}"
+        assert (seen, pages) == (["0", "1", "2", "O", "3", "4", "5"], 4)
+        monkeypatch.setattr(listing, "_LARGEST_PAGE_BYTES", 10)
+        alone = api.send("GET", path).json()
+        assert ([item["content"][0]["text"][0] for item in alone["data"]], alone["has_more"]) == (["5"], True)
 
     @pytest.mark.parametrize(
         ("query", "status"),

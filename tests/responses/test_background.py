@@ -1,26 +1,27 @@
 """Responses nobody waits for, and those whose server is gone."""
 
 import json
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from agents.llm.scripted import scripted_model
-from julep_project.core.errors import ModelUnavailable
+from julep_project.core.clock import now
+from julep_project.core.errors import ModelUnavailable, RateLimited
+from julep_project.core.work import rings
 from sessions.models import StoredResponse
 from sessions.responses import background, store
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import WEATHER, calling
+from tests.work.clock import pass_time
 
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The ids of responses a worker was told of."""
     ids: list[Any] = []
-    monkeypatch.setattr(background, "ring", lambda task, response_id: ids.append(response_id))
+    monkeypatch.setattr(rings, "ring", lambda task, response_id: ids.append(response_id))
     return ids
 
 
@@ -38,7 +39,7 @@ def make(api: ResponsesClient, **fields: Any) -> StoredResponse:
 
 
 def let_leases_run_out() -> None:
-    StoredResponse.objects.update(lease_until=Now() - timedelta(seconds=1))
+    pass_time(StoredResponse, 1000)
 
 
 def test_a_worker_answers(api: ResponsesClient, rung: list[Any], work: Any) -> None:
@@ -53,6 +54,23 @@ def test_a_worker_answers(api: ResponsesClient, rung: list[Any], work: Any) -> N
         second = api.create(input=[result], previous_response_id=body["id"], tools=[WEATHER])
     assert text_of(second) == "Sunny."
     assert model.requests[0].messages[0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_provider_that_wants_to_be_asked_later_uses_up_no_attempts(
+    api: ResponsesClient, rung: list[Any], work: Any, settings: Any
+) -> None:
+    row = make(api)
+    for _ in range(settings.MAX_ATTEMPTS + 2):
+        with scripted_model([RateLimited("slow down", wait_s=100)]):
+            work(row.pk)
+        row.refresh_from_db()
+        assert (row.status, row.body["status"], row.attempts) == ("queued", "queued", 0)
+        assert (row.due_at - now()).total_seconds() > 90
+        let_leases_run_out()
+        store.QUEUED.ring_due()
+    with scripted_model(["At last."]):
+        work(row.pk)
+    assert api.get(str(row.pk)).json()["status"] == "completed"
 
 
 def test_a_failure_is_kept(api: ResponsesClient, rung: list[Any], work: Any) -> None:
@@ -83,11 +101,11 @@ def test_the_sweep_rings_for_what_was_forgotten(
     api: ResponsesClient, rung: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     row = make(api)
-    assert background.sweep_responses() == 0
+    assert store.QUEUED.ring_due() == 0
     let_leases_run_out()
     with django_capture_on_commit_callbacks(execute=True):
-        assert background.sweep_responses() == 1
-    assert background.sweep_responses() == 0
+        assert store.QUEUED.ring_due() == 1
+    assert store.QUEUED.ring_due() == 0
     assert rung == [row.pk, row.pk]
 
 
@@ -100,13 +118,13 @@ def test_a_lost_worker_is_replaced_but_not_for_ever(
         assert store.claim_response(row.pk) is not None
         assert store.claim_response(row.pk) is None
         let_leases_run_out()
-        assert background.sweep_responses() == 1
+        assert store.QUEUED.ring_due() == 1
     work(row.pk)
     body = api.get(str(row.pk)).json()
-    assert (body["status"], body["error"]["message"]) == ("failed", "the worker was lost in each of 2 attempts")
+    assert (body["status"], body["error"]["message"]) == ("failed", "none of its 2 attempts came to an end")
 
 
-def test_a_stream_whose_server_is_gone_has_failed(api: ResponsesClient, rung: list[Any]) -> None:
+def test_a_stream_whose_server_is_gone_has_failed(api: ResponsesClient, rung: list[Any], work: Any) -> None:
     make(api)
     row = StoredResponse.objects.get()
     row.body = {**row.body, "status": "in_progress", "background": False}
@@ -114,7 +132,8 @@ def test_a_stream_whose_server_is_gone_has_failed(api: ResponsesClient, rung: li
     row.save()
     let_leases_run_out()
 
-    assert background.sweep_responses() == 1
+    assert store.QUEUED.ring_due() == 1
+    work(rung[-1])
 
     body = api.get(str(row.pk)).json()
     assert (body["status"], body["error"]["code"]) == ("failed", "server_error")

@@ -14,6 +14,10 @@ from tests.loopback.model_server import ModelServer, Streamed
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import calling
 
+LOOPS = [
+    {"not": {"$ref": "#"}},
+    {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "allOf": [{"$ref": "#/$defs/a"}]},
+]
 ASK = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -61,6 +65,45 @@ class TestChat:
             assert api.send("POST", "/v1/chat/completions", {**ASK, **given, "seed": None}).status_code == 200
         assert model.requests[0].settings == {**given, "temperature": 0.5, "stop": ["END"]}
 
+    @pytest.mark.parametrize("schema", LOOPS, ids=str)
+    @pytest.mark.parametrize("stream", [True, False])
+    def test_a_schema_that_goes_round_for_ever(self, api: ResponsesClient, schema: Any, stream: bool) -> None:
+        wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        function = {"type": "function", "function": {"name": "x", "parameters": schema}}
+        given = {
+            "response_format.json_schema.schema": {"response_format": wanted},
+            "tools[0].function.parameters": {"tools": [function]},
+        }
+        for loc, fields in given.items():
+            with scripted_model(["ok"]) as model:
+                answer = api.send("POST", "/v1/chat/completions", {**ASK, **fields, "stream": stream})
+            assert answer.status_code == 422
+            error = answer.json()["error"]
+            assert (error["message"], error["type"]) == ("Validation error", "validation_error")
+            (detail,) = error["details"]
+            assert detail["loc"] == loc
+            assert detail["msg"].startswith("The schema cannot be used: ")
+            assert model.requests == []
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [{}, {"type": "xml"}, {"type": "json_schema"}, {"type": "json_schema", "json_schema": {"schema": "x"}}, "json"],
+        ids=str,
+    )
+    def test_a_form_that_is_none(self, api: ResponsesClient, wanted: Any) -> None:
+        answer = api.send("POST", "/v1/chat/completions", {**ASK, "response_format": wanted})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "validation_error")
+
+    @pytest.mark.parametrize("kind", ["text", "json_object", "json_schema"])
+    def test_a_form(self, api: ResponsesClient, kind: str) -> None:
+        wanted: dict[str, Any] = {"type": kind}
+        if kind == "json_schema":
+            node = {"type": "object", "properties": {"next": {"$ref": "#"}}}
+            wanted["json_schema"] = {"name": "x", "schema": node, "strict": True}
+        with scripted_model(["{}"]) as model:
+            assert api.send("POST", "/v1/chat/completions", {**ASK, "response_format": wanted}).status_code == 200
+        assert model.requests[0].settings == {"response_format": wanted}
+
     def test_a_model_that_is_not_listed(self, api: ResponsesClient, settings: Any) -> None:
         settings.MODELS = ["gpt-4o"]
         for path, body in (("/v1/chat/completions", ASK), ("/v1/responses", {"input": "Hi"})):
@@ -98,6 +141,7 @@ class TestChat:
             ({"temperature": "nan"}, "temperature"),
             ({"min_p": "inf"}, "min_p"),
             ({"logit_bias": {"5": "nan"}}, "logit_bias.5"),
+            ({"logit_bias": {str(token): 1 for token in range(1025)}}, "logit_bias"),
             ({"tools": {}}, "tools"),
             ({"messages": [{"role": "user", "content": "x"}] * 5001}, "messages"),
             ({"tools": [{}] * 501}, "tools"),

@@ -133,9 +133,9 @@ def test_no_connection_is_held_while_files_are_read(
     file_id = ApiClient().post("/files", {"name": "tide.txt", "content": "aGlnaA=="}).json()["id"]
     read, seen = contents.read_base64, []
 
-    def read_and_look(name: str) -> str:
-        seen.append((threading.current_thread().name.startswith("async-query"), connection.connection))
-        return read(name)
+    def read_and_look(*args: Any, **options: Any) -> str:
+        seen.append((threading.current_thread().name.startswith("query-"), connection.connection))
+        return read(*args, **options)
 
     monkeypatch.setattr(contents, "read_base64", read_and_look)
     part = {"type": "input_file", "file_id": file_id}

@@ -34,6 +34,7 @@ from tests.sessions.conftest import MISSING
         ({"message": "a", "presence_penalty": -2.1}, "presence_penalty", "greater_than_equal"),
         ({"message": "a", "length_penalty": 2.1}, "length_penalty", "less_than_equal"),
         ({"message": "a", "logit_bias": {"1": 101}}, "logit_bias.1", "less_than_equal"),
+        ({"message": "a", "logit_bias": {str(token): 1 for token in range(1025)}}, "logit_bias", "too_long"),
         ({"message": "a", "tool_choice": "perhaps"}, "tool_choice", "enum"),
         ({"message": "a", "tool_choice": {"function": {}}}, "tool_choice", "missing"),
         ({"message": "a", "response_format": {"type": "xml"}}, "response_format", "enum"),

@@ -164,7 +164,7 @@ def test_a_history_takes_as_many_queries_however_long(
     api: ApiClient, session: Json, ending: str, count: int, django_assert_num_queries: Any
 ) -> None:
     save_entries(session["id"], [_new(str(number)) for number in range(count)])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert api.get(f"/sessions/{session['id']}/{ending}").status_code == 200
 
 

@@ -279,5 +279,5 @@ def test_a_list_takes_as_many_queries_however_long(
 ) -> None:
     for _ in range(count):
         open_session(user=user["id"])
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(api.get("/sessions").json()["items"]) == count

@@ -1,7 +1,7 @@
 """Papers of arXiv, read from its Atom feed."""
 
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from agents.tools.errors import ToolError
 from agents.tools.integrations.files import encoded
@@ -10,6 +10,10 @@ from agents.tools.integrations.web import address_of, fetch
 
 # arXiv itself gives no more at once.
 _MOST_RESULTS = 2_000
+# A tag or text longer than this is in no feed: the parser would build a million attributes of one tag.
+_LONGEST_PART = 64 * 1024
+_MOST_PARTS = 400_000
+_MAX_LEVELS = 50
 _NAMES = {"atom": "http://www.w3.org/2005/Atom", "arxiv": "http://arxiv.org/schemas/atom"}
 
 
@@ -28,21 +32,53 @@ def search(call: IntegrationCall) -> dict[str, Any]:
             "sortOrder": arguments["sort_order"],
         },
     )
-    papers = [_paper(entry) for entry in _read(answer.content).iterfind("atom:entry", _NAMES)]
+    papers = [_paper(entry) for entry in read_feed(answer.content).iterfind("atom:entry", _NAMES)]
     if arguments["download_pdf"]:
         papers = [{**paper, "pdf_downloaded": _pdf(call, paper)} for paper in papers]
     return {"result": papers}
 
 
-def _read(content: bytes) -> Element:
-    """The feed. A document type could define entities that grow without bound; a feed has none."""
+def read_feed(content: bytes) -> Element:
+    """The feed. A document type could define entities that grow without bound; a feed has none.
+
+    Raises:
+        ToolError: it is something else, or more than a feed could be.
+    """
     try:
         feed = content.decode("utf-8")
-        if "<!DOCTYPE" in feed:
+        if "<!DOCTYPE" in feed or not _is_moderate(content):
             raise ToolError("arXiv did not answer with a feed")
-        return fromstring(feed)  # noqa: S314  # no document type, so no entities
+        parser = XMLParser(target=_FlatTree())  # noqa: S314  # no document type, so no entities
+        parser.feed(feed)
+        root: Element = parser.close()
+        return root
     except (UnicodeDecodeError, ParseError) as error:
         raise ToolError("arXiv did not answer with a feed", repeatable=True) from error
+
+
+def _is_moderate(content: bytes) -> bool:
+    """No more elements than would be built in a moment. Every tag ends with this character."""
+    return content.count(b">") <= _MOST_PARTS and max(map(len, content.split(b">"))) <= _LONGEST_PART
+
+
+class _FlatTree(TreeBuilder):
+    """Refuses to build what is nested deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._levels = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        """Begin an element."""
+        self._levels += 1
+        if self._levels > _MAX_LEVELS:
+            raise ParseError(f"nested deeper than {_MAX_LEVELS} levels")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        """End one."""
+        self._levels -= 1
+        return super().end(tag)
 
 
 def _paper(entry: Element) -> dict[str, Any]:

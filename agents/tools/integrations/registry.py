@@ -23,6 +23,7 @@ from agents.tools.integrations import (
 )
 from agents.tools.integrations.method import IntegrationCall, Method
 from agents.tools.registry import ToolCall
+from agents.tools.secrecy import hiding
 
 # As long as a step may take.
 _LONGEST_S = 840.0
@@ -71,14 +72,16 @@ def run_method(
         ToolError
     """
     own = {name: getattr(settings, setting) for name, setting in method.server_keys.items()}
-    return method.run(
-        IntegrationCall(
-            setup=method.checked_setup(setup, {name: key for name, key in own.items() if key}),
-            arguments=method.checked_arguments(arguments),
-            idempotency_key=idempotency_key,
-            ends_at=time.monotonic() + (timeout_s or _LONGEST_S),
+    whole = method.checked_setup(setup, {name: key for name, key in own.items() if key})
+    with hiding({"setup": whole}):
+        return method.run(
+            IntegrationCall(
+                setup=whole,
+                arguments=method.checked_arguments(arguments),
+                idempotency_key=idempotency_key,
+                ends_at=time.monotonic() + (timeout_s or _LONGEST_S),
+            )
         )
-    )
 
 
 def _missing(spec: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
+from agents.tools.exchange import json_of
 from agents.tools.integrations.files import decoded
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch
-from agents.tools.strict_json import parse_json
 
 
 def parse(call: IntegrationCall) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def parse(call: IntegrationCall) -> dict[str, Any]:
         "content_type": kind,
         "status_code": answer.status,
         "csv_elements": answer.content.decode("utf-8", "replace").replace("\x00", "") if is_csv else None,
-        "content": None if is_csv else parse_json(answer.content),
+        "content": None if is_csv else json_of(answer),
     }
 
 

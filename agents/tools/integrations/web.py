@@ -6,9 +6,8 @@ from typing import Any
 from django.conf import settings
 
 from agents.tools.errors import ToolError
-from agents.tools.exchange import exchange
+from agents.tools.exchange import exchange, json_of
 from agents.tools.integrations.method import IntegrationCall
-from agents.tools.strict_json import parse_json
 from julep_project.core.http import IncomingResponse, OutgoingRequest
 
 
@@ -34,7 +33,7 @@ def fetch_json(call: IntegrationCall, method: str, url: str, **parts: Any) -> An
         ToolError: also when the answer is something else.
     """
     answer = fetch(call, method, url, **parts)
-    value = parse_json(answer.content)
+    value = json_of(answer)
     if value is None:
         raise ToolError("the provider did not answer with JSON", repeatable=True)
     return value

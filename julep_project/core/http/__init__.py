@@ -13,9 +13,11 @@ from julep_project.core.http.errors import (
     TooLarge,
     TooManyRedirects,
 )
-from julep_project.core.http.request import IncomingResponse, OutgoingRequest
+from julep_project.core.http.request import COMMON_HEADERS, LONGEST_WORD, IncomingResponse, OutgoingRequest, origin_of
 
 __all__ = [
+    "COMMON_HEADERS",
+    "LONGEST_WORD",
     "BadResponse",
     "BadUrl",
     "Blocked",
@@ -31,5 +33,6 @@ __all__ = [
     "TooLarge",
     "TooManyRedirects",
     "connect",
+    "origin_of",
     "send",
 ]

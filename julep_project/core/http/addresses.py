@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from julep_project.core.http.own import Place, is_own
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,35 +25,73 @@ _NOT_PUBLIC: tuple[Network, ...] = (
 
 
 @dataclass(frozen=True)
-class AddressPolicy:
-    """Global unicast addresses, and the networks listed in `allowed`."""
+class Opened:
+    """A network that is open beside the public internet; with a `port`, that port alone."""
 
-    allowed: tuple[Network, ...] = ()
+    network: Network
+    port: int | None = None
 
     @classmethod
-    def parse(cls, entries: Iterable[str]) -> Self:
-        """Read addresses and CIDR networks.
+    def parse(cls, entry: str) -> Self:
+        """Read an address or a network, with or without a port: `10.0.0.0/8`, `10.1.2.3:8080`, `[fd00::/8]:443`.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        text, port = entry, ""
+        if entry.startswith("["):
+            text, _, port = entry[1:].partition("]")
+        elif entry.count(":") == 1:
+            text, _, port = entry.partition(":")
+            port = f":{port}"
+        if port and not (port[0] == ":" and port[1:].isdecimal() and 0 < int(port[1:]) < 65536):
+            raise ValueError
+        return cls(ipaddress.ip_network(text, strict=False), int(port[1:]) if port else None)
+
+    def includes(self, address: Address, port: int) -> bool:
+        """Whether it opens the way to this address and port."""
+        return self.port in (None, port) and address.version == self.network.version and address in self.network
+
+
+@dataclass(frozen=True)
+class AddressPolicy:
+    """Global unicast addresses, and what is listed in `allowed`; of the places in `own` only those listed with their
+    port."""
+
+    allowed: tuple[Opened, ...] = ()
+    own: tuple[Place, ...] = ()
+
+    @classmethod
+    def parse(cls, entries: Iterable[str], own: Iterable[Place] = ()) -> Self:
+        """Read addresses and CIDR networks, each with or without a port.
 
         Raises:
             ValueError: an entry is neither.
         """
-        networks = []
+        opened = []
         for entry in entries:
             try:
-                networks.append(ipaddress.ip_network(entry, strict=False))
+                opened.append(Opened.parse(entry))
             except ValueError:
                 raise ValueError(
-                    f"JULEP_HTTP_ALLOW takes addresses and networks such as 10.0.0.0/8; it has {entry!r}"
+                    "JULEP_HTTP_ALLOW takes addresses and networks, with or without a port, such as 10.0.0.0/8 or "
+                    f"127.0.0.1:8080; it has {entry!r}"
                 ) from None
-        return cls(tuple(networks))
+        return cls(tuple(opened), tuple(own))
 
-    def permits(self, text: str) -> bool:
-        """Whether a connection to this address (as the resolver writes it) may be opened."""
-        address = ipaddress.ip_address(text)
-        return all(is_public(target) or self._lists(target) for target in destinations(address))
+    def permits(self, text: str, port: int) -> bool:
+        """Whether a connection to this address (as the resolver writes it) and port may be opened."""
+        return all(self._permits(target, port) for target in destinations(ipaddress.ip_address(text)))
 
-    def _lists(self, address: Address) -> bool:
-        return any(address.version == network.version and address in network for network in self.allowed)
+    def belongs_here(self, text: str, port: int) -> bool:
+        """Whether it is a place of the installation's own."""
+        return any(is_own(self.own, target, port) for target in destinations(ipaddress.ip_address(text)))
+
+    def _permits(self, address: Address, port: int) -> bool:
+        opened = [entry for entry in self.allowed if entry.includes(address, port)]
+        if any(entry.port is not None for entry in opened):
+            return True
+        return bool(opened or is_public(address)) and not is_own(self.own, address, port)
 
 
 def destinations(address: Address) -> tuple[Address, ...]:

@@ -10,6 +10,8 @@ _GZIP = 31
 _ZLIB = 15
 _RAW_DEFLATE = -15
 _MOST_CODINGS = 3
+# Gzip data may have several parts, each of which costs time even when it holds nothing.
+_MOST_PARTS = 1000
 
 
 def read_body(chunks: Iterable[bytes], codings: str, limit: int) -> bytes:
@@ -20,13 +22,17 @@ def read_body(chunks: Iterable[bytes], codings: str, limit: int) -> bytes:
         BadResponse: it is not what its coding says.
     """
     pieces = _bounded(chunks, limit)
-    for coding in _known_codings(codings):
+    for coding in known_codings(codings):
         pieces = _bounded(_inflate(pieces, coding), limit)
     return b"".join(pieces)
 
 
-def _known_codings(header: str) -> list[str]:
-    """Codings to undo, the last applied first."""
+def known_codings(header: str) -> list[str]:
+    """The codings of `Content-Encoding` to undo, the last applied first, up to one that is not known.
+
+    Raises:
+        BadResponse: there are too many.
+    """
     names = [name.strip().lower() for name in header.split(",") if name.strip()]
     if len(names) > _MOST_CODINGS:
         raise BadResponse("the answer is encoded too many times over")
@@ -48,35 +54,60 @@ def _bounded(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
 
 
 def _inflate(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Decompress in pieces of bounded size, so that a small bomb never becomes one big text in memory."""
-    inflater = None
+    inflater = Inflater(coding)
     for piece in pieces:
+        yield from inflater.feed(piece)
+    yield from inflater.end()
+
+
+class Inflater:
+    """Undoes gzip or deflate in pieces of bounded size, so that a small bomb never becomes one big text in memory."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._inflater: zlib._Decompress | None = None
+        self._parts = 0
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """What one more piece holds.
+
+        Raises:
+            BadResponse: it is not what its coding says.
+        """
         rest = piece
         while rest:
-            inflater = inflater or zlib.decompressobj(_window(coding, rest))
-            try:
-                yield inflater.decompress(rest, _PIECE)
-            except zlib.error as error:
-                raise BadResponse(f"the answer is not valid {coding}") from error
+            inflater = self._inflater = self._inflater or self._new_part(rest)
+            yield self._next(inflater, rest)
             rest = inflater.unconsumed_tail
             if inflater.eof:
-                rest, inflater = inflater.unused_data, None
-                if coding == "deflate":
+                rest, self._inflater = inflater.unused_data, None
+                if self._coding == "deflate":
                     break
-    if inflater is not None:
-        yield from _flushed(inflater, coding)
 
+    def end(self) -> Iterator[bytes]:
+        """What is still held when the last piece was taken in but its output did not fit.
 
-def _flushed(inflater: "zlib._Decompress", coding: str) -> Iterator[bytes]:
-    """What the inflater still holds when the last piece was taken in but its output did not fit."""
-    while not inflater.eof:
+        Raises:
+            BadResponse: the data is not complete.
+        """
+        inflater = self._inflater
+        while inflater is not None and not inflater.eof:
+            piece = self._next(inflater, inflater.unconsumed_tail)
+            if not piece:
+                raise BadResponse(f"the answer ends in the middle of its {self._coding} data")
+            yield piece
+
+    def _new_part(self, start: bytes) -> "zlib._Decompress":
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise BadResponse(f"the answer has more than {_MOST_PARTS:,} parts of {self._coding}")
+        return zlib.decompressobj(_window(self._coding, start))
+
+    def _next(self, inflater: "zlib._Decompress", rest: bytes) -> bytes:
         try:
-            piece = inflater.decompress(inflater.unconsumed_tail, _PIECE)
+            return inflater.decompress(rest, _PIECE)
         except zlib.error as error:
-            raise BadResponse(f"the answer is not valid {coding}") from error
-        if not piece:
-            raise BadResponse(f"the answer ends in the middle of its {coding} data")
-        yield piece
+            raise BadResponse(f"the answer is not valid {self._coding}") from error
 
 
 def _window(coding: str, start: bytes) -> int:

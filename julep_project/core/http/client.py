@@ -1,12 +1,10 @@
 """Sends requests that users asked for: checked addresses, bounded time and size, nothing taken from the environment."""
 
-import os
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 
 import httpcore
 import httpx
@@ -27,7 +25,9 @@ from julep_project.core.http.errors import (
     TooManyRedirects,
 )
 from julep_project.core.http.network import CheckedNetwork, Resolver, resolve
+from julep_project.core.http.own import Place, own_places
 from julep_project.core.http.request import IncomingResponse, OutgoingRequest, next_request, place_of, write_request
+from julep_project.core.once import Once
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_CONNECTIONS = 1000
@@ -103,7 +103,9 @@ class HttpClient:
                 headers = _checked_headers(response, limits)
                 location = headers.get("location")
                 if follow and response.status in _REDIRECTS and location is not None:
-                    return next_request(request, response.status, location)
+                    following = next_request(request, response.status, location)
+                    if following is not None:
+                        return following
                 codings = headers.get("content-encoding", "")
                 content = read_body(response.iter_stream(), codings, limits.body_bytes)
             finally:
@@ -118,7 +120,7 @@ def send(request: OutgoingRequest) -> IncomingResponse:
         HttpError
     """
     limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
-    return _client(tuple(settings.JULEP_HTTP_ALLOW)).send(request, limits)
+    return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places()).send(request, limits)
 
 
 def connect(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -127,20 +129,16 @@ def connect(host: str, port: int, timeout_s: float) -> socket.socket:
     Raises:
         HttpError
     """
-    network = CheckedNetwork(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW))
+    network = CheckedNetwork(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW, own_places()))
     with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
         connection = network.dial(host, port)
     connection.settimeout(timeout_s)
     return connection
 
 
-@cache
-def _client(allowed: tuple[str, ...]) -> HttpClient:
-    return HttpClient(AddressPolicy.parse(allowed))
-
-
-# A forked worker must not share its parent's connections.
-os.register_at_fork(after_in_child=_client.cache_clear)
+@Once
+def _client(allowed: tuple[str, ...], own: tuple[Place, ...]) -> HttpClient:
+    return HttpClient(AddressPolicy.parse(allowed, own))
 
 
 def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:
@@ -180,8 +178,9 @@ def _translated(place: str, timeout_s: float) -> Iterator[None]:
         raise ConnectFailed(f"the connection to {place} failed: {error}") from error
     except httpcore.NetworkError as error:
         raise ConnectionLost(f"the connection to {place} failed: {error}") from error
-    except httpcore.LocalProtocolError as error:
-        raise InvalidRequest(f"the request to {place} cannot be sent: {error}") from error
+    except httpcore.LocalProtocolError:
+        # What the library says of a header that it cannot send repeats its value.
+        raise InvalidRequest(f"the request to {place} cannot be sent: a header cannot be written") from None
     except httpcore.RemoteProtocolError as error:
         raise _protocol_error(place, error) from error
 

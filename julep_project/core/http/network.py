@@ -90,12 +90,17 @@ class CheckedNetwork(httpcore.NetworkBackend):
             raise BadUrl(f"{host[:80]!r} is not a host name") from error
         except OSError as error:
             raise httpcore.ConnectError(f"{host} has no address") from error
-        permitted = [address for address in found if self._policy.permits(address)]
+        permitted = [address for address in found if self._policy.permits(address, port)]
         if found and not permitted:
-            raise Blocked(
-                f"{host} is not on the public internet; the setting JULEP_HTTP_ALLOW can permit private addresses"
-            )
+            raise Blocked(self._reason(host, port, found))
         return permitted
+
+    def _reason(self, host: str, port: int, addresses: Iterable[str]) -> str:
+        if any(self._policy.belongs_here(address, port) for address in addresses):
+            return (
+                f"{host}:{port} is a part of this installation; the setting JULEP_HTTP_ALLOW can permit it by its port"
+            )
+        return f"{host} is not on the public internet; the setting JULEP_HTTP_ALLOW can permit private addresses"
 
 
 def _dial(address: str, port: int) -> socket.socket:

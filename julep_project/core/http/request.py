@@ -27,10 +27,13 @@ _CONNECTION_HEADERS = frozenset(
         "upgrade",
     }
 )
-_CREDENTIAL_HEADERS = frozenset({"authorization", "cookie"})
+# Say nothing of who sends a request; all others may hold a key, whatever they are called.
+COMMON_HEADERS = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
 _BODY_HEADERS = frozenset(
     {"content-type", "content-encoding", "content-language", "content-length", "content-location", "transfer-encoding"}
 )
+# A longer part of a path is no word.
+LONGEST_WORD = 15
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -90,7 +93,8 @@ def write_request(request: OutgoingRequest) -> httpx.Request:
         )
         written.read()
     except (TypeError, ValueError, httpx.InvalidURL) as error:
-        raise InvalidRequest(f"the request cannot be written: {error}") from error
+        # What the library says may repeat a value.
+        raise InvalidRequest(f"the request cannot be written: {_kind_of(error)}") from None
     return written
 
 
@@ -107,8 +111,20 @@ def read_url(text: str) -> httpx.URL:
     return _checked(url)
 
 
-def next_request(request: httpx.Request, status: int, location: str) -> httpx.Request:
-    """Where a redirect leads: 303 (and 301, 302 of a POST) turn into GET without a body; credentials stay at home.
+def origin_of(text: str) -> str:
+    """Scheme, user, host and port of a URL; nothing of one that cannot be read."""
+    try:
+        url = read_url(text)
+    except BadUrl:
+        return ""
+    return f"{url.scheme}://{url.userinfo.decode('ascii', 'replace')}@{url.netloc.decode('ascii', 'replace')}"
+
+
+def next_request(request: httpx.Request, status: int, location: str) -> httpx.Request | None:
+    """Where a redirect leads: 303 (and 301, 302 of a POST) turn into GET without a body. None: it is not followed.
+
+    To another origin (scheme, host or port) go only headers on a short list, and never a body: either may be secret,
+    and it is a server that says where they would go.
 
     Raises:
         BadUrl
@@ -118,19 +134,28 @@ def next_request(request: httpx.Request, status: int, location: str) -> httpx.Re
     except (httpx.InvalidURL, ValueError) as error:
         raise BadUrl("the URL of a redirect cannot be read") from error
     becomes_get = (status == 303 and request.method != "HEAD") or (status in {301, 302} and request.method == "POST")
-    dropped = {"host"}
-    if becomes_get:
-        dropped |= _BODY_HEADERS
-    if not _keeps_credentials(request.url, url):
-        dropped |= _CREDENTIAL_HEADERS
-    headers = [(name, value) for name, value in request.headers.multi_items() if name not in dropped]
     method, content = ("GET", None) if becomes_get else (request.method, request.content or None)
+    leaves = _origin(request.url) != _origin(url)
+    if leaves and content is not None:
+        return None
+    headers = [
+        (name, value)
+        for name, value in request.headers.multi_items()
+        if name != "host" and (name not in _BODY_HEADERS or not becomes_get) and (name in COMMON_HEADERS or not leaves)
+    ]
     return httpx.Request(method, url, headers=headers, content=content)
 
 
 def place_of(url: httpx.URL) -> str:
-    """A URL for people to read: without credentials and query."""
-    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{url.path}"[:200]
+    """A URL for people to read: without credentials, query, and the long parts of a path that are keys of webhooks."""
+    path = "/".join(part if len(part) <= LONGEST_WORD else "***" for part in url.path.split("/"))
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{path}"[:200]
+
+
+def _kind_of(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "a header holds characters that headers cannot have"
+    return "a part of it has a value of the wrong kind"
 
 
 def _checked(url: httpx.URL) -> httpx.URL:
@@ -172,13 +197,6 @@ def _headers(request: OutgoingRequest, url: httpx.URL) -> httpx.Headers:
         pairs = [f"{name}={value}" for name, value in request.cookies.items()]
         headers["cookie"] = "; ".join([headers["cookie"], *pairs] if "cookie" in headers else pairs)
     return headers
-
-
-def _keeps_credentials(start: httpx.URL, end: httpx.URL) -> bool:
-    """Same origin, or the same host moving from plain http to https on the default ports."""
-    if _origin(start) == _origin(end):
-        return True
-    return start.host == end.host and _origin(start)[::2] == ("http", 80) and _origin(end)[::2] == ("https", 443)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

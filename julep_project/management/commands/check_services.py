@@ -20,7 +20,7 @@ class Command(BaseCommand):
     """Prints one line for each component; exit code 1 if any does not answer."""
 
     help = "Report whether database, migrations, Redis and the workers of every queue answer."
-    requires_system_checks = []
+    requires_system_checks = ["julep"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Options."""
@@ -47,9 +47,9 @@ def _look(components: Sequence[str], api: str) -> list[health.Report]:
 
 
 def _ask_api(url: str) -> health.Report:
-    """Any HTTP answer below 500 will do: the components were asked directly."""
+    """Whether it is ready for requests; the components were asked directly."""
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=_PATIENCE_S):  # noqa: S310  (the caller's own address)
+        with urllib.request.urlopen(f"{url}/readyz", timeout=_PATIENCE_S):  # noqa: S310  (the caller's own address)
             return health.Report("api", ok=True)
     except urllib.error.HTTPError as error:
         error.close()

@@ -1,6 +1,7 @@
 """`manage.py doctor`: is everything not only up, but well?"""
 
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,13 +13,18 @@ class Command(BaseCommand):
     """Prints one line for each check; exit code 1 if any finds a problem."""
 
     help = (
-        "Report what is wrong: parts that do not answer, late rows, docs and sweeps, Redis settings, outdated workers."
+        "Report what is wrong: parts that do not answer, late rows, docs and sweeps, Redis settings, outdated workers, "
+        "processes that cannot read what others store or have other settings."
     )
-    requires_system_checks = []
+    requires_system_checks = ["julep"]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Options."""
+        parser.add_argument("--api", nargs="+", default=[], metavar="URL", help="also ask the APIs at these addresses")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Examine, print, exit."""
-        reports = examine()
+        reports = examine(options["api"])
         for report in reports:
             self.stdout.write(f"{report.component}: {'ok' if report.ok else 'problem'}{report.suffix}")
         if not all(report.ok for report in reports):

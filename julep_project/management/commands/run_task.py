@@ -15,6 +15,8 @@ from executions.engine.inprocess import InProcessDispatcher
 from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from julep_project.core.errors import DomainError
+from julep_project.core.outside_json import read_json
+from julep_project.core.yaml_loader import load_yaml
 from tasks.api.serializers import read_definition
 from tasks.services import create_task
 
@@ -51,14 +53,14 @@ class Command(BaseCommand):
     def _run(file: Path, input_: str, answers: list[str], model: str) -> Execution:
         developer = Developer.objects.get()
         agent: Agent = create_agent(developer=developer, values={"name": file.stem, "model": model})
-        definition = read_definition(yaml.safe_load(file.read_text(encoding="utf-8")))
+        definition = read_definition(load_yaml(file.read_bytes()))
         task = create_task(developer=developer, agent=agent, definition=definition)
         dispatcher = InProcessDispatcher()
         with dispatching_to(dispatcher):
-            execution = services.start_execution(developer=developer, task=task, input_=json.loads(input_))
+            execution = services.start_execution(developer=developer, task=task, input_=read_json(input_))
             dispatcher.run_to_rest(execution.pk)
             for answer in answers:
-                services.resume_execution(developer=developer, execution_id=execution.pk, value=json.loads(answer))
+                services.resume_execution(developer=developer, execution_id=execution.pk, value=read_json(answer))
                 dispatcher.run_to_rest(execution.pk)
         return selectors.get_execution(developer, execution.pk)
 

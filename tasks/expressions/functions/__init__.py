@@ -5,8 +5,9 @@
 
 from dataclasses import dataclass
 
+from julep_project.env import env_bool
 from tasks.expressions.callables import Function, Group, Module
-from tasks.expressions.functions import basics, data, dates, encoding, markup, numbers, patterns
+from tasks.expressions.functions import basics, data, dates, encoding, markup, numbers, patterns, stall
 from tasks.expressions.values import Value
 
 CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None, "NEWLINE": "\n"}
@@ -33,6 +34,7 @@ FUNCTIONS: dict[str, Function] = {
     **{name: function for group in _GROUPS for name, function in group.functions.items()},
     "timedelta": dates.TIMEDELTA_FUNCTION,
     "get": GET,
+    **(stall.GROUP.functions if env_bool("JULEP_TEST_BUILD") else {}),
 }
 
 _URLLIB_PARSE = Module("urllib.parse", encoding.PARSE.functions)

@@ -1,21 +1,22 @@
 """Functions on values: types, collections, and functions that take a function."""
 
 from collections.abc import Iterator, Mapping
+from functools import cmp_to_key
 from typing import Any
 
 from tasks.expressions import access, operators
 from tasks.expressions.callables import Function, Group, call
+from tasks.expressions.keys import copied, merged, object_of
 from tasks.expressions.limits import MAX_RANGE, Budget
-from tasks.expressions.measure import check_key, measure, repr_of, text_of
+from tasks.expressions.measure import measure, repr_of, text_of
 from tasks.expressions.methods import make_set
 from tasks.expressions.values import (
-    KNOWN_TYPES,
     NUMBERS,
-    LazyObject,
     Missing,
     Value,
     concrete,
     fail,
+    is_lazy,
     iterate,
     take_list,
     type_name,
@@ -33,7 +34,7 @@ def _len(budget: Budget, value: Value) -> int:
         return len(value)
     if type(value) is Missing:
         return 0
-    if type(value) not in KNOWN_TYPES and isinstance(value, LazyObject):
+    if is_lazy(value):
         with budget.paused():
             return value.length()
     fail("TypeError", f"{type_name(value)} has no length")
@@ -98,17 +99,14 @@ def _set(budget: Budget, items: Value = ()) -> set[Value]:
 @GROUP.add("dict(items=(), **more)", "An object from an object, from pairs, or from named values.", _ITEMS)
 def _dict(budget: Budget, items: Value = (), /, **more: Value) -> dict[Value, Value]:
     if type(items) is dict:
-        budget.grow_items(len(items) + len(more), each=100)
-        return {**items, **more}
+        return merged([items, more], budget) if more else copied(items, budget)
     pairs = take_list(items, budget)
     budget.grow(160 * len(pairs))
-    found: dict[Value, Value] = {}
     for pair in pairs:
         if type(pair) not in (list, tuple) or len(pair) != 2:
             fail("TypeError", "dict needs pairs of key and value")
-        check_key(pair[0], budget)
-        found[pair[0]] = pair[1]
-    return {**found, **more}
+    found = object_of(pairs, budget)
+    return merged([found, more], budget) if more else found
 
 
 @GROUP.add(
@@ -160,11 +158,23 @@ def _keys(budget: Budget, items: list[Value], key: Value) -> list[Value]:
 
 def _order_weight(budget: Budget, key: Value) -> int:
     """What one comparison of this key may cost."""
-    if type(key) is str:
+    if type(key) in (str, bytes):
         return 1 + len(key) // 1024
     if type(key) in (list, tuple):
         return 1 + measure(key, budget) // 24
     return 1
+
+
+def _is_plain_order(key: Value) -> bool:
+    """Whether a comparison takes no longer than its weight says. That of sets and objects does: it searches."""
+    if type(key) in (list, tuple):
+        return all(map(_is_plain_order, key))
+    return type(key) not in (set, dict)
+
+
+def _order(left: Value, right: Value, budget: Budget) -> int:
+    """Negative when the left one comes first; 0 when it need not."""
+    return -1 if operators.less(left, right, budget) else 0
 
 
 @GROUP.add(
@@ -180,7 +190,10 @@ def sort_items(budget: Budget, items: Value, *, key: Value = None, reverse: Valu
     for one in keys:
         if type(one) is dict or one is None or type(one) is Missing:
             fail("TypeError", f"cannot order {type_name(one)}")
-    order = sorted(range(len(values)), key=keys.__getitem__, reverse=operators.is_true(reverse))
+    place: Any = keys.__getitem__
+    if not all(_is_plain_order(one) for one in keys):
+        place = cmp_to_key(lambda left, right: _order(keys[left], keys[right], budget))
+    order = sorted(range(len(values)), key=place, reverse=operators.is_true(reverse))
     return [values[position] for position in order]
 
 

@@ -6,10 +6,12 @@ import json
 import math
 from typing import Any, NoReturn
 
+from julep_project.core.outside_json import Bounds, TooMuchJson, check_json
 from tasks.expressions.callables import Group
 from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.functions.yaml_text import dump_yaml_text, load_yaml_text
-from tasks.expressions.limits import MAX_DATA_DEPTH, MAX_PARSER_INPUT, MAX_STRING, Budget
+from tasks.expressions.keys import object_of
+from tasks.expressions.limits import MAX_DATA_DEPTH, MAX_ITEMS, MAX_PARSER_INPUT, MAX_STRING, Budget
 from tasks.expressions.measure import measure, to_plain
 from tasks.expressions.operators import is_true
 from tasks.expressions.values import Value, fail, take_list, type_name
@@ -24,6 +26,7 @@ _JSON_SIZE_PER_CHARACTER = 16
 _LOAD_BOUND = f"{MAX_PARSER_INPUT:,} characters, {MAX_DATA_DEPTH} levels"
 _DUMP_BOUND = f"{MAX_STRING:,} characters"
 _FENCE = "```"
+_JSON_BOUNDS = Bounds(depth=MAX_DATA_DEPTH, containers=MAX_ITEMS, elements=MAX_ITEMS)
 
 
 def parser_input(budget: Budget, text: Value) -> str:
@@ -45,9 +48,10 @@ def _parse_json(budget: Budget, text: Value, *, strict: bool = True) -> Value:
     # Every element follows one of these marks; counting them in texts too only errs on the safe side.
     budget.grow_items(sum(source.count(mark) for mark in ",[{"))
     try:
+        check_json(source.encode("utf-8", "surrogatepass"), _JSON_BOUNDS)
         value = json.loads(source, strict=strict, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise LimitExceeded(f"values may be nested at most {MAX_DATA_DEPTH} levels deep") from None
+    except TooMuchJson as error:
+        raise LimitExceeded(f"the JSON is too much: {error}") from None
     except json.JSONDecodeError as error:
         fail("ValueError", f"the text is not JSON: {error}")
     measure(value, budget)
@@ -211,6 +215,7 @@ def _dict_reader(
 ) -> list[dict[str, Value]]:
     rows = [row for row in _rows(budget, text, delimiter, quotechar) if row]
     names = take_list(fieldnames, budget) if fieldnames is not None else rows.pop(0) if rows else []
+    object_of(((name, None) for name in names), budget)
     budget.grow(len(rows) * (232 + 100 * len(names)))
     budget.charge(len(rows) * (1 + len(names)))
     return [{name: row[index] if index < len(row) else None for index, name in enumerate(names)} for row in rows]

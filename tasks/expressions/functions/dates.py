@@ -1,10 +1,11 @@
 """Dates and times: `datetime`, `time` and `zoneinfo`."""
 
 import datetime
+import re
 import time
 import zoneinfo
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tasks.expressions.callables import Function, Group, Module
 from tasks.expressions.formatting import check_date_format
@@ -16,6 +17,8 @@ DATE = Group("date", prefix="date.")
 TIME = Group("time", prefix="time.")
 ZONEINFO = Group("zoneinfo", prefix="zoneinfo.")
 CONSTRUCTORS = Group("Dates")
+
+Moment = TypeVar("Moment")
 
 _MAX_TEXT = 200
 _NOT_STORED = "cannot be stored: use str(...)"
@@ -91,10 +94,18 @@ def _moment_fromisoformat(budget: Budget, text: Value) -> datetime.datetime:
     return datetime.datetime.fromisoformat(_short(text))
 
 
+def _read(budget: Budget, parse: Callable[[str, str], Moment], text: Value, format: Value) -> Moment:
+    budget.charge(200)
+    try:
+        return parse(_short(text), _short(format, "format"))
+    except re.error:
+        # Python makes a pattern of the format, in which each part has a name.
+        fail("ValueError", "the format names a part of the date twice")
+
+
 @DATETIME.add("strptime(text, format)", "The moment written in a format such as %Y-%m-%d.", f"{_MAX_TEXT} characters")
 def _strptime(budget: Budget, text: Value, format: Value) -> datetime.datetime:
-    budget.charge(200)
-    return datetime.datetime.strptime(_short(text), _short(format, "format"))
+    return _read(budget, datetime.datetime.strptime, text, format)
 
 
 @DATE.add("today()", "The present day.", "constant")
@@ -126,8 +137,7 @@ def _strftime(budget: Budget, format: Value, moment: Value = None) -> str:
 
 @TIME.add("strptime(text, format)", "A time read from text.", f"{_MAX_TEXT} characters")
 def _time_strptime(budget: Budget, text: Value, format: Value) -> time.struct_time:
-    budget.charge(200)
-    return time.strptime(_short(text), _short(format, "format"))
+    return _read(budget, time.strptime, text, format)
 
 
 @TIME.add("gmtime(seconds=None)", "A time in UTC; the present one by default.", "constant")

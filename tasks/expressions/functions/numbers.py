@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.expressions import operators
 from tasks.expressions.callables import Group
+from tasks.expressions.keys import Keys
 from tasks.expressions.limits import MAX_POW_MODULUS_BITS, Budget
 from tasks.expressions.values import NUMBERS, Value, fail, take_list, type_name
 
@@ -170,13 +171,19 @@ for _name, _doc in (
     _statistic(_name, _doc)
 
 
-@STATISTICS.add("mode(values)", "The most common value.", f"{_STATISTICS_COST} units per value")
+@STATISTICS.add("mode(values)", "The most common value.", "one unit per value")
 def _mode(budget: Budget, values: Value) -> Value:
     items = take_list(values, budget)
-    budget.charge(_STATISTICS_COST * len(items))
     if not all(type(item) in NUMBERS or (type(item) is str and len(item) <= 1000) for item in items):
         fail("TypeError", "mode takes numbers or short texts")
-    return statistics.mode(items)
+    if not items:
+        fail("ValueError", "mode of nothing")
+    counts: dict[Value, int] = {}
+    keys = Keys(budget, counts)
+    for item in items:
+        keys.admit(item)
+        counts[item] = counts.get(item, 0) + 1
+    return max(counts, key=counts.__getitem__)
 
 
 @STATISTICS.add("quantiles(numbers, n=4)", "Cut points of n equal parts.", f"n at most {_MAX_QUANTILES:,}")

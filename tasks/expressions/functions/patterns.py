@@ -99,7 +99,8 @@ def _prepared(budget: Budget, pattern: Value, text: Value, flags: Value) -> "reg
         raise LimitExceeded(f"a pattern searches at most {MAX_REGEX_INPUT:,} characters")
     if type(flags) is not int or flags & ~_ALLOWED_FLAGS:
         fail("ValueError", "unknown flags")
-    budget.charge(50)
+    # Preparing a pattern takes longer than most searches, and only some are kept.
+    budget.charge(50 + len(pattern))
     budget.charge_text(len(text))
     return _compile(pattern, flags)
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import yaml
 
+from julep_project.core.yaml_loader import has_many_directives
 from tasks.expressions.errors import LimitExceeded
+from tasks.expressions.keys import Keys, merged
 from tasks.expressions.limits import MAX_DATA_DEPTH, Budget
-from tasks.expressions.measure import check_key, measure
+from tasks.expressions.measure import measure
 from tasks.expressions.operators import check_integer_bits
 from tasks.expressions.values import Value, fail
 
@@ -36,6 +38,8 @@ class _Dumper(_BaseDumper):  # type: ignore[misc]
 
 def load_yaml_text(budget: Budget, text: str) -> Value:
     """The single document of a text."""
+    if has_many_directives(text):
+        raise LimitExceeded("the text has too many YAML directives")
     try:
         loader = _Loader(text)
     except (yaml.YAMLError, UnicodeError) as error:
@@ -109,27 +113,28 @@ class _Builder:
 
     def mapping(self, depth: int) -> dict[Value, Value]:
         items: dict[Value, Value] = {}
-        merged: dict[Value, Value] = {}
+        keys = Keys(self.budget, items)
+        given: list[dict[Value, Value]] = []
         self.budget.grow(232)
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self.node(event, depth + 1, is_key=True)
             value = self.node(self.next(), depth + 1)
             if key is _MERGE:
-                self.merge(merged, value)
+                given += self.merge_sources(value)
                 continue
             if isinstance(key, list | dict):
                 fail("ValueError", "a YAML key must be a plain value")
-            check_key(key, self.budget)
+            keys.admit(key)
             items[key] = value
-        return {**merged, **items} if merged else items
+        # What is named first wins, and the object's own keys win over all; `merged` lets the last one win.
+        return merged([*reversed(given), items], self.budget) if given else items
 
-    def merge(self, into: dict[Value, Value], value: Value) -> None:
-        for source in value if isinstance(value, list) else [value]:
+    def merge_sources(self, value: Value) -> list[dict[Value, Value]]:
+        sources = value if isinstance(value, list) else [value]
+        for source in sources:
             if not isinstance(source, dict):
                 fail("ValueError", "a YAML merge key needs an object")
-            self.budget.grow_items(len(source), each=100)
-            for key, item in source.items():
-                into.setdefault(key, item)
+        return sources
 
     def scalar(self, event: Any, *, is_key: bool) -> Value:
         text = event.value

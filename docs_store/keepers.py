@@ -1,0 +1,42 @@
+"""Upkeep of docs: vectors that are missing, indexes of vectors, contents that no file has."""
+
+from django.conf import settings
+from django.db import connection
+
+from docs_store import embedding_queue, model_coverage, vector_index
+from docs_store.files import services
+from docs_store.models import EmbeddingModel
+from julep_project.core.work.keeper import Keeper, register
+
+# More than is due, and found by a look at four indexes: where nothing waits, that is all a sweep does.
+_ANYTHING_DUE = """
+    SELECT NOT EXISTS (SELECT FROM docs_store_embeddingmodel WHERE name = %(model)s)
+        OR EXISTS (SELECT FROM docs_store_embeddingmodel WHERE covered_at IS NULL)
+        OR EXISTS (SELECT FROM docs_store_docembedding WHERE state = 'pending')
+        OR EXISTS (SELECT FROM docs_store_docembedding WHERE state = 'failed' AND due_at <= now())
+"""
+
+
+def _is_anything_due(model: str) -> bool:
+    """False when a sweep would find nothing to do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYTHING_DUE, {"model": model})
+        return bool(cursor.fetchone()[0])
+
+
+def sweep() -> None:
+    """Ring for docs nobody is embedding; let every doc wait for the model in use, even if it was changed; and let what
+    failed a while ago be tried again."""
+    if not _is_anything_due(settings.EMBEDDING_MODEL):
+        return
+    model_coverage.register_model(settings.EMBEDDING_MODEL)
+    for model in EmbeddingModel.objects.filter(covered_at=None):
+        model_coverage.cover_model(model.name)
+    embedding_queue.revive_due()
+    embedding_queue.QUEUED.ring_due()
+
+
+register(Keeper("docs_store.sweep", settings.SWEEP_SECONDS, sweep, figures=embedding_queue.QUEUED.figures))
+register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
+# Takes minutes where vectors are many.
+register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queue="io"))

@@ -1,0 +1,11 @@
+"""Upkeep of runs: branches nobody looks at, and stored contents of runs that were deleted."""
+
+from django.conf import settings
+
+from executions import blobs
+from executions.engine.dispatch import CeleryDispatcher
+from executions.engine.sweep import NAME, figures, sweep
+from julep_project.core.work.keeper import Keeper, register
+
+register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()), figures=figures))
+register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))

@@ -1,0 +1,24 @@
+"""What an async view says when it has read a request's body, so that the server can let the next large one in."""
+
+from typing import Any, Protocol
+
+from django.http import HttpRequest
+
+# Of the ASGI scope.
+SCOPE_KEY = "julep.held_body"
+
+
+class Held(Protocol):
+    """A body the server counts."""
+
+    def release(self) -> None:
+        """It is not needed any more."""
+
+
+def let_go(request: HttpRequest) -> None:
+    """Forget the body of a request that was read."""
+    read: Any = request
+    read._body = b""
+    held: Held | None = getattr(request, "scope", {}).get(SCOPE_KEY)
+    if held is not None:
+        held.release()

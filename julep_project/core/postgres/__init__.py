@@ -1,0 +1,1 @@
+"""Django's backend for Postgres with the time limits of `core/database.py` on every connection."""

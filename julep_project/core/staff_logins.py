@@ -1,0 +1,33 @@
+"""Who tries to log in to the staff pages, for counting failures and for the log."""
+
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+_LONGEST_NAME = 80
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The client's address. Each proxy appends to `X-Forwarded-For` who it serves: what the outermost of ours saw
+    counts, and what stands before that is the client's own invention."""
+    direct = _address(str(request.META.get("REMOTE_ADDR") or ""))
+    seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    count = settings.PROXY_COUNT
+    return (_address(seen[-min(count, len(seen))]) if count and seen else None) or direct
+
+
+def _address(text: str) -> str | None:
+    """The address in it; some proxies add the client's port."""
+    host = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    for candidate in (host, host.rpartition(":")[0]):
+        with suppress(ValueError):
+            return str(ip_address(candidate))
+    return None
+
+
+def described(username: Any, ip_address: Any, *_: Any) -> str:
+    """A client in a line of the log. The name is what somebody typed."""
+    return f"{str(username)[:_LONGEST_NAME]!r} from {ip_address}"

@@ -1,0 +1,141 @@
+"""Messages for rows that wait for a worker: a few for each tenant, and in turns, however many rows one has.
+
+The rows are the queue. Messages only make workers look: few are on their way at a time, and none where so many wait in
+the broker that its workers are behind. What nobody looks at, a sweep rings for again.
+"""
+
+from typing import Any, Generic
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Min
+from django.db.models.functions import Greatest
+
+from julep_project.core.clock import TransactionNow
+from julep_project.core.work import figures, rings
+from julep_project.core.work.figures import Figures
+from julep_project.core.work.lease import Leases, Row
+
+_RUNG_AT_ONCE = 200
+_TENANTS_AT_ONCE = 1000
+# So many rows of one tenant are rung for as they come.
+_OF_ONE_TENANT = 32
+
+# To be ordered by tenant and time. Where one has nearly all rows, the planner takes an index by time alone for as good,
+# and reads past all of that tenant's for those of another; with bounds in place of equality that index is in no order.
+OF_TENANT = "{table}.developer_id >= {tenant} AND {table}.developer_id <= {tenant}"
+
+DUE = "{table}.due_at <= now() AND ({table}.lease_until IS NULL OR {table}.lease_until < now())"
+_NOT_RUNG = "({table}.rung_at IS NULL OR {table}.rung_at < now() - make_interval(secs => %(lately)s))"
+
+# Tenants are found by leaps through their index, not by reading it: one may have millions of rows there. Rows are named
+# by arrays, which are always looked up; joined, all rows might be read, whatever the planner took their number for.
+_RING_DUE = f"""
+    WITH RECURSIVE tenant AS (
+        SELECT (SELECT developer_id FROM {{table}} WHERE {{open}} ORDER BY developer_id LIMIT 1) AS id
+        UNION ALL
+        SELECT (SELECT developer_id FROM {{table}} WHERE {{open}} AND developer_id > tenant.id
+                ORDER BY developer_id LIMIT 1)
+        FROM tenant WHERE tenant.id IS NOT NULL
+    ), due AS MATERIALIZED (
+        SELECT found.key, found.due_at, row_number() OVER (PARTITION BY tenant.id ORDER BY found.due_at) AS turn
+        FROM (SELECT id FROM tenant WHERE id IS NOT NULL LIMIT {_TENANTS_AT_ONCE}) AS tenant CROSS JOIN LATERAL (
+            SELECT {{table}}.id AS key, {{table}}.due_at FROM {{table}}
+            WHERE {{open}} AND {DUE} AND {OF_TENANT.format(table="{table}", tenant="tenant.id")} AND {_NOT_RUNG}
+            ORDER BY {{table}}.developer_id, {{table}}.due_at LIMIT {{share}}
+        ) AS found
+    ), chosen AS MATERIALIZED (
+        SELECT id FROM {{table}}
+        WHERE id = ANY (ARRAY(SELECT key FROM due ORDER BY turn, due_at LIMIT %(room)s)) FOR UPDATE SKIP LOCKED
+    )
+    UPDATE {{table}} SET rung_at = now() WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {{subject}}
+"""
+
+_RING_NEXT = f"""
+    WITH next AS MATERIALIZED (
+        SELECT id FROM {{table}}
+        WHERE {{open}} AND {DUE} AND {OF_TENANT.format(table="{table}", tenant="%(tenant)s")} AND {_NOT_RUNG}
+        ORDER BY {{table}}.developer_id, {{table}}.due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    UPDATE {{table}} SET rung_at = now() FROM next WHERE {{table}}.id = next.id RETURNING {{table}}.{{subject}}
+"""
+
+
+class Queued(Generic[Row]):
+    """Rows of one model that wait for workers of one Celery queue.
+
+    A message `task` carries a row's `subject`. `share` is SQL for how many rows of the tenant `tenant.id` one sweep
+    rings for at most.
+    """
+
+    def __init__(
+        self, leases: Leases[Row], *, task: str, queue: str = "io", subject: str = "id", share: str = "%(room)s"
+    ) -> None:
+        self.leases = leases
+        self.task = task
+        self._queue = queue
+        self._subject = subject
+        self._share = share
+
+    def ring(self, subject: Any) -> None:
+        """Send the message."""
+        rings.ring(self.task, subject)
+
+    def add(self, key: Any, tenant: UUID) -> bool:
+        """Whether to ring for a new row once it is there for all: not where many of the tenant's wait already, for
+        those that end ring for the next. Call it in the transaction that stores the row."""
+        waiting = self._open().filter(developer_id=tenant, due_at__lte=TransactionNow()).exclude(pk=key)
+        if waiting[:_OF_ONE_TENANT].count() == _OF_ONE_TENANT:
+            return False
+        return bool(self._open().filter(pk=key).update(rung_at=TransactionNow()))
+
+    def ring_due(self) -> int:
+        """Ring for rows that are due and were not rung lately, the tenants in turns; how many there were.
+
+        Rings no more than the queue has room for, so a sweep that comes too often does not fill it.
+        """
+        if not self.leases.due().exists():
+            return 0
+        return self._ring(_RING_DUE, room=rings.room(rings.backlog(self._queue), _RUNG_AT_ONCE))
+
+    def ring_next(self, tenant: UUID) -> None:
+        """Ring for one more row of the tenant, if any is due."""
+        self._ring(_RING_NEXT, tenant=tenant)
+
+    def figures(self) -> Figures:
+        """How this work stands.
+
+        Raises:
+            redis.RedisError
+        """
+        due = self.leases.due()
+        oldest = due.aggregate(since=TransactionNow() - Min(Greatest("due_at", "lease_until")))["since"]
+        running = self._open().filter(lease_until__gte=TransactionNow())
+        events = figures.counted(self.leases.name)
+        return Figures(
+            due=due[: figures.MOST].count(),
+            oldest_s=0.0 if oldest is None else oldest.total_seconds(),
+            running=running[: figures.MOST].count(),
+            claimed=events.get("claimed", 0),
+            lost=events.get("lost", 0),
+        )
+
+    def _open(self) -> Any:
+        return self.leases.model._base_manager.filter(self.leases.open)
+
+    def _ring(self, statement: str, **arguments: Any) -> int:
+        query = self._open().query
+        condition, values = query.get_compiler(connection=connection).compile(query.where)
+        named = {f"open{index}": value for index, value in enumerate(values)}
+        text = statement.format(
+            table=f'"{self.leases.name}"',
+            open=condition % tuple(f"%({name})s" for name in named),
+            share=self._share,
+            subject=f'"{self._subject}"',
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(text, {"lately": settings.RING_AGAIN_SECONDS, **named, **arguments})
+            due = [subject for (subject,) in cursor.fetchall()]
+        for subject in due:
+            self.ring(subject)
+        return len(due)

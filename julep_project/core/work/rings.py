@@ -1,0 +1,70 @@
+"""Messages that make a worker look at a row. One that is lost costs time only: a sweep sends another."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
+from typing import Any
+
+from celery import current_app
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+# What sending a message or looking at a queue raises while the broker is away.
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
+
+# A queue this long means that its workers are behind, not that messages were lost: more of them would only add to it.
+# A few are sent all the same, for the rows that were rung least lately.
+_FULL = 1000
+_AT_ONCE_WHEN_FULL = 25
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """Makes one of `BROKER_ERRORS` of what the client library trips over when a channel was closed under it.
+
+    It takes a new one the next time.
+    """
+    try:
+        yield
+    except AttributeError as error:
+        if error.obj is None and _is_raised_in(error, "kombu"):
+            raise OperationalError("the channel to the broker was closed") from error
+        raise
+
+
+def _is_raised_in(error: Exception, package: str) -> bool:
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
+
+
+def ring(task: str, *ids: object) -> None:
+    """Send one message that carries ids only; while Redis is away nothing is sent, and nothing is lost."""
+    try:
+        with sending():
+            current_app.send_task(task, args=[str(value) for value in ids])
+    except BROKER_ERRORS as error:
+        log.warning("ring not sent; a sweep will", extra={"task": task, "reason": repr(error)})
+
+
+def backlog(queue: str) -> int:
+    """How many messages wait in a queue; none in one that is not there, or while Redis is away."""
+    try:
+        with sending(), current_app.connection_or_acquire() as connection, connection.channel() as channel:
+            return _length(channel, queue)
+    except BROKER_ERRORS:
+        return 0
+
+
+def _length(channel: Any, queue: str) -> int:
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        return 0
+
+
+def room(waiting: int, most: int) -> int:
+    """How many messages a sweep may add to a queue in which that many wait; it would like to add `most`."""
+    return max(_AT_ONCE_WHEN_FULL, min(most, _FULL - waiting))

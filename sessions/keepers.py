@@ -1,0 +1,20 @@
+"""Upkeep of sessions: work in the background that nobody looks at, and what is not needed any more."""
+
+from django.conf import settings
+
+from julep_project.core.work.keeper import Keeper, register
+from sessions import jobs, turns
+from sessions.responses import store
+
+
+def sweep_jobs() -> None:
+    """Ring for jobs nobody looks at, and forget turns of long ago."""
+    jobs.QUEUED.ring_due()
+    turns.prune_turns()
+
+
+register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))
+register(
+    Keeper("sessions.sweep_responses", settings.SWEEP_SECONDS, store.QUEUED.ring_due, figures=store.QUEUED.figures)
+)
+register(Keeper("sessions.prune_responses", 3600, store.prune_responses))

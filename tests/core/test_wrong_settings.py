@@ -1,0 +1,34 @@
+"""Settings that do not go together: no process that serves requests or takes messages starts with them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKER = ["-m", "celery", "-A", "julep_project", "worker", "--pool=threads", "--concurrency=2", "--without-mingle"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["-c", "import julep_project.asgi"], ["-c", "import julep_project.wsgi"], [*WORKER, "-Q", "io"]],
+    ids=["asgi", "wsgi", "worker"],
+)
+def test_a_pool_smaller_than_the_threads_is_refused(tmp_path: Path, command: list[str]) -> None:
+    given = {"SECRET_KEY": "for-tests-only", "JULEP_HOME": str(tmp_path), "DB_POOL": "1", "DB_POOL_SIZE": "5"}
+
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert "DB_POOL_SIZE is 5" in done.stderr
+    assert " ready." not in done.stderr

@@ -1,0 +1,99 @@
+"""Postgres and Redis of a real `manage.py up` are killed while runs go on: the installation comes back by itself."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from julep_project.devservices.loopback import RecordedRequest, Reply
+from tests.devservices.conftest import Up, family, running, wait_for
+from tests.loopback.web_server import WebServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ITEMS = 40
+LONG_S = 120
+
+
+def ask(up: Up, path: str, body: Any = None) -> Any:
+    note = up.note()
+    headers = {"Authorization": f"Bearer {note['api_key']}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{note['url']}{path}", data, headers), timeout=30) as response:
+        return json.load(response)
+
+
+def answers(up: Up, path: str) -> Any:
+    """What it says, or None while it cannot."""
+    try:
+        return ask(up, path)
+    except OSError:
+        return None
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("killed") / "home", LEASE_SECONDS="5") as started:
+        yield started
+
+
+def server(up: Up) -> int:
+    return int(up.note()["children"]["postgres"])
+
+
+def one_backend(up: Up) -> int:
+    """A process of Postgres that serves a connection; when one dies, the server ends all others."""
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    titles = {int(line.split()[0]): line for line in listed.splitlines()}
+    return next(pid for pid in family(server(up)) if "postgres julep" in titles.get(pid, ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "victim"),
+    [
+        ("postgres", server),
+        ("backend", one_backend),
+        ("redis", lambda up: up.note()["children"]["redis"]),
+    ],
+)
+def test_runs_end_though_a_service_is_killed(
+    up: Up, web_server: WebServer, name: str, victim: Callable[[Up], int]
+) -> None:
+    enough = threading.Event()
+
+    def world(asked: RecordedRequest) -> Reply:
+        if len(web_server.requests) > ITEMS // 4:
+            enough.set()
+        return Reply(200, {"n": int(asked.query["n"])}, delay_s=0.1)
+
+    agent = ask(up, "/agents", {"name": "Ada"})["id"]
+    url = web_server.script("/world", world)
+    call = {"tool": "world", "arguments": {"params": {"n": "$ str(_)"}}}
+    main = [
+        {"over": f"$ list(range({ITEMS}))", "map": call, "parallelism": 4},
+        {"sleep": {"seconds": 3}},
+        {"evaluate": {"n": "$ sum(one.json.n for one in steps[0].output)"}},
+    ]
+    tools = [{"name": "world", "type": "api_call", "api_call": {"method": "GET", "url": url}}]
+    task = ask(up, f"/agents/{agent}/tasks", {"name": "calls", "tools": tools, "main": main})["id"]
+    runs = [ask(up, f"/tasks/{task}/executions", {"input": {}})["id"] for _ in range(2)]
+    assert enough.wait(LONG_S), up.output
+    others = {child: pid for child, pid in up.note()["children"].items() if child not in (name, "beat", "flower")}
+
+    os.kill(victim(up), signal.SIGKILL)
+
+    ended = {"succeeded", "failed", "cancelled"}
+    for run in runs:
+        assert wait_for(lambda run=run: (answers(up, f"/executions/{run}") or {}).get("status") in ended, LONG_S), (
+            up.output
+        )
+        found = ask(up, f"/executions/{run}")
+        assert (found["status"], found["output"]) == ("succeeded", {"n": sum(range(ITEMS))}), found
+    assert wait_for(lambda: (answers(up, "/healthz") or {}).get("status") == "ok", LONG_S), up.output
+    assert {child: up.note()["children"][child] for child in others} == others, up.output

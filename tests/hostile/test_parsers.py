@@ -1,0 +1,106 @@
+"""No text from outside ends a process, hangs it or fills its memory, whatever reads it."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hostile import texts
+
+ROOT = Path(__file__).parents[2]
+# What the whole battery may take beyond what the program has when it starts; the largest texts have 8 MB.
+_MOST_MEGABYTES = 160
+# What YAML and JSON must never be built of.
+_MUST_BE_REFUSED = {
+    ("request", name)
+    for notation in (texts.JSON, texts.YAML)
+    for name in notation
+    if name.startswith(("arrays", "lists", "objects", "mixed", "siblings", "deep", "dashes", "explicit", "keys in"))
+}
+
+
+def test_every_reader_survives_every_hostile_text() -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "tests.hostile.parser_battery"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    lines = done.stdout.splitlines()
+
+    assert done.returncode == 0, f"ended by {lines[-1][:200]}: {done.stderr[-500:]}"
+    at_start, *read = map(json.loads, lines)
+    assert len(read) > 400
+    assert [one for one in read if one["outcome"] not in ("read", "refused")] == []
+    assert max(one["megabytes"] for one in read) - at_start["megabytes"] < _MOST_MEGABYTES
+    refused = {(one["reader"], one["text"]) for one in read if one["outcome"] == "refused"}
+    assert _MUST_BE_REFUSED - refused == set()
+
+
+# Readers that build before anybody has counted: calls, and names that lead to one.
+_RAW_CALLS = {"csv.reader", "json.load", "json.loads", "orjson.loads", "yaml.compose", "yaml.load", "yaml.safe_load"}
+_RAW_NAMES = {
+    "CSafeLoader",
+    "HTMLParser",
+    "JSONDecoder",
+    "SafeLoader",
+    "XMLParser",
+    "fromstring",
+    "iterparse",
+    "jiter",
+    "lxml",
+    "raw_decode",
+}
+_ALLOWED = {
+    "julep_project/core/outside_json.py": "counts first",
+    "julep_project/core/yaml_loader.py": "counts first",
+    "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
+    "tasks/expressions/functions/yaml_text.py": "pays for every event before it is built",
+    "agents/tools/integrations/arxiv.py": "counts first",
+    "sessions/responses/listing.py": "reads what this product wrote",
+    "executions/stored_json.py": "reads what this product wrote",
+    "executions/effects/perform.py": "reads what this product wrote",
+    "executions/engine/claims.py": "reads what this product wrote",
+    "executions/engine/evaluation.py": "reads what the evaluating process wrote",
+    "julep_project/core/schema_keywords.py": "reads what it wrote",
+    "julep_project/core/witness.py": "reads what this product wrote",
+    "julep_project/doctor_processes.py": "reads what this installation's API wrote",
+    "tasks/expressions/evaluator.py": "reads what the engine's process wrote",
+}
+# Programs on the operator's machine that talk to themselves only.
+_OWN_PROGRAMS = ("julep_project/bench/", "julep_project/chaos/", "julep_project/devservices/", "julep_project/demo.py")
+
+
+def _sources() -> Iterator[tuple[str, ast.Module]]:
+    for folder in ("agents", "docs_store", "executions", "julep_project", "sessions", "tasks"):
+        for file in (ROOT / folder).rglob("*.py"):
+            path = file.relative_to(ROOT).as_posix()
+            if not path.startswith(_OWN_PROGRAMS):
+                yield path, ast.parse(file.read_text())
+
+
+def _raw_readers(tree: ast.Module) -> set[str]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    called = {ast.unparse(call.func) for call in calls}
+    methods = {"json" for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "json"}
+    names = {
+        getattr(node, field)
+        for node in ast.walk(tree)
+        for field in ("attr", "id", "name", "value")
+        if isinstance(getattr(node, field, None), str)
+    }
+    return called & _RAW_CALLS | names & _RAW_NAMES | methods
+
+
+def test_only_bounded_readers_call_the_parsers() -> None:
+    callers = {path for path, tree in _sources() if _raw_readers(tree)}
+
+    assert callers - set(_ALLOWED) == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["json.loads(x)", "answer.json()", "yaml.safe_load(f)", "ElementTree.fromstring(x)", "from html import HTMLParser"],
+)
+def test_the_look_at_the_sources_finds_a_reader(source: str) -> None:
+    assert _raw_readers(ast.parse(source))

@@ -1,0 +1,115 @@
+"""Every kind of row that waits for a worker, so that one suite can put all of them through the same."""
+
+from typing import Any
+from uuid import UUID
+
+from agents.models import Agent, Developer, Project
+from docs_store import embedding, embedding_queue
+from docs_store.model_coverage import register_model
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState
+from julep_project.core.clock import now
+from julep_project.core.ids import uuid7
+from julep_project.core.work.lease import Leases
+from julep_project.core.work.queued import Queued
+from sessions import jobs, overflow
+from sessions.models import Job, JobState, ResponseStatus, Session, StoredResponse
+from sessions.responses import background, store
+from sessions.responses.request import read_request
+from sessions.responses.wire import new_body
+
+
+class Kind:
+    """Rows of one kind. `done` is the state of one that came to its end."""
+
+    leases: Leases[Any]
+    queued: Queued[Any]
+    state_column = "state"
+    done: str
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        """So many rows of the tenant that are due; their keys."""
+        raise NotImplementedError
+
+    def subject(self, key: Any) -> Any:
+        """What a message about the row carries."""
+        return key
+
+    def work(self, subject: Any) -> None:
+        """Does what a worker does with a message."""
+        raise NotImplementedError
+
+    def row(self, key: Any) -> Any:
+        return self.leases.model._base_manager.get(pk=key)
+
+    def state(self, key: Any) -> str:
+        return str(getattr(self.row(key), self.state_column))
+
+
+class Docs(Kind):
+    leases, queued, done = embedding_queue.LEASES, embedding_queue.QUEUED, EmbeddingState.READY.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        register_model("offline/hashing")
+        keys = []
+        for _ in range(count):
+            name = str(uuid7())
+            doc = Doc.objects.create(
+                developer_id=tenant.developer_id, agent=tenant, title=name, metadata={}, content_hash=name
+            )
+            Chunk.objects.create(
+                developer_id=tenant.developer_id, agent=tenant, doc=doc, index=0, content=name, search=""
+            )
+            row = DocEmbedding.objects.create(doc=doc, model_id="offline/hashing", developer_id=tenant.developer_id)
+            keys.append(row.pk)
+        return keys
+
+    def subject(self, key: Any) -> Any:
+        return self.row(key).doc_id
+
+    def work(self, subject: Any) -> None:
+        embedding.embed_in_turn(UUID(str(subject)))
+
+
+class Jobs(Kind):
+    leases, queued, done = jobs.LEASES, jobs.QUEUED, JobState.SUCCEEDED.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        return [
+            Job.objects.create(
+                developer_id=tenant.developer_id,
+                session=Session.objects.create(developer_id=tenant.developer_id),
+                name=jobs.SHORTEN_HISTORY,
+                through_seq=0,
+                model="offline/echo",
+                budget=1000,
+                urgent=False,
+            ).pk
+            for _ in range(count)
+        ]
+
+    def work(self, subject: Any) -> None:
+        overflow.shorten_history(UUID(str(subject)))
+
+
+class Responses(Kind):
+    leases, queued, done = store.LEASES, store.QUEUED, ResponseStatus.COMPLETED.value
+    state_column = "status"
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        developer, keys = Developer.objects.get(pk=tenant.developer_id), [uuid7() for _ in range(count)]
+        for key in keys:
+            request = read_request({"model": "offline/echo", "input": "Hi", "background": True}, key)
+            body = new_body(key, now(), request.echo, ResponseStatus.QUEUED.value)
+            store.begin_response(developer, key, body, items=request.items, previous_id=None, include=())
+        StoredResponse.objects.filter(pk__in=keys).update(rung_at=None)
+        return keys
+
+    def work(self, subject: Any) -> None:
+        background.answer_in_background(UUID(str(subject)))
+
+
+def tenant(name: str) -> Agent:
+    """An agent of a new tenant."""
+    developer = Developer.objects.create(email=f"{name}@example.com")
+    project = Project.objects.create(developer=developer, name="d", canonical_name="default")
+    return Agent.objects.create(developer=developer, project=project, name=name, canonical_name=name)

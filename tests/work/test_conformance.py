@@ -1,0 +1,209 @@
+"""What every kind of leased work keeps to, whatever happens to its messages, its workers and its tenants."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agents.models import Agent
+from julep_project.core.work import figures, queued, rings
+from julep_project.core.work.lease import Held
+from tests.work.clock import pass_time
+from tests.work.kinds import Docs, Jobs, Kind, Responses, tenant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KINDS = [Docs, Jobs, Responses]
+# Longer than any lease, and than a message is given.
+LONG_S = 600
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    made: Kind = request.param()
+    return made
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What messages carried, in the order they were sent."""
+    sent: list[Any] = []
+    monkeypatch.setattr(rings, "ring", lambda task, *subjects: sent.extend(subjects))
+    yield sent
+
+
+@pytest.fixture
+def owner() -> Agent:
+    return tenant("owner")
+
+
+def claimed(kind: Kind, key: Any) -> Held:
+    held = kind.leases.claim(key)
+    assert held is not None
+    return held
+
+
+def test_a_message_that_comes_again_does_nothing(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    subject = kind.subject(key)
+    kind.work(subject)
+    assert kind.state(key) == kind.done
+    before = kind.row(key).version
+    kind.work(subject)
+    assert (kind.state(key), kind.row(key).version) == (kind.done, before)
+
+
+def test_a_message_for_a_row_that_is_gone_does_nothing(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    subject = kind.subject(key)
+    kind.leases.model._base_manager.filter(pk=key).delete()
+    kind.work(subject)
+
+
+def test_a_message_that_was_lost_is_sent_again_once(kind: Kind, owner: Agent, rung: list[Any]) -> None:
+    (key,) = kind.make(owner)
+    subject = kind.subject(key)
+    assert (kind.queued.ring_due(), rung) == (1, [subject])
+    assert (kind.queued.ring_due(), rung) == (0, [subject])
+    pass_time(kind.leases.model, LONG_S)
+    assert (kind.queued.ring_due(), rung) == (1, [subject, subject])
+    kind.work(subject)
+    pass_time(kind.leases.model, LONG_S)
+    assert kind.queued.ring_due() == 0
+
+
+def test_a_row_has_one_worker(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    claimed(kind, key)
+    assert kind.leases.claim(key) is None
+    kind.work(kind.subject(key))
+    assert kind.state(key) != kind.done
+    assert kind.queued.ring_due() == 0
+
+
+def test_a_lease_that_is_over_lets_others_begin(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    claimed(kind, key)
+    pass_time(kind.leases.model, LONG_S)
+    assert kind.queued.ring_due() == 1
+    kind.work(kind.subject(key))
+    assert kind.state(key) == kind.done
+
+
+def test_who_lost_the_lease_writes_nothing(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    first = claimed(kind, key)
+    pass_time(kind.leases.model, LONG_S)
+    second = claimed(kind, key)
+    until = kind.row(key).lease_until
+    pass_time(kind.leases.model, 1)
+    kind.leases.renew([first])
+    assert kind.row(key).lease_until < until
+    assert (kind.leases.end(first), kind.leases.wait(first), kind.leases.is_held([first])) == (0, 0, False)
+    assert kind.leases.is_held([second])
+    kind.leases.renew([second])
+    assert kind.row(key).lease_until >= until
+
+
+def test_what_is_handed_back_is_anothers_and_counts_no_attempt(kind: Kind, owner: Agent, rung: list[Any]) -> None:
+    (key,) = kind.make(owner)
+    first = claimed(kind, key)
+    kind.leases.hand_back([first])
+    assert len(rung) == 1
+    second = claimed(kind, key)
+    assert (first.attempt, second.attempt) == (1, 1)
+    assert (kind.leases.end(first), kind.leases.wait(first), kind.leases.is_held([second])) == (0, 0, True)
+
+
+def test_what_was_taken_by_another_is_not_handed_back(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    first = claimed(kind, key)
+    pass_time(kind.leases.model, LONG_S)
+    second = claimed(kind, key)
+    kind.leases.hand_back([first])
+    assert kind.leases.is_held([second])
+
+
+def test_a_pause_is_kept_to(kind: Kind, owner: Agent) -> None:
+    (key,) = kind.make(owner)
+    assert kind.leases.wait(claimed(kind, key), pause_s=100) == 1
+    assert (kind.leases.claim(key), kind.queued.ring_due()) == (None, 0)
+    pass_time(kind.leases.model, 101)
+    assert kind.queued.ring_due() == 1
+    kind.work(kind.subject(key))
+    assert kind.state(key) == kind.done
+
+
+def test_work_that_ends_its_workers_fails(kind: Kind, owner: Agent, settings: Any) -> None:
+    settings.MAX_ATTEMPTS = 12
+    (key,) = kind.make(owner)
+    for _ in range(12):
+        claimed(kind, key)
+        pass_time(kind.leases.model, LONG_S)
+    kind.work(kind.subject(key))
+    assert kind.state(key) == "failed"
+
+
+def test_of_a_flood_as_much_is_rung_for_as_there_is_room(
+    kind: Kind, owner: Agent, rung: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind.make(owner, 40)
+    monkeypatch.setattr(rings, "backlog", lambda queue: 10**6)
+    kind.queued.ring_due()
+    assert 0 < len(rung) <= rings.room(10**6, 200)
+
+
+def test_who_has_much_does_not_keep_others_waiting(
+    kind: Kind, owner: Agent, rung: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind.make(owner, 40)
+    pass_time(kind.leases.model, 60)
+    (theirs,) = kind.make(tenant("other"))
+    monkeypatch.setattr(rings, "backlog", lambda queue: 10**6)
+    kind.queued.ring_due()
+    assert kind.subject(theirs) in rung
+
+
+def test_new_rows_are_rung_for_up_to_a_number(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued, "_OF_ONE_TENANT", 3)
+    others = tenant("other")
+    kind.make(owner, 3)
+    (more,), (theirs,) = kind.make(owner), kind.make(others)
+    assert not kind.queued.add(more, owner.developer_id)
+    assert kind.queued.add(theirs, others.developer_id)
+
+
+def test_the_next_of_a_tenant_is_rung_for(kind: Kind, owner: Agent, rung: list[Any]) -> None:
+    first, second = kind.make(owner, 2)
+    kind.queued.ring_next(owner.developer_id)
+    kind.queued.ring_next(owner.developer_id)
+    kind.queued.ring_next(owner.developer_id)
+    assert sorted(rung) == sorted([kind.subject(first), kind.subject(second)])
+
+
+def test_no_clock_counts_but_the_databases(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    (key,) = kind.make(owner)
+    for moment in (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)):
+        monkeypatch.setattr("django.utils.timezone.now", lambda moment=moment: moment)
+        held = claimed(kind, key)
+        assert kind.leases.claim(key) is None
+        kind.leases.renew([held])
+        assert kind.queued.ring_due() == 0
+        assert kind.leases.wait(held, counted=False) == 1
+
+
+def test_the_figures(kind: Kind, owner: Agent) -> None:
+    before = figures.counted(kind.leases.name)
+    first, second, third = kind.make(owner, 3)
+    pass_time(kind.leases.model, 100)
+    claimed(kind, first)
+    pass_time(kind.leases.model, LONG_S)
+    claimed(kind, first)
+    claimed(kind, second)
+    found = kind.queued.figures()
+    assert (found.due, found.running) == (1, 2)
+    assert LONG_S + 99 < found.oldest_s < LONG_S + 200
+    assert found.claimed - before.get("claimed", 0) == 3
+    assert found.lost - before.get("lost", 0) == 1
+    assert kind.leases.claim(third) is not None
