@@ -113,6 +113,7 @@ def _with_capability(account: Account) -> list[Account]:
                 f"--reuid={account.uid}",
                 f"--regid={account.gid}",
                 "--clear-groups",
+                "--securebits=+no_setuid_fixup",  # access(2), by which Postgres looks for its programs, forgets it else
                 f"--inh-caps=+{capability}",
                 f"--ambient-caps=+{capability}",
                 "--",

@@ -196,7 +196,8 @@ def as_user(user: int, folder: Path) -> tuple[str, ...]:
     gives no right to write anywhere.
     """
     plain = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs")
-    passing = (*plain, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+    securebits = "--securebits=+no_setuid_fixup"  # else access(2), by which Postgres looks for its programs, forgets it
+    passing = (*plain, securebits, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
     probe = ["/bin/sh", "-c", '"$1" -c "import django" && test -x "$2"', "probe", sys.executable, str(folder)]
     for wrapper in (plain, passing):
         if subprocess.run([*wrapper, *probe], capture_output=True, cwd="/", check=False).returncode == 0:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from julep_project.devservices.account import choose_account
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.home import Home
-from julep_project.devservices.postgres import find_programs
+from julep_project.devservices.postgres import Postgres, find_programs
 from julep_project.devservices.process import is_alive
 from julep_project.env import PROJECT_ROOT
 from tests.devservices.conftest import environment, wait_for
@@ -140,6 +141,24 @@ def test_root_passes_a_closed_folder_without_opening_it(tmp_path: Path) -> None:
     closed.mkdir(mode=0o700)
     assert report(closed / "home")["starts"] == 1
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@needs_root
+def test_root_starts_programs_in_a_closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    programs = find_programs()
+    packages = programs.parents[2]
+    for found in packages.glob(f"{programs.parents[1].name}*"):
+        (closed / found.name).symlink_to(found)
+    package = closed / programs.parents[1].name
+    package.unlink()
+    shutil.copytree(programs.parent, package / programs.parent.name, symlinks=True)
+    inside = closed / programs.relative_to(packages)
+    monkeypatch.setattr("julep_project.devservices.postgres.find_programs", lambda: inside)
+    postgres = Postgres(closed / "home", durable=False)
+    postgres.prepare()
+    assert (postgres.data / "PG_VERSION").exists()
 
 
 @needs_root
