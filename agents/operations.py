@@ -9,7 +9,7 @@ from agents.tool_definitions import parse_tool, tool_to_wire
 from agents.tools.presentation import shown_body
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
-from julep_project.core.views import deletion
+from julep_project.core.api.views import deletion
 
 Json = dict[str, Any]
 _PROJECT = {"project": {"type": "string", "description": "Canonical name of a project"}}

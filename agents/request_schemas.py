@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from julep_project.core.fields import DictOf, JsonObject, JsonSchema, Number
+from julep_project.core.reading.fields import DictOf, JsonObject, JsonSchema, Number
 
 Json = Any
 

@@ -10,8 +10,8 @@ from agents.tool_specs import SPECS
 from agents.tool_types import ToolType
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
-from julep_project.core.serializer_errors import problems_of
-from julep_project.core.validation import ABSENT, Path, invalid, problem
+from julep_project.core.reading.serializer_errors import problems_of
+from julep_project.core.reading.validation import ABSENT, Path, invalid, problem
 
 LONGEST_TOOL_NAME = 40
 _IDENTIFIER = r"^[^\W0-9]\w*$"

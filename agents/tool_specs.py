@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
-from julep_project.core.fields import Body, DictOf, JsonObject, JsonSchema, Text
+from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 PROVIDERS = (
     "dummy",

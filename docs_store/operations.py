@@ -15,9 +15,9 @@ from docs_store.owners import Owner, Role
 from docs_store.search import answer_search, parse_search
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
-from julep_project.core.metadata_filter import object_condition
-from julep_project.core.validation import invalid
-from julep_project.core.views import deletion
+from julep_project.core.api.views import deletion
+from julep_project.core.reading.metadata_filter import object_condition
+from julep_project.core.reading.validation import invalid
 
 Json = dict[str, Any]
 Owned = Callable[[SystemCall, Owner], Any]

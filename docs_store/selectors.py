@@ -21,8 +21,8 @@ from agents.models import Developer
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel
 from docs_store.owners import Owner, owned_by
 from docs_store.vectors import SentVector
+from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.tenancy import get_or_not_found
 
 # A page of docs is an answer that is built in memory. A number of a vector is about so long in it.

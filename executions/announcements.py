@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from julep_project.core import events
+from julep_project.core.live import events
 
 
 def topic(execution_id: UUID) -> str:

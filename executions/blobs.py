@@ -3,7 +3,7 @@
 A reference is an object with the one key `$blob`. A value that looks like one is kept apart whatever its size, so a
 reference in a row was always made here. What the API shows of a run lies in the file storage (only this file and the
 field `StoredJson` know); what only the engine refers to lies in the database unless it is large (see
-`executions.engine.contents`).
+`executions.engine.rows.contents`).
 """
 
 import io
@@ -25,7 +25,7 @@ from executions.stored_json import REFERENCE, read_text
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
-from julep_project.core.jsontext import to_json_text
+from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.storage import SURELY_COMMITTED, prune, read_stored, remove, save_new
 
 LOOKS_LIKE_ONE = f'{{"{REFERENCE}":'

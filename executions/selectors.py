@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from agents.models import Developer
 from executions.models import Execution, Transition
 from executions.stored_json import as_stored, omit, show, show_first
+from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES, rows_within, split_page
+from julep_project.core.api.pagination import PageRequest
 from julep_project.core.errors import NotFound
-from julep_project.core.page_bytes import LARGEST_PAGE_BYTES, rows_within, split_page
-from julep_project.core.pagination import PageRequest
 from tasks.models import Task
 
 # Large values in a page are in the answer, which is built in memory.

@@ -13,10 +13,10 @@ from agents.models import Developer
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.retry import told_with_notes
-from executions.engine import store
-from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
 from executions.engine.frame import Frame
+from executions.engine.rows import store
+from executions.engine.rows.contents import PACKED, is_packing, unmarked
 from executions.engine.start import insert_run
 from executions.models import Branch, Execution, Transition
 from executions.states import (
@@ -31,8 +31,8 @@ from executions.tokens import wait_of_token
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
-from julep_project.core.json_schema import UnusableSchema, find_problem
-from julep_project.core.jsontext import NotStorable, to_json_text
+from julep_project.core.reading.jsontext import NotStorable, to_json_text
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from tasks.models import Task, TaskVersion
 from tasks.selectors import current_version, version_of
 

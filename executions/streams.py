@@ -13,10 +13,10 @@ from executions.models import Execution, Transition
 from executions.states import TERMINAL_EXECUTION
 from executions.wire import status_event, transition_to_wire
 from julep_project.core.database import Threads, run_query
-from julep_project.core.draining import is_draining
 from julep_project.core.errors import BadRequest
-from julep_project.core.events import HUB
-from julep_project.core.sse import KEEP_ALIVE, encode_event
+from julep_project.core.live.events import HUB
+from julep_project.core.live.sse import KEEP_ALIVE, encode_event
+from julep_project.core.process.draining import is_draining
 
 # Events arrive over Redis; this is how late a stream may be while Redis is away.
 _POLL_S = 2.0

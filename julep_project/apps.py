@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
 from julep_project.celery import app as celery_app
-from julep_project.core import checks  # noqa: F401  (registers them)
+from julep_project.core.health import checks  # noqa: F401  (registers them)
 from julep_project.core.work.keeper import schedule
 
 

@@ -8,17 +8,17 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from julep_project.admission import UNREAD_TIMES, Admission, Bodies
-from julep_project.answers import EveryAnswer
-from julep_project.core import memory
-from julep_project.core.checks import refuse_errors
 from julep_project.core.database import Use, use_database_as
-from julep_project.core.reader import in_background
-from julep_project.paths import is_health, is_search, is_stream
-from julep_project.server_stop import last_words, stop_in_time, under_way
-from julep_project.stream_handler import StreamHandler
-from julep_project.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
-from julep_project.unread import end_unread
+from julep_project.core.health.checks import refuse_errors
+from julep_project.core.live.reader import in_background
+from julep_project.core.process import memory
+from julep_project.serving.admission import UNREAD_TIMES, Admission, Bodies
+from julep_project.serving.answers import EveryAnswer
+from julep_project.serving.paths import is_health, is_search, is_stream
+from julep_project.serving.server_stop import last_words, stop_in_time, under_way
+from julep_project.serving.stream_handler import StreamHandler
+from julep_project.serving.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
+from julep_project.serving.unread import end_unread
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 

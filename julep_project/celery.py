@@ -19,14 +19,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 
-from julep_project.core import memory
-from julep_project.core.alive import touch_alive_file
-from julep_project.core.checks import refuse_errors
 from julep_project.core.database import use_database_as, use_of_queues
-from julep_project.core.panics import contained
-from julep_project.core.release import read_release
+from julep_project.core.health.alive import touch_alive_file
+from julep_project.core.health.checks import refuse_errors
+from julep_project.core.process import memory
+from julep_project.core.process.panics import contained
+from julep_project.core.process.release import read_release
 from julep_project.worker_stop import StopStep, stop_beat
-from tasks.expressions import standstill
+from tasks.expressions.apart import standstill
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 

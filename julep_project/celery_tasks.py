@@ -6,8 +6,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from julep_project.core import witness
 from julep_project.core.errors import NotFound
+from julep_project.core.health import witness
 
 
 @shared_task(name=witness.TESTIFY, bind=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.llm.choice import resolve_model
-from julep_project.core.yaml_loader import load_yaml
+from julep_project.core.reading.yaml_loader import load_yaml
 from julep_project.devservices.demo_web import DemoWeb
 
 _TIMEOUT_S = 120

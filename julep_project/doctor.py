@@ -12,10 +12,10 @@ from kombu.exceptions import KombuError, OperationalError
 from executions.engine.outage import held_up_branches
 from executions.engine.sweep import oldest_due
 from julep_project import doctor_processes
-from julep_project.core import health, heartbeats
-from julep_project.core.health import Report
+from julep_project.core.health import health, heartbeats
+from julep_project.core.health.health import Report
+from julep_project.core.process.release import read_release
 from julep_project.core.redis_client import new_redis_client
-from julep_project.core.release import read_release
 from julep_project.core.work.keeper import KEEPERS
 
 _PATIENCE_S = 5.0

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from kombu.exceptions import KombuError, OperationalError
 
-from julep_project.core import witness
 from julep_project.core.errors import DomainError
-from julep_project.core.health import QUEUES, Report
-from julep_project.core.witness import Inquiry, Testimony
+from julep_project.core.health import witness
+from julep_project.core.health.health import QUEUES, Report
+from julep_project.core.health.witness import Inquiry, Testimony
 
 _PATIENCE_S = 10.0
 _ROUND_S = 0.5

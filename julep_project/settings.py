@@ -61,7 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "julep_project.core.middleware.ApiMiddleware",
+    "julep_project.core.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -174,8 +174,8 @@ def _database(url: str) -> dict[str, Any]:
     # While the database is away, a pool tries to connect again and again by itself, with pauses that double, and nobody
     # who asks for a connection meanwhile makes it try sooner. With the shortest patience it leaves that to who asks.
     pool = {"min_size": 0, "max_size": DB_POOL_SIZE, "timeout": _CONNECT_S, "reconnect_timeout": 1.0}
-    # Only statements that ask for it are prepared, see `executions/engine/statements.py`. Off: for a pooler that moves
-    # connections between statements.
+    # Only statements that ask for it are prepared, see `executions/engine/rows/statements.py`. Off: for a pooler that
+    # moves connections between statements.
     parts["prepare_threshold"] = 5 if env_bool("DB_PREPARE", True) else None
     return {
         "ENGINE": "julep_project.core.postgres",
@@ -241,7 +241,7 @@ MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
-# What a model provider may send for one request, before anything is made of it; see `agents/llm/answer_bytes.py`.
+# What a model provider may send for one request, before it is parsed (`agents/llm/providers/answer_bytes.py`).
 MAX_REPLY_BYTES = env_int("MAX_REPLY_BYTES", 16 * 1024 * 1024, low=64 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
@@ -305,14 +305,14 @@ JULEP_CRASH_DIR = env_str("JULEP_CRASH_DIR")
 ALIVE_FILE = env_str("ALIVE_FILE")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["julep_project.core.auth.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["julep_project.core.auth.HasDeveloper"],
-    "DEFAULT_PARSER_CLASSES": ["julep_project.core.parsers.JsonParser"],
-    "DEFAULT_RENDERER_CLASSES": ["julep_project.core.renderers.JsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "julep_project.core.renderers.AlwaysJson",
-    "DEFAULT_PAGINATION_CLASS": "julep_project.core.pagination.ItemsPagination",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["julep_project.core.api.auth.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["julep_project.core.api.auth.HasDeveloper"],
+    "DEFAULT_PARSER_CLASSES": ["julep_project.core.reading.parsers.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["julep_project.core.api.renderers.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "julep_project.core.api.renderers.AlwaysJson",
+    "DEFAULT_PAGINATION_CLASS": "julep_project.core.api.pagination.ItemsPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "julep_project.core.exception_handler.handle",
+    "EXCEPTION_HANDLER": "julep_project.core.api.exception_handler.handle",
     "UNAUTHENTICATED_USER": None,
 }
 

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from julep_project.core.exception_handler import unknown_route
-from julep_project.core.public_views import docs_page, healthz, livez, openapi_json, readyz
-from julep_project.core.witness_view import WitnessView
+from julep_project.core.api.exception_handler import unknown_route
+from julep_project.core.api.public_views import docs_page, healthz, livez, openapi_json, readyz
+from julep_project.core.health.witness_view import WitnessView
 
 admin.site.site_header = admin.site.site_title = "Agents backend"
 admin.site.site_url = "/docs"
@@ -27,6 +27,6 @@ urlpatterns = [
     re_path("", unknown_route),
 ]
 
-handler400 = "julep_project.core.exception_handler.bad_request"
-handler404 = "julep_project.core.exception_handler.unknown_route"
-handler500 = "julep_project.core.exception_handler.server_error"
+handler400 = "julep_project.core.api.exception_handler.bad_request"
+handler404 = "julep_project.core.api.exception_handler.unknown_route"
+handler500 = "julep_project.core.api.exception_handler.server_error"

@@ -19,7 +19,7 @@ from celery.platforms import EX_OK
 from celery.worker import state
 from django.conf import settings
 
-from julep_project.core import draining, memory
+from julep_project.core.process import draining, memory
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from julep_project.core.checks import refuse_errors
 from julep_project.core.database import Use, use_database_as
+from julep_project.core.health.checks import refuse_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from sessions import jobs, overflow
+from sessions.history import jobs, overflow
 from sessions.responses import background, store
 
 

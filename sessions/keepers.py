@@ -3,7 +3,8 @@
 from django.conf import settings
 
 from julep_project.core.work.keeper import Keeper, register
-from sessions import jobs, turns
+from sessions.chat import turns
+from sessions.history import jobs
 from sessions.responses import store
 
 

@@ -10,15 +10,15 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import shown_body
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
+from julep_project.core.api.views import deletion
 from julep_project.core.database import give_connection_back
-from julep_project.core.views import deletion
 from sessions import selectors, services
 from sessions.api.serializers import NewSessionBody, SessionBody, take_participants
-from sessions.chat import ChatCall, answer_chat
-from sessions.chat_request import ChatRequest
-from sessions.entries import whole_history
+from sessions.chat.chat import ChatCall, answer_chat
+from sessions.chat.chat_request import ChatRequest
 from sessions.errors import ChatTimedOut, WaitedTooLong
-from sessions.jobs import get_job, job_to_wire
+from sessions.history.entries import whole_history
+from sessions.history.jobs import get_job, job_to_wire
 from sessions.models import Session
 from sessions.wire import history_to_wire, session_to_wire
 

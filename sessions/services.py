@@ -15,10 +15,10 @@ from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from sessions import selectors
-from sessions.conversation import session_agents
-from sessions.entries import NewEntry, save_entries
+from sessions.context.conversation import session_agents
+from sessions.history.entries import NewEntry, save_entries
+from sessions.history.overflow import request_after_message
 from sessions.models import Entry, EntrySource, OnBusy, Session, SessionAgent, SessionUser
-from sessions.overflow import request_after_message
 
 Values = Mapping[str, Any]
 

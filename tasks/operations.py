@@ -6,7 +6,7 @@ from agents.selectors import get_agent
 from agents.tools.presentation import with_shown_tools
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
-from julep_project.core.views import deletion
+from julep_project.core.api.views import deletion
 from tasks import selectors, services
 from tasks.api.serializers import TaskBody, read_definition
 from tasks.models import Task, TaskVersion

@@ -20,14 +20,14 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, S
 from agents.models import Developer
 from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
-from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_json, read_request
+from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.async_views import api_view, json_response, read_json, read_request
+from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
-from julep_project.core.exception_handler import answer_for
-from julep_project.core.fields import Body, BoundedList, JsonObject, Number, Text, TextList
-from julep_project.core.reader import Relay, event_stream
-from julep_project.core.sse import encode_event
-from julep_project.core.validation import invalid
+from julep_project.core.live.reader import Relay, event_stream
+from julep_project.core.live.sse import encode_event
+from julep_project.core.reading.fields import Body, BoundedList, JsonObject, Number, Text, TextList
+from julep_project.core.reading.validation import invalid
 
 Json = Any
 

@@ -18,7 +18,7 @@ from agents.tool_specs import (
 )
 from agents.tool_types import ToolType
 from julep_project.core.clock import to_wire
-from julep_project.core.fields import (
+from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
     Body,

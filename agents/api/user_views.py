@@ -7,10 +7,10 @@ from rest_framework.response import Response
 
 from agents import selectors, user_services
 from agents.api.serializers import UserAnswer, UserBody, user_to_wire
-from julep_project.core.api_schema import describe
-from julep_project.core.metadata_filter import metadata_condition
-from julep_project.core.pagination import SmallPagination
-from julep_project.core.views import ApiViewSet, created, deleted
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.views import ApiViewSet, created, deleted
+from julep_project.core.reading.metadata_filter import metadata_condition
 
 
 @describe("user", body=UserBody, answer=UserAnswer, max_limit=100)

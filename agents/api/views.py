@@ -21,9 +21,9 @@ from agents.api.serializers import (
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
 from agents.tool_definitions import parse_tool, tool_to_wire
-from julep_project.core.api_schema import describe
-from julep_project.core.metadata_filter import metadata_condition
-from julep_project.core.views import ApiViewSet, created, deleted
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.views import ApiViewSet, created, deleted
+from julep_project.core.reading.metadata_filter import metadata_condition
 
 
 @describe("agent", body=AgentBody, answer=AgentAnswer)

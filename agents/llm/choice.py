@@ -5,8 +5,8 @@ from typing import Any
 
 from django.conf import settings as server
 
-from agents.llm.hashing import HASHING
-from agents.llm.offline import ECHO
+from agents.llm.own.hashing import HASHING
+from agents.llm.own.offline import ECHO
 from agents.models import Agent
 from julep_project.core.errors import BadRequest
 from julep_project.env import env_secret

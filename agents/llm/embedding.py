@@ -9,17 +9,18 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from django.conf import settings as server
 
-from agents.llm import hashing, provider
 from agents.llm.choice import resolve_embedding_model
 from agents.llm.key_choice import choose_key
+from agents.llm.own import hashing
+from agents.llm.providers import provider
 from agents.llm.rate_limits import with_patience
 from agents.llm.tokens import count_text
 from agents.llm.usage import record_usage
 from agents.models import Developer
-from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig, ReplyTooLong
-from julep_project.core.threads import in_thread
+from julep_project.core.process.cancellation import uninterrupted
+from julep_project.core.process.threads import in_thread
 
 Json = Any
 Vectors = list[list[float]]

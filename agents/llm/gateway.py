@@ -15,24 +15,25 @@ from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
-from agents.llm import offline, provider
 from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import AnswerBuilder, Chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
 from agents.llm.key_choice import choose_key
+from agents.llm.own import offline
+from agents.llm.own.scripted import active_script
+from agents.llm.providers import provider
 from agents.llm.rate_limits import with_patience
 from agents.llm.reply_length import ReplyLength
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
-from agents.llm.scripted import active_script
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
 from agents.llm.usage import record_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
-from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
-from julep_project.core.jsontext import to_storable
-from julep_project.core.threads import in_thread
+from julep_project.core.process.cancellation import uninterrupted
+from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.jsontext import to_storable
 
 __all__ = [
     "Embedded",

@@ -6,8 +6,8 @@ from typing import Any
 
 from agents.tools.strict_json import parse_json
 from julep_project.core.errors import BadRequest, DomainError
-from julep_project.core.json_schema import UnusableSchema, find_problem
-from julep_project.core.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import TooMuchJson
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 
 _LONGEST_PROBLEM = 300
 

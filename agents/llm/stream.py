@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol, Self
 
-from agents.llm import offline
 from agents.llm.chunks import Chunk, cut
-from agents.llm.provider import library_loaded, options_of, provider_errors, provider_of
-from agents.llm.provider_answers import Asked, asking_for, plain
+from agents.llm.own import offline
+from agents.llm.own.scripted import active_script
+from agents.llm.providers.provider import library_loaded, options_of, provider_errors, provider_of
+from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
-from agents.llm.scripted import active_script
 from agents.llm.usage import token_counts
 from julep_project.core.errors import ModelUnavailable
-from julep_project.core.threads import in_thread
+from julep_project.core.process.threads import in_thread
 
 Json = Any
 

@@ -9,8 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.llm import offline
-from agents.llm.provider import library, listed
+from agents.llm.own import offline
+from agents.llm.providers.provider import library, listed
 from agents.llm.request import normal_messages, text_of
 from agents.tools.presentation import present_tools
 

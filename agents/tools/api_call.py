@@ -13,7 +13,7 @@ from agents.tools.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall
-from julep_project.core.json_schema import UnusableSchema, find_problem
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 
 
 def run(call: ToolCall) -> dict[str, Any]:

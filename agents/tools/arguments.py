@@ -12,7 +12,7 @@ from agents.tool_specs import LONGEST_TIMEOUT_S
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
-from julep_project.core.outside_json import read_json
+from julep_project.core.reading.outside_json import read_json
 
 Json = Any
 REQUEST_FIELDS = frozenset(

@@ -11,7 +11,7 @@ from agents.tools.strict_json import parse_json
 from julep_project.core import brake, http
 from julep_project.core.clock import now
 from julep_project.core.http import IncomingResponse, OutgoingRequest
-from julep_project.core.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import TooMuchJson
 from julep_project.core.work.backoff import retry_after_s
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from julep_project.core.jsontext import NotStorable, to_json_text
-from julep_project.core.outside_json import TooMuchJson, read_json
+from julep_project.core.reading.jsontext import NotStorable, to_json_text
+from julep_project.core.reading.outside_json import TooMuchJson, read_json
 
 
 def parse_json(content: bytes) -> Any:

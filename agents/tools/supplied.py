@@ -9,7 +9,7 @@ from agents.tools.definition import fixed_arguments, name_of, without
 from agents.tools.errors import BadArguments
 from agents.tools.presentation import parameters_of
 from agents.tools.presets import Presets
-from julep_project.core.json_schema import UnusableSchema, find_problem
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 
 Json = Any
 

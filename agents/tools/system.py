@@ -15,13 +15,13 @@ from django.db.models import QuerySet
 from agents.models import Developer
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.registry import ToolCall
-from julep_project.core.body_schema import body_schema
+from julep_project.core.api.pagination import PageRequest, paging_parameters, read_page_request
 from julep_project.core.errors import DomainError
-from julep_project.core.fields import Body
-from julep_project.core.metadata_filter import object_condition
-from julep_project.core.pagination import PageRequest, paging_parameters, read_page_request
+from julep_project.core.reading.body_schema import body_schema
+from julep_project.core.reading.fields import Body
+from julep_project.core.reading.metadata_filter import object_condition
+from julep_project.core.reading.validation import invalid, parse_uuid
 from julep_project.core.storage_errors import as_domain_error
-from julep_project.core.validation import invalid, parse_uuid
 
 Json = Any
 PAGING = ("limit", "offset", "sort_by", "direction")

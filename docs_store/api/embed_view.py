@@ -10,8 +10,8 @@ from agents.models import Developer
 from docs_store.api.serializers import EmbedAnswer, EmbedBody
 from docs_store.embedding import instructed
 from docs_store.selectors import stored_dimensions
-from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_request
+from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.database import run_query
 
 

@@ -9,14 +9,22 @@ from rest_framework.response import Response
 
 from docs_store.files import contents, services
 from docs_store.models import File
-from julep_project.core.api_schema import describe
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
+from julep_project.core.api.pagination import BareListPagination
+from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import BadRequest, ContentMissing, StorageUnavailable
-from julep_project.core.fields import LONGEST_DESCRIPTION, Body, CanonicalName, Pattern, SafeName, Text, Timestamp
-from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
-from julep_project.core.pagination import BareListPagination
-from julep_project.core.views import ApiViewSet, created, deleted
+from julep_project.core.reading.fields import (
+    LONGEST_DESCRIPTION,
+    Body,
+    CanonicalName,
+    Pattern,
+    SafeName,
+    Text,
+    Timestamp,
+)
 
 MIME_TYPE = r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+"
 # The contents of a page are in the answer, which is built in memory.

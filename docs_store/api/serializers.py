@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from docs_store.models import LONGEST_CHUNK, LONGEST_TITLE, EmbeddingState
-from julep_project.core.fields import LONGEST_DESCRIPTION, Body, JsonObject, Text, TextList, Timestamp
+from julep_project.core.reading.fields import LONGEST_DESCRIPTION, Body, JsonObject, Text, TextList, Timestamp
 
 MOST_CHUNKS = 10_000
 MOST_TEXTS = 100

@@ -13,12 +13,12 @@ from docs_store.owners import Owner, Role
 from docs_store.search import SearchQuery, answer_search, parse_search, parse_search_parameters
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
-from julep_project.core.api_schema import Deleted, describe
+from julep_project.core.api.api_schema import Deleted, describe
+from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.clock import now
-from julep_project.core.metadata_filter import metadata_condition, object_condition
-from julep_project.core.pagination import SmallPagination
-from julep_project.core.validation import invalid
-from julep_project.core.views import ApiViewSet, created, deleted, deletion
+from julep_project.core.reading.metadata_filter import metadata_condition, object_condition
+from julep_project.core.reading.validation import invalid
 
 _ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": True}
 

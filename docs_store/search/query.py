@@ -12,11 +12,11 @@ from rest_framework import serializers
 from docs_store.models import LONGEST_CHUNK
 from docs_store.search.language import DEFAULT_TAG, text_configuration
 from docs_store.vectors import Floats, unit_vector
-from julep_project.core.fields import Body, JsonObject, Text
-from julep_project.core.metadata_filter import metadata_condition, object_condition
-from julep_project.core.outside_json import read_json
-from julep_project.core.parsers import without_nul
-from julep_project.core.validation import invalid
+from julep_project.core.reading.fields import Body, JsonObject, Text
+from julep_project.core.reading.metadata_filter import metadata_condition, object_condition
+from julep_project.core.reading.outside_json import read_json
+from julep_project.core.reading.parsers import without_nul
+from julep_project.core.reading.validation import invalid
 
 # Chunks and vectors reach the doc's metadata through their foreign key.
 _METADATA = "doc__metadata"

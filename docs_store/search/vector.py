@@ -17,7 +17,7 @@ from docs_store.search.query import SearchQuery
 from docs_store.selectors import stored_dimensions
 from docs_store.vector_index import LONGEST_INDEXED
 from docs_store.vectors import Floats
-from julep_project.core.validation import invalid
+from julep_project.core.reading.validation import invalid
 
 # Up to so many vectors are compared one by one: exact, and faster than an index that has to be filtered.
 EXACT_VECTORS = 4000

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from executions.states import ExecutionStatus, TransitionType
-from julep_project.core.fields import Body, JsonObject, Text, Timestamp
+from julep_project.core.reading.fields import Body, JsonObject, Text, Timestamp
 
 
 @extend_schema_field(OpenApiTypes.ANY)

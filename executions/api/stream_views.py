@@ -11,12 +11,12 @@ from drf_spectacular.utils import OpenApiParameter
 
 from agents.models import Developer
 from executions import selectors, streams
-from julep_project.core.api_schema import SERVER_SENT_EVENTS, describe_async
-from julep_project.core.async_views import api_view
+from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
+from julep_project.core.api.async_views import api_view
+from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.database import run_query
-from julep_project.core.exception_handler import answer_for
-from julep_project.core.reader import Relay, event_stream
-from julep_project.core.sse import encode_event
+from julep_project.core.live.reader import Relay, event_stream
+from julep_project.core.live.sse import encode_event
 
 
 @describe_async(

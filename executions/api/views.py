@@ -11,11 +11,11 @@ from executions import selectors, services
 from executions.api.serializers import ChangeBody, ExecutionAnswer, ExecutionBody, TransitionAnswer
 from executions.models import Execution
 from executions.wire import execution_to_wire, transition_to_wire
-from julep_project.core.api_schema import describe
-from julep_project.core.metadata_filter import metadata_condition
-from julep_project.core.pagination import SmallPagination, read_page_request
-from julep_project.core.validation import invalid, parse_uuid
-from julep_project.core.views import ApiViewSet, created
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.pagination import SmallPagination, read_page_request
+from julep_project.core.api.views import ApiViewSet, created
+from julep_project.core.reading.metadata_filter import metadata_condition
+from julep_project.core.reading.validation import invalid, parse_uuid
 from tasks.selectors import get_task
 
 

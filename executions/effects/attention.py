@@ -1,11 +1,11 @@
 """Effects that must not be repeated: when nobody knows whether one was carried out, a person decides."""
 
 from executions import announcements
-from executions.engine import store
-from executions.engine.claims import Claim
 from executions.engine.draft import TransitionDraft, Verdict
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
+from executions.engine.rows import store
+from executions.engine.rows.claims import Claim
 from executions.states import BranchStatus, TransitionType
 
 NEEDS_ATTENTION = "needs_attention"

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from executions.engine.claims import Claim
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import is_at_most_once
+from executions.engine.rows.claims import Claim
 from julep_project.core.work.renewing import Renewer
 
 

@@ -19,19 +19,19 @@ from executions.crashpoints import crashpoint
 from executions.effects import attention, embed, model, search, tool
 from executions.effects.lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
-from executions.engine import claims, store
 from executions.engine.advance import Advanced, freed_by, run_slice
-from executions.engine.claims import Claim
 from executions.engine.draft import Verdict, is_at_most_once
 from executions.engine.limits import storable_text
 from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_of
-from executions.engine.store import Keep
+from executions.engine.rows import claims, store
+from executions.engine.rows.claims import Claim
+from executions.engine.rows.store import Keep
 from executions.states import BranchStatus
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, RateLimited
-from julep_project.core.jsontext import NotStorable
 from julep_project.core.outages import when_back
-from julep_project.core.panics import contained
+from julep_project.core.process.panics import contained
+from julep_project.core.reading.jsontext import NotStorable
 from julep_project.core.storage_errors import took_too_long
 
 log = logging.getLogger(__name__)

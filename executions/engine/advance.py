@@ -11,13 +11,13 @@ from django.db import Error as DatabaseError
 
 from executions import announcements
 from executions.crashpoints import crashpoint
-from executions.engine import claims, store
-from executions.engine.claims import Claim
 from executions.engine.draft import Verdict
 from executions.engine.evaluation import Place
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
+from executions.engine.rows import claims, store
+from executions.engine.rows.claims import Claim
+from executions.engine.rows.store import Keep
 from executions.engine.slice import Slice
-from executions.engine.store import Keep
 from executions.states import BranchStatus
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.storage_errors import took_too_long

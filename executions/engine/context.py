@@ -6,10 +6,10 @@ from typing import Any
 from agents.tools import presets
 from executions.engine.evaluation import HeavyExpression, Place, in_child
 from executions.engine.frame import Frame
-from executions.engine.journal import Journal
+from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
 from executions.engine.scope import build_scope, read_ahead
-from tasks.expressions import standstill
+from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.language.values import Value

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from tasks.expressions import standstill
+from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError, ExpressionError, LimitExceeded
 from tasks.expressions.limits import Budget
 

@@ -12,11 +12,11 @@ from django.conf import settings
 
 from executions.crashpoints import crashpoint
 from executions.effects import perform
-from executions.engine import claims
 from executions.engine.advance import Advanced, run_slice
-from executions.engine.claims import Claim
 from executions.engine.dispatch import Dispatcher, ring_after
-from executions.engine.store import Keep
+from executions.engine.rows import claims
+from executions.engine.rows.claims import Claim
+from executions.engine.rows.store import Keep
 from executions.states import BranchStatus
 
 

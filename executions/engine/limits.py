@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from julep_project.core.jsontext import NotStorable, to_json_text
+from julep_project.core.reading.jsontext import NotStorable, to_json_text
 
 # Branches of one run that have not ended. Doubling them a few times is one line of a program.
 MAX_BRANCHES = 200_000

@@ -13,12 +13,12 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from executions.engine.claims import Claim
-from executions.engine.statements import fetch_row
+from executions.engine.rows.claims import Claim
+from executions.engine.rows.statements import fetch_row
 from executions.states import BranchStatus
 from julep_project.core.clock import now
-from julep_project.core.jsontext import to_json_text
 from julep_project.core.outages import PAUSES, is_waited_out, neighbour_away, when_back
+from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.work.backoff import Backoff, spread_s
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 from agents.tools.presentation import shown_tool
 from agents.tools.presets import without_values
 from executions.engine.frame import Frame
-from executions.engine.journal import Journal
+from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
 from julep_project.core.clock import to_wire
 from tasks.expressions.values import Lazy

@@ -17,15 +17,15 @@ from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.evaluation import HeavyExpression, Place
 from executions.engine.frame import Frame, frames_from_json
-from executions.engine.journal import Journal
 from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
+from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
 from executions.engine.tail import replaced_frame
 from executions.states import BranchStatus, TransitionType
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.ids import uuid7
-from julep_project.core.jsontext import NotStorable
-from julep_project.core.panics import contained
+from julep_project.core.process.panics import contained
+from julep_project.core.reading.jsontext import NotStorable
 from tasks.expressions.errors import ExpressionError
 from tasks.steps.base import Step
 from tasks.steps.outcomes import (

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from executions.engine.contents import Contents
 from executions.engine.frame import Frame
-from executions.engine.statements import fetch_row
+from executions.engine.rows.contents import Contents
+from executions.engine.rows.statements import fetch_row
 from executions.models import Execution
 from julep_project.core.ids import uuid7
-from julep_project.core.jsontext import to_json_text
+from julep_project.core.reading.jsontext import to_json_text
 
 # The task's row is locked as a foreign key would: a run and a new version, or the task's removal, come one by one.
 _INSERT_RUN = """

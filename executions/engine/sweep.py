@@ -10,8 +10,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from executions.engine.claims import FREE_PLACES_SQL, TERMINAL_SQL
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
+from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
 from julep_project.core.work import rings
 from julep_project.core.work.figures import MOST, Figures
 

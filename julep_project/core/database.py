@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import connection
 from psycopg.pq import TransactionStatus
 
-from julep_project.core.once import Once
-from julep_project.core.threads import run_in
+from julep_project.core.process.once import Once
+from julep_project.core.process.threads import run_in
 
 Result = TypeVar("Result")
 

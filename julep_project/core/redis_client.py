@@ -5,7 +5,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from julep_project.core.once import Once
+from julep_project.core.process.once import Once
 
 
 def new_redis_client(connect_s: float = 1.0, answer_s: float = 1.0) -> redis.Redis:

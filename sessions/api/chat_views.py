@@ -7,11 +7,11 @@ from django.http.response import HttpResponseBase
 
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
-from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_request
-from sessions.chat import ChatCall, answer_chat
-from sessions.chat_request import ChatBody, ChatRequest
-from sessions.streaming import stream_chat
+from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.async_views import api_view, json_response, read_request
+from sessions.chat.chat import ChatCall, answer_chat
+from sessions.chat.chat_request import ChatBody, ChatRequest
+from sessions.chat.streaming import stream_chat
 
 
 @describe_async("session_chat", body=ChatBody, status=201, ids=("id",))

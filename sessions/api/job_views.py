@@ -6,10 +6,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from julep_project.core.api_schema import describe
-from julep_project.core.fields import Body, Text, Timestamp
-from julep_project.core.views import ApiViewSet
-from sessions.jobs import get_job, job_to_wire
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.views import ApiViewSet
+from julep_project.core.reading.fields import Body, Text, Timestamp
+from sessions.history.jobs import get_job, job_to_wire
 from sessions.models import JobState
 
 

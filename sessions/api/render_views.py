@@ -8,12 +8,12 @@ from django.http.response import HttpResponseBase
 
 from agents.models import Developer
 from agents.tools.presentation import shown_body
-from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_request
+from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.database import run_query
-from sessions.chat_request import ChatBody, ChatRequest
+from sessions.chat.chat_request import ChatBody, ChatRequest
+from sessions.context.conversation import load_conversation
 from sessions.context.prompt import build_prompt
-from sessions.conversation import load_conversation
 
 
 @describe_async("session_render", body=ChatBody, ids=("id",))

@@ -8,15 +8,15 @@ from django.http.response import HttpResponseBase
 
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
-from julep_project.core.api_schema import describe_async
-from julep_project.core.async_views import api_view, json_response, read_json
+from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.async_views import api_view, json_response, read_json
+from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import ReaderTooSlow
-from julep_project.core.exception_handler import answer_for
-from julep_project.core.reader import Relay, event_stream
-from julep_project.core.sse import encode_named_event
-from julep_project.core.threads import in_thread
-from julep_project.core.validation import invalid
+from julep_project.core.live.reader import Relay, event_stream
+from julep_project.core.live.sse import encode_named_event
+from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.validation import invalid
 from sessions.models import StoredResponse
 from sessions.responses import store
 from sessions.responses.answering import Answering, answer_whole, encoded

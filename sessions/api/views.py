@@ -8,11 +8,11 @@ from rest_framework.response import Response
 
 from agents.api.serializers import ToolAnswer
 from agents.tool_definitions import tool_to_wire
-from julep_project.core.api_schema import Deleted, describe
-from julep_project.core.metadata_filter import metadata_condition
-from julep_project.core.page_bytes import check_page
-from julep_project.core.pagination import read_page_request
-from julep_project.core.views import ApiViewSet, created, deleted
+from julep_project.core.api.api_schema import Deleted, describe
+from julep_project.core.api.page_bytes import check_page
+from julep_project.core.api.pagination import read_page_request
+from julep_project.core.api.views import ApiViewSet, created, deleted
+from julep_project.core.reading.metadata_filter import metadata_condition
 from sessions import selectors, services
 from sessions.api.serializers import (
     EntryAnswer,
@@ -22,8 +22,8 @@ from sessions.api.serializers import (
     SessionBody,
     take_participants,
 )
-from sessions.entries import clear_history, list_told, whole_history
-from sessions.messages import MessageBody
+from sessions.chat.messages import MessageBody
+from sessions.history.entries import clear_history, list_told, whole_history
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
 

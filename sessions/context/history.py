@@ -8,7 +8,7 @@ from typing import Any
 from agents.llm.tokens import count_each
 from julep_project.core.errors import BadRequest
 from sessions.context.calls import call_groups
-from sessions.entries import to_message, tokenizer_of
+from sessions.history.entries import to_message, tokenizer_of
 from sessions.models import Entry
 
 Json = Any

@@ -9,15 +9,15 @@ from typing import Any
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
 from agents.tools.presets import NO_PRESETS, Presets, present_with
-from julep_project.core.threads import run_in
-from sessions.budget import token_budget
-from sessions.chat_request import ChatRequest
+from julep_project.core.process.threads import run_in
+from sessions.chat.chat_request import ChatRequest
+from sessions.context.budget import token_budget
+from sessions.context.conversation import AgentView, Conversation
 from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
 from sessions.context.recall import recall_docs
 from sessions.context.render import Renderer
 from sessions.context.system import system_template, template_scope
 from sessions.context.window import fit
-from sessions.conversation import AgentView, Conversation
 
 Json = Any
 Message = Mapping[str, Json]

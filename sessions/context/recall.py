@@ -8,9 +8,9 @@ from uuid import UUID
 from agents.llm.request import text_of
 from docs_store.recall import recall_each
 from docs_store.recall_options import complete_recall_options
-from sessions.chat_request import ChatRequest
-from sessions.conversation import AgentView, Conversation
-from sessions.entries import to_message
+from sessions.chat.chat_request import ChatRequest
+from sessions.context.conversation import AgentView, Conversation
+from sessions.history.entries import to_message
 
 Json = Any
 Reference = dict[str, Json]

@@ -6,12 +6,12 @@ from typing import Any
 from django.conf import settings
 
 from julep_project.core.errors import ServiceUnavailable
-from julep_project.core.once import Once
+from julep_project.core.process.once import Once
 from sessions.errors import TemplateFailed
-from tasks.expressions.apart import Evaluators, EvaluatorsBusy
+from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
 from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 Json = Any
 _MARKS = ("{{", "{%", "{#")

@@ -7,7 +7,7 @@ from agents.api.serializers import agent_to_wire, user_to_wire
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
 from agents.tools.presentation import shown_tool
 from agents.tools.presets import without_values
-from sessions.conversation import AgentView, Conversation
+from sessions.context.conversation import AgentView, Conversation
 from sessions.wire import with_participants
 
 Json = Any

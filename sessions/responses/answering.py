@@ -10,11 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from julep_project.core.cancellation import uninterrupted
 from julep_project.core.database import run_query
 from julep_project.core.errors import AnswerTimedOut, DomainError, RateLimited
-from julep_project.core.panics import contained
-from julep_project.core.sse import encode_named_event
+from julep_project.core.live.sse import encode_named_event
+from julep_project.core.process.cancellation import uninterrupted
+from julep_project.core.process.panics import contained
 from julep_project.core.storage_errors import as_domain_error
 from sessions.models import ResponseStatus
 from sessions.responses.output import Event

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from julep_project.core.validation import Path, invalid
+from julep_project.core.reading.validation import Path, invalid
 from sessions.responses.ids import input_item_id
 
 Json = Any

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import connection
 
 from agents.models import Developer
+from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.page_bytes import LARGEST_PAGE_BYTES
-from julep_project.core.validation import invalid
+from julep_project.core.reading.validation import invalid
 from sessions.models import StoredResponse
 from sessions.responses.conversation import LONGEST_CHAIN, MOST_BYTES
 from sessions.responses.output import shown_item

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import BadRequest
-from julep_project.core.renderers import to_json
 from sessions.responses.attachments import stored_file_part
 
 Json = Any

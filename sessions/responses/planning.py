@@ -18,7 +18,7 @@ from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.ids import uuid7
-from julep_project.core.threads import run_in
+from julep_project.core.process.threads import run_in
 from julep_project.core.work.lease import Held
 from sessions.context.window import fit
 from sessions.models import ContextOverflow, ResponseStatus, StoredResponse

@@ -8,8 +8,8 @@ from uuid import UUID
 from rest_framework import serializers
 
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.fields import Body, JsonObject, JsonSchema, Number, Text
-from julep_project.core.validation import invalid
+from julep_project.core.reading.fields import Body, JsonObject, JsonSchema, Number, Text
+from julep_project.core.reading.validation import invalid
 from sessions.responses.ids import parse_response_reference
 from sessions.responses.items import Item, read_input
 from sessions.responses.tools import Tools, read_tools

@@ -9,7 +9,7 @@ from uuid import UUID
 from agents.llm import gateway
 from agents.llm.reply_form import ReplyRejected, check_reply, objection, rejected
 from agents.models import Developer
-from julep_project.core.threads import in_thread
+from julep_project.core.process.threads import in_thread
 from sessions.errors import TooManyToolRounds
 from sessions.responses.ids import output_item_id
 from sessions.responses.messages import results_text

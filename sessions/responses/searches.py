@@ -14,8 +14,8 @@ from docs_store.recall import recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
-from julep_project.core.outside_json import TooMuchJson
-from julep_project.core.threads import run_in
+from julep_project.core.process.threads import run_in
+from julep_project.core.reading.outside_json import TooMuchJson
 from sessions.responses.tools import FILE_SEARCH, FileSearch, Tools
 
 Json = Any

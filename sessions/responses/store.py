@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import NotFound
-from julep_project.core.events import HUB, publish
+from julep_project.core.live.events import HUB, publish
 from julep_project.core.work.lease import Held, Leases, lease_end
 from julep_project.core.work.queued import Queued
 from sessions.models import ResponseStatus, StoredResponse

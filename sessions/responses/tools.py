@@ -7,8 +7,8 @@ from typing import Any
 
 from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
-from julep_project.core.schema_references import UnusableSchema, check_references
-from julep_project.core.validation import Path, invalid
+from julep_project.core.reading.validation import Path, invalid
+from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 
 Json = Any
 

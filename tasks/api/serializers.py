@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from julep_project.core.fields import (
+from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
     Body,
     CanonicalName,
@@ -18,7 +18,7 @@ from julep_project.core.fields import (
     Text,
     Timestamp,
 )
-from julep_project.core.validation import invalid, parse_uuid
+from julep_project.core.reading.validation import invalid, parse_uuid
 from tasks.language.compile import IGNORED_FIELDS
 from tasks.services import TaskDefinition, TaskHead
 

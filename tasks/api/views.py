@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.selectors import get_agent
-from julep_project.core.api_schema import describe
-from julep_project.core.metadata_filter import metadata_condition
-from julep_project.core.pagination import SmallPagination
-from julep_project.core.parsers import JSON_OR_YAML
-from julep_project.core.views import ApiViewSet, created, deleted
+from julep_project.core.api.api_schema import describe
+from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.views import ApiViewSet, created, deleted
+from julep_project.core.reading.metadata_filter import metadata_condition
+from julep_project.core.reading.parsers import JSON_OR_YAML
 from tasks import selectors, services
 from tasks.api.serializers import TaskAnswer, TaskBody, named_id, read_definition
 from tasks.models import Task

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tasks.expressions import access
-from tasks.expressions.cache import SourceCache
-from tasks.expressions.compiler import Compiler
+from tasks.expressions.compiling.cache import SourceCache
+from tasks.expressions.compiling.compiler import Compiler
+from tasks.expressions.compiling.source import parse
 from tasks.expressions.comprehensions import Code, Frame
 from tasks.expressions.errors import EvaluationError, ExpressionError, LimitExceeded
 from tasks.expressions.limits import MAX_SOURCE, Budget
 from tasks.expressions.measure import to_plain
-from tasks.expressions.source import parse
 from tasks.expressions.values import Json, Scope
 
 # What our own operators and functions raise for bad values. Anything else is a bug or comes from the caller's store.

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tasks.expressions import operators
-from tasks.expressions.cache import SourceCache
-from tasks.expressions.compiler import Compiler
+from tasks.expressions.compiling.cache import SourceCache
+from tasks.expressions.compiling.compiler import Compiler
+from tasks.expressions.compiling.source import parse
 from tasks.expressions.comprehensions import Code, Frame
 from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.expression import run_bounded
 from tasks.expressions.limits import MAX_ITEMS, MAX_SOURCE, Budget
 from tasks.expressions.measure import to_plain
-from tasks.expressions.source import parse
 from tasks.expressions.values import Json, Scope, Value
 
 RESULTS = "results"

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
-from tasks.expressions.templates import Template
+from tasks.expressions.templates.templates import Template
 from tasks.language.capabilities import NOT_YET
 from tasks.language.effort import Effort
 from tasks.language.errors import Problems

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from julep_project.core.json_schema import UnusableSchema, find_schema_problem
+from julep_project.core.schemas.json_schema import UnusableSchema, find_schema_problem
 from tasks.language import texts
 from tasks.language.check import check_program
 from tasks.language.effort import Effort

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from julep_project.core.schema_references import UnusableSchema, check_references
+from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from tasks.language.reader import StepReader
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
 

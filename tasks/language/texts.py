@@ -9,7 +9,7 @@ import re
 from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
 from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 from tasks.language.slots import MAX_SLOTS, Slot, mentions, read_slot, split_text, try_compile
 from tasks.language.values import ExpressionValue, Literal, TemplateValue, TextValue, Value
 

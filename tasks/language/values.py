@@ -12,7 +12,7 @@ from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.folding import ITEM, RESULTS, compile_fold
 from tasks.expressions.formatting import join_pieces
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import Template, compile_template
+from tasks.expressions.templates.templates import Template, compile_template
 from tasks.language.slots import Slot, load_slot
 
 Json = Any

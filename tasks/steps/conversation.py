@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from julep_project.core.outside_json import read_json
+from julep_project.core.reading.outside_json import read_json
 from tasks.steps.outcomes import Json
 from tasks.steps.rendering import as_text
 

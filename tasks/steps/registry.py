@@ -1,15 +1,12 @@
-"""All step kinds. A new kind is one module in this package with one `Step` class; nothing else lists it."""
+"""All step kinds. A new kind is one module below `kinds` with one `Step` class; nothing else lists it."""
 
 import importlib
 import pkgutil
 from functools import cache
 from types import ModuleType
 
-from tasks import steps
+from tasks.steps import kinds
 from tasks.steps.base import Step
-
-# Modules of this package that are no step kind.
-_MACHINERY = frozenset({"base", "conversation", "items", "outcomes", "registry", "rendering"})
 
 # Order of kinds in errors and documents.
 _ORDER = (
@@ -21,8 +18,8 @@ _ORDER = (
 @cache
 def all_kinds() -> tuple[type[Step], ...]:
     """Every step class, in the order documents list them."""
-    names = [module.name for module in pkgutil.iter_modules(steps.__path__) if module.name not in _MACHINERY]
-    found = [step for name in names for step in _classes_in(importlib.import_module(f"{steps.__name__}.{name}"))]
+    names = [module.name for module in pkgutil.walk_packages(kinds.__path__, f"{kinds.__name__}.")]
+    found = [step for name in names for step in _classes_in(importlib.import_module(name))]
     return tuple(sorted(found, key=lambda step: _ORDER.index(step.kind)))
 
 

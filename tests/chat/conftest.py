@@ -162,7 +162,7 @@ def talk(transactional_db: None, settings: Any) -> Talk:
     """A client on an empty database."""
     settings.AGENTS_API_KEY = API_KEY
     # As `StreamHandler` serves it: the other middleware would hold a thread for each request.
-    settings.MIDDLEWARE = ["julep_project.core.middleware.ApiMiddleware"]
+    settings.MIDDLEWARE = ["julep_project.core.api.middleware.ApiMiddleware"]
     return Talk()
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from sessions.models import Entry, Turn
 from tests.chat.conftest import Talk

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from agents.llm.scripted import Spoken, scripted_model
+from agents.llm.own.scripted import Spoken, scripted_model
 from julep_project.core.database import run_query
 from sessions.models import Turn
 from tests.chat.conftest import Stream, Talk, spoken, turns_are_over, until

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from agents.llm.scripted import Spoken, scripted_model
-from julep_project.core import reader
+from agents.llm.own.scripted import Spoken, scripted_model
 from julep_project.core.database import run_query
+from julep_project.core.live import reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import Spoken, scripted_model
+from agents.llm.own.scripted import Spoken, scripted_model
 from agents.models import Developer
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.runners import run_tool
-from julep_project.core import reader
+from julep_project.core.live import reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, spoken, turns_are_over

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import Spoken, scripted_model
+from agents.llm.own.scripted import Spoken, scripted_model
 from sessions.models import Entry
 from tests.chat.conftest import Talk, events_of, messages, spoken
 from tests.chat.test_tools import calls

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.runners import run_tool
 from docs_store.models import Doc
 from julep_project.core.errors import ModelUnavailable
 from julep_project.devservices.loopback import Reply
-from sessions import turns
+from sessions.chat import turns
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until
 from tests.chat.test_tools import calls
@@ -87,7 +87,7 @@ def test_a_database_that_is_busy_when_the_chat_is_saved(
         raise OperationalError from psycopg.OperationalError("gone")
 
     session = talk.session(agent, auto_run_tools=True)
-    monkeypatch.setattr("sessions.entries.finish_turn", fail)
+    monkeypatch.setattr("sessions.history.entries.finish_turn", fail)
     with scripted_model([calls(("c1", "buy", {})), "done", "no tools"]):
         after_tools, without = talk.chat(session, "Hi"), talk.chat(session, "Hi")
     assert (after_tools.status_code, after_tools.headers["x-should-retry"]) == (503, "false")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import Spoken, scripted_model
+from agents.llm.own.scripted import Spoken, scripted_model
 from julep_project.core.errors import ModelUnavailable
 from tests.chat.conftest import Talk, spoken
 from tests.chat.test_tools import calls

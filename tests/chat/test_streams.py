@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import ScriptedModel, Spoken, scripted_model
+from agents.llm.own.scripted import ScriptedModel, Spoken, scripted_model
 from agents.models import ModelUsage
-from julep_project.core import reader
+from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import ModelRefused, ModelUnavailable
-from julep_project.core.renderers import to_json
-from julep_project.stream_handler import StreamHandler
-from sessions import chat_wire
+from julep_project.core.live import reader
+from julep_project.serving.stream_handler import StreamHandler
+from sessions.chat import chat_wire
 from sessions.models import Turn
 from tests.api_client import API_KEY
 from tests.chat.conftest import LONGEST_WAIT_S, Stream, Talk, spoken, turns_are_over

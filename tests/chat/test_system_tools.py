@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from agents.tools.runners import run_tool
 from sessions.models import Session

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import ScriptedModel, scripted_model
+from agents.llm.own.scripted import ScriptedModel, scripted_model
 from tests.chat.conftest import Talk, messages
 from tests.loopback.model_server import ModelServer, tool_call
 

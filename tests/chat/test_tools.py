@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from julep_project.devservices.loopback import Reply
 from sessions.models import Entry
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, spoken, until

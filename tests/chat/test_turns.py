@@ -14,9 +14,7 @@ from django.db.models.functions import Now
 
 from agents.models import Developer
 from julep_project.core.errors import NotFound
-from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
-from sessions.models import Session, Turn, TurnStatus
-from sessions.turns import (
+from sessions.chat.turns import (
     LEASES,
     end_turn,
     enter_turn,
@@ -27,6 +25,8 @@ from sessions.turns import (
     told_to_stop,
     wait_for_turn,
 )
+from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
+from sessions.models import Session, Turn, TurnStatus
 from tests.executions_api.conftest import MISSING
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from julep_project.core.auth import SINGLE_TENANT_ID, authenticate
+from julep_project.core.api.auth import SINGLE_TENANT_ID, authenticate
 from julep_project.core.errors import NotAuthenticated
 from tests.api_client import API_KEY, ApiClient
 

@@ -14,8 +14,8 @@ from django.core.checks import run_checks
 from django.db import connection, transaction
 
 from julep_project.core import database
-from julep_project.core.checks import check_pool_size
 from julep_project.core.database import Threads, Use, run_query, use_of_queues, without_limits
+from julep_project.core.health.checks import check_pool_size
 from julep_project.core.postgres.base import DatabaseWrapper
 from julep_project.core.storage_errors import is_outage
 from julep_project.env import InvalidSetting, env_ints

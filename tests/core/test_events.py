@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from julep_project.core import events
-from julep_project.core.events import Hub, Listener, Publisher
+from julep_project.core.live import events
+from julep_project.core.live.events import Hub, Listener, Publisher
 from julep_project.core.redis_client import new_redis_client
 from tests.loopback.tcp_proxy import TcpProxy
 

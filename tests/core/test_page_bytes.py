@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from executions import selectors
-from julep_project.core import page_bytes
+from julep_project.core.api import page_bytes
 from tests.api_client import ApiClient
 from tests.flow_runner import FlowRunner
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from julep_project.core import reader
-from julep_project.core.reader import Relay
+from julep_project.core.live import reader
+from julep_project.core.live.reader import Relay
 
 EVENTS = [b"a", b"b", b"c", b"d"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from julep_project import admission
-from julep_project.admission import Admission, Bodies
-from julep_project.threaded_wsgi import Message, Receive, Scope, Send
+from julep_project.serving import admission
+from julep_project.serving.admission import Admission, Bodies
+from julep_project.serving.threaded_wsgi import Message, Receive, Scope, Send
 
 LARGE = 100 * 1024
 BUSY = {

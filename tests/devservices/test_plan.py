@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from julep_project.core.witness import PER_PROCESS
+from julep_project.core.health.witness import PER_PROCESS
 from julep_project.devservices.plan import programs, read_plan
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from julep_project.paths import is_search, is_stream
-from julep_project.threaded_wsgi import Message, ThreadedWsgi
+from julep_project.serving.paths import is_search, is_stream
+from julep_project.serving.threaded_wsgi import Message, ThreadedWsgi
 
 Environ = dict[str, Any]
 

@@ -14,8 +14,8 @@ import yaml
 from django.core.management import call_command
 
 import tasks.language
-import tasks.steps
-from agents.llm.scripted import scripted_model
+import tasks.steps.kinds
+from agents.llm.own.scripted import scripted_model
 from tasks.expressions import limits
 from tasks.expressions.functions import FUNCTIONS, MODULES, function_rows
 from tasks.language import reference
@@ -97,9 +97,9 @@ def test_every_limit_of_the_language_is_listed_with_its_value() -> None:
 
 def _modules() -> list[ModuleType]:
     names = [
-        f"{package.__name__}.{module.name}"
+        module.name
         for package in (tasks.language, tasks.steps)
-        for module in pkgutil.iter_modules(package.__path__)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return [limits, *map(importlib.import_module, names)]
 

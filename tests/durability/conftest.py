@@ -8,7 +8,7 @@ import pytest
 
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
-from tests.durability.stopping import Workers
+from tests.durability.stopping.stopping import Workers
 
 
 @pytest.fixture

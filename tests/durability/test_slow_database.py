@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from agents.llm import gateway
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from docs_store.embedding import embed_due
 from docs_store.models import DocEmbedding
@@ -20,10 +20,10 @@ from executions.effects.perform import perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import dispatching_to
 from executions.models import Branch, Execution
-from sessions import jobs
-from sessions.entries import NewEntry, save_entries
+from sessions.history import jobs
+from sessions.history.entries import NewEntry, save_entries
+from sessions.history.overflow import shorten_history
 from sessions.models import Job, Session, StoredResponse
-from sessions.overflow import shorten_history
 from sessions.responses import background
 from tests.api_client import API_KEY, ApiClient
 from tests.durability.programs import create_task, start_run

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from executions.effects import perform
-from executions.engine import claims, dispatch, store
+from executions.engine import dispatch
 from executions.engine.advance import advance_branch
+from executions.engine.rows import claims, store
 from executions.models import Branch, Execution
 from executions.services import start_execution
 from julep_project.devservices.loopback import Reply

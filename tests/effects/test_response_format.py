@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.db import DataError
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from executions.effects import perform
 from executions.effects.retry import MAX_NOTES, MAX_REASON, Refusal, RetryPolicy, notes_after, notes_of
-from executions.engine import claims, dispatch
+from executions.engine import dispatch
 from executions.engine.advance import advance_branch
+from executions.engine.rows import claims
 from executions.models import Branch
 from executions.services import start_execution
 from julep_project.core.errors import ModelRefused, ModelUnavailable

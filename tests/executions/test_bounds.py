@@ -6,7 +6,7 @@ import pytest
 
 from executions.engine import slice as slices
 from executions.models import Branch, Execution
-from tasks.steps import map_reduce
+from tasks.steps.kinds import map_reduce
 from tests.flow_runner import FlowRunner
 
 KIB = 1024

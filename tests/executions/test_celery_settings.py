@@ -6,7 +6,7 @@ import pytest
 from celery import current_app
 from celery.app.task import Task
 
-from julep_project.core.health import QUEUES
+from julep_project.core.health.health import QUEUES
 from julep_project.core.work.keeper import KEEPERS
 
 OWN_TASKS = {

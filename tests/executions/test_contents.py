@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from executions.blobs import prune_blobs
 from executions.models import Blob, Execution
 from julep_project.devservices.loopback import Reply

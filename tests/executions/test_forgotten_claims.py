@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from executions.engine import claims, store
-from executions.engine.claims import Claim
 from executions.engine.draft import Verdict
+from executions.engine.rows import claims, store
+from executions.engine.rows.claims import Claim
 from executions.models import Branch
 from executions.states import BranchStatus
 

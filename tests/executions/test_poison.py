@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 
 from agents.models import Developer
-from executions.engine import advance, claims, dispatch
+from executions.engine import advance, dispatch
+from executions.engine.rows import claims
 from executions.models import Branch, Execution
 from executions.services import start_execution
 from tasks.models import Task
-from tasks.steps.evaluate import Evaluate
+from tasks.steps.kinds.evaluate import Evaluate
 from tests.executions.rings import Rings
 from tests.flow_runner import FlowRunner
 

@@ -7,7 +7,8 @@ import pytest
 
 from agents.models import Developer
 from executions import services
-from executions.engine import advance, claims, dispatch
+from executions.engine import advance, dispatch
+from executions.engine.rows import claims
 from executions.models import Branch, Execution, LoopItem, Transition
 from executions.states import BranchStatus
 from julep_project.core.errors import NotFound

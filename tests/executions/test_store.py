@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from agents.models import Developer
 from executions.effects.lease import give_back, renew_leases
-from executions.engine import claims, store
-from executions.engine.claims import Claim
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame
+from executions.engine.rows import claims, store
+from executions.engine.rows.claims import Claim
 from executions.models import Branch, Execution, LoopItem, Transition
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.ids import uuid7

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from executions.engine import claims, dispatch
+from executions.engine import dispatch
+from executions.engine.rows import claims
 from executions.engine.sweep import figures, sweep
 from executions.models import Branch, Execution
 from executions.states import BranchStatus

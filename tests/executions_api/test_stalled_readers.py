@@ -13,9 +13,9 @@ import pytest
 from executions import streams
 from executions.announcements import topic
 from executions.models import Execution
-from julep_project.core import reader
 from julep_project.core.database import run_query
-from julep_project.core.events import HUB
+from julep_project.core.live import reader
+from julep_project.core.live.events import HUB
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
 from tests.executions_api.test_streams import _events, _open

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.expressions.expression import compile_expression
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.expressions import apart
-from tasks.expressions.apart import Evaluators, EvaluatorsBusy
+from tasks.expressions.apart import apart
+from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
+from tasks.expressions.apart.evaluator import body_of, frame
 from tasks.expressions.errors import EvaluationError, LimitExceeded
-from tasks.expressions.evaluator import body_of, frame
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 from tests.effort import calls_made
 
 
@@ -103,9 +103,9 @@ def test_when_all_are_at_work_it_is_said_so(evaluators):
 _PARENT = """
 import os
 from tasks.expressions import apart
-from tasks.expressions.apart import Evaluators
+from tasks.expressions.apart.apart import Evaluators
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 evaluators = Evaluators(1, cpu_seconds=5)
 evaluators.render(compile_template("{{ [1] | sort }}"), {}, Budget())
 print(evaluators._idle[0]._process.pid, flush=True)
@@ -124,7 +124,7 @@ def test_they_end_with_the_process_that_started_them():
 _ENGINE = """
 import os
 from executions.engine.evaluation import in_child
-from tasks.expressions import standstill
+from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import Budget

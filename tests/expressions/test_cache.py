@@ -1,10 +1,10 @@
 """The cache of compiled sources is bounded and shared."""
 
 from tasks.expressions import expression as expression_module
-from tasks.expressions import templates as templates_module
-from tasks.expressions.cache import SourceCache
+from tasks.expressions.compiling.cache import SourceCache
 from tasks.expressions.expression import compile_expression
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates import templates as templates_module
+from tasks.expressions.templates.templates import compile_template
 
 
 def test_the_same_text_is_compiled_once():

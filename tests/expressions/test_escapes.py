@@ -4,7 +4,7 @@ import pytest
 
 from tasks.expressions.errors import ExpressionError
 from tasks.expressions.expression import compile_expression
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 EXPRESSIONS = [
     "().__class__",

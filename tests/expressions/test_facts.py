@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.expressions.expression import compile_expression
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 
 @pytest.mark.parametrize(

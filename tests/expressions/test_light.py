@@ -7,8 +7,8 @@ from tasks.expressions import light
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES
 from tasks.expressions.methods import METHODS
-from tasks.expressions.template_lookup import FILTERS
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.template_lookup import FILTERS
+from tasks.expressions.templates.templates import compile_template
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tasks.expressions import limits
 from tasks.expressions.errors import EvaluationError, ExpressionError, LimitExceeded
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 from tests.expressions import hostile
 
 _MAX_MEGABYTES = 64
@@ -89,7 +89,7 @@ from pathlib import Path
 from tests.expressions import hostile
 from tasks.expressions.errors import ExpressionError
 from tasks.expressions.expression import compile_expression
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 def megabytes(name):
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -7,7 +7,7 @@ import pytest
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.functions import FUNCTIONS
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 from tests.effort import calls_made
 
 LONG = "a" * 400_000

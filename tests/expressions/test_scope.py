@@ -8,7 +8,7 @@ import pytest
 from tasks.expressions.errors import EvaluationError
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import Budget
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 from tasks.expressions.values import Lazy
 
 

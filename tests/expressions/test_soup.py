@@ -11,8 +11,8 @@ from tasks.expressions.errors import ExpressionError
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES
 from tasks.expressions.methods import METHODS
-from tasks.expressions.template_filters import FILTERS, TESTS
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.template_filters import FILTERS, TESTS
+from tasks.expressions.templates.templates import compile_template
 
 _SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.expressions.errors import EvaluationError, TemplateSyntaxError
-from tasks.expressions.templates import compile_template
+from tasks.expressions.templates.templates import compile_template
 
 SCOPE = {
     "_": {"name": "Ada", "tags": ["x", "y"], "items": [1]},

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.llm.scripted import Reply, scripted_model
+from agents.llm.own.scripted import Reply, scripted_model
 from julep_project.core.errors import ModelUnavailable
 from julep_project.devservices import loopback
 from tests.flow_runner import FlowRunner

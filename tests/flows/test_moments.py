@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from executions.engine.sweep import sweep
 from executions.models import Branch
 from julep_project.core import clock

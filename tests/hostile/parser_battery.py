@@ -25,11 +25,11 @@ from agents.tools.integrations.files import decoded  # noqa: E402
 from agents.tools.strict_json import parse_json as parse_answer  # noqa: E402
 from docs_store.search.query import QueryVector  # noqa: E402
 from julep_project.core.errors import DomainError  # noqa: E402
-from julep_project.core.metadata_filter import metadata_condition  # noqa: E402
-from julep_project.core.outside_json import TooMuchJson  # noqa: E402
-from julep_project.core.parsers import parse_json, parse_yaml  # noqa: E402
+from julep_project.core.reading.metadata_filter import metadata_condition  # noqa: E402
+from julep_project.core.reading.outside_json import TooMuchJson  # noqa: E402
+from julep_project.core.reading.parsers import parse_json, parse_yaml  # noqa: E402
+from sessions.chat.tool_rounds import Toolbox  # noqa: E402
 from sessions.responses.searches import query_of  # noqa: E402
-from sessions.tool_rounds import Toolbox  # noqa: E402
 from tasks.expressions.errors import ExpressionError  # noqa: E402
 from tasks.expressions.expression import compile_expression  # noqa: E402
 from tasks.steps.conversation import arguments_of  # noqa: E402

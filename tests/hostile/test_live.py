@@ -187,7 +187,7 @@ def processes(target: Backend) -> dict[str, set[int]]:
 
 
 def _family(pid: int) -> Iterator[int]:
-    if "tasks.expressions.evaluator" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
+    if "tasks.expressions.apart.evaluator" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
         return
     yield pid
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

@@ -52,20 +52,20 @@ _RAW_NAMES = {
     "raw_decode",
 }
 _ALLOWED = {
-    "julep_project/core/outside_json.py": "counts first",
-    "julep_project/core/yaml_loader.py": "counts first",
+    "julep_project/core/reading/outside_json.py": "counts first",
+    "julep_project/core/reading/yaml_loader.py": "counts first",
     "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
     "tasks/expressions/functions/yaml_text.py": "pays for every event before it is built",
     "agents/tools/integrations/arxiv.py": "counts first",
     "sessions/responses/listing.py": "reads what this product wrote",
     "executions/stored_json.py": "reads what this product wrote",
     "executions/effects/perform.py": "reads what this product wrote",
-    "executions/engine/claims.py": "reads what this product wrote",
+    "executions/engine/rows/claims.py": "reads what this product wrote",
     "executions/engine/evaluation.py": "reads what the evaluating process wrote",
-    "julep_project/core/schema_keywords.py": "reads what it wrote",
-    "julep_project/core/witness.py": "reads what this product wrote",
+    "julep_project/core/schemas/schema_keywords.py": "reads what it wrote",
+    "julep_project/core/health/witness.py": "reads what this product wrote",
     "julep_project/doctor_processes.py": "reads what this installation's API wrote",
-    "tasks/expressions/evaluator.py": "reads what the engine's process wrote",
+    "tasks/expressions/apart/evaluator.py": "reads what the engine's process wrote",
 }
 # Programs on the operator's machine that talk to themselves only.
 _OWN_PROGRAMS = ("julep_project/bench/", "julep_project/chaos/", "julep_project/devservices/", "julep_project/demo.py")

@@ -11,7 +11,7 @@ from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import MAX_FUEL, MAX_SIZE, Budget
 from tasks.language.values import ExpressionValue
-from tasks.steps.map_reduce import MapReduce
+from tasks.steps.kinds.map_reduce import MapReduce
 from tasks.steps.outcomes import ChildrenJoined, Done
 from tests.language.context import PlainContext
 from tests.language.programs import step

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tasks.steps.kinds.while_ import MAX_TURNS
 from tasks.steps.outcomes import (
     BodyFailed,
     BodyFinished,
@@ -26,7 +27,6 @@ from tasks.steps.outcomes import (
     Wait,
     Woken,
 )
-from tasks.steps.while_ import MAX_TURNS
 from tests.language.context import PlainContext
 from tests.language.programs import step
 

@@ -12,7 +12,8 @@ from uuid import uuid4
 import openai._streaming
 import pytest
 
-from agents.llm import gateway, provider
+from agents.llm import gateway
+from agents.llm.providers import provider
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable, ReplyTooLong
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply

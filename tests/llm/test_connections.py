@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agents.llm import gateway
-from agents.llm.event_loops import PerLoopTransport
+from agents.llm.providers.event_loops import PerLoopTransport
 from agents.models import Developer
 from julep_project.devservices.loopback import Reply
 from tests.llm.test_streams import ASKED, MODEL

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from agents.llm.hashing import DIMENSIONS, embed_text, embed_texts
+from agents.llm.own.hashing import DIMENSIONS, embed_text, embed_texts
 
 
 def likeness(one: str, other: str) -> float:
@@ -23,7 +23,7 @@ def test_every_text_has_a_vector_of_length_one(text: str) -> None:
 
 
 def test_the_same_text_has_the_same_vector_in_another_process() -> None:
-    code = "from agents.llm.hashing import embed_text; print(embed_text('Sea turtles nest.').tobytes().hex())"
+    code = "from agents.llm.own.hashing import embed_text; print(embed_text('Sea turtles nest.').tobytes().hex())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == embed_text("Sea turtles nest.").tobytes().hex()

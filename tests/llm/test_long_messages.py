@@ -2,7 +2,7 @@
 
 from litellm.litellm_core_utils import secret_redaction
 
-from agents.llm.long_messages import LONGEST, shorten
+from agents.llm.providers.long_messages import LONGEST, shorten
 
 
 def test_it_looks_at_the_beginning_only() -> None:

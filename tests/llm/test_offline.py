@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.llm import gateway
-from agents.llm.offline import ASPECTS, ECHO, echo
+from agents.llm.own.offline import ASPECTS, ECHO, echo
 from agents.models import Agent, Developer, ModelUsage
 
 QUERIES = "You are a research assistant.\nGenerate {n} search queries on the topic: {topic}\nWrite one query per line."

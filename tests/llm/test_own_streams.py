@@ -8,7 +8,7 @@ import pytest
 
 from agents.llm import gateway
 from agents.llm.chunks import assembled, cut
-from agents.llm.scripted import ScriptExhausted, Spoken, scripted_model
+from agents.llm.own.scripted import ScriptExhausted, Spoken, scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import DomainError, ModelUnavailable
 from tests.llm.test_streams import ASKED, read, run, said, stream

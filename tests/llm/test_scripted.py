@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agents.llm import gateway
-from agents.llm.scripted import ScriptExhausted, scripted_model
+from agents.llm.own.scripted import ScriptExhausted, scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelUnavailable
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agents.llm.scripted import find_unpaired
+from agents.llm.own.scripted import find_unpaired
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 from tests.loopback.streaming import Streamed, event, usage_event
 from tests.loopback.vectors import EMBEDDING_SIZE, embeddings

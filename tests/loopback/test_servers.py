@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.llm import provider
+from agents.llm.providers import provider
 from julep_project.devservices.demo_web import DemoWeb
 from julep_project.devservices.loopback import Reply
 from tests.loopback.model_server import ModelServer, tool_call

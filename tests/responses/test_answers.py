@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable, PromptTooBig
 from sessions.models import Session, StoredResponse

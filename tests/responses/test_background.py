@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from julep_project.core.clock import now
 from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.work import rings

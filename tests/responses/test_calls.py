@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from sessions.models import StoredResponse
 from sessions.responses import run
 from tests.loopback.web_server import WebServer

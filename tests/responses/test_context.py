@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from sessions.responses import attachments, planning
 from tests.api_client import ApiClient
 from tests.responses.conftest import ResponsesClient

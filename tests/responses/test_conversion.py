@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from agents.llm.scripted import find_unpaired
+from agents.llm.own.scripted import find_unpaired
 from julep_project.core.errors import BadRequest, ModelUnavailable
 from sessions.responses.items import read_input
 from sessions.responses.messages import to_messages

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
+from agents.llm.own.scripted import Spoken, scripted_model
 from agents.llm.reply_length import MOST_CALLS
-from agents.llm.scripted import Spoken, scripted_model
 from agents.models import ModelUsage
-from julep_project.core import reader
+from julep_project.core.live import reader
 from julep_project.core.work import rings
 from sessions.models import StoredResponse
 from sessions.responses.background import answer_in_background

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from julep_project.core.errors import ModelUnavailable
 from tests.loopback.model_server import ModelServer, Streamed

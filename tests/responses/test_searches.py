@@ -7,7 +7,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
 from julep_project.asgi import application

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from docs_store.files import contents
 from sessions.models import StoredResponse
 from sessions.responses import conversation

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
-from agents.llm.scripted import scripted_model
+from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
-from julep_project.core import reader as core_reader
 from julep_project.core.database import run_query
 from julep_project.core.errors import ModelUnavailable
+from julep_project.core.live import reader as core_reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import StoredResponse
 from tests.api_client import API_KEY

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sessions.chat_request import ChatRequest
-from sessions.messages import MessageBody
+from sessions.chat.chat_request import ChatRequest
+from sessions.chat.messages import MessageBody
 from tests.api_client import ApiClient
 from tests.sessions.conftest import MISSING
 

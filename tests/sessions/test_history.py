@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from agents.llm.offline import ECHO
+from agents.llm.own.offline import ECHO
 from agents.models import Developer
-from sessions.entries import NewEntry, save_entries
+from sessions.chat.turns import end_turn, enter_turn
 from sessions.errors import TurnLost
+from sessions.history.entries import NewEntry, save_entries
 from sessions.models import Entry, EntrySource, Session
-from sessions.turns import end_turn, enter_turn
 from tests.api_client import ApiClient
 from tests.sessions.conftest import Json, messages_of
 

@@ -9,9 +9,9 @@ from asgiref.sync import async_to_sync
 
 from agents.models import Developer
 from julep_project.core.errors import PromptTooBig
-from sessions.chat_request import ChatRequest
+from sessions.chat.chat_request import ChatRequest
+from sessions.context.conversation import load_conversation
 from sessions.context.prompt import Prompt, build_prompt
-from sessions.conversation import load_conversation
 from sessions.errors import TemplateFailed
 from tests.api_client import ApiClient
 from tests.sessions.conftest import Json, messages_of

@@ -16,7 +16,7 @@ from agents.tools.presentation import present_tools, shown_body
 from agents.tools.runners import run_tool
 from agents.tools.system import Operation, all_operations, operation
 from executions.models import Execution
-from julep_project.core.body_schema import body_schema
+from julep_project.core.reading.body_schema import body_schema
 from sessions.models import Session
 from tasks.models import Task
 from tests.api_client import ApiClient

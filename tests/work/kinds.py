@@ -11,7 +11,7 @@ from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.work.lease import Leases
 from julep_project.core.work.queued import Queued
-from sessions import jobs, overflow
+from sessions.history import jobs, overflow
 from sessions.models import Job, JobState, ResponseStatus, Session, StoredResponse
 from sessions.responses import background, store
 from sessions.responses.request import read_request

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.tools.errors import BadArguments, Delivery, ToolError
-from julep_project.core.json_schema import find_problem
+from julep_project.core.schemas.json_schema import find_problem
 
 Json = Any
 Schema = Mapping[str, Json]

@@ -27,7 +27,7 @@ from julep_project.core.http.errors import (
 from julep_project.core.http.network import CheckedNetwork, Resolver, resolve
 from julep_project.core.http.own import Place, own_places
 from julep_project.core.http.request import IncomingResponse, OutgoingRequest, next_request, place_of, write_request
-from julep_project.core.once import Once
+from julep_project.core.process.once import Once
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_CONNECTIONS = 1000

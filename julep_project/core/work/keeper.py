@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import shared_task
 
-from julep_project.core import heartbeats
+from julep_project.core.health import heartbeats
 from julep_project.core.work.figures import Figures
 
 log = logging.getLogger(__name__)

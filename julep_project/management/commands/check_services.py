@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from julep_project.core import health
+from julep_project.core.health import health
 
 _POLL_S = 0.3
 _PATIENCE_S = 5.0

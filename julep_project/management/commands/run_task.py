@@ -15,8 +15,8 @@ from executions.engine.inprocess import InProcessDispatcher
 from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from julep_project.core.errors import DomainError
-from julep_project.core.outside_json import read_json
-from julep_project.core.yaml_loader import load_yaml
+from julep_project.core.reading.outside_json import read_json
+from julep_project.core.reading.yaml_loader import load_yaml
 from tasks.api.serializers import read_definition
 from tasks.services import create_task
 

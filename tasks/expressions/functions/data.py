@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from julep_project.core.outside_json import Bounds, TooMuchJson, check_json
+from julep_project.core.reading.outside_json import Bounds, TooMuchJson, check_json
 from tasks.expressions.callables import Group
 from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.functions.yaml_text import dump_yaml_text, load_yaml_text

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from julep_project.core.yaml_loader import has_many_directives
+from julep_project.core.reading.yaml_loader import has_many_directives
 from tasks.expressions.errors import LimitExceeded
 from tasks.expressions.keys import Keys, merged
 from tasks.expressions.limits import MAX_DATA_DEPTH, Budget

@@ -1,0 +1,362 @@
+"""The client library of the model providers, and the only importer of litellm.
+
+litellm takes seconds to import and would fetch a price list from the network; it is imported on first use or by
+`warm()`, with its own copy of the list.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import httpx
+
+from agents.llm.choice import DEFAULT_MODELS
+from agents.llm.errors import to_domain_error
+from agents.llm.own.offline import is_offline
+from agents.llm.providers.answer_bytes import watch, watch_async
+from agents.llm.providers.event_loops import PerLoopTransport
+from agents.llm.providers.long_messages import shorten
+from agents.llm.providers.provider_answers import Asked, asking_for, plain
+from agents.llm.rate_limits import admit, told_to_wait
+from agents.llm.request import OPEN_MODEL_SAMPLING, ModelRequest
+from agents.llm.usage import token_count, token_counts
+from julep_project.core.errors import ModelUnavailable, RateLimited
+from julep_project.core.process.once import Once
+from julep_project.core.process.threads import in_thread
+from julep_project.env import env_secret, env_str
+
+log = logging.getLogger(__name__)
+Json = Any
+Answered = tuple[dict[str, Json], Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RawEmbeddings:
+    """What a provider gave for a batch of texts, in their order, unchecked."""
+
+    vectors: Sequence[Any]
+    prompt_tokens: int
+
+
+# Servers of open models, which know more ways of sampling than the usual API.
+_OPEN_MODEL_PROVIDERS = frozenset(
+    {"deepinfra", "fireworks_ai", "hosted_vllm", "huggingface", "ollama", "ollama_chat", "openrouter", "together_ai"}
+)
+_ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE", "OLLAMA_API_BASE")
+# As many open streams as there are sockets; the library would let only some hundred go to one provider at a time.
+_CONNECTIONS = "10000"
+_IDLE_CONNECTIONS = 100
+# Imported by the library within the first call, which would hold up the event loop; or many threads do it at once.
+_IMPORTED_LATE = (
+    "anyio._backends._asyncio",
+    "litellm._service_logger",
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.llms.edenai.chat.transformation",
+    "litellm.llms.fal_ai.chat.transformation",
+    "litellm.llms.litellm_proxy.chat.transformation",
+    "litellm.llms.openai.chat.gpt_audio_transformation",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic.transformation",
+    "litellm.proxy.openai_files_endpoints.common_utils",
+    "openai.resources.chat",
+)
+_SHORTEST_TIMEOUT_S = 0.1
+
+
+@Once
+def library() -> ModuleType:
+    """litellm, set up to be quiet, to load nothing from the network, and to take keys from `.julep/env` too."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    for variable in (*DEFAULT_MODELS, *_ADDRESS_VARIABLES):
+        value = env_secret(variable)
+        if value:
+            os.environ[variable] = value
+    os.environ["LITELLM_DISABLE_BUG_REPORT_LINK"] = "true"
+    os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT", _CONNECTIONS)
+    os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT_PER_HOST", _CONNECTIONS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import litellm
+
+        for name in _IMPORTED_LATE:
+            import_module(name)
+        litellm.ModelResponse()  # the library finishes its classes on first use, with warnings about its own code
+    _set_up(litellm)
+    logging.getLogger("LiteLLM").setLevel(env_str("LITELLM_LOG", "WARNING"))
+    return litellm
+
+
+async def library_loaded() -> ModuleType:
+    """The same, without holding up the event loop for the seconds of the first time."""
+    return library() if library.is_made else await in_thread(library)
+
+
+def ask(request: ModelRequest) -> Answered:
+    """The answer and its price; None when no price is known.
+
+    Raises:
+        DomainError: see `provider_errors`.
+    """
+    litellm = library()
+    provider = provider_of(litellm, request.model)
+    admit(provider, request.api_key)
+    with provider_errors(request.api_key, provider):
+        response = litellm.completion(**options_of(litellm, request))
+    return _answered(litellm, request, response)
+
+
+async def ask_async(request: ModelRequest) -> Answered:
+    """The same without a thread of its own. Being cancelled closes the provider's connection."""
+    litellm = await library_loaded()
+    provider = provider_of(litellm, request.model)
+    await in_thread(admit, provider, request.api_key)
+    with provider_errors(request.api_key, provider):
+        response = await litellm.acompletion(**options_of(litellm, request))
+    return await in_thread(_answered, litellm, request, response)
+
+
+def embed(
+    model: str, texts: Sequence[str], dimensions: int | None, *, timeout_s: float, api_key: str | None
+) -> RawEmbeddings:
+    """The vectors of one batch. `dimensions` is left out where a model has no choice.
+
+    Raises:
+        DomainError: see `provider_errors`.
+    """
+    litellm = library()
+    provider = provider_of(litellm, model)
+    admit(provider, api_key)
+    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
+        response = litellm.embedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
+    return _raw_embeddings(response)
+
+
+async def embed_async(
+    model: str, texts: Sequence[str], dimensions: int | None, *, timeout_s: float, api_key: str | None
+) -> RawEmbeddings:
+    """The same without a thread of its own."""
+    litellm = await library_loaded()
+    provider = provider_of(litellm, model)
+    await in_thread(admit, provider, api_key)
+    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
+        response = await litellm.aembedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
+    return _raw_embeddings(response)
+
+
+@contextmanager
+def provider_errors(api_key: str | None = None, provider: str | None = None) -> Iterator[None]:
+    """Turns what goes wrong at or with a provider into errors of the domain.
+
+    When it takes no more requests of a key, all processes that use the key are told.
+
+    Raises:
+        ModelRefused, PromptTooBig: for good.
+        RateLimited: the same request is to be made later.
+        ModelUnavailable: the same request may succeed later.
+    """
+    try:
+        yield
+    except Exception as error:
+        mapped = to_domain_error(error, api_key)
+        if mapped is None:
+            raise
+        if isinstance(mapped, RateLimited) and provider is not None:
+            told_to_wait(mapped, provider, api_key)
+        raise mapped from error
+
+
+def provider_of(litellm: ModuleType, model: str) -> str:
+    """The library's name of the provider.
+
+    Raises:
+        DomainError: there is none.
+    """
+    with provider_errors():
+        return str(litellm.get_llm_provider(model=model)[1])
+
+
+def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
+    """Arguments of the library's completion functions."""
+    options: dict[str, Json] = {
+        "model": request.model,
+        "messages": list(request.messages),
+        "drop_params": True,
+        **call_options(request.timeout_s, request.api_key),
+        **_known_to_provider(litellm, request),
+    }
+    if request.tools:
+        options["tools"] = list(request.tools)
+        # Without this the library looks for tools of its own proxy and needs a package that is not installed.
+        options["_skip_mcp_handler"] = True
+        if request.tool_choice is not None:
+            options["tool_choice"] = request.tool_choice
+    if request.disable_cache:
+        options["cache"] = {"no-cache": True, "no-store": True}
+    return options
+
+
+def call_options(timeout_s: float, api_key: str | None) -> dict[str, Json]:
+    """What every call to a provider has. The library keeps a client per timeout: few different ones, few clients."""
+    options: dict[str, Json] = {"timeout": max(round(timeout_s, 1), _SHORTEST_TIMEOUT_S), "max_retries": 0}
+    return options if api_key is None else {**options, "api_key": api_key}
+
+
+def price_of(model: str, usage: Mapping[str, Json]) -> Decimal | None:
+    """What this much costs by litellm's own list; None for a model that is not on it, nothing for models of ours."""
+    if is_offline(model):
+        return Decimal(0)
+    litellm = library()
+    try:
+        if not is_priced(model):
+            return None
+        prompt, completion = litellm.cost_per_token(model=model, usage_object=litellm.Usage(**usage))
+        return Decimal(str(prompt + completion))
+    except Exception:  # the library raises bare exceptions for models it has no price of
+        log.debug("no price known", extra={"model": model})
+        return None
+
+
+def is_priced(model: str) -> bool:
+    """The library's list has a price for what is sent to the model."""
+    return (listed(model) or {}).get("input_cost_per_token") is not None
+
+
+def listed(model: str) -> Mapping[str, Json] | None:
+    """What the library's list says of a model. Its own look-up would ask a server of open models about theirs."""
+    models: Mapping[str, Mapping[str, Json]] = library().model_cost
+    if model in models:
+        return models[model]
+    provider, _, name = model.partition("/")
+    entry = models.get(name)
+    return entry if entry is not None and entry.get("litellm_provider") == provider else None
+
+
+def _embedding_options(
+    model: str, texts: Sequence[str], dimensions: int | None, timeout_s: float, api_key: str | None
+) -> dict[str, Json]:
+    options = {"model": model, "input": list(texts), "drop_params": True, **call_options(timeout_s, api_key)}
+    return options if dimensions is None else {**options, "dimensions": dimensions}
+
+
+def _raw_embeddings(response: Any) -> RawEmbeddings:
+    rows = response.data or []
+    if not isinstance(rows, list) or not all(hasattr(row, "get") for row in rows):
+        raise ModelUnavailable("the model provider gave something else than a list of vectors")
+    places = [row.get("index") for row in rows]
+    # Some servers number all of them alike, or none; then they are in order.
+    if all(isinstance(place, int) for place in places) and len(set(places)) == len(places):
+        rows = sorted(rows, key=lambda row: row["index"])
+    used = getattr(response, "usage", None)
+    return RawEmbeddings([row.get("embedding") for row in rows], token_count(getattr(used, "prompt_tokens", None)))
+
+
+def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answered:
+    answer = plain(response)
+    if not answer.get("choices"):
+        raise ModelUnavailable("the model provider gave an answer without choices")
+    said = answer.get("usage")
+    if not isinstance(said, Mapping):
+        return answer, _cost(litellm, request.model, response)
+    counts = token_counts(said)
+    is_sane = all(counts[name] == said.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    cost = _cost(litellm, request.model, response) if is_sane else price_of(request.model, counts)
+    return {**answer, "usage": counts}, cost
+
+
+def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
+    """The price by litellm's own list; None for a model that is not on it."""
+    try:
+        if not is_priced(model):
+            return None
+        return Decimal(str(litellm.completion_cost(completion_response=response, model=model)))
+    except Exception:  # the library raises bare exceptions for models it has no price of
+        log.debug("no price known", extra={"model": model})
+        return None
+
+
+def _known_to_provider(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
+    """Settings without those for which the provider would refuse the whole request."""
+    settings = dict(request.settings)
+    if "claude" in request.model.lower() and _lost_thoughts(request.messages):
+        settings.pop("reasoning_effort", None)
+    if not OPEN_MODEL_SAMPLING & settings.keys():
+        return settings
+    if provider_of(litellm, request.model) in _OPEN_MODEL_PROVIDERS:
+        return settings
+    return {name: value for name, value in settings.items() if name not in OPEN_MODEL_SAMPLING}
+
+
+def _lost_thoughts(messages: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether the last answer called tools, and what was thought before is not there: Claude may not go on thinking."""
+    last = next((message for message in reversed(messages) if message.get("role") == "assistant"), {})
+    return bool(last.get("tool_calls")) and not last.get("thinking_blocks")
+
+
+def _set_up(litellm: Any) -> None:
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.telemetry = False
+    litellm.disable_hf_tokenizer_download = True  # the tokenizers it brings along stand in for those
+    # It fetches pictures that messages name by address, for models that cannot: from public addresses only, as we do.
+    litellm.user_url_validation, litellm.user_url_allowed_hosts = True, []
+    litellm.DEFAULT_MAX_RETRIES = 0  # some calls take the number in their arguments, when it is zero, for none given
+    _share_connections(litellm)
+    _log_nothing_later()
+    shorten(import_module("litellm.litellm_core_utils.secret_redaction"))
+
+
+def _share_connections(litellm: Any) -> None:
+    """One pool for all threads and one per event loop. The library would open new ones for every key and timeout."""
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler, get_ssl_configuration
+
+    verify = get_ssl_configuration()
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=_IDLE_CONNECTIONS)
+
+    def connections() -> httpx.AsyncBaseTransport:
+        own: httpx.AsyncBaseTransport | None = AsyncHTTPHandler.create_async_transport(
+            ssl_context=None if isinstance(verify, bool | str) else verify,
+            ssl_verify=verify if isinstance(verify, bool) else None,
+        )
+        return own or httpx.AsyncHTTPTransport(verify=verify, limits=limits)
+
+    litellm.client_session = watch(
+        httpx.Client(verify=verify, limits=limits, follow_redirects=True, cookies=_no_cookies())
+    )
+    litellm.aclient_session = watch_async(
+        httpx.AsyncClient(transport=PerLoopTransport(connections), follow_redirects=True, cookies=_no_cookies())
+    )
+    _watch_all_of(HTTPHandler, watch)
+    _watch_all_of(AsyncHTTPHandler, watch_async)
+
+
+def _watch_all_of(handler: Any, watch_one: Callable[[Any], Any]) -> None:
+    """Some providers, and the pictures that are fetched, have clients that the library makes when it needs them."""
+    create: Callable[..., Any] = handler.create_client
+
+    def create_client(*args: Any, **options: Any) -> Any:
+        return watch_one(create(*args, **options))
+
+    handler.create_client = create_client
+
+
+def _log_nothing_later() -> None:
+    """The library prices and copies every answer of an async call once more, for subscribers there are none of."""
+    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+    def discard(async_coroutine: Coroutine[Any, Any, Any]) -> None:
+        async_coroutine.close()
+
+    worker: Any = GLOBAL_LOGGING_WORKER
+    worker.ensure_initialized_and_enqueue = discard
+
+
+def _no_cookies() -> CookieJar:
+    """Clients of different tenants share the connections, not what a provider would remember them by."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))

@@ -1,0 +1,101 @@
+"""What already happened in a run, read from its log, with the rows of the running slice on top."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from executions.blobs import stored_size
+from executions.engine.draft import TransitionDraft
+from executions.engine.limits import check_gathered
+from executions.engine.rows.contents import Contents
+from executions.models import Execution, LoopItem, Transition
+from executions.states import TransitionType
+
+_ITEM_WINDOW = 200
+_OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
+
+
+class Journal:
+    """Read-only view of one execution. Nothing is read before it is asked for; what was read is kept for the slice."""
+
+    def __init__(self, execution_id: UUID, drafts: list[TransitionDraft], contents: Contents) -> None:
+        self._execution_id = execution_id
+        self._drafts = drafts
+        self._contents = contents
+        self._outputs: dict[tuple[str, int], Any] = {}
+        self._items: dict[tuple[str, int], Any] = {}
+        self._workflow_inputs: dict[tuple[str, str], Any] = {}
+        self._execution: dict[str, Any] | None = None
+
+    def add_items(self, loop: str, items: list[Any]) -> None:
+        """Make the items of a loop started in this slice readable before they are stored."""
+        self._items.update({(loop, index): item for index, item in enumerate(items)})
+
+    def execution(self) -> dict[str, Any]:
+        """Input, state and the other fields of the run's row, as it stood when first asked for."""
+        if self._execution is None:
+            found = Execution.objects.filter(pk=self._execution_id).values().get()
+            self._execution = {**found, "state": self._contents.unpack_state(found["state"])}
+        return self._execution
+
+    def open_branches(self) -> int:
+        """How many branches of the run have not ended and do not wait for their children."""
+        counted = Execution.objects.filter(pk=self._execution_id).values_list("runnable", "open_waits")
+        return sum(counted.get())
+
+    def workflow_input(self, scope: str, workflow: str) -> Any:
+        """What the named workflow of this scope was started with: the output of its opening row."""
+        for draft in self._drafts:
+            if draft.scope == scope and draft.type in _OPENINGS and draft.current["workflow"] == workflow:
+                return draft.output
+        key = (scope, workflow)
+        if key not in self._workflow_inputs:
+            opening = self._rows().filter(scope=scope, type__in=_OPENINGS, current__workflow=workflow)
+            self._workflow_inputs[key] = opening.order_by("seq").values_list("output", flat=True).first()
+        return self._workflow_inputs[key]
+
+    def output(self, scope: str, position: int) -> Any:
+        """Output of a finished step.
+
+        Raises:
+            KeyError: the step has not finished.
+        """
+        key = (scope, position)
+        for draft in self._drafts:
+            if draft.position == position and draft.scope == scope:
+                return draft.output
+        if key not in self._outputs:
+            found = list(self._rows().filter(scope=scope, position=position).values_list("output", flat=True)[:1])
+            if not found:
+                raise KeyError(position)
+            self._outputs[key] = found[0]
+        return self._outputs[key]
+
+    def preload_outputs(self, scope: str) -> None:
+        """Read all outputs of the scope with one query, for an expression that walks over them."""
+        rows = self._rows().filter(scope=scope, position__isnull=False).values_list("position", "output")
+        self._outputs.update({(scope, position): output for position, output in rows})
+
+    def item(self, loop: str, index: int) -> Any:
+        """One item of a loop; neighbours are read along, so that a slice of many turns asks once."""
+        if (loop, index) not in self._items:
+            window = LoopItem.objects.filter(loop=loop, index__gte=index, index__lt=index + _ITEM_WINDOW)
+            self._items.update({(loop, place): value for place, value in window.values_list("index", "value")})
+        return self._items[loop, index]
+
+    def loop_results(self, loop: str) -> list[Any]:
+        """Outputs of the loop's finished turns, in order.
+
+        Raises:
+            OutputTooLarge: they are more than a step may gather.
+        """
+        stored = self._rows().filter(loop=loop)
+        drafts = [draft for draft in self._drafts if draft.loop == loop]
+        size = stored_size(stored) + sum(len(draft.output_text) for draft in drafts)
+        check_gathered(size, "the outputs of the turns")
+        outputs = stored.order_by("seq").values_list("output", flat=True)
+        return [*outputs, *(draft.output for draft in drafts)]
+
+    def _rows(self) -> Any:
+        return Transition.objects.filter(Q(execution_id=self._execution_id))

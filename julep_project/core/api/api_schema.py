@@ -1,0 +1,141 @@
+"""The API description: what views say about themselves, and the document built from it."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.views import APIView
+
+from julep_project.core.api.pagination import paging_parameters
+from julep_project.core.api.renderers import to_json
+from julep_project.core.reading.fields import Timestamp
+
+ViewType = TypeVar("ViewType", bound=type[Any])
+AsyncFunction = TypeVar("AsyncFunction", bound=Callable[..., Any])
+
+# Answer of a view that streams.
+SERVER_SENT_EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
+
+_STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
+_WITH_BODY = ("create", "create_or_update", "update", "partial_update")
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Bearer key in the `Authorization` header."""
+
+    target_class = "julep_project.core.api.auth.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """As OpenAPI words it."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+class Deleted(serializers.Serializer[Any]):
+    """Answer of a delete."""
+
+    id = serializers.UUIDField()
+    deleted_at = Timestamp()
+    jobs = serializers.ListField(child=serializers.UUIDField())
+
+
+def describe(
+    noun: str, *, body: Any, answer: Any, ids: tuple[str, ...] = ("id",), max_limit: int = 1000
+) -> Callable[[ViewType], ViewType]:
+    """Class decorator: describe the usual verbs of a resource view from its body and answer."""
+    path_ids = [OpenApiParameter(name, OpenApiTypes.UUID, OpenApiParameter.PATH) for name in ids]
+    envelope = inline_serializer(f"{noun}List", {"items": answer(many=True)})
+
+    def decorate(view: ViewType) -> ViewType:
+        for action in ("list", "create", "retrieve", "create_or_update", "update", "partial_update", "destroy"):
+            if not hasattr(view, action):
+                continue
+            own_ids = path_ids[:-1] if action in ("list", "create") else path_ids
+            _own_method(view, action)
+            documented = extend_schema(
+                operation_id=f"{noun}_{action}",
+                parameters=own_ids + (_paging(max_limit) if action == "list" else []),
+                request={"application/json": body} if action in _WITH_BODY else None,
+                responses={_STATUS.get(action, 200): _answer(action, answer, envelope)},
+            )
+            setattr(view, action, documented(getattr(view, action)))
+        return view
+
+    return decorate
+
+
+def describe_async(
+    operation_id: str,
+    *,
+    method: str = "post",
+    body: Any = None,
+    answer: Any = OpenApiTypes.OBJECT,
+    status: int = 200,
+    ids: tuple[str, ...] = (),
+    query: Sequence[OpenApiParameter] = (),
+) -> Callable[[AsyncFunction], AsyncFunction]:
+    """Function decorator: describe a method of an async view, which the framework knows nothing of.
+
+    The text is the view's docstring. A view of several methods is decorated once for each.
+    """
+    path_ids = [OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH) for name in ids]
+
+    def decorate(view: AsyncFunction) -> AsyncFunction:
+        def handler(self: APIView, request: Any) -> None: ...
+
+        documented = extend_schema(
+            operation_id=operation_id,
+            description=view.__doc__,
+            parameters=[*path_ids, *query],
+            request={"application/json": body} if body is not None else None,
+            responses=answer if answer is SERVER_SENT_EVENTS else {status: answer},
+        )(handler)
+        described: Any = view
+        described.cls = type(view.__name__, (getattr(described, "cls", APIView),), {method: documented})
+        described.initkwargs = {}
+        return view
+
+    return decorate
+
+
+@cache
+def openapi_document() -> bytes:
+    """The whole document as JSON. It depends on the code only, so it is built once."""
+    generator: Any = SchemaGenerator
+    return to_json(generator().get_schema(request=None, public=True))
+
+
+def _own_method(view: type[Any], action: str) -> None:
+    """Give the class a method of its own where it inherits one, so that each class describes its own."""
+    if action in vars(view):
+        return
+    inherited = getattr(view, action)
+
+    @wraps(inherited)
+    def own(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return inherited(self, *args, **kwargs)
+
+    setattr(view, action, own)
+
+
+def _answer(action: str, answer: Any, envelope: Any) -> Any:
+    return {"list": envelope, "destroy": Deleted}.get(action, answer)
+
+
+def _paging(max_limit: int) -> list[OpenApiParameter]:
+    types = {"integer": OpenApiTypes.INT, "string": OpenApiTypes.STR}
+    return [
+        OpenApiParameter(
+            item["name"],
+            types[item["schema"]["type"]],
+            OpenApiParameter.QUERY,
+            enum=item["schema"].get("enum"),
+            default=item["schema"]["default"],
+        )
+        for item in paging_parameters(max_limit)
+    ]

@@ -1,0 +1,86 @@
+"""Views whose connection stays open: async, behind the same authentication, parser and errors as the resource views."""
+
+import io
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial, wraps
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
+
+from julep_project.core.api.auth import authenticate
+from julep_project.core.api.exception_handler import plain_response
+from julep_project.core.api.renderers import to_json
+from julep_project.core.database import run_query
+from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.held_body import let_go
+from julep_project.core.reading.parsers import parse_json, read_body
+from julep_project.core.reading.validation import parse_uuid
+
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+Read = TypeVar("Read")
+
+# Smaller bodies are read on the event loop: handing them to a thread would take longer.
+_SMALL_BODY_BYTES = 64 * 1024
+
+
+def api_view(*methods: str) -> Callable[[AsyncView], AsyncView]:
+    """An async view `(request, developer, **ids)` for these methods.
+
+    The caller is authenticated before anything else is looked at; path arguments named `id` or `..._id` arrive as
+    UUIDs; whatever is raised becomes the API's error body. The view must not touch the database outside `run_query`.
+    """
+
+    def decorate(view: AsyncView) -> AsyncView:
+        @wraps(view)
+        async def serve(request: HttpRequest, **path: Any) -> HttpResponseBase:
+            try:
+                developer = await run_query(partial(authenticate, request.headers))
+                if request.method not in methods:
+                    raise MethodNotAllowed(request.method or "")
+                return await view(request, developer, **_ids(path))
+            except Exception as error:
+                return plain_response(error, request)
+
+        return serve
+
+    return decorate
+
+
+async def read_json(request: HttpRequest) -> Any:
+    """The body as plain JSON values; an object without keys if the body is empty.
+
+    Raises:
+        BodyTooLarge, InvalidInput
+    """
+    return await read_request(request, lambda body: body)
+
+
+async def read_request(request: HttpRequest, read: Callable[[Any], Read]) -> Read:
+    """What `read` makes of the body of `read_json`. It must not touch the database.
+
+    Raises:
+        BodyTooLarge, InvalidInput, and what `read` raises.
+    """
+    raw = read_body(io.BytesIO(request.body), {"request": request})
+
+    def parse() -> Read:
+        return read(parse_json(raw) if raw.strip() else {})
+
+    value = parse() if len(raw) <= _SMALL_BODY_BYTES else await in_thread(parse)
+    let_go(request)
+    return value
+
+
+def json_response(body: Mapping[str, Any], status: int = 200) -> HttpResponse:
+    """An answer as the resource views send it."""
+    return HttpResponse(to_json(body), status=status, content_type="application/json")
+
+
+def _ids(path: Mapping[str, Any]) -> dict[str, UUID | Any]:
+    return {
+        name: parse_uuid(value, "path", name) if name == "id" or name.endswith("_id") else value
+        for name, value in path.items()
+    }

@@ -1,0 +1,192 @@
+"""The one place that turns errors into HTTP answers."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django import db
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.template.loader import render_to_string
+from rest_framework.exceptions import (
+    APIException,
+    ParseError,
+    Throttled,
+    ValidationError,
+)
+from rest_framework.response import Response
+
+from julep_project.core.api.answer_headers import is_for_api
+from julep_project.core.api.renderers import to_json
+from julep_project.core.errors import (
+    BadRequest,
+    BodyTooLarge,
+    DomainError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    ServiceUnavailable,
+)
+from julep_project.core.health import health
+from julep_project.core.reading.serializer_errors import problems_of
+from julep_project.core.storage_errors import as_domain_error
+
+log = logging.getLogger(__name__)
+
+_OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An error ready to be sent."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The body for a stream that has begun; what a header would say of repeating stands in the error."""
+        if "x-should-retry" not in self.headers:
+            return self.body
+        return {**self.body, "error": {**self.body["error"], "should_retry": False}}
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler."""
+    view = context.get("view")
+    answer = answer_for(
+        error,
+        operation=getattr(view, "action", None) or _OPERATIONS.get(context["request"].method, "get"),
+        resource=getattr(view, "resource", "Resource"),
+        request_id=getattr(context["request"], "request_id", ""),
+    )
+    return Response(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
+    """The answer for an error outside DRF: middleware, async views."""
+    answer = answer_for(
+        error,
+        operation=_OPERATIONS.get(request.method or "", "get"),
+        resource="Resource",
+        request_id=getattr(request, "request_id", ""),
+    )
+    return _as_http(answer)
+
+
+def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The last route of all, and Django's `handler404`."""
+    return _as_http(Answer(404, {"detail": "Not Found"}))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's `handler400`."""
+    return plain_response(exception if isinstance(exception, SuspiciousOperation) else BadRequest(), request)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's `handler500`, called while what failed is handled; Django logs it. A page for people, of a neighbour
+    that is away too: staff pages meet the database in middleware, before and after their views."""
+    error = sys.exc_info()[1]
+    known = _known(error, operation="get", resource="Page") if isinstance(error, db.Error | DomainError) else None
+    answer = _internal() if known is None else _from_domain(known)
+    return _as_http(answer) if is_for_api(request.path_info) else _as_page(answer)
+
+
+def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> Answer:
+    """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of."""
+    known = _known(error, operation=operation, resource=resource)
+    if known is not None:
+        return _from_domain(known)
+    if isinstance(error, APIException):
+        return _from_framework(error)
+    log.error(
+        "request failed unexpectedly",
+        exc_info=error,
+        extra={"action": "request_failed", "operation": operation, "resource": resource, "request_id": request_id},
+    )
+    return _internal()
+
+
+def _known(error: Exception, *, operation: str, resource: str) -> DomainError | None:
+    """The domain error that this is, or stands for."""
+    match error:
+        case DomainError():
+            return error
+        case db.Error():
+            return as_domain_error(error, operation=operation, resource=resource) or _before_migrations(error)
+        case ValidationError():
+            return InvalidInput(problems_of(error.detail))
+        case Http404():
+            return NotFound(f"{resource} not found")
+        case PermissionDenied():
+            return Forbidden()
+        case RequestDataTooBig():
+            return BodyTooLarge()
+        case SuspiciousOperation() | UnreadablePostError() | ParseError():
+            return BadRequest(str(error) or None)
+    return None
+
+
+def _before_migrations(error: db.Error) -> DomainError | None:
+    """A table or column that is not there is a bug, or the code was started before the migrations were applied."""
+    if isinstance(error, db.ProgrammingError) and health.is_unmigrated():
+        return ServiceUnavailable("The database is being prepared; try again")
+    return None
+
+
+def _from_domain(error: DomainError) -> Answer:
+    body: dict[str, Any] = {
+        "message": error.message,
+        "code": error.code or f"http_{error.status}",
+        "type": error.type,
+        **error.extra,
+    }
+    if error.fix:
+        body["fix"] = error.fix
+    final = error.is_final or error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
+    headers = {"x-should-retry": "false"} if final else _told_to_retry(error)
+    return Answer(error.status, {"error": body}, headers)
+
+
+def _told_to_retry(error: DomainError) -> dict[str, str]:
+    return {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
+
+
+def _from_framework(error: APIException) -> Answer:
+    """Method not allowed, throttled and the like."""
+    headers = {}
+    wait = getattr(error, "wait", None)
+    if isinstance(error, Throttled) and wait is not None:
+        headers["retry-after"] = str(int(wait) + 1)
+    return Answer(error.status_code, _body(error.status_code, str(error.detail)), headers)
+
+
+def _internal() -> Answer:
+    return Answer(500, _body(500, "Internal server error"), {"x-should-retry": "false"})
+
+
+def _body(status: int, message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "code": f"http_{status}", "type": "http_error"}}
+
+
+def _as_page(answer: Answer) -> HttpResponse:
+    """Rendered without the request, of which templates would ask the database who it is from."""
+    headers = {name: value for name, value in answer.headers.items() if name == "retry-after"}
+    told = {"title": HTTPStatus(answer.status).phrase, "message": answer.body["error"]["message"]}
+    return HttpResponse(render_to_string("error.html", told), status=answer.status, headers=headers)
+
+
+def _as_http(answer: Answer) -> HttpResponse:
+    return HttpResponse(
+        to_json(answer.body), status=answer.status, content_type="application/json", headers=dict(answer.headers)
+    )

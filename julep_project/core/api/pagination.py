@@ -1,0 +1,168 @@
+"""Lists: `{"items": [...]}` with `limit`, `offset`, `sort_by` and `direction`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import DateTimeField, ExpressionWrapper, F, JSONField, Lookup, QuerySet
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from julep_project.core.api.page_bytes import check_page
+from julep_project.core.errors import BadRequest
+from julep_project.core.reading.validation import invalid
+
+DEFAULT_LIMIT = 100
+SORTABLE = ("created_at", "updated_at")
+_DIRECTIONS = ("asc", "desc")
+_FARTHEST = 2**62
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which rows are asked for, in which order."""
+
+    limit: int
+    offset: int
+    sort_by: str
+    descending: bool
+
+    def apply(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        """The page; the id decides between rows of the same instant, so that pages never overlap."""
+        by: Any = F(self.sort_by)
+        if _looks_into_json(rows.query.where):
+            # No index is in this order: with one that is, Postgres walks through all rows of a tenant for a small page,
+            # since it takes every filter on metadata for one that many rows meet.
+            by = ExpressionWrapper(by + timedelta(0), output_field=DateTimeField())
+        order = [key.desc() if self.descending else key.asc() for key in (by, F("pk"))]
+        return rows.order_by(*order)[self.offset : self.offset + self.limit]
+
+    def load(self, rows: "QuerySet[Any]") -> list[Any]:
+        """The rows of the page.
+
+        Raises:
+            BadRequest: they hold too much together.
+        """
+        page = self.apply(rows)
+        check_page(page)
+        return list(page)
+
+
+def _looks_into_json(condition: Any) -> bool:
+    """Whether the condition is met by rows whose JSON contains something, for which there is an index."""
+    if isinstance(condition, Lookup):
+        return condition.lookup_name == "contains" and isinstance(condition.lhs.output_field, JSONField)
+    return any(_looks_into_json(part) for part in getattr(condition, "children", ()))
+
+
+def read_page_request(
+    query: Mapping[str, str],
+    *,
+    max_limit: int = 1000,
+    negative_offset: str = "Offset must be >= 0",
+    sort_by: str = "created_at",
+    direction: str = "desc",
+) -> PageRequest:
+    """The paging part of a query string; an empty value counts as absent.
+
+    Raises:
+        BadRequest: limit or offset out of range.
+        InvalidInput: not a number, unknown sort field or direction.
+    """
+    limit = _number(query, "limit", DEFAULT_LIMIT)
+    offset = _number(query, "offset", 0)
+    if not 1 <= limit <= max_limit:
+        raise BadRequest(f"Limit must be between 1 and {max_limit}")
+    if offset < 0:
+        raise BadRequest(negative_offset)
+    return PageRequest(
+        limit=limit,
+        offset=min(offset, _FARTHEST),
+        sort_by=_choice(query, "sort_by", sort_by, SORTABLE),
+        descending=_choice(query, "direction", direction, _DIRECTIONS) == "desc",
+    )
+
+
+class ItemsPagination(BasePagination):
+    """Up to 1000 rows a page."""
+
+    max_limit = 1000
+    negative_offset = "Offset must be >= 0"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """The rows of the page the request asks for."""
+        page = read_page_request(request.query_params, max_limit=self.max_limit, negative_offset=self.negative_offset)
+        return page.load(queryset)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The envelope."""
+        return Response({"items": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The envelope, for the API description."""
+        return {"type": "object", "required": ["items"], "properties": {"items": schema}}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """The query parameters, for the API description."""
+        return paging_parameters(self.max_limit)
+
+
+class SmallPagination(ItemsPagination):
+    """Up to 100 rows a page: users, tasks, docs, files, executions."""
+
+    max_limit = 100
+
+
+class BareListPagination(SmallPagination):
+    """A list without an envelope: files, secrets."""
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The rows alone."""
+        return Response(data)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The rows alone, for the API description."""
+        return schema
+
+
+def page_of(
+    request: Request,
+    rows: "QuerySet[Any]",
+    to_wire: Callable[[Any], dict[str, Any]],
+    *,
+    pagination: type[ItemsPagination] = ItemsPagination,
+) -> Response:
+    """The whole answer of a list view."""
+    paginator = pagination()
+    return paginator.get_paginated_response([to_wire(row) for row in paginator.paginate_queryset(rows, request)])
+
+
+def paging_parameters(max_limit: int) -> list[dict[str, Any]]:
+    """The query parameters every list has, as OpenAPI parameters."""
+    schemas: dict[str, dict[str, Any]] = {
+        "limit": {"type": "integer", "minimum": 1, "maximum": max_limit, "default": DEFAULT_LIMIT},
+        "offset": {"type": "integer", "minimum": 0, "default": 0},
+        "sort_by": {"type": "string", "enum": list(SORTABLE), "default": "created_at"},
+        "direction": {"type": "string", "enum": list(_DIRECTIONS), "default": "desc"},
+    }
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise invalid(("query", name), "int_parsing", received=text) from None
+
+
+def _choice(query: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    text = query.get(name, "") or default
+    if text not in allowed:
+        expected = " or ".join(repr(choice) for choice in allowed)
+        raise invalid(("query", name), "enum", received=text, expected=expected, choices=allowed)
+    return text

@@ -1,0 +1,75 @@
+"""Base of the resource views: authenticate, read ids, answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from julep_project.core.api.auth import developer_of
+from julep_project.core.api.pagination import ItemsPagination, page_of
+from julep_project.core.clock import now, to_wire
+from julep_project.core.reading.validation import parse_uuid
+
+
+class ApiMixin(APIView):
+    """What every API view does before its own work. Path arguments named `id` or `..._id` arrive as UUIDs."""
+
+    resource: ClassVar[str] = "Resource"
+    max_body_bytes: ClassVar[int | None] = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate first, so that a stranger learns nothing from a bad id."""
+        super().initial(request, *args, **kwargs)
+        for name, value in self.kwargs.items():
+            if isinstance(value, str) and (name == "id" or name.endswith("_id")):
+                self.kwargs[name] = parse_uuid(value, "path", name)
+        if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            # Without a length the framework takes the body for empty.
+            request._stream = _chunked_stream(request._request)
+
+    @property
+    def developer(self) -> Any:
+        """The tenant this request acts for."""
+        return developer_of(self.request)
+
+
+class ApiViewSet(ApiMixin, ViewSet):
+    """A resource whose verbs are methods."""
+
+    pagination: ClassVar[type[ItemsPagination]] = ItemsPagination
+
+    def page(self, rows: Any, to_wire: Callable[[Any], dict[str, Any]]) -> Response:
+        """The list answer."""
+        return page_of(self.request, rows, to_wire, pagination=self.pagination)
+
+
+def created(body: Mapping[str, Any], *, jobs: Sequence[UUID] = ()) -> Response:
+    """Answer of a create, and of a create-or-update in both cases. `jobs` were asked for by it."""
+    return Response({**body, "jobs": list(map(str, jobs))}, status=201)
+
+
+def deleted(row_id: UUID, *, at: datetime | None = None) -> Response:
+    """Answer of a delete."""
+    return Response(deletion(row_id, at=at), status=202)
+
+
+def deletion(row_id: UUID, *, at: datetime | None = None) -> dict[str, Any]:
+    """What is told of a removed row."""
+    return {"id": str(row_id), "deleted_at": to_wire(at or now()), "jobs": []}
+
+
+def _chunked_stream(request: HttpRequest) -> Any:
+    """Where a chunked body can be read to its end, or None when the server cannot tell where it ends.
+
+    Django reads nothing from a WSGI request without a length; an ASGI request holds its whole body already.
+    """
+    environ = cast(Mapping[str, Any] | None, getattr(request, "environ", None))
+    if environ is None:
+        return request
+    return environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None

@@ -1,0 +1,230 @@
+"""Serializer parts with the rules that all resources share. Read a request with `Body.read`."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from julep_project.core.clock import to_wire
+from julep_project.core.errors import InvalidInput
+from julep_project.core.reading.parsers import parse_json
+from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
+from julep_project.core.reading.validation import invalid
+from julep_project.core.schemas.schema_references import UnusableSchema, check_references
+
+CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
+SAFE_NAME = r"^(?!\d)[^\x00-\x1f\x7f]*$"
+LONGEST_SAFE_NAME = 120
+LONGEST_NAME = 255
+LONGEST_DESCRIPTION = 16_000
+
+
+class Body(serializers.Serializer[Any]):
+    """A request body. Unknown and read-only keys are ignored.
+
+    `null` means "not given", except for a required field, and for a field with `allow_null`, which gets the null.
+    """
+
+    @classmethod
+    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+        """The checked values. With `partial`, only what was given and is not null (PATCH).
+
+        Raises:
+            InvalidInput
+        """
+        if not isinstance(data, Mapping):
+            raise invalid((), "dict_type", received=data)
+        body = cls(data=data, partial=partial)
+        if not body.is_valid():
+            raise InvalidInput(problems_of(body.errors, received=data, field=body))
+        return dict(body.validated_data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Drop the nulls that mean nothing, then read as usual."""
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value is not None or self._wants_null(name)}
+        return super().to_internal_value(data)
+
+    def _wants_null(self, name: str) -> bool:
+        field = self.fields.get(name)
+        return field is not None and (field.allow_null or (field.required and not self.partial))
+
+
+class Text(serializers.CharField):
+    """Text exactly as sent: not trimmed, and never a number turned into text."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("trim_whitespace", False)
+        options.setdefault("allow_blank", not options.get("min_length"))
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class Number(serializers.FloatField):
+    """A finite number; true and false are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """The number."""
+        number = math.nan if isinstance(data, bool) else super().to_internal_value(data)
+        if not math.isfinite(number):
+            self.fail("invalid")
+        return number
+
+
+class DisplayName(Text):
+    """The `name` of an agent, task or project: 1 to 255 characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_length=1, max_length=LONGEST_NAME, **options)
+
+
+class Pattern(Text):
+    """Text of a fixed form."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "string_pattern_mismatch": "The text does not match the pattern."
+    }
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        self.pattern = pattern
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text, if all of it matches."""
+        text = super().to_internal_value(data)
+        if len(text) <= (self.max_length or len(text)) and not re.fullmatch(self.pattern, text, re.ASCII):
+            self.fail("string_pattern_mismatch")
+        return text
+
+
+class SafeName(Pattern):
+    """The `name` of a user or file: at most 120 characters, on one line, not starting with a digit."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(SAFE_NAME, max_length=LONGEST_SAFE_NAME, **options)
+
+
+class CanonicalName(Pattern):
+    """A name for use in code and queries."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(CANONICAL_NAME, max_length=LONGEST_NAME, **options)
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
+    """An object, or text that decodes to one (the command line client sends that)."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "dict_type": "Input should be a valid object.",
+        "json_invalid": "The text is not a JSON object.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The object."""
+        if isinstance(data, str):
+            data = self._decoded(data)
+        if not isinstance(data, Mapping):
+            self.fail("dict_type")
+        return dict(data)
+
+    def to_representation(self, value: Any) -> Any:
+        """As stored."""
+        return value
+
+    def _decoded(self, text: str) -> Any:
+        try:
+            return parse_json(text.encode())
+        except (ValueError, InvalidInput):
+            self.fail("json_invalid")
+
+
+class JsonSchema(JsonObject):
+    """A JSON Schema. Of its keywords only those are looked at that refer to other parts."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"value_error": "The schema cannot be used: {reason}."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The schema."""
+        schema = super().to_internal_value(data)
+        try:
+            check_references(schema)
+        except UnusableSchema as error:
+            self.fail("value_error", reason=error)
+        return schema
+
+
+class ListOf(serializers.ListField):
+    """A list that is read no further than to as many wrong items as are told of."""
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        """The items."""
+        items, errors = _read_each(self.child, enumerate(data))
+        if errors:
+            raise serializers.ValidationError(errors)
+        return list(items.values())
+
+
+class DictOf(serializers.DictField):
+    """An object with values of one kind, read no further than to as many wrong ones as are told of."""
+
+    def run_child_validation(self, data: Any) -> dict[str, Any]:
+        """The values by their keys."""
+        values, errors = _read_each(self.child, ((str(key), value) for key, value in data.items()))
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+
+class BoundedList(ListOf):
+    """A list with a `max_length` that is checked before its items are, however many were sent."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The list."""
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
+class TextList(ListOf):
+    """A list of texts; one text counts as a list of one."""
+
+    child = Text()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The list."""
+        return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class Timestamp(serializers.DateTimeField):
+    """UTC with milliseconds and `Z`."""
+
+    def to_representation(self, value: datetime) -> str:
+        """The text."""
+        return to_wire(value)
+
+
+def _read_each(
+    child: serializers.Field[Any, Any, Any, Any], items: Iterable[tuple[Any, Any]]
+) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """What was read, and what is wrong, by place."""
+    values: dict[Any, Any] = {}
+    errors: dict[Any, Any] = {}
+    for place, item in items:
+        try:
+            values[place] = child.run_validation(item)
+        except serializers.ValidationError as error:
+            errors[place] = error.detail
+            if len(errors) == MOST_PROBLEMS:
+                break
+    return values, errors

@@ -1,0 +1,141 @@
+"""Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import yaml
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from julep_project.core.errors import BodyTooLarge
+from julep_project.core.reading.outside_json import Bounds, TooMuchJson, read_json
+from julep_project.core.reading.validation import invalid
+from julep_project.core.reading.yaml_loader import load_yaml
+
+_ESCAPED_NUL = b"\\u0000"
+
+
+class JsonParser(BaseParser):
+    """Reads any body as JSON, whatever its content type says (curl's default is a form)."""
+
+    media_type = "*/*"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value of the body; an object without keys if the body is empty.
+
+        Raises:
+            BodyTooLarge, InvalidInput
+        """
+        raw = read_body(stream, parser_context or {})
+        return parse_json(raw) if raw.strip() else {}
+
+
+class YamlParser(BaseParser):
+    """Reads YAML. Only views that name it accept YAML."""
+
+    media_type = "application/yaml"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value of the body; an object without keys if the body is empty.
+
+        Raises:
+            BodyTooLarge, InvalidInput
+        """
+        raw = read_body(stream, parser_context or {})
+        return parse_yaml(raw) if raw.strip() else {}
+
+
+class XYamlParser(YamlParser):
+    """`application/x-yaml`."""
+
+    media_type = "application/x-yaml"
+
+
+class TextYamlParser(YamlParser):
+    """`text/yaml`."""
+
+    media_type = "text/yaml"
+
+
+class TextXYamlParser(YamlParser):
+    """`text/x-yaml`."""
+
+    media_type = "text/x-yaml"
+
+
+JSON_OR_YAML: list[type[BaseParser]] = [YamlParser, XYamlParser, TextYamlParser, TextXYamlParser, JsonParser]
+
+
+def read_body(stream: IO[bytes], context: Mapping[str, Any]) -> bytes:
+    """The bytes of the body, never more than the view's `max_body_bytes` (default: the setting `MAX_BODY_BYTES`).
+
+    Raises:
+        BodyTooLarge: the header announces more, or more arrives.
+    """
+    limit = int(getattr(context.get("view"), "max_body_bytes", None) or settings.MAX_BODY_BYTES)
+    too_large = BodyTooLarge(f"Request body is larger than the limit of {limit} bytes")
+    if _announced_length(context) > limit:
+        raise too_large
+    chunks: list[bytes] = []
+    left = limit + 1
+    while left and (chunk := stream.read(left)):
+        chunks.append(chunk)
+        left -= len(chunk)
+    if not left:
+        raise too_large
+    return b"".join(chunks)
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of JSON text, without NUL characters.
+
+    Raises:
+        InvalidInput: not JSON (NaN, Infinity and lone surrogates are not), nested too deeply, or of too many parts.
+    """
+    try:
+        value = read_json(raw, _body_bounds())
+    except TooMuchJson as error:
+        raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
+    except ValueError as error:
+        raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received=raw.decode(errors="replace")) from None
+    return without_nul(value) if _ESCAPED_NUL in raw else value
+
+
+def parse_yaml(raw: bytes) -> Any:
+    """The value of YAML text as plain JSON values; dates stay text.
+
+    Raises:
+        InvalidInput: not YAML, more than plain data, nested too deeply, or of too many parts, those that aliases
+            stand for included.
+    """
+    try:
+        value = load_yaml(raw, max_containers=settings.MAX_BODY_CONTAINERS)
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise invalid((), "yaml_invalid", msg=f"Invalid YAML: {reason}", received="") from None
+    return without_nul(value)
+
+
+def without_nul(value: Any) -> Any:
+    """The value with NUL removed from every text and key. Nesting is bounded before this is called."""
+    if isinstance(value, str):
+        return value.replace("\x00", "") if "\x00" in value else value
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    return value
+
+
+def _announced_length(context: Mapping[str, Any]) -> int:
+    request = context.get("request")
+    text = request.META.get("CONTENT_LENGTH") if request is not None else None
+    return int(text) if text and str(text).isdecimal() else 0
+
+
+def _body_bounds() -> Bounds:
+    return Bounds(containers=settings.MAX_BODY_CONTAINERS, elements=settings.MAX_BODY_ELEMENTS)

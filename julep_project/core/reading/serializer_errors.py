@@ -1,0 +1,113 @@
+"""The framework's nested error lists as flat entries of a 422 answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from rest_framework import serializers
+
+from julep_project.core.reading.validation import ABSENT, KINDS, Path, problem
+
+# More than anybody reads; one body may hold thousands of mistakes.
+MOST_PROBLEMS = 100
+_KIND_OF_CODE = {
+    "required": "missing",
+    "max_length": "string_too_long",
+    "min_length": "string_too_short",
+    "blank": "string_too_short",
+    "max_value": "less_than_equal",
+    "min_value": "greater_than_equal",
+    "invalid_choice": "enum",
+    "not_a_list": "list_type",
+    "not_a_dict": "dict_type",
+}
+_KIND_OF_LIST_CODE = {"max_length": "too_long", "min_length": "too_short", "empty": "too_short"}
+_KIND_OF_FIELD: list[tuple[type[serializers.Field[Any, Any, Any, Any]], str]] = [
+    (serializers.UUIDField, "uuid_parsing"),
+    (serializers.DateTimeField, "datetime_parsing"),
+    (serializers.URLField, "url_parsing"),
+    (serializers.EmailField, "email"),
+    (serializers.RegexField, "string_pattern_mismatch"),
+    (serializers.CharField, "string_type"),
+    (serializers.IntegerField, "int_type"),
+    (serializers.FloatField, "float_type"),
+    (serializers.BooleanField, "bool_type"),
+    (serializers.ListField, "list_type"),
+    (serializers.ListSerializer, "list_type"),
+    (serializers.DictField, "dict_type"),
+    (serializers.Serializer, "dict_type"),
+]
+
+
+def problems_of(errors: Any, *, received: Any = ABSENT, field: Any = None, loc: Path = ()) -> list[dict[str, Any]]:
+    """One entry per error, in the order of the fields: the first `MOST_PROBLEMS`."""
+    return list(islice(_problems(errors, received, field, loc), MOST_PROBLEMS))
+
+
+def _problems(errors: Any, received: Any, field: Any, loc: Path) -> Iterator[dict[str, Any]]:
+    if isinstance(errors, Mapping):
+        for name, inner in errors.items():
+            yield from _problems_below(name, inner, received, field, loc)
+    elif isinstance(errors, Sequence) and not isinstance(errors, str):
+        for index, inner in enumerate(errors):
+            if isinstance(inner, Mapping):
+                yield from _problems(inner, _at(received, index), _child(field, index), [*loc, index])
+            else:
+                yield from _problems(inner, received, field, loc)
+    else:
+        yield _problem(errors, received, field, loc)
+
+
+def _problems_below(name: Any, errors: Any, received: Any, field: Any, loc: Path) -> Iterator[dict[str, Any]]:
+    if name == "non_field_errors":
+        return _problems(errors, received, field, loc)
+    return _problems(errors, _at(received, name), _child(field, name), [*loc, name])
+
+
+def _problem(error: Any, received: Any, field: Any, loc: Path) -> dict[str, Any]:
+    code = getattr(error, "code", "invalid")
+    kind = code if code in KINDS else _kind(code, field)
+    params: dict[str, Any] = {}
+    if (bound := _bound(kind, field)) is not None:
+        params["bound"] = bound
+    if kind == "enum" and (choices := list(getattr(field, "choices", []))):
+        params |= {"choices": choices, "expected": ", ".join(repr(choice) for choice in choices)}
+    if pattern := getattr(field, "pattern", None):
+        params["pattern"] = pattern
+    return problem(loc, kind, msg=str(error) if kind == "value_error" else None, received=received, **params)
+
+
+def _kind(code: str, field: Any) -> str:
+    if isinstance(field, serializers.ListField) and code in _KIND_OF_LIST_CODE:
+        return _KIND_OF_LIST_CODE[code]
+    if code in _KIND_OF_CODE:
+        return _KIND_OF_CODE[code]
+    return next((kind for field_type, kind in _KIND_OF_FIELD if isinstance(field, field_type)), "value_error")
+
+
+def _bound(kind: str, field: Any) -> Any:
+    match kind:
+        case "string_too_long" | "too_long":
+            return getattr(field, "max_length", None)
+        case "string_too_short" | "too_short":
+            return getattr(field, "min_length", None) or 1
+        case "less_than":
+            return getattr(field, "below", None)
+        case "less_than_equal":
+            return getattr(field, "max_value", None)
+        case "greater_than_equal":
+            return getattr(field, "min_value", None)
+    return None
+
+
+def _child(field: Any, name: Any) -> Any:
+    if isinstance(field, serializers.Serializer):
+        return field.fields.get(name)
+    return getattr(field, "child", None)
+
+
+def _at(received: Any, name: Any) -> Any:
+    try:
+        return received[name]
+    except (KeyError, IndexError, TypeError):
+        return ABSENT

@@ -1,0 +1,83 @@
+"""The answer of a chat, whole and in chunks, as clients parse it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from julep_project.core.api.renderers import to_json
+from julep_project.core.clock import now, to_wire
+from julep_project.core.ids import uuid7
+from sessions.chat.reply import FILLER_REASON, Reply
+
+Json = Any
+Call = Mapping[str, Json]
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What the whole answer and each of its chunks say alike. `docs` are set before the first chunk is made."""
+
+    id: str = field(default_factory=lambda: str(uuid7()))
+    created_at: str = field(default_factory=lambda: to_wire(now()))
+    docs: list[dict[str, Json]] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    _encoded_docs: bytes | None = field(default=None, init=False, repr=False)
+
+    def around(self, choices: Sequence[Json], usage: Mapping[str, int] | None) -> dict[str, Json]:
+        """The body around these choices."""
+        return {
+            "id": self.id,
+            "created_at": self.created_at,
+            "jobs": self.jobs,
+            "docs": self.docs,
+            "usage": usage,
+            "choices": choices,
+        }
+
+    def piece(self, choice: Json) -> bytes:
+        """The encoded body around one of many pieces. The docs are encoded once for all of them."""
+        if self._encoded_docs is None:
+            self._encoded_docs = to_json(self.docs)
+        body = self.around([choice], None)
+        del body["docs"]
+        return to_json({**body, "jobs": []})[:-1] + b',"docs":' + self._encoded_docs + b"}"
+
+
+def choice_to_wire(index: int, reply: Reply, calls: Sequence[Call], name: str | None) -> dict[str, Json]:
+    """One agent's whole reply. `calls` are those the client is to answer, `name` the agent's where several answer."""
+    shown = list(calls) or None
+    message: dict[str, Json] = {"role": "assistant", "content": reply.content, "tool_calls": shown}
+    if name is not None:
+        message["name"] = name
+    return {
+        "index": index,
+        "finish_reason": _finish_reason(reply, calls),
+        "message": message,
+        "tool_calls": shown,
+        "logprobs": reply.logprobs,
+    }
+
+
+def text_chunk(index: int, text: str) -> dict[str, Json]:
+    """The choice of a chunk that carries a piece of a reply."""
+    return _chunk_choice(index, {"role": "assistant", "content": text})
+
+
+def last_chunk(index: int, reply: Reply, calls: Sequence[Call]) -> dict[str, Json]:
+    """The choice of the chunk that ends a reply: its reason, and the calls the client is to answer."""
+    delta: dict[str, Json] = {"role": "assistant", "content": None}
+    if calls:
+        delta["tool_calls"] = calls
+    choice = _chunk_choice(index, delta)
+    return {**choice, "finish_reason": _finish_reason(reply, calls), "tool_calls": calls or None}
+
+
+def _chunk_choice(index: int, delta: Mapping[str, Json]) -> dict[str, Json]:
+    return {"index": index, "delta": delta, "finish_reason": FILLER_REASON, "logprobs": None, "tool_calls": None}
+
+
+def _finish_reason(reply: Reply, calls: Sequence[Call]) -> str:
+    """`tool_calls` exactly when there are calls for the client to answer."""
+    if calls:
+        return "tool_calls"
+    return FILLER_REASON if reply.finish_reason == "tool_calls" else reply.finish_reason

@@ -1,0 +1,197 @@
+"""One agent's part in a chat: what it is asked, what it says, and the tools that are run in between."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.llm import gateway
+from agents.models import Developer
+from julep_project.core.process.threads import in_thread
+from sessions.chat.chat_wire import choice_to_wire, last_chunk
+from sessions.chat.reply import Reply
+from sessions.chat.tool_rounds import Toolbox, ToolRound
+from sessions.context.prompt import Prompt
+from sessions.context.window import fit
+from sessions.errors import TooManyToolRounds
+from sessions.models import EntrySource
+
+Json = Any
+Message = dict[str, Json]
+# Is given every piece of text as it arrives, with the number of its choice; may wait for a slow reader.
+Hear = Callable[[int, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message, where it came from, and the model it was said with or to."""
+
+    message: Message
+    source: EntrySource
+    model: str
+
+    @property
+    def written_by(self) -> str:
+        """The model that wrote it; none wrote the result of a tool."""
+        return self.model if self.message["role"] == "assistant" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the agents of one chat share. Without `hear`, replies are asked for in one piece.
+
+    `deadline` is the time of the monotonic clock at which the chat is stopped.
+    """
+
+    developer: Developer
+    chat_id: UUID
+    auto_run_tools: bool
+    overflow: str | None
+    deadline: float
+    custom_key: str | None = None
+    usage_metadata: Mapping[str, Json] = field(default_factory=dict)
+    hear: Hear | None = None
+
+
+class Speaker:
+    """Asks a model, and again after every round of tools, until there is a reply for the client.
+
+    `said` may be called at any time: a chat can be stopped while its agent speaks.
+    """
+
+    def __init__(self, scene: Scene, prompt: Prompt, *, index: int, name: str | None) -> None:
+        """`index` is the number of the choice; `name` the agent's, where several take part."""
+        self.usages: list[Mapping[str, int]] = []
+        self._scene = scene
+        self._prompt = prompt
+        self._toolbox = Toolbox(scene.developer, prompt.tools, prompt.presets)
+        self._index = index
+        self._name = name
+        self._said: list[Said] = []
+        self._rounds: list[Mapping[str, Json]] = []
+        self._messages: list[Mapping[str, Json]] = list(prompt.messages)
+        self._reply = Reply()
+        self._round: ToolRound | None = None
+        self._for_client: list[Message] = []
+        self._is_done = False
+
+    async def speak(self) -> None:
+        """Return when the reply is complete.
+
+        Raises:
+            ModelRefused, PromptTooBig, ModelUnavailable, ReplyTooLong, TooManyToolRounds
+        """
+        for number in range(settings.CHAT_TOOL_ROUNDS + 1):
+            await self._ask(number)
+            mine = self._calls_to_run()
+            self._for_client = [self._toolbox.completed(call) for call in self._reply.tool_calls if call not in mine]
+            if mine and number == settings.CHAT_TOOL_ROUNDS:
+                break
+            if mine:
+                self._round = self._new_round(mine, number)
+                await self._round.run()
+            if self._for_client or not mine:
+                self._is_done = True
+                return
+            await self._go_on()
+        raise TooManyToolRounds(f"the model called tools {settings.CHAT_TOOL_ROUNDS} times without coming to an end")
+
+    @property
+    def has_run_tools(self) -> bool:
+        """Whether the server began to carry out calls."""
+        return self._round is not None or bool(self._rounds)
+
+    def said(self) -> list[Said]:
+        """What was said so far, to be stored. Every call the server carries out has its result beside it."""
+        return [*self._said, *self._latest()]
+
+    def choice(self) -> Message:
+        """The reply as a choice of the answer."""
+        return choice_to_wire(self._index, self._reply, self._for_client, self._name)
+
+    def last_chunk(self) -> Message:
+        """The choice of the chunk that ends the reply."""
+        return last_chunk(self._index, self._reply, self._for_client)
+
+    def heard_by_others(self) -> Message:
+        """The reply as the agents after this one hear it."""
+        return {"role": "assistant", "name": self._name, "content": self._reply.content or ""}
+
+    def _calls_to_run(self) -> list[Message]:
+        if not self._scene.auto_run_tools:
+            return []
+        return [call for call in self._reply.tool_calls if not self._toolbox.is_for_client(call)]
+
+    def _new_round(self, calls: Sequence[Message], number: int) -> ToolRound:
+        scene = self._scene
+        place = f"{self._index}/{number}"
+        return ToolRound(self._toolbox, calls, chat_id=scene.chat_id, place=place, deadline=scene.deadline)
+
+    async def _ask(self, number: int) -> None:
+        question = {
+            "messages": self._messages,
+            "model": self._prompt.model,
+            "settings": self._prompt.settings,
+            "tools": self._prompt.offered,
+            "tool_choice": self._tool_choice(number),
+            "custom_key": self._scene.custom_key,
+            "metadata": self._scene.usage_metadata,
+        }
+        if self._scene.hear is None:
+            self._reply.add_whole(await gateway.acomplete(self._scene.developer, **question))
+        else:
+            await self._listen(question, self._scene.hear)
+        self.usages.append(self._reply.usage)
+
+    async def _listen(self, question: Mapping[str, Json], hear: Hear) -> None:
+        """Pass every piece of text on as it comes. Leaving early closes the connection to the provider."""
+        async with aclosing(gateway.astream(self._scene.developer, **question)) as chunks:
+            async for chunk in chunks:
+                text = self._reply.add(chunk)
+                if text:
+                    await hear(self._index, text)
+
+    def _tool_choice(self, number: int) -> Json:
+        """As asked for in the first question. A forced call is not forced again, and the last question allows none."""
+        if number == settings.CHAT_TOOL_ROUNDS:
+            return "none"
+        wanted = self._prompt.tool_choice
+        return "auto" if number and wanted not in (None, "none") else wanted
+
+    async def _go_on(self) -> None:
+        """Put the calls and their results before the next question, as far as there is room."""
+        assert self._round is not None
+        self._rounds += [self._reply.message_for_model(), *self._round.messages()]
+        self._messages = [*self._prompt.messages, *self._rounds]
+        self._said, self._round, self._reply = self.said(), None, Reply()
+        if self._prompt.budget is not None:
+            await in_thread(self._make_room)
+
+    def _make_room(self) -> None:
+        whole, asked = self._messages, len(self._prompt.messages)
+        fitting, _ = fit(
+            whole,
+            model=self._prompt.model,
+            budget=self._prompt.budget,
+            overflow=self._scene.overflow,
+            tools=self._prompt.offered,
+            stay=self._prompt.stay | set(range(asked, len(whole))),
+        )
+        self._messages = [whole[index] for index in fitting]
+
+    def _latest(self) -> list[Said]:
+        """The message being said, or said last, and the results of its calls."""
+        message, model = {**self._reply.message(), "name": self._name}, self._prompt.model
+        if self._round is not None:
+            source = EntrySource.API_RESPONSE if self._for_client else EntrySource.TOOL_REQUEST
+            results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]
+            return [Said(message, source, model), *results]
+        if not self._is_done:
+            # Half a call is none.
+            message["tool_calls"] = None
+        if message["content"] is None and not message["tool_calls"]:
+            message["content"] = ""
+        return [Said(message, EntrySource.API_RESPONSE, model)] if self._is_done or message["content"] else []

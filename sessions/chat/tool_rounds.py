@@ -1,0 +1,174 @@
+"""Runs the tools a model calls during a chat, between one question to the model and the next."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+from django.conf import settings
+from django.db import connection
+
+from agents.models import Developer
+from agents.tool_types import ToolType
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.presentation import shown_name
+from agents.tools.presets import NO_PRESETS, Presets, apply
+from agents.tools.runners import current_depth, run_tool
+from julep_project.core.errors import DomainError
+from julep_project.core.process.panics import contained
+from julep_project.core.process.threads import run_in
+from julep_project.core.reading.jsontext import NotStorable, to_json_text
+from julep_project.core.reading.outside_json import read_json
+
+log = logging.getLogger(__name__)
+
+Json = Any
+Call = Mapping[str, Json]
+# Calls to all other kinds are answered by the client.
+SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value})
+# What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
+_EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
+_LONGEST_VALUE_SHOWN = 200
+
+
+class Toolbox:
+    """The tools one agent may use in a chat."""
+
+    def __init__(
+        self,
+        developer: Developer,
+        tools: Sequence[Mapping[str, Json]],
+        presets: Presets = NO_PRESETS,
+    ) -> None:
+        self._developer = developer
+        self._presets = presets
+        self._tools = {shown_name(tool): tool for tool in reversed(tools)}
+
+    def is_for_client(self, call: Call) -> bool:
+        """Whether the client has to answer the call. One to a name nobody knows is answered here, with an error."""
+        tool = self._tools.get(call["function"]["name"])
+        return tool is not None and tool.get("type") not in SERVER_RUN
+
+    def completed(self, call: Call) -> dict[str, Json]:
+        """The call as the client gets it: with preset arguments, which the model was not offered."""
+        tool = self._tools.get(call["function"]["name"])
+        try:
+            given = _arguments(call)
+        except ToolError:
+            return dict(call)
+        arguments = given if tool is None else apply(self._presets, tool, given)
+        if arguments == given:
+            return dict(call)
+        return {**call, "function": {**call["function"], "arguments": to_json_text(arguments)}}
+
+    def run(self, call: Call, key: str, deadline: float) -> str:
+        """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
+
+        The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
+        `deadline`, a time of the monotonic clock.
+        """
+        try:
+            with contained():
+                return self._result(call, key, deadline)
+        except (ToolError, DomainError) as error:
+            return error_text(error.message)
+        except NotStorable as error:
+            return error_text(str(error))
+        except Exception:
+            log.exception("tool raised", extra={"tool": call["function"]["name"]})
+            return error_text("internal error while running the tool")
+        finally:
+            connection.close()
+
+    def _result(self, call: Call, key: str, deadline: float) -> str:
+        name = call["function"]["name"]
+        tool = self._tools.get(name)
+        if tool is None:
+            known = ", ".join(sorted(self._tools)) or "none"
+            raise ToolError(f"there is no tool {name!r}; the tools are: {known}")
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
+            raise ToolError("the chat is over: the tool was not called", delivery=Delivery.NOT_SENT)
+        value = run_tool(
+            self._developer,
+            tool,
+            _arguments(call),
+            idempotency_key=key,
+            timeout=seconds_left,
+            presets=self._presets,
+            from_model=True,
+        )
+        text = value if isinstance(value, str) else to_json_text(value)
+        if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
+            raise ToolError(f"the result is larger than {settings.MAX_STEP_OUTPUT_BYTES} bytes")
+        to_json_text(text)
+        return text
+
+
+class ToolRound:
+    """The calls of one message of a model, run at the same time."""
+
+    def __init__(self, toolbox: Toolbox, calls: Sequence[Call], *, chat_id: UUID, place: str, deadline: float) -> None:
+        """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`."""
+        self._toolbox = toolbox
+        self._calls = list(calls)
+        self._deadline = deadline
+        self._keys = [_key(chat_id, f"{place}/{number}", call) for number, call in enumerate(self._calls)]
+        self._results: dict[int, str] = {}
+
+    async def run(self) -> None:
+        """Run every call in a thread of its own. A tool that has begun is not stopped by cancelling this."""
+        await asyncio.gather(*(self._run_one(number) for number in range(len(self._calls))))
+
+    def messages(self) -> list[dict[str, Json]]:
+        """One result per call, in order; a call that was not waited for has an error as its result."""
+        lost = error_text("the chat was stopped while the tool ran: what became of the call is not known")
+        return [
+            {
+                "role": "tool",
+                "tool_call_id": call["id"],
+                "name": call["function"]["name"],
+                "content": self._results.get(number, lost),
+            }
+            for number, call in enumerate(self._calls)
+        ]
+
+    async def _run_one(self, number: int) -> None:
+        # A tool may lead back here; the context carries how deep.
+        work = partial(self._toolbox.run, self._calls[number], self._keys[number], self._deadline)
+        # A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be
+        # waiting for it.
+        executor = None if current_depth() else _EXECUTOR
+        self._results[number] = await run_in(executor, work)
+
+
+def error_text(message: str) -> str:
+    """The result of a call that gave none."""
+    return orjson.dumps({"error": message.encode(errors="replace").decode()}).decode()
+
+
+def _key(chat_id: UUID, place: str, call: Call) -> str:
+    """The idempotency key of a call: the same when a chat that was lost is repeated and the model makes it again."""
+    function = call["function"]
+    return str(uuid5(chat_id, f"{place}/{function['name']!a}/{function['arguments']!a}"))
+
+
+def _arguments(call: Call) -> dict[str, Json]:
+    """The arguments as the model wrote them; none written counts as none.
+
+    Raises:
+        ToolError: they are not a JSON object.
+    """
+    text = call["function"]["arguments"] or "{}"
+    try:
+        value = read_json(text)
+    except ValueError as error:
+        raise ToolError(f"the arguments are not JSON ({error}): {text[:_LONGEST_VALUE_SHOWN]}") from error
+    if not isinstance(value, dict):
+        raise ToolError("the arguments must be a JSON object")
+    return value

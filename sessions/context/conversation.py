@@ -1,0 +1,129 @@
+"""A session with everything a chat needs of it."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from agents.llm.choice import resolve_listed_model
+from agents.models import Agent, Developer, Tool, User
+from agents.tool_definitions import tool_to_wire
+from agents.tools.presets import Presets
+from docs_store.owners import Owner
+from julep_project.core.errors import BadRequest
+from julep_project.core.tenancy import get_or_not_found
+from sessions.chat.chat_request import ChatRequest
+from sessions.context.budget import FREELY_READ, LONGEST_HISTORY, readable_tokens, token_budget
+from sessions.errors import PromptOverBudget
+from sessions.history.entries import active_entries, history_tokens, newest_entries, without_tools
+from sessions.models import ContextOverflow, Entry, Session
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """An agent of a session with its tools as the API shows them."""
+
+    row: Agent
+    tools: tuple[dict[str, Json], ...] = ()
+
+    @property
+    def id(self) -> UUID:
+        """The agent's id."""
+        return self.row.pk
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What was read; using it needs no database. Agents, users and entries stand in their order.
+
+    Of a long history, only entries are there that a prompt may have room for.
+    """
+
+    developer: Developer
+    session: Session
+    agents: tuple[AgentView, ...]
+    users: tuple[User, ...]
+    entries: tuple[Entry, ...]
+
+    def speakers(self, agent_id: UUID | None) -> tuple[AgentView, ...]:
+        """Who answers: the agent that was asked for, else all.
+
+        Raises:
+            BadRequest: it is not one of the session, or the session has no agent any more.
+        """
+        if not self.agents:
+            raise BadRequest("The session has no agent any more: they have been deleted")
+        if agent_id is None:
+            return self.agents
+        found = tuple(agent for agent in self.agents if agent.id == agent_id)
+        if not found:
+            raise BadRequest(f"Agent {agent_id} does not take part in this session")
+        return found
+
+    def presets(self, agent: AgentView) -> Presets:
+        """Arguments of tools that metadata presets: the session's wins over the users', those over the agent's."""
+        users = (user.metadata for user in self.users)
+        return Presets.from_metadata(self.session.metadata, *users, agent.row.metadata)
+
+    def owners(self, agent: AgentView) -> list[Owner]:
+        """Whose docs the agent remembers: all users', and its own."""
+        return [*(Owner("user", user.pk) for user in self.users), Owner("agent", agent.id)]
+
+
+def load_conversation(developer: Developer, session_id: UUID, request: ChatRequest) -> Conversation:
+    """Read a session for prompts that answer the request.
+
+    Raises:
+        NotFound: there is none, or it is another developer's.
+        BadRequest: nobody in it can answer.
+        PromptOverBudget: the history is far too long, and nothing of it may be left out.
+    """
+    session = get_or_not_found(Session.objects.for_developer(developer), session_id, "Session")
+    conversation = Conversation(
+        developer=developer,
+        session=session,
+        agents=_with_tools(developer, session_agents(session)),
+        users=tuple(session_users(session)),
+        entries=(),
+    )
+    return replace(conversation, entries=tuple(_history(conversation, request)))
+
+
+def _history(conversation: Conversation, request: ChatRequest) -> "QuerySet[Entry]":
+    """What was said, as far as prompts may have room for it."""
+    session = conversation.session
+    entries = active_entries(session.pk)
+    if history_tokens(entries) <= FREELY_READ:
+        return entries
+    if not request.recall_tools:
+        results = (message for message in request.messages if message["role"] == "tool")
+        entries = without_tools(entries, [result["tool_call_id"] for result in results])
+    models = [resolve_listed_model(request.model, agent.row) for agent in conversation.speakers(request.agent)]
+    tokens, most = history_tokens(entries), readable_tokens(session, models)
+    if tokens > most and session.context_overflow != ContextOverflow.TRUNCATE:
+        budget = min(token_budget(session, models[0]) or LONGEST_HISTORY, most)
+        text = f"The history has {tokens} tokens, which is more than the {budget} a prompt may have"
+        raise PromptOverBudget(text, model=models[0], tokens=tokens, budget=budget)
+    return newest_entries(entries, most) if tokens > most else entries
+
+
+def session_agents(session: Session) -> list[Agent]:
+    """The agents of a session with their projects, in order."""
+    return [link.agent for link in session.agent_links.select_related("agent__project").order_by("position")]
+
+
+def session_users(session: Session) -> list[User]:
+    """The users of a session with their projects, in order."""
+    return [link.user for link in session.user_links.select_related("user__project").order_by("position")]
+
+
+def _with_tools(developer: Developer, agents: list[Agent]) -> tuple[AgentView, ...]:
+    """The agents with their tools, oldest first."""
+    tools: dict[UUID | None, list[dict[str, Json]]] = defaultdict(list)
+    for tool in Tool.objects.for_developer(developer).filter(agent__in=agents).order_by("created_at", "id"):
+        tools[tool.agent_id].append(tool_to_wire(tool))
+    return tuple(AgentView(agent, tuple(tools[agent.pk])) for agent in agents)

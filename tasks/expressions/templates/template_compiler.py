@@ -1,0 +1,287 @@
+"""Templates: from Jinja's syntax tree to closures.
+
+Jinja reads the notation; nothing of its code generator or run time is used, so a template can do exactly what the
+table at the end, and the one of expressions, list. Cost is known per block and charged each time the block runs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import nodes
+
+from tasks.expressions import access, operators
+from tasks.expressions.errors import TemplateSyntaxError, UnsupportedFeature
+from tasks.expressions.measure import text_of
+from tasks.expressions.templates.template_expressions import TemplateExpressions, call_macro, unsupported
+from tasks.expressions.templates.template_values import Code, Loop, Macro, Namespace, Output, Statement, TemplateFrame
+from tasks.expressions.values import Value, fail, take_list
+
+
+class _Break(Exception):
+    """Control flow of `{% break %}`; never leaves its loop."""
+
+
+class _Continue(Exception):
+    """Control flow of `{% continue %}`."""
+
+
+class TemplateCompiler(TemplateExpressions):
+    """Compiles one template: its blocks, and the expressions in them."""
+
+    def block(self, body: list[nodes.Node]) -> Statement:
+        statements = [self.statement(node) for node in body]
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            for statement in statements:
+                statement(frame, output)
+
+        return run
+
+    def statement(self, node: nodes.Node) -> Statement:
+        self.line = node.lineno
+        handler = _STATEMENTS.get(type(node))
+        if handler is None:
+            unsupported(node)
+        self._enter()
+        run = handler(self, node)
+        self._depth -= 1
+        line = node.lineno
+
+        def at_line(frame: TemplateFrame, output: Output) -> None:
+            frame.line = line
+            run(frame, output)
+
+        return at_line
+
+    def output(self, node: nodes.Output) -> Statement:
+        parts = [(part.lineno, self._output_part(part)) for part in node.nodes]
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            for line, part in parts:
+                frame.line = line
+                output.write(part if isinstance(part, str) else text_of(part(frame), frame.budget))
+
+        return run
+
+    def _output_part(self, node: nodes.Expr) -> str | Code:
+        return node.data if isinstance(node, nodes.TemplateData) else self.compile(node)
+
+    def condition(self, node: nodes.If) -> Statement:
+        arms = [(self.compile(arm.test), self.block(arm.body)) for arm in (node, *node.elif_)]
+        otherwise = self.block(node.else_)
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            for test, body in arms:
+                if operators.is_true(test(frame)):
+                    return body(frame, output)
+            return otherwise(frame, output)
+
+        return run
+
+    def loop(self, node: nodes.For) -> Statement:
+        if node.recursive:
+            raise UnsupportedFeature("recursive loops are not supported")
+        iterable = self.compile(node.iter)
+        names = _target_names(node.target)
+        bind = self._binder(node.target)
+        test, test_cost = self._costed(lambda: self._scoped(set(names), lambda: self._optional(node.test)))
+        self._loop_depth += 1
+        depth = self._loop_depth
+        body, cost = self._costed(lambda: self._scoped({*names, "loop"}, lambda: self.block(node.body)))
+        self._loop_depth -= 1
+        otherwise = self.block(node.else_)
+
+        def kept(frame: TemplateFrame, item: Value) -> bool:
+            frame.budget.charge(test_cost)
+            frame.variables.append({})
+            bind(frame, item)
+            found = operators.is_true(test(frame))
+            frame.variables.pop()
+            return found
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            items = take_list(iterable(frame), frame.budget)
+            if node.test is not None:
+                items = [item for item in items if kept(frame, item)]
+            if not items:
+                return otherwise(frame, output)
+            return _run_loop(frame, output, Loop(items, depth), bind, body, cost)
+
+        return run
+
+    def _binder(self, target: nodes.Node) -> Callable[[TemplateFrame, Value], None]:
+        if isinstance(target, nodes.Name):
+            name = target.name
+            return lambda frame, value: frame.variables[-1].__setitem__(name, value)
+        if isinstance(target, nodes.Tuple):
+            parts = [self._binder(part) for part in target.items]
+
+            def bind(frame: TemplateFrame, value: Value) -> None:
+                for part, item in zip(parts, access.unpack(value, len(parts), frame.budget), strict=True):
+                    part(frame, item)
+
+            return bind
+        if isinstance(target, nodes.NSRef):
+            return self._namespace_binder(target)
+        raise UnsupportedFeature("only names can be set")
+
+    def _namespace_binder(self, target: nodes.NSRef) -> Callable[[TemplateFrame, Value], None]:
+        namespace = self._read(target.name)
+        attribute = target.attr
+
+        def bind(frame: TemplateFrame, value: Value) -> None:
+            found = namespace(frame)
+            if type(found) is not Namespace:
+                fail("TypeError", f"{target.name} is not a namespace, so {target.name}.{attribute} cannot be set")
+            found.values[attribute] = value
+
+        return bind
+
+    def assignment(self, node: nodes.Assign) -> Statement:
+        value = self.compile(node.node)
+        bind = self._binder(node.target)
+        self._declared[-1] |= _target_names(node.target)
+        return lambda frame, output: bind(frame, value(frame))
+
+    def block_assignment(self, node: nodes.AssignBlock) -> Statement:
+        body = self._captured(node.body, node.filter)
+        bind = self._binder(node.target)
+        self._declared[-1] |= _target_names(node.target)
+        return lambda frame, output: bind(frame, body(frame))
+
+    def filter_block(self, node: nodes.FilterBlock) -> Statement:
+        body = self._captured(node.body, node.filter)
+        return lambda frame, output: output.write(text_of(body(frame), frame.budget))
+
+    def _captured(self, nodes_of_body: list[nodes.Node], filters: nodes.Filter | None) -> Code:
+        """A block whose text goes through filters instead of to the output."""
+        body = self._scoped(set(), lambda: self.block(nodes_of_body))
+
+        def text(frame: TemplateFrame) -> str:
+            own = Output(frame.budget)
+            with_scope(frame, {}, lambda: body(frame, own))
+            return own.text()
+
+        return text if filters is None else self._filtered(filters, text)
+
+    def with_block(self, node: nodes.With) -> Statement:
+        values = [self.compile(value) for value in node.values]
+        binders = [self._binder(target) for target in node.targets]
+        names = {name for target in node.targets for name in _target_names(target)}
+        body = self._scoped(names, lambda: self.block(node.body))
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            found = [value(frame) for value in values]
+
+            def inside() -> None:
+                for bind, value in zip(binders, found, strict=True):
+                    bind(frame, value)
+                body(frame, output)
+
+            with_scope(frame, {}, inside)
+
+        return run
+
+    def macro(self, node: nodes.Macro) -> Statement:
+        build = self._macro(node, node.name)
+        name = node.name
+        self._declared[-1].add(name)
+        return lambda frame, output: frame.variables[-1].__setitem__(name, build(frame))
+
+    def _macro(self, node: nodes.Macro | nodes.CallBlock, name: str) -> Callable[[TemplateFrame], Macro]:
+        parameters = [argument.name for argument in node.args]
+        defaults = [self.compile(default) for default in node.defaults]
+        names = {*parameters, "caller", name}
+        outer_loops, self._loop_depth = self._loop_depth, 0
+        body, cost = self._costed(lambda: self._scoped(names, lambda: self.block(node.body)))
+        self._loop_depth = outer_loops
+        return lambda frame: Macro(name, parameters, defaults, body, cost, list(frame.variables))
+
+    def call_block(self, node: nodes.CallBlock) -> Statement:
+        caller = self._macro(node, "caller")
+        function = self.compile(node.call.node)
+        arguments, keywords = self._arguments(node.call)
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            macro = function(frame)
+            if type(macro) is not Macro:
+                fail("TypeError", "a call block needs a macro")
+            given = {**keywords(frame), "caller": caller(frame)}
+            output.write(call_macro(macro, frame, arguments(frame), given))
+
+        return run
+
+    def expression_statement(self, node: nodes.ExprStmt) -> Statement:
+        value = self.compile(node.node)
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            value(frame)
+
+        return run
+
+    def stop_loop(self, node: nodes.Node) -> Statement:
+        if not self._loop_depth:
+            raise TemplateSyntaxError("break and continue stand inside a loop", line=node.lineno)
+        signal = _Break if isinstance(node, nodes.Break) else _Continue
+
+        def run(frame: TemplateFrame, output: Output) -> None:
+            raise signal
+
+        return run
+
+
+def _target_names(target: nodes.Node) -> set[str]:
+    if isinstance(target, nodes.Name):
+        return {target.name}
+    if isinstance(target, nodes.Tuple):
+        return {name for part in target.items for name in _target_names(part)}
+    return set()
+
+
+def with_scope(frame: TemplateFrame, variables: dict[str, Value], run: Callable[[], None]) -> None:
+    """Run with another innermost block of variables."""
+    frame.variables.append(variables)
+    try:
+        run()
+    finally:
+        frame.variables.pop()
+
+
+def _run_loop(
+    frame: TemplateFrame,
+    output: Output,
+    loop: Loop,
+    bind: Callable[[TemplateFrame, Value], None],
+    body: Statement,
+    cost: int,
+) -> None:
+    level = len(frame.variables)
+    for index, item in enumerate(loop.items):
+        frame.budget.charge(1 + cost)
+        loop.index0 = index
+        frame.variables.append({"loop": loop})
+        try:
+            bind(frame, item)
+            body(frame, output)
+        except _Continue:
+            continue
+        except _Break:
+            break
+        finally:
+            del frame.variables[level:]
+
+
+_STATEMENTS: dict[type[nodes.Node], Callable[[TemplateCompiler, Any], Statement]] = {
+    nodes.Output: TemplateCompiler.output,
+    nodes.If: TemplateCompiler.condition,
+    nodes.For: TemplateCompiler.loop,
+    nodes.Assign: TemplateCompiler.assignment,
+    nodes.AssignBlock: TemplateCompiler.block_assignment,
+    nodes.FilterBlock: TemplateCompiler.filter_block,
+    nodes.With: TemplateCompiler.with_block,
+    nodes.Macro: TemplateCompiler.macro,
+    nodes.CallBlock: TemplateCompiler.call_block,
+    nodes.ExprStmt: TemplateCompiler.expression_statement,
+    nodes.Break: TemplateCompiler.stop_loop,
+    nodes.Continue: TemplateCompiler.stop_loop,
+}

@@ -1,0 +1,1 @@
+"""Kinds that call a model, a tool or a search."""

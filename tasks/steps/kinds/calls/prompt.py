@@ -1,0 +1,203 @@
+"""`prompt`: ask a model."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from tasks.language.prompts import (
+    DEFAULT_TOOL_ROUNDS,
+    MAX_TOOL_ROUNDS,
+    read_messages,
+    read_settings,
+    read_tool_choice,
+    read_tools,
+)
+from tasks.language.reader import StepReader
+from tasks.language.values import Value
+from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.conversation import (
+    arguments_of,
+    asking_message,
+    result_message,
+    results_by_call,
+    tool_calls_of,
+    with_arguments,
+)
+from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
+from tasks.steps.outcomes import (
+    Call,
+    Done,
+    Effect,
+    EffectSucceeded,
+    Event,
+    Fail,
+    InputReceived,
+    Json,
+    Outcome,
+    TimedOut,
+    Wait,
+)
+
+_BAD_ARGUMENTS = "error: the arguments must be the JSON text of an object"
+
+
+@dataclass(eq=False)
+class Prompt(Step):
+    """Output: the model's whole answer, or with `unwrap` the text of its single choice.
+
+    Tools are offered only when the step gives `tools` or `tool_choice`, or asks for `auto_run_tools`: a step that
+    never asked for tools must get text. With `auto_run_tools` the tools the model calls are run and it is asked
+    again, at most `max_tool_rounds` times; functions of the client suspend the step, for at most `timeout` each time.
+
+    Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client.
+    """
+
+    kind: ClassVar[str] = "prompt"
+    step_type: ClassVar[str] = "PromptStep"
+    main_key: ClassVar[str] = "prompt"
+    keys: ClassVar[frozenset[str]] = frozenset(
+        {
+            "prompt", "tools", "tool_choice", "settings", "unwrap", "auto_run_tools", "max_tool_rounds",
+            "disable_cache",
+        }
+    )  # fmt: skip
+    has_effect: ClassVar[bool] = True
+
+    messages: Value = evaluated("prompt")
+    tools: Json = None
+    tool_choice: Json = None
+    settings: dict[str, Json] | None = None
+    unwrap: bool = False
+    auto_run_tools: bool = False
+    max_tool_rounds: int = DEFAULT_TOOL_ROUNDS
+    disable_cache: bool = False
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        """A text, one message or a list of messages; the rest is literal."""
+        return cls(
+            messages=read_messages(raw["prompt"], reader.at("prompt")),
+            tools=read_tools(raw.get("tools"), reader.at("tools")),
+            tool_choice=read_tool_choice(raw.get("tool_choice"), reader.at("tool_choice")),
+            settings=read_settings(raw.get("settings"), reader.at("settings")),
+            unwrap=reader.literal(raw.get("unwrap"), "unwrap", (bool,), False),
+            auto_run_tools=reader.literal(raw.get("auto_run_tools"), "auto_run_tools", (bool,), False),
+            max_tool_rounds=reader.whole_number(
+                raw.get("max_tool_rounds"), "max_tool_rounds", low=1, high=MAX_TOOL_ROUNDS, default=DEFAULT_TOOL_ROUNDS
+            ),
+            disable_cache=reader.literal(raw.get("disable_cache"), "disable_cache", (bool,), False),
+        )
+
+    def tool_names(self) -> Iterator[tuple[str, str]]:
+        """See `Step`."""
+        for index, tool in enumerate(self.tools if isinstance(self.tools, list) else ()):
+            if "type" not in tool:
+                yield f"tools[{index}]", tool["name"]
+
+    def start(self, ctx: StepContext) -> Outcome:
+        """Ask."""
+        messages = _as_messages(ctx.resolve(self.messages))
+        if isinstance(messages, Fail):
+            return messages
+        return self._ask({"messages": messages, "rounds": 0})
+
+    def resume(self, ctx: StepContext, event: Event) -> Outcome:
+        """The model, a tool or the client has answered, or the client did not in time."""
+        memory = ctx.memory
+        if isinstance(event, TimedOut):
+            return Fail.unanswered(self.options["timeout"])
+        if isinstance(event, InputReceived):
+            return self._client_answered(memory, event.value)
+        assert isinstance(event, EffectSucceeded)
+        if memory.get("calls"):
+            call, *calls = memory["calls"]
+            messages = [*memory["messages"], result_message(call, event.value)]
+            return self._run_tools(ctx, {**memory, "messages": messages, "calls": calls})
+        return self._model_answered(ctx, memory, event.value)
+
+    def _ask(self, memory: dict[str, Json]) -> Outcome:
+        tools = self.tools
+        if tools is None and (self.tool_choice is not None or self.auto_run_tools):
+            tools = "all"
+        request = {
+            "messages": memory["messages"],
+            "settings": self.settings or {},
+            "tools": tools,
+            "tool_choice": self.tool_choice if memory["rounds"] == 0 else None,
+            "disable_cache": self.disable_cache,
+        }
+        # Without tool rounds nothing of the conversation is needed again.
+        kept = memory if self.auto_run_tools else {}
+        return Call(Effect("model", request, options=dict(self.options)), memory=kept)
+
+    def _model_answered(self, ctx: StepContext, memory: dict[str, Json], answer: Json) -> Outcome:
+        calls = tool_calls_of(answer)
+        if not self.auto_run_tools or not calls:
+            return _unwrapped(answer) if self.unwrap else Done(answer)
+        rounds = memory["rounds"] + 1
+        if rounds > self.max_tool_rounds:
+            return Fail(f"the model still calls tools after {self.max_tool_rounds} rounds", "LimitExceeded")
+        waiting = [call for call in calls if self._definition(ctx, call)["type"] in CLIENT_SIDE]
+        mine = [call for call in calls if call not in waiting]
+        messages = [*memory["messages"], asking_message(answer)]
+        return self._run_tools(ctx, {"messages": messages, "rounds": rounds, "calls": mine, "waiting": waiting})
+
+    def _run_tools(self, ctx: StepContext, memory: dict[str, Json]) -> Outcome:
+        """The next call of ours; then those of the client; then the model again."""
+        calls, messages = memory["calls"], memory["messages"]
+        while calls:
+            arguments = arguments_of(calls[0])
+            if arguments is not None:
+                request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments, "from_model": True}
+                kept = {**memory, "messages": messages, "calls": calls}
+                return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
+            messages = [*messages, result_message(calls[0], _BAD_ARGUMENTS)]
+            calls = calls[1:]
+        memory = {**memory, "messages": messages, "calls": []}
+        if not memory["waiting"]:
+            return self._ask(memory)
+        shown = [self._completed(ctx, call) for call in memory["waiting"]]
+        return Wait(shown, memory=memory, timeout=self.options.get("timeout"))
+
+    def _client_answered(self, memory: dict[str, Json], answer: Json) -> Outcome:
+        calls = memory["waiting"]
+        results = results_by_call(calls, answer)
+        if results is None:
+            return Fail(f"the model made {len(calls)} calls; answer with a list of {len(calls)} results", "ValueError")
+        told = [result_message(call, result) for call, result in zip(calls, results, strict=True)]
+        return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
+
+    def _completed(self, ctx: StepContext, call: dict[str, Json]) -> dict[str, Json]:
+        """A call as the client gets it: preset arguments, which the model was not offered, are in it."""
+        written = arguments_of(call)
+        if written is None:
+            return call
+        arguments = ctx.with_presets(self._definition(ctx, call), written)
+        return call if arguments == written else with_arguments(call, arguments)
+
+    def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json]:
+        """The tool a call means: one the step defines itself, else one of the task or the agent."""
+        name = call["function"]["name"]
+        for tool in self.tools if isinstance(self.tools, list) else ():
+            if "type" in tool and tool["name"] == name:
+                return dict(tool)
+        return ctx.tool(name)
+
+
+def _unwrapped(answer: Json) -> Outcome:
+    choices = answer.get("choices") or []
+    if len(choices) != 1:
+        return Fail(f"`unwrap` needs exactly one choice, the model gave {len(choices)}", "ValueError")
+    if choices[0].get("finish_reason") == "tool_calls" or choices[0]["message"].get("tool_calls"):
+        return Fail("`unwrap` needs a text, but the model called a tool", "ValueError")
+    return Done(choices[0]["message"].get("content") or "")
+
+
+def _as_messages(resolved: Json) -> list[Json] | Fail:
+    """A text is one user message; an expression may have given one message or a whole list."""
+    if isinstance(resolved, str):
+        return [{"role": "user", "content": resolved}]
+    messages = [resolved] if isinstance(resolved, dict) else resolved
+    if not isinstance(messages, list) or not messages or not all(isinstance(item, dict) for item in messages):
+        return Fail("the prompt must give a text, a message or a list of messages", "TypeError")
+    return messages

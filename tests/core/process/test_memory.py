@@ -1,0 +1,25 @@
+"""Giving memory back is begun after every piece of work, whatever happened to it before."""
+
+import threading
+
+import pytest
+
+from julep_project.core.process import memory
+
+
+def test_a_thread_that_the_system_does_not_give_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        raise RuntimeError("can't start new thread")
+
+    # One of an earlier test may still be at it.
+    monkeypatch.setattr(memory, "_tending", threading.Lock())
+    monkeypatch.setattr(memory, "_least_mb", -memory._GROWTH_MB)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    memory.tend()
+    memory.tend()
+
+    assert started == ["memory", "memory"]
