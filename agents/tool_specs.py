@@ -6,27 +6,9 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
+from agents.tools.integrations.providers import known
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
-PROVIDERS = (
-    "dummy",
-    "weather",
-    "wikipedia",
-    "spider",
-    "brave",
-    "browserbase",
-    "email",
-    "mailgun",
-    "remote_browser",
-    "llama_parse",
-    "ffmpeg",
-    "cloudinary",
-    "arxiv",
-    "unstructured",
-    "algolia",
-    "mcp",
-    "google_sheets",
-)
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
 SUBRESOURCES = ("tool", "doc", "execution", "transition")
 OPERATIONS = (
@@ -96,10 +78,17 @@ class FunctionSpec(Body):
     parameters = JsonSchema(required=False)
 
 
+class ProviderName(serializers.ChoiceField):
+    """A provider; which are known is looked up for each request."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=known(), **options)
+
+
 class IntegrationSpec(Body):
     """A method of a known provider."""
 
-    provider = serializers.ChoiceField(choices=PROVIDERS)
+    provider = ProviderName()
     method = Text(required=False)
     setup = JsonObject(required=False)
     arguments = JsonObject(required=False)

@@ -4,13 +4,18 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tool_specs import PROVIDERS as NAMES
 from agents.tools.integrations.method import Method
-from agents.tools.integrations.registry import PROVIDERS
+from agents.tools.integrations.providers import known
+from agents.tools.integrations.registry import all_methods
 from agents.tools.system import all_operations
 from julep_project.core.markdown import codes, table, with_parts
 
 _PAGING = frozenset({"limit", "offset", "sort_by", "direction"})
+
+
+def tables() -> dict[str, str]:
+    """Every generated part of the page, by its name, as Markdown."""
+    return {"operations": _operations(), "providers": _providers(), "not run": _not_run()}
 
 
 def written(page: str) -> str:
@@ -19,7 +24,7 @@ def written(page: str) -> str:
     Raises:
         ValueError: the page has no place for one of them.
     """
-    return with_parts(page, {"operations": _operations(), "providers": _providers(), "not run": _not_run()})
+    return with_parts(page, tables())
 
 
 def _operations() -> str:
@@ -37,14 +42,14 @@ def _providers() -> str:
             _arguments(method.arguments),
             _result(method),
         )
-        for provider in sorted(PROVIDERS)
-        for method in PROVIDERS[provider]
+        for methods in all_methods().values()
+        for method in methods
     ]
     return table(("provider", "method", "what it does", "setup", "arguments", "result"), rows)
 
 
 def _not_run() -> str:
-    return f"Known but not run by this server: {codes(sorted(set(NAMES) - set(PROVIDERS)))}."
+    return f"Known but not run by this server: {codes(sorted(set(known()) - set(all_methods())))}."
 
 
 def _arguments(schema: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from types import ModuleType
 from tasks.steps import kinds
 from tasks.steps.base import Step
 
-# Order of kinds in errors and documents.
+# Order of kinds in errors and documents; others come after these, by name.
 _ORDER = (
     "evaluate", "tool_call", "prompt", "get", "set", "log", "error", "return", "sleep", "wait_for_input", "yield",
     "if_else", "switch", "foreach", "map_reduce", "parallel", "embed", "search", "while", "try",
@@ -20,7 +20,11 @@ def all_kinds() -> tuple[type[Step], ...]:
     """Every step class, in the order documents list them."""
     names = [module.name for module in pkgutil.walk_packages(kinds.__path__, f"{kinds.__name__}.")]
     found = [step for name in names for step in _classes_in(importlib.import_module(name))]
-    return tuple(sorted(found, key=lambda step: _ORDER.index(step.kind)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(step: type[Step]) -> tuple[int, str]:
+    return (_ORDER.index(step.kind) if step.kind in _ORDER else len(_ORDER), step.kind)
 
 
 def _classes_in(module: ModuleType) -> list[type[Step]]:

@@ -11,7 +11,7 @@ from agents.tool_definitions import parse_tool
 from agents.tool_types import ToolType
 from agents.tools import reference
 from agents.tools.arguments import REQUEST_FIELDS
-from agents.tools.integrations.registry import PROVIDERS
+from agents.tools.integrations.registry import all_methods
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
 from agents.tools.runners import MAX_DEPTH
 from agents.tools.system import all_operations
@@ -27,7 +27,7 @@ def test_the_tables_are_those_of_the_code() -> None:
 def test_everything_that_is_registered_is_told_of() -> None:
     for operation in all_operations():
         assert f"| `{operation.name}` | {operation.description} |" in PAGE
-    for provider, methods in PROVIDERS.items():
+    for provider, methods in all_methods().items():
         for method in methods:
             assert f"| `{provider}` | `{method.name}` |" in PAGE
 

@@ -20,8 +20,8 @@ from rest_framework.exceptions import ValidationError  # noqa: E402
 
 from agents.llm.reply_form import check_reply  # noqa: E402
 from agents.tools.errors import ToolError  # noqa: E402
-from agents.tools.integrations.arxiv import read_feed  # noqa: E402
 from agents.tools.integrations.files import decoded  # noqa: E402
+from agents.tools.integrations.providers.arxiv import read_feed  # noqa: E402
 from agents.tools.strict_json import parse_json as parse_answer  # noqa: E402
 from docs_store.search.query import QueryVector  # noqa: E402
 from julep_project.core.errors import DomainError  # noqa: E402

@@ -1,1 +1,1 @@
-"""Services of others that `integration` tools call, one module per provider."""
+"""Services of others that `integration` tools call."""

@@ -2,40 +2,31 @@
 
 import time
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 
 from agents.tools.errors import ToolError
-from agents.tools.integrations import (
-    algolia,
-    arxiv,
-    brave,
-    cloudinary,
-    dummy,
-    email,
-    llama_parse,
-    mailgun,
-    spider,
-    unstructured,
-    weather,
-    wikipedia,
-)
+from agents.tools.integrations import providers
 from agents.tools.integrations.method import IntegrationCall, Method
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
 
 # As long as a step may take.
 _LONGEST_S = 840.0
-_MODULES = (
-    algolia, arxiv, brave, cloudinary, dummy, email, llama_parse, mailgun, spider, unstructured, weather, wikipedia,
-)  # fmt: skip
-PROVIDERS: Mapping[str, tuple[Method, ...]] = {module.METHODS[0].provider: module.METHODS for module in _MODULES}
+
+
+@cache
+def all_methods() -> Mapping[str, tuple[Method, ...]]:
+    """Methods by their provider."""
+    return {name: import_module(f"{providers.__name__}.{name}").METHODS for name in providers.run_here()}
 
 
 def find_method(spec: Mapping[str, Any]) -> Method | None:
     """The method a definition means; without a name the first of its provider."""
-    methods = PROVIDERS.get(str(spec.get("provider")), ())
+    methods = all_methods().get(str(spec.get("provider")), ())
     name = spec.get("method")
     return next((method for method in methods if name is None or method.name == name), None)
 
@@ -86,7 +77,8 @@ def run_method(
 
 def _missing(spec: Mapping[str, Any]) -> str:
     provider, name = spec.get("provider"), spec.get("method")
-    if provider in PROVIDERS:
-        known = ", ".join(method.name for method in PROVIDERS[str(provider)])
+    methods = all_methods().get(str(provider))
+    if methods:
+        known = ", ".join(method.name for method in methods)
         return f"the provider {provider!r} has no method {name!r} (it has: {known})"
-    return f"the provider {provider!r} is not run by this server (it runs: {', '.join(sorted(PROVIDERS))})"
+    return f"the provider {provider!r} is not run by this server (it runs: {', '.join(all_methods())})"

@@ -6,7 +6,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from agents.models import Developer
-from agents.tools.integrations import brave
+from agents.tools.integrations.providers import brave
 from agents.tools.integrations.registry import run_method
 from julep_project.core.errors import BadRequest
 

@@ -1,0 +1,19 @@
+"""The providers, one module each, named like the provider. `registry` finds them."""
+
+import pkgutil
+
+# What published clients may name; those without a module are known but not run here.
+PUBLISHED = (
+    "dummy", "weather", "wikipedia", "spider", "brave", "browserbase", "email", "mailgun", "remote_browser",
+    "llama_parse", "ffmpeg", "cloudinary", "arxiv", "unstructured", "algolia", "mcp", "google_sheets",
+)  # fmt: skip
+
+
+def run_here() -> tuple[str, ...]:
+    """Names of the providers that have a module."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def known() -> tuple[str, ...]:
+    """Names a definition may have."""
+    return (*PUBLISHED, *(name for name in run_here() if name not in PUBLISHED))

@@ -1,0 +1,87 @@
+"""The recipes of `docs/contributing.md`: what a newcomer adds is one module, and nothing lists it."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.models import Developer
+from agents.tools import reference as tools_reference
+from agents.tools import system
+from agents.tools.integrations import providers
+from agents.tools.integrations import registry as integrations
+from tasks.language import reference as language_reference
+from tasks.steps import kinds
+from tasks.steps import registry as steps
+from tests.flow_runner import FlowRunner
+
+_HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def step_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if `kinds/shout.py` lay beside the others."""
+    caches = (steps.all_kinds, steps.by_main_key, steps._by_kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(kinds, "__path__", [*kinds.__path__, str(_HERE / "kinds")])
+        for cached in caches:
+            cached.cache_clear()
+        yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if `providers/parrot.py` lay beside the others."""
+    with monkeypatch.context() as patch:
+        patch.setattr(providers, "__path__", [*providers.__path__, str(_HERE / "providers")])
+        integrations.all_methods.cache_clear()
+        yield
+    integrations.all_methods.cache_clear()
+
+
+@pytest.fixture
+def operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the function of `operations.py` stood in that of an app."""
+    monkeypatch.setattr(system, "_operations", dict(system._operations))
+    monkeypatch.delitem(sys.modules, "tests.samples.operations", raising=False)
+    importlib.import_module("tests.samples.operations")
+
+
+def test_a_step_kind(step_kind: None, flow: FlowRunner) -> None:
+    created = flow.create({"main": [{"evaluate": {"name": "Ada"}}, {"shout": "hello {{ _.name }}"}]})
+    assert created.status_code == 201, created.json()
+    assert created.json()["main"][1] == {"kind_": "shout", "label": None, "shout": "hello {{ _.name }}"}
+
+    assert flow.start(created.json()["id"], {})["output"] == "HELLO ADA"
+    assert "| [`shout`](#shout) | say a text in capitals | `shout` |" in language_reference.tables()["step kinds"]
+
+
+def test_mistakes_in_a_step_of_that_kind_are_told_as_in_any(step_kind: None, flow: FlowRunner) -> None:
+    refused = flow.create({"main": [{"shout": "hello", "louder": True}]})
+    assert refused.status_code == 422
+    assert [issue["msg"] for issue in refused.json()["error"]["details"]] == ["'louder' is not a key of shout steps"]
+
+
+def test_a_provider(provider: None, flow: FlowRunner) -> None:
+    tool = {"name": "parrot", "type": "integration", "integration": {"provider": "parrot", "method": "say"}}
+    created = flow.create({"main": [{"tool": "parrot", "arguments": {"text": "hello"}}]}, {"tools": [tool]})
+
+    assert flow.start(created.json()["id"], {})["output"] == {"said": "hello"}
+    assert "| `parrot` | `say` | Say a text again. |" in tools_reference.tables()["providers"]
+
+
+def test_an_operation(operation: None, flow: FlowRunner, developer: Developer) -> None:
+    for name, about in (("Zoe", "likes tides"), ("Max", "likes trains")):
+        assert flow.api.post("/users", {"name": name, "about": about}).status_code == 201
+    tool: dict[str, Any] = {"name": "find", "type": "system", "system": {"resource": "user", "operation": "search"}}
+    created = flow.create({"main": [{"tool": "find", "arguments": {"about": "tides"}}]}, {"tools": [tool]})
+
+    assert flow.start(created.json()["id"], {})["output"] == [{"name": "Zoe"}]
+    assert (
+        "| `user.search` | Find users by what is known of them. | `about` |" in tools_reference.tables()["operations"]
+    )
