@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "agents",
     "docs_store",
     "sessions",
+    "sessions.responses",
     "tasks",
     "executions",
 ]

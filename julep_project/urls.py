@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("agents.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
+    path("", include("sessions.responses.urls")),
     path("", include("tasks.urls")),
     path("", include("executions.urls")),
     re_path("", unknown_route),

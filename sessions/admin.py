@@ -7,7 +7,7 @@ from django.contrib import admin
 
 from agents.tools.presets import without_values
 from julep_project.core.admin import ReadOnlyAdmin, Show
-from sessions.models import Entry, Job, Session, StoredResponse, Turn
+from sessions.models import Entry, Job, Session, Turn
 
 
 @admin.register(Session)
@@ -50,13 +50,3 @@ class JobAdmin(ReadOnlyAdmin):
     list_select_related = ("session",)
     list_filter = ("name", "state")
     search_fields = ("id", "session__id")
-
-
-@admin.register(StoredResponse)
-class StoredResponseAdmin(ReadOnlyAdmin):
-    """Answers of `/responses`."""
-
-    list_display = ("id", "developer", "status", "created_at")
-    list_select_related = ("developer",)
-    list_filter = ("status",)
-    search_fields = ("id",)

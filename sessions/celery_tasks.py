@@ -5,13 +5,6 @@ from uuid import UUID
 from celery import shared_task
 
 from sessions.history import jobs, overflow
-from sessions.responses import background, store
-
-
-@shared_task(name=store.ANSWER)
-def answer_response(response_id: str) -> None:
-    """Answer a response nobody waits for."""
-    background.answer_in_background(UUID(response_id))
 
 
 @shared_task(name=jobs.TASK)

@@ -5,7 +5,6 @@ from django.conf import settings
 from julep_project.core.work.keeper import Keeper, register
 from sessions.chat import turns
 from sessions.history import jobs
-from sessions.responses import store
 
 
 def sweep_jobs() -> None:
@@ -15,7 +14,3 @@ def sweep_jobs() -> None:
 
 
 register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))
-register(
-    Keeper("sessions.sweep_responses", settings.SWEEP_SECONDS, store.QUEUED.ring_due, figures=store.QUEUED.figures)
-)
-register(Keeper("sessions.prune_responses", 3600, store.prune_responses))

@@ -1,8 +1,8 @@
-"""Routes of sessions, jobs and responses."""
+"""Routes of sessions and jobs."""
 
 from typing import Any
 
-from django.urls import include, path
+from django.urls import path
 
 from sessions.api.chat_views import chat
 from sessions.api.job_views import JobViewSet
@@ -27,5 +27,4 @@ urlpatterns = [
     path("sessions/<str:id>/render", render),
     path("sessions/<str:id>/chat", chat),
     path("jobs/<str:id>", JobViewSet.as_view({"get": "retrieve"})),
-    path("", include("sessions.responses.urls")),
 ]

@@ -11,6 +11,8 @@ from sessions.models import ContextOverflow
 Json = Any
 Message = Mapping[str, Json]
 
+TRUNCATE = ContextOverflow.TRUNCATE
+
 
 def fit(
     messages: Sequence[Message],
@@ -34,7 +36,7 @@ def fit(
     total = sum(counted) + count_tokens(model, [], tools)
     if budget is None or total <= budget:
         return list(range(len(messages))), total
-    if overflow != ContextOverflow.TRUNCATE:
+    if overflow != TRUNCATE:
         text = f"The prompt has {total} tokens, which is more than the {budget} it may have"
         raise PromptOverBudget(text, model=model, tokens=total, budget=budget)
     dropped: set[int] = set()

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from sessions.api import response_views as views
+from sessions.responses.api import views
 
 _ONE = r"^(?:v1/)?responses/(?P<reference>[^/]+)"
 

@@ -9,7 +9,7 @@ import pytest
 from openai import APIError, BadRequestError, InternalServerError, NotFoundError, OpenAI, PermissionDeniedError
 from pydantic import BaseModel
 
-from sessions.models import StoredResponse
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
 from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call

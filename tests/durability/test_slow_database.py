@@ -23,8 +23,9 @@ from executions.models import Branch, Execution
 from sessions.history import jobs
 from sessions.history.entries import NewEntry, save_entries
 from sessions.history.overflow import shorten_history
-from sessions.models import Job, Session, StoredResponse
-from sessions.responses import background
+from sessions.models import Job, Session
+from sessions.responses.answering import background
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
 from tests.durability.programs import create_task, start_run
 from tests.executions.rings import Rings

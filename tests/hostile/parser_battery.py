@@ -29,7 +29,7 @@ from julep_project.core.reading.metadata_filter import metadata_condition  # noq
 from julep_project.core.reading.outside_json import TooMuchJson  # noqa: E402
 from julep_project.core.reading.parsers import parse_json, parse_yaml  # noqa: E402
 from sessions.chat.tool_rounds import Toolbox  # noqa: E402
-from sessions.responses.searches import query_of  # noqa: E402
+from sessions.responses.answering.searches import query_of  # noqa: E402
 from tasks.expressions.errors import ExpressionError  # noqa: E402
 from tasks.expressions.expression import compile_expression  # noqa: E402
 from tasks.steps.conversation import arguments_of  # noqa: E402

@@ -57,7 +57,7 @@ _ALLOWED = {
     "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
     "tasks/expressions/functions/yaml_text.py": "pays for every event before it is built",
     "agents/tools/integrations/providers/arxiv.py": "counts first",
-    "sessions/responses/listing.py": "reads what this product wrote",
+    "sessions/responses/rows/listing.py": "reads what this product wrote",
     "executions/stored_json.py": "reads what this product wrote",
     "executions/effects/perform.py": "reads what this product wrote",
     "executions/engine/rows/claims.py": "reads what this product wrote",

@@ -18,7 +18,7 @@ from agents.llm import gateway
 from agents.models import Developer
 from julep_project.core import database
 from julep_project.devservices.loopback import Reply
-from sessions.models import StoredResponse
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY
 from tests.loopback.web_server import WebServer
 

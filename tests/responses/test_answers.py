@@ -9,8 +9,9 @@ import pytest
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable, PromptTooBig
-from sessions.models import Session, StoredResponse
-from sessions.responses import conversation, listing
+from sessions.models import Session
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows import conversation, listing
 from tests.responses.conftest import ResponsesClient, text_of
 
 MISSING = "resp_0197a1b2c3d47e8f90a1b2c3d4e5f607"

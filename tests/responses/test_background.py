@@ -10,8 +10,9 @@ from agents.llm.own.scripted import scripted_model
 from julep_project.core.clock import now
 from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.work import rings
-from sessions.models import StoredResponse
-from sessions.responses import background, store
+from sessions.responses.answering import background
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows import store
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import WEATHER, calling
 from tests.work.clock import pass_time

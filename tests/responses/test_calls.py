@@ -5,8 +5,8 @@ import json
 import pytest
 
 from agents.llm.own.scripted import scripted_model
-from sessions.models import StoredResponse
-from sessions.responses import run
+from sessions.responses.answering import run
+from sessions.responses.models import StoredResponse
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import WEATHER, calling

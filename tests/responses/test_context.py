@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.llm.own.scripted import scripted_model
-from sessions.responses import attachments, planning
+from sessions.responses.answering import attachments, planning
 from tests.api_client import ApiClient
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import MISSING

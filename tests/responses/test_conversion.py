@@ -8,10 +8,10 @@ import pytest
 
 from agents.llm.own.scripted import find_unpaired
 from julep_project.core.errors import BadRequest, ModelUnavailable
-from sessions.responses.items import read_input
-from sessions.responses.messages import to_messages
-from sessions.responses.output import SearchItem, replay
-from sessions.responses.reading import Answer
+from sessions.responses.answering.messages import to_messages
+from sessions.responses.answering.reading import Answer
+from sessions.responses.wire.items import read_input
+from sessions.responses.wire.output import SearchItem, replay
 
 ID = UUID("0197a1b2c3d47e8f90a1b2c3d4e5f607")
 CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Rome"}'}

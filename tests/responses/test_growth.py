@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from agents.llm.chunks import AnswerBuilder
-from sessions.responses.reading import Answer
+from sessions.responses.answering.reading import Answer
 from tests.growth import bytes_asked_for
 
 FEW, MANY = 10_000, 40_000

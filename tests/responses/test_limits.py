@@ -13,8 +13,8 @@ from agents.llm.reply_length import MOST_CALLS
 from agents.models import ModelUsage
 from julep_project.core.live import reader
 from julep_project.core.work import rings
-from sessions.models import StoredResponse
-from sessions.responses.background import answer_in_background
+from sessions.responses.answering.background import answer_in_background
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.responses.conftest import ResponsesClient, text_of

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from julep_project.core.errors import BadRequest, DomainError, InvalidInput, NotFound
-from sessions.responses.request import ResponseRequest, read_request, reopen_request
+from sessions.responses.wire.request import ResponseRequest, read_request, reopen_request
 
 ID = UUID("0197a1b2c3d47e8f90a1b2c3d4e5f607")
 FUNCTION = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": True}

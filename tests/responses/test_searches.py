@@ -12,8 +12,8 @@ from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
 from julep_project.asgi import application
 from julep_project.devservices.loopback import Reply
-from sessions.models import StoredResponse
-from sessions.responses import run
+from sessions.responses.answering import run
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
 from tests.loopback.model_server import ModelServer
 from tests.loopback.web_server import WebServer

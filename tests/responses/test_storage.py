@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from agents.llm.own.scripted import scripted_model
 from docs_store.files import contents
-from sessions.models import StoredResponse
-from sessions.responses import conversation
-from sessions.responses.ids import parse_response_reference
-from sessions.responses.store import prune_responses
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows import conversation
+from sessions.responses.rows.store import prune_responses
+from sessions.responses.wire.ids import parse_response_reference
 from tests.api_client import ApiClient
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate

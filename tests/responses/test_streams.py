@@ -14,7 +14,7 @@ from julep_project.core.database import run_query
 from julep_project.core.errors import ModelUnavailable
 from julep_project.core.live import reader as core_reader
 from julep_project.devservices.loopback import Reply
-from sessions.models import StoredResponse
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate

@@ -7,12 +7,15 @@ from tests.api_client import ApiClient
 from tests.sessions.conftest import Json, messages_of
 
 
-@pytest.mark.parametrize("model", ["session", "entry", "turn", "job", "storedresponse"])
+@pytest.mark.parametrize(
+    "page",
+    [*(f"chat_sessions/{model}" for model in ("session", "entry", "turn", "job")), "responses/storedresponse"],
+)
 @pytest.mark.parametrize("query", ["", "?q=nonsense"])
-def test_lists_open(api: ApiClient, admin_client: Client, session: Json, model: str, query: str) -> None:
+def test_lists_open(api: ApiClient, admin_client: Client, session: Json, page: str, query: str) -> None:
     api.post(messages_of(session), {"role": "user", "content": "hi"})
-    assert admin_client.get(f"/admin/chat_sessions/{model}/{query}").status_code == 200
-    assert admin_client.get(f"/admin/chat_sessions/{model}/add/").status_code == 403
+    assert admin_client.get(f"/admin/{page}/{query}").status_code == 200
+    assert admin_client.get(f"/admin/{page}/add/").status_code == 403
 
 
 def test_a_session_can_be_looked_at(admin_client: Client, session: Json) -> None:

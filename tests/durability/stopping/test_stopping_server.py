@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from julep_project.devservices.ports import is_free
-from sessions.models import Entry, StoredResponse, Turn
+from sessions.models import Entry, Turn
+from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, wait_until
 from tests.chat.conftest import events_of, spoken

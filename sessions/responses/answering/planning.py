@@ -20,17 +20,17 @@ from julep_project.core.errors import BadRequest
 from julep_project.core.ids import uuid7
 from julep_project.core.process.threads import run_in
 from julep_project.core.work.lease import Held
-from sessions.context.window import fit
-from sessions.models import ContextOverflow, ResponseStatus, StoredResponse
-from sessions.responses.attachments import find_files, with_contents
-from sessions.responses.conversation import load_history, resolve_references
-from sessions.responses.items import Item, with_distinct_ids
-from sessions.responses.messages import Message, to_messages
-from sessions.responses.request import ResponseRequest, read_request, reopen_request
-from sessions.responses.run import Plan
-from sessions.responses.searches import Searches
-from sessions.responses.store import begin_response
-from sessions.responses.wire import new_body
+from sessions.context.window import TRUNCATE, fit
+from sessions.responses.answering.attachments import find_files, with_contents
+from sessions.responses.answering.messages import Message, to_messages
+from sessions.responses.answering.run import Plan
+from sessions.responses.answering.searches import Searches
+from sessions.responses.models import ResponseStatus, StoredResponse
+from sessions.responses.rows.conversation import load_history, resolve_references
+from sessions.responses.rows.store import begin_response
+from sessions.responses.wire.body import new_body
+from sessions.responses.wire.items import Item, with_distinct_ids
+from sessions.responses.wire.request import ResponseRequest, read_request, reopen_request
 
 Json = Any
 
@@ -163,7 +163,7 @@ def _fitting(messages: list[Message], request: ResponseRequest) -> list[Message]
         messages,
         model=request.model,
         budget=window - room,
-        overflow=ContextOverflow.TRUNCATE,
+        overflow=TRUNCATE,
         tools=tools,
         stay={len(messages) - 1},
     )

@@ -13,11 +13,11 @@ from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.storage_errors import took_too_long
 from julep_project.core.work.backoff import spread_s
 from julep_project.core.work.lease import Held
-from sessions.models import ResponseStatus, StoredResponse
-from sessions.responses.answering import ToBeRepeated, answer_whole
-from sessions.responses.planning import reopen
-from sessions.responses.store import LEASES, QUEUED, claim_response, end_lost, end_response
-from sessions.responses.wire import ended_body, error_of
+from sessions.responses.answering.answer import ToBeRepeated, answer_whole
+from sessions.responses.answering.planning import reopen
+from sessions.responses.models import ResponseStatus, StoredResponse
+from sessions.responses.rows.store import LEASES, QUEUED, claim_response, end_lost, end_response
+from sessions.responses.wire.body import ended_body, error_of
 
 
 def answer_in_background(response_id: UUID) -> None:

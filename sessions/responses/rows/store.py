@@ -17,10 +17,10 @@ from julep_project.core.errors import NotFound
 from julep_project.core.live.events import HUB, publish
 from julep_project.core.work.lease import Held, Leases, lease_end
 from julep_project.core.work.queued import Queued
-from sessions.models import ResponseStatus, StoredResponse
-from sessions.responses.ids import parse_response_reference
-from sessions.responses.items import Item
-from sessions.responses.wire import ended_body
+from sessions.responses.models import ResponseStatus, StoredResponse
+from sessions.responses.wire.body import ended_body
+from sessions.responses.wire.ids import parse_response_reference
+from sessions.responses.wire.items import Item
 
 Json = Any
 

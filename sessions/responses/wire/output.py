@@ -7,7 +7,7 @@ lengths of the pieces its text arrived in, and the results of a search, which cl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sessions.responses.tools import FILE_SEARCH, WEB_SEARCH
+from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH
 
 Json = Any
 Event = dict[str, Json]

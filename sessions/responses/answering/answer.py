@@ -16,12 +16,12 @@ from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.panics import contained
 from julep_project.core.storage_errors import as_domain_error
-from sessions.models import ResponseStatus
-from sessions.responses.output import Event
-from sessions.responses.planning import Begun
-from sessions.responses.run import ResponseRun
-from sessions.responses.store import LEASES, end_response, wait_until_ended
-from sessions.responses.wire import ended_body, error_of, shown_body
+from sessions.responses.answering.planning import Begun
+from sessions.responses.answering.run import ResponseRun
+from sessions.responses.models import ResponseStatus
+from sessions.responses.rows.store import LEASES, end_response, wait_until_ended
+from sessions.responses.wire.body import ended_body, error_of, shown_body
+from sessions.responses.wire.output import Event
 
 log = logging.getLogger(__name__)
 

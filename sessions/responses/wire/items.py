@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from julep_project.core.reading.validation import Path, invalid
-from sessions.responses.ids import input_item_id
+from sessions.responses.wire.ids import input_item_id
 
 Json = Any
 Item = dict[str, Json]

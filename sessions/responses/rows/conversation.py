@@ -8,10 +8,10 @@ from django.db.models import Sum
 
 from agents.models import Developer
 from julep_project.core.errors import BadRequest, NotFound
-from sessions.models import StoredResponse
-from sessions.responses.ids import response_of_item
-from sessions.responses.items import REFERENCE, Item
-from sessions.responses.request import UNKNOWN_PREVIOUS
+from sessions.responses.models import StoredResponse
+from sessions.responses.wire.ids import response_of_item
+from sessions.responses.wire.items import REFERENCE, Item
+from sessions.responses.wire.request import UNKNOWN_PREVIOUS
 
 LONGEST_CHAIN = 1000
 MOST_BYTES = 64 * 1024 * 1024

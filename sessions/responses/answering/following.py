@@ -5,11 +5,11 @@ from functools import partial
 from uuid import UUID
 
 from julep_project.core.database import run_query
-from sessions.models import StoredResponse
-from sessions.responses.answering import first_events, last_event, numbered
-from sessions.responses.output import Event, replay
-from sessions.responses.store import OPEN, wait_until_ended
-from sessions.responses.wire import shown_body
+from sessions.responses.answering.answer import first_events, last_event, numbered
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows.store import OPEN, wait_until_ended
+from sessions.responses.wire.body import shown_body
+from sessions.responses.wire.output import Event, replay
 
 # Events arrive over Redis; this is how late the end may be told while Redis is away.
 _POLL_S = 15.0

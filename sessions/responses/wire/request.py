@@ -10,9 +10,9 @@ from rest_framework import serializers
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.reading.fields import Body, JsonObject, JsonSchema, Number, Text
 from julep_project.core.reading.validation import invalid
-from sessions.responses.ids import parse_response_reference
-from sessions.responses.items import Item, read_input
-from sessions.responses.tools import Tools, read_tools
+from sessions.responses.wire.ids import parse_response_reference
+from sessions.responses.wire.items import Item, read_input
+from sessions.responses.wire.tools import Tools, read_tools
 
 Json = Any
 

@@ -17,16 +17,16 @@ from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.validation import invalid
-from sessions.models import StoredResponse
-from sessions.responses import store
-from sessions.responses.answering import Answering, answer_whole, encoded
-from sessions.responses.following import follow_response
-from sessions.responses.ids import response_reference
-from sessions.responses.listing import list_input_items
-from sessions.responses.output import Event
-from sessions.responses.planning import begin
-from sessions.responses.request import ResponseBody
-from sessions.responses.wire import shown_body
+from sessions.responses.answering.answer import Answering, answer_whole, encoded
+from sessions.responses.answering.following import follow_response
+from sessions.responses.answering.planning import begin
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows import store
+from sessions.responses.rows.listing import list_input_items
+from sessions.responses.wire.body import shown_body
+from sessions.responses.wire.ids import response_reference
+from sessions.responses.wire.output import Event
+from sessions.responses.wire.request import ResponseBody
 
 
 @describe_async("response_create", body=ResponseBody)

@@ -5,7 +5,7 @@ from typing import Any
 
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import BadRequest
-from sessions.responses.attachments import stored_file_part
+from sessions.responses.answering.attachments import stored_file_part
 
 Json = Any
 Item = Mapping[str, Json]

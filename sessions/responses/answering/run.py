@@ -11,13 +11,13 @@ from agents.llm.reply_form import ReplyRejected, check_reply, objection, rejecte
 from agents.models import Developer
 from julep_project.core.process.threads import in_thread
 from sessions.errors import TooManyToolRounds
-from sessions.responses.ids import output_item_id
-from sessions.responses.messages import results_text
-from sessions.responses.output import Event, Item, SearchItem
-from sessions.responses.reading import Answer, Call
-from sessions.responses.request import ResponseRequest
-from sessions.responses.searches import Searches, SearchFailed, query_of
-from sessions.responses.wire import INCOMPLETE_REASONS, total_usage
+from sessions.responses.answering.messages import results_text
+from sessions.responses.answering.reading import Answer, Call
+from sessions.responses.answering.searches import Searches, SearchFailed, query_of
+from sessions.responses.wire.body import INCOMPLETE_REASONS, total_usage
+from sessions.responses.wire.ids import output_item_id
+from sessions.responses.wire.output import Event, Item, SearchItem
+from sessions.responses.wire.request import ResponseRequest
 
 Json = Any
 Message = Mapping[str, Json]

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from julep_project.core.errors import ModelUnavailable
-from sessions.responses.ids import output_item_id
-from sessions.responses.output import ArrivingItem, Event, FunctionCallItem, Item, MessageItem, ReasoningItem
+from sessions.responses.wire.ids import output_item_id
+from sessions.responses.wire.output import ArrivingItem, Event, FunctionCallItem, Item, MessageItem, ReasoningItem
 
 Json = Any
 

@@ -16,7 +16,7 @@ from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.process.threads import run_in
 from julep_project.core.reading.outside_json import TooMuchJson
-from sessions.responses.tools import FILE_SEARCH, FileSearch, Tools
+from sessions.responses.wire.tools import FILE_SEARCH, FileSearch, Tools
 
 Json = Any
 

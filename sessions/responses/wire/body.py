@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from julep_project.core.errors import BadRequest, DomainError, RateLimited
-from sessions.responses.ids import response_reference
-from sessions.responses.output import shown_item
+from sessions.responses.wire.ids import response_reference
+from sessions.responses.wire.output import shown_item
 
 Json = Any
 Body = dict[str, Json]

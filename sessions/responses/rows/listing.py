@@ -10,9 +10,9 @@ from agents.models import Developer
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.reading.validation import invalid
-from sessions.models import StoredResponse
-from sessions.responses.conversation import LONGEST_CHAIN, MOST_BYTES
-from sessions.responses.output import shown_item
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows.conversation import LONGEST_CHAIN, MOST_BYTES
+from sessions.responses.wire.output import shown_item
 
 Json = Any
 

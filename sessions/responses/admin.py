@@ -1,0 +1,16 @@
+"""Staff pages: for looking, not for changing."""
+
+from django.contrib import admin
+
+from julep_project.core.admin import ReadOnlyAdmin
+from sessions.responses.models import StoredResponse
+
+
+@admin.register(StoredResponse)
+class StoredResponseAdmin(ReadOnlyAdmin):
+    """Answers of `/responses`."""
+
+    list_display = ("id", "developer", "status", "created_at")
+    list_select_related = ("developer",)
+    list_filter = ("status",)
+    search_fields = ("id",)

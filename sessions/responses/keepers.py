@@ -1,0 +1,11 @@
+"""Upkeep of responses: those nobody looks at, and those that were deleted."""
+
+from django.conf import settings
+
+from julep_project.core.work.keeper import Keeper, register
+from sessions.responses.rows import store
+
+register(
+    Keeper("sessions.sweep_responses", settings.SWEEP_SECONDS, store.QUEUED.ring_due, figures=store.QUEUED.figures)
+)
+register(Keeper("sessions.prune_responses", 3600, store.prune_responses))
