@@ -1,4 +1,4 @@
-"""Every `*.yaml` beside this file is one group of programs; each entry is one test.
+"""Every `programs/*.yaml` is one group of programs; each entry is one test.
 
 An entry has `task` (or `main` for short), and may have `agent`, `input`, `metadata` (of the execution), `replies` (of
 the scripted model; `{unavailable: text}` is a failure that may pass), `web` (answers by path, one or a list; `{web}`
@@ -28,7 +28,7 @@ from tests.flow_runner import FlowRunner
 from tests.flows.expectations import check_asked, check_refusal, check_run, check_sent, check_task
 from tests.loopback.web_server import WebServer
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "programs"
 
 
 def _programs() -> list[Any]:
