@@ -147,6 +147,34 @@ DEPTHS = [
     " + ','.join(['*' + chr(97 + i)] * 9) + ']\\n' for i in range(12)]))",
 ]
 
+MARKUP = [
+    "markdown_to_html('a' * 100001)",
+    "markdown_to_html('> ' * 50000)",
+    "markdown_to_html('> ' * 20 + 'a')",
+    "markdown_to_html('- ' * 10 + 'a')",
+    "markdown_to_html(''.join(['  ' * i + '- a\\n' for i in range(12)]))",
+    "markdown_to_html('> ' * 19 + 'a\\n' * 40000)",
+    "markdown_to_html('a\\n' * 50000)",
+    "markdown_to_html('a\\r' * 50000)",
+    "markdown_to_html('- a\\n' * 25000)",
+    "markdown_to_html('- - - a\\n' * 12000)",
+    "markdown_to_html('1. a\\n' * 20000)",
+    "markdown_to_html('# a\\n' * 25000)",
+    "markdown_to_html('[' * 100000)",
+    "markdown_to_html('![](' * 25000)",
+    "markdown_to_html(('![' * 18 + 'a' + '](b)' * 18) * 900)",
+    "markdown_to_html('*_' * 50000)",
+    "markdown_to_html('*_*_' * 9000)",
+    "markdown_to_html('**a' * 30000)",
+    "markdown_to_html('_a ' * 33000)",
+    "markdown_to_html('`' * 100000)",
+    "markdown_to_html('<' * 100000)",
+    "markdown_to_html('&' * 100000)",
+    "markdown_to_html('\\\\\\n' * 50000)",
+    "html_to_markdown('<b/>' * 25001)",
+    "[html_to_markdown(s) for s in ['<li>a' * 20000] for i in range(100)]",
+]
+
 PATTERNS = [
     "re.search('(a+)+$', 'a' * 100000 + 'b')",
     "re.search('(.|a)*[xy]', 'a' * 200000)",
@@ -244,4 +272,4 @@ TEMPLATES = [
     "{{ [(('a' * 1000000).encode(),) * 30000] }}",
 ]
 
-EXPRESSIONS = COUNTING + SIZES + MEETING + NUMBERS + DEPTHS + PATTERNS
+EXPRESSIONS = COUNTING + SIZES + MEETING + NUMBERS + DEPTHS + MARKUP + PATTERNS

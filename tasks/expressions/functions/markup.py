@@ -1,11 +1,10 @@
-"""Text helpers for prompts: Markdown to HTML and back, and cutting a text into chunks.
-
-Both converters read the text once, line by line or tag by tag, and know the common notation only; what they do not
-know stays text. HTML inside Markdown is escaped.
-"""
+"""Text helpers for prompts: Markdown to HTML and back, and cutting a text into chunks."""
 
 import html
 import re
+from urllib.parse import quote
+
+from markdown_it import MarkdownIt
 
 from tasks.expressions.callables import Group
 from tasks.expressions.errors import LimitExceeded
@@ -17,16 +16,14 @@ GROUP = Group("Text")
 _MAX_MARKUP = 100_000
 _MARKUP_BOUND = f"{_MAX_MARKUP:,} characters"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_HEADING = re.compile(r"(#{1,6})\s+(.*)")
-_BULLET = re.compile(r"\s{0,3}[-*+]\s+(.*)")
-_NUMBERED = re.compile(r"\s{0,3}\d{1,9}[.)]\s+(.*)")
-_RULE = re.compile(r"(?:-{3,}|\*{3,}|_{3,})\s*")
-_INLINE = re.compile(
-    r"`(?P<code>[^`\n]{1,500})`"
-    r"|\*\*(?P<strong>[^*\n]{1,500})\*\*"
-    r"|\*(?P<em>[^*\s][^*\n]{0,500})\*"
-    r"|(?P<image>!?)\[(?P<label>[^\[\]\n]{0,500})\]\((?P<address>[^()\s]{1,1000})\)"
-)
+# What begins a list or a quote, once or nested.
+_LINE_MARKS = re.compile(r"^[ \t\d>*+.)-]+", re.MULTILINE)
+_LEVELS = 20
+_LINE_COST = 100
+_LEVEL_COST = 20
+# Of characters that begin notation inside a line; a bracket may begin a link in as many ways as there are levels.
+_MARK_COSTS = {"[": 150, "*": 40, "_": 40, "`": 20, "<": 20, "&": 20, "\\": 20}
+_KEPT_IN_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
 _SAFE_ADDRESS = re.compile(r"(?:https?://|mailto:|[/#.]|[\w-]+(?:[/.#?]|$))", re.IGNORECASE)
 _TAG_NAME = re.compile(r"/?\s*([A-Za-z][A-Za-z0-9]{0,20})")
 _HREF = re.compile(r"""\b(?:href|src)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
@@ -39,7 +36,8 @@ def _markup(budget: Budget, text: Value) -> str:
     if len(text) > _MAX_MARKUP:
         raise LimitExceeded(f"at most {_MAX_MARKUP:,} characters of markup")
     budget.charge(len(text))
-    budget.grow_text(8 * len(text))
+    # A letter of an address is written as up to twelve.
+    budget.grow_text(14 * len(text))
     return text
 
 
@@ -62,101 +60,48 @@ def _chunk_doc(budget: Budget, text: Value, sentences: Value = 15, overlap: Valu
     return [" ".join(parts[start : start + sentences]) for start in range(0, last, step)] if parts else []
 
 
-@GROUP.add("markdown_to_html(text)", "Headings, lists, quotes, code, emphasis and links as HTML.", _MARKUP_BOUND)
+@GROUP.add(
+    "markdown_to_html(text)",
+    "Markdown as HTML, by CommonMark, without references; HTML in it is escaped.",
+    f"{_MARKUP_BOUND}, {_LEVELS} levels",
+)
 def _markdown_to_html(budget: Budget, text: Value) -> str:
-    return _Blocks().convert(_markup(budget, text))
+    source = _markup(budget, text).replace("\r\n", "\n").replace("\r", "\n")
+    budget.charge(_markdown_cost(source))
+    tokens = _notation.parse(source)
+    # The library leaves out what is deeper.
+    if any(token.level >= _LEVELS - 1 for token in tokens):
+        raise LimitExceeded(f"Markdown may be nested at most {_LEVELS} levels deep")
+    return str(_notation.renderer.render(tokens, _notation.options, {})).rstrip("\n")
 
 
-class _Blocks:
-    """Turns lines of Markdown into blocks of HTML."""
+class _Notation(MarkdownIt):
+    """CommonMark without what makes its text, or its cost, a product of two sizes that the author chooses."""
 
     def __init__(self) -> None:
-        self.output: list[str] = []
-        self.paragraph: list[str] = []
-        self.list_tag = ""
+        super().__init__("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": _LEVELS})
+        self.disable("reference")
 
-    def convert(self, text: str) -> str:
-        code: list[str] | None = None
-        for line in text.splitlines():
-            if line.lstrip().startswith("```"):
-                code = self.fence(code)
-            elif code is not None:
-                code.append(html.escape(line, quote=False))
-            else:
-                self.line(line)
-        if code is not None:
-            self.fence(code)
-        self.close()
-        return "\n".join(self.output)
+    def validateLink(self, url: str) -> bool:
+        return _SAFE_ADDRESS.match(url) is not None
 
-    def fence(self, code: list[str] | None) -> list[str] | None:
-        if code is None:
-            self.close()
-            return []
-        self.output.append("<pre><code>" + "".join(f"{line}\n" for line in code) + "</code></pre>")
-        return None
+    def normalizeLink(self, url: str) -> str:
+        return quote(url, safe=_KEPT_IN_ADDRESSES)
 
-    def line(self, line: str) -> None:
-        if not line.strip():
-            self.close()
-        elif match := _HEADING.fullmatch(line):
-            self.block(f"h{len(match[1])}", match[2].rstrip("# "))
-        elif _RULE.fullmatch(line):
-            self.close()
-            self.output.append("<hr>")
-        elif line.startswith(">"):
-            self.block("blockquote", line.lstrip("> "))
-        elif match := _BULLET.fullmatch(line):
-            self.entry("ul", match[1])
-        elif match := _NUMBERED.fullmatch(line):
-            self.entry("ol", match[1])
-        else:
-            if self.list_tag:
-                self.close()
-            self.paragraph.append(line.strip())
-
-    def block(self, tag: str, text: str) -> None:
-        self.close()
-        self.output.append(f"<{tag}>{_inline(text)}</{tag}>")
-
-    def entry(self, tag: str, text: str) -> None:
-        if self.list_tag != tag:
-            self.close()
-            self.list_tag = tag
-            self.output.append(f"<{tag}>")
-        self.output.append(f"<li>{_inline(text)}</li>")
-
-    def close(self) -> None:
-        if self.list_tag:
-            self.output.append(f"</{self.list_tag}>")
-            self.list_tag = ""
-        if self.paragraph:
-            self.output.append("<p>" + _inline("\n".join(self.paragraph)) + "</p>")
-            self.paragraph = []
+    def normalizeLinkText(self, link: str) -> str:
+        return link
 
 
-def _inline(text: str) -> str:
-    pieces: list[str] = []
-    position = 0
-    for match in _INLINE.finditer(text):
-        pieces += [html.escape(text[position : match.start()], quote=False), _inline_piece(match)]
-        position = match.end()
-    pieces.append(html.escape(text[position:], quote=False))
-    return "".join(pieces)
+_notation = _Notation()
 
 
-def _inline_piece(match: re.Match[str]) -> str:
-    if match["code"] is not None:
-        return f"<code>{html.escape(match['code'], quote=False)}</code>"
-    if match["strong"] is not None:
-        return f"<strong>{html.escape(match['strong'], quote=False)}</strong>"
-    if match["em"] is not None:
-        return f"<em>{html.escape(match['em'], quote=False)}</em>"
-    label = html.escape(match["label"])
-    if not _SAFE_ADDRESS.match(match["address"]):
-        return label
-    address = html.escape(match["address"])
-    return f'<img src="{address}" alt="{label}">' if match["image"] else f'<a href="{address}">{label}</a>'
+def _markdown_cost(text: str) -> int:
+    """What reading it takes at most: a quote is read once for each level it has anywhere."""
+    begun = _LINE_MARKS.findall(text)
+    levels = min(_LEVELS, max((marks.count(">") for marks in begun), default=0))
+    markers = sum(map("".join(begun).count, ">*+-.)"))
+    inline = sum(cost * text.count(mark) for mark, cost in _MARK_COSTS.items())
+    return (text.count("\n") + markers) * (_LINE_COST + _LEVEL_COST * levels) + inline
 
 
 @GROUP.add(
@@ -167,8 +112,13 @@ def _html_to_markdown(budget: Budget, text: Value) -> str:
 
 
 _SKIPPED = ("script", "style")
-_MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
 _PARAGRAPHS = ("p", "div", "section", "article", "table", "ul", "ol", "blockquote", "pre")
+_HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
+_ALIKE = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`", "br": "\n", "tr": "\n"} | dict.fromkeys(
+    _PARAGRAPHS, "\n\n"
+)
+_AT_START = {**_ALIKE, "li": "\n- "} | {name: f"\n\n{marks} " for name, marks in _HEADINGS.items()}
+_AT_END = _ALIKE | dict.fromkeys(_HEADINGS, "\n\n")
 
 
 class _Tags:
@@ -216,18 +166,10 @@ class _Tags:
         return end + 1
 
     def write(self, name: str, is_end: bool, tag: str) -> None:
-        if name in _MARKS:
-            self.output.append(_MARKS[name])
-        elif name in ("h1", "h2", "h3", "h4", "h5", "h6"):
-            self.output.append("\n\n" if is_end else "\n\n" + "#" * int(name[1]) + " ")
-        elif name == "li":
-            self.output.append("" if is_end else "\n- ")
-        elif name in ("br", "tr"):
-            self.output.append("\n")
-        elif name == "a":
+        if name == "a":
             self.link(is_end, tag)
-        elif name in _PARAGRAPHS:
-            self.output.append("\n\n")
+        else:
+            self.output.append((_AT_END if is_end else _AT_START).get(name, ""))
 
     def link(self, is_end: bool, tag: str) -> None:
         if is_end:
