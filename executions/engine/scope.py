@@ -1,5 +1,6 @@
 """The names an expression may read at run time. Which names exist is decided in `tasks.language.scope`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ def read_ahead(scope: Mapping[str, Any], names: Iterable[str]) -> None:
         value = scope.get(name)
         if isinstance(value, Lazy):
             value.resolve()
-        elif isinstance(value, StepOutputs | StepInputs | Steps):
+        elif isinstance(value, _OfSteps):
             value.past.read_ahead()
 
 
@@ -89,102 +90,75 @@ class Past:
         return place if 0 <= place < count else None
 
 
-class StepOutputs:
-    """`outputs[n]`, `outputs['label']`: finished steps only."""
+class _OfSteps(ABC):
+    """Something of each step, by index or label."""
 
     def __init__(self, past: Past) -> None:
         self.past = past
 
+    @abstractmethod
+    def at(self, position: int) -> Any:
+        """That of one step."""
+
+    def length(self) -> int:
+        """Finished steps and the running one."""
+        return self.past.running + 1
+
     def get_item(self, key: Any) -> Any:
-        """Output of that step."""
         position = self.past.position(key, count=self.length())
         if position is None:
             raise KeyError(key)
-        return self.past.output(position)
+        return self.at(position)
 
     def get_attribute(self, name: str) -> Any:
-        """`outputs.label`."""
         return self.get_item(name)
 
-    def length(self) -> int:
-        """Number of finished steps."""
-        return self.past.finished()
-
     def iterate(self) -> Iterator[Any]:
-        """Outputs in order."""
         self.past.preload()
-        return (self.past.output(position) for position in range(self.length()))
+        return (self.at(position) for position in range(self.length()))
 
     def to_json(self) -> Any:
-        """A list."""
         return list(self.iterate())
 
 
-class StepInputs:
+class StepOutputs(_OfSteps):
+    """`outputs[n]`, `outputs['label']`: finished steps only."""
+
+    def at(self, position: int) -> Any:
+        return self.past.output(position)
+
+    def length(self) -> int:
+        return self.past.finished()
+
+
+class StepInputs(_OfSteps):
     """`inputs[n]`, `inputs['label']`: input of that step; any other key reads the workflow's own input."""
 
-    def __init__(self, past: Past) -> None:
-        self.past = past
+    def at(self, position: int) -> Any:
+        return self.past.input(position)
 
     def get_item(self, key: Any) -> Any:
-        """Input of a step, else a field of the workflow's input."""
-        position = self.past.position(key, count=self.length())
-        if position is not None:
-            return self.past.input(position)
+        if self.past.position(key, count=self.length()) is not None or not isinstance(key, str):
+            return super().get_item(key)
         whole = self.past.workflow_input()
-        if isinstance(whole, dict) and isinstance(key, str):
-            return whole[key]
-        raise KeyError(key)
+        if not isinstance(whole, dict):
+            raise KeyError(key)
+        return whole[key]
 
     def get_attribute(self, name: str) -> Any:
-        """A field of the workflow's input."""
         whole = self.past.workflow_input()
         if not isinstance(whole, dict):
             raise AttributeError(name)
         return whole[name]
 
-    def length(self) -> int:
-        """Finished steps and the running one."""
-        return self.past.running + 1
 
-    def iterate(self) -> Iterator[Any]:
-        """Inputs in order."""
-        self.past.preload()
-        return (self.past.input(position) for position in range(self.length()))
-
-    def to_json(self) -> Any:
-        """A list."""
-        return list(self.iterate())
-
-
-class Steps:
+class Steps(_OfSteps):
     """`steps[n]`, `steps['label']`: `{input, output}`; the running step has `input` only."""
 
-    def __init__(self, past: Past) -> None:
-        self.past = past
-
-    def get_item(self, key: Any) -> Any:
-        """One step."""
-        position = self.past.position(key, count=self.length())
-        if position is None:
-            raise KeyError(key)
+    def at(self, position: int) -> Any:
         return StepView(self.past, position)
 
-    def get_attribute(self, name: str) -> Any:
-        """`steps.label`."""
-        return self.get_item(name)
-
-    def length(self) -> int:
-        """Finished steps and the running one."""
-        return self.past.running + 1
-
-    def iterate(self) -> Iterator[Any]:
-        """Steps in order."""
-        self.past.preload()
-        return (StepView(self.past, position) for position in range(self.length()))
-
     def to_json(self) -> Any:
-        """A list of objects."""
         return [step.to_json() for step in self.iterate()]
 
 

@@ -1,5 +1,6 @@
 """Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -15,38 +16,44 @@ from julep_project.core.reading.yaml_loader import load_yaml
 _ESCAPED_NUL = b"\\u0000"
 
 
-class JsonParser(BaseParser):
+class _Parser(ABC, BaseParser):
+    """Reads a body whole, up to the bound of its size."""
+
+    @staticmethod
+    @abstractmethod
+    def read(raw: bytes) -> Any:
+        """The value of what is not empty."""
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value of the body; an object without keys if the body is empty.
+
+        Raises:
+            BodyTooLarge, InvalidInput
+        """
+        raw = read_body(stream, parser_context or {})
+        return self.read(raw) if raw.strip() else {}
+
+
+class JsonParser(_Parser):
     """Reads any body as JSON, whatever its content type says (curl's default is a form)."""
 
     media_type = "*/*"
 
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The value of the body; an object without keys if the body is empty.
-
-        Raises:
-            BodyTooLarge, InvalidInput
-        """
-        raw = read_body(stream, parser_context or {})
-        return parse_json(raw) if raw.strip() else {}
+    @staticmethod
+    def read(raw: bytes) -> Any:
+        return parse_json(raw)
 
 
-class YamlParser(BaseParser):
+class YamlParser(_Parser):
     """Reads YAML. Only views that name it accept YAML."""
 
     media_type = "application/yaml"
 
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The value of the body; an object without keys if the body is empty.
-
-        Raises:
-            BodyTooLarge, InvalidInput
-        """
-        raw = read_body(stream, parser_context or {})
-        return parse_yaml(raw) if raw.strip() else {}
+    @staticmethod
+    def read(raw: bytes) -> Any:
+        return parse_yaml(raw)
 
 
 class XYamlParser(YamlParser):
