@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
+from agents.tools.arguments import LONGEST_TIMEOUT_S
 from agents.tools.integrations.providers import known
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
@@ -26,7 +27,6 @@ OPERATIONS = (
     "list",
 )
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
-LONGEST_TIMEOUT_S = 255
 
 
 class HttpUrl(Text):

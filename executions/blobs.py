@@ -3,7 +3,7 @@
 A reference is an object with the one key `$blob`. A value that looks like one is kept apart whatever its size, so a
 reference in a row was always made here. What the API shows of a run lies in the file storage (only this file and the
 field `StoredJson` know); what only the engine refers to lies in the database unless it is large (see
-`executions.engine.rows.contents`).
+`executions.engine.contents`).
 """
 
 import io

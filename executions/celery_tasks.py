@@ -1,6 +1,7 @@
 """Celery tasks. Each takes ids, calls one function, and sends what comes next."""
 
 import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +50,10 @@ def run_lane(self: Task, parent_id: str, child_id: str | None, calls: bool = Fal
     its place to the sweeper. A call to be made elsewhere is left to the sweeper, as any that was not rung for.
     """
     parent, child = UUID(parent_id), UUID(child_id) if child_id else None
-    while stop := lane.run_lane(parent, child, owner=self.request.id, dispatcher=CeleryDispatcher(), calls=calls):
+    run = partial(
+        lane.run_lane, parent, owner=self.request.id, dispatcher=CeleryDispatcher(), perform=perform.perform_claimed
+    )
+    while stop := run(child, calls=calls):
         try:
             with rings.sending():
                 self.replace(lane_continuation(parent, stop.child_id, calls=stop.calls))

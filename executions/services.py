@@ -13,10 +13,10 @@ from agents.models import Developer
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.retry import told_with_notes
+from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
 from executions.engine.frame import Frame
 from executions.engine.rows import store
-from executions.engine.rows.contents import PACKED, is_packing, unmarked
 from executions.engine.start import insert_run
 from executions.models import Branch, Execution, Transition
 from executions.states import (

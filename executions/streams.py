@@ -16,7 +16,7 @@ from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.live.events import HUB
 from julep_project.core.live.sse import KEEP_ALIVE, encode_event
-from julep_project.core.process.draining import is_draining
+from julep_project.core.work.draining import is_draining
 
 # Events arrive over Redis; this is how late a stream may be while Redis is away.
 _POLL_S = 2.0

@@ -19,7 +19,8 @@ from celery.platforms import EX_OK
 from celery.worker import state
 from django.conf import settings
 
-from julep_project.core.process import draining, memory
+from julep_project.core.process import memory
+from julep_project.core.work import draining
 
 log = logging.getLogger(__name__)
 

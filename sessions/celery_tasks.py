@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from sessions.history import jobs, overflow
+from sessions.shortening import jobs, overflow
 
 
 @shared_task(name=jobs.TASK)

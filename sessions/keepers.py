@@ -3,8 +3,8 @@
 from django.conf import settings
 
 from julep_project.core.work.keeper import Keeper, register
-from sessions.chat import turns
-from sessions.history import jobs
+from sessions.history import turns
+from sessions.shortening import jobs
 
 
 def sweep_jobs() -> None:

@@ -15,11 +15,11 @@ from julep_project.core.database import give_connection_back
 from sessions import selectors, services
 from sessions.api.serializers import NewSessionBody, SessionBody, take_participants
 from sessions.chat.chat import ChatCall, answer_chat
-from sessions.chat.chat_request import ChatRequest
+from sessions.context.chat_request import ChatRequest
 from sessions.errors import ChatTimedOut, WaitedTooLong
 from sessions.history.entries import whole_history
-from sessions.history.jobs import get_job, job_to_wire
 from sessions.models import Session
+from sessions.shortening.jobs import get_job, job_to_wire
 from sessions.wire import history_to_wire, session_to_wire
 
 Json = dict[str, Any]

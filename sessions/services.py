@@ -17,8 +17,8 @@ from julep_project.core.ids import uuid7
 from sessions import selectors
 from sessions.context.conversation import session_agents
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.overflow import request_after_message
 from sessions.models import Entry, EntrySource, OnBusy, Session, SessionAgent, SessionUser
+from sessions.shortening.overflow import request_after_message
 
 Values = Mapping[str, Any]
 

@@ -16,8 +16,8 @@ from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
 from tasks import selectors
-from tasks.language.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
 from tasks.models import Task, TaskVersion
+from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from executions.engine.inprocess import InProcessDispatcher
+from executions.inprocess import InProcessDispatcher
 from executions.models import Transition
 from executions.states import MAY_FOLLOW, TransitionType
 from tests.api_client import ApiClient

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.tool_specs import LONGEST_TIMEOUT_S
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
 from julep_project.core.reading.outside_json import read_json
 
 Json = Any
+
+LONGEST_TIMEOUT_S = 255
 REQUEST_FIELDS = frozenset(
     {
         "url",

@@ -21,7 +21,7 @@ from executions.effects.lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once
-from executions.engine.limits import storable_text
+from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S, storable_text
 from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
@@ -39,13 +39,6 @@ log = logging.getLogger(__name__)
 PREPARERS = {"embed": embed.prepare, "model": model.prepare, "search": search.prepare, "tool": tool.prepare}
 
 
-# How long one message goes from call to call before others get their turn.
-CALLS_S = 0.5
-
-# How long steps may run between two calls: longer work belongs where it has a processor of its own.
-SLICE_S = 0.05
-
-
 def perform_effect(branch_id: UUID, *, owner: str) -> Advanced | None:
     """Do the effect a branch waits for, run what follows it, and so on from call to call for a short time.
 
@@ -57,13 +50,13 @@ def perform_effect(branch_id: UUID, *, owner: str) -> Advanced | None:
         # Its result may be recorded already and only the ring for that be lost.
         return Advanced(branch_id, None, Verdict(BranchStatus.READY))
     keep = Keep(owner, time.monotonic() + CALLS_S, effect=True)
-    advanced = perform_claimed(claim, keep=keep)
+    advanced = perform_claimed(claim, keep)
     while advanced is not None and advanced.claim is not None:
-        advanced = perform_claimed(advanced.claim, keep=keep)
+        advanced = perform_claimed(advanced.claim, keep)
     return advanced
 
 
-def perform_claimed(claim: Claim, *, keep: Keep) -> Advanced | None:
+def perform_claimed(claim: Claim, keep: Keep) -> Advanced | None:
     """Do one claimed effect, and run the slice that follows it.
 
     None: the claim was lost, or was handed back because a neighbour is away.
@@ -202,7 +195,7 @@ def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
     if is_at_most_once(effect) or effect["attempts"] > 1:
         return _record(claim, told)
     try:
-        return run_slice(claim, event=told, keep=keep, budget_s=SLICE_S, is_shared=True)
+        return run_slice(claim, event=told, keep=keep, budget_s=STEPS_BETWEEN_CALLS_S, is_shared=True)
     except Exception as error:
         # What was answered is not asked for again because a neighbour is away.
         if isinstance(error, DatabaseError) and not (took_too_long(error) or hold_up_of(error, claim)):

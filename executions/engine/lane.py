@@ -5,19 +5,23 @@ makes the calls of this child and of those that follow it. Every child it takes 
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 
 from executions.crashpoints import crashpoint
-from executions.effects import perform
 from executions.engine.advance import Advanced, run_slice
 from executions.engine.dispatch import Dispatcher, ring_after
+from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S
 from executions.engine.rows import claims
 from executions.engine.rows.claims import Claim
 from executions.engine.rows.store import Keep
 from executions.states import BranchStatus
+
+# Does the call a claimed child waits for, and runs the slice that follows it.
+Perform = Callable[[Claim, Keep], Advanced | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,19 @@ class LaneStop:
 
 
 def run_lane(
-    parent_id: UUID, child_id: UUID | None, *, owner: str, dispatcher: Dispatcher, calls: bool = False
+    parent_id: UUID,
+    child_id: UUID | None,
+    *,
+    owner: str,
+    dispatcher: Dispatcher,
+    perform: Perform,
+    calls: bool = False,
 ) -> LaneStop | None:
     """Run children of the parent until the time of one message is used or, unless it `calls`, one has to call outside.
 
     None: no child is left for this lane. A child that parks is left to whatever wakes it; the lane moves on.
     """
-    lane = _Lane(parent_id, owner, calls)
+    lane = _Lane(parent_id, owner, perform, calls)
     claim = lane.first(child_id)
     while claim is not None:
         advanced = lane.run(claim)
@@ -53,11 +63,12 @@ def run_lane(
 class _Lane:
     """What one message of a lane may do, and for how long."""
 
-    def __init__(self, parent_id: UUID, owner: str, calls: bool) -> None:
-        seconds = perform.CALLS_S if calls else settings.SLICE_MS / 1000
+    def __init__(self, parent_id: UUID, owner: str, perform: Perform, calls: bool) -> None:
+        seconds = CALLS_S if calls else settings.SLICE_MS / 1000
         self._keep = Keep(owner, time.monotonic() + seconds, effect=calls, next_child=True)
         self._parent_id = parent_id
         self._owner = owner
+        self._perform = perform
         self._calls = calls
 
     @property
@@ -78,10 +89,10 @@ class _Lane:
     def run(self, claim: Claim) -> Advanced | None:
         """One slice of the child; when it is at a call, the call before that."""
         if claim.held is BranchStatus.CALLING:
-            return perform.perform_claimed(claim, keep=self._keep)
+            return self._perform(claim, self._keep)
         crashpoint("in_lane", claim.branch_id)
         if self._calls:
-            return run_slice(claim, keep=self._keep, budget_s=perform.SLICE_S, is_shared=True)
+            return run_slice(claim, keep=self._keep, budget_s=STEPS_BETWEEN_CALLS_S, is_shared=True)
         return run_slice(claim, keep=self._keep)
 
     def stop_after(self, advanced: Advanced | None) -> LaneStop | None:

@@ -1,4 +1,4 @@
-"""Sizes the engine enforces."""
+"""Sizes and times the engine enforces."""
 
 from typing import Any
 
@@ -8,6 +8,12 @@ from julep_project.core.reading.jsontext import NotStorable, to_json_text
 
 # Branches of one run that have not ended. Doubling them a few times is one line of a program.
 MAX_BRANCHES = 200_000
+
+# How long one message goes from call to call before others get their turn.
+CALLS_S = 0.5
+
+# How long steps may run between two calls: longer work belongs where it has a processor of its own.
+STEPS_BETWEEN_CALLS_S = 0.05
 
 # How many values of the largest size a step may gather in memory: inputs of its children, outputs of its turns.
 _GATHERED = 4

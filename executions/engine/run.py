@@ -9,11 +9,11 @@ from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from executions.blobs import stored_size
+from executions.engine.contents import Contents
 from executions.engine.limits import check_gathered
-from executions.engine.rows.contents import Contents
 from executions.models import Branch, Execution
-from tasks.language.program import Program
 from tasks.models import Task, TaskVersion
+from tasks.programs.program import Program
 
 
 @dataclass(frozen=True)

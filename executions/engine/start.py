@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from executions.engine.contents import Contents
 from executions.engine.frame import Frame
-from executions.engine.rows.contents import Contents
 from executions.engine.rows.statements import fetch_row
 from executions.models import Execution
 from julep_project.core.ids import uuid7

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from executions.engine.frame import Frame
-from tasks.language.program import Program
+from tasks.programs.program import Program
 
 
 def replaced_frame(frames: Sequence[Frame], program: Program, workflow: str) -> int | None:

@@ -19,8 +19,7 @@ from types import FrameType
 from django.conf import settings
 
 from julep_project.core.live.events import HUB
-from julep_project.core.process import draining
-from julep_project.core.work import renewing
+from julep_project.core.work import draining, renewing
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from agents.models import Developer
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from sessions.chat.chat import ChatCall, answer_chat
-from sessions.chat.chat_request import ChatBody, ChatRequest
 from sessions.chat.streaming import stream_chat
+from sessions.context.chat_request import ChatBody, ChatRequest
 
 
 @describe_async("session_chat", body=ChatBody, status=201, ids=("id",))

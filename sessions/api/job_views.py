@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.reading.fields import Body, Text, Timestamp
-from sessions.history.jobs import get_job, job_to_wire
 from sessions.models import JobState
+from sessions.shortening.jobs import get_job, job_to_wire
 
 
 class JobAnswer(Body):

@@ -11,7 +11,7 @@ from agents.tools.presentation import shown_body
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.database import run_query
-from sessions.chat.chat_request import ChatBody, ChatRequest
+from sessions.context.chat_request import ChatBody, ChatRequest
 from sessions.context.conversation import load_conversation
 from sessions.context.prompt import build_prompt
 

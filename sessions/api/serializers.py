@@ -8,7 +8,7 @@ from rest_framework import serializers
 from docs_store.recall_options import RecallOptionsBody
 from julep_project.core.errors import BadRequest
 from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Text, Timestamp
-from sessions.chat.messages import ROLES, Content
+from sessions.context.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
 from sessions.services import Participants
 

@@ -22,7 +22,7 @@ from sessions.api.serializers import (
     SessionBody,
     take_participants,
 )
-from sessions.chat.messages import MessageBody
+from sessions.context.messages import MessageBody
 from sessions.history.entries import clear_history, list_told, whole_history
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 

@@ -24,22 +24,10 @@ from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
-from sessions.chat.chat_request import ChatRequest
 from sessions.chat.chat_wire import Envelope
 from sessions.chat.reply import total_usage
 from sessions.chat.speaker import Hear, Said, Scene, Speaker
-from sessions.chat.turns import (
-    LEASES,
-    end_turn,
-    enter_turn,
-    find_answer,
-    finish_turn,
-    held_turn,
-    keep_answer,
-    stop_of,
-    told_to_stop,
-    wait_for_turn,
-)
+from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
 from sessions.context.prompt import Prompt, build_prompt
 from sessions.context.recall import joined, recall_docs
@@ -53,8 +41,20 @@ from sessions.errors import (
     WaitedTooLong,
 )
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.overflow import Size, request_after_refusal, request_shortening
+from sessions.history.turns import (
+    LEASES,
+    end_turn,
+    enter_turn,
+    find_answer,
+    finish_turn,
+    held_turn,
+    keep_answer,
+    stop_of,
+    told_to_stop,
+    wait_for_turn,
+)
 from sessions.models import EntrySource, Session, Turn
+from sessions.shortening.overflow import Size, request_after_refusal, request_shortening
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from agents.tools.presets import Presets
 from docs_store.owners import Owner
 from julep_project.core.errors import BadRequest
 from julep_project.core.tenancy import get_or_not_found
-from sessions.chat.chat_request import ChatRequest
 from sessions.context.budget import FREELY_READ, LONGEST_HISTORY, readable_tokens, token_budget
+from sessions.context.chat_request import ChatRequest
 from sessions.errors import PromptOverBudget
 from sessions.history.entries import active_entries, history_tokens, newest_entries, without_tools
 from sessions.models import ContextOverflow, Entry, Session

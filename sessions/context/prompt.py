@@ -10,8 +10,8 @@ from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
 from agents.tools.presets import NO_PRESETS, Presets, present_with
 from julep_project.core.process.threads import run_in
-from sessions.chat.chat_request import ChatRequest
 from sessions.context.budget import token_budget
+from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
 from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
 from sessions.context.recall import recall_docs

@@ -8,7 +8,7 @@ from uuid import UUID
 from agents.llm.request import text_of
 from docs_store.recall import recall_each
 from docs_store.recall_options import complete_recall_options
-from sessions.chat.chat_request import ChatRequest
+from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
 from sessions.history.entries import to_message
 

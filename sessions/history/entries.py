@@ -13,7 +13,7 @@ from agents.models import Developer
 from julep_project.core.api.page_bytes import check_whole
 from julep_project.core.errors import NotFound
 from julep_project.core.tenancy import get_or_not_found
-from sessions.chat.turns import finish_turn, forget_answers
+from sessions.history.turns import finish_turn, forget_answers
 from sessions.models import Entry, EntrySource, Session, Turn
 
 Json = Any

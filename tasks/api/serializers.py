@@ -19,7 +19,7 @@ from julep_project.core.reading.fields import (
     Timestamp,
 )
 from julep_project.core.reading.validation import invalid, parse_uuid
-from tasks.language.compile import IGNORED_FIELDS
+from tasks.programs.compile import IGNORED_FIELDS
 from tasks.services import TaskDefinition, TaskHead
 
 _HEAD_FIELDS = frozenset({"name", "canonical_name", "description", "metadata"})

@@ -11,8 +11,8 @@ from tasks.language.values import Value
 from tasks.steps.outcomes import Event, Json, Outcome
 
 if TYPE_CHECKING:
-    from tasks.language.loader import StepLoader
-    from tasks.language.reader import StepReader
+    from tasks.steps.loader import StepLoader
+    from tasks.steps.reader import StepReader
 
 
 class StepContext(Protocol):

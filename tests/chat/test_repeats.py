@@ -16,7 +16,7 @@ from agents.tools.runners import run_tool
 from docs_store.models import Doc
 from julep_project.core.errors import ModelUnavailable
 from julep_project.devservices.loopback import Reply
-from sessions.chat import turns
+from sessions.history import turns
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until
 from tests.chat.test_tools import calls

@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 
 from agents.models import Developer
 from julep_project.core.errors import NotFound
-from sessions.chat.turns import (
+from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
+from sessions.history.turns import (
     LEASES,
     end_turn,
     enter_turn,
@@ -25,7 +26,6 @@ from sessions.chat.turns import (
     told_to_stop,
     wait_for_turn,
 )
-from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
 from sessions.models import Session, Turn, TurnStatus
 from tests.executions_api.conftest import MISSING
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import get_commands
 
 from julep_project.core.health.witness import PER_PROCESS
-from julep_project.core.process.draining import LAST_FACTOR
+from julep_project.core.work.draining import LAST_FACTOR
 from julep_project.env import PROVIDER_ENDINGS
 from tests.deploy.compose import FOLDER, ROOT, Service, asked_variables, document, read_image, read_services
 from tests.docs.test_settings import variables_read

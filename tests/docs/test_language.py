@@ -14,13 +14,14 @@ import yaml
 from django.core.management import call_command
 
 import tasks.language
+import tasks.programs
 import tasks.steps.kinds
 from agents.llm.own.scripted import scripted_model
 from tasks.expressions import limits
 from tasks.expressions.functions import FUNCTIONS, MODULES, function_rows
-from tasks.language import reference
-from tasks.language.effect_options import OPTION_KEYS
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
+from tasks.programs import reference
+from tasks.programs.effect_options import OPTION_KEYS
 from tasks.steps import registry
 from tasks.steps.base import Step
 from tests.flow_runner import FlowRunner
@@ -98,7 +99,7 @@ def test_every_limit_of_the_language_is_listed_with_its_value() -> None:
 def _modules() -> list[ModuleType]:
     names = [
         module.name
-        for package in (tasks.language, tasks.steps)
+        for package in (tasks.language, tasks.steps, tasks.programs)
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return [limits, *map(importlib.import_module, names)]

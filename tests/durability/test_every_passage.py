@@ -16,8 +16,8 @@ from django.db import connection
 
 from executions import crashpoints
 from executions.engine.dispatch import dispatching_to
-from executions.engine.inprocess import InProcessDispatcher
 from executions.engine.sweep import sweep
+from executions.inprocess import InProcessDispatcher
 from executions.models import Execution, Transition
 from executions.states import TERMINAL_EXECUTION, TransitionType
 from tests.api_client import API_KEY, ApiClient

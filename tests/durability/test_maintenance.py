@@ -4,7 +4,7 @@ from threading import Event
 from typing import Any
 
 from executions.engine.dispatch import dispatching_to
-from executions.engine.inprocess import InProcessDispatcher
+from executions.inprocess import InProcessDispatcher
 from executions.models import Branch, Execution
 from tests.api_client import ApiClient
 from tests.backend import IO_THREADS, Backend, flush_redis, wait_for_end, wait_until

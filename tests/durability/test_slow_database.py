@@ -20,12 +20,12 @@ from executions.effects.perform import perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import dispatching_to
 from executions.models import Branch, Execution
-from sessions.history import jobs
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.overflow import shorten_history
 from sessions.models import Job, Session
 from sessions.responses.answering import background
 from sessions.responses.models import StoredResponse
+from sessions.shortening import jobs
+from sessions.shortening.overflow import shorten_history
 from tests.api_client import API_KEY, ApiClient
 from tests.durability.programs import create_task, start_run
 from tests.executions.rings import Rings

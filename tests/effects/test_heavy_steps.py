@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.models import Developer
-from executions.effects.perform import perform_effect
+from executions.effects.perform import perform_claimed, perform_effect
 from executions.engine import dispatch
 from executions.engine.advance import advance_branch
 from executions.engine.lane import LaneStop, run_lane
@@ -94,12 +94,12 @@ def test_a_lane_that_makes_calls_leaves_a_heavy_step_of_its_child_to_the_engine(
     started(flow, [{"over": "$ [1, 2]", "map": {"workflow": "each"}}], web_server, rings, each=each)
     parent = Branch.objects.get()
     advance_branch(parent.pk, owner="engine")
-    stop = run_lane(parent.pk, None, owner="engine", dispatcher=rings)
+    stop = run_lane(parent.pk, None, owner="engine", dispatcher=rings, perform=perform_claimed)
     assert stop is not None and stop.calls and stop.child_id is not None
 
-    at_calls = run_lane(parent.pk, stop.child_id, owner="io", dispatcher=rings, calls=True)
+    at_calls = run_lane(parent.pk, stop.child_id, owner="io", dispatcher=rings, perform=perform_claimed, calls=True)
 
     assert at_calls == LaneStop(stop.child_id, calls=False)
     assert not Transition.objects.filter(branch_id=stop.child_id, output={"n": [1, 3]}).exists()
-    run_lane(parent.pk, stop.child_id, owner="engine", dispatcher=rings)
+    run_lane(parent.pk, stop.child_id, owner="engine", dispatcher=rings, perform=perform_claimed)
     assert Branch.objects.get(pk=stop.child_id).status == BranchStatus.DONE

@@ -96,7 +96,7 @@ def test_a_schema_stored_already_refuses_the_run(
     api: ApiClient, agent: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr("tasks.language.compile.find_schema_problem", lambda schema: None)
+        earlier.setattr("tasks.programs.compile.find_schema_problem", lambda schema: None)
         task = api.post(f"/agents/{agent['id']}/tasks", {"name": "t", "input_schema": LOOP, "main": MAIN}).json()
     response = api.post(f"/tasks/{task['id']}/executions", {"input": {}})
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
-from tasks.language.program import Program
+from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
+from tasks.programs.program import Program
 from tasks.steps.base import Step
 
 DOLLAR_MARK: dict[str, Any] = {"evaluate": {"mark": "$ 1"}}

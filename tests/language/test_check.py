@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import InvalidTaskSpec, compile_task
+from tasks.programs.compile import InvalidTaskSpec, compile_task
 from tests.language.programs import compiled, issues
 
 LOG = {"log": "x"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import InvalidTaskBody, InvalidTaskSpec, compile_task
 from tasks.language.effort import MAX_EXPRESSION_CHARACTERS, MAX_EXPRESSIONS, MAX_STEPS
+from tasks.programs.compile import InvalidTaskBody, InvalidTaskSpec, compile_task
 from tests.language.programs import compiled, details
 
 MEGABYTE = 1_000_000

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks.language.compile import InvalidTaskSpec, compile_task
-from tasks.language.program import Program
+from tasks.programs.compile import InvalidTaskSpec, compile_task
+from tasks.programs.program import Program
 
 EXAMPLES: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "examples.yaml").read_text())
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tasks.language.program import Program
+from tasks.programs.program import Program
 from tests.language.programs import compiled
 
 LOG = {"log": "x"}

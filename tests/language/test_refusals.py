@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import InvalidTaskBody, compile_task
 from tasks.language.errors import MAX_PROBLEMS
+from tasks.programs.compile import InvalidTaskBody, compile_task
 from tasks.steps import registry
 from tests.language.programs import details
 

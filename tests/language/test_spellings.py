@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import compile_task
+from tasks.programs.compile import compile_task
 from tests.language.programs import compiled, stored
 
 TOOLS = [{"name": "find", "type": "function", "function": {"parameters": {}}}]

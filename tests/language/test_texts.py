@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.language.compile import compile_task
 from tasks.language.texts import is_dollar
+from tasks.programs.compile import compile_task
 from tests.language.programs import compiled, issues, stored
 
 

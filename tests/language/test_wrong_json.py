@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tasks.language.compile import InvalidTaskBody, InvalidTaskSpec, compile_task
-from tasks.language.program import Program
+from tasks.programs.compile import InvalidTaskBody, InvalidTaskSpec, compile_task
+from tasks.programs.program import Program
 from tests.flow_runner import FlowRunner
 
 ASK = {"name": "ask", "type": "function", "function": {"parameters": {"type": "object"}}}

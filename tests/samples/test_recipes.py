@@ -13,7 +13,7 @@ from agents.tools import reference as tools_reference
 from agents.tools import system
 from agents.tools.integrations import providers
 from agents.tools.integrations import registry as integrations
-from tasks.language import reference as language_reference
+from tasks.programs import reference as language_reference
 from tasks.steps import kinds
 from tasks.steps import registry as steps
 from tests.flow_runner import FlowRunner

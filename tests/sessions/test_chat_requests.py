@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sessions.chat.chat_request import ChatRequest
-from sessions.chat.messages import MessageBody
+from sessions.context.chat_request import ChatRequest
+from sessions.context.messages import MessageBody
 from tests.api_client import ApiClient
 from tests.sessions.conftest import MISSING
 

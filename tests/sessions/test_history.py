@@ -10,9 +10,9 @@ from django.db import connection
 
 from agents.llm.own.offline import ECHO
 from agents.models import Developer
-from sessions.chat.turns import end_turn, enter_turn
 from sessions.errors import TurnLost
 from sessions.history.entries import NewEntry, save_entries
+from sessions.history.turns import end_turn, enter_turn
 from sessions.models import Entry, EntrySource, Session
 from tests.api_client import ApiClient
 from tests.sessions.conftest import Json, messages_of

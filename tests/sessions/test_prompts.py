@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 
 from agents.models import Developer
 from julep_project.core.errors import PromptTooBig
-from sessions.chat.chat_request import ChatRequest
+from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import load_conversation
 from sessions.context.prompt import Prompt, build_prompt
 from sessions.errors import TemplateFailed

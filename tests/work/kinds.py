@@ -11,13 +11,13 @@ from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.work.lease import Leases
 from julep_project.core.work.queued import Queued
-from sessions.history import jobs, overflow
 from sessions.models import Job, JobState, Session
 from sessions.responses.answering import background
 from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.rows import store
 from sessions.responses.wire.body import new_body
 from sessions.responses.wire.request import read_request
+from sessions.shortening import jobs, overflow
 
 
 class Kind:

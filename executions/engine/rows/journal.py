@@ -6,9 +6,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from executions.blobs import stored_size
+from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft
 from executions.engine.limits import check_gathered
-from executions.engine.rows.contents import Contents
 from executions.models import Execution, LoopItem, Transition
 from executions.states import TransitionType
 

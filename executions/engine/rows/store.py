@@ -17,9 +17,9 @@ from django.conf import settings
 from django.db import transaction
 
 from executions import crashpoints
+from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
 from executions.engine.rows.claims import TERMINAL_SQL, Claim, loaded
-from executions.engine.rows.contents import Contents
 from executions.engine.rows.statements import fetch_row
 from executions.models import Branch, Execution
 from executions.states import (
@@ -30,8 +30,8 @@ from executions.states import (
     ExecutionStatus,
     TransitionType,
 )
-from julep_project.core.process.draining import is_draining
 from julep_project.core.reading.jsontext import to_json_text
+from julep_project.core.work.draining import is_draining
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """`manage.py language_reference`: the generated parts of `docs/language.md`."""
 
 from julep_project.management.reference_command import ReferenceCommand
-from tasks.language import reference
+from tasks.programs import reference
 
 
 class Command(ReferenceCommand):

@@ -11,7 +11,7 @@ from agents.models import Agent, Developer
 from agents.services import create_agent
 from executions import selectors, services
 from executions.engine.dispatch import dispatching_to
-from executions.engine.inprocess import InProcessDispatcher
+from executions.inprocess import InProcessDispatcher
 from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from julep_project.core.errors import DomainError

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.steps.base import Step, StepContext
 from tasks.steps.outcomes import Done, Outcome
+from tasks.steps.reader import StepReader
 
 
 @dataclass(eq=False)

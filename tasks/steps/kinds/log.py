@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Done, Outcome
+from tasks.steps.reader import StepReader
 from tasks.steps.rendering import as_text
 
 

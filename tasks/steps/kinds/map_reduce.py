@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, body, evaluated
 from tasks.steps.items import items_of
 from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fail, Fork, Json, Outcome
+from tasks.steps.reader import StepReader
 
 DEFAULT_PARALLELISM = 100
 MAX_PARALLELISM = 1000

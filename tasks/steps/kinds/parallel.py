@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.steps.base import Step, StepContext, dump_body
 from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fork, Json, Outcome
+from tasks.steps.reader import StepReader
 
 if TYPE_CHECKING:
-    from tasks.language.loader import StepLoader
+    from tasks.steps.loader import StepLoader
 
 MAX_ARMS = 100
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Outcome
 from tasks.steps.outcomes import Return as ReturnOutcome
+from tasks.steps.reader import StepReader
 
 
 @dataclass(eq=False)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.values import Literal, ObjectValue, Value, folded
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Done, Event, Fail, Outcome
 from tasks.steps.outcomes import Sleep as SleepOutcome
+from tasks.steps.reader import StepReader
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 MAX_SLEEP_S = 10 * 366 * 86_400

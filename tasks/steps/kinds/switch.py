@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.texts import expression_source
 from tasks.language.values import Literal, Value
 from tasks.steps.base import Place, Step, StepContext, dump_body
 from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Json, Outcome
+from tasks.steps.reader import StepReader
 
 if TYPE_CHECKING:
-    from tasks.language.loader import StepLoader
+    from tasks.steps.loader import StepLoader
 
 _CASE_KEYS = frozenset({"case", "then"})
 _DEFAULT = Literal(True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from tasks.language.capabilities import GUARDED_BODIES
-from tasks.language.reader import StepReader
 from tasks.steps.base import Step, StepContext, body
 from tasks.steps.outcomes import (
     BodyFailed,
@@ -19,6 +18,7 @@ from tasks.steps.outcomes import (
     Outcome,
     Return,
 )
+from tasks.steps.reader import StepReader
 
 _CAUGHT = frozenset({"error"})
 

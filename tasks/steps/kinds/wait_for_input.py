@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from tasks.language.capabilities import TIMED_WAITS
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Done, Event, Fail, InputReceived, Outcome, TimedOut, Wait
+from tasks.steps.reader import StepReader
 
 _KEYS = frozenset({"info", "timeout", "on_timeout"})
 _MIN_TIMEOUT_S = 1

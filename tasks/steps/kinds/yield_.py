@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from tasks.language.capabilities import SUB_WORKFLOWS
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import BodyFinished, CallWorkflow, Done, Event, Outcome
+from tasks.steps.reader import StepReader
 
 
 @dataclass(eq=False)

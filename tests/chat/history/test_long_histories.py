@@ -15,13 +15,13 @@ from agents.llm import tokens
 from agents.llm.own.scripted import Spoken, scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelUnavailable
-from sessions.chat.chat_request import ChatRequest
+from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import load_conversation
 from sessions.errors import PromptOverBudget
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.overflow import shorten_history
 from sessions.keepers import sweep_jobs
 from sessions.models import Entry, Turn
+from sessions.shortening.overflow import shorten_history
 from tests.chat.conftest import MODEL, Talk
 
 BUDGET = 1000

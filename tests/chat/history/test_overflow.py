@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from agents.llm.own.scripted import ScriptedModel, scripted_model
 from agents.models import Developer
 from julep_project.core.errors import ModelUnavailable
-from sessions.history import jobs, overflow
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.jobs import claim_job
-from sessions.history.overflow import shorten_history
 from sessions.models import Entry, Job, Session
+from sessions.shortening import jobs, overflow
+from sessions.shortening.jobs import claim_job
+from sessions.shortening.overflow import shorten_history
 from tests.chat.conftest import MODEL, Talk
 from tests.executions_api.conftest import MISSING
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions.history.replaceable import Piece, replaceable
+from sessions.shortening.replaceable import Piece, replaceable
 
 BUDGET = 1000
 

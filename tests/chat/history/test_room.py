@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.errors import ModelUnavailable, PromptTooBig
 from sessions.history.entries import NewEntry, save_entries
-from sessions.history.jobs import claim_job
-from sessions.history.overflow import shorten_history
 from sessions.models import Entry, Job
+from sessions.shortening.jobs import claim_job
+from sessions.shortening.overflow import shorten_history
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
 from tests.chat.conftest import MODEL, Talk

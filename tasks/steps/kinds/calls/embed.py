@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Outcome
+from tasks.steps.reader import StepReader
 
 _KEYS = frozenset({"text", "model"})
 

@@ -4,15 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from tasks.language.prompts import (
-    DEFAULT_TOOL_ROUNDS,
-    MAX_TOOL_ROUNDS,
-    read_messages,
-    read_settings,
-    read_tool_choice,
-    read_tools,
-)
-from tasks.language.reader import StepReader
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.conversation import (
@@ -37,6 +28,15 @@ from tasks.steps.outcomes import (
     TimedOut,
     Wait,
 )
+from tasks.steps.prompts import (
+    DEFAULT_TOOL_ROUNDS,
+    MAX_TOOL_ROUNDS,
+    read_messages,
+    read_settings,
+    read_tool_choice,
+    read_tools,
+)
+from tasks.steps.reader import StepReader
 
 _BAD_ARGUMENTS = "error: the arguments must be the JSON text of an object"
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from tasks.language.capabilities import SECRET_VALUES
-from tasks.language.reader import StepReader
 from tasks.language.scope import SECRETS
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
@@ -23,6 +22,7 @@ from tasks.steps.outcomes import (
     TimedOut,
     Wait,
 )
+from tasks.steps.reader import StepReader
 
 # The client runs these and resumes with the result.
 CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})

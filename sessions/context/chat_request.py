@@ -13,7 +13,7 @@ from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool
 from julep_project.core.reading.fields import LONGEST_NAME, Body, BoundedList, JsonObject, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
-from sessions.chat.messages import MessageBody
+from sessions.context.messages import MessageBody
 from sessions.models import OnBusy
 
 Json = Any

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
-from tasks.language.reader import StepReader
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
+from tasks.steps.reader import StepReader
 
 DEFAULT_TOOL_ROUNDS = 10
 MAX_TOOL_ROUNDS = 100

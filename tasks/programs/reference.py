@@ -10,10 +10,11 @@ from tasks.expressions import limits, methods
 from tasks.expressions.callables import Group
 from tasks.expressions.functions import CONSTANTS, MODULES, UNAVAILABLE, function_rows
 from tasks.expressions.templates.template_filters import FILTERS, TESTS
-from tasks.language import effect_options, effort, errors, prompts, reader, slots, spelling, steps_reader
+from tasks.language import effort, errors, slots, spelling
 from tasks.language.capabilities import NOT_YET, SECRET_VALUES
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
-from tasks.steps import registry
+from tasks.programs import effect_options, steps_reader
+from tasks.steps import prompts, reader, registry
 from tasks.steps.base import Step
 from tasks.steps.kinds import map_reduce, parallel, sleep, while_
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.language.reader import StepReader
+from tasks.steps.reader import StepReader
 
 OPTION_KEYS = frozenset({"retry", "timeout"})
 MAX_ATTEMPTS = 25

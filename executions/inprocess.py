@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from executions.effects.perform import perform_effect
+from executions.effects.perform import perform_claimed, perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import ring_after
 from executions.engine.lane import LaneStop, run_lane
@@ -58,7 +58,9 @@ class InProcessDispatcher:
         owner = str(uuid4())
         if kind == "lane":
             at = lane or LaneStop(None, calls=False)
-            stop = run_lane(branch_id, at.child_id, owner=owner, dispatcher=self, calls=at.calls)
+            stop = run_lane(
+                branch_id, at.child_id, owner=owner, dispatcher=self, perform=perform_claimed, calls=at.calls
+            )
             if stop is not None:
                 self._rings.append(("lane", branch_id, stop))
             return
@@ -69,20 +71,19 @@ class InProcessDispatcher:
 
     def _wake_next(self, execution_id: UUID) -> bool:
         """Make the run's earliest timer due now and ring for it."""
-        terminal = ", ".join(f"'{status.value}'" for status in TERMINAL_EXECUTION)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"""
+                """
                 UPDATE executions_branch SET wake_at = now(),
                     lease_until = CASE status WHEN 'running' THEN now() - interval '1 second' ELSE lease_until END
                 WHERE id = (
                     SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-                    WHERE e.id = %s AND e.status NOT IN ({terminal})
+                    WHERE e.id = %s AND NOT e.status = ANY(%s)
                       AND b.status IN ('sleeping', 'calling', 'awaiting_input', 'running') AND b.wake_at IS NOT NULL
                     ORDER BY b.wake_at LIMIT 1)
                 RETURNING id, status
                 """,
-                [execution_id],
+                [execution_id, [status.value for status in TERMINAL_EXECUTION]],
             )
             row = cursor.fetchone()
         if row is None:

@@ -10,16 +10,16 @@ from typing import Any
 
 from julep_project.core.schemas.json_schema import UnusableSchema, find_schema_problem
 from tasks.language import texts
-from tasks.language.check import check_program
 from tasks.language.effort import Effort
 from tasks.language.errors import InvalidTaskBody, InvalidTaskSpec, Problems
-from tasks.language.program import Program
-from tasks.language.prompts import as_given, named_tool
-from tasks.language.reader import CLASSIC, DOLLAR, ReadTool, StepReader
 from tasks.language.spelling import normalise_body
-from tasks.language.steps_reader import read_body
-from tasks.language.wire import body_to_wire
+from tasks.programs.check import check_program
+from tasks.programs.program import Program
+from tasks.programs.steps_reader import read_body
+from tasks.programs.wire import body_to_wire
 from tasks.steps.base import Step
+from tasks.steps.prompts import as_given, named_tool
+from tasks.steps.reader import CLASSIC, DOLLAR, ReadTool, StepReader
 
 __all__ = ["CompiledTask", "InvalidTaskBody", "InvalidTaskSpec", "compile_task"]
 

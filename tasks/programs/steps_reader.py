@@ -5,11 +5,11 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from tasks.language.effect_options import OPTION_KEYS, read_options
-from tasks.language.reader import StepReader
 from tasks.language.spelling import MAX_NESTING
+from tasks.programs.effect_options import OPTION_KEYS, read_options
 from tasks.steps import registry
 from tasks.steps.base import Step
+from tasks.steps.reader import StepReader
 
 MAX_LABEL = 120
 _COMMON_KEYS = frozenset({"label"})

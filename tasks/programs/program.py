@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from tasks.language.loader import StepLoader
 from tasks.steps.base import Step, dump_body
+from tasks.steps.loader import StepLoader
 
 FORMAT = 1
 

@@ -32,11 +32,11 @@ from sessions.context.budget import LONGEST_HISTORY, OTHER_COUNT, token_budget
 from sessions.context.history import told_before
 from sessions.context.prompt import Prompt
 from sessions.errors import PromptOverBudget
-from sessions.history import jobs
 from sessions.history.entries import NewEntry, active_entries, calls_made, history_tokens, save_entries, tokenizer_of
-from sessions.history.jobs import ClaimedJob
-from sessions.history.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 from sessions.models import ContextOverflow, Entry, EntrySource, Job, JobState, Session
+from sessions.shortening import jobs
+from sessions.shortening.jobs import ClaimedJob
+from sessions.shortening.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 
 log = logging.getLogger(__name__)
 
