@@ -53,9 +53,8 @@ _RAW_NAMES = {
 }
 _ALLOWED = {
     "julep_project/core/reading/outside_json.py": "counts first",
-    "julep_project/core/reading/yaml_loader.py": "counts first",
+    "julep_project/core/reading/yaml_loader.py": "counts every value before it is built",
     "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
-    "tasks/expressions/functions/yaml_text.py": "pays for every event before it is built",
     "agents/tools/integrations/providers/arxiv.py": "counts first",
     "sessions/responses/rows/listing.py": "reads what this product wrote",
     "executions/stored_json.py": "reads what this product wrote",

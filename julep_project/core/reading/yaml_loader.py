@@ -1,76 +1,56 @@
-"""YAML as plain JSON values: no tags, no dates, no numbers in base 60, and bounded aliases."""
+"""YAML as plain values: no tags that make objects, no dates, and bounded aliases and merge keys.
+
+The library builds nodes by calling itself once per level, which ends the process when there are many, and follows
+aliases and merge keys without a bound. Its events come from a parser that does neither, and here a value is counted,
+with aliases written out, before it is built.
+"""
 
 import math
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import yaml
 
 from julep_project.core.reading.outside_json import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER_BITS
 
-# Nodes take a microsecond each to count, and several to build.
+# Nodes take several microseconds each.
 _MAX_NODES = 100_000
 _MAX_TAG_DIRECTIVES = 100
 _TAG = "tag:yaml.org,2002:"
+_TEXTS = frozenset({"str", "timestamp", "merge", "value"})
+_MERGE: Any = object()
+_NO_KEY: Any = object()
+
+# Scalars as the library reads them, whole numbers in base 60 among them.
+YamlScalars: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Builds None, bool, int, float, str, list and dict, nothing else."""
+class JsonScalars(YamlScalars):
+    """Scalars that JSON has, too: no numbers in base 60, and none without an end."""
 
-    yaml_constructors: ClassVar[dict[Any, Any]] = {}
-    yaml_multi_constructors: ClassVar[dict[Any, Any]] = {}
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
 
-    def construct_key(self, node: yaml.Node) -> str:
-        """Keys are text: `1:` and `on:` keep the letters they were written with."""
-        if not isinstance(node, yaml.ScalarNode):
-            raise yaml.constructor.ConstructorError(None, None, "a key must be text", node.start_mark)
-        return str(node.value)
+    def construct_yaml_int(self, node: yaml.Node) -> int:
+        """A tag may ask for base 60."""
+        return int(super().construct_yaml_int(_not_in_base_60(node)))
 
-    def construct_object_mapping(self, node: yaml.MappingNode) -> Any:
-        """An object; yields before it is filled, as the library does, so that parents come first."""
-        data: dict[str, Any] = {}
-        yield data
-        self.flatten_mapping(node)
-        for key, value in node.value:
-            data[self.construct_key(key)] = self.construct_object(value, deep=True)
-
-    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
-        """A whole number of a size that JSON text may have, too."""
-        self._refuse_base_60(node)
-        number = int(self.construct_yaml_int(node))
-        if number.bit_length() > MAX_INTEGER_BITS:
-            raise yaml.constructor.ConstructorError(None, None, "the number is too large", node.start_mark)
-        return number
-
-    def construct_number(self, node: yaml.ScalarNode) -> float:
+    def construct_yaml_float(self, node: yaml.Node) -> float:
         """A finite number."""
-        self._refuse_base_60(node)
-        number = float(self.construct_yaml_float(node))
+        number = float(super().construct_yaml_float(_not_in_base_60(node)))
         if not math.isfinite(number):
-            raise yaml.constructor.ConstructorError(None, None, "NaN and infinity are not JSON", node.start_mark)
+            raise ValueError("NaN and infinity are not JSON")
         return number
 
-    def _refuse_base_60(self, node: yaml.ScalarNode) -> None:
-        """A tag asks for it; a million digits would take minutes."""
-        if ":" in self.construct_scalar(node):
-            raise yaml.constructor.ConstructorError(None, None, "not a number", node.start_mark)
+
+def _not_in_base_60(node: yaml.Node) -> yaml.Node:
+    if ":" in node.value:
+        raise ValueError("not a number")
+    return node
 
 
 def _configure() -> None:
-    safe = yaml.constructor.SafeConstructor
-    for tag, construct in {
-        "null": safe.construct_yaml_null,
-        "bool": safe.construct_yaml_bool,
-        "int": PlainLoader.construct_whole_number,
-        "float": PlainLoader.construct_number,
-        "str": safe.construct_yaml_str,
-        "timestamp": safe.construct_yaml_str,
-        "seq": safe.construct_yaml_seq,
-        "map": PlainLoader.construct_object_mapping,
-    }.items():
-        PlainLoader.add_constructor(_TAG + tag, construct)
-    PlainLoader.add_constructor(None, safe.construct_undefined)
     truth = r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"
     whole = r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$"
     number = (
@@ -81,115 +61,186 @@ def _configure() -> None:
         ("bool", truth, "yYnNtTfFoO"),
         ("float", number, "-+0123456789."),
         ("int", whole, "-+0123456789"),
-        ("merge", r"^(?:<<)$", "<"),
         ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ]:
-        PlainLoader.add_implicit_resolver(_TAG + tag, re.compile(pattern), list(first))
+        JsonScalars.add_implicit_resolver(_TAG + tag, re.compile(pattern), list(first))
 
 
 _configure()
 
 
-def load_yaml(raw: bytes | str, *, max_containers: int = MAX_CONTAINERS) -> Any:
-    """The one document in `raw`.
-
-    Raises:
-        yaml.YAMLError: not YAML, several documents, or a tag that is not plain data.
-        ValueError: nested too deeply, too many parts with aliases written out, or a text that its tag does not fit.
-    """
-    text = raw if isinstance(raw, str) else raw.decode()
-    check_yaml(text, max_containers=max_containers)
-    loader = PlainLoader(text)
-    try:
-        node = loader.get_single_node()
-        return None if node is None else loader.construct_document(node)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
-        # `!!bool maybe` is a KeyError of the library, `!!int ""` an IndexError.
-        raise ValueError(f"a value does not fit its tag: {error}") from error
-    finally:
-        loader.dispose()
+class TooMuchYaml(ValueError):
+    """The text is nested too deep, or has more parts than the bounds allow."""
 
 
-def check_yaml(text: str, *, max_containers: int = MAX_CONTAINERS) -> None:
-    """Refuse what is beyond the bounds. The library builds nodes by calling itself once per level, which ends the
-    process when there are many; its events come from a parser that does not.
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come."""
 
-    Raises:
-        yaml.YAMLError: not YAML, as far as events tell.
-        ValueError: beyond the bounds, or a node that contains itself.
-    """
-    if has_many_directives(text):
-        raise ValueError(f"more than {_MAX_TAG_DIRECTIVES} tag directives")
-    census = _Census(max_containers)
-    loader = PlainLoader(text)
-    try:
-        for event in iter(loader.get_event, None):
-            census.take(event)
-    finally:
-        loader.dispose()
+    value: Any
+    anchor: str | None = None
+    nodes_before: int = 0
+    levels: int = 1
+    admit: Callable[[Any], object] | None = None
+    key: Any = _NO_KEY
+    given: list[dict[Any, Any]] = field(default_factory=list)
 
 
-def has_many_directives(text: str) -> bool:
-    """Whether it may have so many tag directives that the library, which compares each with all others, takes long."""
-    return text.count("%TAG") > _MAX_TAG_DIRECTIVES
+class YamlReader:
+    """Reads the one document of a text as plain values. Subclasses say what may differ, and may charge for it."""
 
+    scalars: ClassVar[Any] = JsonScalars
+    max_depth: ClassVar[int] = MAX_DEPTH
+    max_integer_bits: ClassVar[int] = MAX_INTEGER_BITS
 
-class _Census:
-    """Counts nodes and levels as if every alias were written out."""
-
-    def __init__(self, max_containers: int) -> None:
+    def __init__(self, *, max_containers: int = MAX_CONTAINERS) -> None:
         self._containers_left = max_containers
         self._nodes = 0
-        # Of each collection that has begun: its anchor, the nodes before it, and the deepest level in it.
-        self._open: list[tuple[str | None, int, int]] = []
-        self._deepest = 0
-        # Nodes and levels of what has an anchor; None while it is open.
-        self._anchors: dict[str, tuple[int, int] | None] = {}
+        self._open = [_Open([])]
+        # What an alias stands for: the value, the event of a scalar, which may be a key, too, nodes and levels.
+        self._anchors: dict[str, tuple[Any, Any, int, int]] = {}
 
-    def take(self, event: Any) -> None:
-        """Count one event."""
+    def read(self, text: str) -> Any:
+        """The value of the document; None if there is none.
+
+        Raises:
+            yaml.YAMLError: not YAML, several documents, or a tag that is not plain data.
+            TooMuchYaml: beyond the bounds.
+            ValueError: a text that its tag does not fit, or half of a surrogate pair.
+        """
+        # The library compares each with all others.
+        if text.count("%TAG") > _MAX_TAG_DIRECTIVES:
+            raise TooMuchYaml(f"more than {_MAX_TAG_DIRECTIVES} tag directives")
+        self._loader = self.scalars(text)
+        try:
+            for event in iter(self._loader.get_event, None):
+                self.charge(event)
+                self._take(event)
+        finally:
+            self._loader.dispose()
+        documents = self._open[0].value
+        return documents[0] if documents else None
+
+    def charge(self, event: Any) -> None:
+        """Charge for an event before anything is made of it."""
+
+    def key(self, event: Any) -> Any:
+        """A key. Here it is text: `1:` and `on:` keep the letters they were written with."""
+        return str(event.value)
+
+    def admission(self, items: dict[Any, Any]) -> Callable[[Any], object] | None:
+        """What is called with each key of an object before it is put in."""
+        return None
+
+    def merged(self, objects: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
+        """All keys of the objects, each with its last value."""
+        return {key: value for one in objects for key, value in one.items()}
+
+    def _take(self, event: Any) -> None:
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            self._add(1, 0)
+            value = self.scalar(event)
+            self._put(value, event, 1, 0)
             if event.anchor:
-                self._anchors[event.anchor] = (1, 0)
-        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-            self._begin(event.anchor)
+                self._anchors[event.anchor] = value, event, 1, 0
+        elif kind is yaml.SequenceStartEvent:
+            self._begin(event, [], "seq")
+        elif kind is yaml.MappingStartEvent:
+            self._begin(event, {}, "map")
         elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
             self._end()
         elif kind is yaml.AliasEvent:
-            self._add(*self._meaning_of(event.anchor))
+            if event.anchor not in self._anchors:
+                raise _refusal(f"unknown alias {event.anchor[:100]!r}, or a value that contains itself", event)
+            self._put(*self._anchors[event.anchor])
+        elif kind is yaml.DocumentStartEvent and self._open[0].value:
+            raise _refusal("the text has more than one document", event)
 
-    def _add(self, nodes: int, levels: int) -> None:
+    def _count(self, nodes: int, levels: int) -> None:
         self._nodes += nodes
         if self._nodes > _MAX_NODES:
-            raise ValueError(f"more than {_MAX_NODES:,} values, with aliases written out")
-        deepest = len(self._open) + levels
-        if deepest > self._deepest:
-            if deepest > MAX_DEPTH:
-                raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-            self._deepest = deepest
+            raise TooMuchYaml(f"more than {_MAX_NODES:,} values, with aliases written out")
+        if len(self._open) - 1 + levels > self.max_depth:
+            raise TooMuchYaml(f"nested deeper than {self.max_depth} levels")
 
-    def _begin(self, anchor: str | None) -> None:
-        if anchor:
-            self._anchors[anchor] = None
+    def _begin(self, event: Any, value: Any, kind: str) -> None:
+        if event.tag not in (None, "!", _TAG + kind):
+            raise _refusal(f"the tag {event.tag[:60]!r} is not supported here", event)
         self._containers_left -= 1
         if self._containers_left < 0:
-            raise ValueError("too many objects and lists")
-        self._open.append((anchor, self._nodes, self._deepest))
-        self._deepest = 0
-        self._add(1, 0)
+            raise TooMuchYaml("too many objects and lists")
+        admit = self.admission(value) if kind == "map" else None
+        self._open.append(_Open(value, event.anchor, self._nodes, admit=admit))
+        self._count(1, 0)
 
     def _end(self) -> None:
-        anchor, nodes_before, deepest_before = self._open.pop()
-        if anchor:
-            self._anchors[anchor] = (self._nodes - nodes_before, self._deepest - len(self._open))
-        self._deepest = max(self._deepest, deepest_before)
+        ended = self._open.pop()
+        value = self.merged([*ended.given, ended.value]) if ended.given else ended.value
+        self._put(value, None, 0, ended.levels)
+        if ended.anchor:
+            self._anchors[ended.anchor] = value, None, self._nodes - ended.nodes_before, ended.levels
 
-    def _meaning_of(self, name: str) -> tuple[int, int]:
-        if name not in self._anchors:
-            raise yaml.YAMLError(f"undefined alias {name[:100]!r}")
-        known = self._anchors[name]
-        if known is None:
-            raise ValueError("a node contains itself")
-        return known
+    def _put(self, value: Any, scalar: Any, nodes: int, levels: int) -> None:
+        """Count a value and give it its place in the innermost collection."""
+        self._count(nodes, levels)
+        inside = self._open[-1]
+        inside.levels = max(inside.levels, levels + 1)
+        if isinstance(inside.value, list):
+            inside.value.append(value)
+        elif inside.key is _NO_KEY:
+            if scalar is None:
+                raise yaml.YAMLError("a key must be a plain value")
+            inside.key = _MERGE if _is_merge(scalar) else self.key(scalar)
+        else:
+            key, inside.key = inside.key, _NO_KEY
+            if key is _MERGE:
+                inside.given += _merge_sources(value)
+            else:
+                if inside.admit is not None:
+                    inside.admit(key)
+                inside.value[key] = value
+
+    def scalar(self, event: Any) -> Any:
+        """The value of a scalar."""
+        tag = event.tag
+        if tag is None or tag == "!":
+            if not event.implicit[0]:
+                return event.value
+            tag = self._loader.resolve(yaml.ScalarNode, event.value, (True, False))
+        kind = tag.removeprefix(_TAG)
+        if kind in _TEXTS:
+            return event.value
+        if kind not in ("null", "bool", "int", "float"):
+            raise _refusal(f"the tag {tag[:60]!r} is not supported here", event)
+        # In base 2 a number has the most letters.
+        if len(event.value) > self.max_integer_bits:
+            raise TooMuchYaml(f"not a number of at most {self.max_integer_bits:,} bits")
+        try:
+            value = getattr(self._loader, f"construct_yaml_{kind}")(yaml.ScalarNode(tag, event.value))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # `!!bool maybe` is a KeyError of the library, `!!int ""` an IndexError.
+            raise ValueError(f"a value does not fit its tag: {error}") from error
+        if type(value) is int and value.bit_length() > self.max_integer_bits:
+            raise TooMuchYaml(f"not a number of at most {self.max_integer_bits:,} bits")
+        return value
+
+
+def _refusal(reason: str, event: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, reason, event.start_mark)
+
+
+def _is_merge(event: Any) -> bool:
+    return event.tag == f"{_TAG}merge" or (event.tag is None and event.implicit[0] and event.value == "<<")
+
+
+def _merge_sources(value: Any) -> list[dict[Any, Any]]:
+    """The objects of a merge key, the one that wins last."""
+    sources = value if isinstance(value, list) else [value]
+    if not all(isinstance(source, dict) for source in sources):
+        raise yaml.YAMLError("a merge key needs an object")
+    return sources[::-1]
+
+
+def load_yaml(raw: bytes | str, *, max_containers: int = MAX_CONTAINERS) -> Any:
+    """The one document of a text, with the errors of `YamlReader.read`."""
+    return YamlReader(max_containers=max_containers).read(raw if isinstance(raw, str) else raw.decode())
