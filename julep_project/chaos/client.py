@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 
 from julep_project.chaos.checker import Promises
-from julep_project.chaos.installation import Private
 from julep_project.chaos.programs import ANSWER, WORLD_ADDS, Program
 from julep_project.chaos.world import FLAKY, ONCE, World
+from julep_project.devservices.home import Home
 
 MODEL = "openai/chaos"
 _REQUEST_S = 5
@@ -61,9 +61,9 @@ def answer_to(shown: Any) -> Any:
 class Client:
     """Uses the API; looks into Postgres for what an answer did not tell."""
 
-    def __init__(self, installation: Private) -> None:
+    def __init__(self, home: Home) -> None:
         # The addresses stay as they are when processes are started again.
-        self._note = installation.note
+        self._note = home.read_note()
         self.promises = Promises()
 
     def connect(self) -> "psycopg.Connection[Any]":

@@ -15,8 +15,8 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from julep_project.chaos.installation import Private
 from julep_project.chaos.messages import copies_of_messages, publish, take_messages
+from julep_project.devservices.home import Home
 from julep_project.devservices.process import signal_group
 
 _WORKING = ("api", "engine", "io", "maintenance", "beat")
@@ -39,8 +39,8 @@ class Nemesis:
     It begins with one act of every kind, in any order; one that finds nothing to harm is put off.
     """
 
-    def __init__(self, installation: Private, random: Random, *, freeze_s: float, say: Callable[[str], None]) -> None:
-        self._installation = installation
+    def __init__(self, home: Home, random: Random, *, freeze_s: float, say: Callable[[str], None]) -> None:
+        self._home = home
         self._random = random
         self._freeze_s = freeze_s
         self._say = say
@@ -105,7 +105,7 @@ class Nemesis:
 
     def _victim(self, *names: str) -> tuple[str, int] | None:
         """Name and process id of one of these that runs and was not harmed lately; it rests from now on."""
-        children = self._installation.note.get("children", {})
+        children = self._home.read_note().get("children", {})
         ready = [name for name in names if name in children and self._resting_until.get(name, 0) < time.monotonic()]
         if not ready:
             return None
@@ -114,7 +114,7 @@ class Nemesis:
         return name, children[name]
 
     def _redis(self) -> "redis.Redis":
-        return redis.Redis.from_url(self._installation.note["redis_url"], socket_timeout=1)
+        return redis.Redis.from_url(self._home.read_note()["redis_url"], socket_timeout=1)
 
     # -- processes ------------------------------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class Nemesis:
 
     def _ring_without_cause(self) -> str | None:
         """Send messages nobody asked for, to branches in any state."""
-        note = self._installation.note
+        note = self._home.read_note()
         with psycopg.connect(note["database_url"], connect_timeout=2) as connection:
             branches = [str(row[0]) for row in connection.execute(_SOME_BRANCHES).fetchall()]
         chosen = self._random.sample(branches, min(_MOST_MESSAGES, len(branches)))

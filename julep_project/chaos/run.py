@@ -7,7 +7,7 @@ from random import Random
 
 from julep_project.chaos.checker import Seen, check
 from julep_project.chaos.client import Client
-from julep_project.chaos.installation import private_installation
+from julep_project.chaos.installation import temporary_installation
 from julep_project.chaos.nemesis import Nemesis
 from julep_project.chaos.programs import Program, make_programs
 from julep_project.chaos.world import World
@@ -37,12 +37,12 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
     seed makes the same programs and acts.
 
     Raises:
-        NotStarted: the private installation did not come up.
+        ServiceError: the private installation did not come up.
     """
     made = make_programs(seed, programs)
-    with World(Random(seed)) as world, private_installation(_provider(world)) as installation:
-        nemesis = Nemesis(installation, Random(seed), freeze_s=freeze_s, say=say)
-        client = Client(installation)
+    with World(Random(seed)) as world, temporary_installation(_provider(world)) as home:
+        nemesis = Nemesis(home, Random(seed), freeze_s=freeze_s, say=say)
+        client = Client(home)
         tasks = {client.create(program, world): program for program in made}
         to_start = list(tasks)
         nemesis.start()

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from julep_project.chaos.installation import NotStarted
 from julep_project.chaos.run import run_chaos
+from julep_project.devservices.errors import ServiceError
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
                 freeze_s=options["freeze"],
                 say=self.stdout.write if options["verbosity"] > 0 else lambda _: None,
             )
-        except NotStarted as error:
+        except ServiceError as error:
             raise CommandError(str(error)) from None
         for finding in outcome.findings:
             self.stdout.write(f"seed {seed}: {finding}")
