@@ -15,15 +15,10 @@ from agents.tool_definitions import ToolDefinition, patch_tool
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.models import completed
 
-AGENT_DEFAULTS: Mapping[str, Callable[[], Any]] = {
-    "about": str,
-    "model": str,
-    "instructions": list,
-    "default_settings": dict,
-    "default_system_template": lambda: None,
-    "metadata": dict,
-}
+# What a whole agent has beside its names and project.
+_FIELDS = ("about", "model", "instructions", "default_settings", "default_system_template", "metadata")
 
 Row = TypeVar("Row")
 
@@ -45,7 +40,7 @@ def create_agent(*, developer: Developer, values: Mapping[str, Any], agent_id: U
         project=project,
         name=values["name"],
         canonical_name=canonical_name,
-        **_with_defaults(values),
+        **completed(Agent, _FIELDS, values),
     )
     with transaction.atomic():
         agent.save(force_insert=True)
@@ -63,7 +58,7 @@ def replace_agent(*, developer: Developer, agent_id: UUID, values: Mapping[str, 
     selectors.get_agent(developer, agent_id)
     _check_model(values.get("model"))
     project = selectors.get_project_named(developer, values.get("project") or DEFAULT_PROJECT)
-    changes = {"name": values["name"], "project": project, **_with_defaults(values)}
+    changes = {"name": values["name"], "project": project, **completed(Agent, _FIELDS, values)}
     if values.get("canonical_name"):
         changes["canonical_name"] = values["canonical_name"]
     return _update_agent(developer, agent_id, changes)
@@ -215,10 +210,6 @@ def _update_agent(developer: Developer, agent_id: UUID, changes: Mapping[str, An
         if not rows.update(updated_at=DatabaseNow(), **changes):
             raise NotFound("Agent not found")
     return selectors.get_agent(developer, agent_id)
-
-
-def _with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] if name in values else default() for name, default in AGENT_DEFAULTS.items()}
 
 
 def _columns(definition: ToolDefinition) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.tenancy import get_or_not_found
 
-# A page of docs is an answer that is built in memory. A number of a vector is about so long in it.
-_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
+# A number of a vector is about so long in an answer.
 _NUMBER_BYTES = 12
 
 
@@ -48,7 +47,7 @@ def with_content(page: Sequence[Doc], *, include_embeddings: bool) -> Sequence[D
         BadRequest: they are too much for one answer; a doc alone never is without its vectors.
     """
     size = _shown_bytes(page, include_embeddings) if len(page) > 1 or include_embeddings else 0
-    if size > _LARGEST_PAGE_BYTES:
+    if size > LARGEST_PAGE_BYTES:
         raise BadRequest(_too_much(len(page), size, include_embeddings))
     prefetch_related_objects(page, *_content(include_embeddings))
     return page

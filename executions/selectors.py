@@ -13,8 +13,6 @@ from julep_project.core.api.pagination import PageRequest
 from julep_project.core.errors import NotFound
 from tasks.models import Task
 
-# Large values in a page are in the answer, which is built in memory.
-_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
 # A stream holds a page for as long as its reader takes.
 _LARGEST_STREAM_PAGE_BYTES = 4 * 1024 * 1024
 
@@ -63,8 +61,8 @@ def page_of_transitions(execution: Execution, page: PageRequest, *, scope: UUID 
 
 def _shown(page: QuerySet[Any], *columns: str) -> list[Any]:
     """The rows of a page with their values as far as these are not too large together, wherever they lie."""
-    whole, others = split_page(page, *columns, most_bytes=_LARGEST_PAGE_BYTES)
-    shown = show(as_stored(page[:whole], *columns), *columns, most_bytes=_LARGEST_PAGE_BYTES)
+    whole, others = split_page(page, *columns, most_bytes=LARGEST_PAGE_BYTES)
+    shown = show(as_stored(page[:whole], *columns), *columns, most_bytes=LARGEST_PAGE_BYTES)
     return [*shown, *(omit(page[whole : whole + others], *columns) if others else ())]
 
 

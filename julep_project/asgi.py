@@ -1,7 +1,6 @@
 """The whole product on one port: async views on a handler of their own, everything else on threads."""
 
 import os
-from importlib import import_module
 from typing import cast
 
 from django.conf import settings
@@ -14,7 +13,7 @@ from julep_project.core.live.reader import in_background
 from julep_project.core.process import memory
 from julep_project.serving.admission import UNREAD_TIMES, Admission, Bodies
 from julep_project.serving.answers import EveryAnswer
-from julep_project.serving.paths import is_health, is_search, is_stream
+from julep_project.serving.paths import is_health, is_search, is_stream, stream_paths
 from julep_project.serving.server_stop import last_words, stop_in_time, under_way
 from julep_project.serving.stream_handler import StreamHandler
 from julep_project.serving.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
@@ -70,7 +69,7 @@ def _warm() -> None:
     """Import what would otherwise be imported by the first request, while others wait for it: seconds."""
     from agents.llm import gateway  # models cannot be imported before Django is set up
 
-    import_module(settings.ROOT_URLCONF)
+    stream_paths()
     gateway.warm_if_configured()
     memory.settle()
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
+from julep_project.core.limits import LONGEST_ATTEMPT_S
 from julep_project.env import (
     InvalidSetting,
     env_bool,
@@ -266,7 +267,7 @@ DEFAULT_MODEL = env_str("DEFAULT_MODEL")
 MODELS = env_list("MODELS")
 EMBEDDING_MODEL = env_str("EMBEDDING_MODEL", "offline/hashing")
 EMBEDDING_DIMENSIONS = env_int("EMBEDDING_DIMENSIONS", 1024, low=1, high=16_000)
-MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=840)
+MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=LONGEST_ATTEMPT_S)
 
 # Providers and tools that want to be asked less: the longest pause they may ask for, how long a run puts up with that
 # before it counts as a failure, and how long somebody who waits for an answer is made to wait for it
@@ -286,7 +287,7 @@ SLICE_MS = env_int("SLICE_MS", 250, low=1)
 LEASE_SECONDS = env_int("LEASE_SECONDS", 30, low=2)
 MAX_ATTEMPTS = env_int("MAX_ATTEMPTS", 5, low=1)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 2, low=1)
-# A process told to stop lets calls and requests end for this long, then hands back the rest; see `core/draining.py`.
+# A process told to stop lets calls and requests end for this long, then hands back the rest: `core/work/draining.py`.
 DRAIN_SECONDS = env_int("DRAIN_SECONDS", 60, low=1, high=3600)
 # A process that holds more memory than this is replaced, once what it does has ended; 0: never. The API server has an
 # option of its own for it. `RETIRING_FILE` is made by a worker that is to be replaced, for whoever starts the next one.
@@ -357,8 +358,8 @@ CELERY_RESULT_EXPIRES = 3600
 CELERY_TASK_DEFAULT_QUEUE = "engine"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = PROCESS_MEMORY_MB * 1024 or None
-CELERY_TASK_TIME_LIMIT = 900
-CELERY_TASK_SOFT_TIME_LIMIT = 870
+CELERY_TASK_SOFT_TIME_LIMIT = LONGEST_ATTEMPT_S + 30
+CELERY_TASK_TIME_LIMIT = LONGEST_ATTEMPT_S + 60
 CELERY_WORKER_SEND_TASK_EVENTS = True
 # Connections are looked after in `celery.py`, not closed around every message.
 CELERY_DB_REUSE_MAX = 2**62

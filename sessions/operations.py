@@ -12,6 +12,7 @@ from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.api.views import deletion
 from julep_project.core.database import give_connection_back
+from julep_project.core.limits import LONGEST_ATTEMPT_S
 from sessions import selectors, services
 from sessions.api.serializers import NewSessionBody, SessionBody, take_participants
 from sessions.chat.chat import ChatCall, answer_chat
@@ -23,8 +24,6 @@ from sessions.shortening.jobs import get_job, job_to_wire
 from sessions.wire import history_to_wire, session_to_wire
 
 Json = dict[str, Any]
-# As long as a step may take.
-_LONGEST_CHAT_S = 840.0
 # What a model may say; the author of a task may use every field of a chat.
 _CHAT = {
     "message": {"type": "string", "description": "What to say, as a user"},
@@ -124,7 +123,7 @@ def chat(call: SystemCall) -> Json:
         request=replace(ChatRequest.read(call.arguments), stream=False),
         custom_key=call.arguments.get("x_custom_api_key"),
         chat_id=call.new_id(),
-        timeout_s=min(call.timeout_s or _LONGEST_CHAT_S, _LONGEST_CHAT_S),
+        timeout_s=min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S),
     )
     give_connection_back()
     try:

@@ -1,6 +1,6 @@
 """Writes of sessions. Each is one transaction, limited to one developer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,26 +14,19 @@ from docs_store.recall_options import complete_recall_options
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.models import completed
 from sessions import selectors
 from sessions.context.conversation import session_agents
 from sessions.history.entries import NewEntry, save_entries
-from sessions.models import Entry, EntrySource, OnBusy, Session, SessionAgent, SessionUser
+from sessions.models import Entry, EntrySource, Session, SessionAgent, SessionUser
 from sessions.shortening.overflow import request_after_message
 
 Values = Mapping[str, Any]
 
-_DEFAULTS: Mapping[str, Callable[[], Any]] = {
-    "situation": lambda: None,
-    "system_template": lambda: None,
-    "render_templates": lambda: True,
-    "auto_run_tools": lambda: False,
-    "forward_tool_calls": lambda: False,
-    "token_budget": lambda: None,
-    "context_overflow": lambda: None,
-    "on_busy": lambda: OnBusy.ENQUEUE,
-    "recall_options": lambda: None,
-    "metadata": dict,
-}
+_FIELDS = (
+    "situation", "system_template", "render_templates", "auto_run_tools", "forward_tool_calls", "token_budget",
+    "context_overflow", "on_busy", "recall_options", "metadata",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +161,7 @@ def _are_all(found: int, wanted: Sequence[UUID]) -> bool:
 
 
 def _whole(values: Values) -> dict[str, Any]:
-    whole = {name: values[name] if name in values else default() for name, default in _DEFAULTS.items()}
+    whole = completed(Session, _FIELDS, values)
     if whole["recall_options"] is not None:
         whole["recall_options"] = complete_recall_options(whole["recall_options"])
     return whole

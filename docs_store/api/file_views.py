@@ -27,8 +27,6 @@ from julep_project.core.reading.fields import (
 )
 
 MIME_TYPE = r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+"
-# The contents of a page are in the answer, which is built in memory.
-_LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES
 
 
 class FileBody(Body):
@@ -99,7 +97,7 @@ class FileViewSet(ApiViewSet):
         paginator = BareListPagination()
         page: list[File] = paginator.paginate_queryset(rows, request)
         total = sum(file.size for file in page)
-        if total > _LARGEST_PAGE_BYTES and len(page) > 1:
+        if total > LARGEST_PAGE_BYTES and len(page) > 1:
             raise BadRequest(f"The files of this page hold {total} bytes together; ask for fewer with limit")
         give_connection_back()
         return paginator.get_paginated_response([_listed(file) for file in page])

@@ -1,5 +1,8 @@
 """What every stored resource has."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
@@ -20,6 +23,12 @@ class Resource(models.Model):
     class Meta:
         abstract = True
         ordering = ("-created_at", "-id")
+
+
+def completed(model: type[models.Model], names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the values say of these fields; what they leave out gets the model's default."""
+    bare = model()
+    return {name: values[name] if name in values else getattr(bare, name) for name in names}
 
 
 def metadata_index(name: str) -> GinIndex:

@@ -1,26 +1,36 @@
 """Which paths belong to which kind of view."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 
-# Paths whose views are async: their connection stays open, or they must answer while all threads are taken. The only
-# place that lists them.
-STREAM_PATH = re.compile(
-    r"(?:/api)?(?:"
-    r"/executions/.*(?:\.stream|/transitions/stream)"
-    r"|/sessions/[^/]+/(?:chat|render)"
-    r"|(?:/v1)?/(?:responses(?:/.*)?|chat/completions|embeddings)"
-    r"|/embed"
-    r"|/(?:livez|readyz|healthz)"
-    r")/*"
-)
+from asgiref.sync import iscoroutinefunction
+from django.urls import URLResolver, get_resolver
 
 HEALTH_PATH = re.compile(r"(?:/api)?/(?:livez|readyz|healthz)/*")
 SEARCH_PATH = re.compile(r"(?:/api)?/(?:agents|users)/[^/]+/search/*")
 
 
+@cache
+def stream_paths() -> re.Pattern[str]:
+    """What leads to views that are async: their connection stays open, or they must answer while all threads are
+    taken."""
+    return re.compile(f"(?:/api)?/(?:{'|'.join(_async_routes(get_resolver()))})/*")
+
+
+def _async_routes(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    """Regular expressions of the routes, without the names in them."""
+    for route in resolver.url_patterns:
+        text = before + route.pattern.regex.pattern.removeprefix("^").removesuffix("$").removesuffix(r"\Z")
+        if isinstance(route, URLResolver):
+            yield from _async_routes(route, text)
+        elif iscoroutinefunction(route.callback):
+            yield re.sub(r"\?P<\w+>", "?:", text)
+
+
 def is_stream(path: str) -> bool:
     """True for the paths that belong to the async views."""
-    return STREAM_PATH.fullmatch(path) is not None
+    return stream_paths().fullmatch(path) is not None
 
 
 def is_health(path: str) -> bool:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from julep_project.core.limits import LONGEST_ATTEMPT_S
 from tasks.steps.reader import StepReader
 
 OPTION_KEYS = frozenset({"retry", "timeout"})
 MAX_ATTEMPTS = 25
 MAX_PAUSE_S = 3_600
-# Well below the time after which the broker delivers a message again, which would repeat an attempt under way.
-MAX_TIMEOUT_S = 840
+MAX_TIMEOUT_S = LONGEST_ATTEMPT_S
 _MIN_TIMEOUT_S = 0.1
 _PAUSES: dict[str, tuple[float, float]] = {
     "initial_s": (0, MAX_PAUSE_S),

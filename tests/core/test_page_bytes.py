@@ -61,7 +61,7 @@ def test_values_in_the_rows_of_runs_count_as_well(
     settings.BLOB_STORE_CUTOFF_KB = 0
     task = flow.create({"main": [{"evaluate": {"t": "$ _.text"}}, {"evaluate": {"n": "$ 1"}}]}).json()["id"]
     ended = [flow.start(task, LARGE) for _ in range(2)]
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 7000)
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 7000)
     too_much = {"$omitted": "the contents of this page are too large together; get this one alone"}
 
     listed = flow.api.get(f"/tasks/{task}/executions").json()["items"]

@@ -143,6 +143,8 @@ def test_an_error_of_the_application_reaches_the_server() -> None:
         ("/v1/responses/resp_1/input_items", True),
         ("/v1/chat/completions", True),
         ("/embed", True),
+        ("/v1/models/offline/echo", True),
+        ("/agents/models", False),
         ("/executions/1/transitions", False),
         ("/sessions/1/history", False),
         ("/agents/1/docs", False),

@@ -297,7 +297,7 @@ def test_a_page_too_large_to_answer_is_refused(
     for number in range(2):
         doc([f"{number} {place}" for place in range(10)], *[(1, 0, 0)] * 10)
     path = f"/agents/{agent}/docs"
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 2 * 10 * (3 + 3 * 12) - 1)
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 2 * 10 * (3 + 3 * 12) - 1)
     refused = api.get(path)
     assert (refused.status_code, refused.json()["error"]["message"]) == (
         400,
@@ -306,7 +306,7 @@ def test_a_page_too_large_to_answer_is_refused(
     )
     assert len(api.get(path, {"limit": 1}).json()["items"][0]["embeddings"]) == 10
     assert len(api.get(path, {"include_embeddings": "false"}).json()["items"]) == 2
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10)
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 10)
     assert api.get(path, {"include_embeddings": "false"}).json()["error"]["message"].endswith("fewer with limit")
     assert len(api.get(path, {"limit": 1, "include_embeddings": "false"}).json()["items"]) == 1
 
@@ -315,7 +315,7 @@ def test_a_doc_whose_vectors_are_too_large_to_answer_is_shown_without(
     api: ApiClient, agent: str, doc: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = doc([f"{place}" for place in range(10)], *[(1, 0, 0)] * 10)
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12) - 1)
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12) - 1)
     for path, query in ((f"/docs/{stored}", {}), (f"/agents/{agent}/docs", {"limit": 1})):
         refused = api.get(path, query)
         assert (refused.status_code, refused.json()["error"]["message"]) == (
@@ -323,7 +323,7 @@ def test_a_doc_whose_vectors_are_too_large_to_answer_is_shown_without(
             "The doc is about 370 bytes with its vectors; leave out the vectors with include_embeddings=false",
         )
         assert api.get(path, {**query, "include_embeddings": "false"}).status_code == 200
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12))
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 10 * (1 + 3 * 12))
     assert len(api.get(f"/docs/{stored}").json()["embeddings"]) == 10
 
 

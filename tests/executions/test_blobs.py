@@ -187,7 +187,7 @@ def test_a_content_that_is_gone_takes_nothing_else_with_it(flow: FlowRunner, fol
 
 def test_a_page_reads_no_more_than_so_much(flow: FlowRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = run(flow, [{"evaluate": {"t": "$ _.text * 2"}}], LARGE)
-    monkeypatch.setattr(selectors, "_LARGEST_PAGE_BYTES", 3000)
+    monkeypatch.setattr(selectors, "LARGEST_PAGE_BYTES", 3000)
     too_much = {"$omitted": "the contents of this page are too large together; get this one alone"}
     log = flow.log(ended["id"])
     assert [row["output"] for row in log] == [LARGE, too_much]

@@ -13,9 +13,7 @@ from agents.tools.integrations import providers
 from agents.tools.integrations.method import IntegrationCall, Method
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
-
-# As long as a step may take.
-_LONGEST_S = 840.0
+from julep_project.core.limits import LONGEST_ATTEMPT_S
 
 
 @cache
@@ -70,7 +68,7 @@ def run_method(
                 setup=whole,
                 arguments=method.checked_arguments(arguments),
                 idempotency_key=idempotency_key,
-                ends_at=time.monotonic() + (timeout_s or _LONGEST_S),
+                ends_at=time.monotonic() + (timeout_s or LONGEST_ATTEMPT_S),
             )
         )
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from julep_project.core.errors import BadRequest
 
+# An answer is built in memory, and so is what a model is asked.
 LARGEST_PAGE_BYTES = 64 * 2**20
 
 # The database packs values no closer than this; so much less than a page needs no second look.

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from agents.models import Developer
+from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
 from sessions.responses.models import StoredResponse
 from sessions.responses.wire.ids import response_of_item
@@ -14,7 +15,7 @@ from sessions.responses.wire.items import REFERENCE, Item
 from sessions.responses.wire.request import UNKNOWN_PREVIOUS
 
 LONGEST_CHAIN = 1000
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = LARGEST_PAGE_BYTES
 _FOLLOWED = ("completed", "incomplete", "cancelled")
 
 _CHAIN = """
