@@ -59,26 +59,6 @@ class RecallOptionsBody(SearchBody):
         return {name: field for name, field in fields.items() if name not in _GIVEN_BY_CHAT}
 
 
-def parse_recall_options(body: Any) -> dict[str, Any] | None:
-    """Options of a session that is created or overwritten, with the defaults of their mode; None for null.
-
-    Raises:
-        InvalidInput
-    """
-    return None if body is None else complete_recall_options(RecallOptionsBody.read(body))
-
-
-def merge_recall_options(stored: Mapping[str, Any] | None, body: Any) -> dict[str, Any] | None:
-    """Stored options with those of a PATCH body over them, key by key; null changes nothing.
-
-    Raises:
-        InvalidInput
-    """
-    if body is None:
-        return None if stored is None else dict(stored)
-    return complete_recall_options({**(stored or {}), **RecallOptionsBody.read(body)})
-
-
 def complete_recall_options(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """The options that count: those of the mode (`vector` if none is given), each given or by default."""
     chosen = {**_DEFAULTS, **(given or {})}

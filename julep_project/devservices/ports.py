@@ -53,14 +53,5 @@ def choose_port(variable: str, default: int, host: str, environ: Mapping[str, st
     return port
 
 
-def is_listening(host: str, port: int, timeout_s: float = 0.5) -> bool:
-    """True when a connection is accepted there."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_s):
-            return True
-    except OSError:
-        return False
-
-
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET

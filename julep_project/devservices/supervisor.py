@@ -72,11 +72,6 @@ class Supervisor:
         """Process ids of the programs that run."""
         return {name: child.process.pid for name, child in self._children.items() if child.process is not None}
 
-    def is_running(self, name: str) -> bool:
-        """True while the program has a process that has not ended."""
-        child = self._children[name]
-        return child.process is not None and child.process.poll() is None
-
     def run_until(self, is_done: Callable[[], bool], *, timeout_s: float | None = None) -> bool:
         """Supervise until the condition holds (True) or the time is over (False)."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s

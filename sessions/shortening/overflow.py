@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -39,8 +38,6 @@ from sessions.shortening.jobs import ClaimedJob
 from sessions.shortening.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 
 log = logging.getLogger(__name__)
-
-Json = Any
 
 # The share of the budget at which the work begins.
 FULL = 0.75

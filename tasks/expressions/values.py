@@ -85,7 +85,6 @@ class Missing:
 
 SCALARS = frozenset({type(None), bool, int, float, str})
 NUMBERS = frozenset({bool, int, float})
-SEQUENCES = frozenset({list, tuple})
 KNOWN_TYPES = SCALARS | {
     list,
     tuple,

@@ -152,7 +152,7 @@ def test_who_retires_is_succeeded_at_once_and_ends_in_its_time(scene: Scene, tmp
     scene.until_said("done")
     assert wait_for(lambda: not is_alive(first), LONG_S)
     scene.supervisor.tick(0)
-    assert scene.supervisor.is_running("one")
+    assert is_alive(scene.supervisor.pids()["one"])
     assert not [line for _, line in scene.lines if "starting it again" in line]
 
 

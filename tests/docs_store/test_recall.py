@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from agents.models import Developer
 from docs_store.owners import Owner
 from docs_store.recall import recall
-from docs_store.recall_options import complete_recall_options, merge_recall_options, parse_recall_options
+from docs_store.recall_options import RecallOptionsBody, complete_recall_options
 from julep_project.core.errors import InvalidInput, ModelUnavailable
 from tests.docs_store.known_vectors import KnownVectors
 
@@ -107,28 +107,22 @@ def test_errors_of_the_model(recalled: Recall, doc: Store, model: KnownVectors) 
         recalled("ships")
 
 
+def options_of(body: Any) -> dict[str, Any]:
+    """What the options of a session are to a body."""
+    return complete_recall_options(RecallOptionsBody.read(body))
+
+
 def test_options_get_the_defaults_of_their_mode() -> None:
-    assert parse_recall_options(None) is None
-    assert parse_recall_options({}) == complete_recall_options(None) == VECTOR
-    text = parse_recall_options({"mode": "text", "confidence": 0.9, "limit": 3, "text": "x", "vector": [1]})
+    assert options_of({}) == complete_recall_options(None) == VECTOR
+    text = options_of({"mode": "text", "confidence": 0.9, "limit": 3, "text": "x", "vector": [1]})
     assert text == {
         **{key: VECTOR[key] for key in VECTOR if key not in ("confidence", "mmr_strength")},
         "mode": "text",
         "limit": 3,
         "trigram_similarity_threshold": None,
     }
-    hybrid = parse_recall_options({"mode": "hybrid", "alpha": 0.7})
+    hybrid = options_of({"mode": "hybrid", "alpha": 0.7})
     assert hybrid == {**VECTOR, "mode": "hybrid", "alpha": 0.7, "k_multiplier": 7, "trigram_similarity_threshold": None}
-
-
-def test_options_are_merged_key_by_key() -> None:
-    stored = parse_recall_options({"limit": 3, "confidence": 0.7})
-    assert merge_recall_options(stored, None) == stored
-    assert merge_recall_options(None, None) is None
-    assert merge_recall_options(stored, {"confidence": 0.1, "limit": None}) == {**VECTOR, "limit": 3, "confidence": 0.1}
-    assert merge_recall_options(None, {"limit": 5}) == {**VECTOR, "limit": 5}
-    changed = merge_recall_options(stored, {"mode": "hybrid"})
-    assert changed is not None and (changed["mode"], changed["limit"], changed["confidence"]) == ("hybrid", 3, 0.7)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +141,6 @@ def test_options_are_merged_key_by_key() -> None:
     ],
 )
 def test_bad_options(body: Any, loc: str, kind: str) -> None:
-    for read in (parse_recall_options, lambda given: merge_recall_options({"mode": "text"}, given)):
-        with pytest.raises(InvalidInput) as refused:
-            read(body)
-        assert [(entry["loc"], entry["type"]) for entry in refused.value.extra["details"]] == [(loc, kind)]
+    with pytest.raises(InvalidInput) as refused:
+        options_of(body)
+    assert [(entry["loc"], entry["type"]) for entry in refused.value.extra["details"]] == [(loc, kind)]

@@ -18,7 +18,6 @@ from tasks.expressions.templates.template_lookup import (
 )
 from tasks.expressions.values import Value, fail
 
-_ITEMS = "one unit per item, at most 200,000 items"
 _TEXT = "2,048,000 characters"
 _MAX_INDENT = 100
 _MAX_QUOTED = 200_000
