@@ -15,15 +15,15 @@ from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
+from agents.llm.answer import Answer, mended
 from agents.llm.choice import list_models, resolve_model
-from agents.llm.chunks import AnswerBuilder, Chunk, usage_chunk
+from agents.llm.chunks import Chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
 from agents.llm.key_choice import choose_key
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers import provider
 from agents.llm.rate_limits import with_patience
-from agents.llm.reply_length import ReplyLength
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
@@ -75,9 +75,9 @@ class Question(TypedDict, total=False):
 def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
     """Ask a model and record what the call used.
 
-    The answer is a chat completion as plain JSON whose choices also carry `content`, the text of their message.
-    Characters that cannot be stored are gone from it. Nothing is retried here; no database connection is used while
-    the model is waited for.
+    The answer is a chat completion as plain JSON, `mended`, whose choices also carry `content`, the text of their
+    message. Characters that cannot be stored are gone from it. Nothing is retried here; no database connection is
+    used while the model is waited for.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
@@ -88,41 +88,45 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     request = _request_of(question)
     started = time.monotonic()
     raw, cost = _ask(request)
-    answer: dict[str, Json] = to_storable(raw)
+    answer = mended(to_storable(raw))
     _log_answer(request, started)
     try:
-        ReplyLength().add(answer)
+        Answer().add(answer)
     finally:
         used = _completed(request, answer, cost)
         _record(developer, request, used, question.get("metadata"))
     return answer
 
 
-async def acomplete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
+async def acomplete(developer: Developer, into: Answer | None = None, **question: Unpack[Question]) -> dict[str, Json]:
     """`complete` for async code: same answer, same errors. Being cancelled closes the provider's connection.
 
-    Somebody waits for the answer: a provider that wants to be asked again soon is.
+    Somebody waits for the answer: a provider that wants to be asked again soon is. The answer is also put `into`.
     """
     request = _request_of(question)
     started = time.monotonic()
     raw, cost = await with_patience(partial(_ask_async, request))
-    answer: dict[str, Json] = to_storable(raw)
+    answer = mended(to_storable(raw))
     _log_answer(request, started)
+    reply = into or Answer()
     try:
-        ReplyLength().add(answer)
+        reply.add(answer)
     finally:
         await uninterrupted(_finish(developer, request, answer, cost, question.get("metadata")))
+    reply.usage = answer["usage"]
     return answer
 
 
-async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGenerator[Chunk]:
+async def astream(
+    developer: Developer, into: Answer | None = None, **question: Unpack[Question]
+) -> AsyncGenerator[Chunk]:
     """The answer of `complete` as it comes: chunks of the chat completions API as plain JSON, each passed on at once.
 
     The last chunk has no choices and carries `usage`, counted here if the provider did not. Closing the generator, or
     cancelling who reads it, closes the provider's connection; use `contextlib.aclosing` when not reading to the end.
     Before the first chunk, a provider that wants to be asked again soon is. The usage is recorded once, whatever the
     end is, before the generator ends; not for a request that was refused before the first chunk.
-    `chunks.AnswerBuilder` puts the chunks together.
+    The chunks are put together in `into`, each before it is given.
 
     Raises:
         DomainError: as `complete`, when the first chunk is asked for; ModelUnavailable also later, when the answer
@@ -130,7 +134,7 @@ async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGe
     """
     request = _request_of(question)
     started = time.monotonic()
-    built, length = AnswerBuilder(), ReplyLength()
+    answer = into or Answer()
     usage: Mapping[str, Json] | None = None
     stream, refused, estimated = None, False, True
     try:
@@ -138,20 +142,21 @@ async def astream(developer: Developer, **question: Unpack[Question]) -> AsyncGe
         async with aclosing(stream.chunks()) as chunks:
             async for raw in chunks:
                 chunk = to_storable(raw)
-                built.add(chunk)
-                length.add(chunk)
+                answer.add(chunk)
                 yield chunk
-        answer, said = built.answer(), stream.usage
-        counted = said if said else await in_thread(_count, request, answer)
+        said = stream.usage
+        counted = said if said else await in_thread(_count_said, request, answer)
         usage, estimated = counted, not said
         _log_answer(request, started)
-        yield usage_chunk(answer, counted)
+        last = usage_chunk(answer.origin, counted)
+        answer.add(last)
+        yield last
     except Exception:
-        refused = built.is_empty
+        refused = answer.is_empty
         raise
     finally:
         marked = {**(question.get("metadata") or {}), "streaming": True}
-        record = partial(_record_stream, developer, request, usage, built, marked, estimated=estimated)
+        record = partial(_record_stream, developer, request, usage, answer, marked, estimated=estimated)
         await uninterrupted(_end_stream(stream, None if refused else record))
 
 
@@ -248,13 +253,13 @@ async def _record_stream(
     developer: Developer,
     request: ModelRequest,
     usage: Mapping[str, Json] | None,
-    built: AnswerBuilder,
+    answer: Answer,
     metadata: Mapping[str, Json],
     *,
     estimated: bool,
 ) -> None:
     """`usage` None: the stream did not come to its end, count what there is."""
-    counted = usage if usage else await in_thread(_count, request, built.answer())
+    counted = usage if usage else await in_thread(_count_said, request, answer)
     used = _Used(counted, _price(request, counted), estimated)
     await run_query(partial(_record, developer, request, used, metadata))
 
@@ -278,6 +283,10 @@ def _says_usage(usage: Mapping[str, Json] | None) -> bool:
 
 def _count(request: ModelRequest, answer: Mapping[str, Json]) -> dict[str, int]:
     return counted_usage(request.model, request.messages, request.tools, answer)
+
+
+def _count_said(request: ModelRequest, answer: Answer) -> dict[str, int]:
+    return _count(request, {"choices": [{"message": answer.whole_message()}]})
 
 
 def _price(request: ModelRequest, usage: Mapping[str, Json]) -> Decimal | None:

@@ -24,8 +24,7 @@ from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
-from sessions.chat.chat_wire import Envelope
-from sessions.chat.reply import total_usage
+from sessions.chat.chat_wire import Envelope, total_usage
 from sessions.chat.speaker import Hear, Said, Scene, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation

@@ -1,16 +1,21 @@
 """The answer of a chat, whole and in chunks, as clients parse it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.llm.answer import Answer
+from agents.llm.dialogue import CUT_SHORT, Call
 from julep_project.core.api.renderers import to_json
 from julep_project.core.clock import now, to_wire
 from julep_project.core.ids import uuid7
-from sessions.chat.reply import FILLER_REASON, Reply
 
 Json = Any
-Call = Mapping[str, Json]
+
+_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
+# The only reasons clients know; whatever else a provider says counts as a normal end.
+_REASONS = frozenset({"stop", *CUT_SHORT})
+_FILLER_REASON = "stop"
 
 
 @dataclass(slots=True)
@@ -43,10 +48,10 @@ class Envelope:
         return to_json({**body, "jobs": []})[:-1] + b',"docs":' + self._encoded_docs + b"}"
 
 
-def choice_to_wire(index: int, reply: Reply, calls: Sequence[Call], name: str | None) -> dict[str, Json]:
+def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str | None) -> dict[str, Json]:
     """One agent's whole reply. `calls` are those the client is to answer, `name` the agent's where several answer."""
     shown = list(calls) or None
-    message: dict[str, Json] = {"role": "assistant", "content": reply.content, "tool_calls": shown}
+    message: dict[str, Json] = {"role": "assistant", "content": reply.text or None, "tool_calls": shown}
     if name is not None:
         message["name"] = name
     return {
@@ -63,7 +68,7 @@ def text_chunk(index: int, text: str) -> dict[str, Json]:
     return _chunk_choice(index, {"role": "assistant", "content": text})
 
 
-def last_chunk(index: int, reply: Reply, calls: Sequence[Call]) -> dict[str, Json]:
+def last_chunk(index: int, reply: Answer, calls: Sequence[Call]) -> dict[str, Json]:
     """The choice of the chunk that ends a reply: its reason, and the calls the client is to answer."""
     delta: dict[str, Json] = {"role": "assistant", "content": None}
     if calls:
@@ -73,11 +78,17 @@ def last_chunk(index: int, reply: Reply, calls: Sequence[Call]) -> dict[str, Jso
 
 
 def _chunk_choice(index: int, delta: Mapping[str, Json]) -> dict[str, Json]:
-    return {"index": index, "delta": delta, "finish_reason": FILLER_REASON, "logprobs": None, "tool_calls": None}
+    return {"index": index, "delta": delta, "finish_reason": _FILLER_REASON, "logprobs": None, "tool_calls": None}
 
 
-def _finish_reason(reply: Reply, calls: Sequence[Call]) -> str:
+def total_usage(usages: Iterable[Mapping[str, Json]]) -> dict[str, int]:
+    """What several model calls used together; 0 where no provider has told."""
+    told = list(usages)
+    return {name: sum(int(usage.get(name) or 0) for usage in told) for name in _USAGE}
+
+
+def _finish_reason(reply: Answer, calls: Sequence[Call]) -> str:
     """`tool_calls` exactly when there are calls for the client to answer."""
     if calls:
         return "tool_calls"
-    return FILLER_REASON if reply.finish_reason == "tool_calls" else reply.finish_reason
+    return reply.finish_reason if reply.finish_reason in _REASONS else _FILLER_REASON

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.conf import settings
 
 from agents.llm import gateway
+from agents.llm.answer import Answer
+from agents.llm.dialogue import Call, Dialogue, asking_message
 from agents.models import Developer
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
-from sessions.chat.reply import Reply
 from sessions.chat.tool_rounds import Toolbox, ToolRound
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
@@ -64,16 +65,16 @@ class Speaker:
 
     def __init__(self, scene: Scene, prompt: Prompt, *, index: int, name: str | None) -> None:
         """`index` is the number of the choice; `name` the agent's, where several take part."""
-        self.usages: list[Mapping[str, int]] = []
+        self.usages: list[Mapping[str, Json]] = []
         self._scene = scene
         self._prompt = prompt
         self._toolbox = Toolbox(scene.developer, prompt.tools, prompt.presets)
         self._index = index
         self._name = name
         self._said: list[Said] = []
-        self._rounds: list[Mapping[str, Json]] = []
-        self._messages: list[Mapping[str, Json]] = list(prompt.messages)
-        self._reply = Reply()
+        self._dialogue = Dialogue(list(prompt.messages), settings.CHAT_TOOL_ROUNDS, prompt.tool_choice)
+        self._fitting: Sequence[Mapping[str, Json]] = prompt.messages
+        self._reply = Answer()
         self._round: ToolRound | None = None
         self._for_client: list[Message] = []
         self._is_done = False
@@ -84,25 +85,25 @@ class Speaker:
         Raises:
             ModelRefused, PromptTooBig, ModelUnavailable, ReplyTooLong, TooManyToolRounds
         """
-        for number in range(settings.CHAT_TOOL_ROUNDS + 1):
-            await self._ask(number)
-            mine = self._calls_to_run()
-            self._for_client = [self._toolbox.completed(call) for call in self._reply.tool_calls if call not in mine]
-            if mine and number == settings.CHAT_TOOL_ROUNDS:
-                break
-            if mine:
-                self._round = self._new_round(mine, number)
+        while not self._is_done:
+            await self._ask()
+            move = self._dialogue.follow(self._reply.calls, is_cut=self._reply.is_cut, is_clients=self._is_clients)
+            if move.is_too_much:
+                rounds = self._dialogue.most_rounds
+                raise TooManyToolRounds(f"the model called tools {rounds} times without coming to an end")
+            self._for_client = [self._toolbox.completed(call) for call in move.client]
+            if move.run:
+                self._round = self._new_round(move.run)
                 await self._round.run()
-            if self._for_client or not mine:
+            if move.asks_again:
+                await self._go_on()
+            else:
                 self._is_done = True
-                return
-            await self._go_on()
-        raise TooManyToolRounds(f"the model called tools {settings.CHAT_TOOL_ROUNDS} times without coming to an end")
 
     @property
     def has_run_tools(self) -> bool:
         """Whether the server began to carry out calls."""
-        return self._round is not None or bool(self._rounds)
+        return self._round is not None or self._dialogue.rounds > 0
 
     def said(self) -> list[Said]:
         """What was said so far, to be stored. Every call the server carries out has its result beside it."""
@@ -118,60 +119,52 @@ class Speaker:
 
     def heard_by_others(self) -> Message:
         """The reply as the agents after this one hear it."""
-        return {"role": "assistant", "name": self._name, "content": self._reply.content or ""}
+        return {"role": "assistant", "name": self._name, "content": self._reply.text}
 
-    def _calls_to_run(self) -> list[Message]:
-        if not self._scene.auto_run_tools:
-            return []
-        return [call for call in self._reply.tool_calls if not self._toolbox.is_for_client(call)]
+    def _is_clients(self, call: Call) -> bool:
+        return not self._scene.auto_run_tools or self._toolbox.is_for_client(call)
 
-    def _new_round(self, calls: Sequence[Message], number: int) -> ToolRound:
+    def _new_round(self, calls: Sequence[Call]) -> ToolRound:
         scene = self._scene
-        place = f"{self._index}/{number}"
+        place = f"{self._index}/{self._dialogue.rounds}"
         return ToolRound(self._toolbox, calls, chat_id=scene.chat_id, place=place, deadline=scene.deadline)
 
-    async def _ask(self, number: int) -> None:
+    async def _ask(self) -> None:
         question = {
-            "messages": self._messages,
+            "into": self._reply,
+            "messages": self._fitting,
             "model": self._prompt.model,
             "settings": self._prompt.settings,
             "tools": self._prompt.offered,
-            "tool_choice": self._tool_choice(number),
+            "tool_choice": self._dialogue.choice,
             "custom_key": self._scene.custom_key,
             "metadata": self._scene.usage_metadata,
         }
         if self._scene.hear is None:
-            self._reply.add_whole(await gateway.acomplete(self._scene.developer, **question))
+            await gateway.acomplete(self._scene.developer, **question)
         else:
             await self._listen(question, self._scene.hear)
-        self.usages.append(self._reply.usage)
+        self.usages.append(self._reply.usage or {})
 
     async def _listen(self, question: Mapping[str, Json], hear: Hear) -> None:
         """Pass every piece of text on as it comes. Leaving early closes the connection to the provider."""
         async with aclosing(gateway.astream(self._scene.developer, **question)) as chunks:
-            async for chunk in chunks:
-                text = self._reply.add(chunk)
-                if text:
-                    await hear(self._index, text)
-
-    def _tool_choice(self, number: int) -> Json:
-        """As asked for in the first question. A forced call is not forced again, and the last question allows none."""
-        if number == settings.CHAT_TOOL_ROUNDS:
-            return "none"
-        wanted = self._prompt.tool_choice
-        return "auto" if number and wanted not in (None, "none") else wanted
+            async for _ in chunks:
+                for piece in self._reply.latest:
+                    if piece.kind == "text":
+                        await hear(self._index, piece.text)
 
     async def _go_on(self) -> None:
         """Put the calls and their results before the next question, as far as there is room."""
         assert self._round is not None
-        self._rounds += [self._reply.message_for_model(), *self._round.messages()]
-        self._messages = [*self._prompt.messages, *self._rounds]
-        self._said, self._round, self._reply = self.said(), None, Reply()
+        self._dialogue.go_on(asking_message(self._reply.whole_message()), self._round.messages())
+        self._fitting = self._dialogue.messages
+        self._said, self._round, self._reply = self.said(), None, Answer()
         if self._prompt.budget is not None:
             await in_thread(self._make_room)
 
     def _make_room(self) -> None:
-        whole, asked = self._messages, len(self._prompt.messages)
+        whole, asked = self._dialogue.messages, len(self._prompt.messages)
         fitting, _ = fit(
             whole,
             model=self._prompt.model,
@@ -180,7 +173,7 @@ class Speaker:
             tools=self._prompt.offered,
             stay=self._prompt.stay | set(range(asked, len(whole))),
         )
-        self._messages = [whole[index] for index in fitting]
+        self._fitting = [whole[index] for index in fitting]
 
     def _latest(self) -> list[Said]:
         """The message being said, or said last, and the results of its calls."""
@@ -189,7 +182,7 @@ class Speaker:
             source = EntrySource.API_RESPONSE if self._for_client else EntrySource.TOOL_REQUEST
             results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]
             return [Said(message, source, model), *results]
-        if not self._is_done:
+        if not self._for_client:
             # Half a call is none.
             message["tool_calls"] = None
         if message["content"] is None and not message["tool_calls"]:

@@ -13,6 +13,7 @@ import orjson
 from django.conf import settings
 from django.db import connection
 
+from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, result_message
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools.errors import Delivery, ToolError
@@ -23,17 +24,14 @@ from julep_project.core.errors import DomainError
 from julep_project.core.process.panics import contained
 from julep_project.core.process.threads import run_in
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
-from julep_project.core.reading.outside_json import read_json
 
 log = logging.getLogger(__name__)
 
 Json = Any
-Call = Mapping[str, Json]
 # Calls to all other kinds are answered by the client.
 SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value})
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
 _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
-_LONGEST_VALUE_SHOWN = 200
 
 
 class Toolbox:
@@ -58,8 +56,8 @@ class Toolbox:
         """The call as the client gets it: with preset arguments, which the model was not offered."""
         tool = self._tools.get(call["function"]["name"])
         try:
-            given = _arguments(call)
-        except ToolError:
+            given = arguments_of(call)
+        except UnreadableArguments:
             return dict(call)
         arguments = given if tool is None else apply(self._presets, tool, given)
         if arguments == given:
@@ -77,7 +75,7 @@ class Toolbox:
                 return self._result(call, key, deadline)
         except (ToolError, DomainError) as error:
             return error_text(error.message)
-        except NotStorable as error:
+        except (NotStorable, UnreadableArguments) as error:
             return error_text(str(error))
         except Exception:
             log.exception("tool raised", extra={"tool": call["function"]["name"]})
@@ -97,7 +95,7 @@ class Toolbox:
         value = run_tool(
             self._developer,
             tool,
-            _arguments(call),
+            arguments_of(call),
             idempotency_key=key,
             timeout=seconds_left,
             presets=self._presets,
@@ -129,12 +127,7 @@ class ToolRound:
         """One result per call, in order; a call that was not waited for has an error as its result."""
         lost = error_text("the chat was stopped while the tool ran: what became of the call is not known")
         return [
-            {
-                "role": "tool",
-                "tool_call_id": call["id"],
-                "name": call["function"]["name"],
-                "content": self._results.get(number, lost),
-            }
+            {**result_message(call, self._results.get(number, lost)), "name": call["function"]["name"]}
             for number, call in enumerate(self._calls)
         ]
 
@@ -156,19 +149,3 @@ def _key(chat_id: UUID, place: str, call: Call) -> str:
     """The idempotency key of a call: the same when a chat that was lost is repeated and the model makes it again."""
     function = call["function"]
     return str(uuid5(chat_id, f"{place}/{function['name']!a}/{function['arguments']!a}"))
-
-
-def _arguments(call: Call) -> dict[str, Json]:
-    """The arguments as the model wrote them; none written counts as none.
-
-    Raises:
-        ToolError: they are not a JSON object.
-    """
-    text = call["function"]["arguments"] or "{}"
-    try:
-        value = read_json(text)
-    except ValueError as error:
-        raise ToolError(f"the arguments are not JSON ({error}): {text[:_LONGEST_VALUE_SHOWN]}") from error
-    if not isinstance(value, dict):
-        raise ToolError("the arguments must be a JSON object")
-    return value

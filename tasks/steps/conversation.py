@@ -1,40 +1,9 @@
-"""The tool calls of a model's answer, and the messages that continue the conversation with their results."""
+"""What a client answers to the tool calls of a model, and what it is asked."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
-from julep_project.core.reading.outside_json import read_json
 from tasks.steps.outcomes import Json
-from tasks.steps.rendering import as_text
-
-
-def tool_calls_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """The calls the first choice asks for."""
-    choices = answer.get("choices") or [{}]
-    return list((choices[0].get("message") or {}).get("tool_calls") or ())
-
-
-def asking_message(answer: Mapping[str, Json]) -> dict[str, Json]:
-    """The model's message, as it is sent back to it."""
-    message = answer["choices"][0]["message"]
-    return {"role": "assistant", "content": message.get("content"), "tool_calls": message["tool_calls"]}
-
-
-def result_message(call: Mapping[str, Json], result: Json) -> dict[str, Json]:
-    """What a call gave, as the model is told."""
-    return {"role": "tool", "tool_call_id": call["id"], "content": as_text(result)}
-
-
-def arguments_of(call: Mapping[str, Json]) -> dict[str, Json] | None:
-    """The arguments the model wrote; nothing if they are not the JSON text of an object."""
-    arguments: Any = (call.get("function") or {}).get("arguments")
-    if isinstance(arguments, str):
-        try:
-            arguments = read_json(arguments or "{}")
-        except ValueError:
-            return None
-    return arguments if isinstance(arguments, dict) else None
 
 
 def with_arguments(call: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:

@@ -18,6 +18,7 @@ django.setup()
 
 from rest_framework.exceptions import ValidationError  # noqa: E402
 
+from agents.llm.dialogue import UnreadableArguments, arguments_of  # noqa: E402
 from agents.llm.reply_form import check_reply  # noqa: E402
 from agents.tools.errors import ToolError  # noqa: E402
 from agents.tools.integrations.files import decoded  # noqa: E402
@@ -32,11 +33,10 @@ from sessions.chat.tool_rounds import Toolbox  # noqa: E402
 from sessions.responses.answering.searches import query_of  # noqa: E402
 from tasks.expressions.errors import ExpressionError  # noqa: E402
 from tasks.expressions.expression import compile_expression  # noqa: E402
-from tasks.steps.conversation import arguments_of  # noqa: E402
 from tests.hostile import texts  # noqa: E402
 
 Reader = Callable[[str], Any]
-REFUSALS = (DomainError, ExpressionError, ToolError, TooMuchJson, ValidationError)
+REFUSALS = (DomainError, ExpressionError, ToolError, TooMuchJson, UnreadableArguments, ValidationError)
 
 
 def _expression(source: str) -> Reader:
@@ -67,9 +67,9 @@ BATTERY: list[tuple[texts.Texts, Mapping[str, Reader]]] = [
         {
             "request": lambda text: parse_json(text.encode()),
             "answer of a tool": lambda text: parse_answer(text.encode()),
-            "arguments in a step": lambda text: arguments_of(_call(text)),
+            "arguments of a call": lambda text: arguments_of(_call(text)),
             "arguments in a chat": lambda text: _TOOLBOX.completed(_call(text)),
-            "arguments of a search": query_of,
+            "arguments of a search": lambda text: query_of(_call(text)),
             "reply": lambda text: check_reply(_SCHEMA, _answer(text)),
             "filter": lambda text: metadata_condition(_query(text)),
             "vector": lambda text: QueryVector().run_validation(text),

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from agents.llm import gateway
-from agents.llm.chunks import assembled, cut
+from agents.llm.chunks import cut
 from agents.llm.own.scripted import ScriptExhausted, Spoken, scripted_model
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import DomainError, ModelUnavailable
-from tests.llm.test_streams import ASKED, read, run, said, stream
+from tests.llm.test_streams import ASKED, assembled, read, run, said, stream
 
 pytestmark = pytest.mark.usefixtures("committed_usage")
 
@@ -24,7 +24,8 @@ def test_the_offline_echo_speaks_word_by_word(developer: Developer) -> None:
         *["What ", "is ", "two ", "and ", "two?"],
         None,
     ]
-    assert assembled(chunks)["choices"][0] == whole["choices"][0] | {"logprobs": None}
+    answer = assembled(chunks)
+    assert (answer.text, answer.finish_reason) == (whole["choices"][0]["content"], "stop")
     assert chunks[-1]["usage"] == whole["usage"]
     marks: list[dict[str, Any]] = [{"streaming": True}, {}]
     streamed, other = (ModelUsage.objects.get(metadata={"tags": ["paid"], **mark}) for mark in marks)
@@ -43,33 +44,14 @@ def test_whole_answers_survive_being_cut(developer: Developer) -> None:
         {"id": str(n), "type": "function", "function": {"name": f"f{n}", "arguments": '{"a": "%s"}' % ("x" * 50 * n)}}
         for n in range(3)
     ]
+    said = {"role": "assistant", "content": "one two", "tool_calls": None}
     calling = {"role": "assistant", "content": None, "tool_calls": calls}
-    whole = {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "one two"}, "finish_reason": "length"},
-            {"index": 1, "message": calling, "finish_reason": "tool_calls"},
-        ],
-    }
+    for message, reason in ((said, "length"), (calling, "tool_calls")):
+        choice = {"index": 1, "message": message, "finish_reason": reason}
 
-    answer = assembled(cut(whole))
+        answer = assembled(cut({"id": "x", "created": 1, "model": "m", "choices": [choice]}))
 
-    for choice, built in zip(whole["choices"], answer["choices"], strict=True):  # type: ignore[call-overload]
-        assert built == {**choice, "content": choice["message"]["content"], "logprobs": None}
-
-
-def test_calls_without_a_number_are_told_apart_by_their_place() -> None:
-    def chunk(call: dict[str, Any]) -> dict[str, Any]:
-        return {"id": "x", "choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
-
-    answer = assembled([chunk({"id": "1", "function": {"name": "a", "arguments": "{}"}})])
-
-    assert answer["choices"][0]["message"]["tool_calls"] == [
-        {"id": "1", "type": "function", "function": {"name": "a", "arguments": "{}"}}
-    ]
+        assert (answer.message(), answer.finish_reason) == (message, reason)
 
 
 class TestScripted:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agents.llm import gateway
-from agents.llm.chunks import assembled
+from agents.llm.answer import Answer
 from agents.llm.stream import open_stream
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import (
@@ -55,6 +55,13 @@ def said(chunks: list[dict[str, Any]]) -> str:
     return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
 
 
+def assembled(chunks: Iterable[dict[str, Any]]) -> Answer:
+    answer = Answer()
+    for chunk in chunks:
+        answer.add(chunk)
+    return answer
+
+
 async def seen(event: Any) -> bool:
     """A threading.Event of the provider's."""
     return await asyncio.to_thread(event.wait, WAIT_S)
@@ -87,8 +94,8 @@ class TestChunks:
         chunks = read(developer, tools=[{"name": "weather", "type": "function", "function": {"parameters": {}}}])
 
         answer = assembled(chunks)
-        assert answer["choices"][0]["message"] == {"role": "assistant", "content": None, "tool_calls": calls}
-        assert answer["choices"][0]["finish_reason"] == "tool_calls"
+        assert answer.message() == {"role": "assistant", "content": None, "tool_calls": calls}
+        assert answer.finish_reason == "tool_calls"
         assert len(chunks) > 6
 
     def test_a_word_is_passed_on_when_it_comes(self, developer: Developer, model_server: ModelServer) -> None:
@@ -111,8 +118,8 @@ class TestChunks:
 
         answer = assembled(read(developer))
 
-        assert answer["choices"][0]["message"]["reasoning_content"] == "2 + 2"
-        assert answer["choices"][0]["content"] == "four"
+        assert answer.whole_message()["reasoning_content"] == "2 + 2"
+        assert answer.text == "four"
 
 
 class TestUsage:

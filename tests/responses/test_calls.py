@@ -45,7 +45,7 @@ class TestUnknownTools:
 
     @pytest.mark.parametrize("stream", [False, True])
     def test_a_model_that_insists_fails(self, api: ResponsesClient, stream: bool) -> None:
-        with scripted_model([UNKNOWN] * run.MOST_ROUNDS):
+        with scripted_model([UNKNOWN] * run.MOST_QUESTIONS):
             if stream:
                 error = api.stream(tools=[WEATHER])[-1]["response"]["error"]
                 assert error["code"] == "server_error"

@@ -9,7 +9,7 @@ import pytest
 from agents.llm.own.scripted import find_unpaired
 from julep_project.core.errors import BadRequest, ModelUnavailable
 from sessions.responses.answering.messages import to_messages
-from sessions.responses.answering.reading import Answer
+from sessions.responses.answering.reading import AnswerItems
 from sessions.responses.wire.items import read_input
 from sessions.responses.wire.output import SearchItem, replay
 
@@ -137,10 +137,19 @@ def end(reason: str) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": {"prompt_tokens": 3}}
 
 
-def read(*chunks: dict[str, Any], **options: Any) -> tuple[Answer, list[dict[str, Any]]]:
-    answer = Answer(ID, 0, {"f", "g"}, **options)
-    events = [event for piece in chunks for event in answer.take(piece)]
-    return answer, events + answer.close()
+def take(items: AnswerItems, piece: dict[str, Any]) -> list[dict[str, Any]]:
+    items.answer.add(piece)
+    return items.tell()
+
+
+def read(*chunks: dict[str, Any], **options: Any) -> tuple[AnswerItems, list[dict[str, Any]]]:
+    items = AnswerItems(ID, 0, {"f", "g"}, **options)
+    events = [event for piece in chunks for event in take(items, piece)]
+    return items, events + items.close()
+
+
+def arguments(items: AnswerItems) -> list[tuple[str, str]]:
+    return [(call["id"], call["function"]["arguments"]) for call in items.answer.calls]
 
 
 class TestReading:
@@ -169,7 +178,7 @@ class TestReading:
             "status": "completed",
             "content": [{"type": "output_text", "text": "Hello", "annotations": []}],
         }
-        assert answer.usage == {"prompt_tokens": 3}
+        assert answer.answer.usage == {"prompt_tokens": 3}
 
     def test_calls_in_pieces(self) -> None:
         answer, events = read(
@@ -200,11 +209,11 @@ class TestReading:
         answer, _ = read(
             call_chunk(0, id="a", name="f", arguments="{}"), call_chunk(0, id="b", name="f", arguments="[]")
         )
-        assert [(call.id, call.arguments) for call in answer.client_calls] == [("a", "{}"), ("b", "[]")]
+        assert arguments(answer) == [("a", "{}"), ("b", "[]")]
 
     def test_a_call_without_an_id_gets_one(self) -> None:
         answer, _ = read(chunk(tool_calls=[{"function": {"name": "f", "arguments": "{}"}}]))
-        assert answer.client_calls[0].id.startswith("call_")
+        assert arguments(answer)[0][0].startswith("call_")
 
     def test_pieces_of_several_calls_mixed_up(self) -> None:
         with pytest.raises(ModelUnavailable, match="mixed up"):
@@ -217,7 +226,7 @@ class TestReading:
     def test_calls_of_searches_make_no_items(self) -> None:
         answer, events = read(call_chunk(0, id="a", name="web_search", arguments='{"query": "x"}'), end("tool_calls"))
         assert (events, answer.items) == ([], [])
-        assert [call.arguments for call in answer.server_calls] == ['{"query": "x"}']
+        assert arguments(answer) == [("a", '{"query": "x"}')]
 
     def test_reasoning_comes_before_the_text(self) -> None:
         answer, events = read(chunk(reasoning_content="Hm"), chunk(reasoning_content="m."), chunk(content="Yes"))
@@ -228,23 +237,23 @@ class TestReading:
     @pytest.mark.parametrize("reason", ["length", "content_filter"])
     def test_what_the_provider_cut_is_incomplete(self, reason: str) -> None:
         answer, _ = read(chunk(content="Onc"), end(reason))
-        assert (answer.items[0]["status"], answer.was_cut) == ("incomplete", True)
+        assert (answer.items[0]["status"], answer.answer.is_cut) == ("incomplete", True)
 
     def test_text_that_does_not_begin_as_json_is_held_back(self) -> None:
-        answer = Answer(ID, 0, (), wants_json=True)
-        assert answer.take(chunk(content="Sure: {")) == []
+        answer = AnswerItems(ID, 0, (), wants_json=True)
+        assert take(answer, chunk(content="Sure: {")) == []
         assert answer.is_held_back
         assert answer.drop_text() == []
 
     def test_json_is_told_as_it_arrives(self) -> None:
-        answer = Answer(ID, 0, (), wants_json=True)
-        assert answer.take(chunk(content="\n")) == []
-        assert [event["delta"] for event in answer.take(chunk(content='{"a"')) if "delta" in event] == ["\n", '{"a"']
+        answer = AnswerItems(ID, 0, (), wants_json=True)
+        assert take(answer, chunk(content="\n")) == []
+        assert [event["delta"] for event in take(answer, chunk(content='{"a"')) if "delta" in event] == ["\n", '{"a"']
         assert not answer.is_held_back
 
     def test_all_of_it_is_held_back_when_nobody_listens(self) -> None:
-        answer = Answer(ID, 0, (), wants_json=True, holds_all=True)
-        assert answer.take(chunk(content="{}")) == []
+        answer = AnswerItems(ID, 0, (), wants_json=True, holds_all=True)
+        assert take(answer, chunk(content="{}")) == []
         assert answer.close()
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from agents.llm.chunks import AnswerBuilder
-from sessions.responses.answering.reading import Answer
+from agents.llm.answer import Answer
+from sessions.responses.answering.reading import AnswerItems
 from tests.growth import bytes_asked_for
 
 FEW, MANY = 10_000, 40_000
@@ -46,9 +46,21 @@ def arguments(name: str) -> Callable[[int], Delta]:
 
 
 DELTAS = [prose, white_space, refusal, reasoning, thinking, arguments("weather"), arguments("web_search")]
+
+
+def response() -> Callable[[Any], object]:
+    items = AnswerItems(UUID(int=1), 0, {"weather"}, wants_json=True)
+
+    def take(chunk: Any) -> None:
+        items.answer.add(chunk)
+        items.tell()
+
+    return take
+
+
 READERS: dict[str, Callable[[], Callable[[Any], object]]] = {
-    "response": lambda: Answer(UUID(int=1), 0, {"weather"}, wants_json=True).take,
-    "all others": lambda: AnswerBuilder().add,
+    "response": response,
+    "all others": lambda: Answer().add,
 }
 
 

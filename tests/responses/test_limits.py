@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import AsyncClient
 
+from agents.llm.answer import MOST_CALLS
 from agents.llm.own.scripted import Spoken, scripted_model
-from agents.llm.reply_length import MOST_CALLS
 from agents.models import ModelUsage
 from julep_project.core.live import reader
 from julep_project.core.work import rings

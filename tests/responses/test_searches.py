@@ -127,10 +127,10 @@ class TestWeb:
         assert "the arguments must be" in model.requests[1].messages[-1]["content"]
 
     def test_rounds_have_an_end(self, api: ResponsesClient, web: WebServer) -> None:
-        with scripted_model([ASK_WEB] * run.MOST_ROUNDS) as model:
+        with scripted_model([ASK_WEB] * run.MOST_QUESTIONS) as model:
             status, error = api.refuse(tools=[WEB])
         assert (status, error["code"]) == (502, "too_many_tool_rounds")
-        assert [request.tool_choice for request in model.requests] == ["auto"] * (run.MOST_ROUNDS - 1) + ["none"]
+        assert [request.tool_choice for request in model.requests] == ["auto"] * (run.MOST_QUESTIONS - 1) + ["none"]
 
     def test_the_client_may_allow_fewer(self, api: ResponsesClient, web: WebServer) -> None:
         with scripted_model([ASK_WEB, ASK_WEB, "Noon."]) as model:

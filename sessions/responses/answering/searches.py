@@ -6,16 +6,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from agents.llm.dialogue import Call, UnreadableArguments, arguments_of
 from agents.models import Agent, Developer, User
 from agents.tools.errors import ToolError
 from agents.tools.integrations import search as web
-from agents.tools.strict_json import parse_json
 from docs_store.recall import recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.process.threads import run_in
-from julep_project.core.reading.outside_json import TooMuchJson
 from sessions.responses.wire.tools import FILE_SEARCH, FileSearch, Tools
 
 Json = Any
@@ -77,13 +76,12 @@ class Searches:
         return await run_in(_EXECUTOR, look)
 
 
-def query_of(arguments: str) -> str | None:
+def query_of(call: Call) -> str | None:
     """The query of a call; None when the model gave none."""
     try:
-        given = parse_json(arguments.encode(errors="replace"))
-    except TooMuchJson:
+        query = arguments_of(call).get("query")
+    except UnreadableArguments:
         return None
-    query = given.get("query") if isinstance(given, Mapping) else None
     return query[:LONGEST_QUERY] if isinstance(query, str) and query.strip() else None
 
 

@@ -4,16 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from agents.llm.dialogue import CUT_SHORT, Dialogue, UnreadableArguments, arguments_of, asking_message, result_message
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.conversation import (
-    arguments_of,
-    asking_message,
-    result_message,
-    results_by_call,
-    tool_calls_of,
-    with_arguments,
-)
+from tasks.steps.conversation import results_by_call, with_arguments
 from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
 from tasks.steps.outcomes import (
     Call,
@@ -37,6 +31,7 @@ from tasks.steps.prompts import (
     read_tools,
 )
 from tasks.steps.reader import StepReader
+from tasks.steps.rendering import as_text
 
 _BAD_ARGUMENTS = "error: the arguments must be the JSON text of an object"
 
@@ -111,7 +106,7 @@ class Prompt(Step):
         assert isinstance(event, EffectSucceeded)
         if memory.get("calls"):
             call, *calls = memory["calls"]
-            messages = [*memory["messages"], result_message(call, event.value)]
+            messages = [*memory["messages"], result_message(call, as_text(event.value))]
             return self._run_tools(ctx, {**memory, "messages": messages, "calls": calls})
         return self._model_answered(ctx, memory, event.value)
 
@@ -123,36 +118,55 @@ class Prompt(Step):
             "messages": memory["messages"],
             "settings": self.settings or {},
             "tools": tools,
-            "tool_choice": self.tool_choice if memory["rounds"] == 0 else None,
+            "tool_choice": self._dialogue(memory).choice,
             "disable_cache": self.disable_cache,
         }
         # Without tool rounds nothing of the conversation is needed again.
         kept = memory if self.auto_run_tools else {}
         return Call(Effect("model", request, options=dict(self.options)), memory=kept)
 
+    def _dialogue(self, memory: Mapping[str, Json]) -> Dialogue:
+        messages, rounds = memory["messages"], memory["rounds"]
+        return Dialogue(messages, self.max_tool_rounds, self.tool_choice, obeyed=None, rounds=rounds)
+
     def _model_answered(self, ctx: StepContext, memory: dict[str, Json], answer: Json) -> Outcome:
-        calls = tool_calls_of(answer)
-        if not self.auto_run_tools or not calls:
-            return _unwrapped(answer) if self.unwrap else Done(answer)
-        rounds = memory["rounds"] + 1
-        if rounds > self.max_tool_rounds:
+        if not self.auto_run_tools:
+            return self._output(answer)
+        said: Mapping[str, Json] = next(iter(answer.get("choices") or ()), {})
+        message = said.get("message") or {}
+        dialogue = self._dialogue(memory)
+        # The client answers its calls within the step.
+        move = dialogue.follow(
+            message.get("tool_calls") or (),
+            is_cut=said.get("finish_reason") in CUT_SHORT,
+            is_clients=lambda _: False,
+        )
+        if move.is_too_much:
             return Fail(f"the model still calls tools after {self.max_tool_rounds} rounds", "LimitExceeded")
-        waiting = [call for call in calls if self._definition(ctx, call)["type"] in CLIENT_SIDE]
-        mine = [call for call in calls if call not in waiting]
-        messages = [*memory["messages"], asking_message(answer)]
-        return self._run_tools(ctx, {"messages": messages, "rounds": rounds, "calls": mine, "waiting": waiting})
+        if not move.asks_again:
+            return self._output(answer)
+        waiting = [call for call in move.run if self._definition(ctx, call)["type"] in CLIENT_SIDE]
+        mine = [call for call in move.run if call not in waiting]
+        dialogue.go_on(asking_message(message), ())
+        memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": waiting}
+        return self._run_tools(ctx, memory)
+
+    def _output(self, answer: Json) -> Outcome:
+        return _unwrapped(answer) if self.unwrap else Done(answer)
 
     def _run_tools(self, ctx: StepContext, memory: dict[str, Json]) -> Outcome:
         """The next call of ours; then those of the client; then the model again."""
         calls, messages = memory["calls"], memory["messages"]
         while calls:
-            arguments = arguments_of(calls[0])
-            if arguments is not None:
-                request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments, "from_model": True}
-                kept = {**memory, "messages": messages, "calls": calls}
-                return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
-            messages = [*messages, result_message(calls[0], _BAD_ARGUMENTS)]
-            calls = calls[1:]
+            try:
+                arguments = arguments_of(calls[0])
+            except UnreadableArguments:
+                messages = [*messages, result_message(calls[0], _BAD_ARGUMENTS)]
+                calls = calls[1:]
+                continue
+            request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments, "from_model": True}
+            kept = {**memory, "messages": messages, "calls": calls}
+            return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
         memory = {**memory, "messages": messages, "calls": []}
         if not memory["waiting"]:
             return self._ask(memory)
@@ -164,13 +178,14 @@ class Prompt(Step):
         results = results_by_call(calls, answer)
         if results is None:
             return Fail(f"the model made {len(calls)} calls; answer with a list of {len(calls)} results", "ValueError")
-        told = [result_message(call, result) for call, result in zip(calls, results, strict=True)]
+        told = [result_message(call, as_text(result)) for call, result in zip(calls, results, strict=True)]
         return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
 
     def _completed(self, ctx: StepContext, call: dict[str, Json]) -> dict[str, Json]:
         """A call as the client gets it: preset arguments, which the model was not offered, are in it."""
-        written = arguments_of(call)
-        if written is None:
+        try:
+            written = arguments_of(call)
+        except UnreadableArguments:
             return call
         arguments = ctx.with_presets(self._definition(ctx, call), written)
         return call if arguments == written else with_arguments(call, arguments)
