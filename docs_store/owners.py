@@ -24,7 +24,6 @@ class Owner:
 
     @classmethod
     def of(cls, doc: Doc) -> "Owner":
-        """Who owns the doc."""
         if doc.agent_id is not None:
             return cls("agent", doc.agent_id)
         assert doc.user_id is not None

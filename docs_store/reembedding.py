@@ -28,7 +28,6 @@ class Progress:
 
 
 def progress_of(model: str) -> Progress:
-    """The docs by state."""
     rows = DocEmbedding.objects.filter(model=model).order_by().values_list("state").annotate(Count("pk"))
     counts = dict(rows)
     return Progress(*(counts.get(state, 0) for state in ("ready", "pending", "failed")))

@@ -30,7 +30,6 @@ def from_sent(data: bytes | memoryview) -> Floats:
 
 
 def to_plain(vector: Floats) -> list[float]:
-    """A list for JSON."""
     numbers: list[float] = np.round(vector.astype(np.float64), _DECIMALS).tolist()
     return numbers
 

@@ -84,5 +84,4 @@ class TransitionAdmin(ValuesLeftAdmin):
 
     @admin.display(description="step")
     def step(self, transition: Transition) -> str:
-        """Workflow and index."""
         return f"{transition.current['workflow']}[{transition.current['step']}]"

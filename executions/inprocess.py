@@ -24,17 +24,14 @@ class InProcessDispatcher:
             self._rings.append(("advance", branch_id, None))
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        """See `Dispatcher`."""
         if not delay_s:
             self._rings.append(("effect", branch_id, None))
 
     def lanes(self, parent_id: UUID, count: int) -> None:
-        """See `Dispatcher`."""
         for _ in range(count):
             self.lane(parent_id)
 
     def lane(self, parent_id: UUID) -> None:
-        """See `Dispatcher`."""
         self._rings.append(("lane", parent_id, None))
 
     def backlog(self, queue: str) -> int:

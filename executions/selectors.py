@@ -35,7 +35,6 @@ def get_execution(
 
 
 def list_executions(developer: Developer, task: Task) -> QuerySet[Execution]:
-    """Runs of a task."""
     return Execution.objects.for_developer(developer).filter(task=task)
 
 

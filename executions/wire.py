@@ -9,7 +9,6 @@ from julep_project.core.clock import to_wire
 
 
 def execution_to_wire(execution: Execution) -> dict[str, Any]:
-    """The execution object."""
     return {
         "id": str(execution.pk),
         "task_id": str(execution.task_id),

@@ -35,7 +35,6 @@ class ContainedTask(Task):  # type: ignore[misc]
     """A Celery task whose message fails when a library panics; the worker goes on."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it."""
         with contained():
             return self.run(*args, **kwargs)
 

@@ -22,11 +22,9 @@ class ApiClient:
         return self.send("GET", path, query_params=query, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> Any:
-        """POST a JSON value."""
         return self.send("POST", path, body, **options)
 
     def put(self, path: str, body: Any = None, **options: Any) -> Any:
-        """PUT a JSON value."""
         return self.send("PUT", path, body, **options)
 
     def patch(self, path: str, body: Any = None, **options: Any) -> Any:
@@ -34,7 +32,6 @@ class ApiClient:
         return self.send("PATCH", path, body, **options)
 
     def delete(self, path: str, **options: Any) -> Any:
-        """DELETE."""
         return self.send("DELETE", path, **options)
 
     def send(

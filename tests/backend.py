@@ -88,7 +88,6 @@ class Backend:
 
     @property
     def url(self) -> str:
-        """Where the API listens."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self, *names: str) -> None:
@@ -144,7 +143,6 @@ class Backend:
         return (self._folder / f"{name}.log").read_text()
 
     def stop(self) -> None:
-        """Kill whatever is left."""
         for name in list(self._processes):
             self.kill(name)
 
@@ -248,7 +246,6 @@ def _why(seconds: float, backend: Backend) -> str:
 
 
 def _rows() -> list[Any]:
-    """What has not ended."""
     shown = ("id", "status", "version", "attempt", "effect", "held_up", "wake_at", "rung_at", "lease_until")
     waiting = Branch.objects.exclude(status__in=["done", "failed", "cancelled"]).values(*shown)[:10]
     return [{name: str(value)[:300] for name, value in row.items()} for row in waiting]

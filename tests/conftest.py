@@ -75,7 +75,6 @@ def s3_server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def api(db: None, settings: Any) -> ApiClient:
-    """An authenticated client."""
     settings.AGENTS_API_KEY = API_KEY
     return ApiClient()
 
@@ -88,7 +87,6 @@ def developer(db: None) -> Developer:
 
 @pytest.fixture
 def stranger(db: None) -> Developer:
-    """Another tenant."""
     return Developer.objects.create(email="stranger@example.com")
 
 

@@ -74,7 +74,6 @@ class FlowRunner:
         return execution
 
     def log(self, execution_id: str) -> list[dict[str, Any]]:
-        """The log, oldest first."""
         items: list[dict[str, Any]] = self.api.get(
             f"/executions/{execution_id}/transitions", {"direction": "asc", "limit": 1000}
         ).json()["items"]

@@ -100,7 +100,6 @@ class Fraction(serializers.FloatField):
         super().__init__(**options)
 
     def to_internal_value(self, data: Any) -> float:
-        """The number."""
         number = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
         if number != number:
             self.fail("invalid")
@@ -121,7 +120,6 @@ class QueryVector(serializers.Field[Floats, Any, Any, Any]):
     max_length = _LONGEST_VECTOR
 
     def to_internal_value(self, data: Any) -> Floats:
-        """The direction."""
         numbers = _numbers_in(data) if isinstance(data, str) else data
         if not isinstance(numbers, list) or not numbers or not set(map(type, numbers)) <= _NUMBERS:
             self.fail("list_type")
@@ -136,7 +134,6 @@ class QueryVector(serializers.Field[Floats, Any, Any, Any]):
         return direction
 
     def to_representation(self, value: Floats) -> Any:
-        """As given."""
         return value
 
 

@@ -68,7 +68,6 @@ def answer_search(developer: Developer, owners: Sequence[Owner], query: SearchQu
 
 
 def found_to_wire(found: Found, *, include_embeddings: bool) -> dict[str, Any]:
-    """The doc reference object."""
     doc = found.chunk.doc
     owner = Owner.of(doc)
     snippet: dict[str, Any] = {"index": found.chunk.index, "content": found.chunk.content}

@@ -38,7 +38,6 @@ class Contents:
     # -- writing --------------------------------------------------------------------------------------------------
 
     def outlined(self, text: str) -> str:
-        """See `Blobs.outlined`."""
         return self._blobs.outlined(text)
 
     def pack_stack(self, stack: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -71,24 +71,19 @@ class CeleryDispatcher:
     """Rings through Celery. Messages carry ids only."""
 
     def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        """See `Dispatcher`."""
         _send_later(_signature("executions.advance", branch_id), delay_s)
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        """See `Dispatcher`."""
         _send_later(_signature("executions.perform_effect", branch_id), delay_s)
 
     def lanes(self, parent_id: UUID, count: int) -> None:
-        """See `Dispatcher`."""
         header = group(_signature("executions.run_lane", parent_id, None) for _ in range(count))
         _send(lambda: chord(header)(_signature("executions.join", parent_id).set(retry_policy=_PATIENTLY)))
 
     def lane(self, parent_id: UUID) -> None:
-        """See `Dispatcher`."""
         _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
 
     def backlog(self, queue: str) -> int:
-        """See `Dispatcher`."""
         return rings.backlog(queue)
 
 

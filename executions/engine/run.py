@@ -78,12 +78,10 @@ class Run:
 
     @property
     def program(self) -> Program:
-        """The program being run."""
         return self.version.program
 
     @cached_property
     def developer(self) -> Developer:
-        """The tenant."""
         return Developer.objects.get(pk=self.developer_id)
 
     @cached_property

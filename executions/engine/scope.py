@@ -182,7 +182,6 @@ class StepView:
         return self.get_item(name)
 
     def length(self) -> int:
-        """Number of keys."""
         return len(self._keys())
 
     def iterate(self) -> Iterator[Any]:
@@ -190,7 +189,6 @@ class StepView:
         return iter(self._keys())
 
     def to_json(self) -> Any:
-        """A plain object."""
         return {key: self.get_item(key) for key in self._keys()}
 
     def _keys(self) -> list[str]:

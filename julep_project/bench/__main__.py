@@ -13,7 +13,6 @@ import django
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m julep_project.bench", description=__doc__)
     parser.add_argument("--only", default="", help="parts to run, such as a,d (default: all)")
     parser.add_argument("--quick", action="store_true", help="measure less often and for a shorter time")

@@ -51,7 +51,6 @@ class StampingProvider:
             self._next.notify_all()
 
     async def end_all(self) -> None:
-        """End every reply."""
         async with self._next:
             self._is_over = True
             self._next.notify_all()

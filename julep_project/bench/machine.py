@@ -30,7 +30,6 @@ def describe_machine() -> list[str]:
 
 
 def load_line(when: str) -> str:
-    """The load averages now."""
     return f"Load average {when}: " + ", ".join(f"{value:.2f}" for value in os.getloadavg())
 
 

@@ -27,7 +27,6 @@ class InstantServer(LoopbackServer):
     """Answers at once and keeps nothing."""
 
     def answer(self, request: RecordedRequest) -> Reply:
-        """Always the same."""
         self.requests.clear()
         return Reply(200, {"ok": True})
 
@@ -60,7 +59,6 @@ def incompressible(size: int) -> str:
 
 
 def sleeper(seconds: int) -> Task:
-    """Sleeps, then ends."""
     return _task({"main": [{"sleep": {"seconds": seconds}}]})
 
 

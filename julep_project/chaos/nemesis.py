@@ -53,7 +53,6 @@ class Nemesis:
         self.has_done_all_kinds = False
 
     def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,7 +84,6 @@ class Nemesis:
         self._do_due(float("inf"))
 
     def _do(self, act: Act) -> bool:
-        """Whether harm was done."""
         with suppress(redis.RedisError, psycopg.Error, OperationalError, OSError):
             done = act()
             if done is not None:

@@ -37,7 +37,6 @@ class Program:
 
     @property
     def main(self) -> Body:
-        """The workflow that runs."""
         return self.workflows["main"]
 
     @property

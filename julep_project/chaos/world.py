@@ -34,7 +34,6 @@ class World(LoopbackServer):
         return f"{self.url}/v1"
 
     def answer(self, request: RecordedRequest) -> Reply:
-        """The next number."""
         # Some calls last longer than a lease, and longer than Postgres takes to come back.
         longest_s = self._longest_s * (_LONG if self._random.random() < _LONG_SHARE else 1)
         delay_s = self._random.uniform(0, longest_s)

@@ -27,7 +27,6 @@ class ShortList(SimpleArrayField):
     """Values between commas, not more than are read in a moment."""
 
     def to_python(self, value: Any) -> Any:
-        """The values."""
         if isinstance(value, str) and len(value) > _LONGEST_LIST:
             raise ValidationError(f"Ensure this list has at most {_LONGEST_LIST} characters.", code="max_length")
         return super().to_python(value)
@@ -75,15 +74,12 @@ class ReadOnlyAdmin(ModelAdmin):
         return super().lookup_allowed(lookup, value, request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
         return False
 
 

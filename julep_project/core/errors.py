@@ -174,7 +174,6 @@ class RateLimited(ModelUnavailable):
 
     @property
     def retry_after_s(self) -> int | None:  # type: ignore[override]
-        """Whole seconds."""
         return None if self.wait_s is None else max(math.ceil(self.wait_s), 1)
 
 

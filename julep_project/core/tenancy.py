@@ -14,7 +14,6 @@ class TenantQuerySet(models.QuerySet[Any]):
     """Rows of one developer at a time."""
 
     def for_developer(self, developer: models.Model) -> Self:
-        """Rows the developer owns."""
         return self.filter(developer=developer)
 
 

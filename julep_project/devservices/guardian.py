@@ -42,7 +42,6 @@ class Guardian:
         self._send(f"watch {pid} {number}\n")
 
     def forget(self, pid: int) -> None:
-        """The group has ended."""
         self._send(f"forget {pid}\n")
 
     def close(self) -> None:

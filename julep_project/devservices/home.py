@@ -86,7 +86,6 @@ class Home:
         return {}
 
     def remove_note(self) -> None:
-        """Nothing runs any more."""
         with suppress(FileNotFoundError):
             self.note_file.unlink()
 

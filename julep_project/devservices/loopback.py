@@ -55,7 +55,6 @@ class Reply:
     pause_s: float = 0.0
 
     def payload(self) -> bytes:
-        """The body as bytes."""
         if isinstance(self.body, bytes):
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
@@ -89,7 +88,6 @@ class LoopbackServer:
         raise NotImplementedError
 
     def start(self) -> Self:
-        """Begin to serve."""
         self._thread.start()
         return self
 

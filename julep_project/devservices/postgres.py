@@ -65,7 +65,6 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """Address for clients."""
         folder = quote(str(self._socket_folder), safe="")
         return f"postgresql://{_SUPERUSER}@/{self._database}?host={folder}&port={_PORT}"
 

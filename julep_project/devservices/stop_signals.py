@@ -27,11 +27,9 @@ class StopSignals:
             signal.signal(number, handler)
 
     def requested(self) -> bool:
-        """Somebody asked to stop."""
         return self.count > 0
 
     def urgent(self) -> bool:
-        """Somebody asked twice."""
         return self.count > 1
 
     def _note(self, number: int, frame: FrameType | None) -> None:

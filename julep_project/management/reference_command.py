@@ -22,7 +22,6 @@ class ReferenceCommand(BaseCommand):
         """The page as it should be."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--write", action="store_true", help="bring the page up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:

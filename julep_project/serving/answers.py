@@ -14,7 +14,6 @@ class EveryAnswer:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if not is_for_api(scope["path"]):
             await self._application(scope, receive, send)
             return

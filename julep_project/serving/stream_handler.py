@@ -36,5 +36,4 @@ class StreamHandler(ASGIHandler):
             raise
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request."""
         await self.handle(scope, receive, send)

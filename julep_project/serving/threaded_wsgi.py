@@ -47,7 +47,6 @@ class ThreadedWsgi:
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         try:
             body = await self._read_body(receive)
         except ClientLeft:

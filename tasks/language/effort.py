@@ -21,7 +21,6 @@ class Effort:
         self._began = time.thread_time()
 
     def add_step(self) -> None:
-        """One more step."""
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise _refusal(f"a task may have at most {MAX_STEPS:,} steps", "too_many")

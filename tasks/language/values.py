@@ -87,7 +87,6 @@ class Literal(Value):
     value: Json
 
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
-        """The value."""
         return self.value
 
     def dump(self) -> Json:
@@ -102,11 +101,9 @@ class ExpressionValue(Value):
     expression: Expression
 
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
-        """The expression's result."""
         return self.expression.evaluate(scope, budget)
 
     def fold(self, items: Sequence[Json], initial: Json, scope: Scope, budget: Budget) -> Json:
-        """See `Value`."""
         return compile_fold(self.expression.source).over(items, initial, scope, budget)
 
     def dump(self) -> Json:
@@ -114,7 +111,6 @@ class ExpressionValue(Value):
         return {"expression": self.expression.source}
 
     def expressions(self) -> Iterator[tuple[str, Expression]]:
-        """The one."""
         yield self.expression.source, self.expression
 
 
@@ -125,7 +121,6 @@ class TemplateValue(Value):
     template: Template
 
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
-        """The rendered text."""
         return self.template.render(scope, budget)
 
     def dump(self) -> Json:
@@ -133,7 +128,6 @@ class TemplateValue(Value):
         return {"template": self.template.source}
 
     def templates(self) -> Iterator[Template]:
-        """The one."""
         yield self.template
 
 
@@ -153,7 +147,6 @@ class TextValue(Value):
         return {"text": [part if isinstance(part, str) else {"slot": part.source} for part in self.parts]}
 
     def expressions(self) -> Iterator[tuple[str, Expression]]:
-        """Those of the slots."""
         return ((part.source, part.expression) for part in self.parts if isinstance(part, Slot))
 
 
@@ -172,7 +165,6 @@ class ObjectValue(Value):
         return {"object": {key: value.dump() for key, value in self.items}}
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """The values."""
         return ((f".{key}", value) for key, value in self.items)
 
 
@@ -183,7 +175,6 @@ class ListValue(Value):
     items: tuple[Value, ...]
 
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
-        """The list."""
         return [value.evaluate(scope, budget) for value in self.items]
 
     def dump(self) -> Json:
@@ -191,7 +182,6 @@ class ListValue(Value):
         return {"list": [value.dump() for value in self.items]}
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """The items."""
         return ((f"[{index}]", value) for index, value in enumerate(self.items))
 
 

@@ -26,7 +26,6 @@ class Program:
         return cls(stored["dialect"], workflows)
 
     def dump(self) -> dict[str, Any]:
-        """The stored form."""
         workflows = {name: dump_body(steps) for name, steps in self.workflows.items()}
         return {"format": FORMAT, "dialect": self.dialect, "workflows": workflows}
 

@@ -29,7 +29,6 @@ class Limit:
 
     @property
     def value(self) -> Any:
-        """The bound itself."""
         return getattr(self.module, self.name)
 
 

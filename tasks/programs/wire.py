@@ -15,7 +15,6 @@ def body_to_wire(body: Any) -> Any:
 
 
 def step_to_wire(step: Mapping[str, Any]) -> dict[str, Any]:
-    """One step."""
     kind = next(registry.by_main_key()[key].kind for key in step if key in registry.by_main_key())
     return {"kind_": kind, "label": step.get("label"), **_with_bodies(step)}
 

@@ -12,11 +12,9 @@ class StepLoader:
     """What a step kind needs to load itself."""
 
     def value(self, stored: Mapping[str, Any]) -> Value:
-        """A value tree."""
         return load_value(stored)
 
     def body(self, stored: list[Mapping[str, Any]]) -> tuple[Step, ...]:
-        """A body."""
         return tuple(self._step(step) for step in stored)
 
     def _step(self, stored: Mapping[str, Any]) -> Step:

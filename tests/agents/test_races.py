@@ -15,7 +15,6 @@ AGENT_ID = "01900000-0000-7000-8000-000000000000"
 
 @pytest.fixture
 def api(settings: Any) -> ApiClient:
-    """An authenticated client."""
     settings.AGENTS_API_KEY = API_KEY
     return ApiClient()
 

@@ -20,7 +20,6 @@ def url(agent: dict[str, Any]) -> str:
 
 @pytest.fixture
 def tool(api: ApiClient, url: str) -> dict[str, Any]:
-    """A function tool."""
     body: dict[str, Any] = api.post(url, FUNCTION).json()
     return body
 

@@ -20,7 +20,6 @@ def user(api: ApiClient) -> dict[str, Any]:
 
 @pytest.fixture
 def foreign(stranger: Developer) -> User:
-    """Another tenant's user."""
     project = Project.objects.create(developer=stranger, name="d", canonical_name="default")
     return User.objects.create(developer=stranger, project=project, name="theirs")
 

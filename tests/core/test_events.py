@@ -40,7 +40,6 @@ def hub(proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @pytest.fixture
 def direct() -> Publisher:
-    """Publishes past the proxy."""
     return Publisher()
 
 

@@ -25,7 +25,6 @@ class Service:
 
     @property
     def is_ours(self) -> bool:
-        """Runs our image."""
         return "build" in self.body
 
     @property
@@ -111,7 +110,6 @@ class Image:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables it sets."""
         parts = [part for word, rest in self.lines if word == "ENV" for part in shlex.split(rest)]
         return dict(part.split("=", 1) for part in parts)
 

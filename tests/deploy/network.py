@@ -128,7 +128,6 @@ class Network:
         return f"{_PREFIX}{os.getpid()}-{name}"
 
     def add(self, name: str) -> Host:
-        """A further host."""
         host = Host(self, name, f"{self._base}.{10 + len(self.hosts)}")
         self.ip("netns", "add", self.namespace(name))
         self.hosts.append(host)

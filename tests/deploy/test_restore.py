@@ -47,7 +47,6 @@ def follow(title: str, folder: Path) -> None:
 
 
 def client(up: Up) -> httpx.Client:
-    """Once it is ready."""
     assert wait_for(lambda: up.is_ready() or up.process.poll() is not None, _START_S), up.output
     note = up.note()
     headers = {"Authorization": f"Bearer {note['api_key']}"}

@@ -118,7 +118,6 @@ def family(pid: int) -> list[int]:
 
 
 def alive(pids: list[int]) -> list[int]:
-    """Those that still run."""
     return [pid for pid in pids if is_alive(pid)]
 
 

@@ -33,7 +33,6 @@ class KnownVectors:
     def embed(
         self, developer: Developer, texts: Sequence[str], *, model: str | None = None, **options: Any
     ) -> list[list[float]]:
-        """See `gateway.embed`."""
         with self._lock:
             self.lengths.append(options.get("dimensions"))
             self.calls.append((model, list(texts)))
@@ -47,5 +46,4 @@ class KnownVectors:
     async def aembed(
         self, developer: Developer, texts: Sequence[str], *, model: str | None = None, **options: Any
     ) -> list[list[float]]:
-        """See `gateway.aembed`."""
         return self.embed(developer, texts, model=model, **options)

@@ -55,14 +55,12 @@ class Work:
         raise NotImplementedError
 
     def counted(self) -> int:
-        """Attempts that were counted."""
         raise NotImplementedError
 
     def is_done(self) -> bool:
         raise NotImplementedError
 
     def pass_time(self) -> None:
-        """The pause is over."""
         with connection.cursor() as cursor:
             past = "now() - interval '1 second'"
             cursor.execute(f"UPDATE {self.row} SET {self.pause} = {past}, lease_until = {past}")

@@ -31,7 +31,6 @@ ASK_TWICE: dict[str, Any] = {
 
 @pytest.fixture
 def api(flow: FlowRunner) -> ApiClient:
-    """An authenticated client."""
     return flow.api
 
 

@@ -123,7 +123,6 @@ def _peak_megabytes() -> int:
 
 
 def main() -> None:
-    """Read everything."""
     print(json.dumps({"megabytes": _peak_megabytes()}), flush=True)
     for kinds, readers in BATTERY:
         for kind, make in kinds.items():

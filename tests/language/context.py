@@ -31,32 +31,25 @@ class PlainContext:
         self._presets = presets or {}
 
     def resolve(self, value: Value, **names: Any) -> Any:
-        """See `StepContext`."""
         return value.evaluate({**self._scope(), **names}, Budget())
 
     def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
-        """See `StepContext`."""
         return value.fold(items, initial, self._scope(), Budget())
 
     def _scope(self) -> dict[str, Any]:
         return {**dict.fromkeys(RUNTIME_NAMES), "_": self.input, "state": self._stored}
 
     def item(self, index: int) -> Any:
-        """See `StepContext`."""
         return self._items[index]
 
     def results(self) -> list[Any]:
-        """See `StepContext`."""
         return self._turns
 
     def state(self, key: str) -> tuple[bool, Any]:
-        """See `StepContext`."""
         return key in self._stored, self._stored.get(key)
 
     def tool(self, name: str) -> dict[str, Any]:
-        """See `StepContext`."""
         return self._tools[name]
 
     def with_presets(self, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-        """See `StepContext`."""
         return {**arguments, **self._presets.get(tool["name"], {})}

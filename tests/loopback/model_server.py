@@ -53,7 +53,6 @@ class ModelServer(LoopbackServer):
         return [request.json() for request in self.requests if request.path.endswith("/embeddings")]
 
     def script(self, *answers: Scripted) -> None:
-        """Give these answers next."""
         self._answers.extend(answers)
 
     def script_embeddings(self, *answers: ScriptedVectors) -> None:

@@ -55,7 +55,6 @@ class S3Server:
         return self
 
     def stop(self) -> None:
-        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -26,7 +26,6 @@ class Gate:
         self._outside.close()
 
     def fileno(self) -> int:
-        """Readable when open."""
         return self._inside.fileno()
 
     def __del__(self) -> None:
@@ -60,11 +59,9 @@ class Streamed:
         return cls(*pieces, Gate())
 
     def text(self) -> str:
-        """All that is said."""
         return "".join(piece for piece in self._pieces if isinstance(piece, str))
 
     def reply(self, envelope: dict[str, Any], usage: dict[str, int]) -> Reply:
-        """The HTTP reply."""
         return Reply(raw=lambda connection: self._play(connection, envelope, usage))
 
     def _play(self, connection: socket.socket, envelope: dict[str, Any], usage: dict[str, int]) -> Iterator[bytes]:
@@ -92,7 +89,6 @@ class Streamed:
 
 
 def event(data: dict[str, Any]) -> bytes:
-    """One server-sent event."""
     return f"data: {json.dumps(data)}\n\n".encode()
 
 

@@ -41,7 +41,6 @@ class TcpProxy:
                 pair.is_dead = True
 
     def restore(self) -> None:
-        """Serve new connections again."""
         with self._lock:
             self._is_cut = False
 
@@ -58,12 +57,10 @@ class TcpProxy:
             return self.arrived.wait_for(lambda: self.accepted >= count, timeout_s)
 
     def start(self) -> Self:
-        """Begin to serve."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """End everything."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

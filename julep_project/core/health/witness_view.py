@@ -18,5 +18,4 @@ class WitnessView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, inquiry: UUID) -> Response:
-        """What this process finds."""
         return Response(asdict(witness.testify(inquiry, who=f"api@{socket.gethostname()}:{os.getpid()}")))

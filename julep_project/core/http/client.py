@@ -92,7 +92,6 @@ class HttpClient:
         raise TooManyRedirects(f"more than {bounds.redirects} redirects")
 
     def close(self) -> None:
-        """Close idle connections."""
         self._pool.close()
 
     def _exchange(self, request: httpx.Request, limits: Limits, *, follow: bool) -> IncomingResponse | httpx.Request:

@@ -126,7 +126,6 @@ class SocketStream(httpcore.NetworkStream):
             raise httpcore.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send everything."""
         rest = memoryview(buffer)
         try:
             while rest:

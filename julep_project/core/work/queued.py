@@ -78,7 +78,6 @@ class Queued(Generic[Row]):
         self._share = share
 
     def ring(self, subject: Any) -> None:
-        """Send the message."""
         rings.ring(self.task, subject)
 
     def add(self, key: Any, tenant: UUID) -> bool:

@@ -55,7 +55,6 @@ class Renewer(Generic[Token]):
                 self._abandoned.difference_update(tokens)
 
     def renew(self) -> None:
-        """Renew everything held, once."""
         with self._lock:
             held = list(self._held)
         if held:

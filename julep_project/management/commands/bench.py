@@ -24,7 +24,6 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Options."""
         parser.add_argument("--only", default="", help="parts to run, such as a,d (default: all)")
         parser.add_argument("--quick", action="store_true", help="measure less often and for a shorter time")
         parser.add_argument("--large", action="store_true", help="also a map of 10 000")

@@ -18,7 +18,6 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--seed", type=int, default=1, help="repeats the same programs and acts")
         parser.add_argument("--programs", type=int, default=40)
         parser.add_argument("--minutes", type=float, default=1.0, help="how long the harm lasts")
@@ -27,7 +26,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run, report, exit."""
         # So that the installation is stopped and removed however this ends.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         seed = options["seed"]

@@ -23,13 +23,11 @@ class Command(BaseCommand):
     requires_system_checks = ["julep"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--only", nargs="+", choices=health.COMPONENTS, default=list(health.COMPONENTS))
         parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="keep trying this long")
         parser.add_argument("--api", default="", metavar="URL", help="also ask the API at this address")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check, print, exit."""
         deadline = time.monotonic() + options["wait"]
         reports = _look(options["only"], options["api"])
         while not all(report.ok for report in reports) and time.monotonic() < deadline:

@@ -19,11 +19,9 @@ class Command(BaseCommand):
     requires_system_checks = ["julep"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Options."""
         parser.add_argument("--api", nargs="+", default=[], metavar="URL", help="also ask the APIs at these addresses")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Examine, print, exit."""
         reports = examine(options["api"])
         for report in reports:
             self.stdout.write(f"{report.component}: {'ok' if report.ok else 'problem'}{report.suffix}")

@@ -11,5 +11,4 @@ class Command(ReferenceCommand):
     page = "language.md"
 
     def written(self, page: str) -> str:
-        """See `ReferenceCommand`."""
         return reference.written(page)

@@ -20,7 +20,6 @@ class Command(BaseCommand):
     help = "Make vectors of another embedding model for all docs; with --drop-old, remove those of all other models."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Options."""
         parser.add_argument("--model", required=True, help="the embedding model all docs shall have vectors of")
         parser.add_argument("--dimensions", type=int, help="numbers per vector, where the model can choose")
         parser.add_argument("--drop-old", action="store_true", help="then remove the vectors of all other models")

@@ -30,7 +30,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command line."""
         parser.add_argument("file", type=Path, help="task definition")
         parser.add_argument("--input", default="{}", help="input of the execution, as JSON")
         parser.add_argument("--answer", action="append", default=[], help="answer to an open wait, as JSON")

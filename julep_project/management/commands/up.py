@@ -18,7 +18,6 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until stopped."""
         code = run_installation()
         if code:
             sys.exit(code)

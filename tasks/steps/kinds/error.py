@@ -24,7 +24,6 @@ class Error(Step):
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A text."""
         return cls(reader.text(reader.literal(raw["error"], "error", (str,), ""), "error"))
 
     def start(self, ctx: StepContext) -> Outcome:

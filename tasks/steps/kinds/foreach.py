@@ -36,7 +36,6 @@ class Foreach(Step):
         return cls(place.condition(content.get("in", []), "in"), place.body(content.get("do"), "do"))
 
     def body_location(self, key: str) -> str:
-        """See `Step`."""
         return f"foreach.{key}"
 
     def start(self, ctx: StepContext) -> Outcome:

@@ -29,7 +29,6 @@ class Get(Step):
         return cls(content)
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Read the store."""
         if isinstance(self.key, str):
             return Done(ctx.state(self.key)[1])
         return Done({key: ctx.state(key)[1] for key in self.key})

@@ -35,11 +35,9 @@ class IfElse(Step):
         )
 
     def body_location(self, key: str) -> str:
-        """See `Step`."""
         return f"if_else.{key}"
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Decide."""
         if ctx.resolve(self.condition):
             return Enter("then", ctx.input, display="if_else.then")
         if self.otherwise:
@@ -47,6 +45,5 @@ class IfElse(Step):
         return Done(ctx.input)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The body has ended."""
         assert isinstance(event, BodyFinished)
         return Done(event.value)

@@ -24,9 +24,7 @@ class Log(Step):
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A text."""
         return cls(reader.text(reader.literal(raw["log"], "log", (str,), ""), "log"))
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Render the text."""
         return Done(ctx.input, metadata={"log": as_text(ctx.resolve(self.text))})

@@ -63,7 +63,6 @@ class MapReduce(Step):
         return Fork(children, parallelism=self.parallelism)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """All items are done."""
         assert isinstance(event, ChildrenJoined)
         return self._reduced(ctx, event.values)
 

@@ -36,25 +36,20 @@ class Parallel(Step):
 
     @classmethod
     def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
-        """See `Step`."""
         return cls(tuple(loader.body(arm) for arm in stored["arms"]))
 
     def dump(self) -> dict[str, Json]:
-        """See `Step`."""
         return {"arms": [dump_body(arm) for arm in self.arms]}
 
     def blocks(self) -> Mapping[str, tuple[Step, ...]]:
-        """See `Step`."""
         return {f"parallel[{index}]": arm for index, arm in enumerate(self.arms)}
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Fork."""
         if not self.arms:
             return Done([])
         children = [Child(block, ctx.input, display=block) for block in self.blocks()]
         return Fork(children, parallelism=len(children))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """All arms are done."""
         assert isinstance(event, ChildrenJoined)
         return Done(event.values)

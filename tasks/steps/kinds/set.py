@@ -23,7 +23,6 @@ class Set(Step):
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """An object of values."""
         return cls(reader.value(reader.literal(raw["set"], "set", (dict,), {}), "set"))
 
     def start(self, ctx: StepContext) -> Outcome:

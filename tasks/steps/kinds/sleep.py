@@ -43,12 +43,10 @@ class Sleep(Step):
         return cls(duration)
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Compute the duration."""
         seconds = _seconds(ctx.resolve(self.duration))
         return Fail(seconds, "ValueError") if isinstance(seconds, str) else SleepOutcome(seconds)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The time has come."""
         return Done(ctx.input)
 
 

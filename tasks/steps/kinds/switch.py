@@ -62,33 +62,26 @@ class Switch(Step):
 
     @classmethod
     def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
-        """See `Step`."""
         return cls(tuple(Case(loader.value(case["case"]), loader.body(case["then"])) for case in stored["cases"]))
 
     def dump(self) -> dict[str, Json]:
-        """See `Step`."""
         return {"cases": [{"case": case.condition.dump(), "then": dump_body(case.then)} for case in self.cases]}
 
     def places(self) -> Iterator[Place]:
-        """See `Step`."""
         return (Place(f"switch[{index}].case", case.condition) for index, case in enumerate(self.cases))
 
     def blocks(self) -> Mapping[str, tuple[Step, ...]]:
-        """See `Step`."""
         return {f"case[{index}]": case.then for index, case in enumerate(self.cases)}
 
     def body_location(self, key: str) -> str:
-        """See `Step`."""
         return f"switch{key.removeprefix('case')}.case.then"
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Find the case."""
         for index, case in enumerate(self.cases):
             if ctx.resolve(case.condition):
                 return Enter(f"case[{index}]", ctx.input, display="case")
         return Fail("no case of the switch holds", "NoMatch")
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The body has ended."""
         assert isinstance(event, BodyFinished)
         return Done(event.value)

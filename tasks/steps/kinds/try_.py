@@ -53,19 +53,15 @@ class Try(Step):
         )
 
     def body_location(self, key: str) -> str:
-        """See `Step`."""
         return key if key == "try" else f"try.{key}"
 
     def block_names(self, key: str) -> frozenset[str]:
-        """See `Step`."""
         return _CAUGHT if key == "catch" else frozenset()
 
     def needs(self) -> Iterator[str]:
-        """See `Step`."""
         yield GUARDED_BODIES
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Run the body."""
         return Enter("try", ctx.input, display="try", memory={"phase": "try"}, guarded=True)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:

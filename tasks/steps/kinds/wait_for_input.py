@@ -44,16 +44,13 @@ class WaitForInput(Step):
         )
 
     def needs(self) -> Iterator[str]:
-        """See `Step`."""
         if self.timeout is not None:
             yield TIMED_WAITS
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Ask."""
         return Wait(ctx.resolve(self.info), timeout=self.timeout)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """Take the answer."""
         if isinstance(event, TimedOut):
             if self.on_timeout is not None:
                 return Done(ctx.resolve(self.on_timeout))

@@ -30,7 +30,6 @@ class While(Step):
         return cls(reader.condition(raw["while"], "while"), reader.body(raw.get("do"), "do", "while.do"))
 
     def body_location(self, key: str) -> str:
-        """See `Step`."""
         return f"while.{key}"
 
     def start(self, ctx: StepContext) -> Outcome:
@@ -38,7 +37,6 @@ class While(Step):
         return self._next(ctx, 0, ctx.input)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """A turn has ended."""
         assert isinstance(event, BodyFinished)
         return self._next(ctx, ctx.memory + 1, event.value)
 

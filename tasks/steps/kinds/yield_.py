@@ -34,18 +34,14 @@ class Yield(Step):
         )
 
     def workflow_names(self) -> Iterator[tuple[str, str]]:
-        """See `Step`."""
         yield "workflow", self.workflow
 
     def needs(self) -> Iterator[str]:
-        """See `Step`."""
         yield SUB_WORKFLOWS
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Call the workflow."""
         return CallWorkflow(self.workflow, ctx.input if self.arguments is None else ctx.resolve(self.arguments))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """It has ended."""
         assert isinstance(event, BodyFinished)
         return Done(event.value)

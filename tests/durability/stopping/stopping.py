@@ -18,7 +18,6 @@ class Workers(Backend):
 
 
 def wait_for_exit(process: "subprocess.Popen[bytes]", workers: Backend) -> int:
-    """The exit code."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(LONG_S)
     assert process.poll() is not None, workers.output()

@@ -35,10 +35,8 @@ class Embed(Step):
         return cls(place.value({key: value for key, value in content.items() if value is not None}))
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Ask for the vectors."""
         return Call(Effect("embed", ctx.resolve(self.request), options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """They are there."""
         assert isinstance(event, EffectSucceeded)
         return Done(event.value)

@@ -84,13 +84,11 @@ class Prompt(Step):
         )
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
-        """See `Step`."""
         for index, tool in enumerate(self.tools if isinstance(self.tools, list) else ()):
             if "type" not in tool:
                 yield f"tools[{index}]", tool["name"]
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Ask."""
         messages = _as_messages(ctx.resolve(self.messages))
         if isinstance(messages, Fail):
             return messages

@@ -47,6 +47,5 @@ class Search(Step):
         return Call(Effect("search", request, options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The answer is there."""
         assert isinstance(event, EffectSucceeded)
         return Done(event.value)

@@ -55,16 +55,13 @@ class ToolCall(Step):
         )
 
     def needs(self) -> Iterator[str]:
-        """See `Step`."""
         if self.arguments is not None and SECRETS in self.arguments.names():
             yield SECRET_VALUES
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
-        """See `Step`."""
         yield "tool", self.tool
 
     def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """See `Step`."""
         if "retry" in self.options and tool_types.get(self.tool) in CLIENT_SIDE:
             yield "retry", f"does nothing here: the client runs {self.tool!r}, and is asked once"
 
