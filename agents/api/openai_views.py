@@ -26,7 +26,7 @@ from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
-from julep_project.core.reading.fields import Body, BoundedList, JsonObject, Number, Text, TextList
+from julep_project.core.reading.fields import Body, BoundedList, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 
 Json = Any
@@ -56,7 +56,7 @@ class _CallBody(serializers.Serializer[Any]):
 class _MessageBody(serializers.Serializer[Any]):
     role = serializers.ChoiceField(["system", "developer", "user", "assistant", "tool", "function"])
     content = _Content(required=False, allow_null=True)
-    tool_calls = _CallBody(many=True, required=False, allow_null=True)
+    tool_calls = ListOf(child=_CallBody(), required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> Any:
         """The whole message; the provider judges the rest."""

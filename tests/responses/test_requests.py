@@ -165,6 +165,13 @@ class TestSettings:
             read(**fields)
         assert [detail["loc"] for detail in caught.value.extra["details"]] == [loc]
 
+    def test_includes_are_counted_before_they_are_read(self) -> None:
+        with pytest.raises(InvalidInput) as caught:
+            read(include=[1] * 21)
+        assert [(detail["loc"], detail["type"]) for detail in caught.value.extra["details"]] == [
+            ("include", "too_long")
+        ]
+
     def test_a_background_response_is_stored(self) -> None:
         with pytest.raises(BadRequest, match="background needs store"):
             read(background=True, store=False)
