@@ -5,8 +5,7 @@ from typing import Any
 from django.urls import path, re_path
 
 from agents.api import openai_views
-from agents.api.user_views import UserViewSet
-from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet
+from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet, UserViewSet
 
 _COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
 _MEMBER: dict[str, Any] = {

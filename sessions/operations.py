@@ -4,24 +4,22 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from agents.api.resource import ResourceOperations
 from agents.models import Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import shown_body
-from agents.tools.presets import without_values
-from agents.tools.system import METADATA_FILTER, SystemCall, operation
-from julep_project.core.api.views import deletion
+from agents.tools.system import SystemCall, operation
 from julep_project.core.database import give_connection_back
 from julep_project.core.limits import LONGEST_ATTEMPT_S
-from sessions import selectors, services
-from sessions.api.serializers import NewSessionBody, SessionBody, take_participants
+from sessions import selectors
+from sessions.api.views import SESSIONS
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
 from sessions.errors import ChatTimedOut, WaitedTooLong
 from sessions.history.entries import whole_history
-from sessions.models import Session
 from sessions.shortening.jobs import get_job, job_to_wire
-from sessions.wire import history_to_wire, session_to_wire
+from sessions.wire import history_to_wire
 
 Json = dict[str, Any]
 # What a model may say; the author of a task may use every field of a chat.
@@ -38,66 +36,7 @@ _CHAT = {
 }
 
 
-@operation("session.list", page=1000, more=METADATA_FILTER)
-def list_sessions(call: SystemCall) -> list[Json]:
-    """List sessions, the newest first."""
-    rows = call.narrowed(selectors.list_sessions(call.developer))
-    return [_shown(session) for session in call.paging().load(rows)]
-
-
-@operation("session.get", ids="session_id")
-def get_session(call: SystemCall) -> Json:
-    """Get one session."""
-    return _shown(selectors.get_session(call.developer, call.id("session_id")))
-
-
-@operation("session.create", body=NewSessionBody)
-def create_session(call: SystemCall) -> Json:
-    """Create a session of an agent, or of several, with or without users."""
-    values = NewSessionBody.read(call.arguments)
-    session = services.create_or_replace_session(
-        developer=call.developer,
-        session_id=call.new_id(),
-        participants=take_participants(values),
-        values=values,
-    )
-    return _shown(session)
-
-
-@operation("session.create_or_update", ids="session_id", body=NewSessionBody)
-def create_or_replace_session(call: SystemCall) -> Json:
-    """Overwrite the fields of the session with this id, or create it."""
-    values = NewSessionBody.read(call.arguments)
-    session = services.create_or_replace_session(
-        developer=call.developer,
-        session_id=call.id("session_id"),
-        participants=take_participants(values),
-        values=values,
-    )
-    return _shown(session)
-
-
-@operation("session.update", ids="session_id", body=SessionBody)
-def replace_session(call: SystemCall) -> Json:
-    """Overwrite the fields of a session; its participants stay."""
-    values = SessionBody.read(call.arguments)
-    session_id = call.id("session_id")
-    return _shown(services.replace_session(developer=call.developer, session_id=session_id, values=values))
-
-
-@operation("session.patch", ids="session_id", body=SessionBody, partial=True)
-def patch_session(call: SystemCall) -> Json:
-    """Change some fields of a session; metadata is merged."""
-    values = SessionBody.read(call.arguments, partial=True)
-    session_id = call.id("session_id")
-    return _shown(services.patch_session(developer=call.developer, session_id=session_id, values=values))
-
-
-@operation("session.delete", ids="session_id")
-def delete_session(call: SystemCall) -> Json:
-    """Delete a session and what was said in it."""
-    services.delete_session(developer=call.developer, session_id=call.id("session_id"))
-    return deletion(call.id("session_id"))
+ResourceOperations(SESSIONS).register()
 
 
 @operation("session.history", ids="session_id")
@@ -137,10 +76,6 @@ def chat(call: SystemCall) -> Json:
 def read_job(call: SystemCall) -> Json:
     """Get the state of a background job."""
     return job_to_wire(get_job(call.developer, call.id("job_id")))
-
-
-def _shown(session: Session) -> Json:
-    return {**session_to_wire(session), "metadata": without_values(session.metadata)}
 
 
 def _shown_tool(tool: Tool) -> Json:

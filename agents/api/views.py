@@ -1,4 +1,4 @@
-"""Agents, their tools, projects and the model list."""
+"""Agents, their tools, users, projects and the model list."""
 
 from uuid import UUID
 
@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import project_services, selectors, services
+from agents import project_services, selectors, services, user_services
+from agents.api.resource import Resource, ResourceViewSet
 from agents.api.serializers import (
     AgentAnswer,
     AgentBody,
@@ -15,61 +16,84 @@ from agents.api.serializers import (
     ProjectBody,
     ToolAnswer,
     ToolBody,
+    UserAnswer,
+    UserBody,
     agent_to_wire,
     project_to_wire,
+    user_to_wire,
 )
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
 from agents.tool_definitions import parse_tool, tool_to_wire
 from julep_project.core.api.api_schema import describe
+from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted
-from julep_project.core.reading.metadata_filter import metadata_condition
+
+AGENTS = Resource(
+    noun="agent",
+    body=AgentBody,
+    to_wire=agent_to_wire,
+    rows=selectors.list_agents,
+    get=selectors.get_agent,
+    create=services.create_agent,
+    replace=services.replace_agent,
+    patch=services.patch_agent,
+    create_or_replace=services.create_or_replace_agent,
+    delete=services.delete_agent,
+    has_project=True,
+    texts={"delete": "Delete an agent with everything that belongs to it."},
+)
+USERS = Resource(
+    noun="user",
+    body=UserBody,
+    to_wire=user_to_wire,
+    rows=selectors.list_users,
+    get=selectors.get_user,
+    create=user_services.create_user,
+    replace=user_services.replace_user,
+    patch=user_services.patch_user,
+    create_or_replace=user_services.create_or_replace_user,
+    delete=user_services.delete_user,
+    has_project=True,
+    texts={"delete": "Delete a user with its documents."},
+)
+PROJECTS = Resource(
+    noun="project",
+    body=ProjectBody,
+    to_wire=project_to_wire,
+    rows=selectors.list_projects,
+    get=selectors.get_project,
+    create=project_services.create_project,
+    replace=project_services.replace_project,
+    patch=project_services.patch_project,
+    create_or_replace=project_services.create_or_replace_project,
+    delete=project_services.delete_project,
+)
 
 
 @describe("agent", body=AgentBody, answer=AgentAnswer)
-class AgentViewSet(ApiViewSet):
+class AgentViewSet(ResourceViewSet):
     """`/agents` and `/agents/{id}`."""
 
     resource = "Agent"
+    of = AGENTS
 
-    def list(self, request: Request) -> Response:
-        """Agents, newest first; `project` and `metadata_filter` narrow the list."""
-        rows = selectors.list_agents(self.developer).filter(metadata_condition(request.query_params))
-        project = request.query_params.get("project")
-        if project:
-            rows = rows.filter(project__canonical_name__iexact=project)
-        return self.page(rows, agent_to_wire)
 
-    def create(self, request: Request) -> Response:
-        """Create an agent."""
-        values = AgentBody.read(request.data)
-        return created(agent_to_wire(services.create_agent(developer=self.developer, values=values)))
+@describe("user", body=UserBody, answer=UserAnswer, max_limit=100)
+class UserViewSet(ResourceViewSet):
+    """`/users` and `/users/{id}`."""
 
-    def retrieve(self, request: Request, id: UUID) -> Response:
-        """One agent."""
-        return Response(agent_to_wire(selectors.get_agent(self.developer, id)))
+    resource = "User"
+    pagination = SmallPagination
+    of = USERS
 
-    def create_or_update(self, request: Request, id: UUID) -> Response:
-        """Overwrite the agent with this id, or create it."""
-        values = AgentBody.read(request.data)
-        agent = services.create_or_replace_agent(developer=self.developer, agent_id=id, values=values)
-        return created(agent_to_wire(agent))
 
-    def update(self, request: Request, id: UUID) -> Response:
-        """Overwrite an agent."""
-        values = AgentBody.read(request.data)
-        agent = services.replace_agent(developer=self.developer, agent_id=id, values=values)
-        return Response(agent_to_wire(agent))
+@describe("project", body=ProjectBody, answer=ProjectAnswer)
+class ProjectViewSet(ResourceViewSet):
+    """`/projects` and `/projects/{id}`."""
 
-    def partial_update(self, request: Request, id: UUID) -> Response:
-        """Change some fields."""
-        values = AgentBody.read(request.data, partial=True)
-        return Response(agent_to_wire(services.patch_agent(developer=self.developer, agent_id=id, values=values)))
-
-    def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove an agent and all that belongs to it."""
-        services.delete_agent(developer=self.developer, agent_id=id)
-        return deleted(id)
+    resource = "Project"
+    of = PROJECTS
 
 
 class ModelViewSet(ApiViewSet):
@@ -124,47 +148,3 @@ class ToolViewSet(ApiViewSet):
         agent = selectors.get_agent(self.developer, agent_id)
         services.delete_tool(developer=self.developer, agent=agent, tool_id=tool_id)
         return deleted(tool_id)
-
-
-@describe("project", body=ProjectBody, answer=ProjectAnswer)
-class ProjectViewSet(ApiViewSet):
-    """`/projects` and `/projects/{id}`."""
-
-    resource = "Project"
-
-    def list(self, request: Request) -> Response:
-        """Projects, newest first."""
-        rows = selectors.list_projects(self.developer).filter(metadata_condition(request.query_params))
-        return self.page(rows, project_to_wire)
-
-    def create(self, request: Request) -> Response:
-        """Create a project."""
-        values = ProjectBody.read(request.data)
-        return created(project_to_wire(project_services.create_project(developer=self.developer, values=values)))
-
-    def retrieve(self, request: Request, id: UUID) -> Response:
-        """One project."""
-        return Response(project_to_wire(selectors.get_project(self.developer, id)))
-
-    def create_or_update(self, request: Request, id: UUID) -> Response:
-        """Overwrite the project with this id, or create it."""
-        values = ProjectBody.read(request.data)
-        project = project_services.create_or_replace_project(developer=self.developer, project_id=id, values=values)
-        return created(project_to_wire(project))
-
-    def update(self, request: Request, id: UUID) -> Response:
-        """Overwrite a project."""
-        values = ProjectBody.read(request.data)
-        project = project_services.replace_project(developer=self.developer, project_id=id, values=values)
-        return Response(project_to_wire(project))
-
-    def partial_update(self, request: Request, id: UUID) -> Response:
-        """Change some fields."""
-        values = ProjectBody.read(request.data, partial=True)
-        project = project_services.patch_project(developer=self.developer, project_id=id, values=values)
-        return Response(project_to_wire(project))
-
-    def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove an empty project."""
-        project_services.delete_project(developer=self.developer, project_id=id)
-        return deleted(id)

@@ -94,8 +94,9 @@ def operation(
     page: int = 0,
     more: Mapping[str, Json] | None = None,
     is_open: bool = False,
+    text: str = "",
 ) -> Callable[[Function], Function]:
-    """Let tools use the function under these dotted names. Its docstring is what models are told of it.
+    """Let tools use the function under these dotted names. Models are told its docstring, unless a `text` is given.
 
     Args:
         ids: names of required ids, separated by blanks.
@@ -112,7 +113,7 @@ def operation(
         parameters["additionalProperties"] = True
 
     def register(function: Function) -> Function:
-        description = " ".join((function.__doc__ or "").split())
+        description = text or " ".join((function.__doc__ or "").split())
         for name in names:
             if name in _operations:
                 raise ValueError(f"the operation {name!r} is registered already")

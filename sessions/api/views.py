@@ -1,18 +1,20 @@
 """Sessions, what was said in them, and their tools."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.api.resource import Resource, ResourceViewSet
 from agents.api.serializers import ToolAnswer
 from agents.tool_definitions import tool_to_wire
 from julep_project.core.api.api_schema import Deleted, describe
 from julep_project.core.api.page_bytes import check_page
 from julep_project.core.api.pagination import read_page_request
 from julep_project.core.api.views import ApiViewSet, created, deleted
-from julep_project.core.reading.metadata_filter import metadata_condition
 from sessions import selectors, services
 from sessions.api.serializers import (
     EntryAnswer,
@@ -24,56 +26,46 @@ from sessions.api.serializers import (
 )
 from sessions.context.messages import MessageBody
 from sessions.history.entries import clear_history, list_told, whole_history
+from sessions.models import Session
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
 
+def _with_participants(write: Callable[..., Session]) -> Callable[..., Session]:
+    """The service with the participants that the values of a body name."""
+
+    def written(*, values: dict[str, Any], **others: Any) -> Session:
+        return write(participants=take_participants(values), values=values, **others)
+
+    return written
+
+
+SESSIONS = Resource(
+    noun="session",
+    body=NewSessionBody,
+    changes=SessionBody,
+    to_wire=session_to_wire,
+    rows=selectors.list_sessions,
+    get=selectors.get_session,
+    create=_with_participants(services.create_session),
+    replace=services.replace_session,
+    patch=services.patch_session,
+    create_or_replace=_with_participants(services.create_or_replace_session),
+    delete=services.delete_session,
+    texts={
+        "create": "Create a session of an agent, or of several, with or without users.",
+        "create_or_update": "Overwrite the fields of the session with this id, or create it.",
+        "update": "Overwrite the fields of a session; its participants stay.",
+        "delete": "Delete a session and what was said in it.",
+    },
+)
+
+
 @describe("session", body=NewSessionBody, answer=SessionAnswer)
-class SessionViewSet(ApiViewSet):
+class SessionViewSet(ResourceViewSet):
     """`/sessions` and `/sessions/{id}`."""
 
     resource = "Session"
-
-    def list(self, request: Request) -> Response:
-        """Sessions, newest first; `metadata_filter` narrows the list."""
-        rows = selectors.list_sessions(self.developer).filter(metadata_condition(request.query_params))
-        return self.page(rows, session_to_wire)
-
-    def create(self, request: Request) -> Response:
-        """Create a session."""
-        values = NewSessionBody.read(request.data)
-        participants = take_participants(values)
-        session = services.create_session(developer=self.developer, participants=participants, values=values)
-        return created(session_to_wire(session))
-
-    def retrieve(self, request: Request, id: UUID) -> Response:
-        """One session."""
-        return Response(session_to_wire(selectors.get_session(self.developer, id)))
-
-    def create_or_update(self, request: Request, id: UUID) -> Response:
-        """Overwrite the fields of the session with this id, or create it."""
-        values = NewSessionBody.read(request.data)
-        participants = take_participants(values)
-        session = services.create_or_replace_session(
-            developer=self.developer, session_id=id, participants=participants, values=values
-        )
-        return created(session_to_wire(session))
-
-    def update(self, request: Request, id: UUID) -> Response:
-        """Overwrite the fields of a session; its participants stay."""
-        values = SessionBody.read(request.data)
-        session = services.replace_session(developer=self.developer, session_id=id, values=values)
-        return Response(session_to_wire(session))
-
-    def partial_update(self, request: Request, id: UUID) -> Response:
-        """Change some fields."""
-        values = SessionBody.read(request.data, partial=True)
-        session = services.patch_session(developer=self.developer, session_id=id, values=values)
-        return Response(session_to_wire(session))
-
-    def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove a session and all that was said in it."""
-        services.delete_session(developer=self.developer, session_id=id)
-        return deleted(id)
+    of = SESSIONS
 
 
 class HistoryViewSet(ApiViewSet):

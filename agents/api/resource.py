@@ -1,0 +1,162 @@
+"""A resource: what may be done with the rows of one kind, declared once for the API and for system tools."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.models import Developer
+from agents.tools.presets import without_values
+from agents.tools.system import METADATA_FILTER, SystemCall, operation
+from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
+from julep_project.core.reading.fields import Body
+from julep_project.core.reading.metadata_filter import metadata_condition
+
+Json = dict[str, Any]
+Service = Callable[..., Any]
+
+_PROJECT = {"project": {"type": "string", "description": "Canonical name of a project"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The verbs of a resource.
+
+    Those that write are services: they take the `developer`, the row's id as `<noun>_id`, and the `values` of a body;
+    `delete` takes none. `changes` is the body for a row that is there, where it differs from that of a new one.
+    `texts` are told to models in the place of the usual ones.
+    """
+
+    noun: str
+    body: type[Body]
+    to_wire: Callable[[Any], Json]
+    rows: Callable[[Developer], "QuerySet[Any]"]
+    get: Callable[[Developer, UUID], Any]
+    create: Service
+    replace: Service
+    patch: Service
+    create_or_replace: Service
+    delete: Service
+    changes: type[Body] | None = None
+    has_project: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body_of_changes(self) -> type[Body]:
+        """What changes of a row are read with."""
+        return self.changes or self.body
+
+    def named(self, row_id: UUID) -> dict[str, UUID]:
+        """The id, as services take it."""
+        return {f"{self.noun}_id": row_id}
+
+    def narrowed(self, rows: "QuerySet[Any]", project: object) -> "QuerySet[Any]":
+        """The rows of a project, if one is given."""
+        return rows.filter(project__canonical_name__iexact=str(project)) if self.has_project and project else rows
+
+
+class ResourceViewSet(ApiViewSet):
+    """The views of a resource."""
+
+    of: ClassVar[Resource]
+
+    def list(self, request: Request) -> Response:
+        """The newest first; `metadata_filter`, and `project` where there is one, narrow the list."""
+        rows = self.of.rows(self.developer).filter(metadata_condition(request.query_params))
+        return self.page(self.of.narrowed(rows, request.query_params.get("project")), self.of.to_wire)
+
+    def create(self, request: Request) -> Response:
+        """Create one."""
+        values = self.of.body.read(request.data)
+        return created(self.of.to_wire(self.of.create(developer=self.developer, values=values)))
+
+    def retrieve(self, request: Request, id: UUID) -> Response:
+        """Get one."""
+        return Response(self.of.to_wire(self.of.get(self.developer, id)))
+
+    def create_or_update(self, request: Request, id: UUID) -> Response:
+        """Overwrite the one with this id, or create it."""
+        values = self.of.body.read(request.data)
+        row = self.of.create_or_replace(developer=self.developer, **self.of.named(id), values=values)
+        return created(self.of.to_wire(row))
+
+    def update(self, request: Request, id: UUID) -> Response:
+        """Overwrite one; what is left out gets its default."""
+        values = self.of.body_of_changes.read(request.data)
+        row = self.of.replace(developer=self.developer, **self.of.named(id), values=values)
+        return Response(self.of.to_wire(row))
+
+    def partial_update(self, request: Request, id: UUID) -> Response:
+        """Change some fields; metadata is merged."""
+        values = self.of.body_of_changes.read(request.data, partial=True)
+        row = self.of.patch(developer=self.developer, **self.of.named(id), values=values)
+        return Response(self.of.to_wire(row))
+
+    def destroy(self, request: Request, id: UUID) -> Response:
+        """Remove one with all that belongs to it."""
+        self.of.delete(developer=self.developer, **self.of.named(id))
+        return deleted(id)
+
+
+class ResourceOperations:
+    """What system tools may do with a resource."""
+
+    def __init__(self, of: Resource) -> None:
+        self._of = of
+        self._id = f"{of.noun}_id"
+
+    def register(self) -> None:
+        """Let tools use every verb."""
+        of, one = self._of, f"{'an' if self._of.noun[0] in 'aeio' else 'a'} {self._of.noun}"
+        more = {**METADATA_FILTER, **(_PROJECT if of.has_project else {})}
+        changes = of.body_of_changes
+        self._register("list", self._list, f"List {of.noun}s, the newest first.", page=1000, more=more)
+        self._register("get", self._get, f"Get one {of.noun}.", ids=self._id)
+        self._register("create", self._create, f"Create {one}.", body=of.body)
+        text = f"Overwrite {one}; what is left out gets its default."
+        self._register("update", self._replace, text, ids=self._id, body=changes)
+        text = f"Change some fields of {one}; metadata is merged."
+        self._register("patch", self._patch, text, ids=self._id, body=changes, partial=True)
+        text = f"Overwrite the {of.noun} with this id, or create it."
+        self._register("create_or_update", self._create_or_replace, text, ids=self._id, body=of.body)
+        self._register("delete", self._delete, f"Delete {one}.", ids=self._id)
+
+    def _register(self, verb: str, run: Callable[[SystemCall], Any], text: str, **options: Any) -> None:
+        operation(f"{self._of.noun}.{verb}", text=self._of.texts.get(verb, text), **options)(run)
+
+    def _list(self, call: SystemCall) -> list[Json]:
+        rows = self._of.narrowed(call.narrowed(self._of.rows(call.developer)), call.arguments.get("project"))
+        return [self._shown(row) for row in call.paging().load(rows)]
+
+    def _get(self, call: SystemCall) -> Json:
+        return self._shown(self._of.get(call.developer, call.id(self._id)))
+
+    def _create(self, call: SystemCall) -> Json:
+        return self._written(self._of.create_or_replace, call, call.new_id(), self._of.body.read(call.arguments))
+
+    def _create_or_replace(self, call: SystemCall) -> Json:
+        values = self._of.body.read(call.arguments)
+        return self._written(self._of.create_or_replace, call, call.id(self._id), values)
+
+    def _replace(self, call: SystemCall) -> Json:
+        values = self._of.body_of_changes.read(call.arguments)
+        return self._written(self._of.replace, call, call.id(self._id), values)
+
+    def _patch(self, call: SystemCall) -> Json:
+        values = self._of.body_of_changes.read(call.arguments, partial=True)
+        return self._written(self._of.patch, call, call.id(self._id), values)
+
+    def _delete(self, call: SystemCall) -> Json:
+        row_id = call.id(self._id)
+        self._of.delete(developer=call.developer, **self._of.named(row_id))
+        return deletion(row_id)
+
+    def _written(self, service: Service, call: SystemCall, row_id: UUID, values: Json) -> Json:
+        return self._shown(service(developer=call.developer, **self._of.named(row_id), values=values))
+
+    def _shown(self, row: Any) -> Json:
+        return {**self._of.to_wire(row), "metadata": without_values(row.metadata)}
