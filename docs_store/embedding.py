@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef
 from agents.llm import gateway
 from agents.models import Developer
 from docs_store import embedding_queue as queue
-from docs_store.embedding_queue import Claim
+from docs_store.embedding_queue import ClaimedDoc
 from docs_store.models import Chunk, Embedding, EmbeddingModel
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
@@ -70,7 +70,7 @@ def instructed(text: str, instruction: str | None) -> str:
     return f"{instruction}{'' if instruction[-1].isspace() else ' '}{text}" if instruction else text
 
 
-def embed_claimed(claimed: Claim) -> None:
+def embed_claimed(claimed: ClaimedDoc) -> None:
     """Embed the docs of a claim and record what came of it."""
     if claimed.attempt > queue.MAX_ATTEMPTS:
         queue.give_up(claimed, f"the worker was lost in the last of {queue.MAX_ATTEMPTS} attempts")
@@ -79,7 +79,7 @@ def embed_claimed(claimed: Claim) -> None:
         _embed(claimed)
 
 
-def _embed(claimed: Claim) -> None:
+def _embed(claimed: ClaimedDoc) -> None:
     """Embed docs whose leases are kept alive; what is recorded of them lets go of them."""
     try:
         _embed_missing(claimed)
@@ -94,7 +94,7 @@ def _embed(claimed: Claim) -> None:
         _record(claimed, error)
 
 
-def _record_database_error(claimed: Claim, error: DatabaseError) -> None:
+def _record_database_error(claimed: ClaimedDoc, error: DatabaseError) -> None:
     """Wait for a database that is away; count what took it too long."""
     if is_waited_out(error, partial(queue.LEASES.renew, claimed.held)):
         log.warning("the database is away while docs are embedded", extra={"model": claimed.model})
@@ -105,7 +105,7 @@ def _record_database_error(claimed: Claim, error: DatabaseError) -> None:
         raise error
 
 
-def _record(claimed: Claim, error: Exception) -> None:
+def _record(claimed: ClaimedDoc, error: Exception) -> None:
     """Try again later what may succeed later, or once the configuration is mended. What is refused for good is blamed
     on one doc only."""
     message = _explained(error)
@@ -129,7 +129,7 @@ def _explained(error: Exception) -> str:
     return text[:_LONGEST_ERROR]
 
 
-def _embed_missing(claimed: Claim) -> None:
+def _embed_missing(claimed: ClaimedDoc) -> None:
     developer = queue.developer_of(claimed)
     for chunks in _missing(claimed):
         if not queue.LEASES.is_held(claimed.held):
@@ -139,7 +139,7 @@ def _embed_missing(claimed: Claim) -> None:
         _store(claimed, developer, chunks, vectors)
 
 
-def _missing(claimed: Claim) -> Iterator[list[Chunk]]:
+def _missing(claimed: ClaimedDoc) -> Iterator[list[Chunk]]:
     """The chunks without a vector of the model, as many at a time as one call takes."""
     doc_ids = list(claimed.docs)
     there = Embedding.objects.filter(chunk=OuterRef("pk"), model=claimed.model)
@@ -168,7 +168,7 @@ def _vectors_of(developer: Developer, texts: Sequence[str], model: str, dimensio
     return vectors
 
 
-def _store(claimed: Claim, developer: Developer, chunks: Sequence[Chunk], vectors: Floats) -> None:
+def _store(claimed: ClaimedDoc, developer: Developer, chunks: Sequence[Chunk], vectors: Floats) -> None:
     """Write the vectors of docs that are still held.
 
     Raises:

@@ -91,7 +91,7 @@ _WAITING = """
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedDoc:
     """Docs of one tenant, claimed to get vectors of one model, and the right to write those of each."""
 
     developer_id: UUID
@@ -108,7 +108,7 @@ class Claim:
         """How often their vectors were tried: docs are claimed together only for the first time."""
         return self.held[0].attempt
 
-    def each(self) -> "list[Claim]":
+    def each(self) -> "list[ClaimedDoc]":
         """A claim for every doc by itself."""
         return [replace(self, docs={doc_id: held}) for doc_id, held in self.docs.items()]
 
@@ -135,7 +135,7 @@ def enqueue(doc_id: UUID, developer_id: UUID) -> None:
 
 def claim(
     *, doc_id: UUID | None = None, developer_id: UUID | None = None, model: str | None = None, lanes: int | None = None
-) -> Claim | None:
+) -> ClaimedDoc | None:
     """Claim a doc that is due (this one, any one of the tenant or model) and others that can share its calls.
 
     None: none is, or the doc's tenant has that many `lanes` already.
@@ -154,10 +154,10 @@ def claim(
         return None
     docs = {doc_id: Held(key, version, attempt) for key, doc_id, version, attempt, *_ in rows}
     figures.count(LEASES.name, "claimed")
-    return Claim(developer_id=rows[0][5], model=rows[0][4], docs=docs)
+    return ClaimedDoc(developer_id=rows[0][5], model=rows[0][4], docs=docs)
 
 
-def lock_held(claimed: Claim) -> set[UUID]:
+def lock_held(claimed: ClaimedDoc) -> set[UUID]:
     """Docs of the claim that are still held and not about to go; they stay until the transaction ends."""
     with connection.cursor() as cursor:
         held = claimed.held
@@ -165,24 +165,24 @@ def lock_held(claimed: Claim) -> set[UUID]:
         return {doc_id for (doc_id,) in cursor.fetchall()}
 
 
-def count_anew(claimed: Claim) -> None:
+def count_anew(claimed: ClaimedDoc) -> None:
     """Vectors were stored: this attempt counts as the first one."""
     if claimed.attempt > 1:
         LEASES.held(claimed.held).update(attempts=1)
 
 
-def finish(claimed: Claim) -> None:
+def finish(claimed: ClaimedDoc) -> None:
     """The docs that have all their vectors are ready; any others are due when the lease runs out."""
     LEASES.end(*claimed.held, only=_IS_COMPLETE, state=EmbeddingState.READY, error="", leads=False)
 
 
-def give_up(claimed: Claim, error: str) -> None:
+def give_up(claimed: ClaimedDoc, error: str) -> None:
     """The docs get no vectors for now; `revive_due` lets them have another attempt."""
     revived = after(_FAILED_FOR_S)
     LEASES.end(*claimed.held, state=EmbeddingState.FAILED, due_at=revived, error=error, leads=False)
 
 
-def postpone(claimed: Claim, error: str) -> None:
+def postpone(claimed: ClaimedDoc, error: str) -> None:
     """Try again after a pause that grows with the attempts since vectors were stored; after the last one, give up."""
     attempts = LEASES.held(claimed.held[:1]).values_list("attempts", flat=True).first() or claimed.attempt
     if attempts < MAX_ATTEMPTS:
@@ -191,7 +191,7 @@ def postpone(claimed: Claim, error: str) -> None:
         give_up(claimed, error)
 
 
-def hold(claimed: Claim, error: str, pause_s: float) -> None:
+def hold(claimed: ClaimedDoc, error: str, pause_s: float) -> None:
     """Try again after the pause, this attempt not counted: it says nothing of the docs."""
     LEASES.wait(*claimed.held, pause_s=pause_s, counted=False, error=error)
 
@@ -215,7 +215,7 @@ def revive_due() -> int:
     )
 
 
-def developer_of(claimed: Claim) -> Developer:
+def developer_of(claimed: ClaimedDoc) -> Developer:
     """The tenant the docs belong to."""
     return Developer.objects.get(pk=claimed.developer_id)
 

@@ -27,7 +27,7 @@ from executions.states import (
     TransitionType,
 )
 from executions.stored_json import is_reference
-from executions.tokens import wait_of_token
+from executions.wait_tokens import wait_of_token
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7

@@ -4,7 +4,7 @@ from typing import Any
 
 from executions.models import Execution, Transition
 from executions.states import TransitionType
-from executions.tokens import task_token
+from executions.wait_tokens import task_token
 from julep_project.core.clock import to_wire
 
 

@@ -2,7 +2,7 @@
 
 from docs_store.owners import Owner
 from docs_store.search.query import SearchQuery, parse_search, parse_search_parameters
-from docs_store.search.run import Found, answer_search, found_to_wire, search
+from docs_store.search.searching import Found, answer_search, found_to_wire, search
 
 __all__ = [
     "Found",

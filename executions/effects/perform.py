@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
 from executions.effects import attention, embed, model, search, tool
-from executions.effects.lease import holding
+from executions.effects.effect_lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once

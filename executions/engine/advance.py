@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from executions import announcements
 from executions.crashpoints import crashpoint
 from executions.engine.draft import Verdict
-from executions.engine.evaluation import Place
+from executions.engine.evaluation import EvaluatedIn
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
@@ -71,7 +71,7 @@ def run_slice(
     Raises:
         ServiceUnavailable, DatabaseError: a neighbour is away, and the claim is on an effect.
     """
-    place = Place.SHARED if is_shared else Place.SUSPECT if claim.attempt > 1 else Place.OWN
+    place = EvaluatedIn.SHARED if is_shared else EvaluatedIn.SUSPECT if claim.attempt > 1 else EvaluatedIn.OWN
     try:
         return _run_slice(claim, event, keep, settings.SLICE_MS / 1000 if budget_s is None else budget_s, place)
     except (DatabaseError, ServiceUnavailable) as error:
@@ -88,7 +88,7 @@ def run_slice(
 
 
 def _run_slice(
-    claim: Claim, event: dict[str, Any] | None, keep: Keep | None, budget_s: float, place: Place
+    claim: Claim, event: dict[str, Any] | None, keep: Keep | None, budget_s: float, place: EvaluatedIn
 ) -> Advanced | None:
     current, gone = _opened(claim, event, place)
     if gone is not None:
@@ -130,7 +130,7 @@ def _given_up(claim: Claim) -> str:
     return f"{met} {settings.MAX_ATTEMPTS} times; giving up"
 
 
-def _opened(claim: Claim, event: dict[str, Any] | None, place: Place) -> tuple[Slice, ContentMissing | None]:
+def _opened(claim: Claim, event: dict[str, Any] | None, place: EvaluatedIn) -> tuple[Slice, ContentMissing | None]:
     """The slice of a claim, and what it lacks for good: then the step it stands at can only fail."""
     contents = claim.run.contents
     try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.tools import presets
-from executions.engine.evaluation import HeavyExpression, Place, in_child
+from executions.engine.evaluation import EvaluatedIn, HeavyExpression, in_child
 from executions.engine.frame import Frame
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
@@ -19,7 +19,7 @@ class StepRunContext:
     """The `StepContext` of the engine. One budget of fuel and size covers everything the step evaluates."""
 
     def __init__(
-        self, run: Run, journal: Journal, frame: Frame, state: dict[str, Any], place: Place = Place.OWN
+        self, run: Run, journal: Journal, frame: Frame, state: dict[str, Any], place: EvaluatedIn = EvaluatedIn.OWN
     ) -> None:
         self.input = frame.input
         self.memory = frame.memory
@@ -46,9 +46,9 @@ class StepRunContext:
         Raises:
             HeavyExpression: that is not here.
         """
-        if self._place is Place.SHARED and not value.is_light():
+        if self._place is EvaluatedIn.SHARED and not value.is_light():
             raise HeavyExpression
-        if self._place is Place.SUSPECT and standstill.is_prepared() and not value.is_literal():
+        if self._place is EvaluatedIn.SUSPECT and standstill.is_prepared() and not value.is_literal():
             read_ahead(self._scope, value.names())
             return in_child(work, self._budget)
         with standstill.timed():

@@ -27,7 +27,7 @@ class HeavyExpression(Exception):
     """The step has an expression that is not evaluated in this process."""
 
 
-class Place(StrEnum):
+class EvaluatedIn(StrEnum):
     """What the process is to a slice: its own, its own after it was lost once, or shared with other threads."""
 
     OWN = "own"

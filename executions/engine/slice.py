@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 
 from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
-from executions.engine.evaluation import HeavyExpression, Place
+from executions.engine.evaluation import EvaluatedIn, HeavyExpression
 from executions.engine.frame import Frame, frames_from_json
 from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
 from executions.engine.rows.journal import Journal
@@ -77,7 +77,7 @@ class Slice:
         *,
         stack: list[dict[str, Any]],
         event: dict[str, Any] | None,
-        place: Place = Place.OWN,
+        place: EvaluatedIn = EvaluatedIn.OWN,
     ) -> None:
         self.transitions: list[TransitionDraft] = []
         self.state: dict[str, Any] = {}

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(only: str, *, quick: bool, large: bool) -> int:
     # Models cannot be imported before Django is set up.
-    from julep_project.bench.parts import PARTS, Effort
+    from julep_project.bench.parts import PARTS, Workload
     from julep_project.bench.report import report
     from julep_project.devservices.home import Home
     from julep_project.env import state_dir
@@ -36,7 +36,7 @@ def _measure(only: str, *, quick: bool, large: bool) -> int:
     if unknown:
         sys.stderr.write(f"error: there is no part {', '.join(unknown)}; parts are {', '.join(PARTS)}\n")
         return 2
-    effort = Effort(workers=Home(state_dir()).read_note().get("children", {}))
+    effort = Workload(workers=Home(state_dir()).read_note().get("children", {}))
     if quick:
         effort = replace(effort, repeats=3, sustained_s=5.0, starts=50, sleepers=1000, sleep_s=20)
         effort = replace(

@@ -16,7 +16,7 @@ from tasks.models import Task
 
 
 @dataclass(frozen=True)
-class Effort:
+class Workload:
     """How long and how often things are measured. `workers` are the product's workers, by process id."""
 
     repeats: int = 5
@@ -35,7 +35,7 @@ class Effort:
     workers: dict[str, int] = field(default_factory=dict)
 
 
-def light_steps(effort: Effort) -> list[Row]:
+def light_steps(effort: Workload) -> list[Row]:
     """(a) Forty light steps, beside a chain of forty tasks, and beside DBOS Transact where it is installed."""
     task = programs.light_steps(40)
     here = _median_ms(effort, lambda: programs.seconds_to_end(task))
@@ -47,7 +47,7 @@ def light_steps(effort: Effort) -> list[Row]:
     return rows
 
 
-def throughput(effort: Effort) -> list[Row]:
+def throughput(effort: Workload) -> list[Row]:
     """(b) Runs of three steps per second, beside tasks that do nothing."""
     task = programs.light_steps(3)
     here = ClosedLoop(lambda: programs.start(task), lambda: programs.unfinished(task)).rate(effort.sustained_s)
@@ -55,7 +55,7 @@ def throughput(effort: Effort) -> list[Row]:
     return [Row("b", "3-step runs per second, sustained", here, "/s", raw, "at least 0.4")]
 
 
-def mapped_calls(effort: Effort) -> list[Row]:
+def mapped_calls(effort: Workload) -> list[Row]:
     """(c) A map of HTTP calls, beside a chord of them."""
     with programs.InstantServer() as server:
         task = programs.mapped_calls(server.url)
@@ -64,7 +64,7 @@ def mapped_calls(effort: Effort) -> list[Row]:
     return [Row("c", f"map of {effort.items} HTTP calls", here, "ms", raw, "at most 2")]
 
 
-def first_transition(effort: Effort) -> list[Row]:
+def first_transition(effort: Workload) -> list[Row]:
     """(d) From the call that starts a run to the first row of its log, while nothing else runs."""
     task = programs.light_steps(1)
     taken = []
@@ -80,7 +80,7 @@ def first_transition(effort: Effort) -> list[Row]:
     ]
 
 
-def effect_overhead(effort: Effort) -> list[Row]:
+def effect_overhead(effort: Workload) -> list[Row]:
     """(e) What a run takes longer by calling a tool that answers at once, beside a round trip of raw Celery."""
     light = programs.light_steps(1)
     with programs.InstantServer() as server:
@@ -94,7 +94,7 @@ def effect_overhead(effort: Effort) -> list[Row]:
     ]
 
 
-def sleepers(effort: Effort) -> list[Row]:
+def sleepers(effort: Workload) -> list[Row]:
     """(f) Many runs asleep at once: memory of the engine's worker, and how late they wake."""
     task = programs.sleeper(effort.sleep_s)
     pid = effort.workers.get("engine")
@@ -111,7 +111,7 @@ def sleepers(effort: Effort) -> list[Row]:
     ]
 
 
-def growth(effort: Effort) -> list[Row]:
+def growth(effort: Workload) -> list[Row]:
     """(g) What a step and an item cost as their number grows."""
     rows = []
     for count in (40, 400, 4000):
@@ -128,33 +128,33 @@ def growth(effort: Effort) -> list[Row]:
     return rows
 
 
-def searches(effort: Effort) -> list[Row]:
+def searches(effort: Workload) -> list[Row]:
     """(h) Searches in the docs of a hundred owners."""
     return documents.measure(effort.chunks, effort.searches)
 
 
-def open_streams(effort: Effort) -> list[Row]:
+def open_streams(effort: Workload) -> list[Row]:
     """(i) Many open chat streams on one server process."""
     return chat_streams.measure(effort.streams)
 
 
-def written_per_call(effort: Effort) -> list[Row]:
+def written_per_call(effort: Workload) -> list[Row]:
     """(k) What Postgres writes for each call of a loop that carries a large input."""
     return wal.measure(effort.looped_calls)
 
 
-def idle_load(effort: Effort) -> list[Row]:
+def idle_load(effort: Workload) -> list[Row]:
     """(m) What an installation with nothing to do asks of its database."""
     here = idle.statements_per_second(effort.idle_s)
     return [Row("m", "idle: statements per second", here, "/s", aim="at most 5 /s")]
 
 
-def chats_beside_searches(effort: Effort) -> list[Row]:
+def chats_beside_searches(effort: Workload) -> list[Row]:
     """(n) Chats on a server process whose searches hang."""
     return chat_streams.measure_beside_searches(effort.chats)
 
 
-PARTS: dict[str, Callable[[Effort], list[Row]]] = {
+PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "a": light_steps,
     "b": throughput,
     "c": mapped_calls,
@@ -170,7 +170,7 @@ PARTS: dict[str, Callable[[Effort], list[Row]]] = {
 }
 
 
-def _median_ms(effort: Effort, measure: Callable[[], float]) -> float:
+def _median_ms(effort: Workload, measure: Callable[[], float]) -> float:
     """After one round that is not counted, because it loads programs and opens connections."""
     measure()
     return median(measure() * 1e3 for _ in range(effort.repeats))

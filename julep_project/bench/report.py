@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from julep_project.bench.machine import describe_machine, load_line
-from julep_project.bench.parts import PARTS, Effort
+from julep_project.bench.parts import PARTS, Workload
 from julep_project.bench.processes import peer_workers
 from julep_project.bench.table import Row, markdown
 from julep_project.devservices.plan import read_plan
 
 
-def report(parts: Sequence[str], effort: Effort, out: TextIO) -> None:
+def report(parts: Sequence[str], effort: Workload, out: TextIO) -> None:
     """Measure the parts one after the other and print what came out."""
     plan = read_plan({**os.environ, "PORT": "0", "FLOWER_PORT": "0"})
     lines = describe_machine()

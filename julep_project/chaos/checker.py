@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from julep_project.chaos.programs import Program
+from julep_project.chaos.scenarios import Scenario
 
 _TERMINAL = ("finish", "error", "cancelled")
 
@@ -50,7 +50,7 @@ class _Run:
 
 
 def check(
-    connection: "psycopg.Connection[Any]", programs: Mapping[str, Program], seen: Seen, promises: Promises
+    connection: "psycopg.Connection[Any]", programs: Mapping[str, Scenario], seen: Seen, promises: Promises
 ) -> list[str]:
     """One line per finding. `programs` by task id."""
     findings: list[str] = []
@@ -72,7 +72,9 @@ def check(
     return findings
 
 
-def _check_run(connection: "psycopg.Connection[Any]", run: _Run, program: Program, promises: Promises) -> Iterator[str]:
+def _check_run(
+    connection: "psycopg.Connection[Any]", run: _Run, program: Scenario, promises: Promises
+) -> Iterator[str]:
     wanted = _wanted(run, program, promises)
     open_branches = connection.execute(_OPEN_BRANCHES, [run.id]).fetchall()
     if run.status not in wanted:
@@ -85,7 +87,7 @@ def _check_run(connection: "psycopg.Connection[Any]", run: _Run, program: Progra
     yield from _check_log(connection, run)
 
 
-def _wanted(run: _Run, program: Program, promises: Promises) -> list[str]:
+def _wanted(run: _Run, program: Scenario, promises: Promises) -> list[str]:
     """How the run may have ended. A cancelling nobody answered may have come through or too late."""
     if run.id in promises.cancelled:
         return ["cancelled"]
@@ -105,7 +107,7 @@ def _check_log(connection: "psycopg.Connection[Any]", run: _Run) -> Iterator[str
         yield f"ends of the log: {ends}"
 
 
-def _check_calls(program: Program, seen: Seen, runs: list[_Run]) -> Iterator[str]:
+def _check_calls(program: Scenario, seen: Seen, runs: list[_Run]) -> Iterator[str]:
     """Each run makes each call under one key of its own, however often it is repeated; a cancelled one may not."""
     complete = sum(run.status != "cancelled" for run in runs)
     for call in sorted(program.calls):

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from julep_project.chaos.checker import Promises
-from julep_project.chaos.programs import ANSWER, WORLD_ADDS, Program
+from julep_project.chaos.scenarios import ANSWER, WORLD_ADDS, Scenario
 from julep_project.chaos.world import FLAKY, ONCE, World
 from julep_project.devservices.home import Home
 
@@ -31,7 +31,7 @@ _UNDER_WAY = """
 """
 
 
-def task_body(program: Program, world: World) -> dict[str, Any]:
+def task_body(program: Scenario, world: World) -> dict[str, Any]:
     """The task of a program whose tools ask this world."""
     tools = [
         _calling("world", "GET", world.url + "/"),
@@ -70,7 +70,7 @@ class Client:
         """A connection to the truth."""
         return psycopg.connect(self._note["database_url"], connect_timeout=5)
 
-    def create(self, program: Program, world: World) -> str:
+    def create(self, program: Scenario, world: World) -> str:
         """Make the program's task; its id."""
         agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
         return str(self._send("POST", f"/agents/{agent['id']}/tasks", task_body(program, world))["id"])
@@ -83,7 +83,7 @@ class Client:
         self.promises.accepted.add(str(answer["id"]))
         return True
 
-    def cancel_due(self, tasks: Mapping[str, Program]) -> None:
+    def cancel_due(self, tasks: Mapping[str, Scenario]) -> None:
         """Cancel the runs that somebody wants to cancel by now."""
         unwanted = [task_id for task_id, program in tasks.items() if program.cancel_after]
         for execution_id, task_id, rows in self._rows(_UNDER_WAY, [unwanted]):

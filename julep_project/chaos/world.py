@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from random import Random
 from typing import Any
 
-from julep_project.chaos.programs import USE_TOOL, WORLD_ADDS
+from julep_project.chaos.scenarios import USE_TOOL, WORLD_ADDS
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 
 # Path of the tool that is declared `at_most_once`, and of the one that fails at first.

@@ -28,7 +28,7 @@ _REMEMBERED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Pressed:
     """For how long nobody should ask, and over how long those who wait should spread out afterwards."""
 
     left_s: float
@@ -40,7 +40,7 @@ def name_of(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def look(name: str) -> Held | None:
+def look(name: str) -> Pressed | None:
     """The brake as it stands; None when it is off, or Redis is away."""
     if time.monotonic() < _away_until:
         return None
@@ -53,12 +53,12 @@ def look(name: str) -> Held | None:
     except redis.RedisError:
         _leave_alone()
         return None
-    return Held(left_ms / 1000, int(spread_ms) / 1000) if spread_ms is not None and left_ms > 0 else None
+    return Pressed(left_ms / 1000, int(spread_ms) / 1000) if spread_ms is not None and left_ms > 0 else None
 
 
-def press(name: str, seconds: float) -> Held:
+def press(name: str, seconds: float) -> Pressed:
     """Hold everybody for so long, longer if they are held for longer already."""
-    wanted = Held(seconds, _FIRST_SPREAD_S)
+    wanted = Pressed(seconds, _FIRST_SPREAD_S)
     if time.monotonic() < _away_until:
         return wanted
     try:
@@ -68,7 +68,7 @@ def press(name: str, seconds: float) -> Held:
         return wanted
 
 
-def _press(client: redis.Redis, name: str, wait_ms: int) -> Held:
+def _press(client: redis.Redis, name: str, wait_ms: int) -> Pressed:
     """Of many that are refused at the same time, the first one counts."""
     key, level_key = _PREFIX + name, f"{_PREFIX}level:{name}"
     if client.set(key, b"0", px=wait_ms, nx=True):
@@ -78,7 +78,7 @@ def _press(client: redis.Redis, name: str, wait_ms: int) -> Held:
         client.set(key, int(spread_s * 1000), xx=True, keepttl=True)
     elif int(client.pttl(key)) < wait_ms:
         client.pexpire(key, wait_ms)
-    return look(name) or Held(wait_ms / 1000, _FIRST_SPREAD_S)
+    return look(name) or Pressed(wait_ms / 1000, _FIRST_SPREAD_S)
 
 
 def _leave_alone() -> None:

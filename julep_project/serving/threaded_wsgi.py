@@ -25,7 +25,7 @@ WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 _PLAIN_HEADERS = {b"content-length": "CONTENT_LENGTH", b"content-type": "CONTENT_TYPE"}
 
 
-class ClientLeft(Exception):
+class ClientGone(Exception):
     """The connection was closed before the whole request arrived."""
 
 
@@ -49,7 +49,7 @@ class ThreadedWsgi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await self._read_body(receive)
-        except ClientLeft:
+        except ClientGone:
             return
         environ = build_environ(scope, body)
         response = await run_in(self._executor, partial(self._run, environ))
@@ -63,7 +63,7 @@ class ThreadedWsgi:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise ClientLeft
+                raise ClientGone
             if len(body) <= self._max_body_bytes:
                 body += message.get("body", b"")
             if not message.get("more_body", False):

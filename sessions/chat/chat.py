@@ -29,7 +29,7 @@ from sessions.chat.speaker import Hear, Said, Scene, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
 from sessions.context.prompt import Prompt, build_prompt
-from sessions.context.recall import joined, recall_docs
+from sessions.context.recalled import joined, recall_docs
 from sessions.errors import (
     ChatNotRead,
     ChatTimedOut,

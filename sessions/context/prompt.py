@@ -14,7 +14,7 @@ from sessions.context.budget import token_budget
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
 from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
-from sessions.context.recall import recall_docs
+from sessions.context.recalled import recall_docs
 from sessions.context.render import Renderer
 from sessions.context.system import system_template, template_scope
 from sessions.context.window import fit

@@ -6,13 +6,13 @@ from julep_project.bench import programs
 from julep_project.bench.idle import statements_per_second
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
-from julep_project.bench.parts import Effort, first_transition
+from julep_project.bench.parts import Workload, first_transition
 from tests.backend import Backend
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_first_transition_is_measured(backend: Backend) -> None:
-    rows = first_transition(Effort(starts=3))
+    rows = first_transition(Workload(starts=3))
     assert [row.what for row in rows] == ["start to first transition, p50", "start to first transition, p99"]
     assert 0 < rows[0].here <= rows[1].here
 

@@ -231,7 +231,7 @@ def test_two_hundred_thousand_due_docs_of_one_tenant_cost_the_others_nothing(run
     developer = Developer.objects.get(pk=little.developer_id)
     values = {"title": "new", "content": ["c"]}
 
-    claims: list[embedding_queue.Claim | None] = []
+    claims: list[embedding_queue.ClaimedDoc | None] = []
     assert blocks_read(embedding_queue.QUEUED.ring_due) < 1000
     assert rung_of(rung, little) == 3
     assert blocks_read(lambda: create_doc(developer=developer, owner=owner, values=values)) < 200

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from executions.models import Branch, Transition
-from executions.tokens import task_token
+from executions.wait_tokens import task_token
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import ApiClient
 from tests.durability.step_kinds import ANSWER, PROGRAMS

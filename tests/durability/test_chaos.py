@@ -12,10 +12,10 @@ import pytest
 from django.db import connection
 
 from executions.models import Branch, Execution, Transition
-from executions.tokens import task_token
+from executions.wait_tokens import task_token
 from julep_project.chaos.checker import Promises, Seen, check
 from julep_project.chaos.client import MODEL, answer_to, task_body
-from julep_project.chaos.programs import Program, make_programs
+from julep_project.chaos.scenarios import Scenario, make_programs
 from julep_project.chaos.world import World
 from julep_project.core.ids import uuid7
 from julep_project.env import PROJECT_ROOT
@@ -60,7 +60,7 @@ def test_a_seed_gives_the_same_programs() -> None:
 class Finished:
     """Programs run without any harm, by task id, and what came of them."""
 
-    programs: dict[str, Program]
+    programs: dict[str, Scenario]
     seen: Seen
     promises: Promises
 
@@ -75,7 +75,7 @@ def finished(flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch) -
     with World(Random(1), longest_s=0, busy=0) as world:
         monkeypatch.setenv("OPENAI_API_BASE", world.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-chaos")
-        programs: dict[str, Program] = {}
+        programs: dict[str, Scenario] = {}
         promises = Promises()
         for program in make_programs(SEED, PROGRAMS):
             created = flow.create(task_body(program, world), agent={"model": MODEL})

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.models import Developer
-from executions.effects.lease import give_back, renew_leases
+from executions.effects.effect_lease import give_back, renew_leases
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame
 from executions.engine.rows import claims, store

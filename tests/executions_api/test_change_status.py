@@ -6,7 +6,7 @@ import pytest
 
 from executions.models import Branch, Execution, Transition
 from executions.states import BranchStatus, TransitionType
-from executions.tokens import task_token
+from executions.wait_tokens import task_token
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from tests.api_client import ApiClient

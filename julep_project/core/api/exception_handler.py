@@ -45,7 +45,7 @@ _OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "d
 
 
 @dataclass(frozen=True)
-class Answer:
+class ErrorAnswer:
     """An error ready to be sent."""
 
     status: int
@@ -85,7 +85,7 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
 
 def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The last route of all, and Django's `handler404`."""
-    return _as_http(Answer(404, {"detail": "Not Found"}))
+    return _as_http(ErrorAnswer(404, {"detail": "Not Found"}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -102,7 +102,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _as_http(answer) if is_for_api(request.path_info) else _as_page(answer)
 
 
-def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> Answer:
+def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> ErrorAnswer:
     """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of."""
     known = _known(error, operation=operation, resource=resource)
     if known is not None:
@@ -144,7 +144,7 @@ def _before_migrations(error: db.Error) -> DomainError | None:
     return None
 
 
-def _from_domain(error: DomainError) -> Answer:
+def _from_domain(error: DomainError) -> ErrorAnswer:
     body: dict[str, Any] = {
         "message": error.message,
         "code": error.code or f"http_{error.status}",
@@ -155,38 +155,38 @@ def _from_domain(error: DomainError) -> Answer:
         body["fix"] = error.fix
     final = error.is_final or error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
     headers = {"x-should-retry": "false"} if final else _told_to_retry(error)
-    return Answer(error.status, {"error": body}, headers)
+    return ErrorAnswer(error.status, {"error": body}, headers)
 
 
 def _told_to_retry(error: DomainError) -> dict[str, str]:
     return {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
 
 
-def _from_framework(error: APIException) -> Answer:
+def _from_framework(error: APIException) -> ErrorAnswer:
     """Method not allowed, throttled and the like."""
     headers = {}
     wait = getattr(error, "wait", None)
     if isinstance(error, Throttled) and wait is not None:
         headers["retry-after"] = str(int(wait) + 1)
-    return Answer(error.status_code, _body(error.status_code, str(error.detail)), headers)
+    return ErrorAnswer(error.status_code, _body(error.status_code, str(error.detail)), headers)
 
 
-def _internal() -> Answer:
-    return Answer(500, _body(500, "Internal server error"), {"x-should-retry": "false"})
+def _internal() -> ErrorAnswer:
+    return ErrorAnswer(500, _body(500, "Internal server error"), {"x-should-retry": "false"})
 
 
 def _body(status: int, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "code": f"http_{status}", "type": "http_error"}}
 
 
-def _as_page(answer: Answer) -> HttpResponse:
+def _as_page(answer: ErrorAnswer) -> HttpResponse:
     """Rendered without the request, of which templates would ask the database who it is from."""
     headers = {name: value for name, value in answer.headers.items() if name == "retry-after"}
     told = {"title": HTTPStatus(answer.status).phrase, "message": answer.body["error"]["message"]}
     return HttpResponse(render_to_string("error.html", told), status=answer.status, headers=headers)
 
 
-def _as_http(answer: Answer) -> HttpResponse:
+def _as_http(answer: ErrorAnswer) -> HttpResponse:
     return HttpResponse(
         to_json(answer.body), status=answer.status, content_type="application/json", headers=dict(answer.headers)
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from julep_project.core.http.own import Place, is_own
+from julep_project.core.http.own import OwnAddress, is_own
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -59,10 +59,10 @@ class AddressPolicy:
     port."""
 
     allowed: tuple[Opened, ...] = ()
-    own: tuple[Place, ...] = ()
+    own: tuple[OwnAddress, ...] = ()
 
     @classmethod
-    def parse(cls, entries: Iterable[str], own: Iterable[Place] = ()) -> Self:
+    def parse(cls, entries: Iterable[str], own: Iterable[OwnAddress] = ()) -> Self:
         """Read addresses and CIDR networks, each with or without a port.
 
         Raises:

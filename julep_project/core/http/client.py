@@ -25,7 +25,7 @@ from julep_project.core.http.errors import (
     TooManyRedirects,
 )
 from julep_project.core.http.network import CheckedNetwork, Resolver, resolve
-from julep_project.core.http.own import Place, own_places
+from julep_project.core.http.own import OwnAddress, own_places
 from julep_project.core.http.request import IncomingResponse, OutgoingRequest, next_request, place_of, write_request
 from julep_project.core.process.once import Once
 
@@ -136,7 +136,7 @@ def connect(host: str, port: int, timeout_s: float) -> socket.socket:
 
 
 @Once
-def _client(allowed: tuple[str, ...], own: tuple[Place, ...]) -> HttpClient:
+def _client(allowed: tuple[str, ...], own: tuple[OwnAddress, ...]) -> HttpClient:
     return HttpClient(AddressPolicy.parse(allowed, own))
 
 

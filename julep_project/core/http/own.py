@@ -23,7 +23,7 @@ _WEB_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Place:
+class OwnAddress:
     """A port of a host. Without a host it is this machine's, on whatever address. With `is_shared` only a private
     address counts: behind a public one are others too."""
 
@@ -44,7 +44,7 @@ class Place:
         return cls(host.strip("[]"), int(port))
 
 
-def own_places() -> tuple[Place, ...]:
+def own_places() -> tuple[OwnAddress, ...]:
     """The places of this installation, as its settings name them.
 
     Raises:
@@ -63,50 +63,50 @@ def own_places() -> tuple[Place, ...]:
 @cache
 def _places(
     postgres: str, redis: str, bucket: str, api: tuple[str, int], flower_port: int, more: tuple[str, ...]
-) -> tuple[Place, ...]:
+) -> tuple[OwnAddress, ...]:
     return (
-        Place(*api),
-        Place("", flower_port),
+        OwnAddress(*api),
+        OwnAddress("", flower_port),
         *_places_of_postgres(postgres),
         *_places_of_redis(redis),
         *_places_of_web(bucket),
-        *map(Place.parse, more),
+        *map(OwnAddress.parse, more),
     )
 
 
-def is_own(places: Iterable[Place], address: Address, port: int) -> bool:
+def is_own(places: Iterable[OwnAddress], address: Address, port: int) -> bool:
     """Whether a connection to this address and port would end at one of the places."""
     return any(place.port == port and _leads_to(place, address) for place in places)
 
 
-def _places_of_postgres(url: str) -> Iterator[Place]:
+def _places_of_postgres(url: str) -> Iterator[OwnAddress]:
     """Where a libpq URL leads. A server reached by its Unix socket may listen on the same port of this machine."""
     parts: dict[str, Any] = dict(conninfo_to_dict(url))
     hosts = str(parts.get("hostaddr") or parts.get("host") or "").split(",")
     ports = str(parts.get("port") or _POSTGRES_PORT).split(",")
     for index, host in enumerate(hosts):
         port = ports[min(index, len(ports) - 1)] or str(_POSTGRES_PORT)
-        yield Place("" if host.startswith(("/", "@")) else host, int(port))
+        yield OwnAddress("" if host.startswith(("/", "@")) else host, int(port))
 
 
-def _places_of_redis(url: str) -> Iterator[Place]:
+def _places_of_redis(url: str) -> Iterator[OwnAddress]:
     """Where a URL of Redis leads, or several, as those of sentinels are written."""
     for one in url.split(";"):
         parts = urlsplit(one)
         if "unix" in parts.scheme or "socket" in parts.scheme:
-            yield Place("", _REDIS_PORT)
+            yield OwnAddress("", _REDIS_PORT)
         else:
-            yield Place(parts.hostname or "", parts.port or _REDIS_PORT)
+            yield OwnAddress(parts.hostname or "", parts.port or _REDIS_PORT)
 
 
-def _places_of_web(url: str) -> Iterator[Place]:
+def _places_of_web(url: str) -> Iterator[OwnAddress]:
     """Where an http or https URL leads; nowhere if it is empty."""
     parts = urlsplit(url)
     if parts.hostname:
-        yield Place(parts.hostname, parts.port or _WEB_PORTS.get(parts.scheme, 80), is_shared=True)
+        yield OwnAddress(parts.hostname, parts.port or _WEB_PORTS.get(parts.scheme, 80), is_shared=True)
 
 
-def _leads_to(place: Place, address: Address) -> bool:
+def _leads_to(place: OwnAddress, address: Address) -> bool:
     if place.is_shared and address.is_global:
         return False
     found = _addresses_of(place.host)

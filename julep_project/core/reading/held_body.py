@@ -8,7 +8,7 @@ from django.http import HttpRequest
 SCOPE_KEY = "julep.held_body"
 
 
-class Held(Protocol):
+class HeldBody(Protocol):
     """A body the server counts."""
 
     def release(self) -> None:
@@ -19,6 +19,6 @@ def let_go(request: HttpRequest) -> None:
     """Forget the body of a request that was read."""
     read: Any = request
     read._body = b""
-    held: Held | None = getattr(request, "scope", {}).get(SCOPE_KEY)
+    held: HeldBody | None = getattr(request, "scope", {}).get(SCOPE_KEY)
     if held is not None:
         held.release()

@@ -26,7 +26,7 @@ _CHARACTERS_PER_UNIT = 200
 _COUNTED = regex.compile(r"\{(\d{1,9}),?(\d{0,9})\}")
 
 
-class Effort:
+class SchemaEffort:
     """What is left for one check."""
 
     def __init__(self, checked: str) -> None:
@@ -96,10 +96,10 @@ class Effort:
         return found is not None
 
 
-_effort: ContextVar[Effort] = ContextVar("json_schema_effort")
+_effort: ContextVar[SchemaEffort] = ContextVar("json_schema_effort")
 
 
-def effort() -> Effort:
+def effort() -> SchemaEffort:
     """That of the check under way."""
     return _effort.get()
 
@@ -107,7 +107,7 @@ def effort() -> Effort:
 @contextmanager
 def limited_effort(checked: str) -> Iterator[None]:
     """One check, of a "value" or a "schema"."""
-    token = _effort.set(Effort(checked))
+    token = _effort.set(SchemaEffort(checked))
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from julep_project.chaos.run import run_chaos
+from julep_project.chaos.campaign import run_chaos
 from julep_project.devservices.errors import ServiceError
 
 

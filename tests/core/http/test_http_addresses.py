@@ -7,7 +7,7 @@ import pytest
 
 from julep_project.core.http import own
 from julep_project.core.http.addresses import AddressPolicy, destinations
-from julep_project.core.http.own import Place
+from julep_project.core.http.own import OwnAddress
 
 PRIVATE = [
     "0.0.0.0",
@@ -120,14 +120,14 @@ HERE = ["127.0.0.1", "127.0.0.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", ":
 @pytest.mark.parametrize("address", HERE)
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "localhost", "", "::1", "::ffff:127.0.0.1"])
 def test_own_places_are_refused_where_the_rest_of_their_host_is_open(host: str, address: str) -> None:
-    policy = AddressPolicy.parse(LOOPBACK, [Place(host, 8080)])
+    policy = AddressPolicy.parse(LOOPBACK, [OwnAddress(host, 8080)])
 
     assert not policy.permits(address, 8080)
     assert policy.permits(address, 8081)
 
 
 def test_an_own_place_is_open_when_its_port_is_listed() -> None:
-    own = [Place("0.0.0.0", 8080), Place("127.0.0.1", 6379)]
+    own = [OwnAddress("0.0.0.0", 8080), OwnAddress("127.0.0.1", 6379)]
     policy = AddressPolicy.parse(["127.0.0.1", "127.0.0.1:8080"], own)
 
     assert policy.permits("127.0.0.1", 8080)
@@ -135,7 +135,7 @@ def test_an_own_place_is_open_when_its_port_is_listed() -> None:
 
 
 def test_own_places_on_other_machines_and_on_public_addresses_are_refused() -> None:
-    policy = AddressPolicy.parse(["10.0.0.0/8"], [Place("10.1.1.1", 5432), Place("1.1.1.1", 6379)])
+    policy = AddressPolicy.parse(["10.0.0.0/8"], [OwnAddress("10.1.1.1", 5432), OwnAddress("1.1.1.1", 6379)])
 
     assert not policy.permits("10.1.1.1", 5432) and policy.permits("10.1.1.2", 5432)
     assert not policy.permits("1.1.1.1", 6379) and policy.permits("1.1.1.1", 443)
@@ -143,7 +143,7 @@ def test_own_places_on_other_machines_and_on_public_addresses_are_refused() -> N
 
 def test_an_address_of_this_machine_leads_to_what_listens_on_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own, "_is_here", lambda address: str(address) in {"127.0.0.1", "10.5.5.5", "0.0.0.0"})
-    policy = AddressPolicy.parse(["10.0.0.0/8"], [Place("0.0.0.0", 8080)])
+    policy = AddressPolicy.parse(["10.0.0.0/8"], [OwnAddress("0.0.0.0", 8080)])
 
     assert not policy.permits("10.5.5.5", 8080)
     assert policy.permits("10.5.5.6", 8080)
@@ -157,28 +157,28 @@ def test_the_settings_name_the_own_places(settings: Any) -> None:
     settings.JULEP_HTTP_OWN = ["api:8080", "[fd00::1]:5555"]
 
     assert own.own_places() == (
-        Place("0.0.0.0", 8080),
-        Place("", 5555),
-        Place("db1", 5433),
-        Place("db2", 5432),
-        Place("s1", 26379),
-        Place("s2", 26380),
-        Place("minio", 9000, is_shared=True),
-        Place("api", 8080),
-        Place("fd00::1", 5555),
+        OwnAddress("0.0.0.0", 8080),
+        OwnAddress("", 5555),
+        OwnAddress("db1", 5433),
+        OwnAddress("db2", 5432),
+        OwnAddress("s1", 26379),
+        OwnAddress("s2", 26380),
+        OwnAddress("minio", 9000, is_shared=True),
+        OwnAddress("api", 8080),
+        OwnAddress("fd00::1", 5555),
     )
 
 
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("postgresql://u@/x?host=/run/pg", Place("", 5432)),
-        ("postgresql:///x", Place("", 5432)),
-        ("postgresql://[::1]:5440/x", Place("::1", 5440)),
-        ("postgresql://u@name/x?hostaddr=10.0.0.9", Place("10.0.0.9", 5432)),
+        ("postgresql://u@/x?host=/run/pg", OwnAddress("", 5432)),
+        ("postgresql:///x", OwnAddress("", 5432)),
+        ("postgresql://[::1]:5440/x", OwnAddress("::1", 5440)),
+        ("postgresql://u@name/x?hostaddr=10.0.0.9", OwnAddress("10.0.0.9", 5432)),
     ],
 )
-def test_places_of_databases(settings: Any, url: str, place: Place) -> None:
+def test_places_of_databases(settings: Any, url: str, place: OwnAddress) -> None:
     settings.DATABASE_URL = url
 
     assert place in own.own_places()
@@ -187,13 +187,13 @@ def test_places_of_databases(settings: Any, url: str, place: Place) -> None:
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("redis://:pw@127.0.0.1:7000/0", Place("127.0.0.1", 7000)),
-        ("rediss://cache", Place("cache", 6379)),
-        ("unix:///run/redis.sock", Place("", 6379)),
-        ("redis+socket:///run/redis.sock", Place("", 6379)),
+        ("redis://:pw@127.0.0.1:7000/0", OwnAddress("127.0.0.1", 7000)),
+        ("rediss://cache", OwnAddress("cache", 6379)),
+        ("unix:///run/redis.sock", OwnAddress("", 6379)),
+        ("redis+socket:///run/redis.sock", OwnAddress("", 6379)),
     ],
 )
-def test_places_of_redis(settings: Any, url: str, place: Place) -> None:
+def test_places_of_redis(settings: Any, url: str, place: OwnAddress) -> None:
     settings.REDIS_URL = url
 
     assert place in own.own_places()
@@ -202,11 +202,13 @@ def test_places_of_redis(settings: Any, url: str, place: Place) -> None:
 @pytest.mark.parametrize("text", ["api", "api:", "api:0", "api:99999", "::1:80", ":80x", ""])
 def test_a_wrong_place_names_the_setting(text: str) -> None:
     with pytest.raises(ValueError, match="JULEP_HTTP_OWN"):
-        Place.parse(text)
+        OwnAddress.parse(text)
 
 
 def test_a_shared_place_on_a_public_address_stays_open() -> None:
-    policy = AddressPolicy.parse(["10.0.0.0/8"], [Place("1.1.1.1", 443, is_shared=True), Place("10.0.0.1", 9000, True)])
+    policy = AddressPolicy.parse(
+        ["10.0.0.0/8"], [OwnAddress("1.1.1.1", 443, is_shared=True), OwnAddress("10.0.0.1", 9000, True)]
+    )
 
     assert policy.permits("1.1.1.1", 443)
     assert not policy.permits("10.0.0.1", 9000)

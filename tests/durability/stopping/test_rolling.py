@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from executions.models import Execution, Transition
-from executions.tokens import task_token
+from executions.wait_tokens import task_token
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import NAMES, Backend, flush_redis, wait_for_end, wait_until

@@ -9,7 +9,7 @@ from julep_project.chaos.checker import Seen, check
 from julep_project.chaos.client import Client
 from julep_project.chaos.installation import temporary_installation
 from julep_project.chaos.nemesis import Nemesis
-from julep_project.chaos.programs import Program, make_programs
+from julep_project.chaos.scenarios import Scenario, make_programs
 from julep_project.chaos.world import World
 
 # After the harm some run must get a step further within this time, until all have ended.
@@ -61,7 +61,9 @@ def _provider(world: World) -> dict[str, str]:
     return {"OPENAI_API_BASE": world.api_base, "OPENAI_API_KEY": "sk-chaos"}
 
 
-def _submit(client: Client, tasks: Mapping[str, Program], to_start: list[str], harm_s: float, nemesis: Nemesis) -> None:
+def _submit(
+    client: Client, tasks: Mapping[str, Scenario], to_start: list[str], harm_s: float, nemesis: Nemesis
+) -> None:
     """Start the runs one after the other in the first half of the time, as far as the harm allows."""
     deadline = time.monotonic() + harm_s
     gap_s = harm_s / 2 / max(1, len(tasks))
@@ -70,7 +72,7 @@ def _submit(client: Client, tasks: Mapping[str, Program], to_start: list[str], h
         time.sleep(gap_s if to_start else _POLL_S)
 
 
-def _settle(client: Client, tasks: Mapping[str, Program], to_start: list[str]) -> float:
+def _settle(client: Client, tasks: Mapping[str, Scenario], to_start: list[str]) -> float:
     """Wait until every run has ended or none moves any more; how long that took."""
     began = moved_at = time.monotonic()
     seen: tuple[int, int] | None = None
@@ -85,7 +87,7 @@ def _settle(client: Client, tasks: Mapping[str, Program], to_start: list[str]) -
     return time.monotonic() - began
 
 
-def _help_along(client: Client, tasks: Mapping[str, Program], to_start: list[str]) -> None:
+def _help_along(client: Client, tasks: Mapping[str, Scenario], to_start: list[str]) -> None:
     """Start one more run, answer waits and cancel what is unwanted."""
     if to_start and client.start(to_start[0]):
         del to_start[0]

@@ -18,7 +18,7 @@ Body = list[dict[str, Any]]
 
 
 @dataclass
-class Program:
+class Scenario:
     """A task's workflows and what comes of a run of it.
 
     `fails`: a run must fail. `cancel_after`: somebody cancels it when its log has so many rows (0: nobody does).
@@ -49,14 +49,14 @@ class Program:
         return f"{self.name}-{len(self.main)}"
 
 
-def make_programs(seed: int, count: int) -> list[Program]:
+def make_programs(seed: int, count: int) -> list[Scenario]:
     """That many programs; the same seed gives the same ones."""
     random = Random(seed)
     return [_make_program(random, f"p{number}") for number in range(count)]
 
 
-def _make_program(random: Random, name: str) -> Program:
-    program = Program(name, value=random.randint(0, 9))
+def _make_program(random: Random, name: str) -> Scenario:
+    program = Scenario(name, value=random.randint(0, 9))
     program.main.append({"evaluate": f"$ {program.value}"})
     for _ in range(random.randint(3, 8)):
         random.choice(_PIECES)(random, program)
@@ -75,30 +75,30 @@ def _call(call_id: str, number: Any, tool: str = "world") -> Body:
     return [{"tool": tool, "arguments": arguments}, {"evaluate": "$ _.json.n"}]
 
 
-def _add(random: Random, program: Program) -> None:
+def _add(random: Random, program: Scenario) -> None:
     number = random.randint(1, 9)
     program.main.append({"evaluate": f"$ _ + {number}"})
     program.value += number
 
 
-def _sleep(random: Random, program: Program) -> None:
+def _sleep(random: Random, program: Scenario) -> None:
     program.main.append({"sleep": round(random.uniform(0.1, 1.5), 1)})
 
 
-def _choose(random: Random, program: Program) -> None:
+def _choose(random: Random, program: Scenario) -> None:
     arms = [random.randint(1, 9), random.randint(1, 9)]
     then, otherwise = ([{"evaluate": f"$ _ + {arm}"}, {"evaluate": "$ _ + 1"}] for arm in arms)
     program.main.append({"if": "$ _ % 2 == 0", "then": then, "else": otherwise})
     program.value += arms[program.value % 2] + 1
 
 
-def _remember(random: Random, program: Program) -> None:
+def _remember(random: Random, program: Scenario) -> None:
     key = f"key{len(program.main)}"
     program.main.extend([{"set": {key: "$ _"}}, {"evaluate": f"$ state.{key} + 1"}])
     program.value += 1
 
 
-def _remember_together(random: Random, program: Program) -> None:
+def _remember_together(random: Random, program: Scenario) -> None:
     """Arms that set keys of their own at the same time: none may be lost."""
     keys = [f"key{len(program.main)}of{arm}" for arm in range(random.randint(2, 6))]
     arms: list[Body] = [[{"set": {key: "$ _"}}] for key in keys]
@@ -106,7 +106,7 @@ def _remember_together(random: Random, program: Program) -> None:
     program.value *= len(keys)
 
 
-def _ask(random: Random, program: Program) -> None:
+def _ask(random: Random, program: Scenario) -> None:
     wait: dict[str, Any] = {"info": {"ask": "a number"}}
     if random.random() < 0.3:  # whether the answer or the time comes first must not matter
         wait |= {"timeout": random.randint(1, 3), "on_timeout": {"n": ANSWER}}
@@ -114,28 +114,28 @@ def _ask(random: Random, program: Program) -> None:
     program.value = ANSWER
 
 
-def _ask_many(random: Random, program: Program) -> None:
+def _ask_many(random: Random, program: Scenario) -> None:
     items = list(range(random.randint(2, 4)))
     body: Body = [{"wait_for_input": {"info": {"ask": "$ _"}}}, {"evaluate": "$ _.n"}]
     program.main.extend([{"over": f"$ {items}", "map": body, "parallelism": 3}, {"evaluate": "$ sum(_)"}])
     program.value = ANSWER * len(items)
 
 
-def _call_world(random: Random, program: Program) -> None:
+def _call_world(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     program.main.extend(_call(call_id, "$ _"))
     program.calls.add(f"{call_id}:{program.value}")
     program.value += WORLD_ADDS
 
 
-def _call_once(random: Random, program: Program) -> None:
+def _call_once(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     program.main.extend(_call(call_id, "$ _", "once"))
     program.single_calls.add(f"{call_id}:{program.value}")
     program.value += WORLD_ADDS
 
 
-def _call_again(random: Random, program: Program) -> None:
+def _call_again(random: Random, program: Scenario) -> None:
     """A call that fails the first time in a way that only a `retry` of the step covers."""
     call_id = program.new_call_id()
     call, answer = _call(call_id, "$ _", "flaky")
@@ -144,12 +144,12 @@ def _call_again(random: Random, program: Program) -> None:
     program.value += WORLD_ADDS
 
 
-def _call_client(random: Random, program: Program) -> None:
+def _call_client(random: Random, program: Scenario) -> None:
     program.main.extend([{"tool": "person", "arguments": {"n": "$ _"}}, {"evaluate": "$ _.n"}])
     program.value += WORLD_ADDS
 
 
-def _ask_model_with_tools(random: Random, program: Program) -> None:
+def _ask_model_with_tools(random: Random, program: Scenario) -> None:
     """The model asks the world and says what it heard."""
     call_id = program.new_call_id()
     prompt = {"prompt": f"$ f'{USE_TOOL}{call_id}:{{_}}'", "tools": ["world"], "auto_run_tools": True, "unwrap": True}
@@ -159,14 +159,14 @@ def _ask_model_with_tools(random: Random, program: Program) -> None:
     program.value += WORLD_ADDS
 
 
-def _ask_model(random: Random, program: Program) -> None:
+def _ask_model(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     program.main.extend([{"prompt": f"$ f'{call_id}:{{_}}'", "unwrap": True}, {"evaluate": "$ int(_)"}])
     program.asked.add(f"{call_id}:{program.value}")
     program.value += WORLD_ADDS
 
 
-def _map(random: Random, program: Program) -> None:
+def _map(random: Random, program: Scenario) -> None:
     items = random.sample(range(100), random.randint(2, 9))
     call_id = program.new_call_id()
     step = {"over": f"$ {items}", "map": _call(call_id, "$ _"), "parallelism": random.randint(1, 5)}
@@ -175,7 +175,7 @@ def _map(random: Random, program: Program) -> None:
     program.value = sum(item + WORLD_ADDS for item in items)
 
 
-def _map_in_map(random: Random, program: Program) -> None:
+def _map_in_map(random: Random, program: Scenario) -> None:
     rows = [random.sample(range(row, row + 100), random.randint(1, 3)) for row in (0, 100, 200)]
     call_id = program.new_call_id()
     inner = {"over": "$ _", "map": _call(call_id, "$ _"), "parallelism": random.randint(1, 3)}
@@ -186,7 +186,7 @@ def _map_in_map(random: Random, program: Program) -> None:
     program.value = sum(item + WORLD_ADDS for item in items)
 
 
-def _turns(random: Random, program: Program) -> None:
+def _turns(random: Random, program: Scenario) -> None:
     items = random.sample(range(100), random.randint(1, 5))
     call_id = program.new_call_id()
     program.main.extend([{"foreach": {"in": f"$ {items}", "do": _call(call_id, "$ _")}}, {"evaluate": "$ sum(_)"}])
@@ -194,14 +194,14 @@ def _turns(random: Random, program: Program) -> None:
     program.value = sum(item + WORLD_ADDS for item in items)
 
 
-def _while(random: Random, program: Program) -> None:
+def _while(random: Random, program: Scenario) -> None:
     call_id, last = program.new_call_id(), program.value + random.randint(1, 4)
     program.main.append({"while": f"$ _ < {last}", "do": _call(call_id, "$ _")})
     program.calls |= {f"{call_id}:{number}" for number in range(program.value, last)}
     program.value = last
 
 
-def _try(random: Random, program: Program) -> None:
+def _try(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     body = [*_call(call_id, "$ _"), *([{"error": "to be caught"}] if random.random() < 0.5 else [])]
     program.main.append({"try": body, "catch": {"evaluate": "$ _ + 5"}, "finally": {"sleep": 0.1}})
@@ -209,14 +209,14 @@ def _try(random: Random, program: Program) -> None:
     program.value += 5 if body[-1].get("error") else WORLD_ADDS
 
 
-def _try_arms(random: Random, program: Program) -> None:
+def _try_arms(random: Random, program: Scenario) -> None:
     """One arm fails while the other sleeps: the other is cancelled, the failure caught."""
     arms: list[Body] = [[{"sleep": 600}], [{"sleep": 0.2}, {"error": "to be caught"}]]
     program.main.append({"try": [{"parallel": arms}], "catch": {"evaluate": "$ _ + 5"}})
     program.value += 5
 
 
-def _arms(random: Random, program: Program) -> None:
+def _arms(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     arms: list[Body] = [
         [{"sleep": 0.3}, {"evaluate": "$ _ + 1"}],
@@ -228,7 +228,7 @@ def _arms(random: Random, program: Program) -> None:
     program.value = 3 * program.value + 1 + 2 + WORLD_ADDS
 
 
-def _below(random: Random, program: Program) -> None:
+def _below(random: Random, program: Scenario) -> None:
     """Another workflow, which calls the world and itself until it has counted down."""
     call_id, name, turns = program.new_call_id(), f"below{len(program.workflows)}", random.randint(1, 3)
     again = {"workflow": name, "arguments": {"n": "$ _", "left": "$ inputs[0].left - 1"}}
@@ -243,7 +243,7 @@ def _below(random: Random, program: Program) -> None:
     program.value += turns * WORLD_ADDS
 
 
-_PIECES: list[Callable[[Random, Program], None]] = [
+_PIECES: list[Callable[[Random, Scenario], None]] = [
     _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _call_world, _call_world, _call_once,
     _call_again, _call_client, _ask_model, _ask_model_with_tools, _map, _map, _map_in_map, _turns, _while, _try,
     _try_arms, _arms, _below,
