@@ -11,7 +11,7 @@ from agents.tool_types import ToolType
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.serializer_errors import problems_of
-from julep_project.core.reading.validation import ABSENT, Path, invalid, problem
+from julep_project.core.reading.validation import ABSENT, Path, as_object, invalid, not_one_of, problem
 
 LONGEST_TOOL_NAME = 40
 _IDENTIFIER = r"^[^\W0-9]\w*$"
@@ -43,9 +43,7 @@ def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
         InvalidInput
     """
     where = [at] if at else []
-    if not isinstance(body, Mapping):
-        raise invalid(where, "dict_type", received=body)
-    kind = _type_of(body, where)
+    kind = _type_of(as_object(body, where), where)
     given = body.get(kind)
     return ToolDefinition(
         name=read_name(body.get("name", ABSENT), where),
@@ -62,15 +60,11 @@ def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
     Raises:
         InvalidInput
     """
-    if not isinstance(body, Mapping):
-        raise invalid((), "dict_type", received=body)
-    if body.get("type") not in (None, tool.type):
+    if as_object(body, []).get("type") not in (None, tool.type):
         raise invalid(["type"], "literal_error", received=body["type"], expected=tool.type)
     _refuse_other_specs(body, tool.type, [])
-    changes = body.get(tool.type)
-    if changes is not None and not isinstance(changes, Mapping):
-        raise invalid([tool.type], "dict_type", received=changes)
-    given = {key: value for key, value in (changes or {}).items() if value is not None}
+    changes = {} if body.get(tool.type) is None else as_object(body[tool.type], [tool.type])
+    given = {key: value for key, value in changes.items() if value is not None}
     description = read_description(body, [])
     at_most_once = read_at_most_once(body, [])
     return ToolDefinition(
@@ -130,9 +124,7 @@ def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
     loc = [*where, kind]
     if spec is None:
         raise invalid(loc, "missing")
-    if not isinstance(spec, Mapping):
-        raise invalid(loc, "dict_type", received=spec)
-    reader = SPECS[kind](data=spec)
+    reader = SPECS[kind](data=as_object(spec, loc))
     if not reader.is_valid():
         raise InvalidInput(problems_of(reader.errors, received=spec, field=reader, loc=loc))
     given = {key: value for key, value in spec.items() if value is not None}
@@ -165,7 +157,7 @@ def _type_of(body: Mapping[str, Any], where: Path) -> str:
             raise invalid([*where, "type"], "missing")
         kind = present[0]
     elif kind not in _TYPES:
-        raise invalid([*where, "type"], "enum", received=kind, choices=_TYPES, expected=", ".join(_TYPES))
+        raise not_one_of([*where, "type"], _TYPES, kind)
     _refuse_other_specs(body, kind, where)
     return str(kind)
 

@@ -18,7 +18,7 @@ from julep_project.core.reading.fields import (
     Text,
     Timestamp,
 )
-from julep_project.core.reading.validation import invalid, parse_uuid
+from julep_project.core.reading.validation import as_object, parse_uuid
 from tasks.programs.compile import IGNORED_FIELDS
 from tasks.services import TaskDefinition, TaskHead
 
@@ -66,12 +66,10 @@ def read_definition(data: Any, *, partial: bool = False) -> TaskDefinition:
     Raises:
         InvalidInput: the head has a wrong field. The program is checked later, by `tasks.services`.
     """
-    if not isinstance(data, Mapping):
-        raise invalid((), "dict_type", received=data)
-    head = TaskHeadBody.read({key: value for key, value in data.items() if key in _HEAD_FIELDS}, partial=partial)
+    head = {key: value for key, value in as_object(data, ()).items() if key in _HEAD_FIELDS}
     passed_over = _HEAD_FIELDS | IGNORED_FIELDS
     body = {key: value for key, value in data.items() if key not in passed_over and value is not None}
-    return TaskDefinition(TaskHead(**head), body)
+    return TaskDefinition(TaskHead(**TaskHeadBody.read(head, partial=partial)), body)
 
 
 def named_id(data: Any) -> UUID | None:

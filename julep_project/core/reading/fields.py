@@ -14,7 +14,7 @@ from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
 from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
-from julep_project.core.reading.validation import invalid
+from julep_project.core.reading.validation import as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 
 CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
@@ -37,9 +37,7 @@ class Body(serializers.Serializer[Any]):
         Raises:
             InvalidInput
         """
-        if not isinstance(data, Mapping):
-            raise invalid((), "dict_type", received=data)
-        body = cls(data=data, partial=partial)
+        body = cls(data=as_object(data, ()), partial=partial)
         if not body.is_valid():
             raise InvalidInput(problems_of(body.errors, received=data, field=body))
         return dict(body.validated_data)

@@ -105,6 +105,22 @@ def invalid(loc: Path, kind: str, **fields: Any) -> InvalidInput:
     return InvalidInput([problem(loc, kind, **fields)])
 
 
+def not_one_of(loc: Path, choices: Sequence[str], received: Any) -> InvalidInput:
+    """An error about a value that is none of the choices."""
+    return invalid(loc, "enum", received=received, choices=choices, expected=", ".join(choices))
+
+
+def as_object(value: Any, loc: Path) -> Mapping[str, Any]:
+    """The value, if it is an object.
+
+    Raises:
+        InvalidInput
+    """
+    if not isinstance(value, Mapping):
+        raise invalid(loc, "dict_type", received=value)
+    return value
+
+
 def path_text(loc: Path) -> str:
     """`items[0].name`; a leading `body` is left out."""
     parts = list(loc[1:] if loc and loc[0] == "body" else loc)

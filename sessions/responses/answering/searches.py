@@ -15,7 +15,7 @@ from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.process.threads import run_in
-from sessions.responses.wire.tools import FILE_SEARCH, FileSearch, Tools
+from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
 
 Json = Any
 
@@ -42,7 +42,7 @@ class Searches:
         self._developer = developer
         self._file_search = tools.file_search
         self._owners = _find_owners(developer, tools.file_search) if tools.file_search else []
-        if tools.web_search:
+        if WEB_SEARCH in tools.hosted:
             web.check_configured(developer)
 
     async def find(self, tool: str, query: str) -> list[dict[str, Json]]:

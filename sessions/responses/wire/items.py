@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from julep_project.core.reading.validation import Path, invalid
+from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from sessions.responses.wire.ids import input_item_id
 
 Json = Any
@@ -50,33 +50,31 @@ def with_distinct_ids(items: Sequence[Item], response_id: UUID, taken: Collectio
 
 def _read_item(given: Json, response_id: UUID, index: int) -> Item:
     loc: Path = ("input", index)
-    if not isinstance(given, Mapping):
-        raise invalid(loc, "dict_type", received=given)
-    kind = given.get("type") or ("message" if "role" in given else None)
+    kind = as_object(given, loc).get("type") or ("message" if "role" in given else None)
     if kind is None:
         raise invalid((*loc, "type"), "missing")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        expected = ", ".join(sorted(_READERS))
-        raise invalid((*loc, "type"), "enum", received=kind, expected=expected, choices=sorted(_READERS))
-    item = {"type": kind, **reader(given, loc)}
+    item = {"type": kind, **_reader(kind, _READERS, loc)(given, loc)}
     if kind == REFERENCE:
         return item
     sent_id = given.get("id")
     item_id = sent_id if isinstance(sent_id, str) and sent_id else input_item_id(kind, response_id, index)
-    return {"id": item_id, **item, "status": _status(given, loc)}
+    status = given.get("status")
+    return {"id": item_id, **item, "status": status if status in _STATUSES else "completed"}
 
 
-def _status(given: Mapping[str, Json], loc: Path) -> str:
-    status = given.get("status") or "completed"
-    return status if status in _STATUSES else "completed"
+def _reader(kind: Json, readers: Mapping[str, "PartReader"], loc: Path) -> "PartReader":
+    reader = readers.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise not_one_of((*loc, "type"), list(readers), kind)
+    return reader
 
 
 def _message(given: Mapping[str, Json], loc: Path) -> Item:
     role = given.get("role")
+    if role is None:
+        raise invalid((*loc, "role"), "missing", received=role)
     if role not in ROLES:
-        kind = "missing" if role is None else "enum"
-        raise invalid((*loc, "role"), kind, received=role, expected=", ".join(ROLES), choices=ROLES)
+        raise not_one_of((*loc, "role"), ROLES, role)
     content = _content(given.get("content"), role, (*loc, "content"))
     if role != "assistant" and all(map(_is_blank, content)):
         raise invalid((*loc, "content"), "too_short", msg="The message is empty", received=given["content"])
@@ -101,13 +99,8 @@ def _content(content: Json, role: str, loc: Path) -> list[Item]:
 
 
 def _part(part: Json, loc: Path, readers: Mapping[str, "PartReader"]) -> Item:
-    if not isinstance(part, Mapping):
-        raise invalid(loc, "dict_type", received=part)
-    kind = part.get("type")
-    reader = readers.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        raise invalid((*loc, "type"), "enum", received=kind, expected=", ".join(readers), choices=list(readers))
-    return reader(part, loc)
+    kind = as_object(part, loc).get("type")
+    return {"type": kind, **_reader(kind, readers, loc)(part, loc)}
 
 
 def _text(given: Mapping[str, Json], name: str, loc: Path) -> str:
@@ -119,8 +112,9 @@ def _text(given: Mapping[str, Json], name: str, loc: Path) -> str:
     return value
 
 
-def _input_text(part: Mapping[str, Json], loc: Path) -> Item:
-    return {"type": "input_text", "text": _text(part, "text", loc)}
+def _texts(*names: str) -> "PartReader":
+    """What consists of these texts."""
+    return lambda given, loc: {name: _text(given, name, loc) for name in names}
 
 
 def _said_text(part: Mapping[str, Json], loc: Path) -> Item:
@@ -131,30 +125,24 @@ def _output_text(text: str) -> Item:
     return {"type": "output_text", "text": text, "annotations": []}
 
 
-def _refusal(part: Mapping[str, Json], loc: Path) -> Item:
-    return {"type": "refusal", "refusal": _text(part, "refusal", loc)}
-
-
 def _image(part: Mapping[str, Json], loc: Path) -> Item:
     detail = part.get("detail") or "auto"
     if detail not in _DETAILS:
-        raise invalid((*loc, "detail"), "enum", received=detail, expected=", ".join(_DETAILS), choices=_DETAILS)
-    return {"type": "input_image", "detail": detail, **_one_of(part, ("image_url", "file_id"), loc)}
+        raise not_one_of((*loc, "detail"), _DETAILS, detail)
+    return {"detail": detail, **_one_of(part, ("image_url", "file_id"), loc)}
 
 
 def _file(part: Mapping[str, Json], loc: Path) -> Item:
-    read: Item = {"type": "input_file", **_one_of(part, ("file_data", "file_id", "file_url"), loc)}
+    read = _one_of(part, ("file_data", "file_id", "file_url"), loc)
     if part.get("filename") is not None:
         read["filename"] = _text(part, "filename", loc)
     return read
 
 
 def _audio(part: Mapping[str, Json], loc: Path) -> Item:
-    audio = part.get("input_audio")
-    if not isinstance(audio, Mapping):
-        raise invalid((*loc, "input_audio"), "dict_type", received=audio)
-    fields = {name: _text(audio, name, (*loc, "input_audio")) for name in ("data", "format")}
-    return {"type": "input_audio", "input_audio": fields}
+    inner = (*loc, "input_audio")
+    audio = as_object(part.get("input_audio"), inner)
+    return {"input_audio": _texts("data", "format")(audio, inner)}
 
 
 def _one_of(part: Mapping[str, Json], names: tuple[str, ...], loc: Path) -> Item:
@@ -163,10 +151,6 @@ def _one_of(part: Mapping[str, Json], names: tuple[str, ...], loc: Path) -> Item
     if len(given) != 1:
         raise invalid(loc, "value_error", msg=f"Give exactly one of {', '.join(names)}", received=sorted(part))
     return {given[0]: _text(part, given[0], loc)}
-
-
-def _function_call(given: Mapping[str, Json], loc: Path) -> Item:
-    return {name: _text(given, name, loc) for name in ("call_id", "name", "arguments")}
 
 
 def _function_call_output(given: Mapping[str, Json], loc: Path) -> Item:
@@ -197,26 +181,22 @@ def _file_search_call(given: Mapping[str, Json], loc: Path) -> Item:
     return {"queries": queries or [], "results": results}
 
 
-def _reference(given: Mapping[str, Json], loc: Path) -> Item:
-    return {"id": _text(given, "id", loc)}
-
-
 PartReader = Callable[[Mapping[str, Json], Path], Item]
-_RESULTS: Mapping[str, PartReader] = {"input_text": _input_text, "output_text": _said_text}
+_RESULTS: Mapping[str, PartReader] = {"input_text": _texts("text"), "output_text": _said_text}
 _PARTS: Mapping[str, PartReader] = {
-    "input_text": _input_text,
+    "input_text": _texts("text"),
     "input_image": _image,
     "input_file": _file,
     "input_audio": _audio,
     "output_text": _said_text,
 }
-_SAID: Mapping[str, PartReader] = {"output_text": _said_text, "refusal": _refusal, "input_text": _said_text}
+_SAID: Mapping[str, PartReader] = {"output_text": _said_text, "refusal": _texts("refusal"), "input_text": _said_text}
 _READERS: Mapping[str, PartReader] = {
-    "message": _message,
-    "function_call": _function_call,
-    "function_call_output": _function_call_output,
-    "reasoning": _as_sent("summary", "content", "encrypted_content"),
     "file_search_call": _file_search_call,
+    "function_call": _texts("call_id", "name", "arguments"),
+    "function_call_output": _function_call_output,
+    REFERENCE: _texts("id"),
+    "message": _message,
+    "reasoning": _as_sent("summary", "content", "encrypted_content"),
     "web_search_call": _as_sent("action"),
-    REFERENCE: _reference,
 }

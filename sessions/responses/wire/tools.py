@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
-from julep_project.core.reading.validation import Path, invalid
+from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 
 Json = Any
@@ -46,9 +46,8 @@ class Tools:
 
     functions: Sequence[Mapping[str, Json]] = ()
     file_search: FileSearch | None = None
-    web_search: bool = False
     choice: Json = "auto"
-    hosted: frozenset[str] = field(default=frozenset())
+    hosted: frozenset[str] = frozenset()
 
     @property
     def function_names(self) -> frozenset[str]:
@@ -88,33 +87,30 @@ def read_tools(given: Json, choice: Json) -> Tools:
         if kind == FILE_SEARCH:
             file_search = _read_file_search(tool, loc)
     _check_names([tool["function"]["name"] for tool in functions], hosted)
-    tools = Tools(functions, file_search, WEB_SEARCH in hosted, hosted=frozenset(hosted))
-    return Tools(functions, file_search, WEB_SEARCH in hosted, _read_choice(choice, tools), frozenset(hosted))
+    tools = Tools(functions, file_search, hosted=frozenset(hosted))
+    return replace(tools, choice=_read_choice(choice, tools))
 
 
 def _kind_of(tool: Json, loc: Path) -> str:
-    if not isinstance(tool, Mapping):
-        raise invalid(loc, "dict_type", received=tool)
-    kind = tool.get("type")
+    kind = as_object(tool, loc).get("type")
     if kind is None:
         raise invalid((*loc, "type"), "missing")
-    if isinstance(kind, str) and _WEB_SEARCH.fullmatch(kind):
-        return WEB_SEARCH
-    if kind not in ("function", FILE_SEARCH):
+    known = "function" if kind == "function" else _hosted_of(kind)
+    if known is None:
         raise BadRequest(f"Tools of the type {str(kind)[:80]!r} are not supported yet")
-    return str(kind)
+    return known
 
 
 def _read_function(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
-    name, parameters = tool.get("name"), tool.get("parameters")
+    name = tool.get("name")
     if name is None:
         raise invalid((*loc, "name"), "missing")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise invalid((*loc, "name"), "string_pattern_mismatch", received=name, pattern=_NAME.pattern)
-    if parameters is not None and not isinstance(parameters, Mapping):
-        raise invalid((*loc, "parameters"), "dict_type", received=parameters)
+    given = tool.get("parameters")
+    parameters = {} if given is None else as_object(given, (*loc, "parameters"))
     try:
-        check_references(parameters or {})
+        check_references(parameters)
     except UnusableSchema as error:
         reason = f"The schema cannot be used: {error}"
         raise invalid((*loc, "parameters"), "value_error", received=parameters, msg=reason) from None
@@ -174,7 +170,7 @@ def _read_choice(choice: Json, tools: Tools) -> Json:
     if choice is None or (isinstance(choice, str) and choice in _WAYS):
         return choice or "auto"
     if not isinstance(choice, Mapping):
-        raise invalid(("tool_choice",), "enum", received=choice, expected=", ".join(_WAYS), choices=_WAYS)
+        raise not_one_of(("tool_choice",), _WAYS, choice)
     kind = choice.get("type")
     is_function = kind == "function"
     name = _function_name(choice) if is_function else _hosted_of(kind)
@@ -187,9 +183,8 @@ def _function_name(choice: Mapping[str, Json]) -> str:
     """The chosen function's name, beside the type or inside `function` as in chat completions."""
     loc: Path = ("tool_choice",)
     if choice.get("name") is None and choice.get("function") is not None:
-        choice, loc = choice["function"], (*loc, "function")
-        if not isinstance(choice, Mapping):
-            raise invalid(loc, "dict_type", received=choice)
+        loc = (*loc, "function")
+        choice = as_object(choice["function"], loc)
     name = choice.get("name")
     if not isinstance(name, str):
         raise invalid((*loc, "name"), "missing" if name is None else "string_type", received=name)
