@@ -2,6 +2,7 @@
 who ask: how much an answer may say, and what some leave out or write in their own way."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
@@ -18,17 +19,15 @@ Json = Any
 MOST_CALLS = 256
 
 
+@dataclass(slots=True)
 class ArrivingCall:
     """A call of a tool, while its arguments arrive. `given_id` is the provider's, which need not be one of its own."""
 
-    __slots__ = ("given_id", "id", "name", "pieces", "type")
-
-    def __init__(self, call_id: str, given_id: Json, name: str, kind: str) -> None:
-        self.id = call_id
-        self.given_id = given_id
-        self.name = name
-        self.type = kind
-        self.pieces: list[str] = []
+    id: str
+    given_id: Json
+    name: str
+    type: str
+    pieces: list[str] = field(default_factory=list)
 
     def whole(self) -> dict[str, Json]:
         """The call, as far as it came."""
@@ -62,7 +61,6 @@ class Answer:
         self._blocks: list[dict[str, Json]] = []
         self._calls: list[ArrivingCall] = []
         self._places: dict[int, ArrivingCall] = {}
-        self._ids: set[str] = set()
 
     def add(self, part: Mapping[str, Json]) -> None:
         """Take one more chunk, or a whole answer that is `mended`.
@@ -161,8 +159,8 @@ class Answer:
 
     def _begin(self, delta: Mapping[str, Json], name: str) -> ArrivingCall:
         given_id, index = delta.get("id"), delta.get("index")
-        call = ArrivingCall(_own_id(given_id, self._ids), given_id, name, delta.get("type") or "function")
-        self._ids.add(call.id)
+        taken = {call.id for call in self._calls}
+        call = ArrivingCall(_own_id(given_id, taken), given_id, name, delta.get("type") or "function")
         self._calls.append(call)
         if index is not None:
             self._places[index] = call

@@ -140,6 +140,7 @@ class _Source:
             await asyncio.sleep(0)
         chunk = await anext(self._chunks)
         self.note_usage(chunk)
+        _say_refusal(chunk)
         return chunk
 
     async def aclose(self) -> None:
@@ -164,6 +165,14 @@ class _Source:
         """All that was said; None without any number."""
         counts = token_counts(self._usage)
         return counts if counts["prompt_tokens"] or counts["completion_tokens"] else None
+
+
+def _say_refusal(chunk: Any) -> None:
+    """Have what a model says to refuse among what it says: the library would drop it."""
+    for choice in getattr(chunk, "choices", None) or ():
+        delta: Any = getattr(choice, "delta", None)
+        if getattr(delta, "refusal", None) and not delta.content:
+            delta.content = delta.refusal
 
 
 def _plain(chunk: Any) -> Chunk:

@@ -49,16 +49,15 @@ def _ask_for_form(ask: Ask, messages: list[dict[str, Any]], wanted: Any, deadlin
     Raises:
         ReplyRejected: neither has it.
     """
-    answer = ask(messages, deadline)
-    problem = check_reply(wanted, answer)
-    if problem is None:
-        return answer
-    said = answer["choices"][0]["message"].get("content") or ""
-    answer = ask([*messages, *objection(said, problem)], deadline)
-    problem = check_reply(wanted, answer)
-    if problem is not None:
-        raise rejected(problem)
-    return answer
+    for _ in range(2):
+        answer = ask(messages, deadline)
+        problem = check_reply(wanted, answer)
+        if problem is None:
+            return answer
+        said = answer["choices"][0]["message"].get("content") or ""
+        messages = [*messages, *objection(said, problem)]
+    assert problem is not None
+    raise rejected(problem)
 
 
 def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:

@@ -197,6 +197,33 @@ def test_there_is_an_end_to_it(talk: Talk, agent: str, web_server: WebServer, se
     assert talk.said(session) == []
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_calls_of_a_reply_that_was_cut_off_are_not_run(
+    talk: Talk, agent: str, web_server: WebServer, stream: bool
+) -> None:
+    """Without its end, a call may read like another one."""
+    message = {"role": "assistant", "content": "Let me", **calls(("c1", "look", ""))}
+    session = talk.session(agent, auto_run_tools=True)
+    with scripted_model([{"choices": [{"index": 0, "message": message, "finish_reason": "length"}]}]):
+        (choice,) = talk.listen(session, "Hi")[-1]["choices"] if stream else talk.ask(session, "Hi")["choices"]
+    assert (choice["finish_reason"], choice["tool_calls"]) == ("length", None)
+    assert web_server.requests == []
+    entry = Entry.objects.get(session_id=session, role="assistant")
+    assert (entry.content, entry.tool_calls) == ("Let me", None)
+
+
+@pytest.mark.parametrize("given", [{}, {"id": ""}, {"id": "c1"}])
+def test_calls_that_cannot_be_told_apart_get_ids(
+    talk: Talk, agent: str, web_server: WebServer, given: dict[str, str]
+) -> None:
+    made = [{"type": "function", "function": {"name": "look", "arguments": "{}"}, **given}] * 2
+    with scripted_model([{"tool_calls": made}, "done"]) as model:
+        talk.ask(talk.session(agent), "Hi", auto_run_tools=True)
+    asked, *results = model.requests[1].messages[-3:]
+    assert [call["id"] for call in asked["tool_calls"]] == [result["tool_call_id"] for result in results]
+    assert len(web_server.requests) == 2
+
+
 def test_a_forced_call_is_forced_once(talk: Talk, agent: str, web_server: WebServer) -> None:
     choice = {"type": "function", "function": {"name": "look"}}
     with scripted_model([calls(("c1", "look", {})), "done"]) as model:

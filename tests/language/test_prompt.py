@@ -157,6 +157,35 @@ def test_rounds_are_bounded() -> None:
     assert talk.tell(again) == Fail("the model still calls tools after 1 rounds", "LimitExceeded")
 
 
+def test_the_last_question_allows_no_call() -> None:
+    talk = Conversation(auto_run_tools=True, max_tool_rounds=1, tool_choice="required")
+    talk.tell(EffectSucceeded(_answer(None, [_call("1", "web_search")])))
+    talk.tell(EffectSucceeded(1))
+    assert talk.asked()["tool_choice"] == "none"
+
+
+def test_calls_of_an_answer_that_was_cut_off_are_not_run() -> None:
+    answer = _answer("Let me", [_call("1", "web_search", "")], "length")
+    assert Conversation(auto_run_tools=True).tell(EffectSucceeded(answer)) == Done(answer)
+
+
+def test_what_the_model_thought_is_shown_to_it_beside_the_results() -> None:
+    thought = {"type": "thinking", "thinking": "Look first.", "signature": "sig-1"}
+    answer = _answer(None, [_call("1", "web_search")])
+    answer["choices"][0]["message"]["thinking_blocks"] = [thought]
+    talk = Conversation(auto_run_tools=True)
+    talk.tell(EffectSucceeded(answer))
+    talk.tell(EffectSucceeded("none"))
+    assert talk.asked()["messages"][1]["thinking_blocks"] == [thought]
+
+
+@pytest.mark.parametrize("arguments", ["[" * 300 + "]" * 300, '{"q": "\\u0000"}', '{"q": NaN}', "[1]"])
+def test_arguments_beyond_the_bounds_are_told_to_the_model(arguments: str) -> None:
+    talk = Conversation(auto_run_tools=True)
+    talk.tell(EffectSucceeded(_answer(None, [_call("1", "web_search", arguments)])))
+    assert talk.asked()["messages"][-1]["content"] == "error: the arguments must be the JSON text of an object"
+
+
 def test_function_suspends_after_our_own_tools_ran() -> None:
     talk = Conversation(auto_run_tools=True)
     calls = [_call("1", "ask"), _call("2", "web_search")]

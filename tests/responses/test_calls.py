@@ -7,6 +7,7 @@ import pytest
 from agents.llm.own.scripted import scripted_model
 from sessions.responses.answering import run
 from sessions.responses.models import StoredResponse
+from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient, text_of
 from tests.responses.test_answers import WEATHER, calling
@@ -54,6 +55,25 @@ class TestUnknownTools:
                 assert (status, error["code"]) == (502, "too_many_tool_rounds")
         row = StoredResponse.objects.get()
         assert (row.status, row.body["output"]) == ("failed", [])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_model_says_to_refuse_is_its_text(api: ResponsesClient, model_server: ModelServer, stream: bool) -> None:
+    model_server.script(Streamed({"refusal": "I "}, {"refusal": "cannot"}) if stream else {"refusal": "I cannot"})
+    body = api.stream()[-1]["response"] if stream else api.create()
+    assert text_of(body) == "I cannot"
+
+
+@pytest.mark.parametrize("given", [{}, {"id": ""}, {"id": "c1"}])
+def test_calls_that_cannot_be_told_apart_get_ids(api: ResponsesClient, given: dict[str, str]) -> None:
+    made = [{"type": "function", "function": {"name": "weather", "arguments": "{}"}, **given}] * 2
+    with scripted_model([{"tool_calls": made}, "Sunny."]):
+        first = api.create(tools=[WEATHER])
+        ids = [item["call_id"] for item in first["output"]]
+        results = [{"type": "function_call_output", "call_id": id_, "output": "sun"} for id_ in ids]
+        second = api.create(input=results, previous_response_id=first["id"], tools=[WEATHER])
+    assert len(set(ids)) == 2
+    assert text_of(second) == "Sunny."
 
 
 @pytest.mark.parametrize("arguments", ['{"city": "Ro', "Rome", "[1]", ""])
