@@ -26,7 +26,7 @@ from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
-from julep_project.core.reading.fields import Body, BoundedList, JsonObject, ListOf, Number, Text, TextList
+from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 
 Json = Any
@@ -66,8 +66,8 @@ class _MessageBody(serializers.Serializer[Any]):
 
 class _ChatBody(Body):
     model = Text(required=False, max_length=255)
-    messages = BoundedList(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
-    tools = BoundedList(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
+    messages = ListOf(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
+    tools = ListOf(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
     tool_choice = ToolChoice(required=False)
     stream = serializers.BooleanField(default=False)
     stream_options = JsonObject(required=False)

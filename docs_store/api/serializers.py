@@ -1,6 +1,6 @@
 """Bodies this app reads, and the objects it answers with."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 
@@ -25,32 +25,11 @@ class ChunkText(Text):
         return text
 
 
-class FullList(TextList):
-    """A list with at least one text; one text counts as a list of one."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "too_long": "The list has too many items.",
-        "too_short": "The list is empty.",
-    }
-
-    def __init__(self, *, most: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.max_length = most
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        """The list."""
-        if isinstance(data, list) and not data:
-            self.fail("too_short")
-        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
-            self.fail("too_long")
-        return super().to_internal_value(data)
-
-
 class DocBody(Body):
     """What a client may say about a doc."""
 
     title = Text(min_length=1, max_length=LONGEST_TITLE)
-    content = FullList(most=MOST_CHUNKS, child=ChunkText(max_length=LONGEST_CHUNK))
+    content = TextList(min_length=1, max_length=MOST_CHUNKS, child=ChunkText(max_length=LONGEST_CHUNK))
     metadata = JsonObject(required=False)
     embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
 
@@ -78,7 +57,7 @@ class BulkDeleteBody(Body):
 class EmbedBody(Body):
     """Texts to make vectors of."""
 
-    text = FullList(most=MOST_TEXTS, child=Text(max_length=LONGEST_CHUNK))
+    text = TextList(min_length=1, max_length=MOST_TEXTS, child=Text(max_length=LONGEST_CHUNK))
     embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
 
 

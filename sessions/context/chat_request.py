@@ -11,7 +11,7 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, S
 from agents.request_schemas import LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool
-from julep_project.core.reading.fields import LONGEST_NAME, Body, BoundedList, JsonObject, Number, Text, TextList
+from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 from sessions.context.messages import MessageBody
 from sessions.models import OnBusy
@@ -63,7 +63,7 @@ class ChatRequest:
         )
 
 
-class Messages(BoundedList):
+class Messages(ListOf):
     """The messages of a chat: with their parts and calls not more than is checked in a moment."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
@@ -81,7 +81,7 @@ class ChatBody(Body):
     """The body of a chat."""
 
     messages = Messages(child=MessageBody(), min_length=1, max_length=MOST_MESSAGES)
-    tools = BoundedList(required=False, child=JsonObject(), max_length=MOST_TOOLS)
+    tools = ListOf(required=False, child=JsonObject(), max_length=MOST_TOOLS)
     tool_choice = ToolChoice(required=False)
     recall = serializers.BooleanField(required=False)
     recall_tools = serializers.BooleanField(required=False)

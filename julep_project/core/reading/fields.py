@@ -163,7 +163,13 @@ class JsonSchema(JsonObject):
 
 
 class ListOf(serializers.ListField):
-    """A list that is read no further than to as many wrong items as are told of."""
+    """A list that is read no further than to as many wrong items as are told of, and not at all if it is too long."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """The list."""
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
 
     def run_child_validation(self, data: Any) -> list[Any]:
         """The items."""
@@ -182,16 +188,6 @@ class DictOf(serializers.DictField):
         if errors:
             raise serializers.ValidationError(errors)
         return values
-
-
-class BoundedList(ListOf):
-    """A list with a `max_length` that is checked before its items are, however many were sent."""
-
-    def to_internal_value(self, data: Any) -> list[Any]:
-        """The list."""
-        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
-            self.fail("max_length", max_length=self.max_length)
-        return super().to_internal_value(data)
 
 
 class TextList(ListOf):

@@ -8,7 +8,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from julep_project.core.errors import BadRequest, NotFound
-from julep_project.core.reading.fields import Body, BoundedList, JsonObject, JsonSchema, Number, Text
+from julep_project.core.reading.fields import Body, JsonObject, JsonSchema, ListOf, Number, Text
 from julep_project.core.reading.validation import invalid
 from sessions.responses.wire.ids import parse_response_reference
 from sessions.responses.wire.items import Item, read_input
@@ -58,7 +58,7 @@ class ResponseBody(Body):
     truncation = serializers.ChoiceField(["auto", "disabled"], default="disabled")
     metadata = JsonObject(required=False)
     user = Text(required=False)
-    include = BoundedList(child=Text(max_length=64), required=False, max_length=_MOST_INCLUDES)
+    include = ListOf(child=Text(max_length=64), required=False, max_length=_MOST_INCLUDES)
     store = serializers.BooleanField(default=True)
     stream = serializers.BooleanField(default=False)
     background = serializers.BooleanField(default=False)
