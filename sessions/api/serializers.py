@@ -13,6 +13,7 @@ from sessions.models import ContextOverflow, EntrySource, OnBusy
 from sessions.services import Participants
 
 _LARGEST_BUDGET = 2**31 - 1
+_MOST_PARTICIPANTS = 100
 
 
 class SessionBody(Body):
@@ -35,10 +36,10 @@ class NewSessionBody(SessionBody):
 
     agent = serializers.UUIDField(required=False)
     agent_id = serializers.UUIDField(required=False, help_text="another name of `agent`")
-    agents = ListOf(required=False, child=serializers.UUIDField())
+    agents = ListOf(required=False, child=serializers.UUIDField(), max_length=_MOST_PARTICIPANTS)
     user = serializers.UUIDField(required=False)
     user_id = serializers.UUIDField(required=False, help_text="another name of `user`")
-    users = ListOf(required=False, child=serializers.UUIDField())
+    users = ListOf(required=False, child=serializers.UUIDField(), max_length=_MOST_PARTICIPANTS)
 
 
 class SessionAnswer(NewSessionBody):

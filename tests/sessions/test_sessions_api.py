@@ -281,3 +281,10 @@ def test_a_list_takes_as_many_queries_however_long(
         open_session(user=user["id"])
     with django_assert_num_queries(4):
         assert len(api.get("/sessions").json()["items"]) == count
+
+
+@pytest.mark.parametrize("name", ["agents", "users"])
+def test_a_session_has_a_bounded_number_of_participants(api: ApiClient, agent: Json, name: str) -> None:
+    answer = api.post("/sessions", {"agents": [agent["id"]], name: [MISSING] * 101})
+    [detail] = answer.json()["error"]["details"]
+    assert (answer.status_code, detail["loc"], detail["type"]) == (422, name, "too_long")
