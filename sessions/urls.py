@@ -1,28 +1,18 @@
 """Routes of sessions and jobs."""
 
-from typing import Any
-
 from django.urls import path
 
+from julep_project.core.api.views import COLLECTION, MEMBER
 from sessions.api.chat_views import chat
 from sessions.api.job_views import JobViewSet
 from sessions.api.render_views import render
 from sessions.api.views import HistoryViewSet, MessageViewSet, SessionToolViewSet, SessionViewSet
 
-_COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
-_MEMBER: dict[str, Any] = {
-    "get": "retrieve",
-    "post": "create_or_update",
-    "put": "update",
-    "patch": "partial_update",
-    "delete": "destroy",
-}
-
 urlpatterns = [
-    path("sessions", SessionViewSet.as_view(_COLLECTION)),
-    path("sessions/<str:id>", SessionViewSet.as_view(_MEMBER)),
+    path("sessions", SessionViewSet.as_view(COLLECTION)),
+    path("sessions/<str:id>", SessionViewSet.as_view(MEMBER)),
     path("sessions/<str:id>/history", HistoryViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
-    path("sessions/<str:id>/messages", MessageViewSet.as_view(_COLLECTION)),
+    path("sessions/<str:id>/messages", MessageViewSet.as_view(COLLECTION)),
     path("sessions/<str:id>/tools", SessionToolViewSet.as_view({"get": "list"})),
     path("sessions/<str:id>/render", render),
     path("sessions/<str:id>/chat", chat),

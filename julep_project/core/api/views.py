@@ -16,6 +16,16 @@ from julep_project.core.api.pagination import ItemsPagination, page_of
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.validation import parse_uuid
 
+# What HTTP's methods do to a resource, and to one of its rows.
+COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
+MEMBER: dict[str, Any] = {
+    "get": "retrieve",
+    "post": "create_or_update",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
 
 class ApiMixin(APIView):
     """What every API view does before its own work. Path arguments named `id` or `..._id` arrive as UUIDs."""
