@@ -1,7 +1,8 @@
 """Expressions and templates: the only code that runs text written by users.
 
 Nothing here hands text to Python to run. Source is parsed, every node is checked against a closed list, and each
-expression becomes a tree of closures over our own operators, functions and methods.
+expression becomes a tree of closures over our own operators, functions and methods. Jinja's expressions
+are lowered to the same syntax tree: there is one compiler.
 
 Contract for callers:
 

@@ -1,4 +1,4 @@
-"""From a checked syntax tree to closures.
+"""From a checked syntax tree to closures: all that operators, calls, attributes and their costs become.
 
 Each node becomes a function of a `Frame`. Straight-line code runs at most once per evaluation, so its cost is known
 here and charged once; only comprehensions charge while they run, for each turn. Unknown nodes are refused: the table
@@ -7,20 +7,21 @@ at the end is the language.
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar
 
 from tasks.expressions import access, formatting, light, operators
 from tasks.expressions.callables import Module, call
 from tasks.expressions.compiling.facts import Facts
-from tasks.expressions.compiling.node_tables import BINARY, COMPARE, REFUSED, UNARY
+from tasks.expressions.compiling.node_tables import BINARY, COMPARE, REFUSED, UNARY, Compiled, Known
 from tasks.expressions.compiling.reading import (
     call_get,
     fails,
-    keyword_mapping,
+    keyword_values,
     module_member,
-    no_keywords,
+    object_display,
     read_name,
     refuse_unavailable,
+    spread_items,
     unknown_function,
 )
 from tasks.expressions.comprehensions import (
@@ -35,19 +36,22 @@ from tasks.expressions.comprehensions import (
 )
 from tasks.expressions.errors import LimitExceeded, UnsupportedFeature
 from tasks.expressions.functions import CONSTANTS, FUNCTIONS, MODULES
-from tasks.expressions.keys import copied, merged
 from tasks.expressions.limits import MAX_CHAIN, MAX_DEPTH
-from tasks.expressions.measure import check_key
 from tasks.expressions.methods import make_set
-from tasks.expressions.values import Value, concrete, fail, take_list
-
-Pairs: TypeAlias = list[tuple[str | None, Code]]
+from tasks.expressions.values import Value, fail
 
 _ZERO_DIVISION = (ast.Div, ast.FloorDiv, ast.Mod)
 
 
 class Compiler:
-    """Compiles one expression; `facts`, `cost` and `slots` are complete afterwards."""
+    """Compiles one expression; `facts`, `cost` and `slots` are complete afterwards.
+
+    Another notation is lowered to this tree; what its names, attributes and items mean, a subclass says.
+    """
+
+    functions: ClassVar[Mapping[str, Value]] = FUNCTIONS
+    item = staticmethod(access.item)
+    call_method = staticmethod(access.call_method)
 
     def __init__(self) -> None:
         self.facts = Facts()
@@ -58,15 +62,18 @@ class Compiler:
         self._variables: dict[str, int] = {}
 
     def compile(self, node: ast.expr) -> Code:
-        self.cost += 1
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise LimitExceeded(f"an expression may be nested at most {MAX_DEPTH} levels deep")
+        self.enter()
         chain, self._chain = self._chain, 0
         code = self._dispatch(node)
         self._chain = chain
         self._depth -= 1
         return code
+
+    def enter(self) -> None:
+        self.cost += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise LimitExceeded(f"at most {MAX_DEPTH} levels may be nested")
 
     def _dispatch(self, node: ast.expr) -> Code:
         handler = _NODES.get(type(node))
@@ -94,9 +101,18 @@ class Compiler:
             operators.check_integer_bits(value.bit_length())
         return lambda frame: value
 
+    def known(self, node: Known) -> Code:
+        value = node.value
+        return lambda frame: value
+
+    def compiled(self, node: Compiled) -> Code:
+        return node.code
+
     def name(self, node: ast.Name) -> Code:
-        name = node.id
         self.facts.is_literal = False
+        return self.read(node.id)
+
+    def read(self, name: str) -> Code:
         if name in self._variables:
             slot = self._variables[name]
             return lambda frame: frame.slots[slot]
@@ -204,12 +220,15 @@ class Compiler:
         self.facts.is_literal = False
         if access.is_private(name):
             return self._private(name)
-        if isinstance(node.value, ast.Name) and self._is_module(node.value.id):
+        if isinstance(node.value, ast.Name) and self.is_module(node.value.id):
             self.facts.is_light = False
             self.facts.module_attributes.add(f"{node.value.id}.{name}")
             member = module_member(MODULES[node.value.id], name)
             return lambda frame: member
-        value = self._postfix(node.value)
+        return self.read_attribute(self._postfix(node.value), node)
+
+    def read_attribute(self, value: Code, node: ast.Attribute) -> Code:
+        name = node.attr
         return lambda frame: access.attribute(value(frame), name, frame.budget)
 
     def _private(self, name: str) -> Code:
@@ -221,11 +240,11 @@ class Compiler:
 
         return run
 
-    def _is_module(self, name: str) -> bool:
+    def is_module(self, name: str) -> bool:
         return name in MODULES and name not in self._variables
 
     def subscript(self, node: ast.Subscript) -> Code:
-        self._check_index(node)
+        self.check_index(node)
         value = self._postfix(node.value)
         if isinstance(node.slice, ast.Slice):
             part = node.slice
@@ -234,12 +253,13 @@ class Compiler:
         if isinstance(node.slice, ast.Tuple) and any(isinstance(part, ast.Slice) for part in node.slice.elts):
             raise UnsupportedFeature("a slice has one range")
         key = self.compile(node.slice)
-        return lambda frame: access.item(value(frame), key(frame), frame.budget)
+        item = self.item
+        return lambda frame: item(value(frame), key(frame), frame.budget)
 
     def _optional(self, node: ast.expr | None) -> Code:
         return self.compile(node) if node is not None else lambda frame: None
 
-    def _check_index(self, node: ast.Subscript) -> None:
+    def check_index(self, node: ast.Subscript) -> None:
         if not isinstance(node.value, ast.List | ast.Tuple):
             return
         index = node.slice
@@ -257,30 +277,40 @@ class Compiler:
         self.facts.is_literal = False
         target = node.func
         if isinstance(target, ast.Name) and target.id not in self._variables:
-            return self._call_name(target.id, node)
+            return self.call_name(target.id, node)
         if isinstance(target, ast.Attribute):
             return self._call_method(target, node)
+        if isinstance(target, Known):
+            self.facts.is_light &= target.is_light
+            return self._call_function(target.value, node)
         self.facts.is_light = False
-        function = self._postfix(target)
+        return self.call_value(self._postfix(target), node)
+
+    def call_value(self, function: Code, node: ast.Call) -> Code:
         arguments, keywords = self._arguments(node)
         return lambda frame: call(function(frame), frame.budget, arguments(frame), keywords(frame))
 
-    def _call_name(self, name: str, node: ast.Call) -> Code:
+    def _call_function(self, function: Value, node: ast.Call) -> Code:
         arguments, keywords = self._arguments(node)
+        return lambda frame: call(function, frame.budget, arguments(frame), keywords(frame))
+
+    def call_name(self, name: str, node: ast.Call) -> Code:
         self._needs(name, light.FUNCTIONS)
         if name == "get":
             self.facts.functions_called.add(name)
             self.facts.names.add("state")
-            return call_get(arguments, keywords)
-        function: Value = FUNCTIONS.get(name) or MODULES.get(name)
+            return call_get(*self._arguments(node))
+        function: Value = self.functions.get(name) or MODULES.get(name)
         if function is None:
+            self._arguments(node)
             refuse_unavailable(name)
             self.facts.names.add(name)
             return unknown_function(name)
         if type(function) is Module and function.call is None:
+            self._arguments(node)
             return fails("TypeError", f"the module {name} cannot be called")
         self.facts.functions_called.add(name)
-        return lambda frame: call(function, frame.budget, arguments(frame), keywords(frame))
+        return self._call_function(function, node)
 
     def _needs(self, name: str, light_ones: frozenset[str]) -> None:
         if name not in light_ones:
@@ -292,32 +322,18 @@ class Compiler:
         if access.is_private(name):
             self._arguments(node)
             return self._private(name)
-        if isinstance(target.value, ast.Name) and self._is_module(target.value.id):
-            function = self.attribute(target)
-            arguments, keywords = self._arguments(node)
-            return lambda frame: call(function(frame), frame.budget, arguments(frame), keywords(frame))
+        if isinstance(target.value, ast.Name) and self.is_module(target.value.id):
+            return self.call_value(self.attribute(target), node)
         value = self._postfix(target.value)
         arguments, keywords = self._arguments(node)
-        return lambda frame: access.call_method(value(frame), name, frame.budget, arguments(frame), keywords(frame))
+        call_method = self.call_method
+        return lambda frame: call_method(value(frame), name, frame.budget, arguments(frame), keywords(frame))
 
     def _arguments(
         self, node: ast.Call
     ) -> tuple[Callable[[Frame], list[Value]], Callable[[Frame], Mapping[str, Value]]]:
         arguments = self._items(node.args)
-        pairs: Pairs = [(keyword.arg, self.compile(keyword.value)) for keyword in node.keywords]
-        if not pairs:
-            return arguments, no_keywords
-
-        def keywords(frame: Frame) -> dict[str, Value]:
-            found: dict[str, Value] = {}
-            for name, code in pairs:
-                given = {name: code(frame)} if name is not None else keyword_mapping(code(frame), frame)
-                if not found.keys().isdisjoint(given):
-                    fail("TypeError", "the same argument is given twice")
-                found.update(given)
-            return found
-
-        return arguments, keywords
+        return arguments, keyword_values([(keyword.arg, self.compile(keyword.value)) for keyword in node.keywords])
 
     # Displays
 
@@ -329,20 +345,12 @@ class Compiler:
                 only = codes[0]
                 return lambda frame: [only(frame)]
             return lambda frame: [code(frame) for code in codes]
-        parts = [
-            (isinstance(node, ast.Starred), self.compile(node.value if isinstance(node, ast.Starred) else node))
-            for node in nodes
-        ]
-
-        def run(frame: Frame) -> list[Value]:
-            items: list[Value] = []
-            for is_spread, code in parts:
-                more = take_list(code(frame), frame.budget) if is_spread else [code(frame)]
-                frame.budget.grow_items(len(items) + len(more), each=0)
-                items += more
-            return items
-
-        return run
+        return spread_items(
+            [
+                (isinstance(node, ast.Starred), self.compile(node.value if isinstance(node, ast.Starred) else node))
+                for node in nodes
+            ]
+        )
 
     def list_display(self, node: ast.List) -> Code:
         items = self._items(node.elts)
@@ -366,28 +374,12 @@ class Compiler:
     def dict_display(self, node: ast.Dict) -> Code:
         if not all(key is None or isinstance(key, ast.Constant) and type(key.value) is str for key in node.keys):
             self.facts.is_light = False
-        pairs = [
-            (self.compile(key) if key is not None else None, self.compile(value))
-            for key, value in zip(node.keys, node.values, strict=True)
-        ]
-
-        def run(frame: Frame) -> dict[Value, Value]:
-            budget = frame.budget
-            budget.size -= 232 + 100 * len(pairs)
-            found: dict[Value, Value] = {}
-            for key_code, value_code in pairs:
-                if key_code is None:
-                    more = concrete(value_code(frame), budget)
-                    if type(more) is not dict:
-                        fail("TypeError", "** needs an object")
-                    found = merged([found, more], budget) if found else copied(more, budget)
-                else:
-                    key = key_code(frame)
-                    check_key(key, budget)
-                    found[key] = value_code(frame)
-            return found
-
-        return run
+        return object_display(
+            [
+                (self.compile(key) if key is not None else None, self.compile(value))
+                for key, value in zip(node.keys, node.values, strict=True)
+            ]
+        )
 
     # Comprehensions
 
@@ -446,6 +438,8 @@ class Compiler:
 
     def formatted(self, node: ast.FormattedValue) -> Code:
         value = self.compile(node.value)
+        if node.conversion < 0 and node.format_spec is None:
+            return lambda frame: formatting.format_value(value(frame), "", frame.budget)
         conversion = chr(node.conversion) if node.conversion > 0 else ""
         specification = self._optional(node.format_spec)
 
@@ -482,4 +476,6 @@ _NODES: dict[type[ast.expr], Callable[[Compiler, Any], Code]] = {
     ast.DictComp: Compiler.dict_comprehension,
     ast.JoinedStr: Compiler.joined_text,
     ast.FormattedValue: Compiler.formatted,
+    Known: Compiler.known,
+    Compiled: Compiler.compiled,
 }

@@ -1,9 +1,11 @@
-"""Which operator a node of the syntax tree stands for, and why other nodes are refused."""
+"""Which operator a node of the syntax tree stands for, why other nodes are refused, and two that Python lacks."""
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tasks.expressions import operators
+from tasks.expressions.comprehensions import Code
 from tasks.expressions.values import Value
 
 BINARY: dict[type[ast.operator], operators.Binary] = {
@@ -47,3 +49,18 @@ REFUSED: dict[type[ast.AST], str] = {
     ast.YieldFrom: "yield is not supported",
     ast.Starred: "a star is only supported inside a list, tuple, set or call",
 }
+
+
+@dataclass(eq=False)
+class Known(ast.expr):
+    """A value that is known before anything runs, such as the function that a filter is."""
+
+    value: Value
+    is_light: bool = True
+
+
+@dataclass(eq=False)
+class Compiled(ast.expr):
+    """What has been compiled already, such as the text of a block."""
+
+    code: Code

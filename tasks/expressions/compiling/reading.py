@@ -1,4 +1,4 @@
-"""What names and calls of an expression become at run time."""
+"""What names, calls and displays of an expression become at run time."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,9 @@ from tasks.expressions.callables import Module
 from tasks.expressions.comprehensions import Code, Frame
 from tasks.expressions.errors import EvaluationError, UnsupportedFeature
 from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
-from tasks.expressions.values import Lazy, Value, concrete, fail, resolve
+from tasks.expressions.keys import copied, merged
+from tasks.expressions.measure import check_key
+from tasks.expressions.values import Lazy, Value, concrete, fail, resolve, take_list
 
 
 def read_name(name: str) -> Code:
@@ -50,14 +52,30 @@ def unknown_function(name: str) -> Code:
     return fails("NameError", f"there is no function {name!r}{hint}")
 
 
-def no_keywords(frame: Frame) -> Mapping[str, Value]:
-    return _EMPTY
-
-
 _EMPTY: Mapping[str, Value] = {}
 
 
-def keyword_mapping(value: Value, frame: Frame) -> dict[str, Value]:
+def keyword_values(pairs: list[tuple[str | None, Code]]) -> Callable[[Frame], Mapping[str, Value]]:
+    """The values given by name in a call; a pair without a name is an object of them."""
+    if not pairs:
+        return lambda frame: _EMPTY
+    named = [(name, code) for name, code in pairs if name is not None]
+    if len(named) == len(pairs):
+        return lambda frame: {name: code(frame) for name, code in named}
+
+    def keywords(frame: Frame) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for name, code in pairs:
+            given = {name: code(frame)} if name is not None else _keyword_mapping(code(frame), frame)
+            if not found.keys().isdisjoint(given):
+                fail("TypeError", "the same argument is given twice")
+            found.update(given)
+        return found
+
+    return keywords
+
+
+def _keyword_mapping(value: Value, frame: Frame) -> dict[str, Value]:
     value = concrete(value, frame.budget)
     if type(value) is not dict or not all(type(key) is str for key in value):
         fail("TypeError", "** needs an object with text keys")
@@ -70,5 +88,41 @@ def call_get(arguments: Callable[[Frame], list[Value]], keywords: Callable[[Fram
     def run(frame: Frame) -> Value:
         state = resolve(frame.scope.get("state", {}), frame.budget)
         return access.call_method(state, "get", frame.budget, arguments(frame), keywords(frame))
+
+    return run
+
+
+def spread_items(parts: list[tuple[bool, Code]]) -> Callable[[Frame], list[Value]]:
+    """The items of a list, tuple, set or call; those that are marked are spread in place."""
+
+    def run(frame: Frame) -> list[Value]:
+        items: list[Value] = []
+        for is_spread, code in parts:
+            more = take_list(code(frame), frame.budget) if is_spread else [code(frame)]
+            frame.budget.grow_items(len(items) + len(more), each=0)
+            items += more
+        return items
+
+    return run
+
+
+def object_display(pairs: list[tuple[Code | None, Code]]) -> Code:
+    """`{key: value}`; a pair without a key is an object whose pairs are taken over."""
+
+    def run(frame: Frame) -> dict[Value, Value]:
+        budget = frame.budget
+        budget.size -= 232 + 100 * len(pairs)
+        found: dict[Value, Value] = {}
+        for key_code, value_code in pairs:
+            if key_code is None:
+                more = concrete(value_code(frame), budget)
+                if type(more) is not dict:
+                    fail("TypeError", "** needs an object")
+                found = merged([found, more], budget) if found else copied(more, budget)
+            else:
+                key = key_code(frame)
+                check_key(key, budget)
+                found[key] = value_code(frame)
+        return found
 
     return run

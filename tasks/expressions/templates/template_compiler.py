@@ -1,19 +1,23 @@
-"""Templates: from Jinja's syntax tree to closures.
+"""The blocks of templates: from Jinja's syntax tree to closures.
 
 Jinja reads the notation; nothing of its code generator or run time is used, so a template can do exactly what the
-table at the end, and the one of expressions, list. Cost is known per block and charged each time the block runs.
+table at the end, and the compiler of expressions, list. Cost is known per block and charged each time the block runs.
 """
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
 from jinja2 import nodes
 
 from tasks.expressions import access, operators
+from tasks.expressions.compiling.node_tables import Compiled
+from tasks.expressions.comprehensions import Code
 from tasks.expressions.errors import TemplateSyntaxError, UnsupportedFeature
 from tasks.expressions.measure import text_of
-from tasks.expressions.templates.template_expressions import TemplateExpressions, call_macro, unsupported
-from tasks.expressions.templates.template_values import Code, Loop, Macro, Namespace, Output, Statement, TemplateFrame
+from tasks.expressions.templates.template_expressions import TemplateExpressions
+from tasks.expressions.templates.template_tree import lowered, unsupported
+from tasks.expressions.templates.template_values import Loop, Macro, Namespace, Output, Statement, TemplateFrame
 from tasks.expressions.values import Value, fail, take_list
 
 
@@ -27,6 +31,10 @@ class _Continue(Exception):
 
 class TemplateCompiler(TemplateExpressions):
     """Compiles one template: its blocks, and the expressions in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop_depth = 0
 
     def block(self, body: list[nodes.Node]) -> Statement:
         statements = [self.statement(node) for node in body]
@@ -42,7 +50,7 @@ class TemplateCompiler(TemplateExpressions):
         handler = _STATEMENTS.get(type(node))
         if handler is None:
             unsupported(node)
-        self._enter()
+        self.enter()
         run = handler(self, node)
         self._depth -= 1
         line = node.lineno
@@ -64,10 +72,10 @@ class TemplateCompiler(TemplateExpressions):
         return run
 
     def _output_part(self, node: nodes.Expr) -> str | Code:
-        return node.data if isinstance(node, nodes.TemplateData) else self.compile(node)
+        return node.data if isinstance(node, nodes.TemplateData) else self.expression(node)
 
     def condition(self, node: nodes.If) -> Statement:
-        arms = [(self.compile(arm.test), self.block(arm.body)) for arm in (node, *node.elif_)]
+        arms = [(self.expression(arm.test), self.block(arm.body)) for arm in (node, *node.elif_)]
         otherwise = self.block(node.else_)
 
         def run(frame: TemplateFrame, output: Output) -> None:
@@ -81,10 +89,11 @@ class TemplateCompiler(TemplateExpressions):
     def loop(self, node: nodes.For) -> Statement:
         if node.recursive:
             raise UnsupportedFeature("recursive loops are not supported")
-        iterable = self.compile(node.iter)
+        iterable = self.expression(node.iter)
         names = _target_names(node.target)
         bind = self._binder(node.target)
-        test, test_cost = self._costed(lambda: self._scoped(set(names), lambda: self._optional(node.test)))
+        wanted = node.test or nodes.Const(True, lineno=node.lineno)
+        test, test_cost = self._costed(lambda: self._scoped(set(names), lambda: self.expression(wanted)))
         self._loop_depth += 1
         depth = self._loop_depth
         body, cost = self._costed(lambda: self._scoped({*names, "loop"}, lambda: self.block(node.body)))
@@ -126,7 +135,7 @@ class TemplateCompiler(TemplateExpressions):
         raise UnsupportedFeature("only names can be set")
 
     def _namespace_binder(self, target: nodes.NSRef) -> Callable[[TemplateFrame, Value], None]:
-        namespace = self._read(target.name)
+        namespace = self.read(target.name)
         attribute = target.attr
 
         def bind(frame: TemplateFrame, value: Value) -> None:
@@ -138,7 +147,7 @@ class TemplateCompiler(TemplateExpressions):
         return bind
 
     def assignment(self, node: nodes.Assign) -> Statement:
-        value = self.compile(node.node)
+        value = self.expression(node.node)
         bind = self._binder(node.target)
         self._declared[-1] |= _target_names(node.target)
         return lambda frame, output: bind(frame, value(frame))
@@ -157,15 +166,15 @@ class TemplateCompiler(TemplateExpressions):
         """A block whose text goes through filters instead of to the output."""
         body = self._scoped(set(), lambda: self.block(nodes_of_body))
 
-        def text(frame: TemplateFrame) -> str:
+        def text(frame: Any) -> str:
             own = Output(frame.budget)
             with_scope(frame, {}, lambda: body(frame, own))
             return own.text()
 
-        return text if filters is None else self._filtered(filters, text)
+        return text if filters is None else self.expression(filters, Compiled(text))
 
     def with_block(self, node: nodes.With) -> Statement:
-        values = [self.compile(value) for value in node.values]
+        values = [self.expression(value) for value in node.values]
         binders = [self._binder(target) for target in node.targets]
         names = {name for target in node.targets for name in _target_names(target)}
         body = self._scoped(names, lambda: self.block(node.body))
@@ -183,36 +192,30 @@ class TemplateCompiler(TemplateExpressions):
         return run
 
     def macro(self, node: nodes.Macro) -> Statement:
-        build = self._macro(node, node.name)
-        name = node.name
-        self._declared[-1].add(name)
-        return lambda frame, output: frame.variables[-1].__setitem__(name, build(frame))
+        macro = self._macro(node, node.name)
+        self._declared[-1].add(node.name)
+        return lambda frame, output: frame.variables[-1].__setitem__(macro.name, macro.function(frame))
 
-    def _macro(self, node: nodes.Macro | nodes.CallBlock, name: str) -> Callable[[TemplateFrame], Macro]:
-        parameters = [argument.name for argument in node.args]
-        defaults = [self.compile(default) for default in node.defaults]
+    def _macro(self, node: nodes.Macro | nodes.CallBlock, name: str) -> Macro:
+        parameters: dict[str, Code | None] = {argument.name: None for argument in node.args}
+        for argument, default in zip(reversed(node.args), reversed(node.defaults), strict=False):
+            parameters[argument.name] = self.expression(default)
         names = {*parameters, "caller", name}
         outer_loops, self._loop_depth = self._loop_depth, 0
         body, cost = self._costed(lambda: self._scoped(names, lambda: self.block(node.body)))
         self._loop_depth = outer_loops
-        return lambda frame: Macro(name, parameters, defaults, body, cost, list(frame.variables))
+        return Macro(name, parameters, body, cost)
 
     def call_block(self, node: nodes.CallBlock) -> Statement:
-        caller = self._macro(node, "caller")
-        function = self.compile(node.call.node)
-        arguments, keywords = self._arguments(node.call)
-
-        def run(frame: TemplateFrame, output: Output) -> None:
-            macro = function(frame)
-            if type(macro) is not Macro:
-                fail("TypeError", "a call block needs a macro")
-            given = {**keywords(frame), "caller": caller(frame)}
-            output.write(call_macro(macro, frame, arguments(frame), given))
-
-        return run
+        caller = Compiled(self._macro(node, "caller").function)
+        tree = lowered(node.call)
+        assert isinstance(tree, ast.Call)
+        tree.keywords.append(ast.keyword("caller", caller))
+        text = self.compile(tree)
+        return lambda frame, output: output.write(text_of(text(frame), frame.budget))
 
     def expression_statement(self, node: nodes.ExprStmt) -> Statement:
-        value = self.compile(node.node)
+        value = self.expression(node.node)
 
         def run(frame: TemplateFrame, output: Output) -> None:
             value(frame)

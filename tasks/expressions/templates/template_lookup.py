@@ -1,9 +1,14 @@
 """How templates read values, and the tables that filters and tests are registered in."""
 
+from collections.abc import Mapping
+
 from tasks.expressions import access, operators
 from tasks.expressions.callables import Group, call
+from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.expressions.measure import check_key, text_of
+from tasks.expressions.methods import METHODS
+from tasks.expressions.templates.template_values import Loop, Namespace
 from tasks.expressions.values import KNOWN_TYPES, Missing, Value, fail, is_lazy
 
 FILTERS = Group("Template filters")
@@ -53,6 +58,38 @@ def template_item(value: Value, key: Value, budget: Budget) -> Value:
         found = Missing(_named(key))
         return access.call_method(value, "get", budget, [key, found], {})
     return access.item(value, key, budget)
+
+
+def template_attribute(value: Value, name: str, path: str, budget: Budget) -> Value:
+    """`value.name` as templates read it; `path` names what is missing."""
+    kind = type(value)
+    if kind is dict and name not in value and name not in METHODS[dict]:
+        return Missing(path)
+    if kind is Loop:
+        return value.attribute(name)
+    if kind is Namespace:
+        return value.values.get(name, Missing(path))
+    try:
+        return access.attribute(value, name, budget)
+    except EvaluationError as error:
+        if (
+            not is_lazy(value)
+            or name in METHODS[dict]
+            or error.type not in ("KeyError", "AttributeError", "IndexError")
+        ):
+            raise
+        return Missing(path)
+
+
+def template_method(
+    value: Value, name: str, budget: Budget, arguments: list[Value], keywords: Mapping[str, Value]
+) -> Value:
+    """`value.name(...)`, also of what only templates have."""
+    if type(value) is Loop:
+        return value.call(name, budget, arguments)
+    if type(value) is Namespace:
+        return call(value.values.get(name), budget, arguments, keywords)
+    return access.call_method(value, name, budget, arguments, keywords)
 
 
 def filter_text(value: Value, budget: Budget) -> str:

@@ -1,11 +1,14 @@
-"""Values that only exist while a template renders: its frame, its output, loops, macros and namespaces."""
+"""Values that only exist while a template renders: its frames, its output, loops, macros and namespaces."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tasks.expressions.callables import Function
+from tasks.expressions.comprehensions import Code, Frame
 from tasks.expressions.errors import LimitExceeded
-from tasks.expressions.limits import MAX_STRING, Budget
+from tasks.expressions.keys import merged
+from tasks.expressions.limits import MAX_MACRO_DEPTH, MAX_STRING, Budget
 from tasks.expressions.measure import deep_equal
 from tasks.expressions.values import Missing, Scope, Value, fail
 
@@ -32,20 +35,22 @@ class Output:
         return "".join(self.pieces)
 
 
-class TemplateFrame:
-    """One rendering: what it reads, what it may use, and the variables of each enclosing block, innermost last."""
+class TemplateFrame(Frame):
+    """One rendering, or one call of a macro in it: with the variables of each enclosing block, innermost last."""
 
-    __slots__ = ("budget", "line", "macro_depth", "scope", "variables")
+    __slots__ = ("line", "macro_depth", "root", "variables")
 
-    def __init__(self, scope: Scope, budget: Budget, variables: list[dict[str, Value]], macro_depth: int = 0) -> None:
-        self.scope = scope
-        self.budget = budget
+    def __init__(
+        self, scope: Scope, budget: Budget, variables: list[dict[str, Value]], root: "TemplateFrame | None" = None
+    ) -> None:
+        super().__init__(scope, budget, [])
         self.variables = variables
-        self.macro_depth = macro_depth
+        self.root = root or self
+        # Of the root only: how many macros are at work.
+        self.macro_depth = 0
         self.line = 1
 
 
-Code: TypeAlias = Callable[[TemplateFrame], Value]
 Statement: TypeAlias = Callable[[TemplateFrame, Output], None]
 
 
@@ -95,28 +100,51 @@ class Namespace:
     values: dict[str, Value]
 
 
-@dataclass(eq=False, repr=False)
+def _namespace(budget: Budget, *values: Value, **keywords: Value) -> Namespace:
+    return Namespace(merged([values[0] if values and type(values[0]) is dict else {}, keywords], budget))
+
+
+NAMESPACE = Function("namespace", "namespace(object=None, **values)", "", "", _namespace, takes_lazy=True)
+
+
+@dataclass(frozen=True)
 class Macro:
-    """A macro with the variables that were visible where it was defined."""
+    """What the text of a macro says. It becomes a function where it is defined."""
 
     name: str
-    parameters: list[str]
-    defaults: list[Code]
+    parameters: dict[str, Code | None]
     body: Statement
     cost: int
-    variables: list[dict[str, Value]]
 
-    def bind(self, frame: TemplateFrame, arguments: list[Value], keywords: Mapping[str, Any]) -> dict[str, Value]:
+    def function(self, frame: Any) -> Function:
+        """The macro with the variables that are visible here."""
+        variables, root = list(frame.variables), frame.root
+
+        def run(budget: Budget, /, *arguments: Value, **keywords: Value) -> str:
+            if root.macro_depth >= MAX_MACRO_DEPTH:
+                raise LimitExceeded(f"macros may call each other at most {MAX_MACRO_DEPTH} levels deep")
+            budget.charge(self.cost)
+            own = TemplateFrame(root.scope, budget, [*variables, {}], root)
+            output = Output(budget)
+            root.macro_depth += 1
+            try:
+                self._bind(own, arguments, keywords)
+                self.body(own, output)
+            finally:
+                root.macro_depth -= 1
+            return output.text()
+
+        return Function(self.name, f"{self.name}({', '.join(self.parameters)})", "", "", run, takes_lazy=True)
+
+    def _bind(self, frame: TemplateFrame, arguments: tuple[Value, ...], keywords: dict[str, Value]) -> None:
+        bound = frame.variables[-1]
         if len(arguments) > len(self.parameters):
             fail("TypeError", f"macro {self.name} takes at most {len(self.parameters)} values")
-        bound = dict(zip(self.parameters, arguments, strict=False))
+        bound.update(zip(self.parameters, arguments, strict=False))
         for name, value in keywords.items():
             if name != "caller" and (name not in self.parameters or name in bound):
                 fail("TypeError", f"macro {self.name} cannot take {name!r} here")
             bound[name] = value
-        first_default = len(self.parameters) - len(self.defaults)
-        for index, name in enumerate(self.parameters):
+        for name, default in self.parameters.items():
             if name not in bound:
-                has_default = index >= first_default
-                bound[name] = self.defaults[index - first_default](frame) if has_default else Missing(name)
-        return bound
+                bound[name] = Missing(name) if default is None else default(frame)

@@ -30,7 +30,6 @@ class Template:
 
     source: str
     names: frozenset[str]
-    functions_called: frozenset[str]
     is_light: bool
     issues: tuple[ExpressionIssue, ...]
     _body: Statement = field(repr=False, compare=False)
@@ -81,12 +80,12 @@ def _compile(source: str) -> Template:
         raise
     except (RecursionError, MemoryError):
         raise LimitExceeded("the template is nested too deep", source=source) from None
+    facts = compiler.facts
     return Template(
         source=source,
-        names=frozenset(compiler.names),
-        functions_called=frozenset(compiler.functions_called),
-        is_light=compiler.is_light,
-        issues=tuple(ExpressionIssue(*issue) for issue in compiler.issues),
+        names=frozenset(facts.names),
+        is_light=facts.is_light,
+        issues=tuple(ExpressionIssue(*issue) for issue in facts.issues),
         _body=body,
         _cost=compiler.cost,
     )
