@@ -15,7 +15,7 @@ from typing import Any, Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
-from agents.llm.answer import Answer, mended
+from agents.llm.answer import Answer, Piece, mended
 from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import Chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
@@ -44,6 +44,7 @@ __all__ = [
     "complete",
     "embed",
     "list_models",
+    "listen",
     "resolve_model",
     "warm",
 ]
@@ -158,6 +159,23 @@ async def astream(
         marked = {**(question.get("metadata") or {}), "streaming": True}
         record = partial(_record_stream, developer, request, usage, answer, marked, estimated=estimated)
         await uninterrupted(_end_stream(stream, None if refused else record))
+
+
+async def listen(
+    developer: Developer, into: Answer, *, live: bool, **question: Unpack[Question]
+) -> AsyncGenerator[list[Piece]]:
+    """Ask, and give what each chunk adds `into` the answer; all of it at once, unless it is to come `live`.
+
+    Raises:
+        DomainError: as `acomplete` or `astream`, and to be closed like that.
+    """
+    if not live:
+        await acomplete(developer, into, **question)
+        yield into.latest
+        return
+    async with aclosing(astream(developer, into, **question)) as chunks:
+        async for _ in chunks:
+            yield into.latest
 
 
 def warm() -> None:

@@ -130,8 +130,8 @@ class Speaker:
         return ToolRound(self._toolbox, calls, chat_id=scene.chat_id, place=place, deadline=scene.deadline)
 
     async def _ask(self) -> None:
-        question = {
-            "into": self._reply,
+        hear = self._scene.hear
+        question: dict[str, Json] = {
             "messages": self._fitting,
             "model": self._prompt.model,
             "settings": self._prompt.settings,
@@ -140,19 +140,14 @@ class Speaker:
             "custom_key": self._scene.custom_key,
             "metadata": self._scene.usage_metadata,
         }
-        if self._scene.hear is None:
-            await gateway.acomplete(self._scene.developer, **question)
-        else:
-            await self._listen(question, self._scene.hear)
-        self.usages.append(self._reply.usage or {})
-
-    async def _listen(self, question: Mapping[str, Json], hear: Hear) -> None:
-        """Pass every piece of text on as it comes. Leaving early closes the connection to the provider."""
-        async with aclosing(gateway.astream(self._scene.developer, **question)) as chunks:
-            async for _ in chunks:
-                for piece in self._reply.latest:
-                    if piece.kind == "text":
+        arriving = gateway.listen(self._scene.developer, self._reply, live=hear is not None, **question)
+        # Leaving early closes the connection to the provider.
+        async with aclosing(arriving):
+            async for pieces in arriving:
+                for piece in pieces:
+                    if hear is not None and piece.kind == "text":
                         await hear(self._index, piece.text)
+        self.usages.append(self._reply.usage or {})
 
     async def _go_on(self) -> None:
         """Put the calls and their results before the next question, as far as there is room."""

@@ -196,7 +196,7 @@ def test_pieces_make_the_whole(said: Said) -> None:
     for choice in said.choices():
         in_pieces.add({"choices": [choice]})
         items.answer.add({"choices": [choice]})
-        items.tell()
+        items.tell(items.answer.latest)
     whole.add(mended({"choices": [{"message": said.message(), "finish_reason": said.reason}]}))
     items.close()
     for answer in (in_pieces, whole, items.answer):

@@ -139,7 +139,7 @@ def end(reason: str) -> dict[str, Any]:
 
 def take(items: AnswerItems, piece: dict[str, Any]) -> list[dict[str, Any]]:
     items.answer.add(piece)
-    return items.tell()
+    return items.tell(items.answer.latest)
 
 
 def read(*chunks: dict[str, Any], **options: Any) -> tuple[AnswerItems, list[dict[str, Any]]]:

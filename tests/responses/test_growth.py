@@ -53,7 +53,7 @@ def response() -> Callable[[Any], object]:
 
     def take(chunk: Any) -> None:
         items.answer.add(chunk)
-        items.tell()
+        items.tell(items.answer.latest)
 
     return take
 

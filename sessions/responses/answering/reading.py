@@ -1,6 +1,6 @@
 """Tells one answer of a model as it arrives: what is new in it becomes items and events."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -48,13 +48,13 @@ class AnswerItems:
         """Whether no text was told yet, because it has to be looked at first."""
         return self._holding
 
-    def tell(self) -> list[Event]:
-        """The events of what the answer's latest chunk has said.
+    def tell(self, pieces: Iterable[Piece]) -> list[Event]:
+        """The events of what a chunk has added to the answer.
 
         Raises:
             ModelUnavailable: the provider sends the pieces of several calls mixed up.
         """
-        return [event for piece in self.answer.latest for event in self._told(piece)]
+        return [event for piece in pieces for event in self._told(piece)]
 
     def release(self) -> list[Event]:
         """Tell the text held back."""

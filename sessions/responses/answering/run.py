@@ -105,9 +105,11 @@ class ResponseRun:
         messages: Sequence[Message] = self._dialogue.messages
         for is_second in (False, True):
             arriving = self._arriving = self._new_items()
-            async with aclosing(self._arrivals(arriving.answer, messages)) as arrivals:
-                async for _ in arrivals:
-                    for event in arriving.tell():
+            question = self._question(messages)
+            asked = gateway.listen(self._plan.developer, arriving.answer, live=self._live, **question)
+            async with aclosing(asked):
+                async for pieces in asked:
+                    for event in arriving.tell(pieces):
                         yield event
             problem = await self._problem(arriving.answer)
             if problem is None:
@@ -145,12 +147,10 @@ class ResponseRun:
         self._usages.append(arriving.answer.usage or {})
         self._answer, self._arriving = arriving.answer, None
 
-    async def _arrivals(self, answer: Answer, messages: Sequence[Message]) -> AsyncGenerator[None, None]:
-        """Ask; comes back whenever something was added to the answer."""
+    def _question(self, messages: Sequence[Message]) -> dict[str, Json]:
         plan = self._plan
         tools = plan.request.tools.presented()
-        options: dict[str, Json] = {
-            "into": answer,
+        return {
             "messages": messages,
             "model": plan.request.model,
             "settings": plan.request.settings(),
@@ -159,13 +159,6 @@ class ResponseRun:
             "custom_key": plan.custom_key,
             "metadata": {"response_id": str(plan.response_id)},
         }
-        if not self._live:
-            await gateway.acomplete(plan.developer, **options)
-            yield
-            return
-        async with aclosing(gateway.astream(plan.developer, **options)) as chunks:
-            async for _ in chunks:
-                yield
 
     async def _serve(self, call: Call, told: list[Message]) -> AsyncGenerator[Event, None]:
         """The events of a search the model calls for; its result, or why there is none, is added to what is told."""
