@@ -19,6 +19,17 @@ from julep_project.core.reading.metadata_filter import metadata_condition
 Json = dict[str, Any]
 Service = Callable[..., Any]
 
+_TEXTS = {
+    "list": "List {noun}s, the newest first.",
+    "get": "Get one {noun}.",
+    "create": "Create {one}.",
+    "update": "Overwrite {one}; what is left out gets its default.",
+    "patch": "Change some fields of {one}; metadata is merged.",
+    "create_or_update": "Overwrite the {noun} with this id, or create it.",
+    "delete": "Delete {one}.",
+}
+# What the views call a verb, where it differs.
+_VERB_OF_ACTION = {"retrieve": "get", "partial_update": "patch", "destroy": "delete"}
 _PROJECT = {"project": {"type": "string", "description": "Canonical name of a project"}}
 
 
@@ -28,7 +39,7 @@ class Resource:
 
     Those that write are services: they take the `developer`, the row's id as `<noun>_id`, and the `values` of a body;
     `delete` takes none. `changes` is the body for a row that is there, where it differs from that of a new one.
-    `texts` are told to models in the place of the usual ones.
+    `texts` are told of verbs in the place of the usual ones.
     """
 
     noun: str
@@ -50,6 +61,12 @@ class Resource:
         """What changes of a row are read with."""
         return self.changes or self.body
 
+    def text(self, action: str) -> str:
+        """What a verb does, for the API description and for models."""
+        verb = _VERB_OF_ACTION.get(action, action)
+        one = f"{'an' if self.noun[0] in 'aeio' else 'a'} {self.noun}"
+        return self.texts.get(verb) or _TEXTS[verb].format(noun=self.noun, one=one)
+
     def named(self, row_id: UUID) -> dict[str, UUID]:
         """The id, as services take it."""
         return {f"{self.noun}_id": row_id}
@@ -65,39 +82,32 @@ class ResourceViewSet(ApiViewSet):
     of: ClassVar[Resource]
 
     def list(self, request: Request) -> Response:
-        """The newest first; `metadata_filter`, and `project` where there is one, narrow the list."""
         rows = self.of.rows(self.developer).filter(metadata_condition(request.query_params))
         return self.page(self.of.narrowed(rows, request.query_params.get("project")), self.of.to_wire)
 
     def create(self, request: Request) -> Response:
-        """Create one."""
         values = self.of.body.read(request.data)
         return created(self.of.to_wire(self.of.create(developer=self.developer, values=values)))
 
     def retrieve(self, request: Request, id: UUID) -> Response:
-        """Get one."""
         return Response(self.of.to_wire(self.of.get(self.developer, id)))
 
     def create_or_update(self, request: Request, id: UUID) -> Response:
-        """Overwrite the one with this id, or create it."""
         values = self.of.body.read(request.data)
         row = self.of.create_or_replace(developer=self.developer, **self.of.named(id), values=values)
         return created(self.of.to_wire(row))
 
     def update(self, request: Request, id: UUID) -> Response:
-        """Overwrite one; what is left out gets its default."""
         values = self.of.body_of_changes.read(request.data)
         row = self.of.replace(developer=self.developer, **self.of.named(id), values=values)
         return Response(self.of.to_wire(row))
 
     def partial_update(self, request: Request, id: UUID) -> Response:
-        """Change some fields; metadata is merged."""
         values = self.of.body_of_changes.read(request.data, partial=True)
         row = self.of.patch(developer=self.developer, **self.of.named(id), values=values)
         return Response(self.of.to_wire(row))
 
     def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove one with all that belongs to it."""
         self.of.delete(developer=self.developer, **self.of.named(id))
         return deleted(id)
 
@@ -111,22 +121,18 @@ class ResourceOperations:
 
     def register(self) -> None:
         """Let tools use every verb."""
-        of, one = self._of, f"{'an' if self._of.noun[0] in 'aeio' else 'a'} {self._of.noun}"
+        of, changes = self._of, self._of.body_of_changes
         more = {**METADATA_FILTER, **(_PROJECT if of.has_project else {})}
-        changes = of.body_of_changes
-        self._register("list", self._list, f"List {of.noun}s, the newest first.", page=1000, more=more)
-        self._register("get", self._get, f"Get one {of.noun}.", ids=self._id)
-        self._register("create", self._create, f"Create {one}.", body=of.body)
-        text = f"Overwrite {one}; what is left out gets its default."
-        self._register("update", self._replace, text, ids=self._id, body=changes)
-        text = f"Change some fields of {one}; metadata is merged."
-        self._register("patch", self._patch, text, ids=self._id, body=changes, partial=True)
-        text = f"Overwrite the {of.noun} with this id, or create it."
-        self._register("create_or_update", self._create_or_replace, text, ids=self._id, body=of.body)
-        self._register("delete", self._delete, f"Delete {one}.", ids=self._id)
+        self._register("list", self._list, page=1000, more=more)
+        self._register("get", self._get, ids=self._id)
+        self._register("create", self._create, body=of.body)
+        self._register("update", self._replace, ids=self._id, body=changes)
+        self._register("patch", self._patch, ids=self._id, body=changes, partial=True)
+        self._register("create_or_update", self._create_or_replace, ids=self._id, body=of.body)
+        self._register("delete", self._delete, ids=self._id)
 
-    def _register(self, verb: str, run: Callable[[SystemCall], Any], text: str, **options: Any) -> None:
-        operation(f"{self._of.noun}.{verb}", text=self._of.texts.get(verb, text), **options)(run)
+    def _register(self, verb: str, run: Callable[[SystemCall], Any], **options: Any) -> None:
+        operation(f"{self._of.noun}.{verb}", text=self._of.text(verb), **options)(run)
 
     def _list(self, call: SystemCall) -> list[Json]:
         rows = self._of.narrowed(call.narrowed(self._of.rows(call.developer)), call.arguments.get("project"))

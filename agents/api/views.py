@@ -68,10 +68,11 @@ PROJECTS = Resource(
     patch=project_services.patch_project,
     create_or_replace=project_services.create_or_replace_project,
     delete=project_services.delete_project,
+    texts={"delete": "Delete an empty project."},
 )
 
 
-@describe("agent", body=AgentBody, answer=AgentAnswer)
+@describe("agent", body=AgentBody, answer=AgentAnswer, text=AGENTS.text)
 class AgentViewSet(ResourceViewSet):
     """`/agents` and `/agents/{id}`."""
 
@@ -79,7 +80,7 @@ class AgentViewSet(ResourceViewSet):
     of = AGENTS
 
 
-@describe("user", body=UserBody, answer=UserAnswer, max_limit=100)
+@describe("user", body=UserBody, answer=UserAnswer, max_limit=100, text=USERS.text)
 class UserViewSet(ResourceViewSet):
     """`/users` and `/users/{id}`."""
 
@@ -88,7 +89,7 @@ class UserViewSet(ResourceViewSet):
     of = USERS
 
 
-@describe("project", body=ProjectBody, answer=ProjectAnswer)
+@describe("project", body=ProjectBody, answer=ProjectAnswer, text=PROJECTS.text)
 class ProjectViewSet(ResourceViewSet):
     """`/projects` and `/projects/{id}`."""
 

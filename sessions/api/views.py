@@ -60,7 +60,7 @@ SESSIONS = Resource(
 )
 
 
-@describe("session", body=NewSessionBody, answer=SessionAnswer)
+@describe("session", body=NewSessionBody, answer=SessionAnswer, text=SESSIONS.text)
 class SessionViewSet(ResourceViewSet):
     """`/sessions` and `/sessions/{id}`."""
 

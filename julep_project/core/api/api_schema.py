@@ -45,9 +45,18 @@ class Deleted(serializers.Serializer[Any]):
 
 
 def describe(
-    noun: str, *, body: Any, answer: Any, ids: tuple[str, ...] = ("id",), max_limit: int = 1000
+    noun: str,
+    *,
+    body: Any,
+    answer: Any,
+    ids: tuple[str, ...] = ("id",),
+    max_limit: int = 1000,
+    text: Callable[[str], str] | None = None,
 ) -> Callable[[ViewType], ViewType]:
-    """Class decorator: describe the usual verbs of a resource view from its body and answer."""
+    """Class decorator: describe the usual verbs of a resource view from its body and answer.
+
+    What a verb does says `text`, or else the docstring of its method.
+    """
     path_ids = [OpenApiParameter(name, OpenApiTypes.UUID, OpenApiParameter.PATH) for name in ids]
     envelope = inline_serializer(f"{noun}List", {"items": answer(many=True)})
 
@@ -59,6 +68,7 @@ def describe(
             _own_method(view, action)
             documented = extend_schema(
                 operation_id=f"{noun}_{action}",
+                description=text(action) if text else None,
                 parameters=own_ids + (_paging(max_limit) if action == "list" else []),
                 request={"application/json": body} if action in _WITH_BODY else None,
                 responses={_STATUS.get(action, 200): _answer(action, answer, envelope)},
