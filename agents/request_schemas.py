@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import DictOf, JsonObject, JsonSchema, Number
-
-Json = Any
 
 _FORMATS = ("text", "json_object", "json_schema")
 _MOST_BIASES = 1024
@@ -23,7 +22,6 @@ class ResponseFormat(JsonObject):
     choices: ClassVar[tuple[str, ...]] = _FORMATS
 
     def to_internal_value(self, data: Json) -> dict[str, Json]:
-        """The object."""
         found = super().to_internal_value(data)
         if found.get("type") not in _FORMATS:
             self.fail("enum")
@@ -39,7 +37,6 @@ class FunctionTool(JsonObject):
     """A tool as it is, the schema of its arguments checked where it has one."""
 
     def to_internal_value(self, data: Json) -> dict[str, Json]:
-        """The object."""
         tool = super().to_internal_value(data)
         function = tool.get("function")
         if isinstance(function, Mapping):
@@ -54,7 +51,6 @@ class LogitBias(DictOf):
     max_length = _MOST_BIASES
 
     def to_internal_value(self, data: Json) -> dict[str, Any]:
-        """The biases."""
         if isinstance(data, Mapping) and len(data) > _MOST_BIASES:
             raise serializers.ValidationError("", code="too_long")
         return super().to_internal_value(data)

@@ -24,7 +24,6 @@ def get_agent(developer: Developer, agent_id: UUID) -> Agent:
 
 
 def list_tools(developer: Developer, agent: Agent) -> "QuerySet[Tool]":
-    """The agent's tools."""
     return Tool.objects.for_developer(developer).filter(agent=agent)
 
 
@@ -52,7 +51,6 @@ def get_user(developer: Developer, user_id: UUID) -> User:
 
 
 def list_projects(developer: Developer) -> "QuerySet[Project]":
-    """Every project."""
     return Project.objects.for_developer(developer)
 
 

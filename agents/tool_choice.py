@@ -7,8 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.llm.request import normal_tool_choice
-
-Json = Any
+from julep_project.core.json_value import Json
 
 _CHOICES = ("auto", "none", "required")
 

@@ -35,7 +35,6 @@ class HttpUrl(Text):
     default_error_messages: ClassVar[dict[str, Any]] = {"url_parsing": "Input should be a valid URL."}
 
     def to_internal_value(self, data: Any) -> str:
-        """The URL as sent."""
         text = super().to_internal_value(data)
         if not text.lstrip().startswith("$") and "{" not in text and not _is_http(text):
             self.fail("url_parsing")
@@ -52,7 +51,6 @@ class ObjectOrText(JsonObject):
     """Query parameters: an object, or the finished text."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """As sent."""
         return data if isinstance(data, str) else super().to_internal_value(data)
 
 

@@ -1,13 +1,11 @@
 """Sessions and their entries as the API shows them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from julep_project.core.clock import to_wire
+from julep_project.core.json_value import Json
 from sessions.models import Entry, Session
-
-Json = Any
 
 
 def session_to_wire(session: Session) -> dict[str, Json]:
@@ -43,7 +41,6 @@ def with_participants(session: Session, agents: Sequence[UUID], users: Sequence[
 
 
 def entry_to_wire(entry: Entry) -> dict[str, Json]:
-    """The entry object."""
     stored_at = to_wire(entry.created_at)
     return {
         "id": str(entry.pk),

@@ -24,12 +24,11 @@ from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_json, read_request
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
 from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
-
-Json = Any
 
 MOST_TEXTS = 2048
 _DONE = b"data: [DONE]\n\n"

@@ -3,7 +3,7 @@ who ask: how much an answer may say, and what some leave out or write in their o
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from django.conf import settings
@@ -11,9 +11,8 @@ from django.conf import settings
 from agents.llm.dialogue import CUT_SHORT
 from agents.llm.request import text_of
 from julep_project.core.errors import ReplyTooLong
+from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text
-
-Json = Any
 
 # Each is carried out, or at least answered.
 MOST_CALLS = 256
@@ -84,7 +83,6 @@ class Answer:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was said yet."""
         return self._index is None
 
     @property

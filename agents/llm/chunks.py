@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-Json = Any
+from julep_project.core.json_value import Json
+
 Chunk = dict[str, Json]
 
 _WORDS = re.compile(r"\s*\S+\s*")

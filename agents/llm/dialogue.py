@@ -3,12 +3,11 @@ chats, responses and the pure steps of tasks go by the same rules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.outside_json import read_json
 
-Json = Any
 Call = Mapping[str, Json]
 Message = dict[str, Json]
 

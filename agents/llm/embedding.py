@@ -19,10 +19,10 @@ from agents.llm.usage import record_usage
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig, ReplyTooLong
+from julep_project.core.json_value import Json
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
 
-Json = Any
 Vectors = list[list[float]]
 
 _TEXTS_PER_REQUEST = 96
@@ -69,7 +69,6 @@ class Request:
     deadline: float
 
     def seconds_left(self) -> float:
-        """For the next batch."""
         return max(self.deadline - time.monotonic(), _SHORTEST_S)
 
 
@@ -196,7 +195,6 @@ def _plan(request: Request, texts: Sequence[str]) -> Plan:
 
 
 def _next_batch(texts: Sequence[str], start: int, most: int) -> Batch:
-    """At least one text."""
     end, characters = start + 1, len(texts[start])
     while end < min(len(texts), start + most) and characters + len(texts[end]) <= _CHARACTERS_PER_REQUEST:
         characters += len(texts[end])

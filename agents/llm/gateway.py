@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any, Required, TypedDict, Unpack
+from typing import Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
@@ -31,6 +31,7 @@ from agents.llm.usage import record_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.database import run_query
+from julep_project.core.json_value import Json
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.jsontext import to_storable
@@ -50,7 +51,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-Json = Any
 
 
 class Question(TypedDict, total=False):

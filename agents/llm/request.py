@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.models import Agent
+from julep_project.core.json_value import Json
 
-Json = Any
 # More than any model takes. Bodies may hold a hundred times as many, and each costs time to check.
 MOST_MESSAGES = 5000
 MOST_TOOLS = 500

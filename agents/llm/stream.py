@@ -13,9 +13,8 @@ from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
 from agents.llm.usage import token_counts
 from julep_project.core.errors import ModelUnavailable
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
-
-Json = Any
 
 # The library keeps all chunks of an answer, and looks at the last two to notice a model that repeats itself. It also
 # adds each piece to the text so far, only to show it to rules that nobody has set.

@@ -7,15 +7,14 @@ takes milliseconds: async code calls these in a thread.
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agents.llm.own import offline
 from agents.llm.providers.provider import library, listed
 from agents.llm.request import normal_messages, text_of
 from agents.tools.presentation import present_tools
+from julep_project.core.json_value import Json
 
 log = logging.getLogger(__name__)
-Json = Any
 
 _BYTES_PER_TOKEN = 4
 _TOKENS_AROUND_A_MESSAGE = 4

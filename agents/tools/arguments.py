@@ -4,16 +4,14 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
 
 from django.conf import settings
 
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
+from julep_project.core.json_value import Json
 from julep_project.core.reading.outside_json import read_json
-
-Json = Any
 
 LONGEST_TIMEOUT_S = 255
 REQUEST_FIELDS = frozenset(

@@ -1,11 +1,10 @@
 """What the body of a tool says: its name, its spec, and the arguments it sets itself."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from agents.tool_types import ToolType
+from julep_project.core.json_value import Json
 
-Json = Any
 # What stands where a value may not be seen.
 MASK = "***"
 

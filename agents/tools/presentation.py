@@ -7,14 +7,13 @@ of the API key reads whole definitions, over REST.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agents.tool_types import ToolType
 from agents.tools import system
 from agents.tools.definition import fixed_arguments, name_of, spec_of, without
 from agents.tools.integrations.registry import find_method
+from julep_project.core.json_value import Json
 
-Json = Any
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
 _ROW = ("id", "created_at", "updated_at")
 _PROVIDER_KINDS = {ToolType.COMPUTER.value, ToolType.TEXT_EDITOR.value, ToolType.BASH.value}

@@ -8,14 +8,13 @@ of an `api_call`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from agents.tool_types import ToolType
 from agents.tools.arguments import REQUEST_FIELDS
 from agents.tools.definition import MASK, name_of, spec_of, without
 from agents.tools.presentation import parameters_of
-
-Json = Any
+from julep_project.core.json_value import Json
 
 # The first of these wins where one metadata object has several.
 ARGUMENT_KEYS = ("x-integration-args", "x-tool-parameters", "x-integrations-args", "x-api_call-args")

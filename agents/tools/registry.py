@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agents.models import Developer
 from agents.tools.errors import ToolError
-
-Json = Any
+from julep_project.core.json_value import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from agents.tools.definition import MASK
 from agents.tools.errors import ToolError
 from julep_project.core.http import COMMON_HEADERS, LONGEST_WORD
+from julep_project.core.json_value import Json
 
-Json = Any
 # A shorter text says little, and may be part of any word.
 _SHORTEST = 6
 # Parts of a definition that errors may name.

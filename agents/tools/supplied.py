@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agents.tool_types import ToolType
 from agents.tools.definition import fixed_arguments, name_of, without
 from agents.tools.errors import BadArguments
 from agents.tools.presentation import parameters_of
 from agents.tools.presets import Presets
+from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
-
-Json = Any
 
 
 @dataclass(frozen=True, slots=True)

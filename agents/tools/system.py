@@ -17,13 +17,13 @@ from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.api.pagination import PageRequest, paging_parameters, read_page_request
 from julep_project.core.errors import DomainError
+from julep_project.core.json_value import Json
 from julep_project.core.reading.body_schema import body_schema
 from julep_project.core.reading.fields import Body
 from julep_project.core.reading.metadata_filter import object_condition
 from julep_project.core.reading.validation import invalid, parse_uuid
 from julep_project.core.storage_errors import as_domain_error
 
-Json = Any
 PAGING = ("limit", "offset", "sort_by", "direction")
 METADATA_FILTER: Mapping[str, Json] = {
     "metadata_filter": {"type": "object", "description": "Metadata the items must have"}

@@ -11,13 +11,12 @@ import os
 import signal
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from julep_project.core.json_value import Json
 from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError, ExpressionError, LimitExceeded
 from tasks.expressions.limits import Budget
-
-Json = Any
 
 # For a child that waits for what never comes. Processor time is what counts: a busy machine may need long for little.
 _CHILD_S = 120

@@ -22,6 +22,7 @@ from django.db import transaction
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
 from sessions.chat.chat_wire import Envelope, total_usage
@@ -59,8 +60,6 @@ log = logging.getLogger(__name__)
 
 # Sessions of the chats that led here: a tool may chat in turn. Every chat runs in a task, so in a context of its own.
 _under_way: ContextVar[frozenset[UUID]] = ContextVar("chats_under_way", default=frozenset())
-
-Json = Any
 
 
 class ClientLeft(TurnStopped):

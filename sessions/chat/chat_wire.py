@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.llm.answer import Answer
 from agents.llm.dialogue import CUT_SHORT, Call
 from julep_project.core.api.renderers import to_json
 from julep_project.core.clock import now, to_wire
 from julep_project.core.ids import uuid7
-
-Json = Any
+from julep_project.core.json_value import Json
 
 _USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 # The only reasons clients know; whatever else a provider says counts as a normal end.

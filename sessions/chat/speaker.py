@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from agents.llm import gateway
 from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message
 from agents.models import Developer
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
 from sessions.chat.tool_rounds import Toolbox, ToolRound
@@ -20,7 +20,6 @@ from sessions.context.window import fit
 from sessions.errors import TooManyToolRounds
 from sessions.models import EntrySource
 
-Json = Any
 Message = dict[str, Json]
 # Is given every piece of text as it arrives, with the number of its choice; may wait for a slow reader.
 Hear = Callable[[int, str], Awaitable[None]]

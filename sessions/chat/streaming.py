@@ -5,12 +5,12 @@ read; a slow one holds it back. What waits for the client is only what was said:
 """
 
 from functools import partial
-from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from julep_project.core.api.exception_handler import answer_for
+from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Reader, event_stream, in_background
 from julep_project.core.live.sse import encode_event, event_of
 from julep_project.core.process.panics import contained
@@ -18,7 +18,6 @@ from sessions.chat.chat import Chat, ChatCall
 from sessions.chat.chat_wire import Envelope, text_chunk
 from sessions.errors import ChatNotRead
 
-Json = Any
 # A piece of a reply with the number of its choice, or the chunk that ends the stream.
 Item = tuple[int, str] | dict[str, Json]
 

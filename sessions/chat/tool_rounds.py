@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
@@ -21,13 +20,13 @@ from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
 from agents.tools.runners import current_depth, run_tool
 from julep_project.core.errors import DomainError
+from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
 from julep_project.core.process.threads import run_in
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 
 log = logging.getLogger(__name__)
 
-Json = Any
 # Calls to all other kinds are answered by the client.
 SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value})
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.

@@ -1,9 +1,9 @@
 """Which messages call tools, and which are the results."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-Json = Any
+from julep_project.core.json_value import Json
+
 Message = Mapping[str, Json]
 
 

@@ -11,12 +11,12 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, S
 from agents.request_schemas import LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool
+from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 from sessions.context.messages import MessageBody
 from sessions.models import OnBusy
 
-Json = Any
 Message = dict[str, Json]
 
 # In all messages of a chat together: parts of contents, and calls.
@@ -71,7 +71,6 @@ class Messages(ListOf):
     }
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """The messages."""
         if isinstance(data, list) and sum(map(_parts, data)) > _MOST_PARTS:
             self.fail("value_error")
         return super().to_internal_value(data)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,14 +12,13 @@ from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from docs_store.owners import Owner
 from julep_project.core.errors import BadRequest
+from julep_project.core.json_value import Json
 from julep_project.core.tenancy import get_or_not_found
 from sessions.context.budget import FREELY_READ, LONGEST_HISTORY, readable_tokens, token_budget
 from sessions.context.chat_request import ChatRequest
 from sessions.errors import PromptOverBudget
 from sessions.history.entries import active_entries, history_tokens, newest_entries, without_tools
 from sessions.models import ContextOverflow, Entry, Session
-
-Json = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,6 @@ class AgentView:
 
     @property
     def id(self) -> UUID:
-        """The agent's id."""
         return self.row.pk
 
 

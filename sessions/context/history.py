@@ -3,15 +3,14 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agents.llm.tokens import count_each
 from julep_project.core.errors import BadRequest
+from julep_project.core.json_value import Json
 from sessions.context.calls import call_groups
 from sessions.history.entries import to_message, tokenizer_of
 from sessions.models import Entry
 
-Json = Any
 Message = Mapping[str, Json]
 
 # Providers refuse other names.

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, ListOf, Text
 from julep_project.core.reading.jsontext import to_json_text
-
-Json = Any
 
 ROLES = ("user", "assistant", "system", "tool")
 _PARTS = ("text", "image_url", "tool_result")
@@ -96,7 +95,6 @@ class MessageBody(Body):
     tool_calls = ListOf(required=False, child=ToolCallBody())
 
     def validate(self, attrs: Any) -> Any:
-        """What the role demands."""
         role = attrs["role"]
         if role == "tool" and "tool_call_id" not in attrs:
             raise serializers.ValidationError({"tool_call_id": [_detail("This field is required.", "missing")]})

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
 from agents.tools.presets import NO_PRESETS, Presets, present_with
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from sessions.context.budget import token_budget
 from sessions.context.chat_request import ChatRequest
@@ -19,7 +19,6 @@ from sessions.context.render import Renderer
 from sessions.context.system import system_template, template_scope
 from sessions.context.window import fit
 
-Json = Any
 Message = Mapping[str, Json]
 
 # Threads of their own: one may wait for the process that renders its templates, and then only other prompts are late.

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from agents.llm.request import text_of
 from docs_store.recall import recall_each
 from docs_store.recall_options import complete_recall_options
+from julep_project.core.json_value import Json
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
 from sessions.history.entries import to_message
 
-Json = Any
 Reference = dict[str, Json]
 # Who says what a conversation is about.
 _HEARD = frozenset({"user", "assistant"})

@@ -1,11 +1,11 @@
 """Templates of prompts: rendered once, from text that an author or a client wrote as a template."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.conf import settings
 
 from julep_project.core.errors import ServiceUnavailable
+from julep_project.core.json_value import Json
 from julep_project.core.process.once import Once
 from sessions.errors import TemplateFailed
 from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
@@ -13,7 +13,6 @@ from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, Uns
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates.templates import compile_template
 
-Json = Any
 _MARKS = ("{{", "{%", "{#")
 
 

@@ -1,16 +1,14 @@
 """The system message: which template it is made from, and what templates may read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agents.api.serializers import agent_to_wire, user_to_wire
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
 from agents.tools.presentation import shown_tool
 from agents.tools.presets import without_values
+from julep_project.core.json_value import Json
 from sessions.context.conversation import AgentView, Conversation
 from sessions.wire import with_participants
-
-Json = Any
 
 
 def system_template(conversation: Conversation, agent: AgentView) -> tuple[str, str]:

@@ -1,14 +1,13 @@
 """Fits a prompt into the tokens it may have."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from agents.llm.tokens import count_each, count_tokens
+from julep_project.core.json_value import Json
 from sessions.context.calls import call_groups
 from sessions.errors import PromptOverBudget
 from sessions.models import ContextOverflow
 
-Json = Any
 Message = Mapping[str, Json]
 
 TRUNCATE = ContextOverflow.TRUNCATE

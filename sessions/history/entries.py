@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from django.db import transaction
@@ -12,11 +12,11 @@ from agents.llm.tokens import count_each
 from agents.models import Developer
 from julep_project.core.api.page_bytes import check_whole
 from julep_project.core.errors import NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.tenancy import get_or_not_found
 from sessions.history.turns import finish_turn, forget_answers
 from sessions.models import Entry, EntrySource, Session, Turn
 
-Json = Any
 Message = Mapping[str, Json]
 
 # Those that clients see in a history; the others are notes of the server.

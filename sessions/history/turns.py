@@ -7,7 +7,6 @@ session's row; wake-ups only say that it is worth looking.
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -16,13 +15,12 @@ from django.db.models.functions import Now
 
 from agents.models import Developer
 from julep_project.core.database import run_query
+from julep_project.core.json_value import Json
 from julep_project.core.live.events import HUB, publish
 from julep_project.core.tenancy import get_or_not_found
 from julep_project.core.work.lease import Held, Leases, lease_end
 from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost, TurnStopped
 from sessions.models import OnBusy, Session, StopWish, Turn, TurnStatus
-
-Json = Any
 
 OPEN = (TurnStatus.WAITING, TurnStatus.RUNNING)
 # How late a waiting chat may be while Redis is away, or when the process of the chat before it has died.

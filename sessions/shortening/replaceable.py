@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
+from julep_project.core.json_value import Json
 from sessions.context.calls import call_groups, called
 from sessions.models import Entry
-
-Json = Any
 
 # Shares of the budget: what of the newest messages is left alone, and how long a summary may be.
 KEPT = 0.35

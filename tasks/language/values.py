@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from julep_project.core.json_value import Json
 from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.folding import ITEM, RESULTS, compile_fold
 from tasks.expressions.formatting import join_pieces
@@ -15,7 +16,6 @@ from tasks.expressions.limits import Budget
 from tasks.expressions.templates.templates import Template, compile_template
 from tasks.language.slots import Slot, load_slot
 
-Json = Any
 Scope = Mapping[str, object]
 
 

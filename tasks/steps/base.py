@@ -7,8 +7,9 @@ from dataclasses import field as dataclass_field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
-from tasks.steps.outcomes import Event, Json, Outcome
+from tasks.steps.outcomes import Event, Outcome
 
 if TYPE_CHECKING:
     from tasks.steps.loader import StepLoader

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from tasks.steps.outcomes import Json
+from julep_project.core.json_value import Json
 
 
 def with_arguments(call: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,9 +1,9 @@
 """What a step asks the engine to do, and what the engine tells a step it resumes. Plain data, closed sets."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
-Json = Any
+from julep_project.core.json_value import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ LONGEST_WAIT_S = 20
 
 
 def messages(*texts: str) -> list[dict[str, str]]:
-    """Messages of a user."""
     return [{"role": "user", "content": text} for text in texts]
 
 
@@ -63,7 +62,6 @@ class Stream:
         self.text = ""
 
     async def read(self) -> dict[str, Any]:
-        """The next event."""
         async with asyncio.timeout(LONGEST_WAIT_S):
             while not (events := events_of(await self.read_block())):
                 pass
@@ -85,7 +83,6 @@ class Stream:
         return events_of(text) if text else []
 
     def leave(self) -> None:
-        """Close the connection."""
         self._response.close()
 
 

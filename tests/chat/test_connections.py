@@ -49,11 +49,9 @@ class Gate:
             await asyncio.sleep(0.005)
 
     async def reached(self) -> None:
-        """Return when something waits."""
         await asyncio.wait_for(self._reached.wait(), LONGEST_WAIT_S)
 
     def open(self) -> None:
-        """Let it go on."""
         self._open.set()
 
 

@@ -16,6 +16,7 @@ from agents.llm.answer import Answer, mended
 from agents.llm.dialogue import CUT_SHORT
 from agents.llm.own.answer import completion
 from agents.models import Developer
+from julep_project.core.json_value import Json
 from sessions.models import Entry
 from sessions.responses.answering.reading import AnswerItems
 from tasks.steps.outcomes import Done, EffectSucceeded
@@ -23,8 +24,6 @@ from tests.chat.conftest import Talk, spoken
 from tests.language.context import PlainContext
 from tests.language.programs import step
 from tests.responses.conftest import ResponsesClient, text_of
-
-Json = Any
 
 _EXAMPLES = 250
 _EXAMPLES_OVER_HTTP = 12
@@ -44,13 +43,11 @@ class Said:
     deltas: list[dict[str, Any]]
 
     def message(self) -> dict[str, Json]:
-        """All of it."""
         made = zip(self.calls, self.ids, strict=True)
         calls = [{"id": id_, "function": {"name": name, "arguments": written}} for (name, written), id_ in made]
         return {"content": self.text, "tool_calls": calls}
 
     def choices(self) -> Iterator[dict[str, Json]]:
-        """Those of its chunks."""
         for delta in self.deltas:
             yield {"index": 0, "delta": delta, "finish_reason": None}
         yield {"index": 0, "delta": {}, "finish_reason": self.reason}

@@ -6,11 +6,9 @@ timing must not be asked about.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from julep_project.core.json_value import Json
 from tests.flows.reference_expressions import EXPRESSIONS, Call, Failed, Scope
-
-Json = Any
 
 
 class Returned(Exception):

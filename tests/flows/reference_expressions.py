@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = Any
+from julep_project.core.json_value import Json
 
 
 class Failed(Exception):

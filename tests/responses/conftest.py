@@ -118,7 +118,6 @@ class OwnThread(Executor):
         return future
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """What the coroutine gives."""
         with ThreadPoolExecutor(1) as pool:
             ended = pool.submit(asyncio.run, coroutine)
             ended.add_done_callback(lambda _: self._work.put(None))
@@ -129,7 +128,6 @@ class OwnThread(Executor):
 
 @pytest.fixture
 def api(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> ResponsesClient:
-    """An authenticated client."""
     settings.AGENTS_API_KEY = API_KEY
     thread = OwnThread()
     monkeypatch.setattr(database, "_executor", lambda threads: thread)
@@ -159,7 +157,6 @@ def foreign(db: None) -> StoredResponse:
 
 @pytest.fixture
 def web(web_server: WebServer, settings: Any) -> WebServer:
-    """The web search, configured."""
     settings.INTEGRATION_ADDRESSES = {"brave": web_server.url}
     settings.BRAVE_API_KEY = "key"
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]

@@ -1,9 +1,9 @@
 """A definition of a tool of every type, full of secrets that can be told from everything else."""
 
 from collections.abc import Mapping
-from typing import Any
 
-Json = Any
+from julep_project.core.json_value import Json
+
 MARK = "zx9kqv"
 _PLACES = (
     "url-query url-password webhook-path header cookie param json unknown-key smtp-user smtp-password mail-from "

@@ -19,7 +19,6 @@ from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
 from tests.trust.planted import MARK, SECRETS, inline_tool, presets, tools
 
-Json = Any
 EVERYTHING = "{{ [session, agent, current_agent, agents, user, users, settings, tools, docs, metadata] | tojson }}"
 NAMES = "agent_tools,task,agent,metadata,execution"
 

@@ -3,11 +3,9 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agents.llm.request import ModelRequest, text_of
-
-Json = Any
+from julep_project.core.json_value import Json
 
 
 def completion(request: ModelRequest, message: Mapping[str, Json], finish_reason: str | None = None) -> dict[str, Json]:

@@ -27,7 +27,6 @@ class Spoken:
         self.pieces = pieces
 
     def text(self) -> str:
-        """All of it."""
         for piece in self.pieces:
             if isinstance(piece, Exception):
                 raise piece
@@ -63,7 +62,6 @@ class ScriptedModel:
         return len(self._replies)
 
     def answer(self, request: ModelRequest) -> dict[str, Any]:
-        """The next reply."""
         return _whole(request, self._next(request))
 
     def stream(self, request: ModelRequest) -> "ScriptedStream":
@@ -112,7 +110,6 @@ class ScriptedStream:
         yield said[-1]
 
     async def aclose(self) -> None:
-        """Count it."""
         self._model.closed += 1
 
 

@@ -65,7 +65,6 @@ async def _bound_async(response: httpx.Response) -> None:
 
 
 def _is_streamed(response: httpx.Response) -> bool:
-    """A refusal comes whole."""
     return is_asked(Asked.STREAM) and response.is_success
 
 

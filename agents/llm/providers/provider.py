@@ -29,12 +29,12 @@ from agents.llm.rate_limits import admit, told_to_wait
 from agents.llm.request import OPEN_MODEL_SAMPLING, ModelRequest
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
+from julep_project.core.json_value import Json
 from julep_project.core.process.once import Once
 from julep_project.core.process.threads import in_thread
 from julep_project.env import env_secret, env_str
 
 log = logging.getLogger(__name__)
-Json = Any
 Answered = tuple[dict[str, Json], Decimal | None]
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 
 from julep_project.core.errors import ModelUnavailable
+from julep_project.core.json_value import Json
 from julep_project.core.reading.outside_json import Bounds, TooMuchJson, check_json
-
-Json = Any
 
 # The libraries build some objects for each part of an answer, in milliseconds for a hundred. Each of the calls that are
 # carried out has two containers; probabilities, where they are asked for, one or more for each word.

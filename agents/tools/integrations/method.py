@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from agents.tools.errors import BadArguments, Delivery, ToolError
+from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import find_problem
 
-Json = Any
 Schema = Mapping[str, Json]
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import JsonObject, Pattern, TextList
 
-Json = Any
 Field = serializers.Field[Any, Any, Any, Any]
 
 

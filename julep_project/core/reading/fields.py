@@ -62,7 +62,6 @@ class Text(serializers.CharField):
         super().__init__(**options)
 
     def to_internal_value(self, data: Any) -> str:
-        """The text."""
         if not isinstance(data, str):
             self.fail("invalid")
         return data
@@ -72,7 +71,6 @@ class Number(serializers.FloatField):
     """A finite number; true and false are none."""
 
     def to_internal_value(self, data: Any) -> float:
-        """The number."""
         number = math.nan if isinstance(data, bool) else super().to_internal_value(data)
         if not math.isfinite(number):
             self.fail("invalid")
@@ -129,7 +127,6 @@ class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """The object."""
         if isinstance(data, str):
             data = self._decoded(data)
         if not isinstance(data, Mapping):
@@ -137,7 +134,6 @@ class JsonObject(serializers.Field[dict[str, Any], Any, Any, Any]):
         return dict(data)
 
     def to_representation(self, value: Any) -> Any:
-        """As stored."""
         return value
 
     def _decoded(self, text: str) -> Any:
@@ -153,7 +149,6 @@ class JsonSchema(JsonObject):
     default_error_messages: ClassVar[dict[str, Any]] = {"value_error": "The schema cannot be used: {reason}."}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """The schema."""
         schema = super().to_internal_value(data)
         try:
             check_references(schema)
@@ -166,13 +161,11 @@ class ListOf(serializers.ListField):
     """A list that is read no further than to as many wrong items as are told of, and not at all if it is too long."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """The list."""
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
     def run_child_validation(self, data: Any) -> list[Any]:
-        """The items."""
         items, errors = _read_each(self.child, enumerate(data))
         if errors:
             raise serializers.ValidationError(errors)
@@ -196,7 +189,6 @@ class TextList(ListOf):
     child = Text()
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """The list."""
         return super().to_internal_value([data] if isinstance(data, str) else data)
 
 
@@ -204,7 +196,6 @@ class Timestamp(serializers.DateTimeField):
     """UTC with milliseconds and `Z`."""
 
     def to_representation(self, value: datetime) -> str:
-        """The text."""
         return to_wire(value)
 
 

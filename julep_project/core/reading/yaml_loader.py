@@ -37,7 +37,6 @@ class JsonScalars(YamlScalars):
         return int(super().construct_yaml_int(_not_in_base_60(node)))
 
     def construct_yaml_float(self, node: yaml.Node) -> float:
-        """A finite number."""
         number = float(super().construct_yaml_float(_not_in_base_60(node)))
         if not math.isfinite(number):
             raise ValueError("NaN and infinity are not JSON")

@@ -12,6 +12,7 @@ from django.db import Error as DatabaseError
 
 from julep_project.core.database import run_query
 from julep_project.core.errors import AnswerTimedOut, DomainError, RateLimited
+from julep_project.core.json_value import Json
 from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.panics import contained
@@ -25,7 +26,6 @@ from sessions.responses.wire.output import Event
 
 log = logging.getLogger(__name__)
 
-Json = Any
 
 _LAST_EVENTS = {
     ResponseStatus.COMPLETED: "response.completed",

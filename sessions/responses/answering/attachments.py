@@ -3,7 +3,6 @@
 import mimetypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from agents.models import Developer
@@ -11,8 +10,8 @@ from docs_store.files import contents
 from docs_store.files.services import list_files
 from docs_store.models import File
 from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.json_value import Json
 
-Json = Any
 Message = dict[str, Json]
 
 MOST_BYTES = 32 * 1024 * 1024

@@ -1,13 +1,12 @@
 """Items of a conversation as the messages a model is asked with."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import BadRequest
+from julep_project.core.json_value import Json
 from sessions.responses.answering.attachments import stored_file_part
 
-Json = Any
 Item = Mapping[str, Json]
 Message = dict[str, Json]
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from agents.llm.choice import check_listed
@@ -18,6 +17,7 @@ from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.ids import uuid7
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from julep_project.core.work.lease import Held
 from sessions.context.window import TRUNCATE, fit
@@ -31,8 +31,6 @@ from sessions.responses.rows.store import begin_response
 from sessions.responses.wire.body import new_body
 from sessions.responses.wire.items import Item, with_distinct_ids
 from sessions.responses.wire.request import ResponseRequest, read_request, reopen_request
-
-Json = Any
 
 # A storage that hangs holds up those who name files, and nobody else.
 _PLANNERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="plan")
@@ -53,7 +51,6 @@ class Begun:
 
     @property
     def id(self) -> UUID:
-        """The row's id."""
         return self.plan.response_id
 
 

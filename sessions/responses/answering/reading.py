@@ -1,15 +1,12 @@
 """Tells one answer of a model as it arrives: what is new in it becomes items and events."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
 from uuid import UUID
 
 from agents.llm.answer import Answer, ArrivingCall, Piece
 from julep_project.core.errors import ModelUnavailable
 from sessions.responses.wire.ids import output_item_id
 from sessions.responses.wire.output import ArrivingItem, Event, FunctionCallItem, Item, MessageItem, ReasoningItem
-
-Json = Any
 
 # Of the JSON values that are asked for.
 _BEGINNINGS = frozenset("{[")

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from agents.llm import gateway
@@ -11,6 +10,7 @@ from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message, result_message
 from agents.llm.reply_form import ReplyRejected, check_reply, objection, rejected
 from agents.models import Developer
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.errors import TooManyToolRounds
 from sessions.responses.answering.messages import results_text
@@ -21,7 +21,6 @@ from sessions.responses.wire.ids import output_item_id
 from sessions.responses.wire.output import Event, Item, SearchItem
 from sessions.responses.wire.request import ResponseRequest
 
-Json = Any
 Message = Mapping[str, Json]
 
 MOST_QUESTIONS = 20

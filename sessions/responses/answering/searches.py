@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from agents.llm.dialogue import Call, UnreadableArguments, arguments_of
@@ -14,10 +13,9 @@ from docs_store.recall import recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
-
-Json = Any
 
 LONGEST_QUERY = 2000
 _WEB_RESULTS = 5

@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.db import connection
 
 from agents.models import Developer
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import invalid
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows.conversation import LONGEST_CHAIN, MOST_BYTES
 from sessions.responses.wire.output import shown_item
-
-Json = Any
 
 _USUAL_LIMIT = 20
 _MOST = 100

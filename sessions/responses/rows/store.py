@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,6 +13,7 @@ from django.db.models.functions import Now
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.live.events import HUB, publish
 from julep_project.core.work.lease import Held, Leases, lease_end
 from julep_project.core.work.queued import Queued
@@ -21,8 +21,6 @@ from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.wire.body import ended_body
 from sessions.responses.wire.ids import parse_response_reference
 from sessions.responses.wire.items import Item
-
-Json = Any
 
 ANSWER = "sessions.answer_response"
 OPEN = (ResponseStatus.QUEUED, ResponseStatus.IN_PROGRESS)

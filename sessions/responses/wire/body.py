@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from julep_project.core.errors import BadRequest, DomainError, RateLimited
+from julep_project.core.json_value import Json
 from sessions.responses.wire.ids import response_reference
 from sessions.responses.wire.output import shown_item
 
-Json = Any
 Body = dict[str, Json]
 
 # Why a provider stopped a model early, in the words of the response object.

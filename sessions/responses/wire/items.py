@@ -1,13 +1,12 @@
 """Reads the `input` of a request: texts and items in their several spellings become one form, each with an id."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from sessions.responses.wire.ids import input_item_id
 
-Json = Any
 Item = dict[str, Json]
 
 ROLES = ("user", "assistant", "system", "developer")

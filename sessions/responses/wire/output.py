@@ -5,11 +5,11 @@ lengths of the pieces its text arrived in, and the results of a search, which cl
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from julep_project.core.json_value import Json
 from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH
 
-Json = Any
 Event = dict[str, Json]
 Item = dict[str, Json]
 
@@ -29,7 +29,6 @@ class ArrivingItem:
 
     @property
     def text(self) -> str:
-        """What has arrived."""
         return "".join(self._pieces)
 
     def opening(self) -> list[Event]:

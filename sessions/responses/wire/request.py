@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
 
 from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import Body, JsonObject, JsonSchema, ListOf, Number, Text
 from julep_project.core.reading.validation import invalid
 from sessions.responses.wire.ids import parse_response_reference
 from sessions.responses.wire.items import Item, read_input
 from sessions.responses.wire.tools import Tools, read_tools
-
-Json = Any
 
 UNKNOWN_PREVIOUS = "previous_response_id not found"
 _SAMPLING = ("temperature", "top_p", "parallel_tool_calls", "top_logprobs")

@@ -3,14 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
+from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
-
-Json = Any
 
 WEB_SEARCH = "web_search"
 FILE_SEARCH = "file_search"

@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from julep_project.core.json_value import Json
 from julep_project.core.process import memory
 from tasks.expressions.apart import evaluator, standstill
 from tasks.expressions.errors import EvaluationError, LimitExceeded
@@ -23,7 +23,6 @@ from tasks.expressions.templates.templates import Template
 
 log = logging.getLogger(__name__)
 
-Json = Any
 
 _ROOT = Path(__file__).resolve().parents[3]
 _MAX_ANSWER = 8 * MAX_STRING

@@ -9,17 +9,17 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 
+from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import written_in_pieces
 from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError, ExpressionError
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates.templates import compile_template
 
-Json = Any
 LENGTH_BYTES = 8
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, body, evaluated
 from tasks.steps.items import items_of
-from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fail, Fork, Json, Outcome
+from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fail, Fork, Outcome
 from tasks.steps.reader import StepReader
 
 DEFAULT_PARALLELISM = 100

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from julep_project.core.json_value import Json
 from tasks.steps.base import Step, StepContext, dump_body
-from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fork, Json, Outcome
+from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fork, Outcome
 from tasks.steps.reader import StepReader
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from julep_project.core.json_value import Json
 from tasks.language.texts import expression_source
 from tasks.language.values import Literal, Value
 from tasks.steps.base import Place, Step, StepContext, dump_body
-from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Json, Outcome
+from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Outcome
 from tasks.steps.reader import StepReader
 
 if TYPE_CHECKING:

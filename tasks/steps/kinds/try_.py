@@ -4,20 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from julep_project.core.json_value import Json
 from tasks.language.capabilities import GUARDED_BODIES
 from tasks.steps.base import Step, StepContext, body
-from tasks.steps.outcomes import (
-    BodyFailed,
-    BodyFinished,
-    BodyReturned,
-    Done,
-    Enter,
-    Event,
-    Fail,
-    Json,
-    Outcome,
-    Return,
-)
+from tasks.steps.outcomes import BodyFailed, BodyFinished, BodyReturned, Done, Enter, Event, Fail, Outcome, Return
 from tasks.steps.reader import StepReader
 
 _CAUGHT = frozenset({"error"})

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, body, evaluated
-from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Json, Outcome
+from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Outcome
 from tasks.steps.reader import StepReader
 
 MAX_TURNS = 100_000

@@ -19,7 +19,6 @@ StoreDoc = Callable[..., str]
 
 @pytest.fixture
 def embedder(model_server: ModelServer, settings: Any) -> ModelServer:
-    """The provider that embeds."""
     settings.EMBEDDING_MODEL = "text-embedding-3-small"
     settings.EMBEDDING_DIMENSIONS = EMBEDDING_SIZE
     return model_server

@@ -6,10 +6,10 @@ Arms that run beside each other never read what another may write, and at most o
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from hypothesis import strategies as st
 
+from julep_project.core.json_value import Json
 from tests.flows.reference_expressions import (
     CONDITIONS,
     COUNTERS,
@@ -22,7 +22,6 @@ from tests.flows.reference_expressions import (
     TOTAL,
 )
 
-Json = Any
 Step = dict[str, Json]
 
 MAX_DEPTH = 3

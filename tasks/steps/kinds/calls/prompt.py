@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from agents.llm.dialogue import CUT_SHORT, Dialogue, UnreadableArguments, arguments_of, asking_message, result_message
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.conversation import results_by_call, with_arguments
@@ -17,7 +18,6 @@ from tasks.steps.outcomes import (
     Event,
     Fail,
     InputReceived,
-    Json,
     Outcome,
     TimedOut,
     Wait,
