@@ -82,10 +82,6 @@ class Answer:
         self._check_length(choices)
 
     @property
-    def is_empty(self) -> bool:
-        return self._index is None
-
-    @property
     def is_cut(self) -> bool:
         """Whether the provider stopped the model before it was done."""
         return self.finish_reason in CUT_SHORT

@@ -81,6 +81,18 @@ def result_message(call: Call, text: str) -> Message:
     return {"role": "tool", "tool_call_id": call["id"], "content": text}
 
 
+def completed(call: Call, preset: Callable[[dict[str, Json]], Json], write: Callable[[Json], str]) -> dict[str, Json]:
+    """The call as the client gets it: with preset arguments, which the model was not offered."""
+    try:
+        given = arguments_of(call)
+    except UnreadableArguments:
+        return dict(call)
+    arguments = preset(given)
+    if arguments == given:
+        return dict(call)
+    return {**call, "function": {**call["function"], "arguments": write(arguments)}}
+
+
 def arguments_of(call: Call) -> dict[str, Json]:
     """The arguments as the model wrote them; none written counts as none.
 

@@ -136,7 +136,6 @@ async def astream(
     request = _request_of(question)
     started = time.monotonic()
     answer = into or Answer()
-    usage: Mapping[str, Json] | None = None
     stream, refused, estimated = None, False, True
     try:
         stream = await with_patience(partial(open_stream, request))
@@ -145,19 +144,17 @@ async def astream(
                 chunk = to_storable(raw)
                 answer.add(chunk)
                 yield chunk
-        said = stream.usage
-        counted = said if said else await in_thread(_count_said, request, answer)
-        usage, estimated = counted, not said
-        _log_answer(request, started)
-        last = usage_chunk(answer.origin, counted)
+        said, estimated = stream.usage, not stream.usage
+        last = usage_chunk(answer.origin, said if said else await in_thread(_count_said, request, answer))
         answer.add(last)
+        _log_answer(request, started)
         yield last
     except Exception:
-        refused = answer.is_empty
+        refused = not answer.origin
         raise
     finally:
         marked = {**(question.get("metadata") or {}), "streaming": True}
-        record = partial(_record_stream, developer, request, usage, answer, marked, estimated=estimated)
+        record = partial(_record_stream, developer, request, answer, marked, estimated=estimated)
         await uninterrupted(_end_stream(stream, None if refused else record))
 
 
@@ -268,16 +265,10 @@ async def _end_stream(stream: ModelStream | None, record: Callable[[], Awaitable
 
 
 async def _record_stream(
-    developer: Developer,
-    request: ModelRequest,
-    usage: Mapping[str, Json] | None,
-    answer: Answer,
-    metadata: Mapping[str, Json],
-    *,
-    estimated: bool,
+    developer: Developer, request: ModelRequest, answer: Answer, metadata: Mapping[str, Json], *, estimated: bool
 ) -> None:
-    """`usage` None: the stream did not come to its end, count what there is."""
-    counted = usage if usage else await in_thread(_count_said, request, answer)
+    """Of a stream that did not come to its end, count what there is."""
+    counted = answer.usage if answer.usage else await in_thread(_count_said, request, answer)
     used = _Used(counted, _price(request, counted), estimated)
     await run_query(partial(_record, developer, request, used, metadata))
 

@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 from django.db import connection
 
-from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, result_message
+from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, completed, result_message
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools.errors import Delivery, ToolError
@@ -52,16 +52,9 @@ class Toolbox:
         return tool is not None and tool.get("type") not in SERVER_RUN
 
     def completed(self, call: Call) -> dict[str, Json]:
-        """The call as the client gets it: with preset arguments, which the model was not offered."""
+        """The call as the client gets it."""
         tool = self._tools.get(call["function"]["name"])
-        try:
-            given = arguments_of(call)
-        except UnreadableArguments:
-            return dict(call)
-        arguments = given if tool is None else apply(self._presets, tool, given)
-        if arguments == given:
-            return dict(call)
-        return {**call, "function": {**call["function"], "arguments": to_json_text(arguments)}}
+        return dict(call) if tool is None else completed(call, partial(apply, self._presets, tool), to_json_text)
 
     def run(self, call: Call, key: str, deadline: float) -> str:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.

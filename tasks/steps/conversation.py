@@ -1,16 +1,6 @@
-"""What a client answers to the tool calls of a model, and what it is asked."""
-
-import json
-from collections.abc import Mapping
+"""What a client answers to the tool calls of a model."""
 
 from julep_project.core.json_value import Json
-
-
-def with_arguments(call: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:
-    """The call with other arguments, in the same form."""
-    function = call["function"]
-    text = json.dumps(arguments, ensure_ascii=False) if isinstance(function.get("arguments"), str) else dict(arguments)
-    return {**call, "function": {**function, "arguments": text}}
 
 
 def results_by_call(calls: list[dict[str, Json]], answer: Json) -> list[Json] | None:

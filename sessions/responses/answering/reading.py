@@ -34,16 +34,12 @@ class AnswerItems:
         self._response_id = response_id
         self._index = first_index
         self._functions = functions
-        self._holding = wants_json
+        self.is_held_back = wants_json
+        """No text was told yet, because it has to be looked at first."""
         self._holds_all = holds_all
         self._held: list[str] = []
         self._first = ""  # character that is not white space
         self._open: ArrivingItem | None = None
-
-    @property
-    def is_held_back(self) -> bool:
-        """Whether no text was told yet, because it has to be looked at first."""
-        return self._holding
 
     def tell(self, pieces: Iterable[Piece]) -> list[Event]:
         """The events of what a chunk has added to the answer.
@@ -55,7 +51,7 @@ class AnswerItems:
 
     def release(self) -> list[Event]:
         """Tell the text held back."""
-        self._holding = False
+        self.is_held_back = False
         held, self._held = self._held, []
         return [event for piece in held for event in self._piece(MessageItem, piece)]
 
@@ -80,7 +76,7 @@ class AnswerItems:
         return self._arguments(piece.call, piece.text)
 
     def _text(self, piece: str) -> list[Event]:
-        if not self._holding:
+        if not self.is_held_back:
             return self._piece(MessageItem, piece)
         self._held.append(piece)
         if not self._first:

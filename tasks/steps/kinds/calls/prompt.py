@@ -2,13 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
-from agents.llm.dialogue import CUT_SHORT, Dialogue, UnreadableArguments, arguments_of, asking_message, result_message
+from agents.llm.dialogue import (
+    CUT_SHORT,
+    Dialogue,
+    UnreadableArguments,
+    arguments_of,
+    asking_message,
+    completed,
+    result_message,
+)
 from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.conversation import results_by_call, with_arguments
+from tasks.steps.conversation import results_by_call
 from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
 from tasks.steps.outcomes import (
     Call,
@@ -168,7 +177,10 @@ class Prompt(Step):
         memory = {**memory, "messages": messages, "calls": []}
         if not memory["waiting"]:
             return self._ask(memory)
-        shown = [self._completed(ctx, call) for call in memory["waiting"]]
+        shown = [
+            completed(call, partial(ctx.with_presets, self._definition(ctx, call)), as_text)
+            for call in memory["waiting"]
+        ]
         return Wait(shown, memory=memory, timeout=self.options.get("timeout"))
 
     def _client_answered(self, memory: dict[str, Json], answer: Json) -> Outcome:
@@ -178,15 +190,6 @@ class Prompt(Step):
             return Fail(f"the model made {len(calls)} calls; answer with a list of {len(calls)} results", "ValueError")
         told = [result_message(call, as_text(result)) for call, result in zip(calls, results, strict=True)]
         return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
-
-    def _completed(self, ctx: StepContext, call: dict[str, Json]) -> dict[str, Json]:
-        """A call as the client gets it: preset arguments, which the model was not offered, are in it."""
-        try:
-            written = arguments_of(call)
-        except UnreadableArguments:
-            return call
-        arguments = ctx.with_presets(self._definition(ctx, call), written)
-        return call if arguments == written else with_arguments(call, arguments)
 
     def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json]:
         """The tool a call means: one the step defines itself, else one of the task or the agent."""
