@@ -102,7 +102,7 @@ def test_without_a_database_every_kind_of_view_says_when_to_try_again(
 
 
 def test_a_missing_table_is_a_bug_once_the_migrations_are_applied(api: ApiClient) -> None:
-    broken = patch("agents.selectors.list_agents", side_effect=ProgrammingError("relation does not exist"))
+    broken = patch("agents.api.views.AgentViewSet.page", side_effect=ProgrammingError("relation does not exist"))
     with broken:
         assert api.get("/agents").status_code == 500
     with broken, patch.object(health, "_missing_migrations", return_value=1):

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 from django.test import RequestFactory
 
-from agents import selectors
+from agents.api.views import AgentViewSet
 from agents.models import Agent
 from julep_project.core.api.views import _chunked_stream
 from tests.api_client import ApiClient
@@ -174,7 +174,7 @@ def test_a_server_that_does_not_end_chunked_input_is_not_read_from() -> None:
 
 
 def test_a_bug_is_a_500_that_is_not_repeated(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
-    with patch.object(selectors, "list_agents", side_effect=KeyError("secret detail")):
+    with patch.object(AgentViewSet, "page", side_effect=KeyError("secret detail")):
         response = api.get("/agents")
     assert response.status_code == 500
     assert response.headers["x-should-retry"] == "false"
@@ -191,7 +191,7 @@ def test_a_bug_outside_the_views(api: ApiClient) -> None:
 def test_a_database_that_is_away(api: ApiClient) -> None:
     error = OperationalError("gone")
     error.__cause__ = psycopg.OperationalError("gone")
-    with patch.object(selectors, "list_agents", side_effect=error):
+    with patch.object(AgentViewSet, "page", side_effect=error):
         response = api.get("/agents")
     assert response.status_code == 503
     assert "x-should-retry" not in response.headers

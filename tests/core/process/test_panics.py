@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from celery import current_app
 
-from agents.api import views as agent_views
+from agents.api.serializers import AgentBody
 from julep_project.core.live.reader import Relay
 from julep_project.core.process.panics import Panic, contained
 from tasks.steps.kinds.evaluate import Evaluate
@@ -39,7 +39,7 @@ def test_the_cause_is_kept() -> None:
 
 
 def test_a_request_is_answered(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_views.services, "create_agent", _panic)
+    monkeypatch.setattr(AgentBody, "read", _panic)
     response = api.post("/agents", {"name": "a"})
 
     assert response.status_code == 500
