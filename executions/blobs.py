@@ -26,7 +26,7 @@ from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
-from julep_project.core.storage import SURELY_COMMITTED, prune, read_stored, remove, save_new
+from julep_project.core.storage.storage import SURELY_COMMITTED, prune, read_stored, remove, save_new
 
 LOOKS_LIKE_ONE = f'{{"{REFERENCE}":'
 _ROWS_PRUNED_AT_ONCE = 1000

@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import ContentMissing, StorageUnavailable
-from julep_project.core.storage import read_stored
+from julep_project.core.storage.storage import read_stored
 
 REFERENCE = "$blob"
 # What stands in a list for a content that is not shown there, with the reason.

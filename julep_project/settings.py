@@ -100,7 +100,7 @@ def _file_storage() -> dict[str, Any]:
     if not bucket:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     return {
-        "BACKEND": "julep_project.core.bucket.Bucket",
+        "BACKEND": "julep_project.core.storage.bucket.Bucket",
         "OPTIONS": {
             "bucket_name": bucket,
             "endpoint_url": env_str("FILES_S3_ENDPOINT_URL") or None,

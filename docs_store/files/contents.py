@@ -9,7 +9,7 @@ from tempfile import SpooledTemporaryFile
 from uuid import UUID
 
 from julep_project.core.errors import BadRequest, BodyTooLarge
-from julep_project.core.storage import read_stored, save_new, writing
+from julep_project.core.storage.storage import read_stored, save_new, writing
 
 # A multiple of 4 characters of base64.
 _PIECE_CHARACTERS = 4 * 64 * 1024

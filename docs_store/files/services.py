@@ -16,7 +16,7 @@ from docs_store.files import contents
 from docs_store.models import File, FileContent
 from julep_project.core.errors import DomainError, NotFound, StorageUnavailable
 from julep_project.core.ids import uuid7
-from julep_project.core.storage import SURELY_COMMITTED, prune, remove
+from julep_project.core.storage.storage import SURELY_COMMITTED, prune, remove
 from julep_project.core.tenancy import get_or_not_found
 
 

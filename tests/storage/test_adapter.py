@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from julep_project.core.errors import ContentMissing, StorageUnavailable
-from julep_project.core.storage import read_stored, remove, save_new
+from julep_project.core.storage.storage import read_stored, remove, save_new
 from tests.api_client import ApiClient
 from tests.loopback.bad_storage import BadStorage, failing, garbage, hanging, lying
 from tests.loopback.s3_server import S3Server

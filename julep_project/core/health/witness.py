@@ -20,9 +20,9 @@ import redis
 from django.conf import settings
 from django.db import connection, transaction
 
-from julep_project.core import storage
 from julep_project.core.errors import ContentMissing, NotFound, StorageUnavailable
 from julep_project.core.redis_client import redis_client
+from julep_project.core.storage import storage
 from julep_project.env import PROVIDER_ENDINGS, given_values
 
 # Name of the Celery task that makes a worker testify.

@@ -9,10 +9,10 @@ import pytest
 from django.core.files.storage import default_storage
 
 from julep_project import doctor_processes
-from julep_project.core import storage
 from julep_project.core.errors import StorageUnavailable
 from julep_project.core.health import witness
 from julep_project.core.health.health import Report
+from julep_project.core.storage import storage
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend
 

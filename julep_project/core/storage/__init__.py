@@ -1,0 +1,1 @@
+"""Contents outside the database."""
