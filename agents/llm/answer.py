@@ -130,6 +130,7 @@ class Answer:
         function = delta.get("function") or {}
         name, arguments = _text(function.get("name")), _written(function.get("arguments"))
         call = self._call_of(delta, name) or self._begin(delta, name)
+        call.name = call.name or name
         if arguments:
             call.pieces.append(arguments)
             self.latest.append(Piece("arguments", arguments, call))
@@ -146,12 +147,14 @@ class Answer:
         if call is None:
             return None
         has_its_id = not given_id or given_id == call.given_id
-        if not name:
+        if not name or (not call.name and has_its_id):
             return call if has_its_id or index is not None else None
         may_be_it = name == call.name and (has_its_id or not call.given_id)
         return call if may_be_it and (given_id or index is not None) else None
 
     def _begin(self, delta: Mapping[str, Json], name: str) -> ArrivingCall:
+        if len(self._calls) == MOST_CALLS:
+            raise ReplyTooLong(f"The model's reply calls tools more than {MOST_CALLS} times")
         given_id, index = delta.get("id"), delta.get("index")
         taken = {call.id for call in self._calls}
         call = ArrivingCall(_own_id(given_id, taken), given_id, name, delta.get("type") or "function")
@@ -166,8 +169,6 @@ class Answer:
         self._characters += 1 + _characters(choices)
         if self._characters > settings.MAX_REPLY_CHARACTERS:
             raise ReplyTooLong(f"The model's reply is longer than {settings.MAX_REPLY_CHARACTERS} characters")
-        if len(self._calls) > MOST_CALLS:
-            raise ReplyTooLong(f"The model's reply calls tools more than {MOST_CALLS} times")
 
 
 def mended(answer: Mapping[str, Json]) -> dict[str, Json]:

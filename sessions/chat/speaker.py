@@ -176,9 +176,9 @@ class Speaker:
             source = EntrySource.API_RESPONSE if self._for_client else EntrySource.TOOL_REQUEST
             results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]
             return [Said(message, source, model), *results]
-        if not self._for_client:
-            # Half a call is none.
-            message["tool_calls"] = None
+        # Half a call is none, and what nobody is asked to run is not kept.
+        given = {call["id"] for call in self._for_client}
+        message["tool_calls"] = [call for call in message["tool_calls"] or () if call["id"] in given] or None
         if message["content"] is None and not message["tool_calls"]:
             message["content"] = ""
         return [Said(message, EntrySource.API_RESPONSE, model)] if self._is_done or message["content"] else []

@@ -212,6 +212,18 @@ def test_calls_of_a_reply_that_was_cut_off_are_not_run(
     assert (entry.content, entry.tool_calls) == ("Let me", None)
 
 
+def test_of_a_reply_that_was_cut_off_only_calls_of_the_client_are_kept(
+    talk: Talk, agent: str, web_server: WebServer
+) -> None:
+    message = {"role": "assistant", "content": None, **calls(("c1", "ask", {}), ("c2", "look", '{"q"'))}
+    session = talk.session(agent, auto_run_tools=True)
+    with scripted_model([{"choices": [{"index": 0, "message": message, "finish_reason": "length"}]}]):
+        (choice,) = talk.ask(session, "Hi")["choices"]
+    entry = Entry.objects.get(session_id=session, role="assistant")
+    assert [[call["id"] for call in kept] for kept in (choice["tool_calls"], entry.tool_calls)] == [["c1"], ["c1"]]
+    assert web_server.requests == []
+
+
 @pytest.mark.parametrize("given", [{}, {"id": ""}, {"id": "c1"}])
 def test_calls_that_cannot_be_told_apart_get_ids(
     talk: Talk, agent: str, web_server: WebServer, given: dict[str, str]

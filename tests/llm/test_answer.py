@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.llm.answer import Answer, mended
+from agents.llm.answer import MOST_CALLS, Answer, mended
+from julep_project.core.errors import ReplyTooLong
 
 Call = dict[str, Any]
 
@@ -39,6 +40,12 @@ ODD: dict[str, list[list[Call]]] = {
         [call(None, "}", index=0, id="b")],
         [call("g", "[]", index=1, id="c")],
     ],
+    "a name after its id": [
+        [call("", "", index=0, id="a")],
+        [call("f", None, index=0)],
+        [call(None, "{}", index=0)],
+        [call("g", "[]", index=1, id="b")],
+    ],
     "one index": [[call("f", "{}", index=0, id="a")], [call("g", "[]", index=0, id="b")]],
     "one index and no ids": [[call("f", "{", index=0)], [call(None, "}", index=0)], [call("g", "[]", index=0)]],
     "one id": [[call("f", "{}", index=0, id="a"), call("g", "[]", index=1, id="a")]],
@@ -62,6 +69,14 @@ def test_calls_as_providers_send_them(how: str) -> None:
 
 def test_the_same_function_called_twice_without_any_number() -> None:
     assert read([call("f", "{}"), call("f", "{}")]) == [("f", "{}"), ("f", "{}")]
+
+
+def test_no_more_calls_are_kept_than_an_answer_may_have() -> None:
+    answer = Answer()
+    calls = [call("f", "{}", index=place, id=f"call_{place}") for place in range(100_000)]
+    with pytest.raises(ReplyTooLong, match="more than 256 times"):
+        answer.add({"choices": [{"delta": {"tool_calls": calls}}]})
+    assert len(answer.calls) == MOST_CALLS
 
 
 def test_an_id_that_is_the_providers_own_stays() -> None:
