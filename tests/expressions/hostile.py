@@ -162,6 +162,9 @@ MARKUP = [
     "markdown_to_html('# a\\n' * 25000)",
     "markdown_to_html('[' * 100000)",
     "markdown_to_html('![](' * 25000)",
+    "markdown_to_html('![' * 40 + '!' * 99900)",
+    "markdown_to_html('[' * 20 + '=' * 20000)",
+    "markdown_to_html(('[!' * 20 + '!' * 960 + '\\n\\n') * 60)",
     "markdown_to_html(('![' * 18 + 'a' + '](b)' * 18) * 900)",
     "markdown_to_html('*_' * 50000)",
     "markdown_to_html('*_*_' * 9000)",
@@ -269,6 +272,11 @@ TEMPLATES = [
     "{{ 1 }}" * 30000,
     "x" * 1000000,
     "{% for i in range(100) %}{{ ('<>' * 100000) | striptags }}{% endfor %}",
+    "{% for " + "a, " * 8000 + "a in [[1] * 8001] * 2500 %}{% endfor %}",
+    "{% for i in [[1] * 8001] * 2500 %}{% set " + "a, " * 8000 + "a = i %}{% endfor %}",
+    "{{ [1 for (" + "a, " * 8000 + "a) in [[1] * 8001] * 2500] }}",
+    "{% macro f(x=" + "1 + " * 4000 + "1) %}{% endmacro %}{% macro g(y=" + "f() ~ " * 400 + "'') %}{% endmacro %}"
+    "{% for i in range(50) %}{{ g() }}{% endfor %}",
     "{{ [(('a' * 1000000).encode(),) * 30000] }}",
 ]
 

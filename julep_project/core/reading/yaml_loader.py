@@ -17,6 +17,8 @@ from julep_project.core.reading.outside_json import MAX_CONTAINERS, MAX_DEPTH, M
 
 # Nodes take several microseconds each.
 _MAX_NODES = 100_000
+# With aliases written out; a text without them is never refused for it.
+_MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_TAG_DIRECTIVES = 100
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = frozenset({"str", "timestamp", "merge", "value"})
@@ -79,6 +81,7 @@ class _Open:
     value: Any
     anchor: str | None = None
     nodes_before: int = 0
+    characters_before: int = 0
     levels: int = 1
     admit: Callable[[Any], object] | None = None
     key: Any = _NO_KEY
@@ -94,10 +97,12 @@ class YamlReader:
 
     def __init__(self, *, max_containers: int = MAX_CONTAINERS) -> None:
         self._containers_left = max_containers
-        self._nodes = 0
+        self._nodes = self._characters = 0
+        self._most_characters = _MAX_CHARACTERS
         self._open = [_Open([])]
-        # What an alias stands for: the value, the event of a scalar, which may be a key, too, nodes and levels.
-        self._anchors: dict[str, tuple[Any, Any, int, int]] = {}
+        # What an alias stands for: the value; the event of a scalar, which may be a key, too; its size in nodes, levels
+        # and characters.
+        self._anchors: dict[str, tuple[Any, Any, int, int, int]] = {}
 
     def read(self, text: str) -> Any:
         """The value of the document; None if there is none.
@@ -110,6 +115,7 @@ class YamlReader:
         # The library compares each with all others.
         if text.count("%TAG") > _MAX_TAG_DIRECTIVES:
             raise TooMuchYaml(f"more than {_MAX_TAG_DIRECTIVES} tag directives")
+        self._most_characters = max(_MAX_CHARACTERS, len(text))
         self._loader = self.scalars(text)
         try:
             for event in iter(self._loader.get_event, None):
@@ -139,9 +145,9 @@ class YamlReader:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             value = self.scalar(event)
-            self._put(value, event, 1, 0)
+            self._put(value, event, 1, 0, len(event.value))
             if event.anchor:
-                self._anchors[event.anchor] = value, event, 1, 0
+                self._anchors[event.anchor] = value, event, 1, 0, len(event.value)
         elif kind is yaml.SequenceStartEvent:
             self._begin(event, [], "seq")
         elif kind is yaml.MappingStartEvent:
@@ -155,8 +161,11 @@ class YamlReader:
         elif kind is yaml.DocumentStartEvent and self._open[0].value:
             raise _refusal("the text has more than one document", event)
 
-    def _count(self, nodes: int, levels: int) -> None:
+    def _count(self, nodes: int, levels: int, characters: int) -> None:
         self._nodes += nodes
+        self._characters += characters
+        if self._characters > self._most_characters:
+            raise TooMuchYaml(f"more than {self._most_characters:,} characters, with aliases written out")
         if self._nodes > _MAX_NODES:
             raise TooMuchYaml(f"more than {_MAX_NODES:,} values, with aliases written out")
         if len(self._open) - 1 + levels > self.max_depth:
@@ -169,19 +178,20 @@ class YamlReader:
         if self._containers_left < 0:
             raise TooMuchYaml("too many objects and lists")
         admit = self.admission(value) if kind == "map" else None
-        self._open.append(_Open(value, event.anchor, self._nodes, admit=admit))
-        self._count(1, 0)
+        self._open.append(_Open(value, event.anchor, self._nodes, self._characters, admit=admit))
+        self._count(1, 0, 0)
 
     def _end(self) -> None:
         ended = self._open.pop()
         value = self.merged([*ended.given, ended.value]) if ended.given else ended.value
-        self._put(value, None, 0, ended.levels)
+        self._put(value, None, 0, ended.levels, 0)
         if ended.anchor:
-            self._anchors[ended.anchor] = value, None, self._nodes - ended.nodes_before, ended.levels
+            nodes, characters = self._nodes - ended.nodes_before, self._characters - ended.characters_before
+            self._anchors[ended.anchor] = value, None, nodes, ended.levels, characters
 
-    def _put(self, value: Any, scalar: Any, nodes: int, levels: int) -> None:
+    def _put(self, value: Any, scalar: Any, nodes: int, levels: int, characters: int) -> None:
         """Count a value and give it its place in the innermost collection."""
-        self._count(nodes, levels)
+        self._count(nodes, levels, characters)
         inside = self._open[-1]
         inside.levels = max(inside.levels, levels + 1)
         if isinstance(inside.value, list):

@@ -408,6 +408,7 @@ class Compiler:
 
     def _target(self, node: ast.expr) -> Callable[[Frame, Value], None]:
         if isinstance(node, ast.Name):
+            self.cost += 1
             self._variables[node.id] = self.slots
             self.slots += 1
             return bind_name(self._variables[node.id])

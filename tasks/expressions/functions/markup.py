@@ -21,7 +21,12 @@ _LINE_MARKS = re.compile(r"^[ \t\d>*+.)-]+", re.MULTILINE)
 _LEVELS = 20
 _LINE_COST = 100
 _LEVEL_COST = 20
-# Of characters that begin notation inside a line; a bracket may begin a link in as many ways as there are levels.
+# Text is read from one of these to the next; after each bracket that begins no link, once more, up to the last level.
+_STOPS = re.compile(r"[\n!#$%&*+\-:<=>@\[\\\]^_`{}~]")
+_STOP_COST = 5
+# What begins a block whatever stands before it, so that nothing is read across.
+_BLOCK_BEGINS = re.compile(r"\n[ \t]*\n|\n(?= {0,3}(?:[-*+] +\S|#{1,6} ))")
+# Of characters that begin notation inside a line.
 _MARK_COSTS = {"[": 150, "*": 40, "_": 40, "`": 20, "<": 20, "&": 20, "\\": 20}
 _KEPT_IN_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
 _SAFE_ADDRESS = re.compile(r"(?:https?://|mailto:|[/#.]|[\w-]+(?:[/.#?]|$))", re.IGNORECASE)
@@ -101,7 +106,8 @@ def _markdown_cost(text: str) -> int:
     levels = min(_LEVELS, max((marks.count(">") for marks in begun), default=0))
     markers = sum(map("".join(begun).count, ">*+-.)"))
     inline = sum(cost * text.count(mark) for mark, cost in _MARK_COSTS.items())
-    return (text.count("\n") + markers) * (_LINE_COST + _LEVEL_COST * levels) + inline
+    blocks = (len(_STOPS.findall(block)) * (1 + min(_LEVELS, block.count("["))) for block in _BLOCK_BEGINS.split(text))
+    return (text.count("\n") + markers) * (_LINE_COST + _LEVEL_COST * levels) + inline + _STOP_COST * sum(blocks)
 
 
 @GROUP.add(

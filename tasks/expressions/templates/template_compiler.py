@@ -6,6 +6,7 @@ table at the end, and the compiler of expressions, list. Cost is known per block
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jinja2 import nodes
@@ -17,7 +18,7 @@ from tasks.expressions.errors import TemplateSyntaxError, UnsupportedFeature
 from tasks.expressions.measure import text_of
 from tasks.expressions.templates.template_expressions import TemplateExpressions
 from tasks.expressions.templates.template_tree import lowered, unsupported
-from tasks.expressions.templates.template_values import Loop, Macro, Namespace, Output, Statement, TemplateFrame
+from tasks.expressions.templates.template_values import CALLER, Loop, Macro, Namespace, Output, Statement, TemplateFrame
 from tasks.expressions.values import Value, fail, take_list
 
 
@@ -91,7 +92,7 @@ class TemplateCompiler(TemplateExpressions):
             raise UnsupportedFeature("recursive loops are not supported")
         iterable = self.expression(node.iter)
         names = _target_names(node.target)
-        bind = self._binder(node.target)
+        bind, bind_cost = self._costed(lambda: self._binder(node.target))
         wanted = node.test or nodes.Const(True, lineno=node.lineno)
         test, test_cost = self._costed(lambda: self._scoped(set(names), lambda: self.expression(wanted)))
         self._loop_depth += 1
@@ -101,7 +102,7 @@ class TemplateCompiler(TemplateExpressions):
         otherwise = self.block(node.else_)
 
         def kept(frame: TemplateFrame, item: Value) -> bool:
-            frame.budget.charge(test_cost)
+            frame.budget.charge(bind_cost + test_cost)
             frame.variables.append({})
             bind(frame, item)
             found = operators.is_true(test(frame))
@@ -114,12 +115,13 @@ class TemplateCompiler(TemplateExpressions):
                 items = [item for item in items if kept(frame, item)]
             if not items:
                 return otherwise(frame, output)
-            return _run_loop(frame, output, Loop(items, depth), bind, body, cost)
+            return _run_loop(frame, output, Loop(items, depth), bind, body, bind_cost + cost)
 
         return run
 
     def _binder(self, target: nodes.Node) -> Callable[[TemplateFrame, Value], None]:
         if isinstance(target, nodes.Name):
+            self.cost += 1
             name = target.name
             return lambda frame, value: frame.variables[-1].__setitem__(name, value)
         if isinstance(target, nodes.Tuple):
@@ -197,20 +199,29 @@ class TemplateCompiler(TemplateExpressions):
         return lambda frame, output: frame.variables[-1].__setitem__(macro.name, macro.function(frame))
 
     def _macro(self, node: nodes.Macro | nodes.CallBlock, name: str) -> Macro:
-        parameters: dict[str, Code | None] = {argument.name: None for argument in node.args}
-        for argument, default in zip(reversed(node.args), reversed(node.defaults), strict=False):
-            parameters[argument.name] = self.expression(default)
-        names = {*parameters, "caller", name}
+        parameters, default_cost = self._costed(lambda: self._parameters(node))
+        names = {*parameters, CALLER, name}
         outer_loops, self._loop_depth = self._loop_depth, 0
         body, cost = self._costed(lambda: self._scoped(names, lambda: self.block(node.body)))
         self._loop_depth = outer_loops
-        return Macro(name, parameters, body, cost)
+        return Macro(name, parameters, body, default_cost + cost)
+
+    def _parameters(self, node: nodes.Macro | nodes.CallBlock) -> dict[str, Code | None]:
+        """Names of a macro's parameters; a default is computed at each call, and sees the parameters before it."""
+        parameters: dict[str, Code | None] = {}
+        without = len(node.args) - len(node.defaults)
+        for place, argument in enumerate(node.args):
+            code = None
+            if place >= without:
+                code = self._scoped({*parameters}, partial(self.expression, node.defaults[place - without]))
+            parameters[argument.name] = code
+        return parameters
 
     def call_block(self, node: nodes.CallBlock) -> Statement:
-        caller = Compiled(self._macro(node, "caller").function)
+        caller = Compiled(self._macro(node, CALLER).function)
         tree = lowered(node.call)
         assert isinstance(tree, ast.Call)
-        tree.keywords.append(ast.keyword("caller", caller))
+        tree.keywords.append(ast.keyword(CALLER, caller))
         text = self.compile(tree)
         return lambda frame, output: output.write(text_of(text(frame), frame.budget))
 

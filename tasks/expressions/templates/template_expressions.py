@@ -16,6 +16,9 @@ from tasks.expressions.templates.template_tree import lowered
 from tasks.expressions.templates.template_values import NAMESPACE
 from tasks.expressions.values import Missing, Value, fail, resolve
 
+# Characters of the way to a value, in what is said of it when it is missing.
+_SHOWN_PATH = 200
+
 
 class TemplateExpressions(Compiler):
     """Compiles the expressions of one template; `line` is where it stands."""
@@ -106,4 +109,5 @@ def _path(node: ast.expr) -> str:
         parts.append(node.attr)
         node = node.value
     parts.append(node.id if isinstance(node, ast.Name) else "...")
-    return ".".join(reversed(parts))
+    path = ".".join(reversed(parts))
+    return path if len(path) <= _SHOWN_PATH else f"...{path[-_SHOWN_PATH:]}"

@@ -242,5 +242,5 @@ def _attr(budget: Budget, value: Value, name: Value) -> Value:
 @FILTERS.add(
     "default(value='', boolean=False)", "Another value when this one is missing (or, with true, empty).", "constant"
 )
-def _default(budget: Budget, value: Value, other: Value = "", boolean: Value = False) -> Value:
-    return other if type(value) is Missing or (boolean and not operators.is_true(value)) else value
+def _default(budget: Budget, given: Value, /, value: Value = "", boolean: Value = False) -> Value:
+    return value if type(given) is Missing or (boolean and not operators.is_true(given)) else given

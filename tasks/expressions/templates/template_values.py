@@ -12,6 +12,9 @@ from tasks.expressions.limits import MAX_MACRO_DEPTH, MAX_STRING, Budget
 from tasks.expressions.measure import deep_equal
 from tasks.expressions.values import Missing, Scope, Value, fail
 
+# What a macro calls for the text of the `call` block it is used in.
+CALLER = "caller"
+
 
 class Output:
     """The text written so far, bounded."""
@@ -63,6 +66,9 @@ class Loop:
     index0: int = 0
     _seen: list[Value] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return "<loop>"
+
     def attribute(self, name: str) -> Value:
         count = len(self.items)
         values: dict[str, Value] = {
@@ -99,8 +105,11 @@ class Namespace:
 
     values: dict[str, Value]
 
+    def __repr__(self) -> str:
+        return "<namespace>"
 
-def _namespace(budget: Budget, *values: Value, **keywords: Value) -> Namespace:
+
+def _namespace(budget: Budget, /, *values: Value, **keywords: Value) -> Namespace:
     return Namespace(merged([values[0] if values and type(values[0]) is dict else {}, keywords], budget))
 
 
@@ -142,9 +151,12 @@ class Macro:
             fail("TypeError", f"macro {self.name} takes at most {len(self.parameters)} values")
         bound.update(zip(self.parameters, arguments, strict=False))
         for name, value in keywords.items():
-            if name != "caller" and (name not in self.parameters or name in bound):
+            if name != CALLER and (name not in self.parameters or name in bound):
                 fail("TypeError", f"macro {self.name} cannot take {name!r} here")
             bound[name] = value
         for name, default in self.parameters.items():
             if name not in bound:
                 bound[name] = Missing(name) if default is None else default(frame)
+        if self.name != CALLER:
+            # That of an enclosing macro is not its own.
+            bound.setdefault(CALLER, Missing(CALLER))

@@ -65,6 +65,9 @@ def _merge_bomb(levels: int) -> str:
         "a: " + "9" * 100_000,
         _bomb(9),
         _merge_bomb(9),
+        f"a: &a {'x' * 500_000}\nb: [{'*a, ' * 50_000}]",
+        f"a: &a [{'x' * 250_000}, {'y' * 250_000}]\nb: [{'*a, ' * 40}]",
+        f"a: &a {'x' * 900}\nb: [{'{*a : 1}, ' * 20_000}]",
     ],
 )
 def test_hostile_texts_are_refused(text: str) -> None:
