@@ -77,7 +77,7 @@ class FunctionSpec(Body):
 
 
 class ProviderName(serializers.ChoiceField):
-    """A provider; which are known is looked up for each request."""
+    """A provider that the API knows."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=known(), **options)

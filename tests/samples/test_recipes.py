@@ -37,11 +37,14 @@ def step_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if `providers/parrot.py` lay beside the others."""
+    caches = (providers.run_here, integrations.all_methods)
     with monkeypatch.context() as patch:
         patch.setattr(providers, "__path__", [*providers.__path__, str(_HERE / "providers")])
-        integrations.all_methods.cache_clear()
+        for cached in caches:
+            cached.cache_clear()
         yield
-    integrations.all_methods.cache_clear()
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The providers, one module each, named like the provider. `registry` finds them."""
 
 import pkgutil
+from functools import cache
 
 # What published clients may name; those without a module are known but not run here.
 PUBLISHED = (
@@ -9,6 +10,7 @@ PUBLISHED = (
 )  # fmt: skip
 
 
+@cache
 def run_here() -> tuple[str, ...]:
     """Names of the providers that have a module."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
