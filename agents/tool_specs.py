@@ -7,7 +7,9 @@ from rest_framework import serializers
 
 from agents.tool_types import ToolType
 from agents.tools.arguments import LONGEST_TIMEOUT_S
-from agents.tools.integrations.providers import known
+from agents.tools.integrations.method import misread_names
+from agents.tools.integrations.providers import known, provider_name
+from agents.tools.integrations.registry import find_method
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
@@ -82,6 +84,9 @@ class ProviderName(serializers.ChoiceField):
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=known(), **options)
 
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(provider_name(data) if isinstance(data, str) else data)
+
 
 class IntegrationSpec(Body):
     """A method of a known provider."""
@@ -90,6 +95,15 @@ class IntegrationSpec(Body):
     method = Text(required=False)
     setup = JsonObject(required=False)
     arguments = JsonObject(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a setup with objects where single values belong: YAML reads `{name}` without quotes as one."""
+        wrong = misread_names(find_method({"provider": attrs["provider"]}), attrs.get("setup") or {})
+        if wrong:
+            told = "A single value belongs here. YAML reads `{name}` as an object: write it in quotes."
+            errors = {name: serializers.ValidationError(told, code="value_error").detail for name in wrong}
+            raise serializers.ValidationError({"setup": errors})
+        return attrs
 
 
 class SystemSpec(Body):

@@ -4,6 +4,7 @@
 terminal reaches the same services and keys as the running server.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -116,6 +117,35 @@ def env_ints(name: str, default: Sequence[int]) -> tuple[int, ...]:
     if len(parts) != len(default) or not all(part.isascii() and part.isdecimal() for part in parts):
         raise InvalidSetting(f"{name} must be {len(default)} whole numbers with commas between; it is {text!r}")
     return tuple(map(int, parts))
+
+
+def env_addresses(name: str) -> dict[str, str]:
+    """A JSON object of web addresses by name, such as `{"brave": "https://proxy.example.com/brave"}`."""
+    text = env_str(name).strip()
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(_is_web_address(address) for address in found.values()):
+        raise InvalidSetting(
+            f"{name} must be a JSON object of web addresses without query, such as "
+            '{"brave": "https://proxy.example.com/brave"}'
+        )
+    return {key: address.rstrip("/") for key, address in found.items()}
+
+
+def _is_web_address(value: object) -> bool:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        return bool(
+            parts
+            and parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+            and parts.geturl() == f"{parts.scheme}://{parts.netloc}{parts.path}"
+        )
+    except ValueError:
+        return False
 
 
 def env_url(name: str) -> str:

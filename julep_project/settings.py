@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 from julep_project.env import (
     InvalidSetting,
+    env_addresses,
     env_bool,
     env_int,
     env_ints,
@@ -258,9 +259,10 @@ JULEP_HTTP_TIMEOUT_S = env_int("JULEP_HTTP_TIMEOUT_S", 60, low=1, high=600)
 # Integrations: keys of providers, for tools whose setup brings none of its own
 BRAVE_API_KEY = env_secret("BRAVE_API_KEY")
 OPENWEATHERMAP_API_KEY = env_secret("OPENWEATHERMAP_API_KEY")
+SERPER_API_KEY = env_secret("SERPER_API_KEY")
 SPIDER_API_KEY = env_secret("SPIDER_API_KEY")
-# Provider to base URL; only tests set it.
-INTEGRATION_ADDRESSES: dict[str, str] = {}
+# Where providers are reached instead of their public addresses, on private networks too
+INTEGRATION_ADDRESSES = env_addresses("INTEGRATION_ADDRESSES")
 
 # Models
 DEFAULT_MODEL = env_str("DEFAULT_MODEL")

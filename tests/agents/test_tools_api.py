@@ -234,3 +234,43 @@ def test_unknown_agent_and_unknown_tool(api: ApiClient, url: str, tool: dict[str
     assert (elsewhere.status_code, elsewhere.json()["error"]["message"]) == (404, "Agent not found")
     bad = api.send(method, f"{url}/nope", FUNCTION)
     assert (bad.status_code, bad.json()["error"]["details"][0]["loc"]) == (422, "path.tool_id")
+
+
+def test_the_name_of_a_provider_may_have_a_dash(api: ApiClient, url: str) -> None:
+    created = api.post(url, {"name": "t", "integration": {"provider": "llama-parse"}})
+
+    assert created.status_code == 201
+    assert created.json()["integration"]["provider"] == "llama_parse"
+
+
+@pytest.mark.parametrize(
+    ("provider", "setup", "name"),
+    [
+        ("brave", {"brave_api_key": {"key": None}}, "brave_api_key"),
+        ("brave", {"api_key": {}}, "api_key"),
+        ("email", {"host": "a", "port": ["1"]}, "port"),
+        ("mcp", {"http_url": {"url": None}}, "http_url"),
+    ],
+)
+def test_a_setup_that_yaml_read_as_an_object(
+    api: ApiClient, url: str, provider: str, setup: dict[str, Any], name: str
+) -> None:
+    refused = api.post(url, {"name": "t", "integration": {"provider": provider, "setup": setup}})
+
+    assert refused.status_code == 422
+    (told,) = refused.json()["error"]["details"]
+    assert told["loc"] == f"integration.setup.{name}" and "in quotes" in told["msg"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "setup"),
+    [
+        ("llama_parse", {"llamaparse_api_key": "{secrets.KEY}", "params": {"language": {"x": None}}}),
+        ("mcp", {"http_headers": {"A": "b"}, "args": ["x"]}),
+        ("brave", {"brave_api_key": None}),
+    ],
+)
+def test_a_setup_may_hold_objects_where_they_belong(
+    api: ApiClient, url: str, provider: str, setup: dict[str, Any]
+) -> None:
+    assert api.post(url, {"name": "t", "integration": {"provider": provider, "setup": setup}}).status_code == 201

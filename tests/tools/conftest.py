@@ -11,6 +11,18 @@ from agents.tools.runners import run_tool
 CallTool = Callable[..., Any]
 
 
+@pytest.fixture
+def call_provider() -> CallTool:
+    """`call_provider("brave", {arguments}, "search", setup={})` runs an integration tool."""
+
+    def call(provider: str, arguments: dict[str, Any], method: str | None = None, **options: Any) -> Any:
+        spec = {"provider": provider, "method": method, "setup": options.pop("setup", None)}
+        tool = {"name": "t", "type": "integration", "integration": spec}
+        return run_tool(Developer(), tool, arguments, **{"idempotency_key": "key-1", **options})
+
+    return call
+
+
 @pytest.fixture(autouse=True)
 def loopback_allowed(settings: Any) -> None:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]

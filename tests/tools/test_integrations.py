@@ -128,7 +128,9 @@ class TestBrave:
         assert found == [{"title": f"T{n}", "url": f"https://{n}", "snippet": "d"} for n in range(2)]
         assert web_server.requests[0].query["count"] == "2"
 
-    def test_web_search_without_a_key(self) -> None:
+    def test_web_search_without_a_key(self, settings: Any) -> None:
+        settings.INTEGRATION_ADDRESSES = {}
+
         with pytest.raises(SearchNotConfigured) as caught:
             web_search(Developer(), "tide")
         assert caught.value.status == 400 and "BRAVE_API_KEY" in (caught.value.fix or "")

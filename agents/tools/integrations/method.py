@@ -9,12 +9,14 @@ from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import find_problem
 
 Schema = Mapping[str, Json]
+_SINGLE = frozenset({"string", "integer", "number", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationCall:
     """One call of a method, with its setup and arguments checked and complete. `ends_at` is on the monotonic clock."""
 
+    provider: str
     setup: Mapping[str, Json]
     arguments: Mapping[str, Json]
     idempotency_key: str
@@ -93,9 +95,25 @@ class Method:
             )
         return arguments
 
+    def takes_object(self, name: str) -> bool:
+        """Whether an object or a list may stand under this key of the setup; under an unknown one it may."""
+        part = self.setup["properties"].get(self.other_names.get(name, name), {})
+        return part.get("type") not in _SINGLE
+
     def _hint(self, missing: list[str]) -> str:
         settings = [self.server_keys[name] for name in missing if name in self.server_keys]
         return f" (or the server's setting {', '.join(settings)})" if settings else ""
+
+
+def misread_names(method: Method | None, setup: Mapping[str, Json]) -> list[str]:
+    """Keys of a setup under which an object stands that was meant as a text."""
+    objects = {name: value for name, value in setup.items() if isinstance(value, Mapping | list)}
+    return [
+        name
+        for name, value in objects.items()
+        if (isinstance(value, Mapping) and list(value.values()) == [None])
+        or (method is not None and not method.takes_object(name))
+    ]
 
 
 def _defaults(of: Schema) -> dict[str, Json]:

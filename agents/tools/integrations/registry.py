@@ -1,18 +1,21 @@
 """The providers this server runs, and how a tool of the kind `integration` becomes a call of one."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+from django.apps import AppConfig
 from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
 
 from agents.tools.errors import ToolError
 from agents.tools.integrations import providers
 from agents.tools.integrations.method import IntegrationCall, Method
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
+from julep_project.core.health.checks import CHECKS
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 
 
@@ -65,12 +68,23 @@ def run_method(
     with hiding({"setup": whole}):
         return method.run(
             IntegrationCall(
+                provider=method.provider,
                 setup=whole,
                 arguments=method.checked_arguments(arguments),
                 idempotency_key=idempotency_key,
                 ends_at=time.monotonic() + (timeout_s or LONGEST_ATTEMPT_S),
             )
         )
+
+
+@register(CHECKS)
+def check_addresses(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """A provider that nobody knows would be configured in vain."""
+    unknown = sorted(set(settings.INTEGRATION_ADDRESSES) - set(providers.run_here()))
+    if not unknown:
+        return []
+    hint = f"Providers of this server: {', '.join(providers.run_here())}."
+    return [Error(f"INTEGRATION_ADDRESSES names {', '.join(unknown)}: not run by this server.", hint, id="julep.E002")]
 
 
 def _missing(spec: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from uuid import uuid4
 from django.conf import settings
 
 from agents.models import Developer
-from agents.tools.integrations.providers import brave
+from agents.tools.integrations.method import Method
+from agents.tools.integrations.providers import brave, searxng, serper
 from agents.tools.integrations.registry import run_method
 from julep_project.core.errors import BadRequest
 
@@ -21,8 +22,7 @@ def check_configured(developer: Developer) -> None:
     Raises:
         SearchNotConfigured
     """
-    if not settings.BRAVE_API_KEY:
-        raise SearchNotConfigured(fix="Set BRAVE_API_KEY on the server, or leave out the web search tool")
+    _method()
 
 
 def web_search(
@@ -34,10 +34,22 @@ def web_search(
         SearchNotConfigured: no search integration has a key.
         ToolError: the search failed; `retryable` says whether it may work later.
     """
-    check_configured(developer)
-    (method,) = brave.METHODS
     count = max(1, min(limit, brave.MOST_RESULTS))
     found = run_method(
-        method, {"query": query, "count": count}, setup={}, idempotency_key=str(uuid4()), timeout_s=timeout_s
+        _method(), {"query": query, "count": count}, setup={}, idempotency_key=str(uuid4()), timeout_s=timeout_s
     )
     return [{"title": hit["title"], "url": hit["link"], "snippet": hit["snippet"]} for hit in found["result"]]
+
+
+def _method() -> Method:
+    """The search of the first provider that the operator has set up."""
+    if settings.BRAVE_API_KEY:
+        return brave.METHODS[0]
+    if settings.SERPER_API_KEY:
+        return serper.METHODS[0]
+    if "searxng" in settings.INTEGRATION_ADDRESSES:
+        return searxng.METHODS[0]
+    raise SearchNotConfigured(
+        fix="Set BRAVE_API_KEY, SERPER_API_KEY or an address of searxng in INTEGRATION_ADDRESSES on the server, or "
+        "leave out the web search tool"
+    )

@@ -1,6 +1,6 @@
 """Requests of the providers, through the safe client."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -8,11 +8,11 @@ from django.conf import settings
 from agents.tools.errors import ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.integrations.method import IntegrationCall
-from julep_project.core.http import IncomingResponse, OutgoingRequest
+from julep_project.core.http import IncomingResponse, OutgoingRequest, origin_of
 
 
 def address_of(provider: str, public: str) -> str:
-    """Where a provider is reached: its public address, unless `INTEGRATION_ADDRESSES` names another."""
+    """Where a provider is reached: its public address, unless the operator names another."""
     return str(settings.INTEGRATION_ADDRESSES.get(provider, public)).rstrip("/")
 
 
@@ -23,7 +23,9 @@ def fetch(call: IntegrationCall, method: str, url: str, **parts: Any) -> Incomin
         ToolError: no answer, or one with a status outside 200-299.
     """
     timeout_s = min(float(settings.JULEP_HTTP_TIMEOUT_S), call.seconds_left())
-    return exchange(OutgoingRequest(method, url, timeout_s=timeout_s, **parts))
+    named = settings.INTEGRATION_ADDRESSES.get(call.provider)
+    is_named = named is not None and origin_of(named) == origin_of(url)
+    return exchange(OutgoingRequest(method, url, timeout_s=timeout_s, is_named=is_named, **parts))
 
 
 def fetch_json(call: IntegrationCall, method: str, url: str, **parts: Any) -> Any:
@@ -49,6 +51,12 @@ def fetch_object(call: IntegrationCall, method: str, url: str, **parts: Any) -> 
     if not isinstance(value, Mapping):
         raise ToolError("the provider did not answer with a JSON object", repeatable=True)
     return value
+
+
+def hits_of(found: Iterable[Mapping[str, Any]], *, title: str, link: str, snippet: str) -> list[dict[str, str]]:
+    """Pages that a search found, under the names every search provider gives; the service has its own for them."""
+    names = {"title": title, "link": link, "snippet": snippet}
+    return [{ours: str(hit.get(theirs) or "") for ours, theirs in names.items()} for hit in found]
 
 
 def object_in(value: Any, name: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-_TAG = "julep"
+CHECKS = "julep"
 
 
 def refuse_errors() -> None:
@@ -18,12 +18,12 @@ def refuse_errors() -> None:
     Raises:
         ImproperlyConfigured: an error was found.
     """
-    found = [message for message in run_checks(tags=[_TAG]) if message.is_serious()]
+    found = [message for message in run_checks(tags=[CHECKS]) if message.is_serious()]
     if found:
         raise ImproperlyConfigured("\n".join(map(str, found)))
 
 
-@register(_TAG)
+@register(CHECKS)
 def check_pool_size(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """A thread that waits for a connection waits for work of other kinds, which having its own threads avoids."""
     size, threads = settings.DB_POOL_SIZE, settings.DATABASE_THREADS

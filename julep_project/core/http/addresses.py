@@ -56,10 +56,11 @@ class Opened:
 @dataclass(frozen=True)
 class AddressPolicy:
     """Global unicast addresses, and what is listed in `allowed`; of the places in `own` only those listed with their
-    port."""
+    port. The host and port in `named` are the operator's own choice, whatever their address."""
 
     allowed: tuple[Opened, ...] = ()
     own: tuple[OwnAddress, ...] = ()
+    named: tuple[str, int] | None = None
 
     @classmethod
     def parse(cls, entries: Iterable[str], own: Iterable[OwnAddress] = ()) -> Self:

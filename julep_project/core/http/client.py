@@ -26,7 +26,14 @@ from julep_project.core.http.errors import (
 )
 from julep_project.core.http.network import CheckedNetwork, Resolver, resolve
 from julep_project.core.http.own import OwnAddress, own_places
-from julep_project.core.http.request import IncomingResponse, OutgoingRequest, next_request, place_of, write_request
+from julep_project.core.http.request import (
+    IncomingResponse,
+    OutgoingRequest,
+    host_and_port,
+    next_request,
+    place_of,
+    write_request,
+)
 from julep_project.core.process.once import Once
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -119,7 +126,8 @@ def send(request: OutgoingRequest) -> IncomingResponse:
         HttpError
     """
     limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
-    return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places()).send(request, limits)
+    named = host_and_port(request.url) if request.is_named else None
+    return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places(), named).send(request, limits)
 
 
 def connect(host: str, port: int, timeout_s: float) -> socket.socket:
@@ -136,8 +144,9 @@ def connect(host: str, port: int, timeout_s: float) -> socket.socket:
 
 
 @Once
-def _client(allowed: tuple[str, ...], own: tuple[OwnAddress, ...]) -> HttpClient:
-    return HttpClient(AddressPolicy.parse(allowed, own))
+def _client(allowed: tuple[str, ...], own: tuple[OwnAddress, ...], named: tuple[str, int] | None = None) -> HttpClient:
+    """A named place has a pool of its own: whoever may not go there must not find an open connection to it."""
+    return HttpClient(replace(AddressPolicy.parse(allowed, own), named=named))
 
 
 def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:

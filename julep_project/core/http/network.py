@@ -90,6 +90,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
             raise BadUrl(f"{host[:80]!r} is not a host name") from error
         except OSError as error:
             raise httpcore.ConnectError(f"{host} has no address") from error
+        if self._policy.named == (host, port):
+            return found
         permitted = [address for address in found if self._policy.permits(address, port)]
         if found and not permitted:
             raise Blocked(self._reason(host, port, found))

@@ -45,7 +45,8 @@ class OutgoingRequest:
     """One request. At most one of `content`, `json` and `data` (with `files`) makes the body.
 
     Headers that belong to the connection (`Host`, `Content-Length`, `Transfer-Encoding`, ...) are left out.
-    User and password in the URL become an `Authorization` header unless there is one.
+    User and password in the URL become an `Authorization` header unless there is one. `is_named`: the operator himself
+    named this host and port, so that they need not be public; where a redirect leads is judged as ever.
     """
 
     method: str
@@ -59,6 +60,7 @@ class OutgoingRequest:
     json: Any = None
     follow_redirects: bool = False
     timeout_s: float | None = None
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,16 @@ def origin_of(text: str) -> str:
     except BadUrl:
         return ""
     return f"{url.scheme}://{url.userinfo.decode('ascii', 'replace')}@{url.netloc.decode('ascii', 'replace')}"
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Where a URL leads, as a connection to it is asked for.
+
+    Raises:
+        BadUrl
+    """
+    url = read_url(text)
+    return url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme]
 
 
 def next_request(request: httpx.Request, status: int, location: str) -> httpx.Request | None:

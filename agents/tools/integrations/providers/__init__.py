@@ -16,6 +16,11 @@ def run_here() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
+def provider_name(given: str) -> str:
+    """The name of a provider as it is kept; people write a dash for the underscore too."""
+    return given.replace("-", "_")
+
+
 def known() -> tuple[str, ...]:
     """Names a definition may have."""
     return (*PUBLISHED, *(name for name in run_here() if name not in PUBLISHED))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
-from agents.tools.integrations.web import address_of, fetch_object, object_in, objects_in
+from agents.tools.integrations.web import address_of, fetch_object, hits_of, object_in, objects_in
 
 DEFAULT_RESULTS = 3
 MOST_RESULTS = 20
@@ -18,16 +18,9 @@ def search(call: IntegrationCall) -> dict[str, Any]:
         params={"q": call.arguments["query"], "count": call.arguments["count"]},
         headers={"Accept": "application/json", "X-Subscription-Token": call.setup["brave_api_key"]},
     )
-    hits = objects_in(object_in(answer, "web"), "results")
-    found = [
-        {
-            "title": str(hit.get("title") or ""),
-            "link": str(hit.get("url") or ""),
-            "snippet": str(hit.get("description") or ""),
-        }
-        for hit in hits
-    ]
-    return {"result": found[: call.arguments["count"]]}
+    found = objects_in(object_in(answer, "web"), "results")
+    hits = hits_of(found, title="title", link="url", snippet="description")
+    return {"result": hits[: call.arguments["count"]]}
 
 
 METHODS = (
