@@ -19,6 +19,7 @@ urlpatterns = [
     path("openapi.json", openapi_json),
     path("docs", docs_page),
     path("swagger", docs_page),
+    path("", include("julep_project.core.jobs.urls")),
     path("", include("agents.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),

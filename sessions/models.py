@@ -6,9 +6,10 @@ from django.db.models import Q
 from agents.models import Agent, Developer, User
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
+from julep_project.core.jobs.rows import JobRow, JobState
 from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
-from julep_project.core.work.rows import LeasedRow, QueuedRow
+from julep_project.core.work.rows import LeasedRow
 
 
 class ContextOverflow(models.TextChoices):
@@ -201,26 +202,11 @@ class Entry(models.Model):
         return f"{self.session_id} {self.seq} {self.role}"
 
 
-class JobState(models.TextChoices):
-    """Where a background job stands, in the words of the API."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    RETRYING = "retrying"
-    SUCCEEDED = "succeeded"
-    ABORTED = "aborted"
-    FAILED = "failed"
-
-
-class Job(Resource, QueuedRow):
+class Job(JobRow):
     """Work on a session in the background. At most one is open for each session."""
 
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="jobs")
-    name = models.CharField(max_length=64)
-    reason = models.TextField(blank=True, default="")
-    state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.PENDING)
-    progress = models.FloatField(default=0.0, help_text="0 to 1")
     through_seq = models.PositiveBigIntegerField(help_text="the newest entry the job may replace")
     model = models.CharField(max_length=255, help_text="whose prompt grew too long")
     budget = models.PositiveIntegerField(help_text="tokens; the history is to take about half of them")
@@ -228,7 +214,7 @@ class Job(Resource, QueuedRow):
 
     objects = TenantManager()
 
-    class Meta(Resource.Meta):
+    class Meta(JobRow.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["session", "name"],

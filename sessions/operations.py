@@ -11,6 +11,7 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import shown_body
 from agents.tools.system import SystemCall, operation
 from julep_project.core.database import give_connection_back
+from julep_project.core.jobs.kind import find_job, job_to_wire
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 from sessions import selectors
 from sessions.api.views import SESSIONS
@@ -18,7 +19,6 @@ from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
 from sessions.errors import ChatTimedOut, WaitedTooLong
 from sessions.history.entries import whole_history
-from sessions.shortening.jobs import get_job, job_to_wire
 from sessions.wire import history_to_wire
 
 Json = dict[str, Any]
@@ -75,7 +75,7 @@ def chat(call: SystemCall) -> Json:
 @operation("job.get", ids="job_id")
 def read_job(call: SystemCall) -> Json:
     """Get the state of a background job."""
-    return job_to_wire(get_job(call.developer, call.id("job_id")))
+    return job_to_wire(find_job(call.developer, call.id("job_id")))
 
 
 def _shown_tool(tool: Tool) -> Json:

@@ -1,10 +1,9 @@
-"""Routes of sessions and jobs."""
+"""Routes of sessions."""
 
 from django.urls import path
 
 from julep_project.core.api.views import COLLECTION, MEMBER
 from sessions.api.chat_views import chat
-from sessions.api.job_views import JobViewSet
 from sessions.api.render_views import render
 from sessions.api.views import HistoryViewSet, MessageViewSet, SessionToolViewSet, SessionViewSet
 
@@ -16,5 +15,4 @@ urlpatterns = [
     path("sessions/<str:id>/tools", SessionToolViewSet.as_view({"get": "list"})),
     path("sessions/<str:id>/render", render),
     path("sessions/<str:id>/chat", chat),
-    path("jobs/<str:id>", JobViewSet.as_view({"get": "retrieve"})),
 ]

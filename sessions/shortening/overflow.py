@@ -24,6 +24,8 @@ from agents.models import Developer
 from julep_project.core.api.page_bytes import pages_within
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, PromptTooBig, RateLimited
+from julep_project.core.jobs.kind import ClaimedJob
+from julep_project.core.jobs.rows import JobState
 from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.storage_errors import took_too_long
 from julep_project.core.work.backoff import Backoff
@@ -32,9 +34,8 @@ from sessions.context.history import told_before
 from sessions.context.prompt import Prompt
 from sessions.errors import PromptOverBudget
 from sessions.history.entries import NewEntry, active_entries, calls_made, history_tokens, save_entries, tokenizer_of
-from sessions.models import ContextOverflow, Entry, EntrySource, Job, JobState, Session
+from sessions.models import ContextOverflow, Entry, EntrySource, Job, Session
 from sessions.shortening import jobs
-from sessions.shortening.jobs import ClaimedJob
 from sessions.shortening.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ def shorten_history(job_id: UUID) -> None:
     jobs.QUEUED.ring_next(job.row.developer_id)
 
 
-def _shorten(job: ClaimedJob) -> None:
+def _shorten(job: ClaimedJob[Job]) -> None:
     plan = _plan(job.row)
     if plan is None:
         job.end(JobState.SUCCEEDED, "there is nothing to shorten")
@@ -180,7 +181,7 @@ class Plan:
     limit: int
     model: str
 
-    def write(self, job: ClaimedJob) -> str:
+    def write(self, job: ClaimedJob[Job]) -> str:
         """The summary's text, by the model if it can.
 
         Raises:
@@ -262,7 +263,7 @@ def _transcript(entries: "QuerySet[Entry]", clip_at: int) -> tuple[list[str], bo
 
 
 @transaction.atomic
-def _put_in_place(job: ClaimedJob, plan: Plan, summary: NewEntry) -> None:
+def _put_in_place(job: ClaimedJob[Job], plan: Plan, summary: NewEntry) -> None:
     """Store the summary where the last of its entries stood. Chats may have gone on: they only add entries."""
     session = Session.objects.select_for_update(no_key=True).filter(pk=job.row.session_id).first()
     still_there = Entry.objects.filter(pk__in=plan.old, superseded_by=None)

@@ -9,9 +9,10 @@ from docs_store.model_coverage import register_model
 from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
+from julep_project.core.jobs.rows import JobState
 from julep_project.core.work.lease import Leases
 from julep_project.core.work.queued import Queued
-from sessions.models import Job, JobState, Session
+from sessions.models import Job, Session
 from sessions.responses.answering import background
 from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.rows import store

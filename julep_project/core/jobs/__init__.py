@@ -1,0 +1,1 @@
+"""Work in the background that a client can ask about, whatever app does it."""
