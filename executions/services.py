@@ -264,7 +264,7 @@ def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Tra
     `output` is as a row takes it: what is large lies in the storage already.
     """
     execution.transition_count += 1
-    execution.updated_at = now()
+    execution.updated_at = max(now(), execution.updated_at)
     Transition.objects.create(
         execution=execution,
         branch_id=at.branch_id,
@@ -272,6 +272,6 @@ def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Tra
         type=type_,
         current=at.current,
         output=output,
-        created_at=now(),
+        created_at=execution.updated_at,
         scope=at.scope,
     )

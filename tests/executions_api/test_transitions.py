@@ -1,5 +1,8 @@
 """The log of a run over HTTP, and that nothing can change it."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from itertools import count
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from executions.models import Execution, Transition
+from julep_project.core import clock
 from tests.executions_api.conftest import MISSING
 from tests.flow_runner import FlowRunner
 
@@ -47,6 +51,28 @@ def test_fields(flow: FlowRunner, ended: dict[str, Any]) -> None:
         "updated_at": step["created_at"],
     }
     assert (finish["next"], finish["output"], finish["step_label"]) == (None, {"n": 9}, None)
+
+
+class _ClockGoingBack(datetime):
+    """A machine's clock that has gone back by a minute whenever somebody looks at it."""
+
+    looks = count(1)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) - timedelta(minutes=next(cls.looks))
+
+
+def test_time_never_goes_back_along_the_log(
+    flow: FlowRunner, make_task: Callable[[dict[str, Any]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = {"over": "$ range(4)", "parallelism": 2, "map": {"evaluate": "$ _"}}
+    task = make_task({"main": [each, {"wait_for_input": {"info": {"q": "who?"}}}]})
+    monkeypatch.setattr(clock, "datetime", _ClockGoingBack)
+    rows = _items(flow, flow.resume(flow.start(task, {})["id"], "Ada"), {"direction": "asc", "limit": 100})
+    times = [row["created_at"] for row in rows]
+    assert [row["type"] for row in rows][-3:] == ["wait", "resume", "finish"]
+    assert times == sorted(times)
 
 
 def test_pages_end(flow: FlowRunner, ended: dict[str, Any]) -> None:

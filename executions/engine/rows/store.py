@@ -63,9 +63,11 @@ class Committed:
 
 # The guard comes first and locks both rows (three with a parent); when it finds nothing, nothing below it changes. It
 # starts from the branch alone: with the execution's id as well, it might look through all branches of the run.
+# The time of a row is told by the machine that made it, within what the database knows: the last commit and this one.
+# So time never goes back along the log, whatever branches were written first and whatever clocks machines have.
 _COMMIT = """
     WITH guard AS (
-        SELECT e.id AS execution_id, b.id AS branch_id {guard_parent}
+        SELECT e.id AS execution_id, e.updated_at AS since, b.id AS branch_id {guard_parent}
         FROM executions_execution e
         JOIN executions_branch b ON b.execution_id = e.id {join_parent}
         WHERE b.id = %(branch)s AND b.version = %(version)s AND b.status = %(held)s AND e.status NOT IN ({terminal})
@@ -84,14 +86,15 @@ _COMMIT = """
                     THEN 'awaiting_input'
                 ELSE coalesce(%(status)s::text, CASE e.status WHEN 'awaiting_input' THEN 'running' ELSE e.status END)
             END,
-            updated_at = date_trunc('milliseconds', clock_timestamp())
+            updated_at = greatest(e.updated_at, date_trunc('milliseconds', clock_timestamp()))
         FROM guard WHERE e.id = guard.execution_id
-        RETURNING e.transition_count - %(rows)s AS base
+        RETURNING e.transition_count - %(rows)s AS base, guard.since, e.updated_at AS until
     ), log AS (
         INSERT INTO executions_transition (id, execution_id, branch_id, seq, type, current, next, step_label, output,
                                            metadata, created_at, scope, position, loop)
         SELECT r.id, %(execution)s, %(branch)s, head.base + r.place, r.type, r.current, r.next, r.step_label,
-               coalesce(r.output, 'null'), r.metadata, r.created_at, r.scope, r.position, r.loop
+               coalesce(r.output, 'null'), r.metadata, least(greatest(r.created_at, head.since), head.until), r.scope,
+               r.position, r.loop
         FROM head, ROWS FROM (jsonb_to_recordset(%(log)s::jsonb) AS (
                  id uuid, type text, current jsonb, next jsonb, step_label text, output jsonb, metadata jsonb,
                  created_at timestamptz, scope uuid, position int, loop uuid))
