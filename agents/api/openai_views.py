@@ -16,7 +16,8 @@ from rest_framework import serializers
 from agents.llm import gateway
 from agents.llm.choice import list_models, resolve_listed_model
 from agents.llm.custom_key import custom_key_of
-from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
+from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Developer
 from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice

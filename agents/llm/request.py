@@ -3,34 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Agent
 from julep_project.core.json_value import Json
 
 # More than any model takes. Bodies may hold a hundred times as many, and each costs time to check.
 MOST_MESSAGES = 5000
 MOST_TOOLS = 500
-# The only settings that reach a provider. A closed list: among the many options of the client library are some that
-# would send the server's own key to an address the caller names.
-SAMPLING = frozenset(
-    {
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "max_completion_tokens",
-        "max_tokens",
-        "parallel_tool_calls",
-        "presence_penalty",
-        "reasoning_effort",
-        "response_format",
-        "seed",
-        "stop",
-        "temperature",
-        "top_logprobs",
-        "top_p",
-    }
-)
-# Known to some servers only; see `provider`.
-OPEN_MODEL_SAMPLING = frozenset({"length_penalty", "min_p", "repetition_penalty", "top_k"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from agents.llm.request import MOST_MESSAGES, MOST_TOOLS, OPEN_MODEL_SAMPLING, SAMPLING
+from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.request_schemas import LogitBias, ResponseFormat
 from agents.tool_choice import ToolChoice
 from agents.tool_definitions import parse_tool

@@ -6,6 +6,8 @@ Only names change here; values stay as the client wrote them, because this is al
 from collections.abc import Mapping
 from typing import Any
 
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
+
 # Steps within steps. What lies deeper is left as it is, for the reader to refuse.
 MAX_NESTING = 50
 
@@ -15,6 +17,12 @@ _ECHOES = frozenset({"kind", "kind_"})
 
 # Objects that older documents wrap around the keys of a step.
 _WRAPPERS = ("map_reduce", "yield", "loop")
+
+# Settings of a model, and other keys of a prompt, that people write one level too high or too low.
+_SETTINGS = SAMPLING | OPEN_MODEL_SAMPLING | {"model"}
+_OF_THE_PROMPT = _SETTINGS | {
+    "auto_run_tools", "disable_cache", "max_tool_rounds", "settings", "tool_choice", "tools", "unwrap",
+}  # fmt: skip
 
 # Keys whose value is a body: one step or a list of steps.
 BODY_KEYS = frozenset({"then", "else", "do", "map", "try", "catch", "finally"})
@@ -31,6 +39,11 @@ def normalise_step(raw: Any, depth: int = 0) -> Any:
     if isinstance(step.get("tool"), Mapping) and "name" in step["tool"]:
         inner = _renamed(step.pop("tool"))
         step = {"tool": inner.pop("name"), **inner, **step}
+    if "prompt" in step:
+        step = _with_settings(_lifted(step))
+    if "name" in step:
+        step.setdefault("label", step["name"])
+        del step["name"]
     if isinstance(step.get("map"), str):
         step["map"] = {"workflow": step["map"]}
     if isinstance(step.get("foreach"), Mapping):
@@ -62,6 +75,29 @@ def _unwrapped(step: dict[str, Any]) -> dict[str, Any]:
             outside = {key: value for key, value in step.items() if key != wrapper}
             step = {**_renamed(step[wrapper]), **outside}
     return step
+
+
+def _lifted(step: dict[str, Any]) -> dict[str, Any]:
+    """A prompt step with what its messages say of the whole prompt. What the step says itself goes first."""
+    messages = step["prompt"] if isinstance(step["prompt"], list) else [step["prompt"]]
+    said = [message for message in messages if isinstance(message, Mapping) and message.keys() & _OF_THE_PROMPT]
+    if not said:
+        return step
+    lifted = {key: value for message in said for key, value in message.items() if key in _OF_THE_PROMPT}
+    rest = [
+        {key: value for key, value in message.items() if key not in lifted} if isinstance(message, Mapping) else message
+        for message in messages
+    ]
+    return {**_renamed(lifted), **step, "prompt": rest if isinstance(step["prompt"], list) else rest[0]}
+
+
+def _with_settings(step: dict[str, Any]) -> dict[str, Any]:
+    """A prompt step whose settings stand in `settings`. What is written there goes first."""
+    beside = {key: value for key, value in step.items() if key in _SETTINGS}
+    given = step.get("settings", {})
+    if not beside or not isinstance(given, Mapping):
+        return step
+    return {**{key: value for key, value in step.items() if key not in beside}, "settings": {**beside, **given}}
 
 
 def _with_bodies(step: dict[str, Any], depth: int) -> dict[str, Any]:

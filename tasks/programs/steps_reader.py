@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -47,12 +48,18 @@ def _read_step(raw: Any, reader: StepReader) -> Step | None:
     if kind is None:
         return None
     common = _COMMON_KEYS | OPTION_KEYS if kind.has_effect else _COMMON_KEYS
-    reader.unknown_keys(raw, kind.keys | common, f"{kind.kind} steps")
+    reader.odd_keys(raw, kind.keys | common, f"{kind.kind} steps", _all_keys())
     step = kind.read(raw, reader)
     step.label = _label(raw, reader)
     if kind.has_effect:
         step.options = read_options(raw, reader)
     return step
+
+
+@cache
+def _all_keys() -> frozenset[str]:
+    """What means something on a step of one kind or another."""
+    return OPTION_KEYS.union(*(kind.keys for kind in registry.all_kinds()))
 
 
 def _kind_of(raw: Mapping[str, Any], reader: StepReader) -> type[Step] | None:

@@ -69,6 +69,11 @@ def body(key: str, *, optional: bool = False) -> Any:
     return dataclass_field(default=(), metadata=metadata) if optional else dataclass_field(metadata=metadata)
 
 
+def left_out() -> Any:
+    """An optional field of plain JSON that is not in the stored form without a value, where nothing may change."""
+    return dataclass_field(default=None, metadata={"form": "left out"})
+
+
 class Step(ABC):
     """One step of a program: immutable, a dataclass whose fields are values, bodies or plain JSON.
 
@@ -102,12 +107,14 @@ class Step(ABC):
 
     def dump(self) -> dict[str, Json]:
         """The stored form, without what all kinds share."""
-        return {field.name: _dump(field, getattr(self, field.name)) for field in self._fields()}
+        contents = ((field, getattr(self, field.name)) for field in self._fields())
+        return {field.name: _dump(field, content) for field, content in contents if not _is_left_out(field, content)}
 
     @classmethod
     def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
         """The step that `dump` wrote."""
-        return cls(**{field.name: _load(field, stored[field.name], loader) for field in cls._fields()})
+        given = (field for field in cls._fields() if not _is_left_out(field, stored.get(field.name)))
+        return cls(**{field.name: _load(field, stored[field.name], loader) for field in given})
 
     def blocks(self) -> Mapping[str, tuple["Step", ...]]:
         """Bodies by the key that outcomes and paths use."""
@@ -170,6 +177,10 @@ def _load(field: "Field[Any]", stored: Any, loader: "StepLoader") -> Any:
         case "body":
             return loader.body(stored)
     return stored
+
+
+def _is_left_out(field: "Field[Any]", content: Any) -> bool:
+    return content is None and field.metadata.get("form") == "left out"
 
 
 def dump_body(steps: tuple[Step, ...]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def _read_message(raw: Any, reader: StepReader) -> Value:
     if not isinstance(raw, Mapping):
         reader.wrong_type(raw, "a message")
         return Literal(None)
-    reader.unknown_keys(raw, _MESSAGE_KEYS, "a message")
+    reader.odd_keys(raw, _MESSAGE_KEYS, "a message", frozenset())
     role = _OLD_ROLES.get(str(raw.get("role")), raw.get("role"))
     if role not in _ROLES:
         reader.at("role").problem(f"must be one of {', '.join(_ROLES)}", "enum", role)

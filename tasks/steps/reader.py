@@ -174,11 +174,22 @@ class StepReader:
         return None if number is None else number
 
     def unknown_keys(self, body: Mapping[str, Any], known: frozenset[str] | set[str], of: str) -> None:
-        """Report keys that mean nothing here, each with the nearest one that does."""
-        for key in [key for key in body if key not in known][:_MAX_UNKNOWN_KEYS]:
-            near = get_close_matches(str(key), sorted(known), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
-            self.at(str(key)).problem(f"{key!r} is not a key of {of}", "extra_forbidden", body[key], fix=hint)
+        """Refuse keys that mean nothing here, each with the nearest one that does."""
+        for key in _unknown(body, known):
+            near = _nearest(key, known)
+            hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            self.at(key).problem(f"{key!r} is not a key of {of}", "extra_forbidden", body[key], fix=hint)
+
+    def odd_keys(
+        self, body: Mapping[str, Any], known: frozenset[str] | set[str], of: str, elsewhere: frozenset[str]
+    ) -> None:
+        """Refuse keys that are close to a known one or mean something elsewhere. Others are notes that people leave:
+        they are passed over with a warning."""
+        for key in _unknown(body, known):
+            if key in elsewhere or _nearest(key, known):
+                self.unknown_keys({key: body[key]}, known, of)
+            else:
+                self.at(key).issue(f"{key!r} is not a key of {of}: it does nothing", severity="warning")
 
     def tool(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """A tool that a step defines itself, complete."""
@@ -202,6 +213,15 @@ class StepReader:
     def issue(self, message: str, *, severity: str = "error") -> None:
         """Report something wrong at this place that is not a matter of shape."""
         self.problems.add_issue(self.location, message, severity=severity)
+
+
+def _unknown(body: Mapping[str, Any], known: frozenset[str] | set[str]) -> list[str]:
+    return [key for key in body if key not in known][:_MAX_UNKNOWN_KEYS]
+
+
+def _nearest(key: str, known: frozenset[str] | set[str]) -> str | None:
+    near = get_close_matches(key, sorted(known), n=1)
+    return near[0] if near else None
 
 
 def _has_texts(raw: Any) -> bool:

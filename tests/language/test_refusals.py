@@ -184,7 +184,7 @@ def test_number_of_rows_is_bounded() -> None:
 
 
 def test_thousands_of_unknown_keys_are_refused_soon() -> None:
-    assert len(details({"log": "x", **{f"key{index}": 1 for index in range(50_000)}})) == 10
+    assert len(details({"log": "x", **{f"lable{index}": 1 for index in range(50_000)}})) == 10
 
 
 def test_received_is_shortened() -> None:

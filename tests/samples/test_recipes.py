@@ -65,9 +65,9 @@ def test_a_step_kind(step_kind: None, flow: FlowRunner) -> None:
 
 
 def test_mistakes_in_a_step_of_that_kind_are_told_as_in_any(step_kind: None, flow: FlowRunner) -> None:
-    refused = flow.create({"main": [{"shout": "hello", "louder": True}]})
+    refused = flow.create({"main": [{"shout": "hello", "shuot": True}]})
     assert refused.status_code == 422
-    assert [issue["msg"] for issue in refused.json()["error"]["details"]] == ["'louder' is not a key of shout steps"]
+    assert [issue["msg"] for issue in refused.json()["error"]["details"]] == ["'shuot' is not a key of shout steps"]
 
 
 def test_a_provider(provider: None, flow: FlowRunner) -> None:

@@ -26,7 +26,8 @@ from agents.llm.providers.event_loops import PerLoopTransport
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.rate_limits import admit, told_to_wait
-from agents.llm.request import OPEN_MODEL_SAMPLING, ModelRequest
+from agents.llm.request import ModelRequest
+from agents.llm.sampling import OPEN_MODEL_SAMPLING
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.json_value import Json

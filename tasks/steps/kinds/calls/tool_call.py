@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from tasks.language.capabilities import SECRET_VALUES
 from tasks.language.scope import SECRETS
 from tasks.language.values import Value
-from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.base import Step, StepContext, evaluated, left_out
 from tasks.steps.outcomes import (
     Call,
     Done,
@@ -26,6 +26,7 @@ from tasks.steps.reader import StepReader
 
 # The client runs these and resumes with the result.
 CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})
+INTEGRATION = "integration"
 _CALL_ID_BYTES = 18
 
 
@@ -39,19 +40,22 @@ class ToolCall(Step):
     kind: ClassVar[str] = "tool_call"
     step_type: ClassVar[str] = "ToolCallStep"
     main_key: ClassVar[str] = "tool"
-    keys: ClassVar[frozenset[str]] = frozenset({"tool", "arguments"})
+    keys: ClassVar[frozenset[str]] = frozenset({"tool", "arguments", "method"})
     has_effect: ClassVar[bool] = True
 
     tool: str
     arguments: Value | None = evaluated("arguments", extra_names=frozenset({SECRETS}), optional=True)
+    method: str | None = left_out()
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A name, and an object of arguments or an expression that gives one; without, the input."""
+        """A name, and an object of arguments or an expression that gives one; without, the input. `method` is that of
+        an integration."""
         arguments = raw.get("arguments")
         return cls(
             reader.literal(raw["tool"], "tool", (str,), ""),
             None if arguments is None else reader.arguments(arguments, "arguments"),
+            reader.literal(raw.get("method"), "method", (str,)),
         )
 
     def needs(self) -> Iterator[str]:
@@ -64,6 +68,8 @@ class ToolCall(Step):
     def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if "retry" in self.options and tool_types.get(self.tool) in CLIENT_SIDE:
             yield "retry", f"does nothing here: the client runs {self.tool!r}, and is asked once"
+        if self.method is not None and tool_types.get(self.tool) != INTEGRATION:
+            yield "method", f"does nothing here: {self.tool!r} is no integration"
 
     def start(self, ctx: StepContext) -> Outcome:
         """Call the tool, or ask the client to."""
@@ -75,6 +81,8 @@ class ToolCall(Step):
             call = {"name": self.tool, "arguments": ctx.with_presets(tool, arguments)}
             shown = {"type": tool["type"], "id": new_call_id(), tool["type"]: call}
             return Wait(shown, timeout=self.options.get("timeout"))
+        if self.method is not None and tool["type"] == INTEGRATION:
+            tool = {**tool, INTEGRATION: {**tool[INTEGRATION], "method": self.method}}
         return Call(Effect("tool", {"tool": tool, "arguments": arguments}, options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
