@@ -165,6 +165,20 @@ def test_who_has_much_does_not_keep_others_waiting(
     assert kind.subject(theirs) in rung
 
 
+@pytest.mark.parametrize(("tenants_at_once", "rung_at_once"), [(2, 200), (1000, 2)])
+def test_every_tenant_has_its_turn_within_a_few_sweeps(
+    kind: Kind, rung: list[Any], monkeypatch: pytest.MonkeyPatch, tenants_at_once: int, rung_at_once: int
+) -> None:
+    """However few a sweep looks at, and however many rows of the first ones wait."""
+    monkeypatch.setattr(queued, "_TENANTS_AT_ONCE", tenants_at_once)
+    monkeypatch.setattr(queued, "_RUNG_AT_ONCE", rung_at_once)
+    monkeypatch.setattr(rings, "_AT_ONCE_WHEN_FULL", 1)
+    owed = {kind.subject(kind.make(tenant(f"tenant{number}"), 4)[0]) for number in range(5)}
+    for _ in range(3):
+        kind.queued.ring_due()
+    assert owed <= set(rung)
+
+
 def test_new_rows_are_rung_for_up_to_a_number(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queued, "_OF_ONE_TENANT", 3)
     others = tenant("other")

@@ -4,6 +4,7 @@ The rows are the queue. Messages only make workers look: few are on their way at
 the broker that its workers are behind. What nobody looks at, a sweep rings for again.
 """
 
+from collections.abc import Mapping
 from typing import Any, Generic
 from uuid import UUID
 
@@ -31,25 +32,34 @@ _NOT_RUNG = "({table}.rung_at IS NULL OR {table}.rung_at < now() - make_interval
 
 # Tenants are found by leaps through their index, not by reading it: one may have millions of rows there. Rows are named
 # by arrays, which are always looked up; joined, all rows might be read, whatever the planner took their number for.
+# The second column is the tenant behind which the next sweep begins: the last one there was room for, else the last one
+# that was looked at; null at the end of all tenants.
 _RING_DUE = f"""
     WITH RECURSIVE tenant AS (
-        SELECT (SELECT developer_id FROM {{table}} WHERE {{open}} ORDER BY developer_id LIMIT 1) AS id
+        SELECT (SELECT developer_id FROM {{table}} WHERE {{open}} {{behind}} ORDER BY developer_id LIMIT 1) AS id
         UNION ALL
         SELECT (SELECT developer_id FROM {{table}} WHERE {{open}} AND developer_id > tenant.id
                 ORDER BY developer_id LIMIT 1)
         FROM tenant WHERE tenant.id IS NOT NULL
+    ), looked_at AS MATERIALIZED (
+        SELECT id FROM tenant WHERE id IS NOT NULL LIMIT %(tenants)s
     ), due AS MATERIALIZED (
-        SELECT found.key, found.due_at, row_number() OVER (PARTITION BY tenant.id ORDER BY found.due_at) AS turn
-        FROM (SELECT id FROM tenant WHERE id IS NOT NULL LIMIT {_TENANTS_AT_ONCE}) AS tenant CROSS JOIN LATERAL (
+        SELECT found.key, tenant.id AS tenant,
+               row_number() OVER (PARTITION BY tenant.id ORDER BY found.due_at) AS turn
+        FROM looked_at AS tenant CROSS JOIN LATERAL (
             SELECT {{table}}.id AS key, {{table}}.due_at FROM {{table}}
             WHERE {{open}} AND {DUE} AND {OF_TENANT.format(table="{table}", tenant="tenant.id")} AND {_NOT_RUNG}
             ORDER BY {{table}}.developer_id, {{table}}.due_at LIMIT {{share}}
         ) AS found
     ), chosen AS MATERIALIZED (
         SELECT id FROM {{table}}
-        WHERE id = ANY (ARRAY(SELECT key FROM due ORDER BY turn, due_at LIMIT %(room)s)) FOR UPDATE SKIP LOCKED
+        WHERE id = ANY (ARRAY(SELECT key FROM due ORDER BY turn, tenant LIMIT %(room)s)) FOR UPDATE SKIP LOCKED
+    ), rung AS (
+        UPDATE {{table}} SET rung_at = now() WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {{subject}}
     )
-    UPDATE {{table}} SET rung_at = now() WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {{subject}}
+    SELECT ARRAY(SELECT {{subject}} FROM rung),
+           coalesce((SELECT tenant FROM due WHERE turn = 1 ORDER BY tenant OFFSET %(room)s - 1 LIMIT 1),
+                    (SELECT id FROM looked_at ORDER BY id OFFSET %(tenants)s - 1 LIMIT 1))
 """
 
 _RING_NEXT = f"""
@@ -76,6 +86,8 @@ class Queued(Generic[Row]):
         self._queue = queue
         self._subject = subject
         self._share = share
+        # Behind this tenant the next sweep of this process begins.
+        self._swept_to: UUID | None = None
 
     def ring(self, subject: Any) -> None:
         rings.ring(self.task, subject)
@@ -91,15 +103,31 @@ class Queued(Generic[Row]):
     def ring_due(self) -> int:
         """Ring for rows that are due and were not rung lately, the tenants in turns; how many there were.
 
-        Rings no more than the queue has room for, so a sweep that comes too often does not fill it.
+        Rings no more than the queue has room for, so a sweep that comes too often does not fill it. What is left out is
+        first the next time: however many tenants there are, each has its turn within as many sweeps as they fill.
         """
         if not self.leases.due().exists():
             return 0
-        return self._ring(_RING_DUE, room=rings.room(rings.backlog(self._queue), _RUNG_AT_ONCE))
+        room = rings.room(rings.backlog(self._queue), _RUNG_AT_ONCE)
+        begun_behind, rung = self._swept_to, self._sweep(room)
+        if begun_behind is not None and self._swept_to is None and rung < room:
+            rung += self._sweep(room - rung)
+        return rung
+
+    def _sweep(self, room: int) -> int:
+        """Go on behind the tenant where the last one ended."""
+        behind = "" if self._swept_to is None else "AND developer_id > %(behind)s"
+        [(subjects, self._swept_to)] = self._rows(
+            _RING_DUE, behind=behind, values={"room": room, "tenants": _TENANTS_AT_ONCE, "behind": self._swept_to}
+        )
+        for subject in subjects:
+            self.ring(subject)
+        return len(subjects)
 
     def ring_next(self, tenant: UUID) -> None:
         """Ring for one more row of the tenant, if any is due."""
-        self._ring(_RING_NEXT, tenant=tenant)
+        for (subject,) in self._rows(_RING_NEXT, values={"tenant": tenant}):
+            self.ring(subject)
 
     def figures(self) -> Figures:
         """How this work stands.
@@ -122,19 +150,18 @@ class Queued(Generic[Row]):
     def _open(self) -> Any:
         return self.leases.model._base_manager.filter(self.leases.open)
 
-    def _ring(self, statement: str, **arguments: Any) -> int:
+    def _rows(self, statement: str, *, behind: str = "", values: Mapping[str, Any]) -> list[Any]:
+        """What a statement gives once it is filled in."""
         query = self._open().query
-        condition, values = query.get_compiler(connection=connection).compile(query.where)
-        named = {f"open{index}": value for index, value in enumerate(values)}
+        condition, bound = query.get_compiler(connection=connection).compile(query.where)
+        named = {f"open{index}": value for index, value in enumerate(bound)}
         text = statement.format(
             table=f'"{self.leases.name}"',
             open=condition % tuple(f"%({name})s" for name in named),
             share=self._share,
             subject=f'"{self._subject}"',
+            behind=behind,
         )
         with connection.cursor() as cursor:
-            cursor.execute(text, {"lately": settings.RING_AGAIN_SECONDS, **named, **arguments})
-            due = [subject for (subject,) in cursor.fetchall()]
-        for subject in due:
-            self.ring(subject)
-        return len(due)
+            cursor.execute(text, {"lately": settings.RING_AGAIN_SECONDS, **named, **values})
+            return cursor.fetchall()
