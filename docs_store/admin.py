@@ -27,7 +27,6 @@ class ChunkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="content")
     def content_start(self, chunk: Chunk) -> str:
-        """The beginning of the text."""
         return chunk.content[:100]
 
 

@@ -7,11 +7,10 @@ another one: where several are meant, rows that are locked are passed over.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
@@ -19,9 +18,10 @@ from agents.models import Developer
 from docs_store.model_coverage import hold_models, register_model
 from docs_store.models import DocEmbedding, EmbeddingState
 from julep_project.core.clock import DatabaseNow
+from julep_project.core.database import execute, fetch
 from julep_project.core.work import figures
 from julep_project.core.work.backoff import Backoff
-from julep_project.core.work.lease import Held, Leases, after
+from julep_project.core.work.lease import LEASE_END, Held, Leases, after
 from julep_project.core.work.queued import DUE, OF_TENANT, Queued
 
 EMBED_CHUNKS = "docs_store.embed_chunks"
@@ -59,7 +59,7 @@ _CLAIM = f"""
             ORDER BY e.developer_id, e.due_at LIMIT {_DOCS_PER_CLAIM - 1} FOR UPDATE OF e SKIP LOCKED) AS other)
     UPDATE docs_store_docembedding SET
         version = version + 1, attempts = attempts + 1, rung_at = now(), leads = id IN (SELECT id FROM asked),
-        lease_until = now() + make_interval(secs => %(lease)s)
+        lease_until = {LEASE_END.format(seconds="%(lease)s")}
     WHERE id IN (SELECT id FROM asked UNION ALL SELECT id FROM company)
     RETURNING id, doc_id, version, attempts, model_id, (SELECT developer_id FROM asked)
 """
@@ -121,14 +121,13 @@ def enqueue(doc_id: UUID, developer_id: UUID) -> None:
     """
     hold_models()
     register_model(settings.EMBEDDING_MODEL)
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, {"developer": developer_id, "most": LANES})
-        rings = cursor.fetchone()[0] < LANES
-        cursor.execute(
-            "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error, rung_at) "
-            "SELECT %(doc)s, name, 'pending', 0, '', CASE WHEN %(rings)s THEN now() END FROM docs_store_embeddingmodel",
-            {"doc": doc_id, "rings": rings},
-        )
+    [(waiting,)] = fetch(_WAITING, {"developer": developer_id, "most": LANES})
+    rings = waiting < LANES
+    execute(
+        "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error, rung_at) "
+        "SELECT %(doc)s, name, 'pending', 0, '', CASE WHEN %(rings)s THEN now() END FROM docs_store_embeddingmodel",
+        {"doc": doc_id, "rings": rings},
+    )
     if rings:
         transaction.on_commit(partial(QUEUED.ring, doc_id))
 
@@ -140,16 +139,8 @@ def claim(
 
     None: none is, or the doc's tenant has that many `lanes` already.
     """
-    arguments = {
-        "doc": doc_id,
-        "developer": developer_id,
-        "model": model,
-        "lanes": lanes,
-        "lease": settings.LEASE_SECONDS,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, arguments)
-        rows = cursor.fetchall()
+    wanted = {"doc": doc_id, "developer": developer_id, "model": model, "lanes": lanes}
+    rows = fetch(_CLAIM, {**wanted, "lease": settings.LEASE_SECONDS})
     if not rows:
         return None
     docs = {doc_id: Held(key, version, attempt) for key, doc_id, version, attempt, *_ in rows}
@@ -159,10 +150,9 @@ def claim(
 
 def lock_held(claimed: ClaimedDoc) -> set[UUID]:
     """Docs of the claim that are still held and not about to go; they stay until the transaction ends."""
-    with connection.cursor() as cursor:
-        held = claimed.held
-        cursor.execute(_LOCK_HELD, {"ids": [one.key for one in held], "versions": [one.version for one in held]})
-        return {doc_id for (doc_id,) in cursor.fetchall()}
+    held = claimed.held
+    found = fetch(_LOCK_HELD, {"ids": [one.key for one in held], "versions": [one.version for one in held]})
+    return {doc_id for (doc_id,) in found}
 
 
 def count_anew(claimed: ClaimedDoc) -> None:
@@ -204,7 +194,7 @@ def revive(model: str) -> int:
 
 def revive_due() -> int:
     """Let docs that failed some time ago have one more attempt, a few at a time; how many there were."""
-    return _execute(
+    return execute(
         f"""
         WITH failed AS MATERIALIZED (
             SELECT e.id FROM docs_store_docembedding e WHERE e.state = 'failed' AND e.due_at <= now()
@@ -216,14 +206,7 @@ def revive_due() -> int:
 
 
 def developer_of(claimed: ClaimedDoc) -> Developer:
-    """The tenant the docs belong to."""
     return Developer.objects.get(pk=claimed.developer_id)
-
-
-def _execute(statement: str, **arguments: Any) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        return int(cursor.rowcount)
 
 
 def _hand_back(held: list[Held]) -> None:

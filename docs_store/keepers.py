@@ -1,11 +1,11 @@
 """Upkeep of docs: vectors that are missing, indexes of vectors, contents that no file has."""
 
 from django.conf import settings
-from django.db import connection
 
 from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
 from docs_store.models import EmbeddingModel
+from julep_project.core.database import fetch
 from julep_project.core.work.keeper import Keeper, register
 
 # More than is due, and found by a look at four indexes: where nothing waits, that is all a sweep does.
@@ -19,9 +19,8 @@ _ANYTHING_DUE = """
 
 def _is_anything_due(model: str) -> bool:
     """False when a sweep would find nothing to do."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ANYTHING_DUE, {"model": model})
-        return bool(cursor.fetchone()[0])
+    [(is_due,)] = fetch(_ANYTHING_DUE, {"model": model})
+    return bool(is_due)
 
 
 def sweep() -> None:

@@ -1,9 +1,9 @@
 """Which models docs get vectors of, and how docs that were there before a model get their place in its queue."""
 
-from typing import Any
-
 import psycopg.errors
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
+
+from julep_project.core.database import execute
 
 _COVERED_AT_ONCE = 5000
 
@@ -40,21 +40,21 @@ _BEGIN_AGAIN = "UPDATE docs_store_embeddingmodel SET covered_to = NULL WHERE nam
 
 def register_model(name: str) -> None:
     """From now on docs get vectors of this model too. Those that are stored already wait for `cover_model`."""
-    _execute("INSERT INTO docs_store_embeddingmodel (name) VALUES (%(model)s) ON CONFLICT DO NOTHING", model=name)
+    execute("INSERT INTO docs_store_embeddingmodel (name) VALUES (%(model)s) ON CONFLICT DO NOTHING", {"model": name})
 
 
 def hold_models() -> None:
     """Say that a doc is being stored, until the transaction ends; whatever model it does not know waits for it."""
-    _execute("SELECT pg_advisory_xact_lock_shared(%(key)s)", key=_MODELS_LOCK)
+    execute("SELECT pg_advisory_xact_lock_shared(%(key)s)", {"key": _MODELS_LOCK})
 
 
 def cover_model(name: str) -> bool:
     """Let docs that were there before the model wait for its vectors, some at a time. True: none is left out."""
-    if _execute(_COVER_NEXT, model=name) or not _all_know_models():
+    if execute(_COVER_NEXT, {"model": name}) or not _all_know_models():
         return False
-    if _execute(_MARK_COVERED, model=name):
+    if execute(_MARK_COVERED, {"model": name}):
         return True
-    _execute(_BEGIN_AGAIN, model=name)
+    execute(_BEGIN_AGAIN, {"model": name})
     return False
 
 
@@ -63,16 +63,10 @@ def _all_know_models() -> bool:
     the answer, which therefore comes soon."""
     try:
         with transaction.atomic():
-            _execute(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT}'")
-            _execute("SELECT pg_advisory_xact_lock(%(key)s)", key=_MODELS_LOCK)
+            execute(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT}'")
+            execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": _MODELS_LOCK})
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             return False
         raise
     return True
-
-
-def _execute(statement: str, **arguments: Any) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        return int(cursor.rowcount)

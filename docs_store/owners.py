@@ -30,7 +30,6 @@ class Owner:
         return cls("user", doc.user_id)
 
     def exists(self, developer: Developer) -> bool:
-        """Whether the developer has it."""
         return bool(_MODELS[self.role].objects.for_developer(developer).filter(pk=self.id).exists())
 
     def columns(self) -> dict[str, UUID]:

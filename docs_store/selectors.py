@@ -76,7 +76,6 @@ def require_owner(developer: Developer, owner: Owner) -> None:
 
 
 def has_docs(developer: Developer, owners: list[Owner]) -> bool:
-    """Whether any of the owners has a doc."""
     return bool(Doc.objects.for_developer(developer).filter(owned_by(owners)).exists())
 
 

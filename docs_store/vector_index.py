@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from docs_store.models import Embedding, EmbeddingModel
-from julep_project.core.database import without_limits
+from julep_project.core.database import execute, fetch, without_limits
 
 log = logging.getLogger(__name__)
 
@@ -38,28 +38,24 @@ def build_indexes() -> list[str]:
 
     Only one caller builds at a time; others return at once.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_BUILD_LOCK])
-        if not cursor.fetchone()[0]:
-            return []
-        try:
-            return [model.name for model in EmbeddingModel.objects.exclude(dimensions=None) if _ensure_index(model)]
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_BUILD_LOCK])
+    [(is_alone,)] = fetch("SELECT pg_try_advisory_lock(%s)", [_BUILD_LOCK])
+    if not is_alone:
+        return []
+    try:
+        return [model.name for model in EmbeddingModel.objects.exclude(dimensions=None) if _ensure_index(model)]
+    finally:
+        execute("SELECT pg_advisory_unlock(%s)", [_BUILD_LOCK])
 
 
 def drop_index(model: str) -> None:
-    """Remove the index of a model."""
     name = sql.Identifier(index_name(model))
     _execute(sql.SQL("DROP INDEX {} IF EXISTS {}").format(_concurrently(), name))
 
 
 def is_indexed(model: str) -> bool | None:
     """Whether the model's index can be used; None when there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STATE, [index_name(model)])
-        row = cursor.fetchone()
-    return None if row is None else bool(row[0])
+    found = fetch(_STATE, [index_name(model)])
+    return bool(found[0][0]) if found else None
 
 
 def _ensure_index(model: EmbeddingModel) -> bool:
@@ -93,5 +89,5 @@ def _concurrently() -> sql.SQL:
 
 
 def _execute(statement: sql.Composed) -> None:
-    with without_limits(), connection.cursor() as cursor:
-        cursor.execute(statement)
+    with without_limits():
+        execute(statement)

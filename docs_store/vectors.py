@@ -25,7 +25,6 @@ class SentVector(Func):
 
 
 def from_sent(data: bytes | memoryview) -> Floats:
-    """The vector that `SentVector` selected."""
     return np.frombuffer(data, dtype=">f4", offset=HEADER.size).astype(np.float32)
 
 

@@ -18,7 +18,6 @@ class SteadyConsumer(Consumer):  # type: ignore[misc]
     """
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Close the connection that broke."""
         try:
             with rings.sending():
                 super().on_connection_error_after_connected(exc)

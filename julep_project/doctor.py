@@ -104,7 +104,6 @@ def _keepers() -> tuple[bool, str]:
 
 
 def _work() -> tuple[bool, str]:
-    """How every kind of leased work stands."""
     figures = {name: keeper.figures() for name, keeper in KEEPERS.items() if keeper.figures is not None}
     told = (
         f"{name}: {one.due} due, {one.running} at work on, {one.claimed} claimed, {one.lost} lost"
@@ -115,7 +114,6 @@ def _work() -> tuple[bool, str]:
 
 
 def _release() -> tuple[bool, str]:
-    """Whether all workers run the code of this checkout."""
     answers = current_app.control.broadcast("release", reply=True, timeout=_WORKER_REPLY_S)
     found = {worker: release for answer in answers for worker, release in answer.items()}
     if not found:

@@ -18,7 +18,6 @@ class ChunkText(Text):
         super().__init__(min_length=1, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """The text."""
         text = super().to_internal_value(data)
         if not text.strip():
             self.fail("min_length", min_length=1)

@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+from typing import TypeVar
 
 import httpx
 import psycopg
 from django.conf import settings
 
 from julep_project.bench.processes import resident_mib
-from julep_project.bench.table import Row, percentile
+from julep_project.bench.table import Row, at_ranks
 from julep_project.devservices.ports import LOOPBACK, free_port
 from julep_project.env import PROJECT_ROOT
 
@@ -28,6 +30,8 @@ _SEARCHES = 20
 _POLL_S = 0.05
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'docs_store_chunk'::regclass"
 
+Made = TypeVar("Made")
+
 
 class StampingProvider:
     """A model whose replies are the times at which it says them: one at once, the others when told to."""
@@ -39,13 +43,11 @@ class StampingProvider:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """The base URL, while it serves."""
         server = await asyncio.start_server(self._serve, LOOPBACK, 0, backlog=4096)
         async with server:
             yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/v1"
 
     async def say_more(self) -> None:
-        """Another piece in every open reply."""
         async with self._next:
             self._pieces += 1
             self._next.notify_all()
@@ -80,28 +82,20 @@ def measure(count: int) -> list[Row]:
 
 
 async def _measure(count: int) -> list[Row]:
-    provider = StampingProvider()
-    async with provider.serving() as address:
-        with _server(address) as (url, pid):
-            async with _client(url) as client:
-                await _wait_until_up(client)
-                first, *sessions = await _make_sessions(client, count + 1)
-                # The first chat of a process loads the client library.
-                await _chat_once(client, first)
-                before = resident_mib(pid)
-                readers = await _open(client, sessions)
-                opened = resident_mib(pid)
-                for _ in range(_MORE_PIECES):
-                    await provider.say_more()
-                    await asyncio.sleep(_BETWEEN_PIECES_S)
-                after = resident_mib(pid)
-                await provider.end_all()
-                await asyncio.gather(*(reader.ended for reader in readers))
+    async with _server_with_sessions(count) as (provider, client, pid, sessions):
+        before = resident_mib(pid)
+        readers = await _few_at_a_time(partial(_open, client, session) for session in sessions)
+        opened = resident_mib(pid)
+        for _ in range(_MORE_PIECES):
+            await provider.say_more()
+            await asyncio.sleep(_BETWEEN_PIECES_S)
+        after = resident_mib(pid)
+        await provider.end_all()
+        await asyncio.gather(*(reader.ended for reader in readers))
     delays = [reader.delays_ms[0] for reader in readers]
     streams = f"{count:,} open chat streams"
     return [
-        Row("i", f"{streams}: first piece of a reply, p50", percentile(delays, 50), "ms", aim="at most 20 ms"),
-        Row("i", f"{streams}: first piece of a reply, p95", percentile(delays, 95), "ms", aim="at most 20 ms"),
+        *at_ranks("i", f"{streams}: first piece of a reply,", delays, dict.fromkeys((50, 95), "at most 20 ms")),
         Row("i", f"{streams}: server's memory", opened, "MiB", note=f"{before:.0f} MiB before"),
         Row("i", f"the same after {_MORE_PIECES} more pieces each", after, "MiB", aim="flat"),
     ]
@@ -113,33 +107,36 @@ def measure_beside_searches(count: int) -> list[Row]:
 
 
 async def _measure_beside_searches(count: int) -> list[Row]:
+    async with _server_with_sessions(2 * count) as (provider, client, _, sessions):
+        alone = [await _first_piece_ms(client, session) for session in sessions[:count]]
+        async with _hanging_searches(client):
+            beside = [await _first_piece_ms(client, session) for session in sessions[count:]]
+        await provider.end_all()
+    what = f"chat beside {_SEARCHES} hanging searches: first piece,"
+    return at_ranks("n", what, beside, dict.fromkeys((50, 95), "at most 100 ms"), beside=alone)
+
+
+@asynccontextmanager
+async def _server_with_sessions(
+    count: int,
+) -> AsyncIterator[tuple[StampingProvider, httpx.AsyncClient, int, list[str]]]:
+    """The provider of a server's models, a client of the server, its process id, and so many sessions."""
     provider = StampingProvider()
     async with provider.serving() as address:
-        with _server(address) as (url, _):
+        with _server(address) as (url, pid):
             async with _client(url) as client:
                 await _wait_until_up(client)
-                first, *sessions = await _make_sessions(client, 2 * count + 1)
-                await _chat_once(client, first)
-                alone = [await _first_piece_ms(client, session) for session in sessions[:count]]
-                async with _hanging_searches(client):
-                    beside = [await _first_piece_ms(client, session) for session in sessions[count:]]
-                await provider.end_all()
-    what = f"chat beside {_SEARCHES} hanging searches: first piece"
-    return [
-        Row("n", f"{what}, p50", percentile(beside, 50), "ms", aim="at most 100 ms", note=_alone(alone, 50)),
-        Row("n", f"{what}, p95", percentile(beside, 95), "ms", aim="at most 100 ms", note=_alone(alone, 95)),
-    ]
-
-
-def _alone(taken: list[float], rank: float) -> str:
-    return f"{percentile(taken, rank):.1f} ms without"
+                agent = (await client.post("/agents", json={"name": "bench", "model": _MODEL})).json()["id"]
+                first, *sessions = await _few_at_a_time([partial(_make_session, client, agent)] * (count + 1))
+                # The first chat of a process loads the client library.
+                await _first_piece_ms(client, first)
+                yield provider, client, pid, sessions
 
 
 async def _first_piece_ms(client: httpx.AsyncClient, session_id: str) -> float:
     """From the request to the first piece of the reply, which is not heard to its end."""
     began = time.monotonic()
-    reader = _Reader(client, session_id)
-    await reader.begun.wait()
+    reader = await _open(client, session_id)
     taken_ms = (time.monotonic() - began) * 1e3
     reader.ended.cancel()
     await asyncio.gather(reader.ended, return_exceptions=True)
@@ -190,37 +187,24 @@ class _Reader:
             self.begun.set()
 
 
-async def _chat_once(client: httpx.AsyncClient, session_id: str) -> None:
+async def _open(client: httpx.AsyncClient, session_id: str) -> _Reader:
     reader = _Reader(client, session_id)
     await reader.begun.wait()
-    reader.ended.cancel()
-    await asyncio.gather(reader.ended, return_exceptions=True)
+    return reader
 
 
-async def _open(client: httpx.AsyncClient, sessions: list[str]) -> list[_Reader]:
-    """Streams for all sessions, a few being opened at any time."""
-    readers: list[_Reader] = []
+async def _make_session(client: httpx.AsyncClient, agent: str) -> str:
+    return str((await client.post("/sessions", json={"agent": agent})).json()["id"])
+
+
+async def _few_at_a_time(works: Iterable[Callable[[], Awaitable[Made]]]) -> list[Made]:
     room = asyncio.Semaphore(_OPENED_AT_ONCE)
 
-    async def open_one(session_id: str) -> None:
+    async def make(work: Callable[[], Awaitable[Made]]) -> Made:
         async with room:
-            readers.append(_Reader(client, session_id))
-            await readers[-1].begun.wait()
+            return await work()
 
-    await asyncio.gather(*(open_one(session_id) for session_id in sessions))
-    return readers
-
-
-async def _make_sessions(client: httpx.AsyncClient, count: int) -> list[str]:
-    agent = (await client.post("/agents", json={"name": "bench", "model": _MODEL})).json()["id"]
-    room = asyncio.Semaphore(_OPENED_AT_ONCE)
-
-    async def make() -> str:
-        async with room:
-            answer = await client.post("/sessions", json={"agent": agent})
-            return str(answer.json()["id"])
-
-    return list(await asyncio.gather(*(make() for _ in range(count))))
+    return list(await asyncio.gather(*map(make, works)))
 
 
 async def _wait_until_up(client: httpx.AsyncClient) -> None:

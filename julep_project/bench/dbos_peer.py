@@ -7,11 +7,11 @@ import importlib.util
 import json
 import subprocess
 import sys
-import time
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
+from julep_project.bench.table import seconds_of
 from julep_project.env import PROJECT_ROOT
 
 _DATABASE = "julep_bench_dbos"
@@ -19,7 +19,6 @@ _LONGEST_S = 300
 
 
 def is_installed() -> bool:
-    """Whether there is anything to compare with."""
     return importlib.util.find_spec("dbos") is not None
 
 
@@ -49,11 +48,7 @@ def _measure(url: str, steps: int, repeats: int) -> list[float]:
         return n
 
     DBOS.launch()
-    taken = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        DBOS.start_workflow(light_steps, steps).get_result()
-        taken.append(time.perf_counter() - began)
+    taken = [seconds_of(lambda: DBOS.start_workflow(light_steps, steps).get_result()) for _ in range(repeats + 1)]
     DBOS.destroy()
     return taken[1:]
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from docs_store import vector_index
 from docs_store.models import EmbeddingModel
 from docs_store.search import Owner, SearchQuery, search
 from docs_store.vectors import HEADER
-from julep_project.bench.table import Row, percentile
+from julep_project.bench.table import Row, at_ranks, seconds_of
+from julep_project.core.database import execute, fetch
 from julep_project.core.ids import uuid7
 
 DIMENSIONS = 1024
@@ -53,7 +55,6 @@ class Library:
     random: np.random.Generator
 
     def query_vector(self, owner: int) -> Floats:
-        """A direction near one of the owner's chunks."""
         chunks = np.flatnonzero(np.repeat(self.owner_of_doc == owner, CHUNKS_PER_DOC))
         chosen: Floats = self.vectors[int(self.random.choice(chunks))]
         return _unit(chosen + _noise(self.random, 1)[0] * 0.5)
@@ -64,7 +65,6 @@ class Library:
         return " ".join(f"word{number}" for number in drawn[drawn > _STOP_WORDS][:2])
 
     def nearest_docs(self, owner: int, vector: Floats) -> set[UUID]:
-        """The docs an exact search would find."""
         docs = np.flatnonzero(self.owner_of_doc == owner)
         chunks = docs[:, None] * CHUNKS_PER_DOC + np.arange(CHUNKS_PER_DOC)
         best = (self.vectors[chunks] @ vector).max(axis=1)
@@ -75,14 +75,11 @@ def measure(chunks: int, searches: int) -> list[Row]:
     """Load so many chunks, build the index, and search in every mode."""
     began = time.perf_counter()
     library = _generated(chunks)
-    generated = time.perf_counter() - began
-    began = time.perf_counter()
-    _load(library)
-    loaded = time.perf_counter() - began
+    note = f"made up in {time.perf_counter() - began:.0f} s"
     what = f"{chunks:,} chunks"
     rows = [
-        Row("h", f"{what}: load rows and words", loaded, "s", note=f"made up in {generated:.0f} s"),
-        Row("h", f"{what}: build the vector index", _index_seconds(), "s"),
+        Row("h", f"{what}: load rows and words", seconds_of(lambda: _load(library)), "s", note=note),
+        Row("h", f"{what}: build the vector index", seconds_of(_build_index), "s"),
     ]
     for name, owners in (("small owners, exact", range(1, OWNERS)), ("large owner, by index", range(1))):
         rows += _searches(library, name, list(owners), searches)
@@ -100,13 +97,11 @@ def _searches(library: Library, name: str, owners: list[int], count: int) -> Ite
         "hybrid": lambda place: SearchQuery(text=texts[place], vector=vectors[place]),
     }
     for mode, make in modes.items():
-        taken = []
+        taken_ms = []
         for place, owner in enumerate(chosen):
-            began = time.perf_counter()
-            search(library.developer, [Owner("agent", library.owners[owner])], make(place))
-            taken.append((time.perf_counter() - began) * 1e3)
-        yield Row("h", f"{mode} search, {name}: p50", percentile(taken, 50), "ms")
-        yield Row("h", f"{mode} search, {name}: p95", percentile(taken, 95), "ms", aim=_AIM_MS)
+            find = partial(search, library.developer, [Owner("agent", library.owners[owner])], make(place))
+            taken_ms.append(seconds_of(find) * 1e3)
+        yield from at_ranks("h", f"{mode} search, {name}:", taken_ms, {50: "", 95: _AIM_MS})
     yield Row("h", f"recall@{WANTED}, {name}", _recall(library, chosen, vectors), "", aim="at least 0.95")
 
 
@@ -173,13 +168,13 @@ def _load(library: Library) -> None:
         _load_docs(library)
         chunk_ids = _load_chunks(library)
         _load_vectors(library, chunk_ids, model)
-        _execute(
+        execute(
             "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error) "
             "SELECT id, %s, 'ready', 0, '' FROM docs_store_doc ON CONFLICT DO NOTHING",
             [model],
         )
     for table in ("doc", "chunk", "embedding", "docembedding"):
-        _execute(f"ANALYZE docs_store_{table}")
+        execute(f"ANALYZE docs_store_{table}")
 
 
 def _load_docs(library: Library) -> None:
@@ -190,18 +185,17 @@ def _load_docs(library: Library) -> None:
 
 def _load_chunks(library: Library) -> dict[tuple[UUID, int], int]:
     """The chunks' ids by doc and index."""
-    _execute("CREATE TEMPORARY TABLE made (doc_id uuid, index int, content text) ON COMMIT DROP")
+    execute("CREATE TEMPORARY TABLE made (doc_id uuid, index int, content text) ON COMMIT DROP")
     with _copied("made") as copy:
         for doc in library.docs:
             for index, text in enumerate(_text(library.random, CHUNKS_PER_DOC)):
                 copy.write_row((doc, index, text))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO docs_store_chunk (developer_id, agent_id, doc_id, index, content, search) "
-            "SELECT d.developer_id, d.agent_id, d.id, m.index, m.content, to_tsvector('english', m.content) "
-            "FROM made m JOIN docs_store_doc d ON d.id = m.doc_id RETURNING doc_id, index, id"
-        )
-        return {(doc, index): chunk for doc, index, chunk in cursor.fetchall()}
+    made = fetch(
+        "INSERT INTO docs_store_chunk (developer_id, agent_id, doc_id, index, content, search) "
+        "SELECT d.developer_id, d.agent_id, d.id, m.index, m.content, to_tsvector('english', m.content) "
+        "FROM made m JOIN docs_store_doc d ON d.id = m.doc_id RETURNING doc_id, index, id"
+    )
+    return {(doc, index): chunk for doc, index, chunk in made}
 
 
 def _load_vectors(library: Library, chunk_ids: dict[tuple[UUID, int], int], model: str) -> None:
@@ -225,15 +219,8 @@ def _copied(target: str, *, binary: str = "") -> Iterator[Any]:
         yield copy
 
 
-def _index_seconds() -> float:
-    began = time.perf_counter()
-    model = settings.EMBEDDING_MODEL
+def _build_index() -> None:
+    """Or wait for somebody who builds it."""
     vector_index.build_indexes()
-    while not vector_index.is_indexed(model):
+    while not vector_index.is_indexed(settings.EMBEDDING_MODEL):
         time.sleep(0.2)
-    return time.perf_counter() - began
-
-
-def _execute(statement: str, arguments: list[Any] | None = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)

@@ -1,9 +1,11 @@
-"""A closed loop: as many new jobs as keep a constant number open, for a given time."""
+"""A closed loop: as many new jobs as keep a constant number open."""
 
+import math
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -25,24 +27,33 @@ class ClosedLoop:
 
     def rate(self, seconds: float) -> float:
         """Jobs finished per second, after a short warm-up. Returns when all have ended."""
+        with self._producing(math.inf):
+            self._watch_for(_WARM_UP_S)
+            began, before = time.perf_counter(), self._finished()
+            self._watch_for(seconds)
+            return (self._finished() - before) / (time.perf_counter() - began)
+
+    def run(self, count: int) -> None:
+        """Start so many jobs. Returns when all have ended."""
+        with self._producing(count // _PRODUCERS) as producers:
+            self._watch(lambda: all(producer.done() for producer in producers))
+
+    @contextmanager
+    def _producing(self, each: float) -> Iterator[list["Future[None]"]]:
         with ThreadPoolExecutor(_PRODUCERS) as pool:
-            producers = [pool.submit(self._produce, index) for index in range(_PRODUCERS)]
+            producers = [pool.submit(self._produce, index, each) for index in range(_PRODUCERS)]
             try:
-                self._watch(_WARM_UP_S)
-                began, before = time.perf_counter(), self._finished()
-                self._watch(seconds)
-                rate = (self._finished() - before) / (time.perf_counter() - began)
+                yield producers
             finally:
                 self._stop.set()
         for producer in producers:
             producer.result()
         while self._unfinished():
             time.sleep(_POLL_S)
-        return rate
 
-    def _produce(self, index: int) -> None:
+    def _produce(self, index: int, most: float) -> None:
         try:
-            while not self._stop.is_set():
+            while self._started[index] < most and not self._stop.is_set():
                 if self._open > _OPEN:
                     time.sleep(_POLL_S / 5)
                     continue
@@ -51,38 +62,15 @@ class ClosedLoop:
         finally:
             connection.close()
 
-    def _watch(self, seconds: float) -> None:
+    def _watch_for(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        self._watch(lambda: time.monotonic() >= deadline)
+
+    def _watch(self, is_over: Callable[[], bool]) -> None:
+        while not is_over():
             self._open = self._unfinished()
             time.sleep(_POLL_S)
 
     def _finished(self) -> int:
         started = sum(self._started)
         return started - self._unfinished()
-
-
-def started_by_threads(start: Callable[[], object], count: int, behind: Callable[[], int]) -> None:
-    """Start so many jobs from a few threads, waiting whenever too many of them have not been looked at yet."""
-    go_on = threading.Event()
-    with ThreadPoolExecutor(_PRODUCERS) as pool:
-        futures = [pool.submit(_start_many, start, count // _PRODUCERS, go_on) for _ in range(_PRODUCERS)]
-        while not all(future.done() for future in futures):
-            if behind() < _OPEN:
-                go_on.set()
-            else:
-                go_on.clear()
-            time.sleep(_POLL_S)
-        for future in futures:
-            future.result()
-    while behind():
-        time.sleep(_POLL_S)
-
-
-def _start_many(start: Callable[[], object], count: int, go_on: threading.Event) -> None:
-    try:
-        for _ in range(count):
-            go_on.wait()
-            start()
-    finally:
-        connection.close()

@@ -3,19 +3,17 @@
 import os
 import platform
 import re
-import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from django.db import connection
-
-from julep_project.bench.table import percentile
+from julep_project.bench.table import percentile, seconds_of
+from julep_project.core.database import execute, fetch
 
 _COMMITS = 100
 
 
 def describe_machine() -> list[str]:
-    """Lines for the head of the report."""
     commits = commit_seconds()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return [
@@ -35,19 +33,12 @@ def load_line(when: str) -> str:
 
 def commit_seconds() -> list[float]:
     """How long each of some commits takes that writes a few bytes of log and no table."""
-    taken = []
-    with connection.cursor() as cursor:
-        for _ in range(_COMMITS):
-            began = time.perf_counter()
-            cursor.execute("SELECT pg_logical_emit_message(true, 'bench', 'x')")
-            taken.append(time.perf_counter() - began)
-    return taken
+    commit = partial(execute, "SELECT pg_logical_emit_message(true, 'bench', 'x')")
+    return [seconds_of(commit) for _ in range(_COMMITS)]
 
 
 def _postgres_setting(name: str) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting(%s)", [name])
-        return str(cursor.fetchone()[0])
+    return str(fetch("SELECT current_setting(%s)", [name])[0][0])
 
 
 def _cpu_model() -> str:

@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import chat_streams, dbos_peer, documents, idle, peer, programs, wal
-from julep_project.bench.load import ClosedLoop, started_by_threads
+from julep_project.bench import chat_streams, dbos_peer, documents, peer, postgres, programs
+from julep_project.bench.load import ClosedLoop
 from julep_project.bench.processes import resident_mib
-from julep_project.bench.table import Row, median, percentile
+from julep_project.bench.table import Row, at_ranks, median, percentile
 from tasks.models import Task
 
 
@@ -33,6 +34,14 @@ class Workload:
     idle_s: float = 60.0
     chats: int = 100
     workers: dict[str, int] = field(default_factory=dict)
+
+
+# What is less for a short look.
+QUICK: dict[str, Any] = {
+    **{"repeats": 3, "sustained_s": 5.0, "starts": 50, "sleepers": 1000, "sleep_s": 20, "items": 200},
+    **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
+    "chats": 20,
+}
 
 
 def light_steps(effort: Workload) -> list[Row]:
@@ -74,10 +83,7 @@ def first_transition(effort: Workload) -> list[Row]:
         programs.wait_for_first_transition(execution)
         taken.append((time.perf_counter() - began) * 1e3)
         programs.wait_for_end(execution)
-    return [
-        Row("d", "start to first transition, p50", percentile(taken, 50), "ms", aim="at most 25 ms"),
-        Row("d", "start to first transition, p99", percentile(taken, 99), "ms"),
-    ]
+    return at_ranks("d", "start to first transition,", taken, {50: "at most 25 ms", 99: ""})
 
 
 def effect_overhead(effort: Workload) -> list[Row]:
@@ -99,7 +105,7 @@ def sleepers(effort: Workload) -> list[Row]:
     task = programs.sleeper(effort.sleep_s)
     pid = effort.workers.get("engine")
     before = resident_mib(pid) if pid else 0.0
-    started_by_threads(lambda: programs.start(task), effort.sleepers, lambda: programs.untouched(task))
+    ClosedLoop(lambda: programs.start(task), lambda: programs.untouched(task)).run(effort.sleepers)
     asleep = resident_mib(pid) if pid else 0.0
     while programs.unfinished(task):
         time.sleep(1)
@@ -128,30 +134,10 @@ def growth(effort: Workload) -> list[Row]:
     return rows
 
 
-def searches(effort: Workload) -> list[Row]:
-    """(h) Searches in the docs of a hundred owners."""
-    return documents.measure(effort.chunks, effort.searches)
-
-
-def open_streams(effort: Workload) -> list[Row]:
-    """(i) Many open chat streams on one server process."""
-    return chat_streams.measure(effort.streams)
-
-
-def written_per_call(effort: Workload) -> list[Row]:
-    """(k) What Postgres writes for each call of a loop that carries a large input."""
-    return wal.measure(effort.looped_calls)
-
-
 def idle_load(effort: Workload) -> list[Row]:
     """(m) What an installation with nothing to do asks of its database."""
-    here = idle.statements_per_second(effort.idle_s)
+    here = postgres.statements_per_second(effort.idle_s)
     return [Row("m", "idle: statements per second", here, "/s", aim="at most 5 /s")]
-
-
-def chats_beside_searches(effort: Workload) -> list[Row]:
-    """(n) Chats on a server process whose searches hang."""
-    return chat_streams.measure_beside_searches(effort.chats)
 
 
 PARTS: dict[str, Callable[[Workload], list[Row]]] = {
@@ -162,11 +148,15 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "e": effect_overhead,
     "f": sleepers,
     "g": growth,
-    "h": searches,
-    "i": open_streams,
-    "k": written_per_call,
+    # Searches in the docs of a hundred owners.
+    "h": lambda effort: documents.measure(effort.chunks, effort.searches),
+    # Many open chat streams on one server process.
+    "i": lambda effort: chat_streams.measure(effort.streams),
+    # What Postgres writes for each call of a loop that carries a large input.
+    "k": lambda effort: postgres.measure_written(effort.looped_calls),
     "m": idle_load,
-    "n": chats_beside_searches,
+    # Chats on a server process whose searches hang.
+    "n": lambda effort: chat_streams.measure_beside_searches(effort.chats),
 }
 
 

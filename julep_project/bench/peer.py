@@ -1,12 +1,13 @@
 """Raw Celery: the same shapes without any record of them in a database."""
 
-import time
 from functools import cache
 
 import redis
 from celery import chain, chord, current_app
 from celery.canvas import Signature
 from django.conf import settings
+
+from julep_project.bench.table import seconds_of
 
 QUEUE = "bench"
 IO_QUEUE = "bench_io"
@@ -19,20 +20,16 @@ _LONGEST_S = 600
 
 def chain_seconds(length: int) -> float:
     """A chain of so many tasks that do nothing, until its last result is here."""
-    began = time.perf_counter()
-    chain(*(_task(NOOP) for _ in range(length - 1)), _task(ANSWER)).apply_async().get(timeout=_LONGEST_S)
-    return time.perf_counter() - began
+    links = [*(_task(NOOP) for _ in range(length - 1)), _task(ANSWER)]
+    return seconds_of(lambda: chain(*links).apply_async().get(timeout=_LONGEST_S))
 
 
 def chord_seconds(url: str, width: int) -> float:
     """A chord of so many HTTP requests, until the result of its body is here."""
-    began = time.perf_counter()
-    chord([_task(FETCH, url) for _ in range(width)])(_task(ANSWER)).get(timeout=_LONGEST_S)
-    return time.perf_counter() - began
+    return seconds_of(lambda: chord([_task(FETCH, url) for _ in range(width)])(_task(ANSWER)).get(timeout=_LONGEST_S))
 
 
 def send_noop() -> None:
-    """One task that does nothing."""
     _task(NOOP).apply_async()
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from julep_project.bench.peer import IO_QUEUE, QUEUE
+from julep_project.core.process.memory import resident_mb_of
 from julep_project.env import PROJECT_ROOT
 
 _START_S = 60
@@ -38,12 +39,7 @@ def peer_workers(processes: int, threads: int) -> Iterator[None]:
 
 
 def resident_mib(pid: int) -> float:
-    """Resident memory of a process and all below it."""
-    pages = 0
-    for one in _tree(pid):
-        with suppress(OSError):
-            pages += int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return sum(map(resident_mb_of, _tree(pid)))
 
 
 def _start(queue: str, options: list[str], log: Path) -> "subprocess.Popen[bytes]":

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from agents.services import create_agent
 from executions.models import Execution
 from executions.services import start_execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
+from julep_project.bench.table import seconds_of
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 from tasks.api.serializers import read_definition
 from tasks.models import Task
@@ -37,12 +37,10 @@ def light_steps(count: int) -> Task:
 
 
 def one_call(url: str) -> Task:
-    """One step that calls an HTTP tool."""
     return _task({"tools": [_ping(url)], "main": [_CALL]})
 
 
 def mapped_calls(url: str) -> Task:
-    """One HTTP call per item of the input's `items`."""
     step = {"over": "$ _['items']", "map": _CALL, "parallelism": PARALLELISM}
     return _task({"tools": [_ping(url)], "main": [step]})
 
@@ -85,21 +83,17 @@ def wait_for_end(execution_id: UUID) -> None:
 
 
 def wait_for_first_transition(execution_id: UUID) -> None:
-    """Poll until the run's log has a row."""
     while not Execution.objects.filter(pk=execution_id, transition_count__gt=0).exists():
         time.sleep(_SHORTEST_POLL_S)
 
 
 def seconds_to_end(task: Task, input_: dict[str, Any] | None = None) -> float:
     """From the call that starts a run to its end."""
-    began = time.perf_counter()
-    wait_for_end(start(task, input_))
-    return time.perf_counter() - began
+    return seconds_of(lambda: wait_for_end(start(task, input_)))
 
 
 def unfinished(task: Task) -> int:
-    """How many runs of the task have not ended."""
-    return Execution.objects.filter(task=task).exclude(status__in=_statuses(TERMINAL_EXECUTION)).count()
+    return Execution.objects.filter(task=task).exclude(status__in=TERMINAL_EXECUTION).count()
 
 
 def untouched(task: Task) -> int:
@@ -109,10 +103,6 @@ def untouched(task: Task) -> int:
 
 def _status(execution_id: UUID) -> ExecutionStatus:
     return ExecutionStatus(Execution.objects.values_list("status", flat=True).get(pk=execution_id))
-
-
-def _statuses(statuses: Iterable[ExecutionStatus]) -> list[str]:
-    return [status.value for status in statuses]
 
 
 _CALL = {"tool": "ping", "arguments": {}}

@@ -1,7 +1,8 @@
 """The table of a benchmark, and the statistics in it."""
 
 import math
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _TITLES = ("Part", "Measured", "Here", "Raw Celery", "Ratio", "Aim")
@@ -20,7 +21,6 @@ class Row:
     note: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        """The texts of the line."""
         peer = "" if self.peer is None else quantity(self.peer, self.unit)
         ratio = f"{self.here / self.peer:.2f}" if self.peer else self.note
         return self.part, self.what, quantity(self.here, self.unit), peer, ratio, self.aim
@@ -45,6 +45,24 @@ def percentile(values: Iterable[float], rank: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
+def at_ranks(
+    part: str, what: str, values: Sequence[float], aims: Mapping[int, str], *, beside: Sequence[float] = ()
+) -> list[Row]:
+    """A row of milliseconds for each rank, with its aim and what it was `beside`, if that was measured."""
+    notes = {rank: f"{percentile(beside, rank):.1f} ms without" if beside else "" for rank in aims}
+    return [
+        Row(part, f"{what} p{rank}", percentile(values, rank), "ms", aim=aim, note=notes[rank])
+        for rank, aim in aims.items()
+    ]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 def quantity(value: float, unit: str) -> str:
     """A number of three digits or so, with its unit."""
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
@@ -52,6 +70,5 @@ def quantity(value: float, unit: str) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """All rows as a Markdown table."""
     lines = [_TITLES, ("---",) * len(_TITLES), *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -67,11 +67,9 @@ class Client:
         self.promises = Promises()
 
     def connect(self) -> "psycopg.Connection[Any]":
-        """A connection to the truth."""
         return psycopg.connect(self._note["database_url"], connect_timeout=5)
 
     def create(self, program: Scenario, world: World) -> str:
-        """Make the program's task; its id."""
         agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
         return str(self._send("POST", f"/agents/{agent['id']}/tasks", task_body(program, world))["id"])
 
@@ -92,7 +90,6 @@ class Client:
                 self.promises.cancelled.add(execution_id)
 
     def answer_waits(self) -> None:
-        """Answer every step that waits for a person."""
         tokens: dict[str, str] = {}
         for execution_id, wait_id, shown in self._rows(_WAITING, []):
             if wait_id not in tokens:

@@ -27,7 +27,6 @@ def copies_of_messages(client: "redis.Redis", random: Random, most: int) -> list
 
 
 def take_messages(client: "redis.Redis", most: int) -> list[Message]:
-    """Remove waiting messages from their queues."""
     found: list[Message] = []
     for queue in QUEUES:
         taken: Any = client.rpop(queue, most) or []

@@ -30,7 +30,6 @@ class World(LoopbackServer):
 
     @property
     def api_base(self) -> str:
-        """Where it is a model provider."""
         return f"{self.url}/v1"
 
     def answer(self, request: RecordedRequest) -> Reply:
@@ -59,7 +58,6 @@ class World(LoopbackServer):
         return found
 
     def asked(self) -> Counter[str]:
-        """How often the model was asked each text."""
         requests = [request for request in list(self.requests) if "call" not in request.query]
         return Counter(_last(request)["content"] for request in requests if _last(request)["role"] == "user")
 
@@ -74,7 +72,6 @@ def _last(request: RecordedRequest) -> dict[str, Any]:
 
 
 def _said(request: RecordedRequest) -> dict[str, Any]:
-    """The message a model answers with."""
     asked = _last(request)
     if asked["role"] == "tool":
         return {"role": "assistant", "content": str(json.loads(asked["content"])["json"]["n"])}

@@ -88,8 +88,7 @@ def _ms(seconds: float) -> str:
 @contextmanager
 def without_limits() -> Iterator[None]:
     """Let the statements of the block take as long as they take, for the building of indexes."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SET_LIMITS, ["0", "0", "0"])
+    execute(_SET_LIMITS, ["0", "0", "0"])
     try:
         yield
     finally:
@@ -108,6 +107,20 @@ def _limit_again(raw: Any) -> None:
 async def run_query(query: Callable[[], Result], threads: Threads = Threads.QUICK) -> Result:
     """Run a blocking query in a thread of that kind and give its connection back before returning."""
     return await run_in(_executor(threads), partial(_with_own_connection, query))
+
+
+def execute(statement: Any, arguments: Any = None) -> int:
+    """Run a statement; how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        return int(cursor.rowcount)
+
+
+def fetch(statement: Any, arguments: Any = None) -> list[Any]:
+    """The rows that a statement gives."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        return list(cursor.fetchall())
 
 
 def give_connection_back() -> None:

@@ -12,7 +12,6 @@ class FieldsFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line, with every extra field appended as `name=value`."""
         line = super().formatMessage(record)
         fields = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
         return " ".join([line, *fields])

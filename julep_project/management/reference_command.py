@@ -25,7 +25,6 @@ class ReferenceCommand(BaseCommand):
         parser.add_argument("--write", action="store_true", help="bring the page up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Compare, and write if asked to."""
         page = _DOCS / self.page
         found = page.read_text()
         wanted = self.written(found)

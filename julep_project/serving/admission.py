@@ -68,7 +68,6 @@ class Bodies:
         self._left -= size
 
     def give_back(self, size: int) -> None:
-        """Hold so many bytes less."""
         self._left += size
         self._room.set()
 
@@ -110,7 +109,6 @@ class Admission:
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
         if self._inside >= self._most:
             await send_error(TooBusy(), send)
             return

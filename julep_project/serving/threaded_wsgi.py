@@ -86,7 +86,6 @@ class ThreadedWsgi:
 
 
 def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
-    """The WSGI environment of an ASGI request."""
     server, client = scope.get("server") or ("localhost", 80), scope.get("client")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],

@@ -28,7 +28,6 @@ async def end_unread(after_s: float) -> None:
 
 
 def _limit_listeners(unread_ms: int) -> bool:
-    """Whether there is a socket that listens."""
     is_found = False
     for name in os.listdir(_OPEN):
         with suppress(OSError):

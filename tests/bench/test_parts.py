@@ -3,10 +3,10 @@
 import pytest
 
 from julep_project.bench import programs
-from julep_project.bench.idle import statements_per_second
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
 from julep_project.bench.parts import Workload, first_transition
+from julep_project.bench.postgres import statements_per_second
 from tests.backend import Backend
 
 

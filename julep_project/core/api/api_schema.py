@@ -32,7 +32,6 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        """As OpenAPI words it."""
         return {"type": "http", "scheme": "bearer"}
 
 

@@ -75,7 +75,6 @@ async def read_request(request: HttpRequest, read: Callable[[Any], Read]) -> Rea
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> HttpResponse:
-    """An answer as the resource views send it."""
     return HttpResponse(to_json(body), status=status, content_type="application/json")
 
 

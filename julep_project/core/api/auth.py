@@ -44,7 +44,6 @@ class HasDeveloper(BasePermission):
     """Refuses whoever did not authenticate."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """True when there is an acting developer."""
         if isinstance(request.user, Principal):
             return True
         raise NotAuthenticated
@@ -64,7 +63,6 @@ def authenticate(headers: Mapping[str, str]) -> Any:
 
 
 def developer_of(request: Request | HttpRequest) -> Any:
-    """The developer the request acts for."""
     principal = request.user
     if not isinstance(principal, Principal):
         raise NotAuthenticated

@@ -32,7 +32,6 @@ class ApiMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        """Serve one request."""
         if iscoroutinefunction(self):
             return self._serve_async(request)
         if not _is_api(request):

@@ -92,12 +92,10 @@ class ItemsPagination(BasePagination):
     negative_offset = "Offset must be >= 0"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """The rows of the page the request asks for."""
         page = read_page_request(request.query_params, max_limit=self.max_limit, negative_offset=self.negative_offset)
         return page.load(queryset)
 
     def get_paginated_response(self, data: Any) -> Response:
-        """The envelope."""
         return Response({"items": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +117,6 @@ class BareListPagination(SmallPagination):
     """A list without an envelope: files, secrets."""
 
     def get_paginated_response(self, data: Any) -> Response:
-        """The rows alone."""
         return Response(data)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +131,6 @@ def page_of(
     *,
     pagination: type[ItemsPagination] = ItemsPagination,
 ) -> Response:
-    """The whole answer of a list view."""
     paginator = pagination()
     return paginator.get_paginated_response([to_wire(row) for row in paginator.paginate_queryset(rows, request)])
 

@@ -24,7 +24,6 @@ class JsonRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        """The bytes of the answer; none for None."""
         return b"" if data is None else to_json(data)
 
 

@@ -45,7 +45,6 @@ class ApiMixin(APIView):
 
     @property
     def developer(self) -> Any:
-        """The tenant this request acts for."""
         return developer_of(self.request)
 
 
@@ -55,7 +54,6 @@ class ApiViewSet(ApiMixin, ViewSet):
     pagination: ClassVar[type[ItemsPagination]] = ItemsPagination
 
     def page(self, rows: Any, to_wire: Callable[[Any], dict[str, Any]]) -> Response:
-        """The list answer."""
         return page_of(self.request, rows, to_wire, pagination=self.pagination)
 
 
@@ -65,12 +63,10 @@ def created(body: Mapping[str, Any], *, jobs: Sequence[UUID] = ()) -> Response:
 
 
 def deleted(row_id: UUID, *, at: datetime | None = None) -> Response:
-    """Answer of a delete."""
     return Response(deletion(row_id, at=at), status=202)
 
 
 def deletion(row_id: UUID, *, at: datetime | None = None) -> dict[str, Any]:
-    """What is told of a removed row."""
     return {"id": str(row_id), "deleted_at": to_wire(at or now()), "jobs": []}
 
 

@@ -41,7 +41,6 @@ class Report:
 
     @property
     def suffix(self) -> str:
-        """The detail as the end of a line."""
         return f": {self.detail}" if self.detail else ""
 
 
@@ -58,7 +57,6 @@ class Kept:
         self._made_at = float("-inf")
 
     def ask(self) -> Future[dict[str, str]]:
-        """The answer, or the one that is being made."""
         with self._lock:
             answer = self._answer
             if answer is None or (answer.done() and time.monotonic() - self._made_at >= _KEPT_S):

@@ -18,8 +18,9 @@ from uuid import UUID, uuid4
 
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
+from julep_project.core.database import execute, fetch
 from julep_project.core.errors import ContentMissing, NotFound, StorageUnavailable
 from julep_project.core.redis_client import redis_client
 from julep_project.core.storage import storage
@@ -105,8 +106,8 @@ def inquiry() -> Iterator[Inquiry]:
     storage.save_new(_name(opened), BytesIO(content))
     try:
         _redis().set(_note(opened), b"", ex=_KEPT_S)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock(opened)])
+        with transaction.atomic():
+            execute("SELECT pg_advisory_xact_lock(%s)", [_lock(opened)])
             yield Inquiry(opened, hashlib.sha256(content).hexdigest())
     finally:
         _redis().delete(_note(opened))
@@ -132,7 +133,6 @@ def testify(inquiry: UUID, *, who: str) -> Testimony:
 
 
 def hand_in(inquiry: UUID, testimony: Testimony) -> None:
-    """Give it to whoever asked."""
     client = _redis()
     pipeline = client.pipeline()
     pipeline.rpush(_box(inquiry), json.dumps(asdict(testimony)))
@@ -142,9 +142,8 @@ def hand_in(inquiry: UUID, testimony: Testimony) -> None:
 
 def _is_locked(inquiry: UUID) -> bool:
     """Locks are of one database: here it cannot be had if this is the database of the one who asks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock(inquiry)])
-        return not cursor.fetchone()[0]
+    [(is_free,)] = fetch("SELECT pg_try_advisory_xact_lock(%s)", [_lock(inquiry)])
+    return not is_free
 
 
 def _fingerprints(inquiry: UUID) -> dict[str, str]:

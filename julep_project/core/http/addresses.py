@@ -85,7 +85,6 @@ class AddressPolicy:
         return all(self._permits(target, port) for target in destinations(ipaddress.ip_address(text)))
 
     def belongs_here(self, text: str, port: int) -> bool:
-        """Whether it is a place of the installation's own."""
         return any(is_own(self.own, target, port) for target in destinations(ipaddress.ip_address(text)))
 
     def _permits(self, address: Address, port: int) -> bool:
@@ -111,7 +110,6 @@ def destinations(address: Address) -> tuple[Address, ...]:
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is a global unicast address."""
     if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST_V6:
         return False
     listed = any(address.version == network.version and address in network for network in _NOT_PUBLIC)

@@ -173,7 +173,6 @@ def _checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Heade
 
 @contextmanager
 def _translated(place: str, timeout_s: float) -> Iterator[None]:
-    """Turn the pool's errors into ours."""
     try:
         yield
     except HttpError:

@@ -139,13 +139,11 @@ class SocketStream(httpcore.NetworkStream):
             raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the socket."""
         self._socket.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """The same connection under TLS."""
         try:
             self._socket.settimeout(min(CONNECT_TIMEOUT_S, seconds_left()))
             return SocketStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))

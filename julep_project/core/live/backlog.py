@@ -21,11 +21,9 @@ class Backlog(Generic[Item]):
 
     @property
     def is_full(self) -> bool:
-        """Whether the one who speaks has to wait."""
         return len(self._items) >= self._most or self._size >= self._largest
 
     async def wait_for_room(self) -> None:
-        """Return when it is not full."""
         while self.is_full:
             self._room.clear()
             await self._room.wait()
@@ -47,7 +45,6 @@ class Backlog(Generic[Item]):
         return item
 
     def clear(self) -> None:
-        """Forget what was not read."""
         self._items.clear()
         self._size = 0
         self._room.set()

@@ -34,11 +34,9 @@ class Once(Generic[P, T]):
 
     @property
     def is_made(self) -> bool:
-        """Whether there is one already."""
         return bool(self._made)
 
     def forget(self) -> None:
-        """Make another one the next time."""
         self._made = {}
 
     def _begin_anew(self) -> None:

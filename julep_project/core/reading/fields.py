@@ -96,7 +96,6 @@ class Pattern(Text):
         super().__init__(**options)
 
     def to_internal_value(self, data: Any) -> str:
-        """The text, if all of it matches."""
         text = super().to_internal_value(data)
         if len(text) <= (self.max_length or len(text)) and not re.fullmatch(self.pattern, text, re.ASCII):
             self.fail("string_pattern_mismatch")
@@ -176,7 +175,6 @@ class DictOf(serializers.DictField):
     """An object with values of one kind, read no further than to as many wrong ones as are told of."""
 
     def run_child_validation(self, data: Any) -> dict[str, Any]:
-        """The values by their keys."""
         values, errors = _read_each(self.child, ((str(key), value) for key, value in data.items()))
         if errors:
             raise serializers.ValidationError(errors)

@@ -210,7 +210,6 @@ class YamlReader:
                 inside.value[key] = value
 
     def scalar(self, event: Any) -> Any:
-        """The value of a scalar."""
         tag = event.tag
         if tag is None or tag == "!":
             if not event.implicit[0]:

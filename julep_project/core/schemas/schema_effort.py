@@ -100,7 +100,6 @@ _effort: ContextVar[SchemaEffort] = ContextVar("json_schema_effort")
 
 
 def effort() -> SchemaEffort:
-    """That of the check under way."""
     return _effort.get()
 
 

@@ -35,7 +35,6 @@ def is_draining() -> bool:
 
 
 def is_urgent() -> bool:
-    """Whether it was told so twice."""
     return _asked > 1
 
 

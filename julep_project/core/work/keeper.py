@@ -37,7 +37,6 @@ class Keeper:
     _under_way: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def run(self) -> None:
-        """Do it once, and say that it was done."""
         if not self._under_way.acquire(blocking=False):
             log.warning("left out: the last one is still under way", extra={"keeper": self.name})
             return

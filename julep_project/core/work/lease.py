@@ -25,6 +25,8 @@ from julep_project.core.work.rows import LeasedRow
 Row = TypeVar("Row", bound=LeasedRow)
 Key = Any
 
+# For statements written by hand; `seconds` is the setting LEASE_SECONDS.
+LEASE_END = "now() + make_interval(secs => {seconds})"
 _NOW = TransactionNow()
 _WAIT, _PASS_OVER = "", "SKIP LOCKED"
 
@@ -173,13 +175,12 @@ class Leases(Generic[Row]):
         return self._rows().filter(self.open, pk__in=RawSQL(statement, pairs))
 
 
-def lease_end() -> CombinedExpression:
+def lease_end() -> RawSQL:
     """When a lease that is taken now is over, unless it is renewed."""
-    return after(settings.LEASE_SECONDS)
+    return RawSQL(LEASE_END.format(seconds="%s"), [settings.LEASE_SECONDS])
 
 
 def after(seconds: float) -> CombinedExpression:
-    """So many seconds from now."""
     return _NOW + timedelta(seconds=seconds)
 
 

@@ -14,6 +14,7 @@ from django.db.models import Min
 from django.db.models.functions import Greatest
 
 from julep_project.core.clock import TransactionNow
+from julep_project.core.database import fetch
 from julep_project.core.work import figures, rings
 from julep_project.core.work.figures import Figures
 from julep_project.core.work.lease import Leases, Row
@@ -162,6 +163,4 @@ class Queued(Generic[Row]):
             subject=f'"{self._subject}"',
             behind=behind,
         )
-        with connection.cursor() as cursor:
-            cursor.execute(text, {"lately": settings.RING_AGAIN_SECONDS, **named, **values})
-            return cursor.fetchall()
+        return fetch(text, {"lately": settings.RING_AGAIN_SECONDS, **named, **values})

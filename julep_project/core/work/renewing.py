@@ -105,7 +105,6 @@ def hand_back(*, last: bool) -> None:
 
 
 def is_held() -> bool:
-    """Whether this process holds anything."""
     return any(renewer.counts[0] for renewer in _RENEWERS)
 
 
