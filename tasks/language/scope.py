@@ -24,5 +24,8 @@ PLACE_NAMES: dict[str, str] = {
     SECRETS: "in tool definitions and tool arguments: the developer's secrets",
 }
 
+# Names there will be. A task that reads one is refused when it is created, never when it is half done.
+NOT_YET = frozenset({SECRETS})
+
 # Names whose mention marks a text as meant to be an expression.
 KNOWN_NAMES = frozenset(RUNTIME_NAMES) | {SECRETS}

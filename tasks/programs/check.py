@@ -6,10 +6,9 @@ from difflib import get_close_matches
 from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
 from tasks.expressions.templates.templates import Template
-from tasks.language.capabilities import NOT_YET
 from tasks.language.effort import Effort
 from tasks.language.errors import Problems
-from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
+from tasks.language.scope import NOT_YET, PLACE_NAMES, RUNTIME_NAMES
 from tasks.steps.base import Place, Step
 
 # Undefined names reported of one text; looking for the nearest known name is not cheap.
@@ -55,10 +54,9 @@ class _Checker:
                 self._warn(place, f"steps after a {step.kind} step are never reached")
 
     def _check_step(self, step: Step, location: str, names: frozenset[str]) -> None:
-        for capability in step.needs():
-            if capability in NOT_YET:
-                self._problems.add_issue(location, f"{capability} are not supported yet", type_="other")
         for place in step.places():
+            for name in NOT_YET & place.extra_names & place.value.names():
+                self._problems.add_issue(location, f"{name} are not supported yet", type_="other")
             self._check_place(place, location, names | place.extra_names)
         for path, name in step.tool_names():
             self._check_known("tool", name, self._tool_types, f"{location}.{path}")

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from tasks.steps.base import Step, dump_body
-from tasks.steps.loader import StepLoader
+from tasks.steps.loader import load_body
 
 FORMAT = 1
 
@@ -21,8 +21,7 @@ class Program:
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
         """The program that `dump` wrote."""
-        loader = StepLoader()
-        workflows = {name: loader.body(steps) for name, steps in stored["workflows"].items()}
+        workflows = {name: load_body(steps) for name, steps in stored["workflows"].items()}
         return cls(stored["dialect"], workflows)
 
     def dump(self) -> dict[str, Any]:

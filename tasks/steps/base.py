@@ -1,19 +1,22 @@
 """What every step kind provides, and what it may ask of the engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from dataclasses import field as dataclass_field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast, dataclass_transform
 
 from julep_project.core.json_value import Json
-from tasks.language.values import Value
-from tasks.steps.outcomes import Event, Outcome
+from tasks.language.values import Value, load_value
+from tasks.steps.outcomes import BodyFinished, ChildrenJoined, Done, EffectSucceeded, Event, InputReceived, Outcome
 
 if TYPE_CHECKING:
-    from tasks.steps.loader import StepLoader
     from tasks.steps.reader import StepReader
+
+# Reads what stands at a field. Problems are reported to the reader, which is at the field's place, not raised.
+ReadField = Callable[["StepReader", Any], Any]
+LoadBody = Callable[[list[Mapping[str, Any]]], "tuple[Step, ...]"]
 
 
 class StepContext(Protocol):
@@ -57,27 +60,53 @@ class Place:
     extra_names: frozenset[str] = frozenset()
 
 
-def evaluated(path: str, *, extra_names: frozenset[str] = frozenset(), optional: bool = False) -> Any:
-    """A field that holds a `Value` found at this path of the request."""
-    metadata = {"form": "value", "path": path, "extra_names": extra_names}
-    return dataclass_field(default=None, metadata=metadata) if optional else dataclass_field(metadata=metadata)
+def evaluated(
+    path: str, read: ReadField | None = None, *, extra_names: frozenset[str] = frozenset(), optional: bool = False
+) -> Any:
+    """A field that holds a `Value` found at this path of the request; None if it is `optional` and not given.
+
+    Without `read` the kind reads it by itself.
+    """
+
+    def find(raw: Mapping[str, Any], reader: "StepReader") -> Value | None:
+        assert read is not None
+        return None if optional and raw.get(path) is None else read(reader.at(path), raw.get(path))
+
+    return dataclass_field(metadata={"form": "value", "path": path, "find": find, "extra_names": extra_names})
 
 
-def body(key: str, *, optional: bool = False) -> Any:
-    """A field that holds a body; `key` is how outcomes and paths name it."""
-    metadata = {"form": "body", "key": key}
-    return dataclass_field(default=(), metadata=metadata) if optional else dataclass_field(metadata=metadata)
+def body(path: str, location: str = "", *, extra_names: frozenset[str] = frozenset(), optional: bool = False) -> Any:
+    """A field that holds a body, whose steps may read `extra_names` too; empty if it is `optional` and not given.
+
+    Outcomes and paths name it by the last key of its path, issues by its `location`, where that is another.
+    """
+    key, location = path.rpartition(".")[2], location or path
+
+    def find(raw: Mapping[str, Any], reader: "StepReader") -> tuple[Step, ...]:
+        given = raw.get(path)
+        return () if optional and given is None else reader.body(given, path, location, extra_names)
+
+    metadata = {"form": "body", "path": path, "key": key, "location": location}
+    return dataclass_field(metadata={**metadata, "find": find, "extra_names": extra_names})
 
 
-def left_out() -> Any:
-    """An optional field of plain JSON that is not in the stored form without a value, where nothing may change."""
-    return dataclass_field(default=None, metadata={"form": "left out"})
+def literal(path: str, read: ReadField, *, left_out: bool = False) -> Any:
+    """A field that is never evaluated, found at this path; `read` knows what stands for one that is not given.
+
+    With `left_out`, None is not in the stored form: for fields that came later, since programs must not change.
+    """
+
+    def find(raw: Mapping[str, Any], reader: "StepReader") -> Any:
+        return read(reader.at(path), raw.get(path))
+
+    return dataclass_field(metadata={"path": path, "find": find, "left_out": left_out})
 
 
+@dataclass_transform(eq_default=False, field_specifiers=(evaluated, body, literal))
 class Step(ABC):
-    """One step of a program: immutable, a dataclass whose fields are values, bodies or plain JSON.
+    """One step of a program: a class of fields that are values, bodies or plain JSON. Immutable once it is read.
 
-    `main_key` makes an object a step of this kind, `keys` are all keys it may have besides `label`. `step_type` is
+    `main_key` makes an object a step of this `kind`, `keys` are all keys it may have besides `label`. `step_type` is
     shown in the log. A kind that `has_effect` also takes `retry` and `timeout`, which go with its effects as
     `options`. One that `hands_on` gives the output of the body or workflow it ran unchanged. `start` and `resume` are
     pure.
@@ -87,23 +116,36 @@ class Step(ABC):
     step_type: ClassVar[str]
     main_key: ClassVar[str]
     keys: ClassVar[frozenset[str]]
-    has_effect: ClassVar[bool] = False
-    hands_on: ClassVar[bool] = False
+    has_effect: ClassVar[bool]
+    hands_on: ClassVar[bool]
     label: str | None = None
     options: Mapping[str, Json] = MappingProxyType({})
 
+    def __init_subclass__(
+        cls, *, kind: str, main_key: str = "", step_type: str = "", has_effect: bool = False, hands_on: bool = False
+    ) -> None:
+        """Without a `main_key` it is the name of the kind, without a `step_type` it is made of that of the class."""
+        dataclass(eq=False)(cls)
+        cls.kind, cls.main_key = kind, main_key or kind
+        cls.step_type = step_type or f"{cls.__name__}Step"
+        paths = (field.metadata["path"] for field in cls._fields() if "path" in field.metadata)
+        cls.keys = frozenset({cls.main_key, *(path.partition(".")[0] for path in paths)})
+        cls.has_effect, cls.hands_on = has_effect, hands_on
+
     @classmethod
-    @abstractmethod
     def read(cls, raw: Mapping[str, Any], reader: "StepReader") -> Self:
         """The step a request describes, in canonical spelling. Problems are reported to the reader, not raised."""
+        found = {field.name: field.metadata["find"] for field in cls._fields() if "find" in field.metadata}
+        return cls(**{name: find(raw, reader) for name, find in found.items()})
 
     @abstractmethod
     def start(self, ctx: StepContext) -> Outcome:
         """Begin the step."""
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """Go on after the outcome that suspended the step."""
-        raise AssertionError(f"a {self.kind} step is never suspended")
+        """Go on after the outcome that suspended the step. Unless a kind says otherwise, its result is the output."""
+        assert isinstance(event, BodyFinished | ChildrenJoined | EffectSucceeded | InputReceived)
+        return Done(event.value)
 
     def dump(self) -> dict[str, Json]:
         """The stored form, without what all kinds share."""
@@ -111,10 +153,9 @@ class Step(ABC):
         return {field.name: _dump(field, content) for field, content in contents if not _is_left_out(field, content)}
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
+    def load(cls, stored: Mapping[str, Any], load_body: LoadBody) -> Self:
         """The step that `dump` wrote."""
-        given = (field for field in cls._fields() if not _is_left_out(field, stored.get(field.name)))
-        return cls(**{field.name: _load(field, stored[field.name], loader) for field in given})
+        return cls(**{field.name: _load(field, stored.get(field.name), load_body) for field in cls._fields()})
 
     def blocks(self) -> Mapping[str, tuple["Step", ...]]:
         """Bodies by the key that outcomes and paths use."""
@@ -123,11 +164,11 @@ class Step(ABC):
 
     def block_names(self, key: str) -> frozenset[str]:
         """Names that only the steps of this body may read."""
-        return frozenset()
+        return frozenset(self._declared_of_body(key).get("extra_names", ()))
 
     def body_location(self, key: str) -> str:
         """How issues name a body of this step."""
-        return key
+        return str(self._declared_of_body(key).get("location", key))
 
     def places(self) -> Iterator[Place]:
         """Every evaluated value of the step itself, for the static check."""
@@ -144,10 +185,6 @@ class Step(ABC):
         """Path and text of what does not do what it seems to, given the types of the tools by name."""
         return iter(())
 
-    def needs(self) -> Iterator[str]:
-        """Entries of `tasks.language.capabilities` without which the step cannot run."""
-        return iter(())
-
     def workflow_names(self) -> Iterator[tuple[str, str]]:
         """Path and name of every workflow it calls."""
         return iter(())
@@ -160,6 +197,12 @@ class Step(ABC):
     def _with_form(cls, form: str) -> "Iterator[Field[Any]]":
         return (field for field in cls._fields() if field.metadata.get("form") == form)
 
+    @classmethod
+    def _declared_of_body(cls, key: str) -> Mapping[str, Any]:
+        """Nothing of a body that the kind reads by itself."""
+        found = (field.metadata for field in cls._with_form("body") if field.metadata["key"] == key)
+        return next(found, MappingProxyType({}))
+
 
 def _dump(field: "Field[Any]", content: Any) -> Json:
     match field.metadata.get("form"):
@@ -170,17 +213,17 @@ def _dump(field: "Field[Any]", content: Any) -> Json:
     return content
 
 
-def _load(field: "Field[Any]", stored: Any, loader: "StepLoader") -> Any:
+def _load(field: "Field[Any]", stored: Any, load_body: LoadBody) -> Any:
     match field.metadata.get("form"):
         case "value":
-            return None if stored is None else loader.value(stored)
+            return None if stored is None else load_value(stored)
         case "body":
-            return loader.body(stored)
+            return load_body(stored)
     return stored
 
 
 def _is_left_out(field: "Field[Any]", content: Any) -> bool:
-    return content is None and field.metadata.get("form") == "left out"
+    return content is None and bool(field.metadata.get("left_out"))
 
 
 def dump_body(steps: tuple[Step, ...]) -> list[dict[str, Any]]:

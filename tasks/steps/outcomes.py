@@ -116,10 +116,28 @@ Outcome = Done | Enter | CallWorkflow | Fork | Return | Call | Sleep | Wait | Fa
 
 
 @dataclass(frozen=True, slots=True)
-class BodyFinished:
+class _WithValue:
+    value: Json
+
+
+class BodyFinished(_WithValue):
     """Output of the body that was entered."""
 
-    value: Json
+
+class BodyReturned(_WithValue):
+    """A `return` inside a guarded body; the step hands it on with `Return` when it has tidied up."""
+
+
+class ChildrenJoined(_WithValue):
+    """Outputs of all children, in the order they were given."""
+
+
+class EffectSucceeded(_WithValue):
+    """What the world answered."""
+
+
+class InputReceived(_WithValue):
+    """What was given to the open wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,34 +147,6 @@ class BodyFailed:
     message: str
     type: str
     step: Json
-
-
-@dataclass(frozen=True, slots=True)
-class BodyReturned:
-    """A `return` inside a guarded body; the step hands it on with `Return` when it has tidied up."""
-
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class ChildrenJoined:
-    """Outputs of all children, in the order they were given."""
-
-    values: list[Json]
-
-
-@dataclass(frozen=True, slots=True)
-class EffectSucceeded:
-    """What the world answered."""
-
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class InputReceived:
-    """What was given to the open wait."""
-
-    value: Json
 
 
 @dataclass(frozen=True, slots=True)

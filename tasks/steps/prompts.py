@@ -22,7 +22,7 @@ _EVALUATED = frozenset({"content", "name"})
 _MESSAGE_KEYS = _EVALUATED | {"role", "tool_call_id", "tool_calls", "continue"}
 
 
-def read_messages(raw: Any, reader: StepReader) -> Value:
+def read_messages(reader: StepReader, raw: Any) -> Value:
     """A text, one message or a list of them. Texts are evaluated; roles and tool calls are literal."""
     if isinstance(raw, str):
         return reader.text(raw, "")
@@ -33,10 +33,10 @@ def read_messages(raw: Any, reader: StepReader) -> Value:
         return Literal("")
     if not raw:
         reader.problem("needs at least one message", "too_short", raw)
-    return folded(ListValue(tuple(_read_message(item, reader.at(f"[{index}]")) for index, item in enumerate(raw))))
+    return folded(ListValue(tuple(_read_message(reader.at(f"[{index}]"), item) for index, item in enumerate(raw))))
 
 
-def _read_message(raw: Any, reader: StepReader) -> Value:
+def _read_message(reader: StepReader, raw: Any) -> Value:
     if not isinstance(raw, Mapping):
         reader.wrong_type(raw, "a message")
         return Literal(None)
@@ -53,7 +53,7 @@ def _read_message(raw: Any, reader: StepReader) -> Value:
     return ObjectValue(tuple({**fields, "role": Literal(role)}.items()))
 
 
-def read_settings(raw: Any, reader: StepReader) -> dict[str, Any]:
+def read_settings(reader: StepReader, raw: Any) -> dict[str, Any]:
     """Settings of the model, without nulls. Only the form of the reply is looked into: it is checked at run time."""
     given = reader.literal(raw, "", (dict,), {})
     settings = {key: value for key, value in given.items() if value is not None}
@@ -82,7 +82,7 @@ def _check_schema(schema: Mapping[str, Any], reader: StepReader) -> None:
         reader.problem(str(error), "value_error", None)
 
 
-def read_tool_choice(raw: Any, reader: StepReader) -> Any:
+def read_tool_choice(reader: StepReader, raw: Any) -> Any:
     """`auto`, `none`, `required`, or one function."""
     choice = reader.literal(raw, "", (str, dict))
     if isinstance(choice, str) and choice not in _CHOICES:
@@ -92,17 +92,17 @@ def read_tool_choice(raw: Any, reader: StepReader) -> Any:
     return choice
 
 
-def read_tools(raw: Any, reader: StepReader) -> Any:
+def read_tools(reader: StepReader, raw: Any) -> Any:
     """`all`, or a list of names and definitions; a name becomes `{name}`."""
     if raw is None or raw == "all":
         return raw
     if not isinstance(raw, list):
         reader.wrong_type(raw, "`all` or a list of tools")
         return None
-    return [_read_tool(tool, reader.at(f"[{index}]")) for index, tool in enumerate(raw)]
+    return [_read_tool(reader.at(f"[{index}]"), tool) for index, tool in enumerate(raw)]
 
 
-def _read_tool(raw: Any, reader: StepReader) -> dict[str, Any]:
+def _read_tool(reader: StepReader, raw: Any) -> dict[str, Any]:
     if isinstance(raw, str):
         return {"name": raw}
     reference = raw.get("ref", raw) if isinstance(raw, Mapping) else None

@@ -60,6 +60,8 @@ class StepReader:
 
     def at(self, key: str, location_key: str | None = None) -> "StepReader":
         """The reader of a field below."""
+        if not key and not location_key:
+            return self
         return replace(
             self,
             loc=f"{self.loc}{_joined(key)}",
@@ -72,18 +74,26 @@ class StepReader:
         """A value of any JSON type; every string in it is read by the rules of the dialect."""
         return folded(self._tree(raw, self.at(key), self._read_value))
 
-    def text(self, raw: Any, key: str) -> Value:
+    def text(self, raw: Any, key: str = "") -> Value:
         """A prompt, log or error text, or a tree of them."""
         return folded(self._tree(raw, self.at(key), self._read_text))
 
-    def condition(self, raw: Any, key: str) -> Value:
+    def one_text(self, raw: Any, key: str = "") -> Value:
+        """A log or error text."""
+        return self.text(self.literal(raw, key, (str,), ""), key)
+
+    def object_of_values(self, raw: Any, key: str = "") -> Value:
+        """An object of values."""
+        return self.value(self.literal(raw, key, (dict,), {}), key)
+
+    def condition(self, raw: Any, key: str = "") -> Value:
         """A field whose text is always an expression; other JSON is taken as it is."""
         reader = self.at(key)
         if not isinstance(raw, str):
             return folded(self._tree(raw, reader, self._read_value))
         return reader._compiled(raw, texts.read_condition)
 
-    def arguments(self, raw: Any, key: str) -> Value:
+    def arguments(self, raw: Any, key: str = "") -> Value:
         """Arguments of a tool or a workflow: an object of values, or one expression that gives the object."""
         if isinstance(raw, str):
             return self.condition(raw, key)
@@ -158,7 +168,21 @@ class StepReader:
             return default
         return raw
 
-    def whole_number(self, raw: Any, key: str, *, low: int, high: int, default: int) -> int:
+    def name(self, raw: Any, key: str = "") -> str:
+        """A text that is never evaluated."""
+        return str(self.literal(raw, key, (str,), ""))
+
+    def flag(self, raw: Any, key: str = "") -> bool:
+        """True or false; false without."""
+        return bool(self.literal(raw, key, (bool,), False))
+
+    def object(self, raw: Any, key: str, known: frozenset[str]) -> "tuple[Mapping[str, Any], StepReader]":
+        """An object of fields with these names, and the reader of them."""
+        content, place = self.literal(raw, key, (dict,), {}), self.at(key)
+        place.unknown_keys(content, known, key)
+        return content, place
+
+    def whole_number(self, raw: Any, key: str = "", *, low: int, high: int, default: int) -> int:
         """A whole number within bounds."""
         number = self.literal(raw, key, (int,), default)
         if not low <= number <= high:

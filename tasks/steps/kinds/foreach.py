@@ -1,8 +1,7 @@
 """`foreach`: a body for each item, one after the other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, body, evaluated
@@ -13,30 +12,19 @@ from tasks.steps.reader import StepReader
 _KEYS = frozenset({"in", "do"})
 
 
-@dataclass(eq=False)
-class Foreach(Step):
+class Foreach(Step, kind="foreach"):
     """Output: the list of the turns' outputs, in order. An object's items are its keys."""
 
-    kind: ClassVar[str] = "foreach"
-    step_type: ClassVar[str] = "ForeachStep"
-    main_key: ClassVar[str] = "foreach"
-    keys: ClassVar[frozenset[str]] = frozenset({"foreach"})
-
     over: Value = evaluated("foreach.in")
-    do: tuple[Step, ...] = body("do")
+    do: tuple[Step, ...] = body("foreach.do")
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
         """`{in, do}`."""
-        content = reader.literal(raw["foreach"], "foreach", (dict,), {})
-        place = reader.at("foreach")
-        place.unknown_keys(content, _KEYS, "foreach")
+        content, place = reader.object(raw["foreach"], "foreach", _KEYS)
         if "in" not in content:
             place.at("in").problem("is missing", "missing", content)
         return cls(place.condition(content.get("in", []), "in"), place.body(content.get("do"), "do"))
-
-    def body_location(self, key: str) -> str:
-        return f"foreach.{key}"
 
     def start(self, ctx: StepContext) -> Outcome:
         """Fix the items and begin with the first."""

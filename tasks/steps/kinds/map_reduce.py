@@ -1,12 +1,12 @@
 """`over` / `map` / `reduce`: a body for each item, beside each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from functools import partial
+from typing import Any, Self
 
 from julep_project.core.json_value import Json
 from tasks.language.values import Value
-from tasks.steps.base import Step, StepContext, body, evaluated
+from tasks.steps.base import Step, StepContext, body, evaluated, literal
 from tasks.steps.items import items_of
 from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fail, Fork, Outcome
 from tasks.steps.reader import StepReader
@@ -16,40 +16,27 @@ MAX_PARALLELISM = 1000
 MAX_MAP_ITEMS = 100_000
 
 
-@dataclass(eq=False)
-class MapReduce(Step):
+class MapReduce(Step, kind="map_reduce", main_key="over"):
     """Runs the body for every item, at most `parallelism` at once; results stand in item order.
 
     A `reduce` that names `_` is folded over the outputs, with `results` starting at `initial`; one that does not is
     evaluated once, with `results` being the list of all outputs. Without `reduce` the output is that list.
     """
 
-    kind: ClassVar[str] = "map_reduce"
-    step_type: ClassVar[str] = "MapReduceStep"
-    main_key: ClassVar[str] = "over"
-    keys: ClassVar[frozenset[str]] = frozenset({"over", "map", "reduce", "initial", "parallelism"})
-
-    over: Value = evaluated("over")
+    reduce: Value | None = evaluated("reduce", StepReader.condition, extra_names=frozenset({"results"}), optional=True)
+    over: Value = evaluated("over", StepReader.condition)
     map: tuple[Step, ...] = body("map")
-    reduce: Value | None = evaluated("reduce", extra_names=frozenset({"results"}), optional=True)
+    initial: Json = literal("initial", lambda reader, raw: [] if raw is None else raw)
+    parallelism: int = literal(
+        "parallelism", partial(StepReader.whole_number, low=1, high=MAX_PARALLELISM, default=DEFAULT_PARALLELISM)
+    )
     folds: bool = False
-    initial: Json = None
-    parallelism: int = DEFAULT_PARALLELISM
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """`over`, `map`, and the optional rest."""
-        reduce = reader.condition(raw["reduce"], "reduce") if raw.get("reduce") is not None else None
-        return cls(
-            over=reader.condition(raw["over"], "over"),
-            map=reader.body(raw.get("map"), "map"),
-            reduce=reduce,
-            folds=reduce is not None and "_" in reduce.names(),
-            initial=raw.get("initial", []),
-            parallelism=reader.whole_number(
-                raw.get("parallelism"), "parallelism", low=1, high=MAX_PARALLELISM, default=DEFAULT_PARALLELISM
-            ),
-        )
+        step = super().read(raw, reader)
+        step.folds = step.reduce is not None and "_" in step.reduce.names()
+        return step
 
     def start(self, ctx: StepContext) -> Outcome:
         """Fix the items and fork."""
@@ -65,7 +52,7 @@ class MapReduce(Step):
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         assert isinstance(event, ChildrenJoined)
-        return self._reduced(ctx, event.values)
+        return self._reduced(ctx, event.value)
 
     def _display(self, index: int) -> str:
         if self.parallelism == 1:

@@ -1,28 +1,18 @@
 """`parallel`: several bodies beside each other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 from julep_project.core.json_value import Json
-from tasks.steps.base import Step, StepContext, dump_body
-from tasks.steps.outcomes import Child, ChildrenJoined, Done, Event, Fork, Outcome
+from tasks.steps.base import LoadBody, Step, StepContext, dump_body
+from tasks.steps.outcomes import Child, Done, Fork, Outcome
 from tasks.steps.reader import StepReader
-
-if TYPE_CHECKING:
-    from tasks.steps.loader import StepLoader
 
 MAX_ARMS = 100
 
 
-@dataclass(eq=False)
-class Parallel(Step):
+class Parallel(Step, kind="parallel"):
     """Runs all arms with the same input. Output: the list of their outputs, in the order they are written."""
-
-    kind: ClassVar[str] = "parallel"
-    step_type: ClassVar[str] = "ParallelStep"
-    main_key: ClassVar[str] = "parallel"
-    keys: ClassVar[frozenset[str]] = frozenset({"parallel"})
 
     arms: tuple[tuple[Step, ...], ...]
 
@@ -36,8 +26,8 @@ class Parallel(Step):
         return cls(tuple(place.body(arm, f"[{index}]") for index, arm in enumerate(content[:MAX_ARMS])))
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
-        return cls(tuple(loader.body(arm) for arm in stored["arms"]))
+    def load(cls, stored: Mapping[str, Any], load_body: LoadBody) -> Self:
+        return cls(tuple(load_body(arm) for arm in stored["arms"]))
 
     def dump(self) -> dict[str, Json]:
         return {"arms": [dump_body(arm) for arm in self.arms]}
@@ -50,7 +40,3 @@ class Parallel(Step):
             return Done([])
         children = [Child(block, ctx.input, display=block) for block in self.blocks()]
         return Fork(children, parallelism=len(children))
-
-    def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        assert isinstance(event, ChildrenJoined)
-        return Done(event.values)

@@ -1,8 +1,7 @@
 """`sleep`: go on later."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from tasks.language.values import Literal, ObjectValue, Value, folded
 from tasks.steps.base import Step, StepContext, evaluated
@@ -15,14 +14,8 @@ MAX_SLEEP_S = 10 * 366 * 86_400
 _TOO_LONG = "the time to sleep must be at most 10 years"
 
 
-@dataclass(eq=False)
-class Sleep(Step):
+class Sleep(Step, kind="sleep"):
     """Outputs its input after the sum of its parts, or after one number of seconds."""
-
-    kind: ClassVar[str] = "sleep"
-    step_type: ClassVar[str] = "SleepStep"
-    main_key: ClassVar[str] = "sleep"
-    keys: ClassVar[frozenset[str]] = frozenset({"sleep"})
 
     duration: Value = evaluated("sleep")
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 from julep_project.core.json_value import Json
 from tasks.language.texts import expression_source
-from tasks.language.values import Literal, Value
-from tasks.steps.base import Place, Step, StepContext, dump_body
-from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, Outcome
+from tasks.language.values import Literal, Value, load_value
+from tasks.steps.base import LoadBody, Place, Step, StepContext, dump_body
+from tasks.steps.outcomes import Enter, Fail, Outcome
 from tasks.steps.reader import StepReader
-
-if TYPE_CHECKING:
-    from tasks.steps.loader import StepLoader
 
 _CASE_KEYS = frozenset({"case", "then"})
 _DEFAULT = Literal(True)
@@ -26,15 +23,8 @@ class Case:
     then: tuple[Step, ...]
 
 
-@dataclass(eq=False)
-class Switch(Step):
+class Switch(Step, kind="switch", hands_on=True):
     """Output of the first case's body whose condition holds; `case: _` always does. None holds: the step fails."""
-
-    kind: ClassVar[str] = "switch"
-    step_type: ClassVar[str] = "SwitchStep"
-    main_key: ClassVar[str] = "switch"
-    keys: ClassVar[frozenset[str]] = frozenset({"switch"})
-    hands_on: ClassVar[bool] = True
 
     cases: tuple[Case, ...]
 
@@ -62,8 +52,8 @@ class Switch(Step):
         return Case(_DEFAULT if is_default else condition, reader.body(raw.get("then"), "then", "case.then"))
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any], loader: "StepLoader") -> Self:
-        return cls(tuple(Case(loader.value(case["case"]), loader.body(case["then"])) for case in stored["cases"]))
+    def load(cls, stored: Mapping[str, Any], load_body: LoadBody) -> Self:
+        return cls(tuple(Case(load_value(case["case"]), load_body(case["then"])) for case in stored["cases"]))
 
     def dump(self) -> dict[str, Json]:
         return {"cases": [{"case": case.condition.dump(), "then": dump_body(case.then)} for case in self.cases]}
@@ -82,7 +72,3 @@ class Switch(Step):
             if ctx.resolve(case.condition):
                 return Enter(f"case[{index}]", ctx.input, display="case")
         return Fail("no case of the switch holds", "NoMatch")
-
-    def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        assert isinstance(event, BodyFinished)
-        return Done(event.value)

@@ -1,13 +1,11 @@
 """`wait_for_input`: suspend until somebody answers."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
-from tasks.language.capabilities import TIMED_WAITS
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.outcomes import Done, Event, Fail, InputReceived, Outcome, TimedOut, Wait
+from tasks.steps.outcomes import Done, Event, Fail, Outcome, TimedOut, Wait
 from tasks.steps.reader import StepReader
 
 _KEYS = frozenset({"info", "timeout", "on_timeout"})
@@ -15,25 +13,17 @@ _MIN_TIMEOUT_S = 1
 _MAX_TIMEOUT_S = 10 * 366 * 86_400
 
 
-@dataclass(eq=False)
-class WaitForInput(Step):
+class WaitForInput(Step, kind="wait_for_input"):
     """Shows `info` and outputs the answer as it is; after `timeout` seconds `on_timeout`, or the step fails."""
 
-    kind: ClassVar[str] = "wait_for_input"
-    step_type: ClassVar[str] = "WaitForInputStep"
-    main_key: ClassVar[str] = "wait_for_input"
-    keys: ClassVar[frozenset[str]] = frozenset({"wait_for_input"})
-
     info: Value = evaluated("wait_for_input.info")
-    timeout: float | None = None
-    on_timeout: Value | None = evaluated("wait_for_input.on_timeout", optional=True)
+    timeout: float | None
+    on_timeout: Value | None = evaluated("wait_for_input.on_timeout")
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
         """`{info: any JSON, timeout?: seconds, on_timeout?: any JSON}`."""
-        content = reader.literal(raw["wait_for_input"], "wait_for_input", (dict,), {})
-        place = reader.at("wait_for_input")
-        place.unknown_keys(content, _KEYS, "wait_for_input")
+        content, place = reader.object(raw["wait_for_input"], "wait_for_input", _KEYS)
         timeout = place.number(content.get("timeout"), "timeout", low=_MIN_TIMEOUT_S, high=_MAX_TIMEOUT_S)
         if "on_timeout" in content and content.get("timeout") is None:
             place.at("on_timeout").problem("needs `timeout`", "missing", content["on_timeout"])
@@ -42,10 +32,6 @@ class WaitForInput(Step):
             timeout=timeout,
             on_timeout=place.value(content["on_timeout"], "on_timeout") if "on_timeout" in content else None,
         )
-
-    def needs(self) -> Iterator[str]:
-        if self.timeout is not None:
-            yield TIMED_WAITS
 
     def start(self, ctx: StepContext) -> Outcome:
         return Wait(ctx.resolve(self.info), timeout=self.timeout)
@@ -56,5 +42,4 @@ class WaitForInput(Step):
                 return Done(ctx.resolve(self.on_timeout))
             assert self.timeout is not None
             return Fail.unanswered(self.timeout)
-        assert isinstance(event, InputReceived)
-        return Done(event.value)
+        return super().resume(ctx, event)

@@ -1,9 +1,5 @@
 """`while`: a body as long as a condition holds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
 from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, body, evaluated
@@ -13,25 +9,11 @@ from tasks.steps.reader import StepReader
 MAX_TURNS = 100_000
 
 
-@dataclass(eq=False)
-class While(Step):
+class While(Step, kind="while"):
     """`_` of condition and body is the output of the last turn, at first the step's input; so is the output."""
 
-    kind: ClassVar[str] = "while"
-    step_type: ClassVar[str] = "WhileStep"
-    main_key: ClassVar[str] = "while"
-    keys: ClassVar[frozenset[str]] = frozenset({"while", "do"})
-
-    condition: Value = evaluated("while")
-    do: tuple[Step, ...] = body("do")
-
-    @classmethod
-    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A condition and a body."""
-        return cls(reader.condition(raw["while"], "while"), reader.body(raw.get("do"), "do", "while.do"))
-
-    def body_location(self, key: str) -> str:
-        return f"while.{key}"
+    condition: Value = evaluated("while", StepReader.condition)
+    do: tuple[Step, ...] = body("do", "while.do")
 
     def start(self, ctx: StepContext) -> Outcome:
         """Decide on the first turn."""

@@ -1,9 +1,7 @@
 """`prompt`: ask a model."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Self
 
 from agents.llm.dialogue import (
     CUT_SHORT,
@@ -16,7 +14,7 @@ from agents.llm.dialogue import (
 )
 from julep_project.core.json_value import Json
 from tasks.language.values import Value
-from tasks.steps.base import Step, StepContext, evaluated
+from tasks.steps.base import Step, StepContext, evaluated, literal
 from tasks.steps.conversation import results_by_call
 from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
 from tasks.steps.outcomes import (
@@ -45,8 +43,7 @@ from tasks.steps.rendering import as_text
 _BAD_ARGUMENTS = "error: the arguments must be the JSON text of an object"
 
 
-@dataclass(eq=False)
-class Prompt(Step):
+class Prompt(Step, kind="prompt", has_effect=True):
     """Output: the model's whole answer, or with `unwrap` the text of its single choice.
 
     Tools are offered only when the step gives `tools` or `tool_choice`, or asks for `auto_run_tools`: a step that
@@ -56,41 +53,16 @@ class Prompt(Step):
     Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client.
     """
 
-    kind: ClassVar[str] = "prompt"
-    step_type: ClassVar[str] = "PromptStep"
-    main_key: ClassVar[str] = "prompt"
-    keys: ClassVar[frozenset[str]] = frozenset(
-        {
-            "prompt", "tools", "tool_choice", "settings", "unwrap", "auto_run_tools", "max_tool_rounds",
-            "disable_cache",
-        }
-    )  # fmt: skip
-    has_effect: ClassVar[bool] = True
-
-    messages: Value = evaluated("prompt")
-    tools: Json = None
-    tool_choice: Json = None
-    settings: dict[str, Json] | None = None
-    unwrap: bool = False
-    auto_run_tools: bool = False
-    max_tool_rounds: int = DEFAULT_TOOL_ROUNDS
-    disable_cache: bool = False
-
-    @classmethod
-    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A text, one message or a list of messages; the rest is literal."""
-        return cls(
-            messages=read_messages(raw["prompt"], reader.at("prompt")),
-            tools=read_tools(raw.get("tools"), reader.at("tools")),
-            tool_choice=read_tool_choice(raw.get("tool_choice"), reader.at("tool_choice")),
-            settings=read_settings(raw.get("settings"), reader.at("settings")),
-            unwrap=reader.literal(raw.get("unwrap"), "unwrap", (bool,), False),
-            auto_run_tools=reader.literal(raw.get("auto_run_tools"), "auto_run_tools", (bool,), False),
-            max_tool_rounds=reader.whole_number(
-                raw.get("max_tool_rounds"), "max_tool_rounds", low=1, high=MAX_TOOL_ROUNDS, default=DEFAULT_TOOL_ROUNDS
-            ),
-            disable_cache=reader.literal(raw.get("disable_cache"), "disable_cache", (bool,), False),
-        )
+    messages: Value = evaluated("prompt", read_messages)
+    tools: Json = literal("tools", read_tools)
+    tool_choice: Json = literal("tool_choice", read_tool_choice)
+    settings: dict[str, Json] | None = literal("settings", read_settings)
+    unwrap: bool = literal("unwrap", StepReader.flag)
+    auto_run_tools: bool = literal("auto_run_tools", StepReader.flag)
+    max_tool_rounds: int = literal(
+        "max_tool_rounds", partial(StepReader.whole_number, low=1, high=MAX_TOOL_ROUNDS, default=DEFAULT_TOOL_ROUNDS)
+    )
+    disable_cache: bool = literal("disable_cache", StepReader.flag)
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
         for index, tool in enumerate(self.tools if isinstance(self.tools, list) else ()):

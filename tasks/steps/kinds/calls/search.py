@@ -1,12 +1,11 @@
 """`search`: look through the documents of the agent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.outcomes import Call, Done, Effect, EffectSucceeded, Event, Outcome
+from tasks.steps.outcomes import Call, Effect, Outcome
 from tasks.steps.reader import StepReader
 
 _QUESTIONS = frozenset({"query", "text", "vector"})
@@ -16,24 +15,15 @@ _KEYS = _QUESTIONS | {
 }  # fmt: skip
 
 
-@dataclass(eq=False)
-class Search(Step):
+class Search(Step, kind="search", has_effect=True):
     """Output: the search answer, `{docs, time}`."""
-
-    kind: ClassVar[str] = "search"
-    step_type: ClassVar[str] = "SearchStep"
-    main_key: ClassVar[str] = "search"
-    keys: ClassVar[frozenset[str]] = frozenset({"search"})
-    has_effect: ClassVar[bool] = True
 
     request: Value = evaluated("search")
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
         """`{query or text, vector?, limit?, ...}`."""
-        content = reader.literal(raw["search"], "search", (dict,), {})
-        place = reader.at("search")
-        place.unknown_keys(content, _KEYS, "search")
+        content, place = reader.object(raw["search"], "search", _KEYS)
         given = {key: value for key, value in content.items() if value is not None}
         if not given.keys() & _QUESTIONS:
             place.problem("`text`, `query` or `vector` is missing", "missing", content)
@@ -45,7 +35,3 @@ class Search(Step):
         if "query" in request:
             request = {"text": request["query"], **{key: value for key, value in request.items() if key != "query"}}
         return Call(Effect("search", request, options=dict(self.options)))
-
-    def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        assert isinstance(event, EffectSucceeded)
-        return Done(event.value)

@@ -3,25 +3,12 @@
 import base64
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from functools import partial
 
-from tasks.language.capabilities import SECRET_VALUES
 from tasks.language.scope import SECRETS
 from tasks.language.values import Value
-from tasks.steps.base import Step, StepContext, evaluated, left_out
-from tasks.steps.outcomes import (
-    Call,
-    Done,
-    Effect,
-    EffectSucceeded,
-    Event,
-    Fail,
-    InputReceived,
-    Outcome,
-    TimedOut,
-    Wait,
-)
+from tasks.steps.base import Step, StepContext, evaluated, literal
+from tasks.steps.outcomes import Call, Effect, Event, Fail, Outcome, TimedOut, Wait
 from tasks.steps.reader import StepReader
 
 # The client runs these and resumes with the result.
@@ -30,37 +17,17 @@ INTEGRATION = "integration"
 _CALL_ID_BYTES = 18
 
 
-@dataclass(eq=False)
-class ToolCall(Step):
+class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
     """Output: what the tool gives back. A function is run by the client: the execution waits for its result.
 
     The `timeout` of the step is how long it waits; `retry` is for tools that the server runs.
     """
 
-    kind: ClassVar[str] = "tool_call"
-    step_type: ClassVar[str] = "ToolCallStep"
-    main_key: ClassVar[str] = "tool"
-    keys: ClassVar[frozenset[str]] = frozenset({"tool", "arguments", "method"})
-    has_effect: ClassVar[bool] = True
-
-    tool: str
-    arguments: Value | None = evaluated("arguments", extra_names=frozenset({SECRETS}), optional=True)
-    method: str | None = left_out()
-
-    @classmethod
-    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """A name, and an object of arguments or an expression that gives one; without, the input. `method` is that of
-        an integration."""
-        arguments = raw.get("arguments")
-        return cls(
-            reader.literal(raw["tool"], "tool", (str,), ""),
-            None if arguments is None else reader.arguments(arguments, "arguments"),
-            reader.literal(raw.get("method"), "method", (str,)),
-        )
-
-    def needs(self) -> Iterator[str]:
-        if self.arguments is not None and SECRETS in self.arguments.names():
-            yield SECRET_VALUES
+    tool: str = literal("tool", StepReader.name)
+    arguments: Value | None = evaluated(
+        "arguments", StepReader.arguments, extra_names=frozenset({SECRETS}), optional=True
+    )
+    method: str | None = literal("method", partial(StepReader.literal, key="", kinds=(str,)), left_out=True)
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
         yield "tool", self.tool
@@ -89,8 +56,7 @@ class ToolCall(Step):
         """The result is there, or the client gave none in time."""
         if isinstance(event, TimedOut):
             return Fail.unanswered(self.options["timeout"])
-        assert isinstance(event, EffectSucceeded | InputReceived)
-        return Done(event.value)
+        return super().resume(ctx, event)
 
 
 def new_call_id() -> str:
