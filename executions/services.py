@@ -33,6 +33,7 @@ from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
+from julep_project.core.schemas.schema_defaults import with_defaults
 from tasks.models import Task, TaskVersion
 from tasks.selectors import current_version, version_of
 
@@ -65,13 +66,14 @@ def start_execution(
         return started
     version = version_of(task.pk, task.version_number)
     while True:
-        _check_input(version, input_)
+        whole_input = with_defaults(version.input_schema or {}, input_)
+        _check_input(version, whole_input)
         execution = Execution(
             id=execution_id or uuid7(),
             developer=developer,
             task=task,
             task_version=version,
-            input=input_,
+            input=whole_input,
             metadata=metadata or {},
             depth=depth,
         )

@@ -78,6 +78,30 @@ def test_input_that_does_not_fit_the_schema(api: ApiClient, double: str) -> None
     assert _refused(api, double, 400, {"input": {}})["fix"] == "'n' is a required property"
 
 
+def test_defaults_of_the_schema_are_filled_in(flow: FlowRunner, make_task: MakeTask) -> None:
+    inner = {"type": "object", "properties": {"unit": {"default": "m"}, "of": {"default": None}}}
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer", "default": 3},
+            "depth": inner,
+            "height": {**inner, "default": {"unit": "ft"}},
+        },
+        "required": ["n"],
+    }
+    task = make_task({"main": [{"return": "$ inputs[0]"}], "input_schema": schema})
+    run = flow.start(task, {"depth": {"of": "sea"}, "other": 1})
+    whole = {"n": 3, "depth": {"unit": "m", "of": "sea"}, "height": {"unit": "ft"}, "other": 1}
+    assert (run["input"], run["output"]) == (whole, whole)
+
+
+def test_a_default_has_to_fit(flow: FlowRunner, make_task: MakeTask) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": "many"}}}
+    answer = flow.api.post(f"/tasks/{make_task({'main': [{'log': 'a'}], 'input_schema': schema})}/executions", {})
+    assert answer.status_code == 400
+    assert (answer.json()["error"]["fix"], answer.json()["error"]["path"]) == ("'many' is not of type 'integer'", "$.n")
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -53,6 +53,28 @@ def test_malformed_yaml(refused: Any, raw: bytes) -> None:
     assert error["details"][0]["fix"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "content_type", "places"),
+    [
+        (
+            b"name: n\nmain:\n- log: a\n  label: x\n  log: b\n",
+            "application/yaml",
+            "line 3, column 3 and line 5, column 3",
+        ),
+        (b"{name: n, main: [], main: []}", "text/yaml", "line 1, column 11 and line 1, column 21"),
+        (
+            b'{"name": "n",\n "main": [{"log": "{", "l\\u006fg": 1}]}',
+            "application/json",
+            "line 2, column 12 and line 2, column 24",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_in_one_object(refused: Any, raw: bytes, content_type: str, places: str) -> None:
+    (detail,) = refused(422, raw=raw, content_type=content_type)["details"]
+    assert detail["msg"].endswith(f"stands twice in one object: {places}")
+    assert detail["type"] in ("yaml_invalid", "json_invalid")
+
+
 @pytest.mark.parametrize("body", [[], "text", 5, [{"name": "n", "main": MAIN}]])
 def test_bodies_that_are_no_object(refused: Any, body: Any) -> None:
     assert refused(422, body)["details"][0]["loc"] == ""

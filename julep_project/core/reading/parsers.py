@@ -10,6 +10,7 @@ from rest_framework.parsers import BaseParser
 
 from julep_project.core.errors import BodyTooLarge
 from julep_project.core.reading.outside_json import Bounds, TooMuchJson, read_json
+from julep_project.core.reading.repeated_keys import RepeatedKey, refuse_repeated_keys
 from julep_project.core.reading.validation import invalid
 from julep_project.core.reading.yaml_loader import load_yaml
 
@@ -46,6 +47,19 @@ class JsonParser(_Parser):
         return parse_json(raw)
 
 
+class DocumentParser(JsonParser):
+    """Reads what people write by hand: a key that stands twice in one object is a mistake."""
+
+    @staticmethod
+    def read(raw: bytes) -> Any:
+        value = parse_json(raw)
+        try:
+            refuse_repeated_keys(raw.decode())
+        except RepeatedKey as error:
+            raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
+        return value
+
+
 class YamlParser(_Parser):
     """Reads YAML. Only views that name it accept YAML."""
 
@@ -74,7 +88,7 @@ class TextXYamlParser(YamlParser):
     media_type = "text/x-yaml"
 
 
-JSON_OR_YAML: list[type[BaseParser]] = [YamlParser, XYamlParser, TextYamlParser, TextXYamlParser, JsonParser]
+JSON_OR_YAML: list[type[BaseParser]] = [YamlParser, XYamlParser, TextYamlParser, TextXYamlParser, DocumentParser]
 
 
 def read_body(stream: IO[bytes], context: Mapping[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import yaml
 
 from julep_project.core.reading.outside_json import MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER_BITS
+from julep_project.core.reading.repeated_keys import RepeatedKey
 
 # Nodes take several microseconds each.
 _MAX_NODES = 100_000
@@ -86,6 +87,7 @@ class _Open:
     admit: Callable[[Any], object] | None = None
     key: Any = _NO_KEY
     given: list[dict[Any, Any]] = field(default_factory=list)
+    places: dict[Any, tuple[int, int]] = field(default_factory=dict)  # line and column of each key
 
 
 class YamlReader:
@@ -132,6 +134,9 @@ class YamlReader:
     def key(self, event: Any) -> Any:
         """A key. Here it is text: `1:` and `on:` keep the letters they were written with."""
         return str(event.value)
+
+    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, event: Any) -> None:
+        """Hears of every key of an object before its value comes. `places` is for the keys that came before it."""
 
     def admission(self, items: dict[Any, Any]) -> Callable[[Any], object] | None:
         """What is called with each key of an object before it is put in."""
@@ -200,6 +205,8 @@ class YamlReader:
             if scalar is None:
                 raise yaml.YAMLError("a key must be a plain value")
             inside.key = _MERGE if _is_merge(scalar) else self.key(scalar)
+            if inside.key is not _MERGE:
+                self.note_key(inside.places, inside.key, scalar)
         else:
             key, inside.key = inside.key, _NO_KEY
             if key is _MERGE:
@@ -233,6 +240,15 @@ class YamlReader:
         return value
 
 
+class YamlDocumentReader(YamlReader):
+    """Reads what people write by hand: a key that stands twice in one object is a mistake, a `RepeatedKey`."""
+
+    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, event: Any) -> None:
+        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if (first := places.setdefault(key, place)) != place:
+            raise RepeatedKey(str(key), first, place)
+
+
 def _refusal(reason: str, event: Any) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, reason, event.start_mark)
 
@@ -250,5 +266,5 @@ def _merge_sources(value: Any) -> list[dict[Any, Any]]:
 
 
 def load_yaml(raw: bytes | str, *, max_containers: int = MAX_CONTAINERS) -> Any:
-    """The one document of a text, with the errors of `YamlReader.read`."""
-    return YamlReader(max_containers=max_containers).read(raw if isinstance(raw, str) else raw.decode())
+    """The one document of a text that somebody wrote, with the errors of `YamlDocumentReader`."""
+    return YamlDocumentReader(max_containers=max_containers).read(raw if isinstance(raw, str) else raw.decode())
