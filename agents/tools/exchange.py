@@ -7,11 +7,10 @@ from typing import Any
 from django.conf import settings
 
 from agents.tools.errors import Delivery, ToolError
-from agents.tools.strict_json import parse_json
 from julep_project.core import brake, http
 from julep_project.core.clock import now
 from julep_project.core.http import IncomingResponse, OutgoingRequest
-from julep_project.core.reading.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import TooMuchJson, read_foreign_json
 from julep_project.core.work.backoff import retry_after_s
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 524})
@@ -59,9 +58,11 @@ def json_of(answer: IncomingResponse) -> Any:
         ToolError: it is nested too deep, or has too many parts.
     """
     try:
-        return parse_json(answer.content)
+        return read_foreign_json(answer.content)
     except TooMuchJson as error:
         raise ToolError(f"the JSON of the answer is too much: {error}", repeatable=True) from error
+    except ValueError:
+        return None
 
 
 def _status_error(request: OutgoingRequest, answer: IncomingResponse, key: str) -> ToolError:

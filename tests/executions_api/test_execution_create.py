@@ -97,7 +97,9 @@ def test_defaults_of_the_schema_are_filled_in(flow: FlowRunner, make_task: MakeT
 
 def test_a_default_has_to_fit(flow: FlowRunner, make_task: MakeTask) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "default": "many"}}}
-    answer = flow.api.post(f"/tasks/{make_task({'main': [{'log': 'a'}], 'input_schema': schema})}/executions", {})
+    answer = flow.api.post(
+        f"/tasks/{make_task({'main': [{'log': 'a'}], 'input_schema': schema})}/executions", {"input": {}}
+    )
     assert answer.status_code == 400
     assert (answer.json()["error"]["fix"], answer.json()["error"]["path"]) == ("'many' is not of type 'integer'", "$.n")
 

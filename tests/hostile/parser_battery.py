@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import django
+import httpx
 from django.http import QueryDict
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
@@ -21,11 +22,12 @@ from rest_framework.exceptions import ValidationError  # noqa: E402
 from agents.llm.dialogue import UnreadableArguments, arguments_of  # noqa: E402
 from agents.llm.reply_form import check_reply  # noqa: E402
 from agents.tools.errors import ToolError  # noqa: E402
+from agents.tools.exchange import json_of  # noqa: E402
 from agents.tools.integrations.files import decoded  # noqa: E402
 from agents.tools.integrations.providers.arxiv import read_feed  # noqa: E402
-from agents.tools.strict_json import parse_json as parse_answer  # noqa: E402
 from docs_store.search.query import QueryVector  # noqa: E402
 from julep_project.core.errors import DomainError  # noqa: E402
+from julep_project.core.http import IncomingResponse  # noqa: E402
 from julep_project.core.reading.metadata_filter import metadata_condition  # noqa: E402
 from julep_project.core.reading.outside_json import TooMuchJson  # noqa: E402
 from julep_project.core.reading.parsers import parse_json, parse_yaml  # noqa: E402
@@ -66,7 +68,9 @@ BATTERY: list[tuple[texts.Texts, Mapping[str, Reader]]] = [
         texts.JSON,
         {
             "request": lambda text: parse_json(text.encode()),
-            "answer of a tool": lambda text: parse_answer(text.encode()),
+            "answer of a tool": lambda text: json_of(
+                IncomingResponse(200, httpx.Headers(), text.encode(), "http://a/")
+            ),
             "arguments of a call": lambda text: arguments_of(_call(text)),
             "arguments in a chat": lambda text: _TOOLBOX.completed(_call(text)),
             "arguments of a search": lambda text: query_of(_call(text)),

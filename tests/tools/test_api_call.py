@@ -25,13 +25,28 @@ class TestResult:
         assert base64.b64decode(result["content"]) == b'{"ok": true}'
         assert json.loads(json.dumps(result)) == result
 
-    @pytest.mark.parametrize("body", ["", "plain", "NaN", '{"a": Infinity}', '"a\\u0000b"', "[" * 200])
-    def test_what_is_not_json_or_cannot_be_stored_is_null(
-        self, call_api: CallTool, web_server: WebServer, body: str
-    ) -> None:
+    @pytest.mark.parametrize("body", ["", "plain", "{'a': 1}", "[" * 200])
+    def test_what_is_not_json_is_null(self, call_api: CallTool, web_server: WebServer, body: str) -> None:
         result = call_api({"method": "GET", "url": web_server.script("/a", Reply(body=body))})
 
         assert result["json"] is None
+        assert base64.b64decode(result["content"]) == body.encode()
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ('{"a": "x\\u0000y", "b\\u0000": "\\ud83d"}', {"a": "xy", "b": "\ufffd"}),
+            ('["\\ud83d\\ude00"]', ["\U0001f600"]),
+            ('[NaN, -Infinity, 1e999, 1.5, 12345678901234567890123]', [None, None, None, 1.5, 12345678901234567890123]),
+            ("\ufeff{}", {}),
+        ],
+    )  # fmt: skip
+    def test_json_that_cannot_be_stored_is_cleaned(
+        self, call_api: CallTool, web_server: WebServer, body: str, expected: Any
+    ) -> None:
+        result = call_api({"method": "GET", "url": web_server.script("/a", Reply(body=body))})
+
+        assert result["json"] == expected
         assert base64.b64decode(result["content"]) == body.encode()
 
     @pytest.mark.parametrize(

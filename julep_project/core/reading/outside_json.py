@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from julep_project.core.reading.jsontext import written_in_pieces
+from julep_project.core.reading.jsontext import to_storable, written_in_pieces
 
 MAX_DEPTH = 200
 MAX_CONTAINERS = 200_000
@@ -61,6 +61,24 @@ def read_json(text: bytes | str, bounds: Bounds = DEFAULT_BOUNDS) -> Any:
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     check_json(raw, bounds)
     return _exact_loads(raw) if _has_long_number(raw) else orjson.loads(raw)
+
+
+def read_foreign_json(content: bytes) -> Any:
+    """The value of JSON that was not written for us, as it can be stored (see `to_storable`): programs write NaN, NUL
+    and halves of surrogate pairs, put a mark at the beginning, or use UTF-16.
+
+    Raises:
+        TooMuchJson: it is beyond the bounds; nothing was built.
+        ValueError: not JSON, or a whole number beyond `MAX_INTEGER_BITS`.
+    """
+    encoding = json.detect_encoding(content)
+    raw = content if encoding == "utf-8" else content.decode(encoding).encode()
+    try:
+        return to_storable(read_json(raw))
+    except TooMuchJson:
+        raise
+    except ValueError:
+        return to_storable(json.loads(raw.decode(), parse_int=_whole))
 
 
 def check_json(raw: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> None:
