@@ -259,6 +259,7 @@ JULEP_HTTP_TIMEOUT_S = env_int("JULEP_HTTP_TIMEOUT_S", 60, low=1, high=600)
 # Integrations: keys of providers, for tools whose setup brings none of its own
 BRAVE_API_KEY = env_secret("BRAVE_API_KEY")
 OPENWEATHERMAP_API_KEY = env_secret("OPENWEATHERMAP_API_KEY")
+GOOGLE_SHEETS_SERVICE_ACCOUNT = env_secret("GOOGLE_SHEETS_SERVICE_ACCOUNT")
 SERPER_API_KEY = env_secret("SERPER_API_KEY")
 SPIDER_API_KEY = env_secret("SPIDER_API_KEY")
 # Where providers are reached instead of their public addresses, on private networks too

@@ -50,7 +50,8 @@ class Method:
     """One thing a provider can do.
 
     `run` returns plain JSON and raises only `ToolError`. `server_keys` says which setting of the server stands in for
-    a key the setup leaves out; `other_names` which names of earlier clients mean which key of the setup.
+    a key the setup leaves out; `other_names` and `other_argument_names` which names of earlier clients mean which key
+    of the setup and which argument.
     """
 
     provider: str
@@ -61,6 +62,7 @@ class Method:
     setup: Schema = field(default_factory=schema)
     server_keys: Mapping[str, str] = field(default_factory=dict)
     other_names: Mapping[str, str] = field(default_factory=dict)
+    other_argument_names: Mapping[str, str] = field(default_factory=dict)
 
     def checked_setup(self, given: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
         """The setup, complete. Its values may be secret, so that a message names places only.
@@ -86,7 +88,7 @@ class Method:
         """
         arguments = {
             **_defaults(self.arguments),
-            **{name: value for name, value in given.items() if value is not None},
+            **{self.other_argument_names.get(name, name): value for name, value in given.items() if value is not None},
         }
         problem = find_problem(self.arguments, arguments)
         if problem is not None:
