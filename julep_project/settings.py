@@ -264,6 +264,10 @@ SERPER_API_KEY = env_secret("SERPER_API_KEY")
 SPIDER_API_KEY = env_secret("SPIDER_API_KEY")
 # Where providers are reached instead of their public addresses, on private networks too
 INTEGRATION_ADDRESSES = env_addresses("INTEGRATION_ADDRESSES")
+# The program of `ffmpeg` tools, and what one call may take of this machine; a name that is not there switches them off.
+FFMPEG_PROGRAM = env_str("FFMPEG_PROGRAM", "ffmpeg")
+FFMPEG_CPU_SECONDS = env_int("FFMPEG_CPU_SECONDS", 300, low=1)
+FFMPEG_MEMORY_MB = env_int("FFMPEG_MEMORY_MB", 2048, low=256)
 
 # Models
 DEFAULT_MODEL = env_str("DEFAULT_MODEL")

@@ -86,6 +86,7 @@ def _send(call: IntegrationCall, method: str, path: str, **parts: Any) -> Mappin
 
 
 def _token(call: IntegrationCall) -> str:
+    account: Any
     if call.setup["use_julep_service"]:
         account = settings.GOOGLE_SHEETS_SERVICE_ACCOUNT
         if not account:
