@@ -1,0 +1,1 @@
+"""One module for each format. `parts(source)` reads a file of it."""
