@@ -1,6 +1,7 @@
 """What system tools may do with tasks."""
 
 from typing import Any
+from uuid import UUID
 
 from agents.selectors import get_agent
 from agents.tools.presentation import with_shown_tools
@@ -22,9 +23,8 @@ def list_tasks(call: SystemCall) -> list[Json]:
     """List the tasks of an agent, the newest first."""
     agent = get_agent(call.developer, call.id("agent_id"))
     rows = call.narrowed(selectors.list_tasks(call.developer, agent))
-    tasks: list[Task] = call.paging(max_limit=100).load(rows)
-    versions = selectors.current_versions(tasks)
-    return [_shown(task, versions[task.pk]) for task in tasks if task.pk in versions]
+    tasks = selectors.with_versions(call.paging(max_limit=100).load(rows))
+    return [_shown(task, version) for task, version in tasks]
 
 
 @operation("task.get", ids="task_id")
@@ -36,12 +36,7 @@ def get_task(call: SystemCall) -> Json:
 @operation("task.create", ids="agent_id", body=TaskBody, is_open=True)
 def create_task(call: SystemCall) -> Json:
     """Create a task for an agent."""
-    agent = get_agent(call.developer, call.id("agent_id"))
-    return _whole(
-        services.create_or_replace_task(
-            developer=call.developer, agent=agent, definition=_definition(call), task_id=call.new_id()
-        )
-    )
+    return _written(call, call.new_id())
 
 
 @operation("task.update", ids="task_id", body=TaskBody, is_open=True)
@@ -61,12 +56,7 @@ def patch_task(call: SystemCall) -> Json:
 @operation("task.create_or_update", ids="agent_id task_id", body=TaskBody, is_open=True)
 def create_or_replace_task(call: SystemCall) -> Json:
     """Overwrite the task with this id, or create it."""
-    agent = get_agent(call.developer, call.id("agent_id"))
-    return _whole(
-        services.create_or_replace_task(
-            developer=call.developer, agent=agent, definition=_definition(call), task_id=call.id("task_id")
-        )
-    )
+    return _written(call, call.id("task_id"))
 
 
 @operation("task.delete", ids="task_id")
@@ -80,6 +70,14 @@ def _definition(call: SystemCall, *, partial: bool = False) -> TaskDefinition:
     """The definition in the arguments: what is not an id is part of it, further workflows too."""
     body = {name: value for name, value in call.arguments.items() if name not in _IDS}
     return read_definition(body, partial=partial)
+
+
+def _written(call: SystemCall, task_id: UUID) -> Json:
+    agent = get_agent(call.developer, call.id("agent_id"))
+    definition = _definition(call)
+    return _whole(
+        services.create_or_replace_task(developer=call.developer, agent=agent, definition=definition, task_id=task_id)
+    )
 
 
 def _whole(task: Task) -> Json:

@@ -24,14 +24,14 @@ def get_task(developer: Developer, task_id: UUID, *, agent: Agent | None = None)
 
 
 def list_tasks(developer: Developer, agent: Agent) -> QuerySet[Task]:
-    """Tasks of an agent."""
     return Task.objects.for_developer(developer).filter(agent=agent)
 
 
-def current_versions(tasks: list[Task]) -> dict[UUID, TaskVersion]:
-    """The current version of each task, with one query."""
-    versions = TaskVersion.objects.filter(task__in=tasks, number=F("task__version_number"))
-    return {version.task_id: version for version in versions.defer("program")}
+def with_versions(tasks: list[Task]) -> list[tuple[Task, TaskVersion]]:
+    """Each task with its current version, read at once; one that was removed in the meantime is left out."""
+    found = TaskVersion.objects.filter(task__in=tasks, number=F("task__version_number"))
+    versions = {version.task_id: version for version in found.defer("program")}
+    return [(task, versions[task.pk]) for task in tasks if task.pk in versions]
 
 
 def current_version(task: Task) -> TaskVersion:
@@ -40,10 +40,9 @@ def current_version(task: Task) -> TaskVersion:
     Raises:
         NotFound: the task was removed in the meantime.
     """
-    version = current_versions([task]).get(task.pk)
-    if version is None:
-        raise NotFound("Task not found")
-    return version
+    for _, version in with_versions([task]):
+        return version
+    raise NotFound("Task not found")
 
 
 @lru_cache(maxsize=256)

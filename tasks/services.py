@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from agents.tool_definitions import parse_tool
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.models import completed
 from tasks import selectors
 from tasks.models import Task, TaskVersion
 from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
@@ -22,22 +23,16 @@ from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpe
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class TaskHead:
-    """The part of a definition that is not program. None means "not given"."""
-
-    name: str | None = None
-    canonical_name: str | None = None
-    description: str | None = None
-    metadata: dict[str, Any] | None = None
+# What a whole task has beside its names and program.
+_FIELDS = ("description", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """A whole definition: head, and the body `compile_task` understands (workflows, tools, input schema)."""
+    """What is given of a task: fields of its row, and the body `compile_task` understands."""
 
-    head: TaskHead
-    body: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, Any]
+    body: Mapping[str, Any]
 
 
 def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None = None) -> Task:
@@ -48,18 +43,9 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
         Conflict: the canonical name is taken.
     """
     compiled = _compile(agent, definition.body)
-    head = definition.head
-    assert head.name is not None
+    head = {"canonical_name": generate_canonical_name(definition.head["name"]), **definition.head}
     with transaction.atomic():
-        task = Task.objects.create(
-            id=task_id or uuid7(),
-            developer=developer,
-            agent=agent,
-            name=head.name,
-            canonical_name=head.canonical_name or generate_canonical_name(head.name),
-            description=head.description or "",
-            metadata=head.metadata or {},
-        )
+        task = Task.objects.create(id=task_id or uuid7(), developer=developer, agent=agent, **head)
         _add_version(task, compiled, number=1)
     log.info("task created", extra={"task_id": task.pk})
     return task
@@ -67,42 +53,27 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
 
 def replace_task(*, task: Task, definition: TaskDefinition) -> Task:
     """Overwrite a task: what is not given becomes its default, except the canonical name, which is kept."""
-    head = definition.head
     compiled = _compile(task.agent, definition.body)
     with transaction.atomic():
-        locked = _lock(task)
-        return _update(
-            locked,
-            compiled,
-            name=head.name,
-            canonical_name=head.canonical_name or locked.canonical_name,
-            description=head.description or "",
-            metadata=head.metadata or {},
-        )
+        return _update(_lock(task), compiled, {**definition.head, **completed(Task, _FIELDS, definition.head)})
 
 
 def patch_task(*, task: Task, definition: TaskDefinition) -> Task:
     """Change what is given. Without `main` the other workflows stay; metadata is merged."""
-    head = definition.head
     with transaction.atomic():
         locked = _lock(task)
         compiled = None
         if definition.body:
             compiled = _compile(locked.agent, _merged_body(selectors.current_version(locked), definition.body))
-        return _update(
-            locked,
-            compiled,
-            name=head.name if head.name is not None else locked.name,
-            canonical_name=head.canonical_name or locked.canonical_name,
-            description=head.description if head.description is not None else locked.description,
-            metadata={**locked.metadata, **(head.metadata or {})},
-        )
+        metadata = {**locked.metadata, **definition.head.get("metadata", {})}
+        return _update(locked, compiled, {**definition.head, "metadata": metadata})
 
 
 def put_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None) -> Task:
     """Create a task, or overwrite the one the definition means (by id, canonical name or name)."""
     head = definition.head
-    found = selectors.find_task(agent, task_id=task_id, canonical_name=head.canonical_name, name=head.name or "")
+    canonical_name = head.get("canonical_name")
+    found = selectors.find_task(agent, task_id=task_id, canonical_name=canonical_name, name=head["name"])
     if found is not None:
         return replace_task(task=found, definition=definition)
     if task_id is not None:
@@ -146,13 +117,13 @@ def _lock(task: Task) -> Task:
     return locked
 
 
-def _update(locked: Task, compiled: CompiledTask | None, **fields: Any) -> Task:
+def _update(locked: Task, compiled: CompiledTask | None, head: Mapping[str, Any]) -> Task:
     """Change the head and add a version. The row is locked."""
     number = locked.version_number
     if compiled is not None:
         number += 1
         _add_version(locked, compiled, number=number)
-    Task.objects.filter(pk=locked.pk).update(version_number=number, updated_at=DatabaseNow(), **fields)
+    Task.objects.filter(pk=locked.pk).update(version_number=number, updated_at=DatabaseNow(), **head)
     locked.refresh_from_db()
     return locked
 
@@ -177,27 +148,10 @@ def _read_tool(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
 
 
 def _add_version(task: Task, compiled: CompiledTask, *, number: int) -> None:
-    TaskVersion.objects.create(
-        task=task,
-        number=number,
-        sha256=compiled.sha256,
-        dialect=compiled.dialect,
-        program=compiled.program,
-        source=compiled.wire,
-        tools=compiled.tools,
-        inherit_tools=compiled.inherit_tools,
-        input_schema=compiled.input_schema,
-        warnings=compiled.warnings,
-    )
+    TaskVersion.objects.create(task=task, number=number, **vars(compiled))
 
 
 def _merged_body(current: TaskVersion, body: Mapping[str, Any]) -> dict[str, Any]:
     """The current definition with the given parts on top; a new `main` comes with all its sub-workflows."""
-    kept = {} if "main" in body else current.source
-    return {
-        "input_schema": current.input_schema,
-        "tools": current.tools,
-        "inherit_tools": current.inherit_tools,
-        **kept,
-        **body,
-    }
+    kept = {name: getattr(current, name) for name in ("input_schema", "tools", "inherit_tools")}
+    return {**kept, **({} if "main" in body else current.source), **body}

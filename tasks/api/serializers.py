@@ -20,7 +20,7 @@ from julep_project.core.reading.fields import (
 )
 from julep_project.core.reading.validation import as_object, parse_uuid
 from tasks.programs.compile import IGNORED_FIELDS
-from tasks.services import TaskDefinition, TaskHead
+from tasks.services import TaskDefinition
 
 _HEAD_FIELDS = frozenset({"name", "canonical_name", "description", "metadata"})
 
@@ -69,7 +69,7 @@ def read_definition(data: Any, *, partial: bool = False) -> TaskDefinition:
     head = {key: value for key, value in as_object(data, ()).items() if key in _HEAD_FIELDS}
     passed_over = _HEAD_FIELDS | IGNORED_FIELDS
     body = {key: value for key, value in data.items() if key not in passed_over and value is not None}
-    return TaskDefinition(TaskHead(**TaskHeadBody.read(head, partial=partial)), body)
+    return TaskDefinition(TaskHeadBody.read(head, partial=partial), body)
 
 
 def named_id(data: Any) -> UUID | None:

@@ -40,15 +40,9 @@ class AgentTaskViewSet(_TaskViews):
         """The agent's tasks, newest first."""
         agent = get_agent(self.developer, agent_id)
         rows = selectors.list_tasks(self.developer, agent).filter(metadata_condition(request.query_params))
-        return self._page_with_versions(rows)
-
-    def _page_with_versions(self, rows: Any) -> Response:
-        """The page, with the versions of all its tasks read at once; a task removed in between is left out."""
         paginator = self.pagination()
-        tasks = paginator.paginate_queryset(rows, self.request)
-        versions = selectors.current_versions(tasks)
-        whole = [task_to_wire(task, versions[task.pk]) for task in tasks if task.pk in versions]
-        return paginator.get_paginated_response(whole)
+        tasks = selectors.with_versions(paginator.paginate_queryset(rows, request))
+        return paginator.get_paginated_response([task_to_wire(task, version) for task, version in tasks])
 
     def create(self, request: Request, agent_id: UUID) -> Response:
         """Create a task."""

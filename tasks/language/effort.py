@@ -38,7 +38,6 @@ class Effort:
         self.check_clock()
 
     def check_clock(self) -> None:
-        """Look at the time used."""
         if time.thread_time() - self._began > MAX_CHECK_SECONDS:
             raise _refusal("the task takes too long to check", "too_long")
 

@@ -43,7 +43,6 @@ class Problems:
 
     @property
     def has_many_warnings(self) -> bool:
-        """Whether more warnings would not be kept."""
         return len(self.warnings) >= MAX_PROBLEMS
 
     def add_detail(self, loc: str, msg: str, type_: str, received: Any = None, fix: str | None = None) -> None:

@@ -36,23 +36,23 @@ class Slot:
 def split_text(text: str, names: frozenset[str]) -> list[str | Slot]:
     """The text cut at its slots: braces whose content parses and reads one of the names.
 
-    Everything else stays exactly as written; a text without slots is one piece.
+    Everything else stays exactly as written; a text without slots is one part.
 
     Raises:
         LimitExceeded: too many expressions, or too many brackets to look through.
     """
-    pieces: list[str | Slot] = []
+    parts: list[str | Slot] = []
     written = 0
     for count, (start, end, slot) in enumerate(_slots(text, names)):
         if count == MAX_SLOTS:
             raise LimitExceeded(f"a text may hold at most {MAX_SLOTS:,} expressions", source=text[:100])
         if text[written:start]:
-            pieces.append(text[written:start])
-        pieces.append(slot)
+            parts.append(text[written:start])
+        parts.append(slot)
         written = end
-    if text[written:] or not pieces:
-        pieces.append(text[written:])
-    return pieces
+    if text[written:] or not parts:
+        parts.append(text[written:])
+    return parts
 
 
 def read_slot(inner: str) -> Slot | None:

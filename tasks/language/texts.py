@@ -23,7 +23,6 @@ Names = frozenset[str]
 
 
 def is_dollar(text: str) -> bool:
-    """Whether the text carries the mark `$ `."""
     return _DOLLAR.match(text) is not None
 
 
@@ -33,7 +32,6 @@ def expression_source(text: str) -> str:
 
 
 def has_template_marker(text: str) -> bool:
-    """Whether Jinja would find something to do."""
     return any(marker in text for marker in _MARKERS)
 
 
@@ -90,8 +88,8 @@ def interpolated(text: str, names: Names) -> Value:
     Raises:
         LimitExceeded: it has too many brackets to look through.
     """
-    pieces = split_text(text, names)
-    return Literal(text) if pieces == [text] else TextValue(tuple(pieces))
+    parts = split_text(text, names)
+    return Literal(text) if parts == [text] else TextValue(tuple(parts))
 
 
 def _classic_expression(source: str, names: Names) -> Expression | None:

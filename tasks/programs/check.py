@@ -98,7 +98,6 @@ class _Checker:
         self._pass_on(template.issues, template.source, where)
 
     def _pass_on(self, doubts: tuple[ExpressionIssue, ...], source: str, where: str) -> None:
-        """What the compiler found doubtful."""
         for doubt in doubts:
             self._problems.add_expression_issue(where, doubt.message, doubt.issue_type, source, severity="warning")
 

@@ -39,12 +39,12 @@ NO_TOOLS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class CompiledTask:
-    """What is stored of a task version. `wire` is what clients get back of the workflows."""
+    """What is stored of a task version. `source` is what clients get back of the workflows."""
 
     program: dict[str, Any]
     sha256: str
     dialect: str
-    wire: dict[str, Any]
+    source: dict[str, Any]
     warnings: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     input_schema: dict[str, Any] | None
@@ -83,7 +83,7 @@ def compile_task(
         program=program,
         sha256=hashlib.sha256(json.dumps(program, sort_keys=True, separators=(",", ":")).encode()).hexdigest(),
         dialect=dialect,
-        wire={name: body_to_wire(source) for name, source in sources.items()},
+        source={name: body_to_wire(source) for name, source in sources.items()},
         warnings=problems.warnings,
         tools=tools,
         input_schema=body.get("input_schema"),

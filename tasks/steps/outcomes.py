@@ -108,7 +108,6 @@ class Fail:
 
     @classmethod
     def unanswered(cls, seconds: float) -> Self:
-        """Nobody answered an open wait in this time."""
         return cls(f"nobody answered within {seconds:g} seconds", "TimeoutError")
 
 

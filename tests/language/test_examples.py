@@ -28,8 +28,8 @@ def test_example(name: str) -> None:
 def test_answer_to_an_example_is_the_same_task(name: str) -> None:
     task = EXAMPLES[name]["task"]
     first = compile_task(task)
-    again = compile_task({**task, **first.wire, "tools": first.tools})
-    assert (again.sha256, again.wire, again.tools) == (first.sha256, first.wire, first.tools)
+    again = compile_task({**task, **first.source, "tools": first.tools})
+    assert (again.sha256, again.source, again.tools) == (first.sha256, first.source, first.tools)
 
 
 @pytest.mark.parametrize(

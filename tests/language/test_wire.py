@@ -55,14 +55,14 @@ TOOLS = [{"name": "find", "type": "function", "function": {}}]
 def test_wire_form(raw: Any, wire: dict[str, Any]) -> None:
     for name in ("main", "other"):
         result = compiled(raw, tools=TOOLS) if name == "main" else compiled(LOG, tools=TOOLS, other=[raw])
-        assert result.wire[name] == [wire]
+        assert result.source[name] == [wire]
 
 
 @pytest.mark.parametrize("raw", [LOG, {"if_": "_.a", "then": [LOG, {"return": {"a": "$ 1"}}]}, {"return": None}])
 def test_answer_is_accepted_as_a_request_and_gives_the_same_program(raw: Any) -> None:
     first = compiled(raw)
-    again = compiled(*first.wire["main"])
-    assert again.wire == first.wire
+    again = compiled(*first.source["main"])
+    assert again.source == first.source
     assert again.sha256 == first.sha256
 
 

@@ -13,5 +13,4 @@ class Error(Step, kind="error", step_type="ErrorWorkflowStep"):
     text: Value = evaluated("error", StepReader.one_text)
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Render the text and fail."""
         return Fail(as_text(ctx.resolve(self.text)))

@@ -20,14 +20,12 @@ class Foreach(Step, kind="foreach"):
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """`{in, do}`."""
         content, place = reader.object(raw["foreach"], "foreach", _KEYS)
         if "in" not in content:
             place.at("in").problem("is missing", "missing", content)
         return cls(place.condition(content.get("in", []), "in"), place.body(content.get("do"), "do"))
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Fix the items and begin with the first."""
         items = items_of(ctx.resolve(self.over))
         if isinstance(items, Fail):
             return items

@@ -39,7 +39,6 @@ class MapReduce(Step, kind="map_reduce", main_key="over"):
         return step
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Fix the items and fork."""
         items = items_of(ctx.resolve(self.over))
         if isinstance(items, Fail):
             return items

@@ -13,5 +13,4 @@ class Return(Step, kind="return"):
     value: Value = evaluated("return", StepReader.value)
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Compute the value and return it."""
         return ReturnOutcome(ctx.resolve(self.value))

@@ -12,6 +12,5 @@ class Set(Step, kind="set"):
     values: Value = evaluated("set", StepReader.object_of_values)
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Compute the values and store them."""
         stored = ctx.resolve(self.values)
         return Done(stored, state=stored)

@@ -31,7 +31,6 @@ class Try(Step, kind="try"):
         return Enter("try", ctx.input, display="try", memory={"phase": "try"}, guarded=True)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """A body has ended, one way or another."""
         phase = ctx.memory["phase"]
         if phase == "finally":
             return self._after_finally(ctx.memory["then"])

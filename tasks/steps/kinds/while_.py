@@ -16,7 +16,6 @@ class While(Step, kind="while"):
     do: tuple[Step, ...] = body("do", "while.do")
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Decide on the first turn."""
         return self._next(ctx, 0, ctx.input)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:

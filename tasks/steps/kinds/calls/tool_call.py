@@ -39,7 +39,6 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
             yield "method", f"does nothing here: {self.tool!r} is no integration"
 
     def start(self, ctx: StepContext) -> Outcome:
-        """Call the tool, or ask the client to."""
         arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments)
         if not isinstance(arguments, dict):
             return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
