@@ -20,24 +20,23 @@ log = logging.getLogger(__name__)
 @shared_task(name="executions.advance", bind=True)
 def advance(self: Any, branch_id: str) -> None:
     """Move a branch by one slice."""
-    advanced = engine.advance_branch(UUID(branch_id), owner=self.request.id)
-    if advanced is not None:
-        ring_after(advanced, CeleryDispatcher())
+    _ring_after(engine.advance_branch(UUID(branch_id), owner=self.request.id))
 
 
 @shared_task(name="executions.join", bind=True)
 def join(self: Any, branch_id: str) -> None:
     """Look at a branch whose lanes have ended. The row decides whether its children really have."""
     crashpoint("before_join", UUID(branch_id))
-    advanced = engine.advance_branch(UUID(branch_id), owner=self.request.id)
-    if advanced is not None:
-        ring_after(advanced, CeleryDispatcher())
+    _ring_after(engine.advance_branch(UUID(branch_id), owner=self.request.id))
 
 
 @shared_task(name="executions.perform_effect", bind=True)
 def perform_effect(self: Any, branch_id: str) -> None:
     """Do the work outside the database that a branch waits for, and go on with the branch."""
-    advanced = perform.perform_effect(UUID(branch_id), owner=self.request.id)
+    _ring_after(perform.perform_effect(UUID(branch_id), owner=self.request.id))
+
+
+def _ring_after(advanced: engine.Advanced | None) -> None:
     if advanced is not None:
         ring_after(advanced, CeleryDispatcher())
 

@@ -3,13 +3,23 @@
 from collections import deque
 from uuid import UUID, uuid4
 
-from django.db import connection
-
 from executions.effects.perform import perform_claimed, perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import ring_after
 from executions.engine.lane import LaneStop, run_lane
 from executions.states import TERMINAL_EXECUTION
+from julep_project.core.database import fetch
+
+_WAKE_NEXT = """
+    UPDATE executions_branch SET wake_at = now(),
+        lease_until = CASE status WHEN 'running' THEN now() - interval '1 second' ELSE lease_until END
+    WHERE id = (
+        SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+        WHERE e.id = %s AND NOT e.status = ANY(%s)
+          AND b.status IN ('sleeping', 'calling', 'awaiting_input', 'running') AND b.wake_at IS NOT NULL
+        ORDER BY b.wake_at LIMIT 1)
+    RETURNING id, status
+"""
 
 
 class InProcessDispatcher:
@@ -39,7 +49,6 @@ class InProcessDispatcher:
         return 0
 
     def drain(self) -> None:
-        """Handle rings until none is left."""
         while self._rings:
             self._handle(*self._rings.popleft())
 
@@ -68,25 +77,7 @@ class InProcessDispatcher:
 
     def _wake_next(self, execution_id: UUID) -> bool:
         """Make the run's earliest timer due now and ring for it."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE executions_branch SET wake_at = now(),
-                    lease_until = CASE status WHEN 'running' THEN now() - interval '1 second' ELSE lease_until END
-                WHERE id = (
-                    SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-                    WHERE e.id = %s AND NOT e.status = ANY(%s)
-                      AND b.status IN ('sleeping', 'calling', 'awaiting_input', 'running') AND b.wake_at IS NOT NULL
-                    ORDER BY b.wake_at LIMIT 1)
-                RETURNING id, status
-                """,
-                [execution_id, [status.value for status in TERMINAL_EXECUTION]],
-            )
-            row = cursor.fetchone()
-        if row is None:
-            return False
-        if row[1] == "calling":
-            self._rings.append(("effect", row[0], None))
-        else:
-            self._rings.append(("advance", row[0], None))
-        return True
+        rows = fetch(_WAKE_NEXT, [execution_id, [status.value for status in TERMINAL_EXECUTION]])
+        for branch_id, status in rows:
+            self._rings.append(("effect" if status == "calling" else "advance", branch_id, None))
+        return bool(rows)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from executions import selectors, services
 from executions.api.serializers import ChangeBody, ExecutionBody
-from executions.models import Execution
-from executions.wire import execution_to_wire, transition_to_wire
+from executions.wire import shown_execution, transition_to_wire
 from tasks.selectors import get_task
 
 Json = dict[str, Any]
@@ -26,7 +24,7 @@ def start_execution(call: SystemCall) -> Json:
         depth=call.depth,
         execution_id=call.new_id(),
     )
-    return _shown(execution)
+    return shown_execution(execution)
 
 
 @operation("execution.list", "task.execution.list", ids="task_id", page=100, more=METADATA_FILTER)
@@ -34,13 +32,13 @@ def list_executions(call: SystemCall) -> list[Json]:
     """List the executions of a task, the newest first."""
     rows = selectors.list_executions(call.developer, get_task(call.developer, call.id("task_id")))
     page = call.paging(max_limit=100)
-    return [_shown(execution) for execution in selectors.page_of_executions(call.narrowed(rows), page)]
+    return [shown_execution(execution) for execution in selectors.page_of_executions(call.narrowed(rows), page)]
 
 
 @operation("execution.get", "task.execution.get", ids="execution_id")
 def get_execution(call: SystemCall) -> Json:
     """Get one execution: its status, output or error."""
-    return _shown(selectors.get_execution(call.developer, call.id("execution_id")))
+    return shown_execution(selectors.get_execution(call.developer, call.id("execution_id")))
 
 
 @operation("execution.change_status", "task.execution.change_status", ids="execution_id", body=ChangeBody)
@@ -48,7 +46,9 @@ def change_status(call: SystemCall) -> Json:
     """Resume a waiting execution with an input, or cancel it."""
     change = ChangeBody.change(call.arguments)
     execution_id = call.id("execution_id")
-    return _shown(services.change_execution(developer=call.developer, execution_id=execution_id, change=change))
+    return shown_execution(
+        services.change_execution(developer=call.developer, execution_id=execution_id, change=change)
+    )
 
 
 @operation("execution.transition.list", ids="execution_id", page=1000)
@@ -63,7 +63,3 @@ def get_transition(call: SystemCall) -> Json:
     """Get one transition of an execution."""
     execution = selectors.get_execution(call.developer, call.id("execution_id"), whole=False)
     return transition_to_wire(selectors.get_transition(execution, call.id("transition_id")))
-
-
-def _shown(execution: Execution) -> Json:
-    return {**execution_to_wire(execution), "metadata": without_values(execution.metadata)}

@@ -44,7 +44,6 @@ def page_of_executions(rows: QuerySet[Execution], page: PageRequest) -> list[Exe
 
 
 def list_transitions(execution: Execution) -> QuerySet[Transition]:
-    """The log of a run."""
     return Transition.objects.filter(execution=execution)
 
 

@@ -1,7 +1,7 @@
 """A JSON column whose large values lie in the file storage; see `executions.blobs` for how they get there."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import JSONField, Model, QuerySet
@@ -26,7 +26,6 @@ class StoredJson(JSONField):
     """Reads values wherever they lie."""
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """The value; a reference is followed."""
         found = super().from_db_value(value, expression, connection)
         return _content(found[REFERENCE])[0] if is_reference(found) else found
 
@@ -39,23 +38,42 @@ def as_stored(rows: "QuerySet[Row]", *columns: str) -> "QuerySet[Row]":
     return found
 
 
-def show(rows: Iterable[Row], *columns: str, most_bytes: int | None = None) -> list[Row]:
+def show(rows: Iterable[Row], *columns: str, most_bytes: int) -> list[Row]:
     """The rows that were asked for `as_stored`, for a list: no content takes the others with it.
 
     Where one cannot be read, or after `most_bytes` of contents, an object with the key `$omitted` stands in its place.
     No database connection is held while contents are read.
     """
-    shown = list(rows)
     left = most_bytes
+    shown = list(rows)
     for row in shown:
-        for name in columns:
-            value = getattr(row, f"{name}{_AS_STORED}")
-            if is_reference(value):
-                give_connection_back()
-                value, size = _shown_content(value[REFERENCE], left)
-                left = None if left is None else left - size
-            setattr(row, name, value)
+        left -= _fill_in(row, columns, left)
     return shown
+
+
+def show_first(rows: Iterable[Row], *columns: str, most_bytes: int) -> list[Row]:
+    """`show` for those of the rows that begin before so many bytes of contents were read."""
+    left = most_bytes
+    shown: list[Row] = []
+    for row in rows:
+        if left <= 0:
+            break
+        left -= _fill_in(row, columns, None)
+        shown.append(row)
+    return shown
+
+
+def _fill_in(row: Model, columns: Sequence[str], left: int | None) -> int:
+    """Put the contents into the columns; how many bytes were read for it."""
+    read = 0
+    for name in columns:
+        value = getattr(row, f"{name}{_AS_STORED}")
+        if is_reference(value):
+            give_connection_back()
+            value, size = _shown_content(value[REFERENCE], None if left is None else left - read)
+            read += size
+        setattr(row, name, value)
+    return read
 
 
 def omit(rows: "QuerySet[Row]", *columns: str) -> list[Row]:
@@ -65,24 +83,6 @@ def omit(rows: "QuerySet[Row]", *columns: str) -> list[Row]:
         for name in columns:
             setattr(row, name, {OMITTED: _TOO_MUCH})
     return found
-
-
-def show_first(rows: Iterable[Row], *columns: str, most_bytes: int) -> list[Row]:
-    """`show` for those of the rows that begin before so many bytes of contents were read."""
-    shown: list[Row] = []
-    left = most_bytes
-    for row in rows:
-        if left <= 0:
-            break
-        for name in columns:
-            value = getattr(row, f"{name}{_AS_STORED}")
-            if is_reference(value):
-                give_connection_back()
-                value, size = _shown_content(value[REFERENCE], None)
-                left -= size
-            setattr(row, name, value)
-        shown.append(row)
-    return shown
 
 
 def _shown_content(name: str, left: int | None) -> tuple[Any, int]:

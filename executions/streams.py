@@ -15,12 +15,11 @@ from executions.wire import status_event, transition_to_wire
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.live.events import HUB
-from julep_project.core.live.sse import KEEP_ALIVE, encode_event
+from julep_project.core.live.sse import encode_event
 from julep_project.core.work.draining import is_draining
 
 # Events arrive over Redis; this is how late a stream may be while Redis is away.
 _POLL_S = 2.0
-_KEEP_ALIVE_EVERY = 8
 _PAGE = 200
 
 
@@ -53,7 +52,6 @@ async def stream_transitions(execution_id: UUID, after_seq: int) -> AsyncGenerat
     """
     seq = after_seq
     with HUB.listening(topic(execution_id)) as listener:
-        quiet = 0
         while True:
             rows, ended = await run_query(partial(_transitions_page, execution_id, seq), Threads.READING)
             for row in rows:
@@ -61,13 +59,8 @@ async def stream_transitions(execution_id: UUID, after_seq: int) -> AsyncGenerat
                 yield encode_event({"transition": transition_to_wire(row), "next_page_token": page_token(seq)})
             if is_draining() or (ended and not rows):
                 return
-            if rows:
-                quiet = 0
-                continue
-            quiet += 1
-            if quiet % _KEEP_ALIVE_EVERY == 0:
-                yield KEEP_ALIVE
-            await listener.wait(_POLL_S)
+            if not rows:
+                await listener.wait(_POLL_S)
 
 
 def _transitions_page(execution_id: UUID, after: int) -> tuple[list[Transition], bool]:
@@ -81,26 +74,19 @@ def _is_ended(execution_id: UUID) -> bool:
     return status is None or status in TERMINAL_EXECUTION
 
 
-def _without_values(execution_id: UUID) -> Execution | None:
-    return Execution.objects.filter(pk=execution_id).defer("input", "output").first()
-
-
 async def stream_status(execution_id: UUID) -> AsyncGenerator[bytes, None]:
     """The run's status whenever it or its transition count has changed; ends with a terminal one."""
+    rows = Execution.objects.filter(pk=execution_id).defer("input", "output")
     sent: tuple[Any, ...] | None = None
     with HUB.listening(topic(execution_id)) as listener:
-        quiet = 0
         while True:
-            execution = await run_query(lambda: _without_values(execution_id))
+            execution = await run_query(rows.first)
             if execution is None:
                 return
             seen = (execution.status, execution.transition_count)
             if seen != sent:
-                sent, quiet = seen, 0
+                sent = seen
                 yield encode_event(status_event(execution))
             if is_draining() or execution.status in TERMINAL_EXECUTION:
                 return
-            quiet += 1
-            if quiet % _KEEP_ALIVE_EVERY == 0:
-                yield KEEP_ALIVE
             await listener.wait(_POLL_S)

@@ -1,7 +1,8 @@
-"""Runs and transitions as clients see them (`executions/api` answers and event streams)."""
+"""Runs and transitions as clients, models and programs see them."""
 
 from typing import Any
 
+from agents.tools.presets import without_values
 from executions.models import Execution, Transition
 from executions.states import TransitionType
 from executions.wait_tokens import task_token
@@ -21,6 +22,11 @@ def execution_to_wire(execution: Execution) -> dict[str, Any]:
         "created_at": to_wire(execution.created_at),
         "updated_at": to_wire(execution.updated_at),
     }
+
+
+def shown_execution(execution: Execution) -> dict[str, Any]:
+    """The execution as models and programs see it: without the presets of tools."""
+    return {**execution_to_wire(execution), "metadata": without_values(execution.metadata)}
 
 
 def transition_to_wire(transition: Transition) -> dict[str, Any]:

@@ -2,32 +2,31 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import is_at_most_once
 from executions.engine.rows.claims import Claim
+from julep_project.core.database import execute, fetch
+from julep_project.core.work.lease import LEASE_END
 from julep_project.core.work.renewing import Renewer
 
 
 def renew_leases(held: Iterable[tuple[UUID, int]]) -> None:
     """Lengthen the leases of claims still held. A row locked by somebody else is left for the next round."""
-    pairs = list(held)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE executions_branch b SET lease_until = now() + make_interval(secs => %s)
-            WHERE b.id IN (
-                SELECT b.id FROM executions_branch b
-                JOIN unnest(%s::uuid[], %s::bigint[]) AS h(id, version) ON b.id = h.id AND b.version = h.version
-                WHERE b.status IN ('running', 'calling') FOR UPDATE OF b SKIP LOCKED)
-            """,
-            [settings.LEASE_SECONDS, [branch for branch, _ in pairs], [version for _, version in pairs]],
-        )
+    execute(_RENEW, [settings.LEASE_SECONDS, *_columns(held)])
 
+
+_RENEW = f"""
+    UPDATE executions_branch b SET lease_until = {LEASE_END.format(seconds="%s")}
+    WHERE b.id IN (
+        SELECT b.id FROM executions_branch b
+        JOIN unnest(%s::uuid[], %s::bigint[]) AS h(id, version) ON b.id = h.id AND b.version = h.version
+        WHERE b.status IN ('running', 'calling') FOR UPDATE OF b SKIP LOCKED)
+"""
 
 # With another version, whatever the call still brings is refused. An attempt that is not counted leaves no doubt; of a
 # call that must not be repeated the doubt stays, and whoever takes it asks a person.
@@ -44,12 +43,13 @@ _GIVE_BACK = """
 
 def give_back(held: Iterable[tuple[UUID, int]]) -> None:
     """End claims still held: another worker makes these calls, or asks a person about them."""
-    pairs = list(held)
-    with connection.cursor() as cursor:
-        cursor.execute(_GIVE_BACK, [[branch for branch, _ in pairs], [version for _, version in pairs]])
-        given = [branch for (branch,) in cursor.fetchall()]
-    for branch_id in given:
+    for (branch_id,) in fetch(_GIVE_BACK, _columns(held)):
         dispatcher().effect(branch_id)
+
+
+def _columns(held: Iterable[tuple[UUID, int]]) -> list[list[Any]]:
+    pairs = list(held)
+    return [[branch for branch, _ in pairs], [version for _, version in pairs]]
 
 
 _RENEWER: Renewer[tuple[UUID, int]] = Renewer("lease-keeper", renew_leases, give_back)

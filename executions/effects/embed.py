@@ -1,6 +1,7 @@
 """Effect of an embed step: vectors of texts."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,19 +20,14 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     """
     request = effect["request"]
     texts = EmbedBody.read(request)["text"]
-    developer = run.developer
     model = request.get("model")
-    dimensions = stored_dimensions(model or settings.EMBEDDING_MODEL)
-
-    def embed() -> Any:
-        vectors = gateway.embed(
-            developer,
-            texts,
-            model=model,
-            dimensions=dimensions,
-            timeout_s=effect["options"].get("timeout"),
-            metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
-        )
-        return {"vectors": vectors}
-
-    return embed
+    embed = partial(
+        gateway.embed,
+        run.developer,
+        texts,
+        model=model,
+        dimensions=stored_dimensions(model or settings.EMBEDDING_MODEL),
+        timeout_s=effect["options"].get("timeout"),
+        metadata={"execution_id": str(run.execution_id), "request_id": effect["key"]},
+    )
+    return lambda: {"vectors": embed()}

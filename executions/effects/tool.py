@@ -1,6 +1,7 @@
 """Effect of a tool step, and of a prompt that runs its tools: run the tool."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agents.tools.errors import BadArguments
@@ -11,31 +12,25 @@ from executions.engine.run import Run
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     """What gives the tool's result; everything it needs from the database is read by now."""
     request = effect["request"]
-    developer, presets, depth = run.developer, run.presets, run.depth
     from_model = request.get("from_model") is True
 
-    def call() -> Any:
-        return run_tool(
-            developer,
-            request["tool"],
-            request["arguments"],
-            idempotency_key=effect["key"],
-            timeout=effect["options"].get("timeout"),
-            presets=presets,
-            from_model=from_model,
-            depth=depth,
-        )
+    call = partial(
+        run_tool,
+        run.developer,
+        request["tool"],
+        request["arguments"],
+        idempotency_key=effect["key"],
+        timeout=effect["options"].get("timeout"),
+        presets=run.presets,
+        from_model=from_model,
+        depth=run.depth,
+    )
+    return partial(_told, call) if from_model else call
 
-    return _told(call) if from_model else call
 
-
-def _told(call: Callable[[], Any]) -> Callable[[], Any]:
+def _told(call: Callable[[], Any]) -> Any:
     """A model that gave the wrong arguments is told so, and may give others."""
-
-    def attempt() -> Any:
-        try:
-            return call()
-        except BadArguments as error:
-            return f"error: {error.message}"
-
-    return attempt
+    try:
+        return call()
+    except BadArguments as error:
+        return f"error: {error.message}"

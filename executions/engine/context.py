@@ -55,20 +55,17 @@ class StepRunContext:
             return work()
 
     def item(self, index: int) -> Any:
-        """An item of the loop this step runs."""
         assert self._frame.loop is not None
         return self._journal.item(self._frame.loop, index)
 
     def results(self) -> list[Any]:
-        """Outputs of the finished turns of the loop this step runs, in order."""
         assert self._frame.loop is not None
         return self._journal.loop_results(self._frame.loop)
 
     def state(self, key: str) -> tuple[bool, Any]:
-        """Whether the execution's store has the key, and its value."""
         if key in self._state:
             return True, self._state[key]
-        stored = self._journal.execution()["state"]
+        stored = self._journal.execution().state
         return key in stored, stored.get(key)
 
     def tool(self, name: str) -> dict[str, Any]:

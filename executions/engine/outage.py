@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from executions.engine.rows.claims import Claim
 from executions.engine.rows.statements import fetch_row
 from executions.states import BranchStatus
 from julep_project.core.clock import now
+from julep_project.core.database import fetch
 from julep_project.core.outages import PAUSES, is_waited_out, neighbour_away, when_back
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.work.backoff import Backoff, spread_s
@@ -129,6 +129,4 @@ _HELD_UP = """
 
 def held_up_branches() -> list[tuple[str, int, str, float]]:
     """What branches wait for: by what they are held up, how many, what it last said, and since how many seconds."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HELD_UP)
-        return [(by, number, error, float(since_s)) for by, number, error, since_s in cursor.fetchall()]
+    return [(by, number, error, float(since_s)) for by, number, error, since_s in fetch(_HELD_UP)]

@@ -73,7 +73,6 @@ class Run:
 
     @cached_property
     def version(self) -> LoadedVersion:
-        """The version of the task it started with."""
         return load_version(self._version_id)
 
     @property
@@ -86,7 +85,6 @@ class Run:
 
     @cached_property
     def agent(self) -> Agent:
-        """The agent the task belongs to."""
         agent: Agent = Agent.objects.select_related("project").get(tasks=self.version.task_id)
         return agent
 
@@ -114,7 +112,6 @@ class Run:
 
     @cached_property
     def agent_tools(self) -> list[dict[str, Any]]:
-        """The agent's own tools, in wire form."""
         rows = Tool.objects.filter(agent__tasks=self.version.task_id).order_by("created_at", "id")
         return [tool_to_wire(tool) for tool in rows]
 

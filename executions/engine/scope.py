@@ -9,6 +9,7 @@ from agents.tools.presets import without_values
 from executions.engine.frame import Frame
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
+from executions.wire import shown_execution
 from julep_project.core.clock import to_wire
 from tasks.expressions.values import Lazy
 
@@ -21,9 +22,9 @@ def build_scope(run: Run, journal: Journal, frame: Frame, state: dict[str, Any])
         "inputs": StepInputs(past),
         "outputs": StepOutputs(past),
         "steps": Steps(past),
-        "state": Lazy(lambda: {**journal.execution()["state"], **state}),
-        "arguments": Lazy(lambda: journal.execution()["input"]),
-        "execution": Lazy(lambda: _execution(journal.execution())),
+        "state": Lazy(lambda: {**journal.execution().state, **state}),
+        "arguments": Lazy(lambda: journal.execution().input),
+        "execution": Lazy(lambda: shown_execution(journal.execution())),
         "task": Lazy(lambda: _task(run)),
         "agent": Lazy(lambda: _agent(run)),
         "agent_tools": Lazy(lambda: [shown_tool(tool) for tool in run.agent_tools]),
@@ -55,12 +56,7 @@ class Past:
         self.running = frame.position
 
     def workflow_input(self) -> Any:
-        """What the workflow was started with."""
         return self._journal.workflow_input(self._scope, self._workflow)
-
-    def finished(self) -> int:
-        """How many steps have finished."""
-        return self.running
 
     def output(self, position: int) -> Any:
         """Output of a finished step; KeyError when it has not finished."""
@@ -71,7 +67,6 @@ class Past:
         return self.workflow_input() if position == 0 else self.output(position - 1)
 
     def preload(self) -> None:
-        """Read all outputs at once."""
         self._journal.preload_outputs(self._scope)
 
     def read_ahead(self) -> None:
@@ -128,7 +123,7 @@ class StepOutputs(_OfSteps):
         return self.past.output(position)
 
     def length(self) -> int:
-        return self.past.finished()
+        return self.past.running
 
 
 class StepInputs(_OfSteps):
@@ -178,7 +173,6 @@ class StepView:
         raise KeyError(key)
 
     def get_attribute(self, name: str) -> Any:
-        """The same as an item."""
         return self.get_item(name)
 
     def length(self) -> int:
@@ -193,21 +187,6 @@ class StepView:
 
     def _keys(self) -> list[str]:
         return ["input", "output"] if self._position < self._past.running else ["input"]
-
-
-def _execution(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "task_id": str(row["task_id"]),
-        "status": row["status"],
-        "input": row["input"],
-        "output": row["output"],
-        "error": row["error"],
-        "transition_count": row["transition_count"],
-        "metadata": without_values(row["metadata"]),
-        "created_at": to_wire(row["created_at"]),
-        "updated_at": to_wire(row["updated_at"]),
-    }
 
 
 def _task(run: Run) -> dict[str, Any]:
@@ -246,4 +225,4 @@ def _agent(run: Run) -> dict[str, Any]:
 
 def _metadata(run: Run, journal: Journal) -> dict[str, Any]:
     """Execution over task over agent."""
-    return without_values({**run.agent.metadata, **run.task.metadata, **journal.execution()["metadata"]})
+    return without_values({**run.agent.metadata, **run.task.metadata, **journal.execution().metadata})

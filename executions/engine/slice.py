@@ -6,6 +6,7 @@ drafts and a verdict, which `store.commit` writes in one go.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,6 +56,13 @@ log = logging.getLogger(__name__)
 MAX_CALL_DEPTH = 100
 # A prompt with tool rounds may have many effects, each with notes of its own.
 MAX_RETRY_NOTES = 50
+
+_WITH_VALUE: dict[str, Callable[[Any], Event]] = {
+    "body": BodyFinished,
+    "effect": EffectSucceeded,
+    "input": InputReceived,
+    "body_returned": BodyReturned,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +181,13 @@ class Slice:
     def _read_event(self, frame: Frame, event: dict[str, Any] | None) -> Event:
         if event is None:
             return Woken()
+        if event["kind"] in _WITH_VALUE:
+            return _WITH_VALUE[event["kind"]](event["value"])
         match event["kind"]:
-            case "body":
-                return BodyFinished(event["value"])
-            case "effect":
-                return EffectSucceeded(event["value"])
-            case "input":
-                return InputReceived(event["value"])
             case "joined":
                 return ChildrenJoined(self._run.children_outputs(self._branch_id, frame.loop))
             case "body_failed":
                 return BodyFailed(event["message"], event["type"], event["step"])
-            case "body_returned":
-                return BodyReturned(event["value"])
             case "timed_out":
                 return TimedOut()
         raise ValueError(f"unknown event {event['kind']!r}")

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
 from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
+from julep_project.core.database import fetch
 from julep_project.core.work import rings
 from julep_project.core.work.figures import MOST, Figures
 
@@ -112,9 +112,7 @@ def sweep(dispatcher: Dispatcher) -> dict[str, int]:
 def _looks() -> set[str]:
     """Kinds of which a row has to be looked at. One statement: an installation without work should cost little."""
     conditions = [_DUE_EXISTS.format(due=search.due) for search in _SEARCHES]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join([*conditions, _LANES_EXIST])}", _parameters())
-        found = cursor.fetchone()
+    [found] = fetch(f"SELECT {', '.join([*conditions, _LANES_EXIST])}", _parameters())
     names = [*(search.kind for search in _SEARCHES), "lanes"]
     return {name for name, exists in zip(names, found, strict=True) if exists}
 
@@ -133,10 +131,7 @@ def _room(dispatcher: Dispatcher, queue: str) -> int:
 
 def _due_branches(search: _Search, room: int) -> Iterator[tuple[UUID, float]]:
     """Branches to ring for, and in how many seconds from the moment each is given."""
-    parameters = {**_parameters(), "room": room}
-    with connection.cursor() as cursor:
-        cursor.execute(_RING.format(due=search.due, order=search.order), parameters)
-        rows = cursor.fetchall()
+    rows = fetch(_RING.format(due=search.due, order=search.order), {**_parameters(), "room": room})
     read = time.monotonic()
     for branch_id, left_s in rows:
         # Sending the others takes its time too; what was not due yet keeps some delay, and so the slack of a countdown.
@@ -144,9 +139,7 @@ def _due_branches(search: _Search, room: int) -> Iterator[tuple[UUID, float]]:
 
 
 def _free_lanes(room: int) -> list[tuple[UUID, int]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, "room": room})
-        return list(cursor.fetchall())
+    return fetch(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, "room": room})
 
 
 # Since when each row that has to be looked at is due; rows under a lease or before their time are not. Children that
@@ -170,10 +163,8 @@ _OLDEST = f"""
 
 def oldest_due() -> tuple[UUID, float] | None:
     """The row that has waited longest for a worker, and for how many seconds."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OLDEST)
-        row = cursor.fetchone()
-    return None if row is None else (row[0], float(row[1]))
+    rows = fetch(_OLDEST)
+    return (rows[0][0], float(rows[0][1])) if rows else None
 
 
 # Since Redis is not asked for each slice, claims are not counted.
@@ -188,7 +179,5 @@ _DUE = f"SELECT count(*) FROM (SELECT FROM ({_WAITING}) AS waiting WHERE due <= 
 def figures() -> Figures:
     """How branches stand that need a worker."""
     oldest = oldest_due()
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT ({_DUE}), ({_RUNNING})")
-        due, running = cursor.fetchone()
+    [(due, running)] = fetch(f"SELECT ({_DUE}), ({_RUNNING})")
     return Figures(due=due, oldest_s=0.0 if oldest is None else oldest[1], running=running)

@@ -15,6 +15,7 @@ from django.test import AsyncClient
 
 from executions import selectors, streams
 from executions.models import Execution
+from julep_project.core.live import reader as live_reader
 from tests.api_client import API_KEY
 from tests.executions_api.conftest import MISSING
 from tests.flow_runner import FlowRunner
@@ -224,7 +225,7 @@ def test_a_run_deleted_under_its_streams_ends_them(flow: FlowRunner, waiting: di
 def test_a_quiet_stream_sends_comments(
     flow: FlowRunner, waiting: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_POLL_S", 0.01)
+    monkeypatch.setattr(live_reader, "_KEEP_ALIVE_S", 0.01)
     events = _follow(waiting, "transitions.stream", ": ping", lambda: flow.resume(waiting["id"], 1))
     assert len(events) == 5
 

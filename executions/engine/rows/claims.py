@@ -16,6 +16,7 @@ from executions.engine.rows.statements import fetch_row
 from executions.engine.run import Run
 from executions.models import Branch
 from executions.states import HOLDS_PLACE, TERMINAL_EXECUTION, BranchStatus
+from julep_project.core.work.lease import LEASE_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ _CLAIM_COLUMNS = """
     b.held_up, e.task_version_id, e.developer_id
 """
 
+LEASE_END_SQL = LEASE_END.format(seconds="%(lease)s")
 TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
 
 # A claim need not wait for the disk. If the database server crashes and forgets one, its worker's connection is gone
@@ -57,7 +59,7 @@ _CLAIM_ADVANCE = f"""
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
         event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
-        lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
+        lease_owner = %(owner)s, lease_until = {LEASE_END_SQL}
     FROM unhurried, executions_execution e
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})
       AND (b.status = 'ready'
@@ -80,7 +82,7 @@ _CLAIM_EFFECT = f"""
     UPDATE executions_branch b
     SET version = greatest(b.version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), wake_at = NULL,
         effect = jsonb_set(b.effect, '{{attempts}}', to_jsonb((b.effect->>'attempts')::int + 1)),
-        lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s)
+        lease_owner = %(owner)s, lease_until = {LEASE_END_SQL}
     FROM executions_execution e LEFT JOIN unhurried ON true
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})
       AND b.status = 'calling'
@@ -106,36 +108,11 @@ def _claim(sql: str, held: BranchStatus, branch_id: UUID, owner: str) -> Claim |
 
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
-    (
-        branch,
-        execution,
-        parent,
-        version,
-        attempt,
-        stack,
-        event,
-        effect,
-        waits,
-        nested,
-        held_up,
-        task_version,
-        developer,
-    ) = row
-    return Claim(
-        held=held,
-        branch_id=branch,
-        execution_id=execution,
-        parent_id=parent,
-        version=version,
-        attempt=attempt,
-        stack=loaded(stack),
-        event=loaded(event),
-        effect=loaded(effect),
-        counts_as_wait=waits,
-        is_nested=nested,
-        held_up=loaded(held_up),
-        run=Run(execution_id=execution, developer_id=developer, version_id=task_version),
-    )
+    """The columns stand in the order of the claim's fields; the last two are those of its run."""
+    *columns, version_id, developer_id = map(loaded, row)
+    run = Run(execution_id=columns[1], developer_id=developer_id, version_id=version_id)
+    fields: list[Any] = [held, *columns, run]
+    return Claim(*fields)
 
 
 def loaded(value: Any) -> Any:
@@ -175,7 +152,7 @@ _LOCK_PLACES = """
 _TAKE_CHILD = f"""
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, rung_at = now(),
-        lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s),
+        lease_owner = %(owner)s, lease_until = {LEASE_END_SQL},
         updated_at = date_trunc('milliseconds', clock_timestamp())
     FROM executions_execution e
     WHERE b.id = (

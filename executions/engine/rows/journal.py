@@ -3,8 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from executions.blobs import stored_size
 from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft
@@ -26,17 +24,17 @@ class Journal:
         self._outputs: dict[tuple[str, int], Any] = {}
         self._items: dict[tuple[str, int], Any] = {}
         self._workflow_inputs: dict[tuple[str, str], Any] = {}
-        self._execution: dict[str, Any] | None = None
+        self._execution: Execution | None = None
 
     def add_items(self, loop: str, items: list[Any]) -> None:
         """Make the items of a loop started in this slice readable before they are stored."""
         self._items.update({(loop, index): item for index, item in enumerate(items)})
 
-    def execution(self) -> dict[str, Any]:
-        """Input, state and the other fields of the run's row, as it stood when first asked for."""
+    def execution(self) -> Execution:
+        """The run's row with its values, as it stood when first asked for. Nobody writes it back."""
         if self._execution is None:
-            found = Execution.objects.filter(pk=self._execution_id).values().get()
-            self._execution = {**found, "state": self._contents.unpack_state(found["state"])}
+            self._execution = Execution.objects.get(pk=self._execution_id)
+            self._execution.state = self._contents.unpack_state(self._execution.state)
         return self._execution
 
     def open_branches(self) -> int:
@@ -98,4 +96,4 @@ class Journal:
         return [*outputs, *(draft.output for draft in drafts)]
 
     def _rows(self) -> Any:
-        return Transition.objects.filter(Q(execution_id=self._execution_id))
+        return Transition.objects.filter(execution_id=self._execution_id)

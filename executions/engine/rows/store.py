@@ -19,7 +19,7 @@ from django.db import transaction
 from executions import crashpoints
 from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
-from executions.engine.rows.claims import TERMINAL_SQL, Claim, loaded
+from executions.engine.rows.claims import LEASE_END_SQL, TERMINAL_SQL, Claim, loaded
 from executions.engine.rows.statements import fetch_row
 from executions.models import Branch, Execution
 from executions.states import (
@@ -146,7 +146,7 @@ _PARENT = """
 # The child that ended leaves its place to the next, so nothing has to be counted. Only a row of `head` makes this look
 # for one: by then the rows above it are locked. The statement sees the children as they were before it waited for
 # those locks; one that was taken meanwhile is looked at again and left out. Materialized: the search must run once.
-_NEXT_CHILD = """
+_NEXT_CHILD = f"""
     , free AS MATERIALIZED (
         SELECT next.id FROM head CROSS JOIN LATERAL (
             SELECT c.id FROM executions_branch c
@@ -155,7 +155,7 @@ _NEXT_CHILD = """
     ), taken AS (
         UPDATE executions_branch b
         SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, rung_at = now(),
-            lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease)s),
+            lease_owner = %(owner)s, lease_until = {LEASE_END_SQL},
             updated_at = date_trunc('milliseconds', clock_timestamp())
         FROM free WHERE b.id = free.id
         RETURNING b.id, b.version, b.attempt, b.stack
@@ -203,7 +203,7 @@ def commit_slice(
             return _end_others(claim, verdict)
     if keeps_effect:
         return Committed(parent_ready=False, claim=_claim_on_effect(claim, verdict, parameters["stack"]))
-    following = _claim_on_next(claim, row[2:]) if takes_child and row[2] is not None else None
+    following = _fresh_claim(claim, *row[2:]) if takes_child and row[2] is not None else None
     return Committed(parent_ready=counts_down and bool(row[1]), claim=following)
 
 
@@ -249,26 +249,16 @@ def _may_be_kept(verdict: Verdict) -> bool:
 
 def _claim_on_effect(claim: Claim, verdict: Verdict, stack: str) -> Claim:
     """The claim a commit left on its own branch, read as it would be from the row."""
-    return replace(
-        claim,
-        held=BranchStatus.CALLING,
-        version=claim.version + 1,
-        attempt=0,
-        stack=loaded(stack),
-        event=None,
-        effect=loaded(_optional_text(verdict.effect)),
-        counts_as_wait=False,
-        held_up=None,
-    )
+    fresh = _fresh_claim(claim, claim.branch_id, claim.version + 1, 0, stack)
+    return replace(fresh, held=BranchStatus.CALLING, effect=loaded(_optional_text(verdict.effect)))
 
 
-def _claim_on_next(claim: Claim, row: Sequence[Any]) -> Claim:
-    """The claim a commit took on the next child."""
-    branch, version, attempt, stack = row
+def _fresh_claim(claim: Claim, branch_id: UUID, version: int, attempt: int, stack: str) -> Claim:
+    """A claim that a commit made, on its own branch or on the next child."""
     return replace(
         claim,
         held=BranchStatus.RUNNING,
-        branch_id=branch,
+        branch_id=branch_id,
         version=version,
         attempt=attempt,
         stack=loaded(stack),
