@@ -48,6 +48,8 @@ ROWS = [
     ("load_json('{')", "ValueError", "not JSON"),
     ("load_json('NaN')", "ValueError", "not JSON"),
     ("load_yaml('a: [')", "ValueError", "not YAML"),
+    ("randint(0)", "ValueError", "no whole number from 0 to below 0"),
+    ("extract_json('Here: {a}')", "ValueError", "not JSON"),
     ("extract_json('```json {}')", "ValueError", "never ends"),
     ("re.search('(', 'a')", "ValueError", "not valid"),
     ("isinstance(1, 'x')", "TypeError", "type names"),

@@ -26,6 +26,13 @@ ROWS = [
     ("load_yaml('a: &x {b: 1}\\nc: {<<: *x, d: 2}\\ne: *x'), yaml.dump({'b': 1, 'a': [2]})", [{"a": {"b": 1}, "c": {"b": 1, "d": 2}, "e": {"b": 1}}, "a:\n- 2\nb: 1\n"]),
     ("extract_json('x ```json\\n{\"a\": 1}\\n``` y'), extract_json('```\\n[1]\\n```'), extract_json(' [2] ')", [{"a": 1}, [1], [2]]),
     ("extract_json('{\"a\": \"x\ny\"}')", {"a": "x\ny"}),
+    ("extract_json('{\"a\": \"see ```py x``` ok\"}'), extract_json('[\"a ```json {}``` b\"]')", [{"a": "see ```py x``` ok"}, ["a ```json {}``` b"]]),
+    ("extract_json('Sure:\\n```json\\n{\"code\": \"```py\\\\nx```\"}\\n```\\nBye')", {"code": "```py\nx```"}),
+    ("extract_json('```JSON\\n[1]\\n```'), extract_json('```javascript\\r\\n{\"a\": [2]}\\r\\n```'), extract_json('```json\\n5\\n``` {}')", [[1], {"a": [2]}, 5]),
+    ("extract_json('See [1].\\nHere it is: {\"a\": \"}\"}, as asked.'), extract_json('Done.\\n[1, 2]\\nBye {x}'), extract_json('a { b\\n{}')", [{"a": "}"}, [1, 2], {}]),
+    ("extract_json('\"a {\"'), extract_json('null'), extract_json('7')", ["a {", None, 7]),
+    ("load_json(BOM + '[1]'), json.loads(BOM + '{}'), extract_json(BOM + '{}'), load_yaml(BOM + 'a: 1'), yaml.safe_load(BOM + '- b')".replace("BOM", "'\ufeff'"), [[1], {}, {}, {"a": 1}, ["b"]]),
+    ("csv.reader(BOM + 'a,b'), csv.DictReader(BOM + 'a,b\\n1,2'), csv.DictReader([BOM + '\"a\"', '1'])".replace("BOM", "'\ufeff'"), [[["a", "b"]], [{"a": "1", "b": "2"}], [{"a": "1"}]]),
     ("search_regex('b+', 'abbc').group(), search_regex('x', 'a'), match_regex('a', 'ab'), match_regex('ab?', 'ab')", ["bb", None, False, True]),
     ("re.search('(?P<n>a)(b)?', 'a').groupdict(), re.match('b', 'ab'), re.fullmatch('ab', 'ab').span()", [{"n": "a"}, None, [0, 2]]),
     ("re.findall('a(.)', 'abac'), re.findall('.', 'ab'), re.findall('(.)(.)', 'ab')", [["b", "c"], ["a", "b"], [["a", "b"]]]),
@@ -45,6 +52,9 @@ ROWS = [
     ("str(datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Madrid'))), str(datetime(2024, 1, 1, tzinfo=timezone.utc))", ["2024-07-01 00:00:00+02:00", "2024-01-01 00:00:00+00:00"]),
     ("csv.reader('a,b\\n1,\"x,y\"'), csv.DictReader('a,b\\n1,2'), csv.dumps([['a', 1]])", [[["a", "b"], ["1", "x,y"]], [{"a": "1", "b": "2"}], "a,1\n"]),
     ("chunk_doc('A. B. C. D.', 2, 1), chunk_doc('')", [["A. B.", "B. C.", "C. D."], []]),
+    ("len(chunk_doc('你好。' * 200)), chunk_doc('你好。' * 20)[1], chunk_doc('「行く。」と言った！ はい？いいえ。', 1, 0)", [17, "你好。" * 8, ["「行く。」", "と言った！", "はい？", "いいえ。"]]),
+    ("chunk_doc('一。二。 三。\\n四', 3, 1), chunk_doc('कमल। राम॥ सीता।', 1, 0), chunk_doc('سلام؟ خوب۔ بله', 1, 0)", [["一。二。 三。", "三。 四"], ["कमल।", "राम॥", "सीता।"], ["سلام؟", "خوب۔", "بله"]]),
+    ("chunk_doc('สวัสดี ลาก่อน ขอบคุณ', 2, 0), chunk_doc('မင်္ဂလာ။ပါ။', 1, 0), chunk_doc('GPT 4 ดี e.g. 3.14', 1, 0)", [["สวัสดี ลาก่อน", "ขอบคุณ"], ["မင်္ဂလာ။", "ပါ။"], ["GPT 4 ดี e.g.", "3.14"]]),
     ("markdown_to_html('# T\\n\\na **b** [c](https://d.e)\\n\\n- x\\n- y')", '<h1>T</h1>\n<p>a <strong>b</strong> <a href="https://d.e">c</a></p>\n<ul>\n<li>x</li>\n<li>y</li>\n</ul>'),
     ("markdown_to_html('<script> [a](javascript:x) ![b](data:image/png;c) <vbscript:d>')", "<p>&lt;script&gt; [a](javascript:x) ![b](data:image/png;c) &lt;vbscript:d&gt;</p>"),
     ("markdown_to_html('1. a\n   - _b_\n\n   ```x\n   <\n   ```')", '<ol>\n<li>\n<p>a</p>\n<ul>\n<li><em>b</em></li>\n</ul>\n<pre><code class="language-x">&lt;\n</code></pre>\n</li>\n</ol>'),
@@ -54,7 +64,7 @@ ROWS = [
     ("'Ab'.lower(), 'ab'.title(), ' a '.strip(), 'aab'.replace('a', 'x', 1), ','.join(['a', 'b']), 'ab'.startswith(('x', 'a'))", ["ab", "Ab", "a", "xab", "a,b", True]),
     ("'a'.ljust(3, '.'), '7'.zfill(3), 'a'.center(3), 'abc'.find('c'), 'aa'.count('a'), 'a=b'.partition('=')", ["a..", "007", " a ", 2, 2, ["a", "=", "b"]]),
     ("[1, 2, 1].count(1), [1, 2].index(2), {'a': 1}.get('b', 3), {'a': 1}.keys(), {'a': 1}.values(), list({1} & {1, 2})", [2, 1, 3, ["a"], [1], [1]]),
-    ("len(random.sample(range(9), 3)), sorted(random.shuffle([2, 1])), random.randint(5, 5), randint(0), random.choice([7]), random.random() < 1", [3, [1, 2], 5, 0, 7, True]),
+    ("len(random.sample(range(9), 3)), sorted(random.shuffle([2, 1])), random.randint(5, 5), randint(1), random.randint(1), random.choice([7]), random.random() < 1", [3, [1, 2], 5, 0, 0, 7, True]),
     ("time.time() > 1, datetime.now().year == datetime.datetime.now().year, date.today().year > 2000", [True, True, True]),
 ]  # fmt: skip
 
@@ -62,6 +72,11 @@ ROWS = [
 @pytest.mark.parametrize(("source", "expected"), ROWS, ids=[source[:60] for source, _ in ROWS])
 def test_functions(evaluate, source, expected):
     assert evaluate(source) == expected
+
+
+def test_a_whole_number_by_chance_is_an_index(evaluate):
+    assert set(evaluate("[['a', 'b', 'c'][randint(3)] for i in range(200)]")) == {"a", "b", "c"}
+    assert set(evaluate("[random.randint(1, 2) for i in range(100)]")) == {1, 2}
 
 
 def test_identifiers(evaluate):

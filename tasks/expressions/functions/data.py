@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import re
+from itertools import islice
 from typing import Any, NoReturn
 
 from julep_project.core.reading.outside_json import Bounds, TooMuchJson, check_json
@@ -25,7 +27,17 @@ _MAX_INDENT = 16
 _JSON_SIZE_PER_CHARACTER = 16
 _LOAD_BOUND = f"{MAX_PARSER_INPUT:,} characters, {MAX_DATA_DEPTH} levels"
 _DUMP_BOUND = f"{MAX_STRING:,} characters"
-_FENCE = "```"
+_FENCE_MARK = "```"
+_JSON_FENCE = re.compile(r"```[ \t]*json[c5]?(?![\w-])\s*", re.IGNORECASE)
+_FENCE = re.compile(r"```(?:[ \t]*[\w+-]*[ \t]*(?=\r?\n))?\s*")
+# Of an object or list: its brackets, and its texts as a whole.
+_JSON_MARKS = re.compile(r'[{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_NESTING = {"{": 1, "[": 1, "}": -1, "]": -1}
+# Where JSON in the midst of a text may begin: on a line of its own, or as an object with a key.
+_OPENING = re.compile(r'^[ \t]*[{\[]|\{(?=\s*")', re.MULTILINE)
+_MAX_OPENINGS = 20
+# Programs that write files for spreadsheets put it before the text.
+_BYTE_ORDER_MARK = "\ufeff"
 _JSON_BOUNDS = Bounds(depth=MAX_DATA_DEPTH, containers=MAX_ITEMS, elements=MAX_ITEMS)
 
 
@@ -35,7 +47,7 @@ def parser_input(budget: Budget, text: Value) -> str:
     if len(text) > MAX_PARSER_INPUT:
         raise LimitExceeded(f"at most {MAX_PARSER_INPUT:,} characters can be parsed")
     budget.charge_text(2 * len(text))
-    return text
+    return text.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -127,21 +139,47 @@ JSON.add(f"dumps{_DUMP_JSON}", "The value as JSON text.", _DUMP_BOUND)(_dump_jso
 
 
 @GROUP.add(
-    "extract_json(text)", "The value of the first fenced JSON block in a text, or of the whole text.", _LOAD_BOUND
+    "extract_json(text)",
+    "The value of a JSON text, or of the first fenced JSON block in a text, or of the first object or list in it.",
+    _LOAD_BOUND,
 )
 def _extract_json(budget: Budget, text: Value) -> Value:
-    source = parser_input(budget, text)
-    start = source.find(f"{_FENCE}json")
-    begin = start + len(_FENCE) + 4
-    if start < 0:
-        start = source.find(_FENCE)
-        begin = start + len(_FENCE)
-    if start < 0:
-        return _parse_json(budget, source.strip(), strict=False)
-    end = source.find(_FENCE, begin)
-    if end < 0:
+    source = parser_input(budget, text).strip()
+    if _json_end(budget, source, 0) == len(source):
+        return _parse_json(budget, source, strict=False)
+    fence = _JSON_FENCE.search(source) or _FENCE.search(source)
+    if fence is not None:
+        return _parse_json(budget, _fenced(budget, source, fence.end()), strict=False)
+    openings = () if source.startswith('"') else islice(_OPENING.finditer(source), _MAX_OPENINGS)
+    for opening in openings:
+        begin = opening.end() - 1
+        end = _json_end(budget, source, begin)
+        if end is not None:
+            return _parse_json(budget, source[begin:end], strict=False)
+    return _parse_json(budget, source, strict=False)
+
+
+def _fenced(budget: Budget, source: str, begin: int) -> str:
+    """What stands between the fences; one inside a text of the JSON does not end it."""
+    end = _json_end(budget, source, begin)
+    close = source.find(_FENCE_MARK, end or begin)
+    if close < 0:
         fail("ValueError", "the fenced block never ends")
-    return _parse_json(budget, source[begin:end].strip(), strict=False)
+    return source[begin : end or close].strip()
+
+
+def _json_end(budget: Budget, source: str, begin: int) -> int | None:
+    """Where the object or list that begins there ends, by its brackets and quotes; nothing if it never does."""
+    if source[begin : begin + 1] not in ("{", "["):
+        return None
+    budget.charge_text(len(source) - begin)
+    depth = 0
+    for place in _JSON_MARKS.finditer(source, begin):
+        budget.charge(1)
+        depth += _NESTING.get(place[0], 0)
+        if depth == 0:
+            return place.end()
+    return None
 
 
 def _load_yaml(budget: Budget, text: Value) -> Value:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from itertools import islice
 from urllib.parse import quote
 
 from markdown_it import MarkdownIt
@@ -15,7 +16,13 @@ GROUP = Group("Text")
 
 _MAX_MARKUP = 100_000
 _MARKUP_BOUND = f"{_MAX_MARKUP:,} characters"
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+# Where sentences meet: at a blank after a mark; after the marks of scripts that put no blank there, with what closes a
+# quotation; and in scripts without marks, where a blank stands between sentences only.
+_BETWEEN_SENTENCES = re.compile(
+    r"(?<=[.!?؟۔।॥።])\s+|[。！？｡။។།]+[」』”’）】》〉]*(?P<blank>\s*)"
+    r"|(?<=[\u0e00-\u0eff\u1780-\u17ff])\s+(?=[\u0e00-\u0eff\u1780-\u17ff])"
+)
+_MAX_SENTENCES = 50_000
 # What begins a list or a quote, once or nested.
 _LINE_MARKS = re.compile(r"^[ \t\d>*+.)-]+", re.MULTILINE)
 _LEVELS = 20
@@ -57,12 +64,29 @@ def _chunk_doc(budget: Budget, text: Value, sentences: Value = 15, overlap: Valu
     if type(sentences) is not int or type(overlap) is not int or not 0 <= overlap < sentences:
         fail("ValueError", "overlap must be smaller than the number of sentences")
     budget.charge(1 + len(text) // 8)
-    parts = [part for part in _SENTENCE_END.split(text, maxsplit=50_000) if part.strip()]
+    parts = _sentences(text)
     step = sentences - overlap
     budget.grow_items(1 + len(parts) // step, each=64)
     budget.grow_text(len(text) * (1 + sentences // step), wide=not text.isascii())
     last = max(1, len(parts) - overlap)
-    return [" ".join(parts[start : start + sentences]) for start in range(0, last, step)] if parts else []
+    starts = range(0, last, step) if parts else range(0)
+    return [_joined(parts[start : start + sentences]) for start in starts]
+
+
+def _joined(parts: list[tuple[str, str]]) -> str:
+    return "".join(map("".join, parts[:-1])) + parts[-1][0]
+
+
+def _sentences(text: str) -> list[tuple[str, str]]:
+    """Each with the blank that follows it, if one does."""
+    found: list[tuple[str, str]] = []
+    start = 0
+    for between in islice(_BETWEEN_SENTENCES.finditer(text), _MAX_SENTENCES):
+        end = between.start() if between["blank"] is None else between.start("blank")
+        found.append((text[start:end], " " if between.end() > end else ""))
+        start = between.end()
+    found.append((text[start:], ""))
+    return [part for part in found if part[0].strip()]
 
 
 @GROUP.add(

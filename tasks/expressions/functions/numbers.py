@@ -240,11 +240,14 @@ def _uniform(budget: Budget, a: Value, b: Value) -> float:
 
 
 def _randint(budget: Budget, a: Value, b: Value = None) -> int:
-    low, high = (0, _whole(a)) if b is None else (_whole(a), _whole(b))
-    return _random.randint(low, high)
+    if b is None:
+        if _whole(a) < 1:
+            fail("ValueError", f"there is no whole number from 0 to below {a}")
+        return _random.randrange(_whole(a))
+    return _random.randint(_whole(a), _whole(b))
 
 
-_RANDINT_DOC = "A whole number from a to b, both included; with one argument from 0 to it."
+_RANDINT_DOC = "A whole number from a to b, both included; with one argument from 0 to below it, as of an index."
 RANDOM.add("randint(a, b=None)", _RANDINT_DOC, "constant")(_randint)
 GROUP.add("randint(a, b=None)", _RANDINT_DOC, "constant")(_randint)
 
