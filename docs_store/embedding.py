@@ -130,7 +130,7 @@ def _explained(error: Exception) -> str:
 
 
 def _embed_missing(claimed: ClaimedDoc) -> None:
-    developer = queue.developer_of(claimed)
+    developer = Developer.objects.get(pk=claimed.developer_id)
     for chunks in _missing(claimed):
         if not queue.LEASES.is_held(claimed.held):
             raise ClaimLost

@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
-from agents.models import Developer
 from docs_store.model_coverage import hold_models, register_model
 from docs_store.models import DocEmbedding, EmbeddingState
 from julep_project.core.clock import DatabaseNow
@@ -203,10 +202,6 @@ def revive_due() -> int:
         WHERE id IN (SELECT id FROM failed)
         """
     )
-
-
-def developer_of(claimed: ClaimedDoc) -> Developer:
-    return Developer.objects.get(pk=claimed.developer_id)
 
 
 def _hand_back(held: list[Held]) -> None:

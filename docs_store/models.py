@@ -53,15 +53,13 @@ class Doc(Resource):
                 condition=Q(agent__isnull=False, user__isnull=True) | Q(agent__isnull=True, user__isnull=False),
                 name="doc_has_one_owner",
             ),
-            models.UniqueConstraint(
-                fields=["agent", "content_hash"],
-                name="doc_of_agent_unique",
-                violation_error_message="A doc with this content already exists for this agent",
-            ),
-            models.UniqueConstraint(
-                fields=["user", "content_hash"],
-                name="doc_of_user_unique",
-                violation_error_message="A doc with this content already exists for this user",
+            *(
+                models.UniqueConstraint(
+                    fields=[role, "content_hash"],
+                    name=f"doc_of_{role}_unique",
+                    violation_error_message=f"A doc with this content already exists for this {role}",
+                )
+                for role in ("agent", "user")
             ),
         ]
         indexes = [

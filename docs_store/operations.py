@@ -16,7 +16,6 @@ from docs_store.search import answer_search, parse_search
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
 from julep_project.core.api.views import deletion
-from julep_project.core.reading.metadata_filter import object_condition
 from julep_project.core.reading.validation import invalid
 
 Json = dict[str, Any]
@@ -70,12 +69,7 @@ def delete_doc(call: SystemCall, owner: Owner) -> Any:
     values = BulkDeleteBody.read(call.arguments)
     if "metadata_filter" not in values and not values.get("delete_all"):
         raise invalid(["doc_id"], "missing")
-    ids = services.delete_docs(
-        developer=call.developer,
-        owner=owner,
-        matching=object_condition(values.get("metadata_filter", {})),
-        everything=values.get("delete_all", False),
-    )
+    ids = services.delete_docs(developer=call.developer, owner=owner, values=values)
     return [deletion(doc_id) for doc_id in ids]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -54,12 +53,7 @@ async def recall_each(
         if direction is None and options["mode"] == Mode.VECTOR:
             return [[] for _ in searched]
         query = replace(query, vector=direction, text=text if options["mode"] == Mode.HYBRID else None)
-    find = partial(_find_each, developer, searched, query)
-    return await run_query(find, Threads.SEARCH)
-
-
-def _find_each(developer: Developer, searched: Sequence[Sequence[Owner]], query: SearchQuery) -> list[list[Reference]]:
-    return [_found(developer, owners, query) for owners in searched]
+    return await run_query(lambda: [_found(developer, owners, query) for owners in searched], Threads.SEARCH)
 
 
 def _found(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -> list[Reference]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from django.contrib.postgres.search import SearchVector
 from django.db import transaction
-from django.db.models import Q, Value
+from django.db.models import Value
 
 from agents.models import Developer
 from agents.services import create_or_replace
@@ -18,6 +18,7 @@ from docs_store.owners import Owner, owned_by
 from docs_store.search.language import DEFAULT_CONFIGURATION
 from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.reading.metadata_filter import object_condition
 
 _CHUNKS_PER_INSERT = 200
 
@@ -72,17 +73,18 @@ def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
         raise NotFound("Doc not found")
 
 
-def delete_docs(*, developer: Developer, owner: Owner, matching: Q, everything: bool = False) -> list[UUID]:
-    """Remove the owner's docs that match; their ids, newest first. An empty condition means none of them.
+def delete_docs(*, developer: Developer, owner: Owner, values: Mapping[str, Any]) -> list[UUID]:
+    """Remove the owner's docs that the `metadata_filter` means; their ids, newest first. An empty one means none.
 
-    `everything` removes them all, whatever the condition says.
+    `delete_all` removes them all, whatever the filter says.
 
     Raises:
         NotFound: there is no such owner.
     """
     selectors.require_owner(developer, owner)
     docs = Doc.objects.for_developer(developer).filter(owned_by([owner]))
-    if not everything:
+    if not values.get("delete_all"):
+        matching = object_condition(values.get("metadata_filter", {}))
         docs = docs.filter(matching) if matching else docs.none()
     with transaction.atomic():
         ids = list(docs.select_for_update().order_by("-pk").values_list("pk", flat=True))

@@ -13,7 +13,7 @@ from julep_project.core.live.reader import in_background
 from julep_project.core.process import memory
 from julep_project.serving.admission import UNREAD_TIMES, Admission, Bodies
 from julep_project.serving.answers import EveryAnswer
-from julep_project.serving.paths import is_health, is_search, is_stream, stream_paths
+from julep_project.serving.paths import is_health, is_search, is_stream
 from julep_project.serving.server_stop import last_words, stop_in_time, under_way
 from julep_project.serving.stream_handler import StreamHandler
 from julep_project.serving.threaded_wsgi import Application, Receive, Scope, Send, ThreadedWsgi
@@ -69,7 +69,8 @@ def _warm() -> None:
     """Import what would otherwise be imported by the first request, while others wait for it: seconds."""
     from agents.llm import gateway  # models cannot be imported before Django is set up
 
-    stream_paths()
+    for belongs in (is_health, is_stream, is_search):
+        belongs("/")
     gateway.warm_if_configured()
     memory.settle()
 

@@ -1,7 +1,6 @@
 """The demo: a real task, on real services, followed over HTTP from its first step to its delivery."""
 
 import json
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -76,11 +75,6 @@ def run_demo(api: Api, root: Path, topic: str, model: str, say: Callable[[str], 
         _check(finished, web)
         summary = web.deliveries[-1].json()["summary"]
         say(f"\nDelivered to the webhook after {finished['output']['searches']} searches:\n\n{summary}\n")
-
-
-def chosen_model() -> str:
-    """`MODEL`, else empty: the server then picks by the provider keys it has."""
-    return os.environ.get("MODEL", "")
 
 
 def load_task(root: Path, web_url: str) -> Any:

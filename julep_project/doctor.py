@@ -6,12 +6,15 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db.models.functions import Greatest
 from kombu.exceptions import KombuError, OperationalError
 
+from docs_store.embedding_queue import LEASES
+from docs_store.models import DocEmbedding, EmbeddingState
 from executions.engine.outage import held_up_branches
 from executions.engine.sweep import oldest_due
 from julep_project import doctor_processes
+from julep_project.core.clock import TransactionNow
 from julep_project.core.health import health, heartbeats
 from julep_project.core.health.health import Report
 from julep_project.core.process.release import read_release
@@ -25,13 +28,6 @@ _PATIENT_SWEEPS = 5
 # Many docs at once take their time.
 _DOC_PATIENCE_S = 600.0
 _OFTEN_S = 60.0
-
-# The doc whose vectors have been due for longest without anybody at work on them.
-_OLDEST_DOC = """
-    SELECT doc_id, extract(epoch FROM now() - greatest(due_at, lease_until)) FROM docs_store_docembedding
-    WHERE state = 'pending' AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
-    ORDER BY due_at LIMIT 1
-"""
 
 
 def examine(apis: Sequence[str] = ()) -> list[Report]:
@@ -77,13 +73,11 @@ def _held_up() -> tuple[bool, str]:
 
 def _docs() -> tuple[bool, str]:
     """How long the doc that has waited longest for its vectors has waited, and how many got none."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OLDEST_DOC)
-        row = cursor.fetchone()
-        cursor.execute("SELECT count(*) FROM docs_store_docembedding WHERE state = 'failed'")
-        failed = int(cursor.fetchone()[0])
-    late_s = 0.0 if row is None else float(row[1])
-    waiting = "no doc waits for vectors" if row is None else f"doc {row[0]} has waited for vectors for {late_s:.1f} s"
+    late = TransactionNow() - Greatest("due_at", "lease_until")
+    oldest = LEASES.due().order_by("due_at").annotate(late=late).first()
+    failed = DocEmbedding.objects.filter(state=EmbeddingState.FAILED).count()
+    late_s = 0.0 if oldest is None else oldest.late.total_seconds()
+    waiting = f"doc {oldest.doc_id} has waited for vectors for {late_s:.1f} s" if oldest else "no doc waits for vectors"
     told = f"; {failed} docs failed to get theirs, see Doc embeddings in the admin pages" if failed else ""
     return late_s <= _DOC_PATIENCE_S and not failed, waiting + told
 

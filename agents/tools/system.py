@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from agents.models import Developer
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.registry import ToolCall
-from julep_project.core.api.pagination import PageRequest, paging_parameters, read_page_request
+from julep_project.core.api.pagination import PageRequest, paging_schemas, read_page_request
 from julep_project.core.errors import DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.reading.body_schema import body_schema
@@ -164,7 +164,7 @@ def _parameters(ids: list[str], body: Mapping[str, Json], page: int, more: Mappi
     properties: dict[str, Json] = {name: {"type": "string", "format": "uuid"} for name in ids}
     properties.update(body.get("properties", {}))
     if page:
-        properties.update({part["name"]: part["schema"] for part in paging_parameters(page)})
+        properties.update(paging_schemas(page))
     schema: dict[str, Json] = {"type": "object", "properties": {**properties, **more}}
     required = [*ids, *body.get("required", ())]
     return {**schema, "required": required} if required else schema

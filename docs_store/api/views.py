@@ -17,7 +17,7 @@ from julep_project.core.api.api_schema import Deleted, describe
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.clock import now
-from julep_project.core.reading.metadata_filter import metadata_condition, object_condition
+from julep_project.core.reading.metadata_filter import metadata_condition
 from julep_project.core.reading.validation import invalid
 
 _ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": True}
@@ -54,12 +54,7 @@ class OwnedDocViewSet(ApiViewSet):
     def destroy_many(self, request: Request, id: UUID) -> Response:
         """Remove the docs whose metadata match, or all of them; nothing without filter and without `delete_all`."""
         values = BulkDeleteBody.read(request.data)
-        ids = services.delete_docs(
-            developer=self.developer,
-            owner=Owner(self.role, id),
-            matching=object_condition(values.get("metadata_filter", {})),
-            everything=values.get("delete_all", False),
-        )
+        ids = services.delete_docs(developer=self.developer, owner=Owner(self.role, id), values=values)
         at = now()
         return Response({"items": [deletion(doc_id, at=at) for doc_id in ids]}, status=202)
 
@@ -95,7 +90,8 @@ class SearchViewSet(ApiViewSet):
     """`/{agents,users}/{id}/search`."""
 
     resource = "Doc"
-    role: ClassVar[Role]
+    is_search = True
+    role: Role = "agent"
 
     @extend_schema(request=SearchBody, responses=SearchAnswer)
     def by_body(self, request: Request, id: UUID) -> Response:
@@ -109,18 +105,6 @@ class SearchViewSet(ApiViewSet):
 
     def _found(self, owner: Owner, query: SearchQuery) -> Response:
         return Response(answer_search(self.developer, [owner], query))
-
-
-class AgentSearchViewSet(SearchViewSet):
-    """Search in the docs of an agent."""
-
-    role = "agent"
-
-
-class UserSearchViewSet(SearchViewSet):
-    """Search in the docs of a user."""
-
-    role = "user"
 
 
 def _wants_embeddings(request: Request) -> Any:

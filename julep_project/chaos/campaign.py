@@ -1,22 +1,38 @@
 """One chaos run: submit, do harm, let it settle, check."""
 
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from julep_project.chaos.checker import Seen, check
 from julep_project.chaos.client import Client
-from julep_project.chaos.installation import temporary_installation
 from julep_project.chaos.nemesis import Nemesis
 from julep_project.chaos.scenarios import Scenario, make_programs
 from julep_project.chaos.world import World
+from julep_project.devservices.home import Home
+from julep_project.devservices.private import private_installation
 
 # After the harm some run must get a step further within this time, until all have ended.
 STALLED_S = 60.0
 # On a slow machine the harm goes on, until there was some of every kind or for so much longer.
 _LONGER_S = 60.0
 _POLL_S = 0.2
+# Leases are short enough for crashes to be noticed soon.
+_SETTINGS = {
+    "API_WORKERS": "1",
+    "ENGINE_PROCESSES": "2",
+    "IO_THREADS": "16",
+    "DRAIN_SECONDS": "5",
+    "LEASE_SECONDS": "3",
+    "SWEEP_SECONDS": "1",
+    "RING_AGAIN_SECONDS": "1",
+    # Crashes count as attempts, and here they are no fault of the program.
+    "MAX_ATTEMPTS": "1000",
+}
 
 Say = Callable[[str], None]
 
@@ -40,7 +56,7 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
         ServiceError: the private installation did not come up.
     """
     made = make_programs(seed, programs)
-    with World(Random(seed)) as world, temporary_installation(_provider(world)) as home:
+    with World(Random(seed)) as world, _temporary_installation(world) as home:
         nemesis = Nemesis(home, Random(seed), freeze_s=freeze_s, say=say)
         client = Client(home)
         tasks = {client.create(program, world): program for program in made}
@@ -57,8 +73,15 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
         return Outcome(programs, nemesis.acts, len(world.requests), settled_s, findings)
 
 
-def _provider(world: World) -> dict[str, str]:
-    return {"OPENAI_API_BASE": world.api_base, "OPENAI_API_KEY": "sk-chaos"}
+@contextmanager
+def _temporary_installation(world: World) -> Iterator[Home]:
+    """Ready, and stopped at the end of the block with all it wrote. Its models are those of the world."""
+    provider = {"OPENAI_API_BASE": world.api_base, "OPENAI_API_KEY": "sk-chaos"}
+    with tempfile.TemporaryDirectory(prefix="julep-chaos-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # Postgres may run as another user, who has to find its way in
+        home = Home(Path(folder) / "home")
+        with private_installation(home, {**_SETTINGS, **provider}):
+            yield home
 
 
 def _submit(

@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from random import Random
+from typing import Any
 
 import psycopg
 import redis
@@ -28,6 +30,13 @@ _SOME_BRANCHES = "SELECT id FROM executions_branch WHERE status NOT IN ('done', 
 # longer and longer pauses, and an installation that is never up shows nothing.
 _RESTS_S = (3.0, 12.0, 33.0, 40.0)
 _PAUSE_S = (0.2, 1.5)
+# Celery tasks about a branch, their queues, and what they are told beside the branch.
+_MESSAGES: list[tuple[Any, ...]] = [
+    ("executions.advance", "engine"),
+    ("executions.join", "engine"),
+    ("executions.run_lane", "engine", None),
+    ("executions.perform_effect", "io"),
+]
 
 # Does its harm and says in a word what it did; nothing when there was nothing to do it to.
 Act = Callable[[], str | None]
@@ -47,7 +56,7 @@ class Nemesis:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._act_for_ever, name="nemesis", daemon=True)
         self._resting_until: dict[str, float] = {}
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._count = itertools.count()
         self.acts = 0
         self.has_done_all_kinds = False
@@ -92,7 +101,7 @@ class Nemesis:
                 return True
         return False
 
-    def _do_later(self, act: Callable[[], None], wait_s: float) -> None:
+    def _do_later(self, act: Callable[[], object], wait_s: float) -> None:
         heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._count), act))
 
     def _do_due(self, now: float) -> None:
@@ -117,17 +126,20 @@ class Nemesis:
     # -- processes ------------------------------------------------------------------------------------------------
 
     def _kill(self) -> str | None:
-        if (victim := self._victim(*_WORKING)) is None:
-            return None
-        signal_group(victim[1], signal.SIGKILL)
-        return f"kill {victim[0]}"
+        return self._signalled("kill", signal.SIGKILL, *_WORKING)
 
     def _freeze(self) -> str | None:
         if (victim := self._victim(*_WORKING)) is None:
             return None
         signal_group(victim[1], signal.SIGSTOP)
-        self._do_later(lambda: _thaw(victim[1]), self._freeze_s)
+        self._do_later(partial(signal_group, victim[1], signal.SIGCONT), self._freeze_s)
         return f"freeze {victim[0]} for {self._freeze_s:g} s"
+
+    def _signalled(self, act: str, number: signal.Signals, *names: str) -> str | None:
+        if (victim := self._victim(*names)) is None:
+            return None
+        signal_group(victim[1], number)
+        return f"{act} {victim[0]}"
 
     def _flush(self) -> str | None:
         with self._redis() as client:
@@ -135,10 +147,7 @@ class Nemesis:
         return "flush Redis"
 
     def _kill_redis(self) -> str | None:
-        if (victim := self._victim("redis")) is None:
-            return None
-        signal_group(victim[1], signal.SIGKILL)
-        return "kill Redis"
+        return self._signalled("kill", signal.SIGKILL, "redis")
 
     def _stop_postgres(self) -> str | None:
         """As `-m immediate` does: what was committed without waiting for the disk may be lost."""
@@ -156,7 +165,7 @@ class Nemesis:
         for message in messages:
             for _ in range(self._random.randint(1, _MOST_REPEATS - 1)):
                 late_s = self._random.choice([0.0, self._random.uniform(0, _LATEST_S)])
-                self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+                self._do_later(partial(self._publish, message), late_s)
         return f"repeat {len(messages)} messages" if messages else None
 
     def _hold_back(self) -> str | None:
@@ -164,8 +173,7 @@ class Nemesis:
         with self._redis() as client:
             messages = take_messages(client, _MOST_MESSAGES)
         for message in messages:
-            late_s = self._random.uniform(1, _LATEST_S)
-            self._do_later(lambda message=message: self._publish(message), late_s)  # type: ignore[misc]
+            self._do_later(partial(self._publish, message), self._random.uniform(1, _LATEST_S))
         return f"hold back {len(messages)} messages" if messages else None
 
     def _publish(self, message: tuple[str, str]) -> None:
@@ -185,16 +193,5 @@ class Nemesis:
         return f"ring without cause for {len(chosen)} branches" if chosen else None
 
     def _send(self, sender: Celery, branch: str) -> None:
-        name, queue, arguments = self._random.choice(
-            [
-                ("executions.advance", "engine", [branch]),
-                ("executions.join", "engine", [branch]),
-                ("executions.run_lane", "engine", [branch, None]),
-                ("executions.perform_effect", "io", [branch]),
-            ]
-        )
-        sender.send_task(name, args=arguments, queue=queue, retry=False, ignore_result=True)
-
-
-def _thaw(pid: int) -> None:
-    signal_group(pid, signal.SIGCONT)
+        name, queue, *more = self._random.choice(_MESSAGES)
+        sender.send_task(name, args=[branch, *more], queue=queue, retry=False, ignore_result=True)

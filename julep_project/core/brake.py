@@ -45,8 +45,7 @@ def look(name: str) -> Pressed | None:
     if time.monotonic() < _away_until:
         return None
     try:
-        client = _client()
-        pipeline = client.pipeline(transaction=False)
+        pipeline = _client().pipeline(transaction=False)
         pipeline.get(_PREFIX + name)
         pipeline.pttl(_PREFIX + name)
         spread_ms, left_ms = pipeline.execute()

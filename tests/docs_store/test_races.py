@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection
-from django.db.models import Q
 
 from agents.models import Developer
 from docs_store import model_coverage
@@ -39,7 +38,8 @@ def _together(*jobs: Callable[[], Any]) -> list[Any]:
 
 def _store(developer: Developer, agent: str, title: str) -> Doc:
     owner = Owner("agent", UUID(agent))
-    return create_doc(developer=developer, owner=owner, values={"title": title, "content": ["a", "b"]})
+    values = {"title": title, "content": ["a", "b"], "metadata": {title: True}}
+    return create_doc(developer=developer, owner=owner, values=values)
 
 
 def test_the_same_doc_at_the_same_time(developer: Developer, agent: str, model: KnownVectors) -> None:
@@ -83,7 +83,7 @@ def test_a_doc_may_be_deleted_while_its_vectors_are_written(
     def delete() -> list[UUID]:
         assert is_writing.wait(10)
         owner = Owner("agent", UUID(agent))
-        return delete_docs(developer=developer, owner=owner, matching=Q(title="going"))
+        return delete_docs(developer=developer, owner=owner, values={"metadata_filter": {"going": True}})
 
     assert _together(embed, delete) == [2, [doc.pk]]
     assert (Doc.objects.count(), Chunk.objects.count(), Embedding.objects.count()) == (1, 2, 2)

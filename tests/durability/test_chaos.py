@@ -23,7 +23,7 @@ from tests.flow_runner import FlowRunner
 
 # How the lines begin that tell of each kind of harm.
 ACTS = (
-    *("kill (api|engine|io|beat)", "kill Redis", "freeze", "flush Redis", "stop Postgres"),
+    *("kill (api|engine|io|beat)", "kill redis", "freeze", "flush Redis", "stop Postgres"),
     *("repeat [1-9]", "hold back [1-9]", "ring without cause for [1-9]"),
 )
 # Its programs together have every kind of piece.

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serial
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from julep_project.core.api.pagination import paging_parameters
+from julep_project.core.api.pagination import paging_schemas
 from julep_project.core.api.renderers import to_json
 from julep_project.core.reading.fields import Timestamp
 
@@ -137,14 +137,8 @@ def _answer(action: str, answer: Any, envelope: Any) -> Any:
 
 
 def _paging(max_limit: int) -> list[OpenApiParameter]:
-    types = {"integer": OpenApiTypes.INT, "string": OpenApiTypes.STR}
+    shown = ("type", "enum", "default")
     return [
-        OpenApiParameter(
-            item["name"],
-            types[item["schema"]["type"]],
-            OpenApiParameter.QUERY,
-            enum=item["schema"].get("enum"),
-            default=item["schema"]["default"],
-        )
-        for item in paging_parameters(max_limit)
+        OpenApiParameter(name, {key: schema[key] for key in shown if key in schema})
+        for name, schema in paging_schemas(max_limit).items()
     ]

@@ -59,7 +59,7 @@ def authenticate(headers: Mapping[str, str]) -> Any:
     """
     if not _is_known_key(_keys_in(headers)):
         raise NotAuthenticated
-    return _single_tenant_developer()
+    return _load_developer(SINGLE_TENANT_ID)
 
 
 def developer_of(request: Request | HttpRequest) -> Any:
@@ -83,13 +83,9 @@ def _is_known_key(offered: list[str]) -> bool:
     return any(compare_digest(key.encode(), expected) for key in offered)
 
 
-def _single_tenant_developer() -> Any:
-    """The seeded developer. Only its id and tags are ever used, and nothing edits it while the server runs."""
-    return _load_developer(SINGLE_TENANT_ID)
-
-
 @lru_cache(maxsize=1)
 def _load_developer(developer_id: UUID) -> Any:
+    """The seeded developer. Only its id and tags are ever used, and nothing edits it while the server runs."""
     developer = apps.get_model(settings.DEVELOPER_MODEL)._default_manager.filter(pk=developer_id).first()
     if developer is None:
         raise ServiceUnavailable("The developer row is missing: run `manage.py migrate`")

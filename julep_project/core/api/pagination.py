@@ -1,12 +1,11 @@
 """Lists: `{"items": [...]}` with `limit`, `offset`, `sort_by` and `direction`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper, F, JSONField, Lookup, QuerySet
-from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -85,26 +84,18 @@ def read_page_request(
     )
 
 
-class ItemsPagination(BasePagination):
+class ItemsPagination:
     """Up to 1000 rows a page."""
 
     max_limit = 1000
     negative_offset = "Offset must be >= 0"
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request) -> list[Any]:
         page = read_page_request(request.query_params, max_limit=self.max_limit, negative_offset=self.negative_offset)
         return page.load(queryset)
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"items": data})
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The envelope, for the API description."""
-        return {"type": "object", "required": ["items"], "properties": {"items": schema}}
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """The query parameters, for the API description."""
-        return paging_parameters(self.max_limit)
 
 
 class SmallPagination(ItemsPagination):
@@ -119,31 +110,15 @@ class BareListPagination(SmallPagination):
     def get_paginated_response(self, data: Any) -> Response:
         return Response(data)
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The rows alone, for the API description."""
-        return schema
 
-
-def page_of(
-    request: Request,
-    rows: "QuerySet[Any]",
-    to_wire: Callable[[Any], dict[str, Any]],
-    *,
-    pagination: type[ItemsPagination] = ItemsPagination,
-) -> Response:
-    paginator = pagination()
-    return paginator.get_paginated_response([to_wire(row) for row in paginator.paginate_queryset(rows, request)])
-
-
-def paging_parameters(max_limit: int) -> list[dict[str, Any]]:
-    """The query parameters every list has, as OpenAPI parameters."""
-    schemas: dict[str, dict[str, Any]] = {
+def paging_schemas(max_limit: int) -> dict[str, dict[str, Any]]:
+    """JSON schemas of the parameters every list has."""
+    return {
         "limit": {"type": "integer", "minimum": 1, "maximum": max_limit, "default": DEFAULT_LIMIT},
         "offset": {"type": "integer", "minimum": 0, "default": 0},
         "sort_by": {"type": "string", "enum": list(SORTABLE), "default": "created_at"},
         "direction": {"type": "string", "enum": list(_DIRECTIONS), "default": "desc"},
     }
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

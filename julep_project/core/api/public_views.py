@@ -51,6 +51,9 @@ async def healthz(request: HttpRequest) -> HttpResponse:
     return _state(200 if _are_fine(states.get(name, "ok") for name in health.NEEDED) else 503, states)
 
 
+HEALTH_VIEWS = (livez, readyz, healthz)
+
+
 def _are_fine(states: Iterable[str]) -> bool:
     return all(state == "ok" for state in states)
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from julep_project.core.api.auth import developer_of
-from julep_project.core.api.pagination import ItemsPagination, page_of
+from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.validation import parse_uuid
 
@@ -32,6 +32,8 @@ class ApiMixin(APIView):
 
     resource: ClassVar[str] = "Resource"
     max_body_bytes: ClassVar[int | None] = None
+    # Served by threads of their own.
+    is_search: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate first, so that a stranger learns nothing from a bad id."""
@@ -54,7 +56,9 @@ class ApiViewSet(ApiMixin, ViewSet):
     pagination: ClassVar[type[ItemsPagination]] = ItemsPagination
 
     def page(self, rows: Any, to_wire: Callable[[Any], dict[str, Any]]) -> Response:
-        return page_of(self.request, rows, to_wire, pagination=self.pagination)
+        paginator = self.pagination()
+        page = paginator.paginate_queryset(rows, self.request)
+        return paginator.get_paginated_response([to_wire(row) for row in page])
 
 
 def created(body: Mapping[str, Any], *, jobs: Sequence[UUID] = ()) -> Response:

@@ -15,6 +15,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import KombuError, OperationalError
 
+from julep_project.core.database import execute
 from julep_project.core.redis_client import new_redis_client
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,8 @@ def _look_at(name: str) -> Future[Report]:
 
 def _guarded(name: str) -> Report:
     try:
-        return _CHECKS[name]()
+        trouble = _CHECKS[name]()
+        return Report(name, ok=not trouble, detail=trouble)
     except Exception as error:
         log.exception("health check failed", extra={"component": name})
         return Report(name, ok=False, detail=type(error).__name__)
@@ -106,23 +108,20 @@ def _guarded(name: str) -> Report:
         connection.close()
 
 
-def _check_database() -> Report:
+def _check_database() -> str:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        execute("SELECT 1")
     except Error as error:
-        return Report("database", ok=False, detail=f"{_database_place()} {_first_line(error)} (set DATABASE_URL)")
-    return Report("database", ok=True)
+        return f"{_database_place()} {_first_line(error)} (set DATABASE_URL)"
+    return ""
 
 
-def _check_migrations() -> Report:
+def _check_migrations() -> str:
     try:
         missing = _missing_migrations()
     except Error:
-        return Report("migrations", ok=False, detail="unknown, because the database does not answer")
-    if missing:
-        return Report("migrations", ok=False, detail=f"{missing} not applied (run: manage.py migrate)")
-    return Report("migrations", ok=True)
+        return "unknown, because the database does not answer"
+    return f"{missing} not applied (run: manage.py migrate)" if missing else ""
 
 
 _migrated = False
@@ -147,25 +146,23 @@ def is_unmigrated() -> bool:
         return False
 
 
-def _check_redis() -> Report:
+def _check_redis() -> str:
     try:
         _ping_redis()
     except (redis.RedisError, ValueError) as error:
-        return Report("redis", ok=False, detail=f"{_redis_place()} {_first_line(error)} (set REDIS_URL)")
-    return Report("redis", ok=True)
+        return f"{_redis_place()} {_first_line(error)} (set REDIS_URL)"
+    return ""
 
 
-def _check_workers() -> Report:
+def _check_workers() -> str:
     try:
         # Celery waits and retries when its broker is away; a plain ping does not.
         _ping_redis()
         served = _served_queues()
     except (redis.RedisError, OperationalError, KombuError, OSError, ValueError):
-        return Report("workers", ok=False, detail="unknown, because Redis does not answer")
+        return "unknown, because Redis does not answer"
     missing = [queue for queue in QUEUES if queue not in served]
-    if missing:
-        return Report("workers", ok=False, detail=f"no worker answers for: {', '.join(missing)}")
-    return Report("workers", ok=True)
+    return f"no worker answers for: {', '.join(missing)}" if missing else ""
 
 
 def _served_queues() -> set[str]:
@@ -179,7 +176,8 @@ def _served_queues() -> set[str]:
     return {queue["name"] for queues in (answers or {}).values() for queue in queues}
 
 
-_CHECKS: dict[str, Callable[[], Report]] = {
+# What is wrong with a component, if anything.
+_CHECKS: dict[str, Callable[[], str]] = {
     "database": _check_database,
     "migrations": _check_migrations,
     "redis": _check_redis,

@@ -1,38 +1,21 @@
 """The one way out for requests made on behalf of users (`api_call`, webhooks, documents by URL)."""
 
-from julep_project.core.http.client import HttpClient, Limits, connect, send
-from julep_project.core.http.errors import (
-    BadResponse,
-    BadUrl,
-    Blocked,
-    CertificateRefused,
-    ConnectFailed,
-    HttpError,
-    InvalidRequest,
-    Timeout,
-    TooLarge,
-    TooManyRedirects,
-)
-from julep_project.core.http.request import COMMON_HEADERS, LONGEST_WORD, IncomingResponse, OutgoingRequest, origin_of
-
-__all__ = [
-    "COMMON_HEADERS",
-    "LONGEST_WORD",
-    "BadResponse",
-    "BadUrl",
-    "Blocked",
-    "CertificateRefused",
-    "ConnectFailed",
-    "HttpClient",
-    "HttpError",
-    "IncomingResponse",
-    "InvalidRequest",
-    "Limits",
-    "OutgoingRequest",
-    "Timeout",
-    "TooLarge",
-    "TooManyRedirects",
-    "connect",
-    "origin_of",
-    "send",
-]
+from julep_project.core.http.client import HttpClient as HttpClient
+from julep_project.core.http.client import Limits as Limits
+from julep_project.core.http.client import connect as connect
+from julep_project.core.http.client import send as send
+from julep_project.core.http.errors import BadResponse as BadResponse
+from julep_project.core.http.errors import BadUrl as BadUrl
+from julep_project.core.http.errors import Blocked as Blocked
+from julep_project.core.http.errors import CertificateRefused as CertificateRefused
+from julep_project.core.http.errors import ConnectFailed as ConnectFailed
+from julep_project.core.http.errors import HttpError as HttpError
+from julep_project.core.http.errors import InvalidRequest as InvalidRequest
+from julep_project.core.http.errors import Timeout as Timeout
+from julep_project.core.http.errors import TooLarge as TooLarge
+from julep_project.core.http.errors import TooManyRedirects as TooManyRedirects
+from julep_project.core.http.request import COMMON_HEADERS as COMMON_HEADERS
+from julep_project.core.http.request import LONGEST_WORD as LONGEST_WORD
+from julep_project.core.http.request import IncomingResponse as IncomingResponse
+from julep_project.core.http.request import OutgoingRequest as OutgoingRequest
+from julep_project.core.http.request import origin_of as origin_of

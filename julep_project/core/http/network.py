@@ -8,7 +8,8 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -119,24 +120,16 @@ class SocketStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Bytes that have arrived, at least one; none at the end."""
-        try:
+        with _translated(httpcore.ReadTimeout, httpcore.ReadError):
             self._socket.settimeout(seconds_left())
             return self._socket.recv(max_bytes)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)
-        try:
+        with _translated(httpcore.WriteTimeout, httpcore.WriteError):
             while rest:
                 self._socket.settimeout(seconds_left())
                 rest = rest[self._socket.send(rest) :]
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
 
     def close(self) -> None:
         self._socket.close()
@@ -145,17 +138,15 @@ class SocketStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         try:
-            self._socket.settimeout(min(CONNECT_TIMEOUT_S, seconds_left()))
-            return SocketStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
-        except ssl.SSLCertVerificationError as error:
+            with _translated(httpcore.ConnectTimeout, httpcore.ConnectError):
+                self._socket.settimeout(min(CONNECT_TIMEOUT_S, seconds_left()))
+                return SocketStream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
+        except Exception as error:
             self.close()
-            raise CertificateRefused(f"the certificate of {server_hostname} is not valid for it") from error
-        except TimeoutError as error:
-            self.close()
-            raise httpcore.ConnectTimeout(str(error)) from error
-        except OSError as error:
-            self.close()
-            raise httpcore.ConnectError(str(error)) from error
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                refusal = f"the certificate of {server_hostname} is not valid for it"
+                raise CertificateRefused(refusal) from error.__cause__
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         """What the pool asks: whether an idle connection has something to read, which means it was closed."""
@@ -164,6 +155,17 @@ class SocketStream(httpcore.NetworkStream):
         if info == "ssl_object" and isinstance(self._socket, ssl.SSLSocket):
             return self._socket
         return None
+
+
+@contextmanager
+def _translated(timed_out: type[Exception], broken: type[Exception]) -> Iterator[None]:
+    """Errors of the socket as the pool knows them."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise timed_out(str(error)) from error
+    except OSError as error:
+        raise broken(str(error)) from error
 
 
 def _is_readable(connection: socket.socket) -> bool:

@@ -52,9 +52,7 @@ class Publisher:
         log.warning("event not published", extra={"topic": topic})
 
 
-@Once
-def _publisher() -> Publisher:
-    return Publisher()
+_publisher = Once(Publisher)
 
 
 def publish(topic: str) -> None:

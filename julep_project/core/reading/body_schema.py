@@ -24,8 +24,8 @@ def body_schema(body: type[serializers.Serializer[Any]], *, partial: bool = Fals
 
 def _schema(field: Field) -> dict[str, Json]:
     described = {"description": str(field.help_text)} if field.help_text else {}
-    make = next(make for kind, make in _KINDS if isinstance(field, kind))
-    return {**make(field), **_bounds(field), **described}
+    made = next(made for kind, made in _KINDS if isinstance(field, kind))
+    return {**(made(field) if callable(made) else made), **_bounds(field), **described}
 
 
 def _bounds(field: Any) -> dict[str, Json]:
@@ -38,45 +38,25 @@ def _bounds(field: Any) -> dict[str, Json]:
     return {word: bound for word, bound in bounds.items() if bound is not None}
 
 
-def _nested(field: Any) -> dict[str, Json]:
-    return body_schema(type(field))
-
-
 def _list(field: Any) -> dict[str, Json]:
     return {"type": "array", "items": _schema(field.child)}
 
 
-def _texts(field: Any) -> dict[str, Json]:
-    return {"anyOf": [_schema(field.child), _list(field)]}
-
-
-def _choice(field: Any) -> dict[str, Json]:
-    return {"enum": list(field.choices)}
-
-
-def _pattern(field: Any) -> dict[str, Json]:
-    return {"type": "string", "pattern": field.pattern}
-
-
-def _simple(**schema: Json) -> Callable[[Any], Mapping[str, Json]]:
-    return lambda field: schema
-
-
 # The first that fits; classes come before those they are made from.
-_KINDS: tuple[tuple[Any, Callable[[Any], Mapping[str, Json]]], ...] = (
+_KINDS: tuple[tuple[type[Any], Mapping[str, Json] | Callable[[Any], Mapping[str, Json]]], ...] = (
     (serializers.ListSerializer, _list),
-    (serializers.BaseSerializer, _nested),
-    (TextList, _texts),
+    (serializers.BaseSerializer, lambda field: body_schema(type(field))),
+    (TextList, lambda field: {"anyOf": [_schema(field.child), _list(field)]}),
     (serializers.ListField, _list),
     (serializers.DictField, lambda field: {"type": "object", "additionalProperties": _schema(field.child)}),
-    (JsonObject, _simple(type="object")),
-    (serializers.ChoiceField, _choice),
-    (Pattern, _pattern),
-    (serializers.UUIDField, _simple(type="string", format="uuid")),
-    (serializers.DateTimeField, _simple(type="string", format="date-time")),
-    (serializers.CharField, _simple(type="string")),
-    (serializers.BooleanField, _simple(type="boolean")),
-    (serializers.IntegerField, _simple(type="integer")),
-    (serializers.FloatField, _simple(type="number")),
-    (serializers.Field, _simple()),
+    (JsonObject, {"type": "object"}),
+    (serializers.ChoiceField, lambda field: {"enum": list(field.choices)}),
+    (Pattern, lambda field: {"type": "string", "pattern": field.pattern}),
+    (serializers.UUIDField, {"type": "string", "format": "uuid"}),
+    (serializers.DateTimeField, {"type": "string", "format": "date-time"}),
+    (serializers.CharField, {"type": "string"}),
+    (serializers.BooleanField, {"type": "boolean"}),
+    (serializers.IntegerField, {"type": "integer"}),
+    (serializers.FloatField, {"type": "number"}),
+    (serializers.Field, {}),
 )

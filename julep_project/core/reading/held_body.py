@@ -16,7 +16,6 @@ class HeldBody(Protocol):
 
 
 def let_go(request: HttpRequest) -> None:
-    """Forget the body of a request that was read."""
     read: Any = request
     read._body = b""
     held: HeldBody | None = getattr(request, "scope", {}).get(SCOPE_KEY)

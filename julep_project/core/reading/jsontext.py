@@ -26,9 +26,9 @@ def to_json_text(value: Any) -> str:
     except (TypeError, RecursionError):
         text = _slow_text(value)
     else:
-        if "null" in text and _has_non_finite(value):
+        if "null" in text and _has(value, _is_non_finite):
             raise NotStorable("NaN and Infinity cannot be stored as JSON")
-    if "\\u0000" in text and _has_nul(value):
+    if "\\u0000" in text and _has(value, _is_with_nul):
         raise NotStorable("text with a NUL character cannot be stored")
     return text
 
@@ -81,30 +81,26 @@ def written_in_pieces(
     return written.getvalue()
 
 
-def _has_non_finite(value: Any) -> bool:
-    """Whether a float in it is NaN or infinite: orjson writes those as `null` without a word."""
+def _is_non_finite(value: Any) -> bool:
+    """orjson writes those as `null` without a word."""
+    return isinstance(value, float) and not isfinite(value)
+
+
+def _is_with_nul(value: Any) -> bool:
+    """The escape alone may be a literal backslash followed by `u0000`."""
+    return isinstance(value, str) and "\x00" in value
+
+
+def _has(value: Any, is_meant: Callable[[Any], bool]) -> bool:
+    """Whether any key or scalar in it is meant."""
     stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
-            return True
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list | tuple):
-            stack.extend(item)
-    return False
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether a text in it holds NUL (the escape alone may be a literal backslash followed by `u0000`)."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str) and "\x00" in item:
-            return True
         if isinstance(item, dict):
             stack.extend(item.keys())
             stack.extend(item.values())
         elif isinstance(item, list | tuple):
             stack.extend(item)
+        elif is_meant(item):
+            return True
     return False

@@ -1,8 +1,7 @@
 """Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import yaml
 from django.conf import settings
@@ -15,80 +14,6 @@ from julep_project.core.reading.validation import invalid
 from julep_project.core.reading.yaml_loader import load_yaml
 
 _ESCAPED_NUL = b"\\u0000"
-
-
-class _Parser(ABC, BaseParser):
-    """Reads a body whole, up to the bound of its size."""
-
-    @staticmethod
-    @abstractmethod
-    def read(raw: bytes) -> Any:
-        """The value of what is not empty."""
-
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The value of the body; an object without keys if the body is empty.
-
-        Raises:
-            BodyTooLarge, InvalidInput
-        """
-        raw = read_body(stream, parser_context or {})
-        return self.read(raw) if raw.strip() else {}
-
-
-class JsonParser(_Parser):
-    """Reads any body as JSON, whatever its content type says (curl's default is a form)."""
-
-    media_type = "*/*"
-
-    @staticmethod
-    def read(raw: bytes) -> Any:
-        return parse_json(raw)
-
-
-class DocumentParser(JsonParser):
-    """Reads what people write by hand: a key that stands twice in one object is a mistake."""
-
-    @staticmethod
-    def read(raw: bytes) -> Any:
-        value = parse_json(raw)
-        try:
-            refuse_repeated_keys(raw.decode())
-        except RepeatedKey as error:
-            raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
-        return value
-
-
-class YamlParser(_Parser):
-    """Reads YAML. Only views that name it accept YAML."""
-
-    media_type = "application/yaml"
-
-    @staticmethod
-    def read(raw: bytes) -> Any:
-        return parse_yaml(raw)
-
-
-class XYamlParser(YamlParser):
-    """`application/x-yaml`."""
-
-    media_type = "application/x-yaml"
-
-
-class TextYamlParser(YamlParser):
-    """`text/yaml`."""
-
-    media_type = "text/yaml"
-
-
-class TextXYamlParser(YamlParser):
-    """`text/x-yaml`."""
-
-    media_type = "text/x-yaml"
-
-
-JSON_OR_YAML: list[type[BaseParser]] = [YamlParser, XYamlParser, TextYamlParser, TextXYamlParser, DocumentParser]
 
 
 def read_body(stream: IO[bytes], context: Mapping[str, Any]) -> bytes:
@@ -160,3 +85,50 @@ def _announced_length(context: Mapping[str, Any]) -> int:
 
 def _body_bounds() -> Bounds:
     return Bounds(containers=settings.MAX_BODY_CONTAINERS, elements=settings.MAX_BODY_ELEMENTS)
+
+
+class _Parser(BaseParser):
+    """Reads a body whole, up to the bound of its size."""
+
+    # From bytes to the value of what is not empty.
+    read: ClassVar[Any]
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value of the body; an object without keys if the body is empty.
+
+        Raises:
+            BodyTooLarge, InvalidInput
+        """
+        raw = read_body(stream, parser_context or {})
+        return self.read(raw) if raw.strip() else {}
+
+
+class JsonParser(_Parser):
+    """Reads any body as JSON, whatever its content type says (curl's default is a form)."""
+
+    media_type = "*/*"
+    read = staticmethod(parse_json)
+
+
+class DocumentParser(JsonParser):
+    """Reads what people write by hand: a key that stands twice in one object is a mistake."""
+
+    @staticmethod
+    def read(raw: bytes) -> Any:
+        value = parse_json(raw)
+        try:
+            refuse_repeated_keys(raw.decode())
+        except RepeatedKey as error:
+            raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
+        return value
+
+
+def _yaml_parser(media_type: str) -> type[BaseParser]:
+    return type("YamlParser", (_Parser,), {"media_type": media_type, "read": staticmethod(parse_yaml)})
+
+
+_YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+# Only views that name them accept YAML.
+JSON_OR_YAML: list[type[BaseParser]] = [*map(_yaml_parser, _YAML), DocumentParser]

@@ -22,6 +22,13 @@ _KIND_OF_CODE = {
     "not_a_dict": "dict_type",
 }
 _KIND_OF_LIST_CODE = {"max_length": "too_long", "min_length": "too_short", "empty": "too_short"}
+_BOUND_OF_KIND = {
+    **dict.fromkeys(("string_too_long", "too_long"), "max_length"),
+    **dict.fromkeys(("string_too_short", "too_short"), "min_length"),
+    "less_than": "below",
+    "less_than_equal": "max_value",
+    "greater_than_equal": "min_value",
+}
 _KIND_OF_FIELD: list[tuple[type[serializers.Field[Any, Any, Any, Any]], str]] = [
     (serializers.UUIDField, "uuid_parsing"),
     (serializers.DateTimeField, "datetime_parsing"),
@@ -86,18 +93,8 @@ def _kind(code: str, field: Any) -> str:
 
 
 def _bound(kind: str, field: Any) -> Any:
-    match kind:
-        case "string_too_long" | "too_long":
-            return getattr(field, "max_length", None)
-        case "string_too_short" | "too_short":
-            return getattr(field, "min_length", None) or 1
-        case "less_than":
-            return getattr(field, "below", None)
-        case "less_than_equal":
-            return getattr(field, "max_value", None)
-        case "greater_than_equal":
-            return getattr(field, "min_value", None)
-    return None
+    bound = getattr(field, _BOUND_OF_KIND.get(kind, ""), None)
+    return bound or 1 if kind in ("string_too_short", "too_short") else bound
 
 
 def _child(field: Any, name: Any) -> Any:

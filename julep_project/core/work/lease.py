@@ -5,8 +5,8 @@ The row decides. A message only says that it is worth looking; it may come twice
 row's version, and everything whoever claimed it writes is refused once it stands at another one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -100,11 +100,9 @@ class Leases(Generic[Row]):
 
     # -- working --------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def holding(self, *held: Held, last: bool = False) -> Iterator[None]:
+    def holding(self, *held: Held, last: bool = False) -> AbstractContextManager[None]:
         """Renew the leases for the length of the block. `last`: when the process stops, they are given back last."""
-        with self.renewer.holding(*held, last=last):
-            yield
+        return self.renewer.holding(*held, last=last)
 
     def renew(self, held: Sequence[Held]) -> None:
         """Lengthen the leases of what is still held, but of rows that are locked just now: they have the next time."""

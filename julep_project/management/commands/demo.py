@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from julep_project.demo import Api, DemoFailed, chosen_model, run_demo
+from julep_project.demo import Api, DemoFailed, run_demo
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.home import Home
 from julep_project.devservices.private import private_installation
@@ -32,7 +32,9 @@ class Command(BaseCommand):
                 note = home.read_note()
                 self.stdout.write(f"Everything runs after {time.monotonic() - began:.1f} s at {note['url']}")
                 api = Api(note["url"], note["api_key"])
-                run_demo(api, PROJECT_ROOT, topic=topic, model=chosen_model(), say=self.stdout.write)
+                # Without a name the server picks a model by the provider keys it has.
+                model = os.environ.get("MODEL", "")
+                run_demo(api, PROJECT_ROOT, topic=topic, model=model, say=self.stdout.write)
         except (DemoFailed, ServiceError) as error:
             raise CommandError(f"The demo failed: {error}") from None
         self.stdout.write(f"Done in {time.monotonic() - began:.1f} s; everything is stopped.")

@@ -10,7 +10,6 @@ from django.db import ProgrammingError, connection
 
 from julep_project.core.api import auth
 from julep_project.core.health import health
-from julep_project.core.health.health import Report
 from tests.api_client import API_KEY, ApiClient
 
 _FINE = dict.fromkeys(health.COMPONENTS, True)
@@ -26,7 +25,7 @@ def found() -> Iterator[Callable[..., None]]:
         health.ALL_PARTS.forget()
         health.NEEDED_PARTS.forget()
 
-    with patch.dict(health._CHECKS, {name: lambda name=name: Report(name, ok=states[name]) for name in states}):
+    with patch.dict(health._CHECKS, {name: lambda name=name: "" if states[name] else "is away" for name in states}):
         set_states()
         yield set_states
         set_states()
