@@ -184,12 +184,13 @@ def _text(value: Json) -> str:
 
 
 def _object(fields: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    """A field that is an object, without its nulls."""
     value = fields.get(name)
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise ToolError(f"{name} must be an object")
-    return value
+    return {key: inner for key, inner in value.items() if inner is not None}
 
 
 def _with_default(headers: Mapping[str, str], name: str, value: str) -> dict[str, str]:

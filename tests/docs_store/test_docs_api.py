@@ -69,7 +69,7 @@ def test_nulls_count_as_absent(api: ApiClient, owner: str) -> None:
         ({"content": {"a": 1}}, "content", "list_type"),
         ({"content": ["a", 7]}, "content[1]", "string_type"),
         ({"content": ["a", " \n"]}, "content[1]", "string_too_short"),
-        ({"content": "x" * 30_001}, "content[0]", "string_too_long"),
+        ({"content": ["a", "x" * 30_001]}, "content[1]", "string_too_long"),
         ({"metadata": [1]}, "metadata", "dict_type"),
     ],
 )
@@ -78,6 +78,19 @@ def test_bad_bodies(api: ApiClient, agent: str, change: dict[str, Any], loc: str
     details = answer.json()["error"]["details"]
     assert (answer.status_code, [(detail["loc"], detail["type"]) for detail in details]) == (422, [(loc, kind)])
     assert not Doc.objects.exists()
+
+
+def test_one_text_is_named_as_it_was_sent(api: ApiClient, agent: str) -> None:
+    answer = api.post(f"/agents/{agent}/docs", {"title": "t", "content": "\u00e9" * 30_001})
+    (detail,) = answer.json()["error"]["details"]
+    assert detail == {
+        "loc": "content",
+        "msg": "String should have at most 30000 characters",
+        "type": "string_too_long",
+        "received": "\u00e9" * 100 + "...",
+        "fix": "Shorten the text to at most 30000 characters",
+        "note": "The text has 30001 characters",
+    }
 
 
 def test_text_that_cannot_be_stored(api: ApiClient, agent: str) -> None:

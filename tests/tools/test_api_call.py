@@ -80,9 +80,9 @@ class TestDefinition:
             {
                 "method": "POST",
                 "url": url,
-                "headers": {"X-One": "1"},
+                "headers": {"X-One": "1", "X-None": None},
                 "json": {"a": 1},
-                "cookies": {"c": "2"},
+                "cookies": {"c": "2", "none": None},
                 "params": {"q": ["x", "y"], "n": 1, "deep": {"b": True}, "none": None},
             }
         )
@@ -94,6 +94,7 @@ class TestDefinition:
             "1",
             "c=2",
         )
+        assert "x-none" not in sent.headers
         assert sent.target == "/a?q=x&q=y&n=1&deep=%7B%22b%22%3A+true%7D"
 
     @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ class TextList(ListOf):
     child = Text()
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        return super().to_internal_value([data] if isinstance(data, str) else data)
+        return [self.child.run_validation(data)] if isinstance(data, str) else super().to_internal_value(data)
 
 
 class Timestamp(serializers.DateTimeField):

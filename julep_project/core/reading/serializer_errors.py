@@ -72,6 +72,9 @@ def _problems_below(name: Any, errors: Any, received: Any, field: Any, loc: Path
 
 
 def _problem(error: Any, received: Any, field: Any, loc: Path) -> dict[str, Any]:
+    if isinstance(field, serializers.ListField) and isinstance(received, str):
+        # One text stands for a list of it, and what is wrong is the text.
+        field = field.child
     code = getattr(error, "code", "invalid")
     kind = code if code in KINDS else _kind(code, field)
     params: dict[str, Any] = {}
