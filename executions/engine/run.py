@@ -10,6 +10,7 @@ from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from executions.blobs import stored_size
 from executions.engine.contents import Contents
+from executions.engine.labels import together
 from executions.engine.limits import check_gathered
 from executions.models import Branch, Execution
 from tasks.models import Task, TaskVersion
@@ -133,6 +134,12 @@ class Run:
         if found is None:
             raise KeyError(name)
         return found
+
+    @staticmethod
+    def children_labels(branch_id: UUID, fork: str | None) -> dict[str, str]:
+        """Rows by the labels of steps that such children finished in their bodies; of one label that of the last."""
+        told = Branch.objects.filter(parent_id=branch_id, fork=fork, event__labels__isnull=False)
+        return together(told.order_by("index").values_list("event__labels", flat=True))
 
     @staticmethod
     def children_outputs(branch_id: UUID, fork: str | None) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.tools.presentation import shown_tool
 from agents.tools.presets import without_values
+from executions.engine import labels
 from executions.engine.frame import Frame
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
@@ -31,7 +32,7 @@ def build_scope(run: Run, journal: Journal, frame: Frame, state: dict[str, Any])
         "metadata": Lazy(lambda: _metadata(run, journal)),
         "user": None,
         "session": None,
-        **frame.names,
+        **{name: value for name, value in frame.names.items() if name != labels.KEY},
     }
 
 
@@ -54,6 +55,8 @@ class Past:
         self._workflow = frame.workflow
         self._labels = run.version.labels(frame.workflow)
         self.running = frame.position
+        # Rows of labelled steps in bodies; a label is looked for there first.
+        self.nearest = labels.visible(frame)
 
     def workflow_input(self) -> Any:
         return self._journal.workflow_input(self._scope, self._workflow)
@@ -69,10 +72,19 @@ class Past:
     def preload(self) -> None:
         self._journal.preload_outputs(self._scope)
 
+    def row_output(self, row_id: str) -> Any:
+        """Output of the labelled step in a body that ended with this row."""
+        return self._journal.row_output(row_id)
+
+    def row_input(self, row_id: str) -> Any:
+        """Its input."""
+        return self._journal.row_input(row_id)
+
     def read_ahead(self) -> None:
         """Read now what any of these could ask for later."""
         self.preload()
         self.workflow_input()
+        self._journal.preload_rows(self.nearest.values())
 
     def position(self, key: Any, *, count: int) -> int | None:
         """Position that an index (negative ones count from the end of `count`) or a label names, or None."""
@@ -95,11 +107,17 @@ class _OfSteps(ABC):
     def at(self, position: int) -> Any:
         """That of one step."""
 
+    @abstractmethod
+    def of_row(self, row_id: str) -> Any:
+        """That of a labelled step in a body."""
+
     def length(self) -> int:
         """Finished steps and the running one."""
         return self.past.running + 1
 
     def get_item(self, key: Any) -> Any:
+        if isinstance(key, str) and key in self.past.nearest:
+            return self.of_row(self.past.nearest[key])
         position = self.past.position(key, count=self.length())
         if position is None:
             raise KeyError(key)
@@ -122,6 +140,9 @@ class StepOutputs(_OfSteps):
     def at(self, position: int) -> Any:
         return self.past.output(position)
 
+    def of_row(self, row_id: str) -> Any:
+        return self.past.row_output(row_id)
+
     def length(self) -> int:
         return self.past.running
 
@@ -132,8 +153,13 @@ class StepInputs(_OfSteps):
     def at(self, position: int) -> Any:
         return self.past.input(position)
 
+    def of_row(self, row_id: str) -> Any:
+        return self.past.row_input(row_id)
+
     def get_item(self, key: Any) -> Any:
-        if self.past.position(key, count=self.length()) is not None or not isinstance(key, str):
+        if not isinstance(key, str) or key in self.past.nearest:
+            return super().get_item(key)
+        if self.past.position(key, count=self.length()) is not None:
             return super().get_item(key)
         whole = self.past.workflow_input()
         if not isinstance(whole, dict):
@@ -153,40 +179,72 @@ class Steps(_OfSteps):
     def at(self, position: int) -> Any:
         return StepView(self.past, position)
 
+    def of_row(self, row_id: str) -> Any:
+        return RowView(self.past, row_id)
+
     def to_json(self) -> Any:
         return [step.to_json() for step in self.iterate()]
 
 
-class StepView:
+class _View(ABC):
     """One step of `steps`; input and output are read when asked for."""
 
-    def __init__(self, past: Past, position: int) -> None:
+    def __init__(self, past: Past) -> None:
         self._past = past
-        self._position = position
+
+    @abstractmethod
+    def keys(self) -> list[str]:
+        """`input`, and `output` once the step has finished."""
+
+    @abstractmethod
+    def of(self, key: str) -> Any:
+        """What stands under one of the keys."""
 
     def get_item(self, key: Any) -> Any:
-        """`input`, and `output` once the step has finished."""
-        if key == "input":
-            return self._past.input(self._position)
-        if key == "output" and self._position < self._past.running:
-            return self._past.output(self._position)
-        raise KeyError(key)
+        if key not in self.keys():
+            raise KeyError(key)
+        return self.of(key)
 
     def get_attribute(self, name: str) -> Any:
         return self.get_item(name)
 
     def length(self) -> int:
-        return len(self._keys())
+        return len(self.keys())
 
     def iterate(self) -> Iterator[Any]:
         """The keys, as a mapping does."""
-        return iter(self._keys())
+        return iter(self.keys())
 
     def to_json(self) -> Any:
-        return {key: self.get_item(key) for key in self._keys()}
+        return {key: self.of(key) for key in self.keys()}
 
-    def _keys(self) -> list[str]:
+
+class StepView(_View):
+    """A step of the workflow itself."""
+
+    def __init__(self, past: Past, position: int) -> None:
+        super().__init__(past)
+        self._position = position
+
+    def keys(self) -> list[str]:
         return ["input", "output"] if self._position < self._past.running else ["input"]
+
+    def of(self, key: str) -> Any:
+        return self._past.input(self._position) if key == "input" else self._past.output(self._position)
+
+
+class RowView(_View):
+    """A labelled step of a body."""
+
+    def __init__(self, past: Past, row_id: str) -> None:
+        super().__init__(past)
+        self._row_id = row_id
+
+    def keys(self) -> list[str]:
+        return ["input", "output"]
+
+    def of(self, key: str) -> Any:
+        return self._past.row_input(self._row_id) if key == "input" else self._past.row_output(self._row_id)
 
 
 def _task(run: Run) -> dict[str, Any]:

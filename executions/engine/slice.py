@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from executions.engine import labels
 from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.evaluation import EvaluatedIn, HeavyExpression
@@ -91,7 +92,7 @@ class Slice:
         self.state: dict[str, Any] = {}
         self.items: dict[str, list[Any]] = {}
         self.frames = frames_from_json(stack)
-        self.journal = Journal(run.execution_id, self.transitions, run.contents)
+        self.journal = Journal(run.execution_id, branch_id, self.transitions, run.contents)
         self._run = run
         self._branch_id = branch_id
         self._event = event
@@ -185,6 +186,8 @@ class Slice:
             return _WITH_VALUE[event["kind"]](event["value"])
         match event["kind"]:
             case "joined":
+                if self._run.program.labels_bodies:
+                    labels.keep(frame, "joined", self._run.children_labels(self._branch_id, frame.loop))
                 return ChildrenJoined(self._run.children_outputs(self._branch_id, frame.loop))
             case "body_failed":
                 return BodyFailed(event["message"], event["type"], event["step"])
@@ -231,6 +234,7 @@ class Slice:
         body = self._body_frame(frame, outcome.block, outcome.input, outcome.display)
         body.turn, body.guarded = frame.loop, outcome.guarded
         body.names = {**frame.names, **outcome.names}
+        labels.enter(body, frame, outcome.block)
         self.frames.append(body)
 
     def _call_workflow(self, frame: Frame, outcome: CallWorkflow) -> None:
@@ -261,6 +265,7 @@ class Slice:
         for index, child in enumerate(outcome.children):
             body = self._body_frame(frame, child.block, child.input, child.display)
             body.sheltered = any(level.guarded or level.sheltered for level in self.frames)
+            labels.enter(body, frame)
             if parallelism > 1:
                 body.display = f"PAR:{body.display}"
             children.append(ChildDraft(index=index, stack=[body.to_json()]))
@@ -311,9 +316,12 @@ class Slice:
         self._write_completion(kind, frame, value, metadata, next_=None)
         self.frames.pop()
         if self.frames:
+            labels.leave(frame, self._top)
             self._event = {"kind": "body", "value": value}
         else:
-            self._verdict = Verdict(BranchStatus.DONE, output=value)
+            finished = labels.left_by(frame)
+            event = {"kind": "ended", "labels": finished} if finished else None
+            self._verdict = Verdict(BranchStatus.DONE, output=value, event=event)
 
     def _return(self, value: Any) -> None:
         """End the enclosing named workflow, whatever lies between it and the current step."""
@@ -344,7 +352,8 @@ class Slice:
             interrupt = {"kind": "failed", **told, "recorded": True}
             self._verdict = Verdict(BranchStatus.FAILED, error=failure.message, interrupt=interrupt)
         else:
-            del self.frames[guard:]
+            while len(self.frames) > guard:
+                labels.leave(self.frames.pop(), self._top)
             self._event = {"kind": "body_failed", **told}
 
     def _shown_step(self) -> str:
@@ -365,6 +374,7 @@ class Slice:
         described = {"step_type": step.step_type, **_retries(frame), **metadata}
         draft = self._write(kind, value, frame=frame, next_=next_, metadata=described)
         draft.step_label = step.label
+        labels.finish_step(frame, step.label, str(draft.id))
         draft.position = frame.pc if frame.is_workflow else None
         if kind is TransitionType.FINISH_BRANCH:
             draft.loop = frame.turn

@@ -60,6 +60,7 @@ class Expression:
 
     source: str
     names: frozenset[str]
+    lookups: frozenset[tuple[str, str | int]]
     functions_called: frozenset[str]
     functions_named: frozenset[str]
     modules_named: frozenset[str]
@@ -100,6 +101,7 @@ def _compile(source: str) -> Expression:
     return Expression(
         source=source,
         names=frozenset(facts.names),
+        lookups=frozenset(facts.lookups),
         functions_called=frozenset(facts.functions_called),
         functions_named=frozenset(facts.functions_named),
         modules_named=frozenset(facts.modules_named),

@@ -1,6 +1,7 @@
 """The static check of a whole program: every name in every field of every step, before anything runs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from tasks.expressions.expression import Expression, ExpressionIssue
@@ -14,6 +15,7 @@ from tasks.steps.base import Place, Step
 # Undefined names reported of one text; looking for the nearest known name is not cheap.
 _MAX_NAMES = 10
 
+_OF_STEPS = frozenset({"inputs", "outputs", "steps"})
 _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
 
 
@@ -26,7 +28,26 @@ def check_program(
     """
     checker = _Checker(tool_types, workflows.keys(), problems, effort)
     for name, steps in workflows.items():
-        checker.check_body(steps, f"workflows.{name}.steps", frozenset(RUNTIME_NAMES), is_list=True)
+        checker.check_workflow(name, steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What steps of a workflow can read of each other. `labels` are the first positions from which each is there:
+    after a step of the workflow itself, or in the step whose body it is in."""
+
+    labels: Mapping[str, int]
+    position: int = 0
+
+    def misses(self, name: str, key: str | int) -> bool:
+        """Whether `steps[key]` and the like can never be there at this position."""
+        if name not in _OF_STEPS:
+            return False
+        if isinstance(key, str):
+            # Any other key reads the workflow's input.
+            return name != "inputs" and self.labels.get(key, self.position + 1) > self.position
+        count = self.position + (name != "outputs")
+        return not -count <= key < count
 
 
 class _Checker:
@@ -37,6 +58,16 @@ class _Checker:
         self._workflow_names = workflow_names
         self._problems = problems
         self._effort = effort
+        self._reach = _Reach({})
+
+    def check_workflow(self, name: str, steps: Sequence[Step]) -> None:
+        """Check the steps of a named workflow, one after the other."""
+        labels: dict[str, int] = {}
+        for position, step in enumerate(steps):
+            for label in step.labels():
+                labels.setdefault(label, position)
+        self._reach = _Reach(labels)
+        self.check_body(tuple(steps), f"workflows.{name}.steps", frozenset(RUNTIME_NAMES), is_list=True)
 
     def check_body(self, steps: tuple[Step, ...], location: str, names: frozenset[str], *, is_list: bool) -> None:
         """Check the steps of one body, which may read `names`."""
@@ -45,6 +76,8 @@ class _Checker:
             if self._problems.is_full:
                 return
             place = f"{location}[{index}]" if is_list or len(steps) > 1 else location
+            if is_list:
+                self._reach = replace(self._reach, position=index)
             self._effort.check_clock()
             self._check_step(step, place, names)
             if step.label is not None and step.label in labels:
@@ -84,6 +117,10 @@ class _Checker:
     def _check_expression(self, expression: Expression, source: str, where: str, names: frozenset[str]) -> None:
         for name in sorted(expression.names - names)[:_MAX_NAMES]:
             self._undefined(name, where, source, names)
+        for name, key in sorted(expression.lookups, key=str):
+            if self._reach.misses(name, key):
+                message = f"{name}[{key!r}] can never be there: no step that has finished by then is meant"
+                self._problems.add_expression_issue(where, message, "undefined_names", source)
         self._pass_on(expression.issues, source, where)
 
     def _check_template(self, template: Template, where: str, names: frozenset[str]) -> None:

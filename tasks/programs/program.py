@@ -43,6 +43,12 @@ class Program:
     def _blocks(self) -> dict[tuple[str | int, ...], tuple[Step, ...]]:
         return {}
 
+    @cached_property
+    def labels_bodies(self) -> bool:
+        """Whether a step in a body has a label."""
+        steps = (step for workflow in self.workflows.values() for step in workflow)
+        return any(label != step.label for step in steps for label in step.labels())
+
     def _find(self, path: tuple[str | int, ...]) -> tuple[Step, ...]:
         steps = self.workflows[str(path[0])]
         for index, key in zip(path[1::2], path[2::2], strict=True):

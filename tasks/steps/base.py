@@ -162,6 +162,14 @@ class Step(ABC):
         found = ((field.metadata["key"], getattr(self, field.name)) for field in self._with_form("body"))
         return {key: steps for key, steps in found if steps}
 
+    def labels(self) -> Iterator[str]:
+        """Labels of the steps in its bodies, then its own."""
+        for body in self.blocks().values():
+            for step in body:
+                yield from step.labels()
+        if self.label is not None:
+            yield self.label
+
     def block_names(self, key: str) -> frozenset[str]:
         """Names that only the steps of this body may read."""
         return frozenset(self._declared_of_body(key).get("extra_names", ()))

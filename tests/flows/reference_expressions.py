@@ -74,8 +74,8 @@ CONDITIONS: dict[str, Callable[[Scope], Json]] = {
 }
 FAILING: dict[str, Callable[[Scope], Json]] = {
     "1 // 0": lambda scope: _missing("ZeroDivisionError"),
-    "outputs['a']": lambda scope: _labelled(scope, "a"),
-    "steps['b'].output": lambda scope: _labelled(scope, "b"),
+    "outputs[str('a')]": lambda scope: _labelled(scope, "a"),
+    "steps[str('b')].output": lambda scope: _labelled(scope, "b"),
 }
 REDUCTIONS: dict[str, Callable[[Scope], Json]] = {
     "results + [_]": lambda scope: [*scope.results, scope.value],

@@ -128,8 +128,9 @@ def test_unsupported_feature_in_the_classic_dialect(text: str) -> None:
     ],
 )  # fmt: skip
 def test_names_of_the_run_are_defined(expression: str) -> None:
-    assert compiled({"evaluate": {"a": f"$ {expression}"}}).warnings == []
-    assert compiled({"if": expression, "then": LOG}).warnings == []
+    before = {"log": "x", "label": "x"}
+    assert compiled(before, {"evaluate": {"a": f"$ {expression}"}}).warnings == []
+    assert compiled(before, {"if": expression, "then": LOG}).warnings == []
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_mark_of_an_expression(text: str, marked: bool) -> None:
         ("_.split('\n')", {"expression": "_.split('\n')"}),
         ("_.a is great, said she", {"literal": "_.a is great, said she"}),
         ("inputs[0].topic", {"expression": "inputs[0].topic"}),
-        ("len(outputs[1])", {"expression": "len(outputs[1])"}),
+        ("len(inputs[0])", {"expression": "len(inputs[0])"}),
         ("see inputs[0] please", {"literal": "see inputs[0] please"}),
         ("[item.url for item in _]", {"expression": "[item.url for item in _]"}),
         ("[1, 2]", {"literal": "[1, 2]"}),

@@ -1,5 +1,6 @@
 """What already happened in a run, read from its log, with the rows of the running slice on top."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +13,19 @@ from executions.states import TransitionType
 
 _ITEM_WINDOW = 200
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
+_BEFORE_A_STEP = (*_OPENINGS, TransitionType.STEP)
 
 
 class Journal:
     """Read-only view of one execution. Nothing is read before it is asked for; what was read is kept for the slice."""
 
-    def __init__(self, execution_id: UUID, drafts: list[TransitionDraft], contents: Contents) -> None:
+    def __init__(self, execution_id: UUID, branch_id: UUID, drafts: list[TransitionDraft], contents: Contents) -> None:
         self._execution_id = execution_id
+        self._branch_id = branch_id
         self._drafts = drafts
         self._contents = contents
         self._outputs: dict[tuple[str, int], Any] = {}
+        self._rows_by_id: dict[str, dict[str, Any]] = {}
         self._items: dict[tuple[str, int], Any] = {}
         self._workflow_inputs: dict[tuple[str, str], Any] = {}
         self._execution: Execution | None = None
@@ -74,6 +78,39 @@ class Journal:
         """Read all outputs of the scope with one query, for an expression that walks over them."""
         rows = self._rows().filter(scope=scope, position__isnull=False).values_list("position", "output")
         self._outputs.update({(scope, position): output for position, output in rows})
+
+    def row_output(self, row_id: str) -> Any:
+        """Output of the step that ended with this row."""
+        draft = next((draft for draft in self._drafts if str(draft.id) == row_id), None)
+        return self._row(row_id)["output"] if draft is None else draft.output
+
+    def row_input(self, row_id: str) -> Any:
+        """Input of the step that ended with this row: what the row before it says in the same body."""
+        drafts = self._drafts
+        place = next((place for place, draft in enumerate(drafts) if str(draft.id) == row_id), None)
+        if place is None:
+            row = self._row(row_id)
+            before = self._rows().filter(branch_id=row["branch_id"], seq__lt=row["seq"])
+            body = row["current"]["workflow"]
+        else:
+            body = drafts[place].current["workflow"]
+            for draft in reversed(drafts[:place]):
+                if draft.type in _BEFORE_A_STEP and draft.current["workflow"] == body:
+                    return draft.output
+            before = self._rows().filter(branch_id=self._branch_id)
+        found = before.filter(type__in=_BEFORE_A_STEP, current__workflow=body).order_by("-seq")
+        return found.values_list("output", flat=True)[:1].get()
+
+    def preload_rows(self, row_ids: Iterable[str]) -> None:
+        """Read these rows with one query."""
+        wanted = [row_id for row_id in row_ids if row_id not in self._rows_by_id]
+        if wanted:
+            found = self._rows().filter(pk__in=wanted).values("id", "branch_id", "seq", "current", "output")
+            self._rows_by_id.update({str(row["id"]): row for row in found})
+
+    def _row(self, row_id: str) -> dict[str, Any]:
+        self.preload_rows([row_id])
+        return self._rows_by_id[row_id]
 
     def item(self, loop: str, index: int) -> Any:
         """One item of a loop; neighbours are read along, so that a slice of many turns asks once."""

@@ -23,6 +23,7 @@ from tasks.expressions.compiling.reading import (
     refuse_unavailable,
     spread_items,
     unknown_function,
+    written_key,
 )
 from tasks.expressions.comprehensions import (
     Clause,
@@ -245,6 +246,7 @@ class Compiler:
 
     def subscript(self, node: ast.Subscript) -> Code:
         self.check_index(node)
+        self._note_lookup(node)
         value = self._postfix(node.value)
         if isinstance(node.slice, ast.Slice):
             part = node.slice
@@ -259,19 +261,19 @@ class Compiler:
     def _optional(self, node: ast.expr | None) -> Code:
         return self.compile(node) if node is not None else lambda frame: None
 
+    def _note_lookup(self, node: ast.Subscript) -> None:
+        if isinstance(node.value, ast.Name) and node.value.id not in self._variables:
+            key = written_key(node.slice)
+            if key is not None:
+                self.facts.lookups.add((node.value.id, key))
+
     def check_index(self, node: ast.Subscript) -> None:
         if not isinstance(node.value, ast.List | ast.Tuple):
             return
-        index = node.slice
-        sign = 1
-        if isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub):
-            sign, index = -1, index.operand
-        if isinstance(index, ast.Constant) and type(index.value) is int:
-            count = len(node.value.elts)
-            if not -count <= sign * index.value < count and not any(
-                isinstance(part, ast.Starred) for part in node.value.elts
-            ):
-                self.issue("potential_runtime_errors", "list index out of range")
+        index, items = written_key(node.slice), node.value.elts
+        is_spread = any(isinstance(part, ast.Starred) for part in items)
+        if isinstance(index, int) and not is_spread and not -len(items) <= index < len(items):
+            self.issue("potential_runtime_errors", "list index out of range")
 
     def call(self, node: ast.Call) -> Code:
         self.facts.is_literal = False

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Facts:
     """Filled in by the compiler.
 
-    `is_literal` stays true while there are only literals and operators, `is_light` while all is light (see `light`).
+    `lookups` are items read under a key that is written out: `steps['x']` is `("steps", "x")`. `is_literal` stays true
+    while there are only literals and operators, `is_light` while all is light (see `light`).
     """
 
     names: set[str] = field(default_factory=set)
@@ -16,6 +17,7 @@ class Facts:
     modules_named: set[str] = field(default_factory=set)
     module_attributes: set[str] = field(default_factory=set)
     constants_named: set[str] = field(default_factory=set)
+    lookups: set[tuple[str, str | int]] = field(default_factory=set)
     issues: list[tuple[str, str]] = field(default_factory=list)
     is_literal: bool = True
     is_light: bool = True

@@ -1,5 +1,6 @@
 """What names, calls and displays of an expression become at run time."""
 
+import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -126,3 +127,15 @@ def object_display(pairs: list[tuple[Code | None, Code]]) -> Code:
         return found
 
     return run
+
+
+def written_key(node: ast.expr) -> str | int | None:
+    """A text or whole number that is written out as an index."""
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1, node.operand
+    if not isinstance(node, ast.Constant):
+        return None
+    if type(node.value) is int:
+        return sign * node.value
+    return node.value if isinstance(node.value, str) and sign == 1 else None
