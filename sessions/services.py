@@ -17,7 +17,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.models import completed
 from sessions import selectors
 from sessions.context.conversation import session_agents
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, EntrySource, Session, SessionAgent, SessionUser
 from sessions.shortening.overflow import request_after_message
 
@@ -143,7 +143,7 @@ def append_message(*, developer: Developer, session_id: UUID, message: Mapping[s
     session = selectors.get_session(developer, session_id)
     agent = next(iter(session_agents(session)), None)
     model = resolve_model(None, agent)
-    entry = NewEntry.of(message, source=EntrySource.API_REQUEST, model=model)
+    entry = new_entry(message, source=EntrySource.API_REQUEST, model=model)
     with transaction.atomic():
         [stored] = save_entries(session_id, [entry])
         return stored, request_after_message(session, model)

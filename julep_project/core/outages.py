@@ -2,9 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -12,6 +14,7 @@ from django.db import connection
 from julep_project.core.errors import ServiceUnavailable, StorageUnavailable
 from julep_project.core.storage_errors import is_outage, took_too_long
 from julep_project.core.work.backoff import Backoff
+from julep_project.core.work.lease import Held, Leases
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,24 @@ def _is_slow(write: Callable[[], object]) -> bool:
     except DatabaseError as error:
         return is_outage(error) or took_too_long(error)
     return time.monotonic() - begun > _SLOW_S
+
+
+@contextmanager
+def waiting_out(leases: Leases[Any], held: Held, wait: Callable[..., object] | None = None) -> Iterator[None]:
+    """Let the row of the block `wait` for its next attempt when the database is away, or takes too long over it, which
+    alone counts as an attempt.
+
+    Raises:
+        DatabaseError: it is neither.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        waits = is_waited_out(error, partial(leases.renew, [held]))
+        if not waits and not took_too_long(error):
+            raise
+        let_wait = wait or partial(leases.wait, held)
+        when_back(partial(let_wait, pause_s=PAUSES.pause_s(held.attempt), counted=not waits))
 
 
 def when_back(write: Callable[[], Written]) -> Written:

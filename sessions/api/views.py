@@ -25,7 +25,7 @@ from sessions.api.serializers import (
     take_participants,
 )
 from sessions.context.messages import MessageBody
-from sessions.history.entries import clear_history, list_told, whole_history
+from sessions.history.entries import clear_history, list_visible, whole_history
 from sessions.models import Session
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
@@ -96,7 +96,7 @@ class MessageViewSet(ApiViewSet):
         """The history as a list, oldest first."""
         page = read_page_request(request.query_params, direction="asc")
         session = selectors.get_session(self.developer, id)
-        rows = list_told(session).order_by("-seq" if page.descending else "seq")
+        rows = list_visible(session).order_by("-seq" if page.descending else "seq")
         rows = rows[page.offset : page.offset + page.limit]
         check_page(rows)
         return Response({"items": list(map(entry_to_wire, rows))})

@@ -26,7 +26,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
 from sessions.chat.chat_wire import Envelope, total_usage
-from sessions.chat.speaker import Hear, Said, Scene, Speaker
+from sessions.chat.speaker import ChatContext, OnDelta, Said, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
 from sessions.context.prompt import Prompt, build_prompt
@@ -40,7 +40,7 @@ from sessions.errors import (
     TurnStopped,
     WaitedTooLong,
 )
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.history.turns import (
     LEASES,
     end_turn,
@@ -53,7 +53,7 @@ from sessions.history.turns import (
     told_to_stop,
     wait_for_turn,
 )
-from sessions.models import EntrySource, Session, Turn
+from sessions.models import Entry, EntrySource, Session, Turn
 from sessions.shortening.overflow import Size, request_after_refusal, request_shortening
 
 log = logging.getLogger(__name__)
@@ -88,12 +88,12 @@ class ChatCall:
 
 
 class Chat:
-    """Carries out one call. `hear` is given the text of replies as they are said; without it they come in one piece."""
+    """Carries out one call. `on_delta` gets the text of replies as it arrives; without it they are asked for whole."""
 
-    def __init__(self, call: ChatCall, hear: Hear | None = None) -> None:
+    def __init__(self, call: ChatCall, on_delta: OnDelta | None = None) -> None:
         self.envelope = Envelope() if call.chat_id is None else Envelope(id=str(call.chat_id))
         self._call = call
-        self._hear = hear
+        self._on_delta = on_delta
         self._docs: dict[UUID, list[dict[str, Json]]] = {}
         self._prompts: list[Prompt] = []
         self._speakers: list[Speaker] = []
@@ -215,12 +215,12 @@ class Chat:
             await self._unless_stopped(self._speak(conversation, answering), told_to_stop(turn))
 
     async def _speak(self, conversation: Conversation, answering: Sequence[AgentView]) -> None:
-        scene = self._scene(conversation.session)
+        context = self._context(conversation.session)
         for index, agent in enumerate(answering):
             if index:
                 await self._prepare(conversation, agent)
             name = agent.row.name if len(conversation.agents) > 1 else None
-            speaker = Speaker(scene, self._prompts[index], index=index, name=name)
+            speaker = Speaker(context, self._prompts[index], index=index, name=name)
             self._speakers.append(speaker)
             await speaker.speak()
 
@@ -232,13 +232,13 @@ class Chat:
         await self._prepare(conversation, answering[0])
 
     async def _prepare(self, conversation: Conversation, agent: AgentView) -> None:
-        """Make the agent's prompt. Later agents hear what was said before them."""
-        heard = [speaker.heard_by_others() for speaker in self._speakers]
+        """Make the agent's prompt. Later agents are told what was said before them."""
+        replies = [speaker.for_other_agents() for speaker in self._speakers]
         prompt = await build_prompt(
             conversation,
             self._call.request,
             agent,
-            said=[message for message in heard if message["content"]],
+            said=[message for message in replies if message["content"]],
             docs=self._docs[agent.id],
         )
         self._prompts.append(prompt)
@@ -269,10 +269,10 @@ class Chat:
         if not stops:
             raise self._stopped
 
-    def _scene(self, session: Session) -> Scene:
+    def _context(self, session: Session) -> ChatContext:
         wanted = self._call.request.auto_run_tools
         auto_run = session.auto_run_tools if wanted is None else wanted
-        return Scene(
+        return ChatContext(
             developer=self._call.developer,
             chat_id=UUID(self.envelope.id),
             auto_run_tools=auto_run and not session.forward_tool_calls,
@@ -280,7 +280,7 @@ class Chat:
             deadline=self._deadline,
             custom_key=self._call.custom_key,
             usage_metadata=self._usage_metadata(session),
-            hear=self._hear,
+            on_delta=self._on_delta,
         )
 
     def _usage_metadata(self, session: Session) -> dict[str, str]:
@@ -298,7 +298,7 @@ class Chat:
         asked, replies = await in_thread(self._entries, said) if self._call.request.save else ([], [])
         await run_query(partial(self._store, session, turn, asked, replies))
 
-    def _store(self, session: Session, turn: Turn, asked: Sequence[NewEntry], replies: Sequence[NewEntry]) -> None:
+    def _store(self, session: Session, turn: Turn, asked: Sequence[Entry], replies: Sequence[Entry]) -> None:
         saves, is_answered = self._call.request.save, self._stopped is None
         with transaction.atomic():
             if saves:
@@ -310,18 +310,18 @@ class Chat:
             if is_answered and self._call.chat_id is not None:
                 keep_answer(turn, self.answer())
 
-    def _entries(self, said: Sequence[Said]) -> tuple[list[NewEntry], list[NewEntry]]:
+    def _entries(self, said: Sequence[Said]) -> tuple[list[Entry], list[Entry]]:
         """The messages of the request and what was said, as they are stored."""
         asked = [
-            NewEntry.of(message, source=EntrySource.API_REQUEST, model=self._prompts[0].model)
+            new_entry(message, source=EntrySource.API_REQUEST, model=self._prompts[0].model)
             for message in self._prompts[0].new_messages
         ]
         replies = [
-            NewEntry.of(one.message, source=one.source, model=one.model, written_by=one.written_by) for one in said
+            new_entry(one.message, source=one.source, model=one.model, written_by=one.written_by) for one in said
         ]
         return asked, replies
 
-    def _ask_for_room(self, session: Session, replies: Sequence[NewEntry]) -> None:
+    def _ask_for_room(self, session: Session, replies: Sequence[Entry]) -> None:
         """Have the history shortened when the next prompt might not fit."""
         size = Size.after(self._prompts, sum(reply.token_count for reply in replies))
         job_id = request_shortening(session, size)

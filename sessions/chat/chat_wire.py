@@ -37,8 +37,8 @@ class Envelope:
             "choices": choices,
         }
 
-    def piece(self, choice: Json) -> bytes:
-        """The encoded body around one of many pieces. The docs are encoded once for all of them."""
+    def chunk(self, choice: Json) -> bytes:
+        """The encoded body around one of many deltas. The docs are encoded once for all of them."""
         if self._encoded_docs is None:
             self._encoded_docs = to_json(self.docs)
         body = self.around([choice], None)
@@ -62,7 +62,7 @@ def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str |
 
 
 def text_chunk(index: int, text: str) -> dict[str, Json]:
-    """The choice of a chunk that carries a piece of a reply."""
+    """The choice of a chunk that adds to a reply."""
     return _chunk_choice(index, {"role": "assistant", "content": text})
 
 

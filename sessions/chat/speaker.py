@@ -21,8 +21,8 @@ from sessions.errors import TooManyToolRounds
 from sessions.models import EntrySource
 
 Message = dict[str, Json]
-# Is given every piece of text as it arrives, with the number of its choice; may wait for a slow reader.
-Hear = Callable[[int, str], Awaitable[None]]
+# Gets the text of every delta with the number of its choice; may wait for a slow reader.
+OnDelta = Callable[[int, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What the agents of one chat share. Without `hear`, replies are asked for in one piece.
+class ChatContext:
+    """What the agents of one chat share. Without `on_delta`, replies are asked for whole.
 
     `deadline` is the time of the monotonic clock at which the chat is stopped.
     """
@@ -53,7 +53,7 @@ class Scene:
     deadline: float
     custom_key: str | None = None
     usage_metadata: Mapping[str, Json] = field(default_factory=dict)
-    hear: Hear | None = None
+    on_delta: OnDelta | None = None
 
 
 class Speaker:
@@ -62,12 +62,12 @@ class Speaker:
     `said` may be called at any time: a chat can be stopped while its agent speaks.
     """
 
-    def __init__(self, scene: Scene, prompt: Prompt, *, index: int, name: str | None) -> None:
+    def __init__(self, context: ChatContext, prompt: Prompt, *, index: int, name: str | None) -> None:
         """`index` is the number of the choice; `name` the agent's, where several take part."""
         self.usages: list[Mapping[str, Json]] = []
-        self._scene = scene
+        self._context = context
         self._prompt = prompt
-        self._toolbox = Toolbox(scene.developer, prompt.tools, prompt.presets)
+        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets)
         self._index = index
         self._name = name
         self._said: list[Said] = []
@@ -116,36 +116,36 @@ class Speaker:
         """The choice of the chunk that ends the reply."""
         return last_chunk(self._index, self._reply, self._for_client)
 
-    def heard_by_others(self) -> Message:
-        """The reply as the agents after this one hear it."""
+    def for_other_agents(self) -> Message:
+        """The reply as the agents after this one get it."""
         return {"role": "assistant", "name": self._name, "content": self._reply.text}
 
     def _is_clients(self, call: Call) -> bool:
-        return not self._scene.auto_run_tools or self._toolbox.is_for_client(call)
+        return not self._context.auto_run_tools or self._toolbox.is_for_client(call)
 
     def _new_round(self, calls: Sequence[Call]) -> ToolRound:
-        scene = self._scene
+        context = self._context
         place = f"{self._index}/{self._dialogue.rounds}"
-        return ToolRound(self._toolbox, calls, chat_id=scene.chat_id, place=place, deadline=scene.deadline)
+        return ToolRound(self._toolbox, calls, chat_id=context.chat_id, place=place, deadline=context.deadline)
 
     async def _ask(self) -> None:
-        hear = self._scene.hear
+        on_delta = self._context.on_delta
         question: dict[str, Json] = {
             "messages": self._fitting,
             "model": self._prompt.model,
             "settings": self._prompt.settings,
             "tools": self._prompt.offered,
             "tool_choice": self._dialogue.choice,
-            "custom_key": self._scene.custom_key,
-            "metadata": self._scene.usage_metadata,
+            "custom_key": self._context.custom_key,
+            "metadata": self._context.usage_metadata,
         }
-        arriving = gateway.listen(self._scene.developer, self._reply, live=hear is not None, **question)
+        arriving = gateway.listen(self._context.developer, self._reply, live=on_delta is not None, **question)
         # Leaving early closes the connection to the provider.
         async with aclosing(arriving):
             async for pieces in arriving:
                 for piece in pieces:
-                    if hear is not None and piece.kind == "text":
-                        await hear(self._index, piece.text)
+                    if on_delta is not None and piece.kind == "text":
+                        await on_delta(self._index, piece.text)
         self.usages.append(self._reply.usage or {})
 
     async def _go_on(self) -> None:
@@ -163,7 +163,7 @@ class Speaker:
             whole,
             model=self._prompt.model,
             budget=self._prompt.budget,
-            overflow=self._scene.overflow,
+            overflow=self._context.overflow,
             tools=self._prompt.offered,
             stay=self._prompt.stay | set(range(asked, len(whole))),
         )

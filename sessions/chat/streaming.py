@@ -18,18 +18,18 @@ from sessions.chat.chat import Chat, ChatCall
 from sessions.chat.chat_wire import Envelope, text_chunk
 from sessions.errors import ChatNotRead
 
-# A piece of a reply with the number of its choice, or the chunk that ends the stream.
+# The text of a delta with the number of its choice, or the chunk that ends the stream.
 Item = tuple[int, str] | dict[str, Json]
 
 
 async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
-    """The response whose events are the reply, open from its first piece on.
+    """The response whose events are the reply, open from its first chunk on.
 
     Raises:
         what `Chat.run` raises before anything is said.
     """
 
-    async def hear(index: int, text: str) -> None:
+    async def on_delta(index: int, text: str) -> None:
         await reader.tell((index, text), len(text))
 
     async def run() -> None:
@@ -41,7 +41,7 @@ async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
         else:
             reader.end(chat.last_chunk())
 
-    chat = Chat(call, hear)
+    chat = Chat(call, on_delta)
     encode = partial(_event, chat.envelope, getattr(request, "request_id", ""))
     reader: Reader[Item] = Reader(encode, stalled=lambda: chat.stop(ChatNotRead()), left=chat.leave)
     in_background(run())
@@ -52,7 +52,7 @@ async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
 def _event(envelope: Envelope, request_id: str, item: Item | Exception) -> bytes:
     match item:
         case (int() as index, str() as text):
-            return event_of(envelope.piece(text_chunk(index, text)))
+            return event_of(envelope.chunk(text_chunk(index, text)))
         case Exception():
             answer = answer_for(item, operation="chat", resource="Session", request_id=request_id)
             return encode_event(answer.event)

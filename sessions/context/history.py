@@ -20,7 +20,7 @@ _LONGEST_ID_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CountedMessage:
     """A message with the tokens it has at most. One that `stays` is never left out to make room."""
 
     message: Message
@@ -28,22 +28,26 @@ class Told:
     stays: bool = False
 
 
-def told_before(entries: Iterable[Entry], model: str) -> list[Told]:
+def count_stored(entries: Iterable[Entry], model: str) -> list[CountedMessage]:
     """Stored messages; their tokens are counted again only where they were counted for another model."""
     return [
-        Told(to_message(entry), entry.token_count)
+        CountedMessage(to_message(entry), entry.token_count)
         if entry.tokenizer == tokenizer_of(model)
-        else told_now([to_message(entry)], model)[0]
+        else count_new([to_message(entry)], model)[0]
         for entry in entries
     ]
 
 
-def told_now(messages: Sequence[Message], model: str) -> list[Told]:
+def count_new(messages: Sequence[Message], model: str) -> list[CountedMessage]:
     """Messages that are not stored yet."""
-    return [Told(message, tokens) for message, tokens in zip(messages, count_each(model, messages), strict=True)]
+    return [
+        CountedMessage(message, tokens) for message, tokens in zip(messages, count_each(model, messages), strict=True)
+    ]
 
 
-def with_calls(before: Sequence[Told], new: Sequence[Told], *, with_earlier: bool) -> list[Told]:
+def with_calls(
+    before: Sequence[CountedMessage], new: Sequence[CountedMessage], *, with_earlier: bool
+) -> list[CountedMessage]:
     """The history and the new messages, every call right before its result.
 
     Providers refuse a conversation with a call whose result does not follow at once. So a result stands behind its
@@ -54,19 +58,20 @@ def with_calls(before: Sequence[Told], new: Sequence[Told], *, with_earlier: boo
     Raises:
         BadRequest: a new message is the result of a call that nobody made.
     """
-    told = [*before, *new]
-    messages = [item.message for item in told]
-    shown: list[Told] = []
+    counted = [*before, *new]
+    messages = [item.message for item in counted]
+    shown: list[CountedMessage] = []
     for first, *found in call_groups(messages):
         if messages[first]["role"] == "tool":
             if first >= len(before):
                 raise BadRequest(f"No message of the conversation calls a tool as {_id_shown(messages[first])}")
             continue
-        counted = [index for index in found if with_earlier or index >= len(before)]
-        results = {messages[index]["tool_call_id"]: told[index] for index in counted}
+        results = {
+            messages[index]["tool_call_id"]: counted[index] for index in found if with_earlier or index >= len(before)
+        }
         message = _with_calls(messages[first], results)
         if message is not None:
-            shown += [replace(told[first], message=message), *results.values()]
+            shown += [replace(counted[first], message=message), *results.values()]
     return shown
 
 
@@ -84,15 +89,15 @@ def _id_shown(result: Message) -> str:
     return repr(call_id if len(call_id) <= _LONGEST_ID_SHOWN else f"{call_id[:_LONGEST_ID_SHOWN]}...")
 
 
-def as_heard_by(name: str | None, message: Message) -> dict[str, Json]:
+def for_agent(name: str | None, message: Message) -> dict[str, Json]:
     """The message as it is sent to a model that speaks under this name, the only agent's being None.
 
     What other agents said is not its own speech: a model would take it for that, and some continue the last
     assistant's message instead of answering it. Names get a form that every provider takes.
     """
-    heard = dict(message)
-    speaker = heard.pop("name", None)
+    sent = dict(message)
+    speaker = sent.pop("name", None)
     if speaker:
-        heard["name"] = _NOT_IN_NAMES.sub("_", speaker)[:_LONGEST_NAME]
+        sent["name"] = _NOT_IN_NAMES.sub("_", speaker)[:_LONGEST_NAME]
     is_others = name is not None and speaker not in (None, name) and not message.get("tool_calls")
-    return {**heard, "role": "user"} if is_others and message["role"] == "assistant" else heard
+    return {**sent, "role": "user"} if is_others and message["role"] == "assistant" else sent

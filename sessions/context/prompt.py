@@ -13,7 +13,7 @@ from julep_project.core.process.threads import run_in
 from sessions.context.budget import token_budget
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
-from sessions.context.history import Told, as_heard_by, told_before, told_now, with_calls
+from sessions.context.history import CountedMessage, count_new, count_stored, for_agent, with_calls
 from sessions.context.recalled import recall_docs
 from sessions.context.render import Renderer
 from sessions.context.system import system_template, template_scope
@@ -107,33 +107,34 @@ def _assemble(
         presets=conversation.presets(agent),
         budget=token_budget(session, model),
     )
-    renderer = Renderer(_scope(conversation, request, agent, prompt))
+    scope = template_scope(
+        conversation,
+        agent,
+        settings={"model": model, **prompt.settings},
+        tools=prompt.tools,
+        docs=docs,
+        metadata=request.metadata,
+    )
+    renderer = Renderer(scope)
     system = renderer.text(*system_template(conversation, agent)).strip()
     new = _new_messages(request, renderer if session.render_templates else None)
-    told = _told(conversation, request, agent, model=model, system=system, new=new, said=said)
+    counted = _messages(conversation, request, agent, model=model, system=system, new=new, said=said)
     fitting, count = fit(
-        [item.message for item in told],
+        [item.message for item in counted],
         model=model,
         budget=prompt.budget,
         overflow=session.context_overflow,
         tools=prompt.offered,
-        sizes=[item.tokens for item in told],
-        stay=_staying(told),
+        sizes=[item.tokens for item in counted],
+        stay=_staying(counted),
     )
-    told = [told[index] for index in fitting]
+    counted = [counted[index] for index in fitting]
     return replace(
         prompt,
-        messages=[dict(item.message) for item in told],
-        stay=_staying(told),
+        messages=[dict(item.message) for item in counted],
+        stay=_staying(counted),
         new_messages=new,
         token_count=count,
-    )
-
-
-def _scope(conversation: Conversation, request: ChatRequest, agent: AgentView, prompt: Prompt) -> dict[str, Json]:
-    settings = {"model": prompt.model, **prompt.settings}
-    return template_scope(
-        conversation, agent, settings=settings, tools=prompt.tools, docs=prompt.docs, metadata=request.metadata
     )
 
 
@@ -143,7 +144,7 @@ def _new_messages(request: ChatRequest, renderer: Renderer | None) -> list[dict[
     return [renderer.message(message, f"messages[{index}]") for index, message in enumerate(request.messages)]
 
 
-def _told(
+def _messages(
     conversation: Conversation,
     request: ChatRequest,
     agent: AgentView,
@@ -152,20 +153,19 @@ def _told(
     system: str,
     new: Sequence[Message],
     said: Sequence[Message],
-) -> list[Told]:
-    """The system message, if there is any, the history and the new messages, as the agent hears them.
+) -> list[CountedMessage]:
+    """The system message, if there is any, the history and the new messages, as they are sent to the agent.
 
     The last message of the request and what was said to it stay, whatever the room.
     """
     first = [{"role": "system", "content": system}] if system else []
-    now = told_now([*new, *said], model)
     last = len(new) - 1
-    now = [replace(item, stays=index >= last) for index, item in enumerate(now)]
-    before = told_before(conversation.entries, model)
-    told = [*told_now(first, model), *with_calls(before, now, with_earlier=request.recall_tools)]
+    added = [replace(item, stays=index >= last) for index, item in enumerate(count_new([*new, *said], model))]
+    stored = count_stored(conversation.entries, model)
+    counted = [*count_new(first, model), *with_calls(stored, added, with_earlier=request.recall_tools)]
     name = agent.row.name if len(conversation.agents) > 1 else None
-    return [replace(item, message=as_heard_by(name, item.message)) for item in told]
+    return [replace(item, message=for_agent(name, item.message)) for item in counted]
 
 
-def _staying(told: Sequence[Told]) -> frozenset[int]:
-    return frozenset(index for index, item in enumerate(told) if item.stays)
+def _staying(counted: Sequence[CountedMessage]) -> frozenset[int]:
+    return frozenset(index for index, item in enumerate(counted) if item.stays)

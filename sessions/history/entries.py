@@ -1,8 +1,6 @@
 """What was said in a session: how it is stored, and how it is told to a model."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +18,7 @@ from sessions.models import Entry, EntrySource, Session, Turn
 Message = Mapping[str, Json]
 
 # Those that clients see in a history; the others are notes of the server.
-TOLD_SOURCES = (
+VISIBLE_SOURCES = (
     EntrySource.API_REQUEST,
     EntrySource.API_RESPONSE,
     EntrySource.TOOL_REQUEST,
@@ -30,39 +28,23 @@ _LONGEST_NAME = 255
 _LONGEST_TOKENIZER = 64
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """A message that is to be stored, its tokens counted."""
-
-    role: str
-    content: Json
-    source: str
-    tokenizer: str
-    token_count: int
-    model: str = ""
-    name: str | None = None
-    tool_calls: list[dict[str, Json]] | None = None
-    tool_call_id: str | None = None
-
-    @classmethod
-    def of(cls, message: Message, *, source: str, model: str, written_by: str = "") -> Self:
-        """The entry for a chat message. Counts tokens as `model` does: do that outside of a transaction.
-
-        `written_by` is the model that wrote the message, if one did.
-        """
-        name = message.get("name")
-        [token_count] = count_each(model, [message])
-        return cls(
-            role=message["role"],
-            content=message.get("content"),
-            source=source,
-            tokenizer=tokenizer_of(model),
-            token_count=token_count,
-            model=written_by,
-            name=name[:_LONGEST_NAME] if name else None,
-            tool_calls=message.get("tool_calls") or None,
-            tool_call_id=message.get("tool_call_id"),
-        )
+def new_entry(message: Message, *, source: str, model: str, written_by: str = "") -> Entry:
+    """The entry for a chat message, to be stored by `save_entries`. Counts tokens as `model` does: do that outside of a
+    transaction. `written_by` is the model that wrote the message, if one did.
+    """
+    name = message.get("name")
+    [token_count] = count_each(model, [message])
+    return Entry(
+        role=message["role"],
+        content=message.get("content"),
+        source=source,
+        tokenizer=tokenizer_of(model),
+        token_count=token_count,
+        model=written_by,
+        name=name[:_LONGEST_NAME] if name else None,
+        tool_calls=message.get("tool_calls") or None,
+        tool_call_id=message.get("tool_call_id"),
+    )
 
 
 def tokenizer_of(model: str) -> str:
@@ -70,8 +52,8 @@ def tokenizer_of(model: str) -> str:
     return model[:_LONGEST_TOKENIZER]
 
 
-def save_entries(session_id: UUID, entries: Sequence[NewEntry], *, turn: Turn | None = None) -> list[Entry]:
-    """Store entries behind those that are there, all of them or none, next to each other.
+def save_entries(session_id: UUID, entries: Sequence[Entry], *, turn: Turn | None = None) -> list[Entry]:
+    """Store new entries behind those that are there, all of them or none, next to each other.
 
     With a turn, only while it still runs; it is finished by the same transaction.
 
@@ -87,7 +69,9 @@ def save_entries(session_id: UUID, entries: Sequence[NewEntry], *, turn: Turn | 
         if turn is not None:
             finish_turn(turn)
         sessions.update(entry_count=F("entry_count") + len(entries))
-        return Entry.objects.bulk_create(_rows(session_id, turn, last, entries))
+        for seq, entry in enumerate(entries, start=last + 1):
+            entry.session_id, entry.turn, entry.seq, entry.place = session_id, turn, seq, seq
+        return Entry.objects.bulk_create(entries)
 
 
 def active_entries(session_id: UUID) -> "QuerySet[Entry]":
@@ -121,9 +105,9 @@ def calls_made() -> Func:
     return Func("tool_calls", function="jsonb_path_query_array", template=template, output_field=JSONField())
 
 
-def list_told(session: Session) -> "QuerySet[Entry]":
+def list_visible(session: Session) -> "QuerySet[Entry]":
     """What was said in a session, whether summarised since or not, in the order of storing."""
-    return Entry.objects.filter(session=session, source__in=TOLD_SOURCES).order_by("seq")
+    return Entry.objects.filter(session=session, source__in=VISIBLE_SOURCES).order_by("seq")
 
 
 def whole_history(session: Session) -> "QuerySet[Entry]":
@@ -132,9 +116,9 @@ def whole_history(session: Session) -> "QuerySet[Entry]":
     Raises:
         BadRequest: it is too much for one.
     """
-    told = list_told(session)
-    check_whole(told, instead="read it in parts, with limit and offset of GET /sessions/{id}/messages")
-    return told
+    visible = list_visible(session)
+    check_whole(visible, instead="read it in parts, with limit and offset of GET /sessions/{id}/messages")
+    return visible
 
 
 def clear_history(developer: Developer, session_id: UUID) -> None:
@@ -156,24 +140,3 @@ def to_message(entry: Entry) -> dict[str, Json]:
     message: dict[str, Json] = {"role": entry.role, "content": entry.content}
     optional = {"name": entry.name, "tool_calls": entry.tool_calls, "tool_call_id": entry.tool_call_id}
     return {**message, **{key: value for key, value in optional.items() if value}}
-
-
-def _rows(session_id: UUID, turn: Turn | None, last: int, entries: Iterable[NewEntry]) -> list[Entry]:
-    return [
-        Entry(
-            session_id=session_id,
-            seq=seq,
-            place=seq,
-            turn=turn,
-            role=entry.role,
-            name=entry.name,
-            content=entry.content,
-            source=entry.source,
-            tokenizer=entry.tokenizer,
-            token_count=entry.token_count,
-            model=entry.model,
-            tool_calls=entry.tool_calls,
-            tool_call_id=entry.tool_call_id,
-        )
-        for seq, entry in enumerate(entries, start=last + 1)
-    ]

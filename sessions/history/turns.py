@@ -7,6 +7,7 @@ session's row; wake-ups only say that it is worth looking.
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -52,13 +53,14 @@ def enter_turn(
         others = Turn.objects.filter(session_id=session_id, status__in=OPEN)
         wish = on_busy or session.on_busy
         if wish == OnBusy.ROLLBACK:
-            _drop(others)
+            # From here on, nothing they do can be saved.
+            _stop(others, StopWish.DROP, status=TurnStatus.CANCELLED, ended_at=Now())
             transaction.on_commit(partial(publish, _session_topic(session_id)))
         waiting = others.exists()
         if waiting and wish == OnBusy.REJECT:
             raise SessionBusy
         if waiting and wish == OnBusy.INTERRUPT:
-            _interrupt(others)
+            _stop(others, StopWish.KEEP)
         status = TurnStatus.WAITING if waiting else TurnStatus.RUNNING
         return Turn.objects.create(session_id=session_id, chat_id=chat_id, status=status, lease_until=lease_end())
 
@@ -164,20 +166,10 @@ def end_turn(turn: Turn) -> None:
         publish(_session_topic(turn.session_id))
 
 
-def _drop(turns: "QuerySet[Turn]") -> None:
-    """End turns at once: from here on, nothing they do can be saved."""
+def _stop(turns: "QuerySet[Turn]", wish: StopWish, **changes: Any) -> None:
+    """Tell those who serve the turns how to stop."""
     numbers = list(turns.values_list("pk", flat=True))
-    turns.update(status=TurnStatus.CANCELLED, stop=StopWish.DROP, ended_at=Now())
-    _tell(numbers)
-
-
-def _interrupt(turns: "QuerySet[Turn]") -> None:
-    numbers = list(turns.values_list("pk", flat=True))
-    turns.update(stop=StopWish.KEEP)
-    _tell(numbers)
-
-
-def _tell(numbers: list[int]) -> None:
+    turns.update(stop=wish, **changes)
     for number in numbers:
         transaction.on_commit(partial(publish, _turn_topic(number)))
 

@@ -8,11 +8,9 @@ understands, or it fails, the messages are clipped instead, so a history always 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -26,17 +24,23 @@ from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, PromptTooBig, RateLimited
 from julep_project.core.jobs.kind import ClaimedJob
 from julep_project.core.jobs.rows import JobState
-from julep_project.core.outages import PAUSES, is_waited_out, when_back
-from julep_project.core.storage_errors import took_too_long
+from julep_project.core.outages import waiting_out
 from julep_project.core.work.backoff import Backoff
 from sessions.context.budget import LONGEST_HISTORY, OTHER_COUNT, token_budget
-from sessions.context.history import told_before
+from sessions.context.history import count_stored
 from sessions.context.prompt import Prompt
 from sessions.errors import PromptOverBudget
-from sessions.history.entries import NewEntry, active_entries, calls_made, history_tokens, save_entries, tokenizer_of
+from sessions.history.entries import active_entries, calls_made, history_tokens, new_entry, save_entries, tokenizer_of
 from sessions.models import ContextOverflow, Entry, EntrySource, Job, Session
 from sessions.shortening import jobs
-from sessions.shortening.replaceable import KEPT, LEAST_SUMMARY_TOKENS, SUMMARY, Piece, replaceable, summary_tokens
+from sessions.shortening.replaceable import (
+    KEPT,
+    LEAST_SUMMARY_TOKENS,
+    SUMMARY,
+    EntryOutline,
+    replaceable,
+    summary_tokens,
+)
 
 log = logging.getLogger(__name__)
 
@@ -102,11 +106,11 @@ def request_shortening(session: Session, size: Size) -> UUID | None:
     pending = jobs.open_job(session, jobs.SHORTEN_HISTORY)
     if pending is not None:
         return pending
-    pieces = _pieces(session.pk, size.model)
+    outlines = _outlines(session.pk, size.model)
     urgent = size.tokens > size.budget
-    budget = _share_of_history(size, pieces) if urgent else size.budget
-    through_seq = max((piece.seq for piece in pieces), default=0)
-    if not budget or not replaceable(pieces, budget=budget, through_seq=through_seq, urgent=urgent):
+    budget = _share_of_history(size, outlines) if urgent else size.budget
+    through_seq = max((one.seq for one in outlines), default=0)
+    if not budget or not replaceable(outlines, budget=budget, through_seq=through_seq, urgent=urgent):
         return None
     job = Job(
         developer_id=session.developer_id,
@@ -143,17 +147,11 @@ def shorten_history(job_id: UUID) -> None:
     job = jobs.claim_job(job_id)
     if job is None:
         return
-    attempt = job.held.attempt
-    with jobs.LEASES.holding(job.held):
+    with jobs.LEASES.holding(job.held), waiting_out(jobs.LEASES, job.held, job.wait):
         try:
             _shorten(job)
         except RateLimited as error:
-            job.wait(_PAUSES.pause_s(attempt, hint_s=error.wait_s), counted=True)
-        except DatabaseError as error:
-            waits = is_waited_out(error, partial(jobs.LEASES.renew, [job.held]))
-            if not waits and not took_too_long(error):
-                raise
-            when_back(partial(job.wait, PAUSES.pause_s(attempt), counted=not waits))
+            job.wait(_PAUSES.pause_s(job.held.attempt, hint_s=error.wait_s), counted=True)
     jobs.QUEUED.ring_next(job.row.developer_id)
 
 
@@ -166,7 +164,7 @@ def _shorten(job: ClaimedJob[Job]) -> None:
     give_connection_back()
     text = _cut(f"{_INTRODUCTION}\n{plan.write(job)}", plan.limit, plan.model)
     message = {"role": "user", "content": text}
-    summary = NewEntry.of(message, source=EntrySource.SUMMARIZER, model=plan.model, written_by=plan.model)
+    summary = new_entry(message, source=EntrySource.SUMMARIZER, model=plan.model, written_by=plan.model)
     _put_in_place(job, plan, summary)
 
 
@@ -235,12 +233,12 @@ def _plan(job: Job) -> Plan | None:
     """What is to be done. The history is read in parts, twice: what was said is needed of a part of it only."""
     history = active_entries(job.session_id)
     known: list[tuple[UUID, int]] = []
-    pieces: list[Piece] = []
+    outlines: list[EntryOutline] = []
     for entries in pages_within(history, *_PAGE_COLUMNS, most_bytes=_PAGE_BYTES):
-        told = told_before(entries, job.model)
-        pieces += [Piece.of(entry, one.tokens) for entry, one in zip(entries, told, strict=True)]
+        counted = count_stored(entries, job.model)
+        outlines += [EntryOutline.of(entry, one.tokens) for entry, one in zip(entries, counted, strict=True)]
         known += [(entry.pk, entry.place) for entry in entries]
-    chosen = replaceable(pieces, budget=job.budget, through_seq=job.through_seq, urgent=job.urgent)
+    chosen = replaceable(outlines, budget=job.budget, through_seq=job.through_seq, urgent=job.urgent)
     if not chosen:
         return None
     old = [known[index][0] for index in chosen]
@@ -263,7 +261,7 @@ def _transcript(entries: "QuerySet[Entry]", clip_at: int) -> tuple[list[str], bo
 
 
 @transaction.atomic
-def _put_in_place(job: ClaimedJob[Job], plan: Plan, summary: NewEntry) -> None:
+def _put_in_place(job: ClaimedJob[Job], plan: Plan, summary: Entry) -> None:
     """Store the summary where the last of its entries stood. Chats may have gone on: they only add entries."""
     session = Session.objects.select_for_update(no_key=True).filter(pk=job.row.session_id).first()
     still_there = Entry.objects.filter(pk__in=plan.old, superseded_by=None)
@@ -275,19 +273,21 @@ def _put_in_place(job: ClaimedJob[Job], plan: Plan, summary: NewEntry) -> None:
         still_there.update(superseded_by=stored)
 
 
-def _pieces(session_id: UUID, model: str) -> list[Piece]:
+def _outlines(session_id: UUID, model: str) -> list[EntryOutline]:
     """The history without what was said in it; entries that another model counted have the most they may have."""
     rows = active_entries(session_id).annotate(calls=calls_made())
     columns = ("seq", "role", "token_count", "tokenizer", "calls", "tool_call_id")
     return [
-        Piece(seq, role, tokens if tokenizer == tokenizer_of(model) else OTHER_COUNT * tokens, tuple(calls or ()), to)
+        EntryOutline(
+            seq, role, tokens if tokenizer == tokenizer_of(model) else OTHER_COUNT * tokens, tuple(calls or ()), to
+        )
         for seq, role, tokens, tokenizer, calls, to in rows.values_list(*columns)
     ]
 
 
-def _share_of_history(size: Size, pieces: Sequence[Piece]) -> int:
+def _share_of_history(size: Size, outlines: Sequence[EntryOutline]) -> int:
     """The budget to shorten by, so that what is not history has its place too; 0 when there is no room for any."""
-    room = size.budget - (size.tokens - sum(piece.tokens for piece in pieces))
+    room = size.budget - (size.tokens - sum(one.tokens for one in outlines))
     if room < _LEAST_ROOM:
         return 0
     return min(size.budget, int(room * _AIM / (KEPT + SUMMARY)))

@@ -17,7 +17,7 @@ _LEAST_GAIN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class EntryOutline:
     """What has to be known of an entry: its number, whose it is, its size, the calls it makes or answers."""
 
     seq: int
@@ -38,27 +38,27 @@ def summary_tokens(budget: int) -> int:
     return max(int(budget * SUMMARY), LEAST_SUMMARY_TOKENS)
 
 
-def replaceable(pieces: Sequence[Piece], *, budget: int, through_seq: int, urgent: bool = False) -> list[int]:
+def replaceable(entries: Sequence[EntryOutline], *, budget: int, through_seq: int, urgent: bool = False) -> list[int]:
     """Positions of the oldest entries, which a summary may stand for; none when that would gain nothing.
 
     The newest are left alone as far as a share of the budget allows, two of them at least unless it is `urgent`, and
     so are those behind `through_seq`, system messages, and a call that waits for its result. Calls and their results
     are never parted.
     """
-    groups = call_groups([_outline(piece) for piece in pieces])
-    end = _whole(groups, _first_kept(pieces, budget, through_seq, 0 if urgent else _KEPT_MESSAGES), up=urgent)
-    waiting = _waiting(pieces, groups, budget)
-    old = [index for index in range(end) if pieces[index].role != "system" and index not in waiting]
-    gained = sum(pieces[index].tokens for index in old) - summary_tokens(budget)
+    groups = call_groups([_message(entry) for entry in entries])
+    end = _whole(groups, _first_kept(entries, budget, through_seq, 0 if urgent else _KEPT_MESSAGES), up=urgent)
+    waiting = _waiting(entries, groups, budget)
+    old = [index for index in range(end) if entries[index].role != "system" and index not in waiting]
+    gained = sum(entries[index].tokens for index in old) - summary_tokens(budget)
     return old if gained >= _LEAST_GAIN and (urgent or len(old) > 1) else []
 
 
-def _first_kept(pieces: Sequence[Piece], budget: int, through_seq: int, least: int) -> int:
+def _first_kept(entries: Sequence[EntryOutline], budget: int, through_seq: int, least: int) -> int:
     """Where the newest begin that are left alone."""
     kept = 0
-    for index in reversed(range(len(pieces))):
-        kept += pieces[index].tokens
-        is_old = pieces[index].seq <= through_seq and len(pieces) - index > least
+    for index in reversed(range(len(entries))):
+        kept += entries[index].tokens
+        is_old = entries[index].seq <= through_seq and len(entries) - index > least
         if is_old and kept > KEPT * budget:
             return index + 1
     return 0
@@ -72,14 +72,14 @@ def _whole(groups: Sequence[Sequence[int]], cut: int, *, up: bool) -> int:
     return cut
 
 
-def _waiting(pieces: Sequence[Piece], groups: Sequence[Sequence[int]], budget: int) -> set[int]:
+def _waiting(entries: Sequence[EntryOutline], groups: Sequence[Sequence[int]], budget: int) -> set[int]:
     """The newest call the client may still answer, unless it is large."""
     for first, *results in reversed(groups):
-        if set(pieces[first].calls).difference(pieces[index].answers for index in results):
-            return {first, *results} if pieces[first].tokens <= KEPT * budget else set()
+        if set(entries[first].calls).difference(entries[index].answers for index in results):
+            return {first, *results} if entries[first].tokens <= KEPT * budget else set()
     return set()
 
 
-def _outline(piece: Piece) -> dict[str, Json]:
-    calls = [{"id": call} for call in piece.calls]
-    return {"role": piece.role, "tool_call_id": piece.answers, "tool_calls": calls}
+def _message(entry: EntryOutline) -> dict[str, Json]:
+    calls = [{"id": call} for call in entry.calls]
+    return {"role": entry.role, "tool_call_id": entry.answers, "tool_calls": calls}

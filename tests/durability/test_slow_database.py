@@ -20,7 +20,7 @@ from executions.effects.perform import perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import dispatching_to
 from executions.models import Branch, Execution
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.models import Job, Session
 from sessions.responses.answering import background
 from sessions.responses.models import StoredResponse
@@ -98,7 +98,7 @@ class Jobs(Work):
         agent = api.post("/agents", {"name": "Talker"}).json()["id"]
         session = Session.objects.get(pk=api.post("/sessions", {"agent": agent}).json()["id"])
         said = [
-            NewEntry.of({"role": "user", "content": f"{n} " * 50}, source="api_request", model="scripted/one")
+            new_entry({"role": "user", "content": f"{n} " * 50}, source="api_request", model="scripted/one")
             for n in range(20)
         ]
         save_entries(session.pk, said)

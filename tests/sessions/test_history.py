@@ -11,7 +11,7 @@ from django.db import connection
 from agents.llm.own.offline import ECHO
 from agents.models import Developer
 from sessions.errors import TurnLost
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.history.turns import end_turn, enter_turn
 from sessions.models import Entry, EntrySource, Session
 from tests.api_client import ApiClient
@@ -25,8 +25,8 @@ PARTS = [
 ]
 
 
-def _new(text: str, source: str = EntrySource.API_REQUEST) -> NewEntry:
-    return NewEntry.of({"role": "user", "content": text}, source=source, model=ECHO)
+def _new(text: str, source: str = EntrySource.API_REQUEST) -> Entry:
+    return new_entry({"role": "user", "content": text}, source=source, model=ECHO)
 
 
 def _said(session_id: Any) -> list[str]:

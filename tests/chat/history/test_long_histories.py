@@ -18,7 +18,7 @@ from julep_project.core.errors import ModelUnavailable
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import load_conversation
 from sessions.errors import PromptOverBudget
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import save_entries
 from sessions.keepers import sweep_jobs
 from sessions.models import Entry, Turn
 from sessions.shortening.overflow import shorten_history
@@ -28,12 +28,12 @@ BUDGET = 1000
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
 
-def _entry(content: Any, token_count: int, role: str = "user", **fields: Any) -> NewEntry:
+def _entry(content: Any, token_count: int, role: str = "user", **fields: Any) -> Entry:
     """A short entry that counts for a long one."""
-    return NewEntry(role, content, "api_request", MODEL, token_count, **fields)
+    return Entry(role=role, content=content, source="api_request", tokenizer=MODEL, token_count=token_count, **fields)
 
 
-def _session(talk: Talk, *entries: NewEntry, **fields: Any) -> str:
+def _session(talk: Talk, *entries: Entry, **fields: Any) -> str:
     session = talk.session(talk.agent(), **fields)
     save_entries(UUID(session), entries)
     return session
@@ -44,7 +44,7 @@ def _read(session: str, **fields: Any) -> list[Any]:
     return [entry.content for entry in load_conversation(Developer.objects.get(), UUID(session), request).entries]
 
 
-def _long(count: int, token_count: int) -> list[NewEntry]:
+def _long(count: int, token_count: int) -> list[Entry]:
     return [_entry(f"m{number}", token_count) for number in range(count)]
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from agents.llm.own.scripted import ScriptedModel, scripted_model
 from agents.models import Developer
 from julep_project.core.errors import ModelUnavailable
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, Job, Session
 from sessions.shortening import jobs, overflow
 from sessions.shortening.jobs import claim_job
@@ -176,7 +176,7 @@ def test_a_later_summary_takes_in_the_earlier(talk: Talk, rung: list[str]) -> No
 def test_a_job_is_asked_for_at_three_quarters_of_the_budget(talk: Talk, rung: list[str]) -> None:
     def chat(budget: int) -> list[str]:
         session = talk.session(talk.agent(), token_budget=budget, context_overflow="adaptive")
-        said = [NewEntry.of({"role": "user", "content": FACT}, source="api_request", model=MODEL) for _ in range(8)]
+        said = [new_entry({"role": "user", "content": FACT}, source="api_request", model=MODEL) for _ in range(8)]
         save_entries(UUID(session), said)
         with scripted_model(["ok"]):
             jobs: list[str] = talk.ask(session, "And now?")["jobs"]
@@ -263,7 +263,7 @@ def test_what_is_said_meanwhile_is_kept(talk: Talk, rung: list[str]) -> None:
     _fill(talk, session, 6)
 
     def meanwhile(_: Any) -> str:
-        message = NewEntry.of({"role": "user", "content": "meanwhile"}, source="api_request", model="")
+        message = new_entry({"role": "user", "content": "meanwhile"}, source="api_request", model="")
         save_entries(Session.objects.get().pk, [message])
         return "Tides."
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from sessions.shortening.replaceable import Piece, replaceable
+from sessions.shortening.replaceable import EntryOutline, replaceable
 
 BUDGET = 1000
 
 
-def _history(*pieces: tuple[str, int]) -> list[Piece]:
+def _history(*pieces: tuple[str, int]) -> list[EntryOutline]:
     """Entries by role and size; `assistant:a` calls, `tool:a` is the result."""
     history = []
     for seq, (name, tokens) in enumerate(pieces, start=1):
         role, _, call = name.partition(":")
         calls = (call,) if call and role == "assistant" else ()
-        history.append(Piece(seq, role, tokens, calls, call if role == "tool" else None))
+        history.append(EntryOutline(seq, role, tokens, calls, call if role == "tool" else None))
     return history
 
 

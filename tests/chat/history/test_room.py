@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.errors import ModelUnavailable, PromptTooBig
-from sessions.history.entries import NewEntry, save_entries
+from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, Job
 from sessions.shortening.jobs import claim_job
 from sessions.shortening.overflow import shorten_history
@@ -29,7 +29,7 @@ def _session(talk: Talk, **fields: Any) -> str:
 
 def _store(session: str, *messages: dict[str, Any], model: str = MODEL) -> None:
     """Without asking for a job, as when the session had no limit yet."""
-    entries = [NewEntry.of(message, source="api_request", model=model) for message in messages]
+    entries = [new_entry(message, source="api_request", model=model) for message in messages]
     save_entries(UUID(session), entries)
 
 
