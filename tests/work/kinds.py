@@ -103,7 +103,7 @@ class Responses(Kind):
         for key in keys:
             request = read_request({"model": "offline/echo", "input": "Hi", "background": True}, key)
             body = new_body(key, now(), request.echo, ResponseStatus.QUEUED.value)
-            store.begin_response(developer, key, body, items=request.items, previous_id=None, include=())
+            store.begin_response(developer, key, body, request)
         StoredResponse.objects.filter(pk__in=keys).update(rung_at=None)
         return keys
 

@@ -193,14 +193,7 @@ class Answering:
 
 def first_events(body: Json) -> list[Event]:
     """What every stream begins with: the response without an answer."""
-    bare = {
-        **body,
-        "status": ResponseStatus.IN_PROGRESS.value,
-        "output": [],
-        "usage": None,
-        "error": None,
-        "incomplete_details": None,
-    }
+    bare = ended_body(body, status=ResponseStatus.IN_PROGRESS.value, output=(), usage=None)
     return [{"type": kind, "response": bare} for kind in ("response.created", "response.in_progress")]
 
 

@@ -2,8 +2,6 @@
 
 import mimetypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from uuid import UUID
 
 from agents.models import Developer
 from docs_store.files import contents
@@ -11,20 +9,13 @@ from docs_store.files.services import list_files
 from docs_store.models import File
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
+from sessions.responses.wire.ids import as_uuid
 
 Message = dict[str, Json]
 
 MOST_BYTES = 32 * 1024 * 1024
 _ANY_TYPE = "application/octet-stream"
 _NOT_AT_HAND = {"type": "text", "text": "[A file was sent here that is not at hand any more.]"}
-
-
-@dataclass(frozen=True, slots=True)
-class FileContent:
-    """A stored file as a model gets it."""
-
-    name: str
-    data_url: str
 
 
 def find_files(
@@ -36,7 +27,7 @@ def find_files(
         NotFound: `items` name a file that is not there.
     """
     needed = set(_file_ids(items))
-    keys = {file_id: _as_uuid(file_id) for file_id in needed.union(_file_ids(before))}
+    keys = {file_id: as_uuid(file_id) for file_id in needed.union(_file_ids(before))}
     wanted = [key for key in keys.values() if key is not None]
     rows = {row.pk: row for row in list_files(developer).filter(pk__in=wanted)} if wanted else {}
     found = {file_id: rows[key] for file_id, key in keys.items() if key in rows}
@@ -64,8 +55,8 @@ def with_contents(messages: Sequence[Message], files: Mapping[str, File], *, may
         BadRequest: together the files are too large to be sent to a model.
         StorageUnavailable, ContentMissing: the storage does not give a content.
     """
-    held = {file_id: _read(files[file_id]) for file_id in _sendable(messages, files, may_cut=may_cut)}
-    return [_filled(message, held) for message in messages]
+    sent = {file_id: _data_url(files[file_id]) for file_id in _sendable(messages, files, may_cut=may_cut)}
+    return [_filled(message, files, sent) for message in messages]
 
 
 def _sendable(messages: Sequence[Message], files: Mapping[str, File], *, may_cut: bool) -> set[str]:
@@ -87,22 +78,22 @@ def _sendable(messages: Sequence[Message], files: Mapping[str, File], *, may_cut
     return chosen
 
 
-def _filled(message: Message, held: Mapping[str, FileContent]) -> Message:
+def _filled(message: Message, files: Mapping[str, File], sent: Mapping[str, str]) -> Message:
     if not any(map(_named_by, _parts(message))):
         return message
-    return {**message, "content": [_with_content(part, held) for part in message["content"]]}
+    return {**message, "content": [_with_content(part, files, sent) for part in message["content"]]}
 
 
-def _with_content(part: Message, held: Mapping[str, FileContent]) -> Message:
+def _with_content(part: Message, files: Mapping[str, File], sent: Mapping[str, str]) -> Message:
     file_id = _named_by(part)
     if file_id is None:
         return part
-    if file_id not in held:
+    if file_id not in sent:
         return _NOT_AT_HAND
-    file = held[file_id]
     if part["type"] == "image_url":
-        return {"type": "image_url", "image_url": {"url": file.data_url, "detail": part["image_url"]["detail"]}}
-    return {"type": "file", "file": {"filename": part["file"]["filename"] or file.name, "file_data": file.data_url}}
+        return {"type": "image_url", "image_url": {"url": sent[file_id], "detail": part["image_url"]["detail"]}}
+    name = part["file"]["filename"] or files[file_id].name
+    return {"type": "file", "file": {"filename": name, "file_data": sent[file_id]}}
 
 
 def _parts(message: Message) -> list[Message]:
@@ -122,14 +113,7 @@ def _file_ids(items: Iterable[Mapping[str, Json]]) -> Iterator[str]:
             yield from (part["file_id"] for part in item["content"] if "file_id" in part)
 
 
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _read(file: File) -> FileContent:
+def _data_url(file: File) -> str:
     mime_type = file.mime_type or mimetypes.guess_type(file.name)[0] or _ANY_TYPE
     content = contents.read_base64(contents.storage_name(file.developer_id, file.pk), size=file.size)
-    return FileContent(file.name, f"data:{mime_type};base64,{content}")
+    return f"data:{mime_type};base64,{content}"

@@ -5,12 +5,10 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 
 from julep_project.core.clock import now
 from julep_project.core.errors import DomainError, ServiceUnavailable
-from julep_project.core.outages import PAUSES, is_waited_out, when_back
-from julep_project.core.storage_errors import took_too_long
+from julep_project.core.outages import PAUSES, waiting_out, when_back
 from julep_project.core.work.backoff import spread_s
 from julep_project.core.work.lease import Held
 from sessions.responses.answering.answer import ToBeRepeated, answer_whole
@@ -34,15 +32,11 @@ def answer_in_background(response_id: UUID) -> None:
         end_lost(held)
         return
     try:
-        _answer(row, held)
+        with waiting_out(LEASES, held):
+            _answer(row, held)
     except ToBeRepeated as repeated:
         error = repeated.error
         LEASES.wait(held, pause_s=spread_s(error.wait_s or PAUSES.first_s, over_s=error.spread_s), counted=False)
-    except DatabaseError as error:
-        waits = is_waited_out(error, partial(LEASES.renew, [held]))
-        if not waits and not took_too_long(error):
-            raise
-        when_back(partial(LEASES.wait, held, pause_s=PAUSES.pause_s(held.attempt), counted=not waits))
     except ServiceUnavailable:
         when_back(partial(LEASES.wait, held, pause_s=PAUSES.pause_s(1), counted=False))
     QUEUED.ring_next(row.developer_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Collection, Iterator
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 from julep_project.core.database import run_query
@@ -19,10 +20,10 @@ async def follow_response(row: StoredResponse, include: Collection[str], after: 
     """The events behind the number `after` (-1: all), the same whenever they are told."""
     told = 0
     while True:
-        for event in _known_events(row, include, told):
-            if event["sequence_number"] > after:
-                yield event
-            told += 1
+        for number, event in islice(enumerate(_known_events(row, include)), told, None):
+            if number > after:
+                yield numbered(event, number)
+            told = number + 1
         if row.status not in OPEN:
             return
         await wait_until_ended(row.pk, look_every_s=_POLL_S)
@@ -34,14 +35,8 @@ def _load(response_id: UUID) -> StoredResponse:
     return row
 
 
-def _known_events(row: StoredResponse, include: Collection[str], told: int) -> Iterator[Event]:
-    """What can be told by now, without what was told before."""
-    for number, event in enumerate(_all_events(row, include)):
-        if number >= told:
-            yield numbered(event, number)
-
-
-def _all_events(row: StoredResponse, include: Collection[str]) -> Iterator[Event]:
+def _known_events(row: StoredResponse, include: Collection[str]) -> Iterator[Event]:
+    """What can be told by now."""
     body = shown_body(row.body, include)
     yield from first_events(body)
     if row.status in OPEN:

@@ -1,6 +1,6 @@
 """Items of a conversation as the messages a model is asked with."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import BadRequest
@@ -114,35 +114,23 @@ def _message(item: Item) -> Message:
 
 
 def _part(part: Item) -> Message:
-    return stored_file_part(part) if "file_id" in part else _CONVERTERS[part["type"]](part)
+    match part:
+        case {"file_id": _}:
+            return stored_file_part(part)
+        case {"type": "input_image"}:
+            return {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part["detail"]}}
+        case {"type": "input_audio"}:
+            return {"type": "input_audio", "input_audio": part["input_audio"]}
+        case {"file_url": _}:
+            fix = "Send the content as file_data, or a file_id"
+            raise BadRequest("input_file with file_url is not supported", fix=fix)
+        case {"type": "input_file"}:
+            return {
+                "type": "file",
+                "file": {"filename": part.get("filename") or "file", "file_data": part["file_data"]},
+            }
+    return {"type": "text", "text": part["text"]}
 
 
 def _result_text(output: Json) -> str:
     return output if isinstance(output, str) else "\n".join(part["text"] for part in output)
-
-
-def _text_part(part: Item) -> Message:
-    return {"type": "text", "text": part["text"]}
-
-
-def _image_part(part: Item) -> Message:
-    return {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part["detail"]}}
-
-
-def _file_part(part: Item) -> Message:
-    if "file_url" in part:
-        raise BadRequest("input_file with file_url is not supported", fix="Send the content as file_data, or a file_id")
-    return {"type": "file", "file": {"filename": part.get("filename") or "file", "file_data": part["file_data"]}}
-
-
-def _audio_part(part: Item) -> Message:
-    return {"type": "input_audio", "input_audio": part["input_audio"]}
-
-
-_CONVERTERS: Mapping[str, Callable[[Item], Message]] = {
-    "input_text": _text_part,
-    "output_text": _text_part,
-    "input_image": _image_part,
-    "input_file": _file_part,
-    "input_audio": _audio_part,
-}

@@ -56,30 +56,24 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What the database has to say to a request. `before` is the conversation it continues."""
+    """A plan without messages, and what they are made of. `before` is the conversation the request continues."""
 
-    developer: Developer
-    response_id: UUID
-    request: ResponseRequest
+    plan: Plan
     before: Sequence[Item]
     files: Mapping[str, File]
-    searches: Searches
-    custom_key: str | None = None
 
-    def plan(self) -> Plan:
+    def completed(self) -> Plan:
         """The whole plan. Reads files and counts tokens, which may take long.
 
         Raises:
             BadRequest: the conversation cannot be sent to a model.
             StorageUnavailable, ContentMissing: the file storage does not give a content.
         """
-        messages = to_messages(
-            [*self.before, *self.request.items],
-            instructions=self.request.echo["instructions"],
-            hosted=self.request.tools.hosted,
-        )
-        messages = with_contents(_fitting(messages, self.request), self.files, may_cut=self.request.may_cut)
-        return Plan(self.developer, self.response_id, self.request, messages, self.searches, self.custom_key)
+        request = self.plan.request
+        items, instructions = [*self.before, *request.items], request.echo["instructions"]
+        messages = to_messages(items, instructions=instructions, hosted=request.tools.hosted)
+        messages = with_contents(_fitting(messages, request), self.files, may_cut=request.may_cut)
+        return replace(self.plan, messages=messages)
 
 
 async def begin(developer: Developer, body: Json, custom_key: str | None = None) -> Begun:
@@ -92,22 +86,13 @@ async def begin(developer: Developer, body: Json, custom_key: str | None = None)
     """
     response_id = uuid7()
     draft = await run_query(partial(_read, developer, response_id, body, custom_key))
-    plan = await run_in(_PLANNERS, draft.plan)
+    plan = await run_in(_PLANNERS, draft.completed)
     request = plan.request
     status = ResponseStatus.QUEUED if request.background else ResponseStatus.IN_PROGRESS
     started = new_body(response_id, now(), request.echo, status.value)
     stored: Held | bool = False
     if request.store:
-        store = partial(
-            begin_response,
-            developer,
-            response_id,
-            started,
-            items=request.items,
-            previous_id=request.previous_id,
-            include=request.include,
-        )
-        stored = await run_query(store)
+        stored = await run_query(partial(begin_response, developer, response_id, started, request))
     if isinstance(stored, Held):
         return Begun(plan, started, stored)
     return Begun(plan, started, is_to_ring=stored)
@@ -122,7 +107,7 @@ def reopen(row: StoredResponse, held: Held) -> Begun:
     request = reopen_request(row.body, row.input_items, row.previous_id, tuple(row.include))
     draft = _draft(row.developer, row.pk, request, None)
     give_connection_back()
-    return Begun(draft.plan(), row.body, held)
+    return Begun(draft.completed(), row.body, held)
 
 
 def _read(developer: Developer, response_id: UUID, body: Json, custom_key: str | None) -> _Draft:
@@ -131,9 +116,7 @@ def _read(developer: Developer, response_id: UUID, body: Json, custom_key: str |
     if request.background and custom_key is not None:
         raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")
     request = replace(request, items=resolve_references(developer, request.items))
-    draft = _draft(developer, response_id, request, custom_key)
-    items = with_distinct_ids(request.items, response_id, {item["id"] for item in draft.before})
-    return replace(draft, request=replace(request, items=items))
+    return _draft(developer, response_id, request, custom_key)
 
 
 def _draft(developer: Developer, response_id: UUID, request: ResponseRequest, custom_key: str | None) -> _Draft:
@@ -141,8 +124,9 @@ def _draft(developer: Developer, response_id: UUID, request: ResponseRequest, cu
     before: Sequence[Item] = ()
     if request.previous_id is not None:
         before = load_history(developer, request.previous_id, may_cut=request.may_cut)
-    files = find_files(developer, before, request.items)
-    return _Draft(developer, response_id, request, before, files, searches, custom_key)
+    items = with_distinct_ids(request.items, response_id, {item["id"] for item in before})
+    plan = Plan(developer, response_id, replace(request, items=items), (), searches, custom_key)
+    return _Draft(plan, before, find_files(developer, before, items))
 
 
 def _fitting(messages: list[Message], request: ResponseRequest) -> list[Message]:

@@ -15,6 +15,7 @@ from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
+from sessions.responses.wire.ids import as_uuid
 from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
 
 LONGEST_QUERY = 2000
@@ -97,7 +98,7 @@ def _passage(reference: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _find_owners(developer: Developer, file_search: FileSearch) -> list[Owner]:
-    ids = {reference: _as_uuid(reference) for reference in file_search.owner_ids}
+    ids = {reference: as_uuid(reference) for reference in file_search.owner_ids}
     wanted = [owner_id for owner_id in ids.values() if owner_id is not None]
     owners = {owner.id: owner for owner in _existing(developer, wanted)}
     for reference, owner_id in ids.items():
@@ -110,10 +111,3 @@ def _existing(developer: Developer, ids: Sequence[UUID]) -> list[Owner]:
     agents = Agent.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
     users = User.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
     return [*(Owner("agent", found) for found in agents), *(Owner("user", found) for found in users)]
-
-
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -16,13 +16,12 @@ from julep_project.core.errors import ReaderTooSlow
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.threads import in_thread
-from julep_project.core.reading.validation import invalid
 from sessions.responses.answering.answer import Answering, answer_whole, encoded
 from sessions.responses.answering.following import follow_response
 from sessions.responses.answering.planning import begin
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows import store
-from sessions.responses.rows.listing import list_input_items
+from sessions.responses.rows.listing import list_input_items, read_number
 from sessions.responses.wire.body import shown_body
 from sessions.responses.wire.ids import response_reference
 from sessions.responses.wire.output import Event
@@ -60,7 +59,7 @@ async def member(request: HttpRequest, developer: Developer, reference: str) -> 
     row = await run_query(partial(store.get_response, developer, reference))
     include = _include(request, row)
     if request.GET.get("stream", "").lower() == "true":
-        return _stream(follow_response(row, include, _starting_after(request)))
+        return _stream(follow_response(row, include, read_number(request.GET.dict(), "starting_after", usual=-1)))
     return json_response(shown_body(row.body, include))
 
 
@@ -99,11 +98,3 @@ def _include(request: HttpRequest, row: StoredResponse) -> list[str]:
     """What the query asks to be included, beside what the request that made the response did."""
     asked = [name for key in ("include[]", "include") for name in request.GET.getlist(key)]
     return [*row.include, *asked]
-
-
-def _starting_after(request: HttpRequest) -> int:
-    text = request.GET.get("starting_after") or "-1"
-    try:
-        return int(text)
-    except ValueError:
-        raise invalid(("query", "starting_after"), "int_parsing", received=text) from None

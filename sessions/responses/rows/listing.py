@@ -17,8 +17,6 @@ from sessions.responses.wire.output import shown_item
 _USUAL_LIMIT = 20
 _MOST = 100
 _ORDERS = ("asc", "desc")
-
-
 _LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES // 4
 
 # What a conversation consists of up to a response's own input, each item with its place. The database alone sees all.
@@ -84,6 +82,19 @@ def list_input_items(
     }
 
 
+def read_number(query: Mapping[str, str], name: str, *, usual: int) -> int:
+    """A whole number of a query string.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    text = query.get(name) or str(usual)
+    try:
+        return int(text)
+    except ValueError:
+        raise invalid(("query", name), "int_parsing", received=text) from None
+
+
 def _place_of(of: Mapping[str, Json], item_id: str | None) -> int | None:
     if not item_id:
         return None
@@ -103,11 +114,7 @@ def _choice(query: Mapping[str, str]) -> str:
 
 
 def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or str(_USUAL_LIMIT)
-    try:
-        limit = int(text)
-    except ValueError:
-        raise invalid(("query", "limit"), "int_parsing", received=text) from None
+    limit = read_number(query, "limit", usual=_USUAL_LIMIT)
     if not 1 <= limit <= _MOST:
         raise BadRequest(f"Limit must be between 1 and {_MOST}")
     return limit

@@ -20,7 +20,7 @@ from julep_project.core.work.queued import Queued
 from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.wire.body import ended_body
 from sessions.responses.wire.ids import parse_response_reference
-from sessions.responses.wire.items import Item
+from sessions.responses.wire.request import ResponseRequest
 
 ANSWER = "sessions.answer_response"
 OPEN = (ResponseStatus.QUEUED, ResponseStatus.IN_PROGRESS)
@@ -50,13 +50,7 @@ def get_response(developer: Developer, reference: str) -> StoredResponse:
 
 
 def begin_response(
-    developer: Developer,
-    response_id: UUID,
-    body: Mapping[str, Json],
-    *,
-    items: list[Item],
-    previous_id: UUID | None,
-    include: tuple[str, ...],
+    developer: Developer, response_id: UUID, body: Mapping[str, Json], request: ResponseRequest
 ) -> Held | bool:
     """Store a response. The right to end it if the caller answers it, else whether to ring for a worker that does."""
     held = Held(response_id, 1) if body["status"] == ResponseStatus.IN_PROGRESS else None
@@ -64,11 +58,11 @@ def begin_response(
         StoredResponse.objects.create(
             id=response_id,
             developer=developer,
-            previous_id=previous_id,
+            previous_id=request.previous_id,
             status=body["status"],
             body=body,
-            input_items=items,
-            include=list(include),
+            input_items=request.items,
+            include=list(request.include),
             version=held.version if held else 0,
             lease_until=lease_end() if held else None,
         )
@@ -94,7 +88,7 @@ def end_response(held: Held, body: Mapping[str, Json]) -> dict[str, Json]:
     """Record how a response ended, once. Returns the response as it is now: cancelling wins, and so does an end that
     was recorded before, and whoever has claimed it since."""
     with transaction.atomic():
-        row = StoredResponse.objects.defer("input_items").select_for_update().get(pk=held.key)
+        row = _locked(held.key)
         if row.status in OPEN and row.version == held.version:
             LEASES.end(held, status=body["status"], body=dict(body))
             row.body = dict(body)
@@ -119,11 +113,8 @@ def cancel_response(developer: Developer, reference: str) -> StoredResponse:
     Raises:
         NotFound
     """
-    found = get_response(developer, reference)
     with transaction.atomic():
-        row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=found.pk)
-        _cancel(row)
-    return row
+        return _cancelled(get_response(developer, reference))
 
 
 def delete_response(developer: Developer, reference: str) -> StoredResponse:
@@ -132,10 +123,8 @@ def delete_response(developer: Developer, reference: str) -> StoredResponse:
     Raises:
         NotFound
     """
-    found = get_response(developer, reference)
     with transaction.atomic():
-        row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=found.pk)
-        _cancel(row)
+        row = _cancelled(get_response(developer, reference))
         StoredResponse.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=Now())
     return row
 
@@ -154,14 +143,21 @@ def prune_responses() -> int:
     return pruned
 
 
-def _cancel(row: StoredResponse) -> None:
-    if row.status not in OPEN:
-        return
-    row.status = ResponseStatus.CANCELLED
-    row.body = {**row.body, "status": ResponseStatus.CANCELLED.value}
-    row.lease_until = None
-    row.save(update_fields=["status", "body", "lease_until"])
-    transaction.on_commit(partial(publish, topic(row.pk)))
+def _locked(response_id: UUID) -> StoredResponse:
+    row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=response_id)
+    return row
+
+
+def _cancelled(found: StoredResponse) -> StoredResponse:
+    """The row as it is now, locked, and at its end."""
+    row = _locked(found.pk)
+    if row.status in OPEN:
+        row.status = ResponseStatus.CANCELLED
+        row.body = {**row.body, "status": ResponseStatus.CANCELLED.value}
+        row.lease_until = None
+        row.save(update_fields=["status", "body", "lease_until"])
+        transaction.on_commit(partial(publish, topic(row.pk)))
+    return row
 
 
 async def wait_until_ended(

@@ -24,10 +24,13 @@ def response_reference(response_id: UUID) -> str:
 
 def parse_response_reference(text: str) -> UUID | None:
     """The row's id, from either spelling; None when the text cannot be one."""
-    if len(text) > _LONGEST_ID:
-        return None
+    return as_uuid(text.removeprefix(RESPONSE_PREFIX)) if len(text) <= _LONGEST_ID else None
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The id a text says, if it is one."""
     try:
-        return UUID(text.removeprefix(RESPONSE_PREFIX))
+        return UUID(text)
     except ValueError:
         return None
 

@@ -1,7 +1,7 @@
 """Items of an answer and the events that tell of them.
 
 What is stored of an item is enough to tell the same events again: besides what clients see it keeps `pieces`, the
-lengths of the pieces its text arrived in, and the results of a search, which clients get only when they ask.
+lengths of the deltas its text arrived in, and the results of a search, which clients get only when they ask.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,36 +18,35 @@ WEB_SEARCH_SOURCES = "web_search_call.action.sources"
 
 
 class ArrivingItem:
-    """An item whose text arrives in pieces. Events come from `opening`, then `add` for each piece, then `closing`."""
+    """An item whose text arrives in deltas. Events come from `opening`, then `add` for each delta, then `closing`."""
 
     kind: ClassVar[str]
 
     def __init__(self, item_id: str, index: int) -> None:
         self.id = item_id
         self.index = index
-        self._pieces: list[str] = []
+        self._deltas: list[str] = []
 
     @property
     def text(self) -> str:
-        return "".join(self._pieces)
+        return "".join(self._deltas)
 
     def opening(self) -> list[Event]:
-        """What is told before the first piece."""
-        return [{"type": "response.output_item.added", "output_index": self.index, "item": self._bare("in_progress")}]
+        """What is told before the first delta."""
+        return [_added(self.index, self._bare("in_progress"))]
 
-    def add(self, piece: str) -> Event:
-        """Take in a piece and tell of it."""
-        self._pieces.append(piece)
-        return self._place(f"{self._stem}.delta", delta=piece)
+    def add(self, delta: str) -> Event:
+        """Take in a delta and tell of it."""
+        self._deltas.append(delta)
+        return self._place(f"{self._stem}.delta", delta=delta)
 
     def closing(self, status: str) -> list[Event]:
-        """What is told after the last piece."""
-        item = shown_item(self.stored(status), ())
-        return [{"type": "response.output_item.done", "output_index": self.index, "item": item}]
+        """What is told after the last delta."""
+        return [_done(self.index, self.stored(status))]
 
     def stored(self, status: str) -> Item:
         """The item as it is kept."""
-        return {**self._filled(status), "pieces": [len(piece) for piece in self._pieces]}
+        return {**self._filled(status), "pieces": [len(delta) for delta in self._deltas]}
 
     _stem: ClassVar[str]
 
@@ -70,13 +69,16 @@ class _ItemWithPart(ArrivingItem):
         part = self._place("response.content_part.added", content_index=0, part=self._part(""))
         return [*super().opening(), part]
 
-    def add(self, piece: str) -> Event:
-        return {**super().add(piece), "content_index": 0, **self._extra}
+    def add(self, delta: str) -> Event:
+        return {**super().add(delta), "content_index": 0, **self._extra}
 
     def closing(self, status: str) -> list[Event]:
         done = self._place(f"{self._stem}.done", content_index=0, text=self.text, **self._extra)
         part = self._place("response.content_part.done", content_index=0, part=self._part(self.text))
         return [done, part, *super().closing(status)]
+
+    def _filled(self, status: str) -> Item:
+        return {**self._bare(status), "content": [self._part(self.text)]}
 
     def _part(self, text: str) -> Item:
         raise NotImplementedError
@@ -95,9 +97,6 @@ class MessageItem(_ItemWithPart):
     def _bare(self, status: str) -> Item:
         return {"id": self.id, "type": self.kind, "role": "assistant", "status": status, "content": []}
 
-    def _filled(self, status: str) -> Item:
-        return {**self._bare(status), "content": [self._part(self.text)]}
-
 
 class ReasoningItem(_ItemWithPart):
     """What the model thought before it spoke, where its provider tells."""
@@ -110,9 +109,6 @@ class ReasoningItem(_ItemWithPart):
 
     def _bare(self, status: str) -> Item:
         return {"id": self.id, "type": self.kind, "summary": [], "content": [], "status": status}
-
-    def _filled(self, status: str) -> Item:
-        return {**self._bare(status), "content": [self._part(self.text)]}
 
 
 class FunctionCallItem(ArrivingItem):
@@ -156,16 +152,11 @@ class SearchItem:
 
     def opening(self) -> list[Event]:
         """What is told before the search."""
-        return [
-            {"type": "response.output_item.added", "output_index": self.index, "item": self._item("in_progress")},
-            self._place("in_progress"),
-            self._place("searching"),
-        ]
+        return [_added(self.index, self._item("in_progress")), self._place("in_progress"), self._place("searching")]
 
     def closing(self, results: Sequence[Json] | None, include: Collection[str]) -> list[Event]:
         """What is told after it; no results at all mean that it failed."""
-        item = shown_item(self.stored(results), include)
-        done: Event = {"type": "response.output_item.done", "output_index": self.index, "item": item}
+        done = _done(self.index, self.stored(results), include)
         return [done] if results is None else [self._place("completed"), done]
 
     def stored(self, results: Sequence[Json] | None) -> Item:
@@ -182,6 +173,14 @@ class SearchItem:
 
     def _place(self, what: str) -> Event:
         return {"type": f"response.{self._kind}.{what}", "item_id": self.id, "output_index": self.index}
+
+
+def _added(index: int, item: Item) -> Event:
+    return {"type": "response.output_item.added", "output_index": index, "item": item}
+
+
+def _done(index: int, item: Item, include: Collection[str] = ()) -> Event:
+    return {"type": "response.output_item.done", "output_index": index, "item": shown_item(item, include)}
 
 
 def shown_item(item: Mapping[str, Json], include: Collection[str]) -> Item:

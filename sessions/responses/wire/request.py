@@ -17,6 +17,12 @@ from sessions.responses.wire.tools import Tools, read_tools
 UNKNOWN_PREVIOUS = "previous_response_id not found"
 _SAMPLING = ("temperature", "top_p", "parallel_tool_calls", "top_logprobs")
 _MOST_INCLUDES = 20
+# Fields of a request that the response object repeats, in its order.
+_ECHOED = (
+    "model", "instructions", "metadata", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
+    "previous_response_id", "reasoning", "background", "store", "temperature", "text", "tool_choice", "tools", "top_p",
+    "top_logprobs", "truncation", "user",
+)  # fmt: skip
 
 
 class _ReasoningBody(Body):
@@ -148,26 +154,15 @@ def reopen_request(
 
 def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json) -> dict[str, Json]:
     reasoning = values.get("reasoning")
-    return {
-        "model": values["model"],
-        "instructions": values.get("instructions"),
+    reworded = {
         "metadata": values.get("metadata") or {},
         "max_output_tokens": values.get("max_output_tokens") or values.get("max_tokens"),
-        "max_tool_calls": values.get("max_tool_calls"),
-        "parallel_tool_calls": values["parallel_tool_calls"],
-        "previous_response_id": values.get("previous_response_id"),
         "reasoning": None if reasoning is None else {"effort": None, "summary": None, **reasoning},
-        "background": values["background"],
-        "store": values["store"],
-        "temperature": values.get("temperature"),
         "text": _text(values.get("text") or {}),
         "tool_choice": tool_choice or "auto",
         "tools": tools,
-        "top_p": values.get("top_p"),
-        "top_logprobs": values.get("top_logprobs"),
-        "truncation": values["truncation"],
-        "user": values.get("user"),
     }
+    return {name: reworded[name] if name in reworded else values.get(name) for name in _ECHOED}
 
 
 def _text(given: Mapping[str, Json]) -> dict[str, Json]:
