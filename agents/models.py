@@ -3,12 +3,11 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from agents.tool_types import ToolType
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource, metadata_index
+from julep_project.core.models import Resource, canonical_name_unique, metadata_index
 from julep_project.core.tenancy import TenantManager
 
 DEFAULT_PROJECT = "default"
@@ -36,14 +35,7 @@ class Project(Resource):
     objects = TenantManager()
 
     class Meta(Resource.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                "developer",
-                Lower("canonical_name"),
-                name="project_canonical_name_unique",
-                violation_error_message="A project with this canonical name already exists",
-            )
-        ]
+        constraints = [canonical_name_unique("a project")]
         indexes = [metadata_index("project_metadata")]
 
     def __str__(self) -> str:
@@ -67,14 +59,7 @@ class Agent(Resource):
     objects = TenantManager()
 
     class Meta(Resource.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                "developer",
-                Lower("canonical_name"),
-                name="agent_canonical_name_unique",
-                violation_error_message="An agent with this canonical name already exists",
-            )
-        ]
+        constraints = [canonical_name_unique("an agent")]
         indexes = [
             models.Index(fields=["developer", "-created_at", "-id"], name="agent_of_developer"),
             metadata_index("agent_metadata"),

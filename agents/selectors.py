@@ -4,14 +4,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from agents.models import Agent, Developer, Project, Tool, User
+from agents.models import Agent, Developer, Project, Tool
 from julep_project.core.errors import NotFound
 from julep_project.core.tenancy import get_or_not_found
-
-
-def list_agents(developer: Developer) -> "QuerySet[Agent]":
-    """Every agent, each with its project."""
-    return Agent.objects.for_developer(developer).select_related("project")
 
 
 def get_agent(developer: Developer, agent_id: UUID) -> Agent:
@@ -20,47 +15,26 @@ def get_agent(developer: Developer, agent_id: UUID) -> Agent:
     Raises:
         NotFound: there is none, or it is another developer's.
     """
-    return get_or_not_found(list_agents(developer), agent_id, "Agent")
+    agents: QuerySet[Agent] = Agent.objects.for_developer(developer).select_related("project")
+    return get_or_not_found(agents, agent_id, "Agent")
 
 
-def list_tools(developer: Developer, agent: Agent) -> "QuerySet[Tool]":
-    return Tool.objects.for_developer(developer).filter(agent=agent)
+def list_tools(developer: Developer, agent_id: UUID) -> "QuerySet[Tool]":
+    """The tools of an agent.
+
+    Raises:
+        NotFound: there is no such agent.
+    """
+    return Tool.objects.for_developer(developer).filter(agent=get_agent(developer, agent_id))
 
 
-def get_tool(developer: Developer, agent: Agent, tool_id: UUID) -> Tool:
+def get_tool(developer: Developer, agent_id: UUID, tool_id: UUID) -> Tool:
     """One tool of the agent.
 
     Raises:
-        NotFound: the agent has no such tool.
+        NotFound: there is no such agent, or it has no such tool.
     """
-    return get_or_not_found(list_tools(developer, agent), tool_id, "Tool")
-
-
-def list_users(developer: Developer) -> "QuerySet[User]":
-    """Every user, each with its project."""
-    return User.objects.for_developer(developer).select_related("project")
-
-
-def get_user(developer: Developer, user_id: UUID) -> User:
-    """One user with its project.
-
-    Raises:
-        NotFound: there is none, or it is another developer's.
-    """
-    return get_or_not_found(list_users(developer), user_id, "User")
-
-
-def list_projects(developer: Developer) -> "QuerySet[Project]":
-    return Project.objects.for_developer(developer)
-
-
-def get_project(developer: Developer, project_id: UUID) -> Project:
-    """One project.
-
-    Raises:
-        NotFound: there is none, or it is another developer's.
-    """
-    return get_or_not_found(list_projects(developer), project_id, "Project")
+    return get_or_not_found(list_tools(developer, agent_id), tool_id, "Tool")
 
 
 def get_project_named(developer: Developer, canonical_name: str) -> Project:
@@ -69,7 +43,8 @@ def get_project_named(developer: Developer, canonical_name: str) -> Project:
     Raises:
         NotFound: there is none.
     """
-    project = list_projects(developer).filter(canonical_name__iexact=canonical_name).first()
+    named = Project.objects.for_developer(developer).filter(canonical_name__iexact=canonical_name)
+    project: Project | None = named.first()
     if project is None:
         raise NotFound(f"Project '{canonical_name}' not found")
     return project

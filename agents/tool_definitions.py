@@ -8,8 +8,9 @@ from typing import Any
 from agents.models import Tool
 from agents.tool_specs import SPECS
 from agents.tool_types import ToolType
-from julep_project.core.clock import to_wire
+from agents.tools.presentation import shown_body
 from julep_project.core.errors import InvalidInput
+from julep_project.core.models import row_to_wire
 from julep_project.core.reading.serializer_errors import problems_of
 from julep_project.core.reading.validation import ABSENT, Path, as_object, invalid, not_one_of, problem
 
@@ -136,16 +137,13 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
     description = tool.description
     if description is None and tool.type == ToolType.FUNCTION:
         description = tool.spec.get("description")
-    return {
-        "id": str(tool.pk),
-        "created_at": to_wire(tool.created_at),
-        "updated_at": to_wire(tool.updated_at),
-        "name": tool.name,
-        "type": tool.type,
-        "description": description,
-        tool.type: tool.spec,
-        **_declared(tool.at_most_once),
-    }
+    about = {"type": tool.type, "description": description, tool.type: tool.spec, **_declared(tool.at_most_once)}
+    return {**row_to_wire(tool, "name"), **about}
+
+
+def tool_as_shown(tool: Tool) -> dict[str, Any]:
+    """The tool as whoever does not run it may know it, with what names its row."""
+    return shown_body(tool_to_wire(tool))
 
 
 def _type_of(body: Mapping[str, Any], where: Path) -> str:

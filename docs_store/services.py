@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Value
 
 from agents.models import Developer
-from agents.services import create_or_replace
+from agents.resource_services import create_or_replace
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, owned_by

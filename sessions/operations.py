@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from agents.api.resource import ResourceOperations
-from agents.models import Tool
-from agents.tool_definitions import tool_to_wire
+from agents.tool_definitions import tool_as_shown
 from agents.tools.errors import Delivery, ToolError
-from agents.tools.presentation import shown_body
 from agents.tools.system import SystemCall, operation
 from julep_project.core.database import give_connection_back
 from julep_project.core.jobs.kind import find_job, job_to_wire
@@ -50,7 +48,7 @@ def get_history(call: SystemCall) -> Json:
 def list_tools(call: SystemCall) -> list[Json]:
     """List the tools of the agents of a session."""
     rows = selectors.list_session_tools(call.developer, call.id("session_id"))
-    return [_shown_tool(tool) for tool in call.paging().load(rows)]
+    return [tool_as_shown(tool) for tool in call.paging().load(rows)]
 
 
 @operation("session.chat", ids="session_id", more=_CHAT)
@@ -76,7 +74,3 @@ def chat(call: SystemCall) -> Json:
 def read_job(call: SystemCall) -> Json:
     """Get the state of a background job."""
     return job_to_wire(find_job(call.developer, call.id("job_id")))
-
-
-def _shown_tool(tool: Tool) -> Json:
-    return shown_body(tool_to_wire(tool))

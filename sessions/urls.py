@@ -3,8 +3,7 @@
 from django.urls import path
 
 from julep_project.core.api.views import COLLECTION, MEMBER
-from sessions.api.chat_views import chat
-from sessions.api.render_views import render
+from sessions.api.chat_views import chat, render
 from sessions.api.views import HistoryViewSet, MessageViewSet, SessionToolViewSet, SessionViewSet
 
 urlpatterns = [

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from julep_project.core.clock import to_wire
 from julep_project.core.json_value import Json
+from julep_project.core.models import row_to_wire
 from sessions.models import Entry, Session
+
+# What a client may set of a session, and its summary.
+SESSION_FIELDS = (
+    "situation", "system_template", "summary", "render_templates", "auto_run_tools", "forward_tool_calls",
+    "token_budget", "context_overflow", "on_busy", "recall_options", "metadata",
+)  # fmt: skip
+_ENTRY_FIELDS = (
+    "role", "name", "content", "source", "tokenizer", "token_count", "model", "tool_calls", "tool_call_id",
+)  # fmt: skip
 
 
 def session_to_wire(session: Session) -> dict[str, Json]:
@@ -18,44 +28,20 @@ def session_to_wire(session: Session) -> dict[str, Json]:
 def with_participants(session: Session, agents: Sequence[UUID], users: Sequence[UUID]) -> dict[str, Json]:
     """The session object; a single agent or user is shown by itself too."""
     return {
-        "id": str(session.pk),
-        "created_at": to_wire(session.created_at),
-        "updated_at": to_wire(session.updated_at),
+        **row_to_wire(session),
         "kind": _kind(len(agents), len(users)),
         "agents": list(map(str, agents)),
         "users": list(map(str, users)),
         **({"agent": str(agents[0])} if len(agents) == 1 else {}),
         **({"user": str(users[0])} if len(users) == 1 else {}),
-        "situation": session.situation,
-        "system_template": session.system_template,
-        "summary": session.summary,
-        "render_templates": session.render_templates,
-        "auto_run_tools": session.auto_run_tools,
-        "forward_tool_calls": session.forward_tool_calls,
-        "token_budget": session.token_budget,
-        "context_overflow": session.context_overflow,
-        "on_busy": session.on_busy,
-        "recall_options": session.recall_options,
-        "metadata": session.metadata,
+        **{name: getattr(session, name) for name in SESSION_FIELDS},
     }
 
 
 def entry_to_wire(entry: Entry) -> dict[str, Json]:
     stored_at = to_wire(entry.created_at)
-    return {
-        "id": str(entry.pk),
-        "created_at": stored_at,
-        "timestamp": stored_at,
-        "role": entry.role,
-        "name": entry.name,
-        "content": entry.content,
-        "source": entry.source,
-        "tokenizer": entry.tokenizer,
-        "token_count": entry.token_count,
-        "model": entry.model,
-        "tool_calls": entry.tool_calls,
-        "tool_call_id": entry.tool_call_id,
-    }
+    fields = {name: getattr(entry, name) for name in _ENTRY_FIELDS}
+    return {"id": str(entry.pk), "created_at": stored_at, "timestamp": stored_at, **fields}
 
 
 def history_to_wire(session: Session, entries: Iterable[Entry]) -> dict[str, Json]:

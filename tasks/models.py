@@ -5,11 +5,10 @@ history is one statement, and a worker that writes at the same moment cannot bre
 """
 
 from django.db import models
-from django.db.models.functions import Lower
 
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.models import Resource, metadata_index
+from julep_project.core.models import Resource, canonical_name_unique, metadata_index
 from julep_project.core.tenancy import TenantManager
 
 
@@ -27,14 +26,7 @@ class Task(Resource):
     objects = TenantManager()
 
     class Meta(Resource.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                "developer",
-                Lower("canonical_name"),
-                name="task_canonical_name_unique",
-                violation_error_message="A task with this canonical name already exists",
-            )
-        ]
+        constraints = [canonical_name_unique("a task")]
         indexes = [
             models.Index(fields=["agent", "-created_at", "-id"], name="task_of_agent"),
             metadata_index("task_metadata"),

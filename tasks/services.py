@@ -10,7 +10,7 @@ from django.db import transaction
 
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
-from agents.services import create_or_replace
+from agents.resource_services import create_or_replace
 from agents.tool_definitions import parse_tool
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound

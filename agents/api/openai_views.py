@@ -19,8 +19,7 @@ from agents.llm.custom_key import custom_key_of
 from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Developer
-from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat
-from agents.tool_choice import ToolChoice
+from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat, ToolChoice
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_json, read_request
 from julep_project.core.api.exception_handler import answer_for

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.models import Developer
+from agents.resource_services import ResourceServices
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
@@ -17,7 +17,6 @@ from julep_project.core.reading.fields import Body
 from julep_project.core.reading.metadata_filter import metadata_condition
 
 Json = dict[str, Any]
-Service = Callable[..., Any]
 
 _TEXTS = {
     "list": "List {noun}s, the newest first.",
@@ -35,25 +34,13 @@ _PROJECT = {"project": {"type": "string", "description": "Canonical name of a pr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """The verbs of a resource.
+    """The verbs of a resource. `changes` is the body for a row that is there, where it differs from that of a new one;
+    `texts` are told of verbs in the place of the usual ones."""
 
-    Those that write are services: they take the `developer`, the row's id as `<noun>_id`, and the `values` of a body;
-    `delete` takes none. `changes` is the body for a row that is there, where it differs from that of a new one.
-    `texts` are told of verbs in the place of the usual ones.
-    """
-
-    noun: str
+    services: ResourceServices[Any]
     body: type[Body]
     to_wire: Callable[[Any], Json]
-    rows: Callable[[Developer], "QuerySet[Any]"]
-    get: Callable[[Developer, UUID], Any]
-    create: Service
-    replace: Service
-    patch: Service
-    create_or_replace: Service
-    delete: Service
     changes: type[Body] | None = None
-    has_project: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -63,17 +50,14 @@ class Resource:
 
     def text(self, action: str) -> str:
         """What a verb does, for the API description and for models."""
-        verb = _VERB_OF_ACTION.get(action, action)
-        one = f"{'an' if self.noun[0] in 'aeio' else 'a'} {self.noun}"
-        return self.texts.get(verb) or _TEXTS[verb].format(noun=self.noun, one=one)
-
-    def named(self, row_id: UUID) -> dict[str, UUID]:
-        """The id, as services take it."""
-        return {f"{self.noun}_id": row_id}
+        verb, noun = _VERB_OF_ACTION.get(action, action), self.services.noun
+        one = f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
+        return self.texts.get(verb) or _TEXTS[verb].format(noun=noun, one=one)
 
     def narrowed(self, rows: "QuerySet[Any]", project: object) -> "QuerySet[Any]":
         """The rows of a project, if one is given."""
-        return rows.filter(project__canonical_name__iexact=str(project)) if self.has_project and project else rows
+        is_narrowed = self.services.has_project and project
+        return rows.filter(project__canonical_name__iexact=str(project)) if is_narrowed else rows
 
 
 class ResourceViewSet(ApiViewSet):
@@ -82,33 +66,33 @@ class ResourceViewSet(ApiViewSet):
     of: ClassVar[Resource]
 
     def list(self, request: Request) -> Response:
-        rows = self.of.rows(self.developer).filter(metadata_condition(request.query_params))
+        rows = self.of.services.rows(self.developer).filter(metadata_condition(request.query_params))
         return self.page(self.of.narrowed(rows, request.query_params.get("project")), self.of.to_wire)
 
     def create(self, request: Request) -> Response:
         values = self.of.body.read(request.data)
-        return created(self.of.to_wire(self.of.create(developer=self.developer, values=values)))
+        return created(self.of.to_wire(self.of.services.create(developer=self.developer, values=values)))
 
     def retrieve(self, request: Request, id: UUID) -> Response:
-        return Response(self.of.to_wire(self.of.get(self.developer, id)))
+        return Response(self.of.to_wire(self.of.services.get(self.developer, id)))
 
     def create_or_update(self, request: Request, id: UUID) -> Response:
         values = self.of.body.read(request.data)
-        row = self.of.create_or_replace(developer=self.developer, **self.of.named(id), values=values)
+        row = self.of.services.create_or_replace(developer=self.developer, row_id=id, values=values)
         return created(self.of.to_wire(row))
 
     def update(self, request: Request, id: UUID) -> Response:
         values = self.of.body_of_changes.read(request.data)
-        row = self.of.replace(developer=self.developer, **self.of.named(id), values=values)
+        row = self.of.services.replace(developer=self.developer, row_id=id, values=values)
         return Response(self.of.to_wire(row))
 
     def partial_update(self, request: Request, id: UUID) -> Response:
         values = self.of.body_of_changes.read(request.data, partial=True)
-        row = self.of.patch(developer=self.developer, **self.of.named(id), values=values)
+        row = self.of.services.patch(developer=self.developer, row_id=id, values=values)
         return Response(self.of.to_wire(row))
 
     def destroy(self, request: Request, id: UUID) -> Response:
-        self.of.delete(developer=self.developer, **self.of.named(id))
+        self.of.services.delete(developer=self.developer, row_id=id)
         return deleted(id)
 
 
@@ -117,12 +101,12 @@ class ResourceOperations:
 
     def __init__(self, of: Resource) -> None:
         self._of = of
-        self._id = f"{of.noun}_id"
+        self._id = f"{of.services.noun}_id"
 
     def register(self) -> None:
         """Let tools use every verb."""
         of, changes = self._of, self._of.body_of_changes
-        more = {**METADATA_FILTER, **(_PROJECT if of.has_project else {})}
+        more = {**METADATA_FILTER, **(_PROJECT if of.services.has_project else {})}
         self._register("list", self._list, page=1000, more=more)
         self._register("get", self._get, ids=self._id)
         self._register("create", self._create, body=of.body)
@@ -132,37 +116,39 @@ class ResourceOperations:
         self._register("delete", self._delete, ids=self._id)
 
     def _register(self, verb: str, run: Callable[[SystemCall], Any], **options: Any) -> None:
-        operation(f"{self._of.noun}.{verb}", text=self._of.text(verb), **options)(run)
+        operation(f"{self._of.services.noun}.{verb}", text=self._of.text(verb), **options)(run)
 
     def _list(self, call: SystemCall) -> list[Json]:
-        rows = self._of.narrowed(call.narrowed(self._of.rows(call.developer)), call.arguments.get("project"))
+        rows = self._of.narrowed(call.narrowed(self._of.services.rows(call.developer)), call.arguments.get("project"))
         return [self._shown(row) for row in call.paging().load(rows)]
 
     def _get(self, call: SystemCall) -> Json:
-        return self._shown(self._of.get(call.developer, call.id(self._id)))
+        return self._shown(self._of.services.get(call.developer, call.id(self._id)))
 
     def _create(self, call: SystemCall) -> Json:
-        return self._written(self._of.create_or_replace, call, call.new_id(), self._of.body.read(call.arguments))
+        return self._written(
+            self._of.services.create_or_replace, call, call.new_id(), self._of.body.read(call.arguments)
+        )
 
     def _create_or_replace(self, call: SystemCall) -> Json:
         values = self._of.body.read(call.arguments)
-        return self._written(self._of.create_or_replace, call, call.id(self._id), values)
+        return self._written(self._of.services.create_or_replace, call, call.id(self._id), values)
 
     def _replace(self, call: SystemCall) -> Json:
         values = self._of.body_of_changes.read(call.arguments)
-        return self._written(self._of.replace, call, call.id(self._id), values)
+        return self._written(self._of.services.replace, call, call.id(self._id), values)
 
     def _patch(self, call: SystemCall) -> Json:
         values = self._of.body_of_changes.read(call.arguments, partial=True)
-        return self._written(self._of.patch, call, call.id(self._id), values)
+        return self._written(self._of.services.patch, call, call.id(self._id), values)
 
     def _delete(self, call: SystemCall) -> Json:
         row_id = call.id(self._id)
-        self._of.delete(developer=call.developer, **self._of.named(row_id))
+        self._of.services.delete(developer=call.developer, row_id=row_id)
         return deletion(row_id)
 
-    def _written(self, service: Service, call: SystemCall, row_id: UUID, values: Json) -> Json:
-        return self._shown(service(developer=call.developer, **self._of.named(row_id), values=values))
+    def _written(self, service: Callable[..., Any], call: SystemCall, row_id: UUID, values: Json) -> Json:
+        return self._shown(service(developer=call.developer, row_id=row_id, values=values))
 
     def _shown(self, row: Any) -> Json:
         return {**self._of.to_wire(row), "metadata": without_values(row.metadata)}

@@ -17,7 +17,7 @@ from agents.tool_specs import (
     TextEditorSpec,
 )
 from agents.tool_types import ToolType
-from julep_project.core.clock import to_wire
+from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
@@ -26,9 +26,9 @@ from julep_project.core.reading.fields import (
     DisplayName,
     JsonObject,
     SafeName,
+    StoredAnswer,
     Text,
     TextList,
-    Timestamp,
 )
 
 
@@ -46,12 +46,8 @@ class AgentBody(Body):
     metadata = JsonObject(required=False)
 
 
-class AgentAnswer(AgentBody):
+class AgentAnswer(AgentBody, StoredAnswer):
     """An agent, for the API description."""
-
-    id = serializers.UUIDField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
 class UserBody(Body):
@@ -63,12 +59,8 @@ class UserBody(Body):
     metadata = JsonObject(required=False)
 
 
-class UserAnswer(UserBody):
+class UserAnswer(UserBody, StoredAnswer):
     """A user, for the API description."""
-
-    id = serializers.UUIDField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
 class ProjectBody(Body):
@@ -79,12 +71,8 @@ class ProjectBody(Body):
     metadata = JsonObject(required=False)
 
 
-class ProjectAnswer(ProjectBody):
+class ProjectAnswer(ProjectBody, StoredAnswer):
     """A project, for the API description."""
-
-    id = serializers.UUIDField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
 class ToolBody(Body):
@@ -105,12 +93,8 @@ class ToolBody(Body):
     bash_20241022 = BashSpec(required=False)
 
 
-class ToolAnswer(ToolBody):
+class ToolAnswer(ToolBody, StoredAnswer):
     """A stored tool, for the API description."""
-
-    id = serializers.UUIDField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
 
 
 class ModelName(Body):
@@ -128,11 +112,7 @@ class ModelList(Body):
 def agent_to_wire(agent: Agent) -> dict[str, Any]:
     """The agent object. Reads `agent.project`: load it with the agent."""
     return {
-        "id": str(agent.pk),
-        "created_at": to_wire(agent.created_at),
-        "updated_at": to_wire(agent.updated_at),
-        "name": agent.name,
-        "canonical_name": agent.canonical_name,
+        **row_to_wire(agent, "name", "canonical_name"),
         "project": agent.project.canonical_name,
         "about": agent.about,
         "model": agent.model,
@@ -146,23 +126,11 @@ def agent_to_wire(agent: Agent) -> dict[str, Any]:
 def user_to_wire(user: User) -> dict[str, Any]:
     """The user object. Reads `user.project`: load it with the user."""
     return {
-        "id": str(user.pk),
-        "created_at": to_wire(user.created_at),
-        "updated_at": to_wire(user.updated_at),
-        "name": user.name,
-        "about": user.about,
+        **row_to_wire(user, "name", "about"),
         "project": user.project.canonical_name,
         "metadata": user.metadata,
     }
 
 
 def project_to_wire(project: Project) -> dict[str, Any]:
-    """The project object."""
-    return {
-        "id": str(project.pk),
-        "created_at": to_wire(project.created_at),
-        "updated_at": to_wire(project.updated_at),
-        "name": project.name,
-        "canonical_name": project.canonical_name,
-        "metadata": project.metadata,
-    }
+    return row_to_wire(project, "name", "canonical_name", "metadata")

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import project_services, selectors, services, user_services
+from agents import selectors, services
 from agents.api.resource import Resource, ResourceViewSet
 from agents.api.serializers import (
     AgentAnswer,
@@ -24,50 +24,27 @@ from agents.api.serializers import (
 )
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
-from agents.tool_definitions import parse_tool, tool_to_wire
+from agents.tool_definitions import tool_to_wire
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted
 
 AGENTS = Resource(
-    noun="agent",
+    services=services.AgentServices(),
     body=AgentBody,
     to_wire=agent_to_wire,
-    rows=selectors.list_agents,
-    get=selectors.get_agent,
-    create=services.create_agent,
-    replace=services.replace_agent,
-    patch=services.patch_agent,
-    create_or_replace=services.create_or_replace_agent,
-    delete=services.delete_agent,
-    has_project=True,
     texts={"delete": "Delete an agent with everything that belongs to it."},
 )
 USERS = Resource(
-    noun="user",
+    services=services.UserServices(),
     body=UserBody,
     to_wire=user_to_wire,
-    rows=selectors.list_users,
-    get=selectors.get_user,
-    create=user_services.create_user,
-    replace=user_services.replace_user,
-    patch=user_services.patch_user,
-    create_or_replace=user_services.create_or_replace_user,
-    delete=user_services.delete_user,
-    has_project=True,
     texts={"delete": "Delete a user with its documents."},
 )
 PROJECTS = Resource(
-    noun="project",
+    services=services.ProjectServices(),
     body=ProjectBody,
     to_wire=project_to_wire,
-    rows=selectors.list_projects,
-    get=selectors.get_project,
-    create=project_services.create_project,
-    replace=project_services.replace_project,
-    patch=project_services.patch_project,
-    create_or_replace=project_services.create_or_replace_project,
-    delete=project_services.delete_project,
     texts={"delete": "Delete an empty project."},
 )
 
@@ -117,35 +94,26 @@ class ToolViewSet(ApiViewSet):
 
     def list(self, request: Request, agent_id: UUID) -> Response:
         """The agent's tools."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        return self.page(selectors.list_tools(self.developer, agent), tool_to_wire)
+        return self.page(selectors.list_tools(self.developer, agent_id), tool_to_wire)
 
     def create(self, request: Request, agent_id: UUID) -> Response:
         """Add a tool."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        definition = parse_tool(request.data)
-        return created(tool_to_wire(services.create_tool(developer=self.developer, agent=agent, definition=definition)))
+        tool = services.create_tool(developer=self.developer, agent_id=agent_id, body=request.data)
+        return created(tool_to_wire(tool))
 
-    def retrieve(self, request: Request, agent_id: UUID, tool_id: UUID) -> Response:
+    def retrieve(self, request: Request, **ids: UUID) -> Response:
         """One tool."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        return Response(tool_to_wire(selectors.get_tool(self.developer, agent, tool_id)))
+        return Response(tool_to_wire(selectors.get_tool(self.developer, **ids)))
 
-    def update(self, request: Request, agent_id: UUID, tool_id: UUID) -> Response:
+    def update(self, request: Request, **ids: UUID) -> Response:
         """Overwrite a tool."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        definition = parse_tool(request.data)
-        tool = services.replace_tool(developer=self.developer, agent=agent, tool_id=tool_id, definition=definition)
-        return Response(tool_to_wire(tool))
+        return Response(tool_to_wire(services.replace_tool(developer=self.developer, body=request.data, **ids)))
 
-    def partial_update(self, request: Request, agent_id: UUID, tool_id: UUID) -> Response:
+    def partial_update(self, request: Request, **ids: UUID) -> Response:
         """Change some fields; the keys of the spec are merged."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        tool = services.change_tool(developer=self.developer, agent=agent, tool_id=tool_id, body=request.data)
-        return Response(tool_to_wire(tool))
+        return Response(tool_to_wire(services.change_tool(developer=self.developer, body=request.data, **ids)))
 
-    def destroy(self, request: Request, agent_id: UUID, tool_id: UUID) -> Response:
+    def destroy(self, request: Request, **ids: UUID) -> Response:
         """Remove a tool."""
-        agent = selectors.get_agent(self.developer, agent_id)
-        services.delete_tool(developer=self.developer, agent=agent, tool_id=tool_id)
-        return deleted(tool_id)
+        services.delete_tool(developer=self.developer, **ids)
+        return deleted(ids["tool_id"])

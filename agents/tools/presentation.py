@@ -27,32 +27,6 @@ class Shape:
     description: str | None = None
 
 
-def _function(spec: Mapping[str, Json]) -> Shape:
-    return Shape(spec.get("parameters") or NO_PARAMETERS, spec.get("description"))
-
-
-def _api_call(spec: Mapping[str, Json]) -> Shape:
-    return Shape(spec.get("params_schema") or NO_PARAMETERS)
-
-
-def _system(spec: Mapping[str, Json]) -> Shape | None:
-    operation = system.find_operation(spec)
-    return None if operation is None else Shape(operation.parameters, operation.description)
-
-
-def _integration(spec: Mapping[str, Json]) -> Shape | None:
-    method = find_method(spec)
-    return None if method is None else Shape(method.arguments, method.description)
-
-
-_SHAPES: Mapping[str, Callable[[Mapping[str, Json]], Shape | None]] = {
-    ToolType.FUNCTION.value: _function,
-    ToolType.API_CALL.value: _api_call,
-    ToolType.SYSTEM.value: _system,
-    ToolType.INTEGRATION.value: _integration,
-}
-
-
 def parameters_of(tool: Mapping[str, Json]) -> dict[str, Json]:
     """The schema of the arguments a model may supply: all but those the definition sets itself."""
     shape = _shape_of(tool)
@@ -124,8 +98,17 @@ def shown_name(tool: Mapping[str, Json]) -> str:
 
 
 def _shape_of(tool: Mapping[str, Json]) -> Shape | None:
-    shape = _SHAPES.get(str(tool.get("type")))
-    return None if shape is None else shape(spec_of(tool))
+    spec = spec_of(tool)
+    match tool.get("type"):
+        case ToolType.FUNCTION:
+            return Shape(spec.get("parameters") or NO_PARAMETERS, spec.get("description"))
+        case ToolType.API_CALL:
+            return Shape(spec.get("params_schema") or NO_PARAMETERS)
+        case ToolType.SYSTEM if operation := system.find_operation(spec):
+            return Shape(operation.parameters, operation.description)
+        case ToolType.INTEGRATION if method := find_method(spec):
+            return Shape(method.arguments, method.description)
+    return None
 
 
 def _present(tool: Mapping[str, Json]) -> dict[str, Json] | None:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from agents.models import Agent, Developer
-from agents.services import create_agent
+from agents.services import AgentServices
 from docs_store import vector_index
 from docs_store.models import EmbeddingModel
 from docs_store.search import Owner, SearchQuery, search
@@ -128,7 +128,7 @@ def _generated(chunks: int) -> Library:
         part[:] = _unit(centres[random.integers(_CLUSTERS, size=len(part))] + _SPREAD * _noise(random, len(part)))
     developer = Developer.objects.get()
     agents: list[Agent] = [
-        create_agent(developer=developer, values={"name": f"library {number}"}) for number in range(OWNERS)
+        AgentServices().create(developer=developer, values={"name": f"library {number}"}) for number in range(OWNERS)
     ]
     return Library(
         developer=developer,

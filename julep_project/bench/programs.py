@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Developer
-from agents.services import create_agent
+from agents.services import AgentServices
 from executions.models import Execution
 from executions.services import start_execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
@@ -114,5 +114,5 @@ def _ping(url: str) -> dict[str, Any]:
 
 def _task(definition: dict[str, Any]) -> Task:
     developer = Developer.objects.get()
-    agent = create_agent(developer=developer, values={"name": "bench"})
+    agent = AgentServices().create(developer=developer, values={"name": "bench"})
     return create_task(developer=developer, agent=agent, definition=read_definition({"name": "bench", **definition}))

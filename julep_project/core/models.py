@@ -5,8 +5,9 @@ from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Lower
 
-from julep_project.core.clock import DatabaseNow
+from julep_project.core.clock import DatabaseNow, to_wire
 from julep_project.core.ids import uuid7
 
 
@@ -29,6 +30,22 @@ def completed(model: type[models.Model], names: Iterable[str], values: Mapping[s
     """What the values say of these fields; what they leave out gets the model's default."""
     bare = model()
     return {name: values[name] if name in values else getattr(bare, name) for name in names}
+
+
+def row_to_wire(row: Resource, *names: str) -> dict[str, Any]:
+    """What the API tells of every resource, and the values of these of its fields as they are stored."""
+    stamps = {"created_at": to_wire(row.created_at), "updated_at": to_wire(row.updated_at)}
+    return {"id": str(row.pk), **stamps, **{name: getattr(row, name) for name in names}}
+
+
+def canonical_name_unique(noun: str) -> models.UniqueConstraint:
+    """What keeps canonical names of one developer apart, compared without case. `noun` has its article: `a task`."""
+    return models.UniqueConstraint(
+        "developer",
+        Lower("canonical_name"),
+        name=f"{noun.split()[-1]}_canonical_name_unique",
+        violation_error_message=f"{noun.capitalize()} with this canonical name already exists",
+    )
 
 
 def metadata_index(name: str) -> GinIndex:

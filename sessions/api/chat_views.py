@@ -1,5 +1,6 @@
-"""Chat: native async views, because their connections stay open."""
+"""Chat, and the prompt of one: native async views, because their connections stay open."""
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -7,11 +8,15 @@ from django.http.response import HttpResponseBase
 
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
+from agents.tools.presentation import shown_body
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
+from julep_project.core.database import run_query
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
 from sessions.context.chat_request import ChatBody, ChatRequest
+from sessions.context.conversation import load_conversation
+from sessions.context.prompt import build_prompt
 
 
 @describe_async("session_chat", body=ChatBody, status=201, ids=("id",))
@@ -28,3 +33,20 @@ async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResp
     if call.request.stream:
         return await stream_chat(request, call)
     return json_response(await answer_chat(call), status=201)
+
+
+@describe_async("session_render", body=ChatBody, ids=("id",))
+@api_view("POST")
+async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
+    """What the (first) agent that answers would be asked with; nothing is stored."""
+    asked = await read_request(request, ChatRequest.read)
+    conversation = await run_query(partial(load_conversation, developer, id, asked))
+    prompt = await build_prompt(conversation, asked, conversation.speakers(asked.agent)[0])
+    return json_response(
+        {
+            "messages": prompt.messages,
+            "docs": prompt.docs,
+            "tools": [shown_body(tool) for tool in prompt.offered],
+            "tool_choice": prompt.tool_choice,
+        }
+    )

@@ -1,5 +1,6 @@
 """Bodies of sessions, and what the API description says of their answers."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +8,9 @@ from rest_framework import serializers
 
 from docs_store.recall_options import RecallOptionsBody
 from julep_project.core.errors import BadRequest
-from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Text, Timestamp
+from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, StoredAnswer, Text, Timestamp
 from sessions.context.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
-from sessions.services import Participants
 
 _LARGEST_BUDGET = 2**31 - 1
 _MOST_PARTICIPANTS = 100
@@ -41,13 +41,21 @@ class NewSessionBody(SessionBody):
     user_id = serializers.UUIDField(required=False, help_text="another name of `user`")
     users = ListOf(required=False, child=serializers.UUIDField(), max_length=_MOST_PARTICIPANTS)
 
+    @classmethod
+    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+        """The checked values, with the ids of all `agents` and `users`, each once.
 
-class SessionAnswer(NewSessionBody):
+        Raises:
+            InvalidInput
+            BadRequest: not exactly one of `agent` and `agents`, or no agent at all.
+        """
+        values = super().read(data, partial=partial)
+        return {**values, "agents": _participants(values, "agent"), "users": _participants(values, "user")}
+
+
+class SessionAnswer(NewSessionBody, StoredAnswer):
     """A session, for the API description."""
 
-    id = serializers.UUIDField()
-    created_at = Timestamp()
-    updated_at = Timestamp()
     kind = Text()
     summary = Text(allow_null=True)
 
@@ -78,28 +86,13 @@ class HistoryAnswer(Body):
     entries = EntryAnswer(many=True)
 
 
-def take_participants(values: dict[str, Any]) -> Participants:
-    """Take the participants out of the values of a `NewSessionBody`.
-
-    Raises:
-        BadRequest: not exactly one of `agent` and `agents`, or no agent at all.
-    """
-    agent, agents = _taken(values, "agent")
-    user, users = _taken(values, "user")
-    if agent is not None and agents is not None:
+def _participants(values: Mapping[str, Any], role: str) -> list[UUID]:
+    """Those of a role: the list, or the single one under either of its names."""
+    one = values.get(role) or values.get(f"{role}_id")
+    several = values.get(f"{role}s")
+    if role == "agent" and one and several is not None:
         raise BadRequest("Only one of 'agent' or 'agents' should be provided")
-    if agent is None and not agents:
+    if role == "agent" and not one and not several:
         raise BadRequest("At least one agent must be provided")
-    return Participants.of(_listed(agent, agents), _listed(user, users))
-
-
-def _taken(values: dict[str, Any], role: str) -> tuple[UUID | None, list[UUID] | None]:
-    """The single participant of a role, under either of its names, and the list."""
-    other_name = values.pop(f"{role}_id", None)
-    return values.pop(role, None) or other_name, values.pop(f"{role}s", None)
-
-
-def _listed(one: UUID | None, several: list[UUID] | None) -> list[UUID]:
-    if several is not None:
-        return several
-    return [] if one is None else [one]
+    found = ([one] if one else []) if several is None else several
+    return list(dict.fromkeys(found))

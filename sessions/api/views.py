@@ -1,7 +1,5 @@
 """Sessions, what was said in them, and their tools."""
 
-from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -22,35 +20,16 @@ from sessions.api.serializers import (
     NewSessionBody,
     SessionAnswer,
     SessionBody,
-    take_participants,
 )
 from sessions.context.messages import MessageBody
 from sessions.history.entries import clear_history, list_visible, whole_history
-from sessions.models import Session
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
-
-def _with_participants(write: Callable[..., Session]) -> Callable[..., Session]:
-    """The service with the participants that the values of a body name."""
-
-    def written(*, values: dict[str, Any], **others: Any) -> Session:
-        return write(participants=take_participants(values), values=values, **others)
-
-    return written
-
-
 SESSIONS = Resource(
-    noun="session",
+    services=services.SessionServices(),
     body=NewSessionBody,
     changes=SessionBody,
     to_wire=session_to_wire,
-    rows=selectors.list_sessions,
-    get=selectors.get_session,
-    create=_with_participants(services.create_session),
-    replace=services.replace_session,
-    patch=services.patch_session,
-    create_or_replace=_with_participants(services.create_or_replace_session),
-    delete=services.delete_session,
     texts={
         "create": "Create a session of an agent, or of several, with or without users.",
         "create_or_update": "Overwrite the fields of the session with this id, or create it.",

@@ -9,8 +9,7 @@ from rest_framework import serializers
 
 from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
-from agents.request_schemas import LogitBias, ResponseFormat
-from agents.tool_choice import ToolChoice
+from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Number, Text, TextList

@@ -197,6 +197,14 @@ class Timestamp(serializers.DateTimeField):
         return to_wire(value)
 
 
+class StoredAnswer(Body):
+    """What is told of every stored resource, for the API description."""
+
+    id = serializers.UUIDField()
+    created_at = Timestamp()
+    updated_at = Timestamp()
+
+
 def _read_each(
     child: serializers.Field[Any, Any, Any, Any], items: Iterable[tuple[Any, Any]]
 ) -> tuple[dict[Any, Any], dict[Any, Any]]:

@@ -8,7 +8,7 @@ import yaml
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import Agent, Developer
-from agents.services import create_agent
+from agents.services import AgentServices
 from executions import selectors, services
 from executions.engine.dispatch import dispatching_to
 from executions.inprocess import InProcessDispatcher
@@ -51,7 +51,7 @@ class Command(BaseCommand):
     @staticmethod
     def _run(file: Path, input_: str, answers: list[str], model: str) -> Execution:
         developer = Developer.objects.get()
-        agent: Agent = create_agent(developer=developer, values={"name": file.stem, "model": model})
+        agent: Agent = AgentServices().create(developer=developer, values={"name": file.stem, "model": model})
         definition = read_definition(load_yaml(file.read_bytes()))
         task = create_task(developer=developer, agent=agent, definition=definition)
         dispatcher = InProcessDispatcher()
