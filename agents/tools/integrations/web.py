@@ -16,6 +16,12 @@ def address_of(provider: str, public: str) -> str:
     return str(settings.INTEGRATION_ADDRESSES.get(provider, public)).rstrip("/")
 
 
+def is_named(provider: str, url: str) -> bool:
+    """Whether a URL leads to the place that the operator names for the provider, private or not."""
+    named = settings.INTEGRATION_ADDRESSES.get(provider)
+    return named is not None and origin_of(named) == origin_of(url)
+
+
 def fetch(call: IntegrationCall, method: str, url: str, **parts: Any) -> IncomingResponse:
     """One request within the time of the call; `parts` are fields of `OutgoingRequest`.
 
@@ -23,9 +29,8 @@ def fetch(call: IntegrationCall, method: str, url: str, **parts: Any) -> Incomin
         ToolError: no answer, or one with a status outside 200-299.
     """
     timeout_s = min(float(settings.JULEP_HTTP_TIMEOUT_S), call.seconds_left())
-    named = settings.INTEGRATION_ADDRESSES.get(call.provider)
-    is_named = named is not None and origin_of(named) == origin_of(url)
-    return exchange(OutgoingRequest(method, url, timeout_s=timeout_s, is_named=is_named, **parts))
+    request = OutgoingRequest(method, url, timeout_s=timeout_s, is_named=is_named(call.provider, url), **parts)
+    return exchange(request)
 
 
 def fetch_json(call: IntegrationCall, method: str, url: str, **parts: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from julep_project.core.http.client import HttpClient as HttpClient
 from julep_project.core.http.client import Limits as Limits
+from julep_project.core.http.client import check_reachable as check_reachable
 from julep_project.core.http.client import connect as connect
 from julep_project.core.http.client import send as send
 from julep_project.core.http.errors import BadResponse as BadResponse
@@ -18,4 +19,5 @@ from julep_project.core.http.request import COMMON_HEADERS as COMMON_HEADERS
 from julep_project.core.http.request import LONGEST_WORD as LONGEST_WORD
 from julep_project.core.http.request import IncomingResponse as IncomingResponse
 from julep_project.core.http.request import OutgoingRequest as OutgoingRequest
+from julep_project.core.http.request import host_and_port as host_and_port
 from julep_project.core.http.request import origin_of as origin_of

@@ -130,17 +130,31 @@ def send(request: OutgoingRequest) -> IncomingResponse:
     return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places(), named).send(request, limits)
 
 
-def connect(host: str, port: int, timeout_s: float) -> socket.socket:
+def connect(host: str, port: int, timeout_s: float, *, is_named: bool = False) -> socket.socket:
     """A connection for another protocol than HTTP, under the same policy. `timeout_s` bounds this and each later wait.
 
     Raises:
         HttpError
     """
-    network = CheckedNetwork(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW, own_places()))
+    network = _network((host, port) if is_named else None)
     with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
         connection = network.dial(host, port)
     connection.settimeout(timeout_s)
     return connection
+
+
+def check_reachable(host: str, port: int, timeout_s: float) -> None:
+    """Refuse a place that requests of users may not reach. Nothing is sent.
+
+    Raises:
+        HttpError: also when its address cannot be found out.
+    """
+    with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
+        _network(None).permitted(host, port)
+
+
+def _network(named: tuple[str, int] | None) -> CheckedNetwork:
+    return CheckedNetwork(replace(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW, own_places()), named=named))
 
 
 @Once

@@ -74,7 +74,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
             Blocked, BadUrl, httpcore.ConnectError, httpcore.ConnectTimeout
         """
         refused: Exception = OSError(f"{host} has no address")
-        for address in self._permitted(host, port):
+        for address in self.permitted(host, port):
             try:
                 return _dial(address, port)
             except OSError as error:
@@ -82,7 +82,12 @@ class CheckedNetwork(httpcore.NetworkBackend):
         kind = httpcore.ConnectTimeout if isinstance(refused, TimeoutError) else httpcore.ConnectError
         raise kind(str(refused)) from refused
 
-    def _permitted(self, host: str, port: int) -> list[str]:
+    def permitted(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be dialled.
+
+        Raises:
+            Blocked, BadUrl, httpcore.ConnectError, httpcore.ConnectTimeout
+        """
         try:
             found = self._resolver(host, port, seconds_left())
         except TimeoutError as error:
