@@ -1,4 +1,5 @@
-"""What system tools may do with docs. Vectors are left out unless they are asked for."""
+"""What system tools may do with docs. Steps get vectors unless they do without, as over HTTP; models, which pay for
+every number, only if they ask."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,7 @@ from julep_project.core.reading.validation import invalid
 
 Json = dict[str, Any]
 Owned = Callable[[SystemCall, Owner], Any]
-_WITH_VECTORS = {"include_embeddings": {"type": "boolean", "default": False}}
+_WITH_VECTORS = {"include_embeddings": {"type": "boolean"}}
 
 
 @operation("doc.get", ids="doc_id", more=_WITH_VECTORS)
@@ -54,7 +55,7 @@ def create_doc(call: SystemCall, owner: Owner) -> Json:
     """Store a doc for {whose}. It can be searched for by its words at once."""
     values = DocBody.read(call.arguments)
     doc = services.create_doc_once(developer=call.developer, owner=owner, values=values, doc_id=call.new_id())
-    return doc_to_wire(doc, include_embeddings=False)
+    return doc_to_wire(doc, include_embeddings=_wants_vectors(call))
 
 
 def delete_doc(call: SystemCall, owner: Owner) -> Any:
@@ -80,7 +81,8 @@ def search_docs(call: SystemCall, owner: Owner) -> Json:
 
 
 def _wants_vectors(call: SystemCall) -> bool:
-    return call.arguments.get("include_embeddings") is True
+    asked = call.arguments.get("include_embeddings")
+    return not call.from_model if asked is None else asked is True
 
 
 def _register(role: Role, whose: str) -> None:

@@ -12,8 +12,9 @@ from julep_project.core.json_value import Json
 class ToolCall:
     """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call.
 
-    `by_model` names the arguments a model supplied: they are data and never decide where a call goes. `depth` counts
-    the calls that led to this one: a tool that starts an execution whose tools start others.
+    With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
+    decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
+    start others.
     """
 
     developer: Developer
@@ -23,6 +24,7 @@ class ToolCall:
     arguments: Mapping[str, Json]
     idempotency_key: str
     timeout_s: float | None = None
+    from_model: bool = False
     by_model: frozenset[str] = frozenset()
     depth: int = 1
 

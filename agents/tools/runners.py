@@ -64,6 +64,7 @@ def run_tool(
             arguments=settled.arguments,
             idempotency_key=idempotency_key,
             timeout_s=timeout,
+            from_model=from_model,
             by_model=settled.by_model,
             depth=reached,
         )

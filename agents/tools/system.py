@@ -32,13 +32,15 @@ METADATA_FILTER: Mapping[str, Json] = {
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """One call of an operation. `depth` goes into whatever it starts; `timeout_s` bounds the call if it may last."""
+    """One call of an operation. `depth` goes into whatever it starts; `timeout_s` bounds the call if it may last.
+    With `from_model` a model reads the result."""
 
     developer: Developer
     arguments: Mapping[str, Json]
     idempotency_key: str
     depth: int = 1
     timeout_s: float | None = None
+    from_model: bool = False
 
     def id(self, name: str) -> UUID:
         """An argument that is an id.
@@ -148,6 +150,7 @@ def run(call: ToolCall) -> Json:
         idempotency_key=call.idempotency_key,
         depth=call.depth,
         timeout_s=call.timeout_s,
+        from_model=call.from_model,
     )
     try:
         return operation.run(asked)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, Developer, Project, User
+from agents.tools.runners import run_tool
 from docs_store import selectors
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
 from tests.api_client import ApiClient
@@ -217,6 +218,35 @@ def test_embeddings_are_shown_once_they_are_complete(
     assert listed == {**shown, "embeddings": None}
     Embedding.objects.filter(chunk__index=1).delete()
     assert api.get(f"/docs/{doc_id}").json()["embeddings"] is None
+
+
+@pytest.mark.parametrize(
+    ("from_model", "asked", "expected"),
+    [
+        (False, {}, True),
+        (False, {"include_embeddings": False}, False),
+        (True, {}, False),
+        (True, {"include_embeddings": True}, True),
+    ],
+)
+def test_steps_get_vectors_as_over_http_and_models_if_they_ask(
+    agent: str, doc: Store, from_model: bool, asked: dict[str, Any], expected: bool
+) -> None:
+    doc_id = doc(["harbour"], (0, 0, 1))
+    developer = Doc.objects.get().developer
+
+    def use(arguments: dict[str, Any], **operation: str) -> Any:
+        tool = {"name": "t", "type": "system", "system": operation}
+        given = {**arguments, **asked}
+        return run_tool(developer, tool, given, idempotency_key="k", from_model=from_model)
+
+    (listed,) = use({"agent_id": agent}, resource="agent", subresource="doc", operation="list")
+    (hit,) = use({"agent_id": agent, "text": "harbour"}, resource="agent", subresource="doc", operation="search")[
+        "docs"
+    ]
+    vectors = [[0, 0, 1]] if expected else None
+    assert use({"doc_id": doc_id}, resource="doc", operation="get") == listed
+    assert (listed["embeddings"], hit["snippet"].get("embedding")) == (vectors, vectors and vectors[0])
 
 
 @pytest.mark.parametrize("include", [True, False])

@@ -153,6 +153,7 @@ class TestLikeTheApi:
             ("execution.get", "/executions/{execution_id}"),
             ("session.get", "/sessions/{session_id}"),
             ("session.history", "/sessions/{session_id}/history"),
+            ("doc.get", "/docs/{doc_id}"),
         ]:
             assert use(owner, name, rows) == api.get(path.format(**rows)).json()
         for name, path in [
@@ -163,7 +164,7 @@ class TestLikeTheApi:
             ("execution.list", "/tasks/{task_id}/executions"),
             ("task.execution.list", "/tasks/{task_id}/executions"),
             ("execution.transition.list", "/executions/{execution_id}/transitions"),
-            ("user.doc.list", "/users/{user_id}/docs?include_embeddings=false"),
+            ("user.doc.list", "/users/{user_id}/docs"),
             ("session.list", "/sessions"),
             ("session.tool.list", "/sessions/{session_id}/tools"),
         ]:
