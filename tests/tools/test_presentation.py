@@ -53,7 +53,7 @@ def test_the_tools_of_a_provider_keep_its_form() -> None:
     ("kind", "spec"),
     [
         ("system", {"resource": "job", "operation": "create"}),
-        ("integration", {"provider": "ffmpeg"}),
+        ("integration", {"provider": "mcp"}),
         ("integration", {"provider": "brave", "method": "nothing"}),
     ],
 )
