@@ -5,6 +5,7 @@ from django.conf import settings
 from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
 from docs_store.models import EmbeddingModel
+from docs_store.search import upkeep
 from julep_project.core.database import fetch
 from julep_project.core.work.keeper import Keeper, register
 
@@ -39,3 +40,5 @@ register(Keeper("docs_store.sweep", settings.SWEEP_SECONDS, sweep, figures=embed
 register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
 # Takes minutes where vectors are many.
 register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queue="io"))
+register(Keeper("docs_store.renew_words", 60, upkeep.renew_words, queue="io"))
+register(Keeper("docs_store.refresh_statistics", 60, upkeep.refresh_statistics, queue="io"))

@@ -73,7 +73,7 @@ class Doc(Resource):
 
 
 class Chunk(models.Model):
-    """One item of a doc's content. `search` holds the words of title and chunk for English text search."""
+    """One item of a doc's content. `search` holds what text search finds it by (`docs_store.search.indexing`)."""
 
     id = models.BigAutoField(primary_key=True)
     developer = _copied("agents.Developer")
@@ -83,6 +83,7 @@ class Chunk(models.Model):
     index = models.PositiveIntegerField()
     content = models.TextField()
     search = SearchVectorField()
+    search_version = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="how `search` was made")
 
     objects = TenantManager()
 
@@ -93,6 +94,7 @@ class Chunk(models.Model):
             models.Index(fields=["agent"], name="chunk_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user"], name="chunk_of_user", condition=_OF_USER),
             GinIndex(fields=["search"], name="chunk_words"),
+            models.Index(fields=["id"], name="chunk_of_old_words", condition=Q(search_version=0)),
         ]
 
     def __str__(self) -> str:

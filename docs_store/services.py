@@ -6,16 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.contrib.postgres.search import SearchVector
 from django.db import transaction
-from django.db.models import Value
 
 from agents.models import Developer
 from agents.resource_services import create_or_replace
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, owned_by
-from docs_store.search.language import DEFAULT_CONFIGURATION
+from docs_store.search.indexing import VERSION, search_vector
 from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.metadata_filter import object_condition
@@ -97,7 +95,6 @@ def _content_hash(title: str, content: Sequence[str]) -> str:
 
 
 def _chunks(doc: Doc, content: Sequence[str]) -> list[Chunk]:
-    title = SearchVector(Value(doc.title), config=DEFAULT_CONFIGURATION, weight="A")
     return [
         Chunk(
             developer_id=doc.developer_id,
@@ -106,7 +103,8 @@ def _chunks(doc: Doc, content: Sequence[str]) -> list[Chunk]:
             doc=doc,
             index=index,
             content=text,
-            search=title + SearchVector(Value(text), config=DEFAULT_CONFIGURATION, weight="B"),
+            search=search_vector(doc.title, text),
+            search_version=VERSION,
         )
         for index, text in enumerate(content)
     ]

@@ -18,6 +18,7 @@ from agents.services import AgentServices
 from docs_store import vector_index
 from docs_store.models import EmbeddingModel
 from docs_store.search import Owner, SearchQuery, search
+from docs_store.search.indexing import VERSION
 from docs_store.vectors import HEADER
 from julep_project.bench.table import Row, at_ranks, seconds_of
 from julep_project.core.database import execute, fetch
@@ -191,9 +192,10 @@ def _load_chunks(library: Library) -> dict[tuple[UUID, int], int]:
             for index, text in enumerate(_text(library.random, CHUNKS_PER_DOC)):
                 copy.write_row((doc, index, text))
     made = fetch(
-        "INSERT INTO docs_store_chunk (developer_id, agent_id, doc_id, index, content, search) "
-        "SELECT d.developer_id, d.agent_id, d.id, m.index, m.content, to_tsvector('english', m.content) "
-        "FROM made m JOIN docs_store_doc d ON d.id = m.doc_id RETURNING doc_id, index, id"
+        "INSERT INTO docs_store_chunk (developer_id, agent_id, doc_id, index, content, search, search_version) "
+        "SELECT d.developer_id, d.agent_id, d.id, m.index, m.content, to_tsvector('english', m.content), %s "
+        "FROM made m JOIN docs_store_doc d ON d.id = m.doc_id RETURNING doc_id, index, id",
+        [VERSION],
     )
     return {(doc, index): chunk for doc, index, chunk in made}
 

@@ -64,6 +64,8 @@ def test_text_search_ranks_and_knows_titles(search: Search, doc: Store) -> None:
     assert ranks == sorted(ranks, reverse=True)
     assert "embedding" not in found[0]["snippet"]
     assert _titles(search(text="policy days")) == ["Ship policy"]
+    assert _titles(search(text="where is the policy on ships?")) == ["Ship policy", "often", "once"]
+    assert ranks[0] <= 1 and ranks[-1] > 0
 
 
 def test_a_doc_of_many_chunks_does_not_crowd_out_another(search: Search, doc: Store) -> None:
@@ -76,9 +78,16 @@ def test_text_search_understands_what_people_type(search: Search, doc: Store) ->
     doc("red apples", title="red")
     doc("green apples", title="green")
     doc("red wine", title="wine")
-    assert _titles(search(text="red apples")) == ["red"]
-    assert set(_titles(search(text='"red apples" or wine'))) == {"red", "wine"}
+    assert _titles(search(text="red apples"))[0] == "red"
+    assert len(search(text="red apples")) == 3
+    assert set(_titles(search(text='"red apples" or wine'))) == {"red", "wine", "green"}
+    assert _titles(search(text='"red apples" wine')) == ["red"]
+    assert _titles(search(text='"red wine" "green apples"'))[0] in {"wine", "green"}
+    assert set(_titles(search(text='"apples red"'))) == {"red", "green", "wine"}
     assert _titles(search(text="apples -red")) == ["green"]
+    assert _titles(search(text='apples -"red apples" -wine')) == ["green"]
+    assert _titles(search(text="apples - red")) == _titles(search(text="red apples"))
+    assert set(_titles(search(text="dark-red"))) == {"red", "wine"}
 
 
 @pytest.mark.parametrize(
@@ -341,7 +350,7 @@ def test_search_by_get(api: ApiClient, agent: str, doc: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "most"), [({"text": "ship"}, 3), ({"vector": [1, 0, 0]}, 6), ({"text": "ship", "vector": [1, 0, 0]}, 7)]
+    ("query", "most"), [({"text": "ship"}, 4), ({"vector": [1, 0, 0]}, 6), ({"text": "ship", "vector": [1, 0, 0]}, 8)]
 )
 def test_number_of_queries(api: ApiClient, agent: str, doc: Store, query: dict[str, Any], most: int) -> None:
     counts = []

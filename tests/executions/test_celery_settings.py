@@ -19,6 +19,8 @@ OWN_TASKS = {
     "docs_store.embed_chunks": "io",
     "docs_store.sweep": "maintenance",
     "docs_store.build_indexes": "io",
+    "docs_store.refresh_statistics": "io",
+    "docs_store.renew_words": "io",
     "docs_store.prune_contents": "maintenance",
     "sessions.answer_response": "io",
     "sessions.sweep_responses": "maintenance",
