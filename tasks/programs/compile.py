@@ -19,7 +19,7 @@ from tasks.programs.steps_reader import read_body
 from tasks.programs.wire import body_to_wire
 from tasks.steps.base import Step
 from tasks.steps.prompts import as_given, named_tool
-from tasks.steps.reader import CLASSIC, DOLLAR, ReadTool, StepReader
+from tasks.steps.reader import CLASSIC, DOLLAR, ReadTool, StepReader, texts_of_tool
 
 __all__ = ["CompiledTask", "InvalidTaskBody", "InvalidTaskSpec", "compile_task"]
 
@@ -70,7 +70,7 @@ def compile_task(
     sources = _workflow_sources(body, problems)
     _refuse(problems)
     _check_schema(body.get("input_schema"))
-    dialect = _choose_dialect(sources)
+    dialect = _choose_dialect(sources, tools)
     workflows = _read(sources, dialect, problems, effort, read_tool=read_tool)
     _refuse(problems)
     types = dict(agent_tools) if inherit_tools else {}
@@ -169,9 +169,9 @@ def _invalid_schema(reason: str, *, path: str) -> InvalidTaskSpec:
     return InvalidTaskSpec([issue], "Invalid input schema")
 
 
-def _choose_dialect(sources: Mapping[str, Any]) -> str:
-    """`dollar` as soon as one evaluated string carries the mark."""
-    seen: list[str] = []
+def _choose_dialect(sources: Mapping[str, Any], tools: list[dict[str, Any]]) -> str:
+    """`dollar` as soon as one evaluated string carries the mark, in a step or in the body of a tool."""
+    seen = [text for tool in tools for text in texts_of_tool(tool)]
     _read(sources, None, Problems(), Effort(), seen)
     return DOLLAR if any(texts.is_dollar(text) for text in seen) else CLASSIC
 

@@ -1,6 +1,6 @@
 """Reads the fields of one step. Every method reports problems instead of raising, so that all are found at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ _MAX_UNKNOWN_KEYS = 10
 ReadBody = Callable[[Any, "StepReader"], "tuple[Step, ...]"]
 # The whole definition of a tool, checked, and its place in the body. Raises `InvalidTaskBody`.
 ReadTool = Callable[[Mapping[str, Any], str], dict[str, Any]]
+
+# Of a tool's spec: shown to models as it is.
+_TOLD_TO_MODELS = frozenset({"name", "description", "parameters", "params_schema"})
 
 _NAMES = {
     dict: "an object",
@@ -217,6 +220,7 @@ class StepReader:
 
     def tool(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """A tool that a step defines itself, complete."""
+        self.seen.extend(texts_of_tool(raw))
         try:
             return self.read_tool(raw, self.loc)
         except InvalidTaskBody as refused:
@@ -237,6 +241,20 @@ class StepReader:
     def issue(self, message: str, *, severity: str = "error") -> None:
         """Report something wrong at this place that is not a matter of shape."""
         self.problems.add_issue(self.location, message, severity=severity)
+
+
+def texts_of_tool(tool: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of a tool's body, at any depth, that may be meant as expressions: not descriptions, nor schemas."""
+    spec = tool.get(str(tool.get("type")))
+    left = [value for key, value in spec.items() if key not in _TOLD_TO_MODELS] if isinstance(spec, Mapping) else []
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
 
 
 def _unknown(body: Mapping[str, Any], known: frozenset[str] | set[str]) -> list[str]:
