@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel, File
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel, File, Ingestion
 from julep_project.core.admin import ReadOnlyAdmin
 
 
@@ -45,6 +45,17 @@ class DocEmbeddingAdmin(ReadOnlyAdmin):
     list_filter = ("state", "model")
     list_select_related = ("doc", "model")
     search_fields = ("doc__id__exact", "doc__title")
+    raw_id_fields = ("doc",)
+
+
+@admin.register(Ingestion)
+class IngestionAdmin(ReadOnlyAdmin):
+    """Files that are read into docs, how far they are, and why some cannot be."""
+
+    list_display = ("id", "doc", "state", "parts_read", "parts_total", "broken_count", "error_code", "created_at")
+    list_filter = ("state", "error_code")
+    list_select_related = ("doc",)
+    search_fields = ("id__exact", "doc__id__exact")
     raw_id_fields = ("doc",)
 
 

@@ -113,7 +113,8 @@ class ClaimedDoc:
 
 
 def enqueue(doc_id: UUID, developer_id: UUID) -> None:
-    """Let a new doc wait for its vectors, in the transaction that stores it, and ring when that has committed.
+    """Let a new doc wait for its vectors, in the transaction that stores it, and ring when that has committed. One that
+    was there before and has more chunks now begins anew; those that have their vectors keep them.
 
     Nothing is rung where more docs of the tenant wait than its messages take along at once. A message works for a
     tenant for a short time, and then rings for its next doc, behind the messages of all others.
@@ -124,7 +125,9 @@ def enqueue(doc_id: UUID, developer_id: UUID) -> None:
     rings = waiting < LANES
     execute(
         "INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error, rung_at) "
-        "SELECT %(doc)s, name, 'pending', 0, '', CASE WHEN %(rings)s THEN now() END FROM docs_store_embeddingmodel",
+        "SELECT %(doc)s, name, 'pending', 0, '', CASE WHEN %(rings)s THEN now() END FROM docs_store_embeddingmodel "
+        "ON CONFLICT (doc_id, model_id) DO UPDATE SET state = 'pending', attempts = 0, error = '', due_at = now(), "
+        "version = docs_store_docembedding.version + 1, lease_until = NULL, leads = false",
         {"doc": doc_id, "rings": rings},
     )
     if rings:

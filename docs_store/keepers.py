@@ -4,6 +4,7 @@ from django.conf import settings
 
 from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
+from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import EmbeddingModel
 from docs_store.search import upkeep
 from julep_project.core.database import fetch
@@ -37,6 +38,14 @@ def sweep() -> None:
 
 
 register(Keeper("docs_store.sweep", settings.SWEEP_SECONDS, sweep, figures=embedding_queue.QUEUED.figures))
+register(
+    Keeper(
+        "docs_store.sweep_ingestions",
+        settings.SWEEP_SECONDS,
+        INGESTIONS.queued.ring_due,
+        figures=INGESTIONS.queued.figures,
+    )
+)
 register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
 # Takes minutes where vectors are many.
 register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queue="io"))

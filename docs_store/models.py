@@ -14,6 +14,7 @@ from django.db.models import Q
 from pgvector.django import VectorField
 
 from julep_project.core.clock import DatabaseNow
+from julep_project.core.jobs.rows import OPEN, JobRow, JobState
 from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
 from julep_project.core.work.rows import QueuedRow
@@ -84,6 +85,7 @@ class Chunk(models.Model):
     content = models.TextField()
     search = SearchVectorField()
     search_version = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="how `search` was made")
+    place = models.JSONField(null=True, help_text="page and heading, of a chunk that was read in a file")
 
     objects = TenantManager()
 
@@ -225,3 +227,49 @@ class FileContent(models.Model):
 
     def __str__(self) -> str:
         return str(self.file_id)
+
+
+class Ingestion(JobRow):
+    """The job that reads a file into a doc, part by part; a part is a page, or a stretch of a file without pages.
+
+    What was read is stored, so another attempt goes on after `parts_read`. Without its doc it is aborted. `content_id`
+    names a content in the file storage: a file's, or one that was uploaded for this job (`is_upload`) and goes with it.
+    """
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    doc = models.ForeignKey(Doc, null=True, on_delete=models.DO_NOTHING, related_name="ingestions")
+    content_id = models.UUIDField()
+    is_upload = models.BooleanField()
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    suffix = models.CharField(max_length=16, blank=True, default="", help_text="what the file's name ends with")
+    mime_type = models.CharField(max_length=120, blank=True, default="")
+    parts_total = models.PositiveIntegerField(null=True, help_text="null where it is not known before the end")
+    parts_read = models.PositiveIntegerField(default=0)
+    chunk_count = models.PositiveIntegerField(default=0)
+    text_bytes = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="time it was read for")
+    broken = models.JSONField(default=list, blank=True, help_text="parts that cannot be read, the first of them")
+    broken_count = models.PositiveIntegerField(default=0)
+    deadly = models.JSONField(default=list, blank=True, help_text="parts that ended the process that read them")
+    error_code = models.CharField(max_length=64, blank=True, default="")
+
+    objects = TenantManager()
+
+    class Meta(JobRow.Meta):
+        constraints = [models.CheckConstraint(condition=Q(state__in=JobState.values), name="ingestion_state_known")]
+        indexes = [
+            models.Index(fields=["developer", "due_at"], condition=Q(state__in=OPEN), name="ingestion_of_tenant"),
+            models.Index(fields=["content_id"], condition=Q(state__in=OPEN), name="ingestion_of_content"),
+        ]
+
+    def details(self) -> dict[str, Any]:
+        """What is read, how far, and what cannot be."""
+        return {
+            "doc_id": None if self.doc_id is None else str(self.doc_id),
+            "parts_total": self.parts_total,
+            "parts_read": self.parts_read,
+            "chunks": self.chunk_count,
+            "broken_parts": self.broken_count,
+            "broken": self.broken,
+            "error": {"code": self.error_code, "message": self.reason} if self.error_code else None,
+        }

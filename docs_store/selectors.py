@@ -86,7 +86,7 @@ def stored_dimensions(model: str) -> int | None:
 
 def _content(include_embeddings: bool) -> "list[Prefetch[Any]]":
     """Chunks and the state of their vectors; the vectors too if wanted."""
-    chunks = Chunk.objects.order_by("index").only("doc", "index", "content")
+    chunks = Chunk.objects.order_by("index").only("doc", "index", "content", "place")
     if include_embeddings:
         vectors = Embedding.objects.filter(model=settings.EMBEDDING_MODEL).only("chunk").annotate(sent=SentVector())
         chunks = chunks.prefetch_related(Prefetch("embeddings", vectors))

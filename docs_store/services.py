@@ -18,7 +18,7 @@ from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.metadata_filter import object_condition
 
-_CHUNKS_PER_INSERT = 200
+CHUNKS_PER_INSERT = 200
 
 
 def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any], doc_id: UUID | None = None) -> Doc:
@@ -41,7 +41,7 @@ def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any],
     )
     with transaction.atomic():
         doc.save(force_insert=True)
-        Chunk.objects.bulk_create(_chunks(doc, values["content"]), batch_size=_CHUNKS_PER_INSERT)
+        add_chunks(doc, values["content"])
         embedding_queue.enqueue(doc.pk, developer.pk)
     return selectors.get_doc(developer, doc.pk, include_embeddings=True)
 
@@ -58,6 +58,14 @@ def create_doc_once(*, developer: Developer, owner: Owner, values: Mapping[str, 
         create=lambda: create_doc(developer=developer, owner=owner, values=values, doc_id=doc_id),
         replace=lambda: selectors.get_doc(developer, doc_id, include_embeddings=True),
     )
+
+
+def add_chunks(doc: Doc, content: Sequence[str], *, first: int = 0, places: Sequence[Any] = ()) -> None:
+    """Store chunks of a doc from an index on. `places` says where in its file each of them stands."""
+    chunks = _chunks(doc, content, first)
+    for chunk, place in zip(chunks, places, strict=False):
+        chunk.place = place
+    Chunk.objects.bulk_create(chunks, batch_size=CHUNKS_PER_INSERT)
 
 
 def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
@@ -94,7 +102,7 @@ def _content_hash(title: str, content: Sequence[str]) -> str:
     return hashlib.sha256(orjson.dumps([title, list(content)])).hexdigest()
 
 
-def _chunks(doc: Doc, content: Sequence[str]) -> list[Chunk]:
+def _chunks(doc: Doc, content: Sequence[str], first: int) -> list[Chunk]:
     return [
         Chunk(
             developer_id=doc.developer_id,
@@ -106,5 +114,5 @@ def _chunks(doc: Doc, content: Sequence[str]) -> list[Chunk]:
             search=search_vector(doc.title, text),
             search_version=VERSION,
         )
-        for index, text in enumerate(content)
+        for index, text in enumerate(content, first)
     ]

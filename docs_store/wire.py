@@ -21,6 +21,7 @@ def doc_to_wire(doc: Doc, *, include_embeddings: bool) -> dict[str, Any]:
         "created_at": to_wire(doc.created_at),
         "title": doc.title,
         "content": [chunk.content for chunk in chunks],
+        **_places(chunks),
         "metadata": doc.metadata,
         "embeddings": _vectors(chunks) if include_embeddings and is_ready else None,
         "embedding_state": state.state if state is not None else EmbeddingState.PENDING.value,
@@ -29,6 +30,12 @@ def doc_to_wire(doc: Doc, *, include_embeddings: bool) -> dict[str, Any]:
         "modality": "text",
         "language": DEFAULT_CONFIGURATION,
     }
+
+
+def _places(chunks: list[Chunk]) -> dict[str, Any]:
+    """Where in its file each chunk stands, of a doc that was read in one."""
+    places = [chunk.place for chunk in chunks]
+    return {"content_metadata": places} if any(places) else {}
 
 
 def _vectors(chunks: list[Chunk]) -> list[list[float]] | None:

@@ -240,6 +240,12 @@ VALUES_APART_KB = env_int("VALUES_APART_KB", 16, low=0)
 # Inputs and outputs of steps larger than this lie in the file storage; 0 keeps all of them in the database.
 BLOB_STORE_CUTOFF_KB = env_int("BLOB_STORE_CUTOFF_KB", 1024, low=0)
 MAX_FILE_BYTES = env_int("MAX_FILE_BYTES", 10 * 1024 * 1024, low=1)
+# Files that are read into docs: how many at once in a process, with how much memory, and for how long: processor time
+# for a page, and all the time for a file.
+EXTRACTION_PROCESSES = env_int("EXTRACTION_PROCESSES", 2, low=1, high=64)
+EXTRACTION_MEMORY_MB = env_int("EXTRACTION_MEMORY_MB", 768, low=256)
+EXTRACTION_CPU_SECONDS = env_int("EXTRACTION_CPU_SECONDS", 20, low=1, high=600)
+EXTRACTION_SECONDS = env_int("EXTRACTION_SECONDS", 900, low=1)
 MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
@@ -378,6 +384,7 @@ CELERY_TASK_ROUTES = [
     {
         "executions.perform_effect": {"queue": "io"},
         "docs_store.embed_chunks": {"queue": "io"},
+        "docs_store.ingest_file": {"queue": "io"},
         "sessions.answer_response": {"queue": "io"},
         "sessions.shorten_history": {"queue": "io"},
     },

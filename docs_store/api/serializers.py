@@ -33,8 +33,38 @@ class DocBody(Body):
     embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
 
 
+class FileDocBody(Body):
+    """What a client may say about a doc whose content is read in a file that is stored already."""
+
+    file_id = serializers.UUIDField()
+    title = Text(required=False, min_length=1, max_length=LONGEST_TITLE)
+    content = TextList(required=False, max_length=0, help_text="is read in the file")
+    metadata = JsonObject(required=False)
+    embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
+
+
+class UploadBody(Body):
+    """The fields of a form with such a file."""
+
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
+    title = Text(required=False, min_length=1, max_length=LONGEST_TITLE)
+    metadata = JsonObject(required=False, help_text="JSON")
+    embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
+
+
+class ChunkPlace(Body):
+    """Where in its file a chunk stands."""
+
+    page = serializers.IntegerField(required=False)
+    heading = Text(required=False)
+
+
 class DocAnswer(DocBody):
     """A doc, for the API description."""
+
+    content_metadata = serializers.ListField(
+        child=ChunkPlace(allow_null=True), required=False, help_text="one for each chunk, of a doc read in a file"
+    )
 
     id = serializers.UUIDField()
     created_at = Timestamp()
@@ -79,6 +109,7 @@ class Snippet(Body):
     index = serializers.IntegerField()
     content = Text()
     embedding = serializers.ListField(child=serializers.FloatField(), required=False, allow_null=True)
+    metadata = ChunkPlace(required=False)
 
 
 class DocReference(Body):

@@ -3,12 +3,16 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from docs_store import selectors, services
-from docs_store.api.serializers import BulkDeleteBody, DocAnswer, DocBody, SearchAnswer
+from docs_store.api.serializers import BulkDeleteBody, DocAnswer, DocBody, FileDocBody, SearchAnswer, UploadBody
+from docs_store.api.upload import upload_of
+from docs_store.ingestion.starting import ingest_file
+from docs_store.models import Doc
 from docs_store.owners import Owner, Role
 from docs_store.search import SearchQuery, answer_search, parse_search, parse_search_parameters
 from docs_store.search.query import SearchBody
@@ -18,9 +22,20 @@ from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.clock import now
 from julep_project.core.reading.metadata_filter import metadata_condition
+from julep_project.core.reading.multipart import MultipartParser
+from julep_project.core.reading.parsers import JsonParser
 from julep_project.core.reading.validation import invalid
 
 _ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": True}
+
+
+_DESCRIBED: dict[str, Any] = {
+    "body": DocBody,
+    "form": UploadBody,
+    "answer": DocAnswer,
+    "ids": ("id", "doc_id"),
+    "max_limit": SmallPagination.max_limit,
+}
 
 
 class OwnedDocViewSet(ApiViewSet):
@@ -28,6 +43,7 @@ class OwnedDocViewSet(ApiViewSet):
 
     resource = "Doc"
     pagination = SmallPagination
+    parser_classes = (MultipartParser, JsonParser)
     role: ClassVar[Role]
 
     def list(self, request: Request, id: UUID) -> Response:
@@ -40,10 +56,22 @@ class OwnedDocViewSet(ApiViewSet):
         return paginator.get_paginated_response([doc_to_wire(doc, include_embeddings=wanted) for doc in docs])
 
     def create(self, request: Request, id: UUID) -> Response:
-        """Store a doc. Text search finds it at once; its vectors come later."""
-        values = DocBody.read(request.data)
-        doc = services.create_doc(developer=self.developer, owner=Owner(self.role, id), values=values)
+        """Store a doc. Text search finds it at once; its vectors come later.
+
+        With a file in place of a content, a form or `file_id`, a job reads that into the doc.
+        """
+        owner, data = Owner(self.role, id), request.data
+        if isinstance(data, QueryDict):
+            return self._reading(*upload_of(self.developer, owner, data))
+        if isinstance(data, dict) and data.get("file_id") is not None:
+            values = FileDocBody.read(data)
+            file_id = values["file_id"]
+            return self._reading(*ingest_file(developer=self.developer, owner=owner, file_id=file_id, values=values))
+        doc = services.create_doc(developer=self.developer, owner=owner, values=DocBody.read(data))
         return created(doc_to_wire(doc, include_embeddings=True))
+
+    def _reading(self, doc: Doc, job_id: UUID) -> Response:
+        return created(doc_to_wire(doc, include_embeddings=True), jobs=[job_id])
 
     def destroy(self, request: Request, id: UUID, doc_id: UUID) -> Response:
         """Remove a doc of the owner."""
@@ -59,14 +87,14 @@ class OwnedDocViewSet(ApiViewSet):
         return Response({"items": [deletion(doc_id, at=at) for doc_id in ids]}, status=202)
 
 
-@describe("agent_doc", body=DocBody, answer=DocAnswer, ids=("id", "doc_id"), max_limit=SmallPagination.max_limit)
+@describe("agent_doc", **_DESCRIBED)
 class AgentDocViewSet(OwnedDocViewSet):
     """Docs of an agent."""
 
     role = "agent"
 
 
-@describe("user_doc", body=DocBody, answer=DocAnswer, ids=("id", "doc_id"), max_limit=SmallPagination.max_limit)
+@describe("user_doc", **_DESCRIBED)
 class UserDocViewSet(OwnedDocViewSet):
     """Docs of a user."""
 

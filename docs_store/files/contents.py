@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from uuid import UUID
@@ -38,9 +38,20 @@ def write_base64(name: str, text: str, *, max_bytes: int) -> Written:
         BodyTooLarge: it decodes to more than `max_bytes`.
         StorageUnavailable: there is no room for it.
     """
+    return write_pieces(name, _decoded(text.translate(_NO_WHITESPACE)), max_bytes=max_bytes)
+
+
+def write_pieces(name: str, pieces: Iterable[bytes], *, max_bytes: int) -> Written:
+    """Write a content into the storage.
+
+    Raises:
+        BadRequest: it is empty.
+        BodyTooLarge: it is more than `max_bytes`.
+        StorageUnavailable: there is no room for it.
+    """
     digest = hashlib.sha256()
     with writing(), SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spool:
-        for piece in _decoded(text.translate(_NO_WHITESPACE)):
+        for piece in pieces:
             digest.update(piece)
             spool.write(piece)
             if spool.tell() > max_bytes:

@@ -1,7 +1,8 @@
 """Reads and writes of files, limited to one developer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from django.db.models.functions import Now
 from agents.models import DEFAULT_PROJECT, Developer
 from agents.selectors import get_project_named
 from docs_store.files import contents
-from docs_store.models import File, FileContent
+from docs_store.models import File, FileContent, Ingestion
 from julep_project.core.errors import DomainError, NotFound, StorageUnavailable
 from julep_project.core.ids import uuid7
-from julep_project.core.storage.storage import SURELY_COMMITTED, prune, remove
+from julep_project.core.jobs.rows import OPEN
+from julep_project.core.storage.storage import SURELY_COMMITTED, prune, read_stored, remove
 from julep_project.core.tenancy import get_or_not_found
 
 
@@ -45,14 +47,7 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
         StorageUnavailable: the storage does not take it.
     """
     project = get_project_named(developer, values.get("project") or DEFAULT_PROJECT)
-    file_id = uuid7()
-    content = FileContent.objects.create(file_id=file_id, developer_id=developer.pk)
-    try:
-        written = contents.write_base64(_name(content), values["content"], max_bytes=settings.MAX_FILE_BYTES)
-    except DomainError:
-        with suppress(StorageUnavailable):
-            _forget(content)
-        raise
+    file_id, written = _stored(developer, partial(contents.write_base64, text=values["content"]))
     file = File(
         id=file_id,
         developer=developer,
@@ -65,6 +60,30 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
     )
     file.save(force_insert=True)
     return get_file(developer, file_id)
+
+
+def store_upload(developer: Developer, pieces: Iterable[bytes]) -> tuple[UUID, contents.Written]:
+    """Store a content without a file, for a job that reads it; by which name it is known, and what it is.
+
+    Raises:
+        BadRequest, BodyTooLarge, StorageUnavailable: as `create_file`.
+    """
+    return _stored(developer, partial(contents.write_pieces, pieces=pieces))
+
+
+def forget_upload(developer_id: UUID, content_id: UUID) -> None:
+    """Remove such a content; if that fails, `prune_contents` does it."""
+    with suppress(StorageUnavailable):
+        _forget(FileContent(file_id=content_id, developer_id=developer_id))
+
+
+def read_content(developer_id: UUID, content_id: UUID, size: int) -> bytes:
+    """A content of this size.
+
+    Raises:
+        StorageUnavailable, ContentMissing
+    """
+    return read_stored(contents.storage_name(developer_id, content_id), size=size)
 
 
 def delete_file(*, developer: Developer, file_id: UUID) -> None:
@@ -82,13 +101,24 @@ def delete_file(*, developer: Developer, file_id: UUID) -> None:
 
 
 def prune_contents() -> int:
-    """Remove contents that no file has: a write broke off, a removal failed, or the developer is gone.
+    """Remove contents that no file and no open job has: a write broke off, a removal failed, the developer is gone.
 
     Returns how many; may be interrupted and run at any time.
     """
     file = File.objects.filter(pk=OuterRef("file_id"))
     old = FileContent.objects.filter(created_at__lt=Now() - SURELY_COMMITTED)
-    return prune(old.filter(~Exists(file)), _name)
+    job = Ingestion.objects.filter(content_id=OuterRef("file_id"), state__in=OPEN)
+    return prune(old.filter(~Exists(file), ~Exists(job)), _name)
+
+
+def _stored(developer: Developer, write: Callable[..., contents.Written]) -> tuple[UUID, contents.Written]:
+    """Write a content that is known of before it is there."""
+    content = FileContent.objects.create(file_id=uuid7(), developer_id=developer.pk)
+    try:
+        return content.file_id, write(_name(content), max_bytes=settings.MAX_FILE_BYTES)
+    except DomainError:
+        forget_upload(content.developer_id, content.file_id)
+        raise
 
 
 def _forget(content: FileContent) -> None:

@@ -71,6 +71,8 @@ def found_to_wire(found: Found, *, include_embeddings: bool) -> dict[str, Any]:
     doc = found.chunk.doc
     owner = Owner.of(doc)
     snippet: dict[str, Any] = {"index": found.chunk.index, "content": found.chunk.content}
+    if found.chunk.place:
+        snippet["metadata"] = found.chunk.place
     if include_embeddings:
         snippet["embedding"] = None if found.vector is None else to_plain(found.vector)
     return {

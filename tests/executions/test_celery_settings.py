@@ -17,7 +17,9 @@ OWN_TASKS = {
     "executions.sweep": "maintenance",
     "executions.prune_blobs": "maintenance",
     "docs_store.embed_chunks": "io",
+    "docs_store.ingest_file": "io",
     "docs_store.sweep": "maintenance",
+    "docs_store.sweep_ingestions": "maintenance",
     "docs_store.build_indexes": "io",
     "docs_store.refresh_statistics": "io",
     "docs_store.renew_words": "io",
@@ -96,4 +98,10 @@ def test_every_keeper_is_scheduled_and_old_messages_expire(name: str) -> None:
 def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
     often = {name for name, keeper in KEEPERS.items() if keeper.every_s == settings.SWEEP_SECONDS}
 
-    assert often == {"executions.sweep", "docs_store.sweep", "sessions.sweep_jobs", "sessions.sweep_responses"}
+    assert often == {
+        "executions.sweep",
+        "docs_store.sweep",
+        "docs_store.sweep_ingestions",
+        "sessions.sweep_jobs",
+        "sessions.sweep_responses",
+    }

@@ -5,8 +5,11 @@ from uuid import UUID
 
 from agents.models import Agent, Developer, Project
 from docs_store import embedding, embedding_queue
+from docs_store.files.services import store_upload
+from docs_store.ingestion.jobs import INGESTIONS
+from docs_store.ingestion.working import ingest_file
 from docs_store.model_coverage import register_model
-from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState, Ingestion
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import JobState
@@ -92,6 +95,24 @@ class Jobs(Kind):
 
     def work(self, subject: Any) -> None:
         overflow.shorten_history(UUID(str(subject)))
+
+
+class Ingestions(Kind):
+    leases, queued, done = INGESTIONS.leases, INGESTIONS.queued, JobState.SUCCEEDED.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        return [self._make(tenant) for _ in range(count)]
+
+    def _make(self, tenant: Agent) -> Any:
+        developer, name = Developer.objects.get(pk=tenant.developer_id), str(uuid7())
+        content_id, written = store_upload(developer, [b"words"])
+        doc = Doc.objects.create(developer=developer, agent=tenant, title=name, content_hash=name)
+        job = Ingestion(developer=developer, doc=doc, content_id=content_id, is_upload=True, size=written.size)
+        job.save(force_insert=True)
+        return job.pk
+
+    def work(self, subject: Any) -> None:
+        ingest_file(UUID(str(subject)))
 
 
 class Responses(Kind):

@@ -51,8 +51,10 @@ def describe(
     ids: tuple[str, ...] = ("id",),
     max_limit: int = 1000,
     text: Callable[[str], str] | None = None,
+    form: Any = None,
 ) -> Callable[[ViewType], ViewType]:
-    """Class decorator: describe the usual verbs of a resource view from its body and answer.
+    """Class decorator: describe the usual verbs of a resource view from its body and answer. `form` is what may be sent
+    in place of the body.
 
     What a verb does says `text`, or else the docstring of its method.
     """
@@ -69,7 +71,7 @@ def describe(
                 operation_id=f"{noun}_{action}",
                 description=text(action) if text else None,
                 parameters=own_ids + (_paging(max_limit) if action == "list" else []),
-                request={"application/json": body} if action in _WITH_BODY else None,
+                request=_request(body, form) if action in _WITH_BODY else None,
                 responses={_STATUS.get(action, 200): _answer(action, answer, envelope)},
             )
             setattr(view, action, documented(getattr(view, action)))
@@ -134,6 +136,10 @@ def _own_method(view: type[Any], action: str) -> None:
 
 def _answer(action: str, answer: Any, envelope: Any) -> Any:
     return {"list": envelope, "destroy": Deleted}.get(action, answer)
+
+
+def _request(body: Any, form: Any) -> dict[str, Any]:
+    return {"application/json": body, **({"multipart/form-data": form} if form is not None else {})}
 
 
 def _paging(max_limit: int) -> list[OpenApiParameter]:

@@ -1,5 +1,6 @@
 """Kinds of jobs: how their rows are begun, claimed and ended, and how any of them is found by its id."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -21,10 +22,13 @@ Row = TypeVar("Row", bound=JobRow)
 
 
 class JobKind(Generic[Row]):
-    """The jobs of one model. A message `task` carries a job's id."""
+    """The jobs of one model. A message `task` carries a job's id. `give_up` ends one that was claimed too often."""
 
-    def __init__(self, model: type[Row], *, task: str) -> None:
+    def __init__(
+        self, model: type[Row], *, task: str, give_up: "Callable[[ClaimedJob[Row], str], object] | None" = None
+    ) -> None:
         self.model = model
+        self._give_up = give_up or (lambda job, reason: job.end(JobState.FAILED, reason))
         self.task = task
         self.leases: Leases[Row] = Leases(
             model,
@@ -54,7 +58,7 @@ class JobKind(Generic[Row]):
         row = self.model._base_manager.select_related("developer").get(pk=job_id)
         claimed = ClaimedJob(self, row, held)
         if held.attempt > settings.MAX_ATTEMPTS:
-            claimed.end(JobState.FAILED, "none of its attempts came to an end")
+            self._give_up(claimed, "none of its attempts came to an end")
             return None
         announce(job_id)
         return claimed
@@ -72,10 +76,17 @@ class ClaimedJob(Generic[Row]):
     row: Row
     held: Held
 
-    def report(self, progress: float, **changes: Any) -> bool:
-        """Say how far it is, 0 to 1. Whether it is still ours."""
-        held = self.kind.leases.held([self.held])
-        is_ours = bool(held.update(progress=progress, updated_at=DatabaseNow(), **changes))
+    def report(self, progress: float) -> None:
+        """Say how far it is, 0 to 1."""
+        self.kind.leases.held([self.held]).update(progress=progress, updated_at=DatabaseNow())
+        self._announce()
+
+    def record(self, progress: float, **changes: Any) -> bool:
+        """Write how far it is, with what was done in the same transaction. Whether it is still ours: if not, take that
+        back. From here on attempts are counted anew."""
+        rows = self.kind.model._base_manager.filter(pk=self.held.key, version=self.held.version, state__in=OPEN)
+        changes = {"progress": progress, "attempts": 1, "updated_at": DatabaseNow(), **changes}
+        is_ours = bool(rows.update(**changes))
         self._announce()
         return is_ours
 
@@ -87,9 +98,9 @@ class ClaimedJob(Generic[Row]):
         self._announce()
         return is_ours
 
-    def wait(self, pause_s: float, *, counted: bool) -> None:
+    def wait(self, pause_s: float, *, counted: bool, **changes: Any) -> None:
         """Let the job be begun again after the pause."""
-        self.kind.leases.wait(self.held, pause_s=pause_s, counted=counted)
+        self.kind.leases.wait(self.held, pause_s=pause_s, counted=counted, **changes)
         self._announce()
 
     def _announce(self) -> None:

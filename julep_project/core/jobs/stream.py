@@ -10,32 +10,27 @@ from julep_project.core.errors import NotFound
 from julep_project.core.jobs.kind import find_job, job_to_wire, topic
 from julep_project.core.jobs.rows import JobRow
 from julep_project.core.live.events import HUB
-from julep_project.core.live.sse import KEEP_ALIVE, encode_event
+from julep_project.core.live.sse import encode_event
 from julep_project.core.work.draining import is_draining
 
 # Events arrive over Redis; this is how late a stream may be while Redis is away.
 _POLL_S = 2.0
-_KEEP_ALIVE_EVERY = 8
 
 
 async def stream_job(developer: Any, job_id: UUID) -> AsyncGenerator[bytes, None]:
     """The job as `GET /jobs/{id}` shows it, now and after every change; ends with its end, or when it is gone."""
     sent: dict[str, Any] | None = None
     with HUB.listening(topic(job_id)) as listener:
-        quiet = 0
         while True:
             job = await run_query(lambda: _found(developer, job_id))
             if job is None:
                 return
             shown = job_to_wire(job)
             if shown != sent:
-                sent, quiet = shown, 0
+                sent = shown
                 yield encode_event(shown)
             if is_draining() or not job.is_open:
                 return
-            quiet += 1
-            if quiet % _KEEP_ALIVE_EVERY == 0:
-                yield KEEP_ALIVE
             await listener.wait(_POLL_S)
 
 

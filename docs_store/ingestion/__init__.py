@@ -1,0 +1,1 @@
+"""Files become docs: jobs that have files read and store what is read, page by page."""

@@ -1,0 +1,84 @@
+"""The jobs that read files, and their ends."""
+
+from functools import partial
+
+from django.db import transaction
+
+from docs_store import embedding_queue
+from docs_store.extraction import errors
+from docs_store.files import services as files
+from docs_store.models import Doc, Ingestion
+from julep_project.core.jobs.kind import ClaimedJob, JobKind
+from julep_project.core.jobs.rows import JobState
+
+NAME = "ingest_file"
+TASK = "docs_store.ingest_file"
+
+Job = ClaimedJob[Ingestion]
+
+
+class JobLost(Exception):
+    """Somebody else works on the job now, or it has ended."""
+
+
+def locked_doc(job: Job) -> Doc | None:
+    """The job's doc, which nobody removes before the transaction ends; None if it is gone. Docs are locked before
+    jobs, as by whoever deletes one."""
+    if job.row.doc_id is None:
+        return None
+    return Doc.objects.select_for_update(no_key=True).filter(pk=job.row.doc_id).first()
+
+
+@transaction.atomic
+def succeed(job: Job, reason: str) -> None:
+    """All is stored: the doc gets its vectors now.
+
+    Raises:
+        JobLost
+    """
+    doc = locked_doc(job)
+    if doc is None:
+        abort(job)
+        return
+    embedding_queue.enqueue(doc.pk, doc.developer_id)
+    _end(job, JobState.SUCCEEDED, reason)
+
+
+@transaction.atomic
+def fail(job: Job, code: str, message: str) -> None:
+    """The file cannot be read. Its doc, which holds nothing or not enough, goes.
+
+    Raises:
+        JobLost
+    """
+    doc = locked_doc(job)
+    _end(job, JobState.FAILED, message, error_code=code)
+    if doc is not None:
+        doc.delete()
+
+
+@transaction.atomic
+def abort(job: Job) -> None:
+    """Somebody removed the doc.
+
+    Raises:
+        JobLost
+    """
+    _end(job, JobState.ABORTED, "the doc was removed")
+
+
+def _end(job: Job, state: JobState, reason: str, **changes: str) -> None:
+    if not job.end(state, reason, **changes):
+        raise JobLost
+    if job.row.is_upload:
+        transaction.on_commit(partial(files.forget_upload, job.row.developer_id, job.row.content_id), robust=True)
+
+
+def _give_up(job: Job, reason: str) -> None:
+    try:
+        fail(job, errors.DAMAGED, reason)
+    except JobLost:
+        pass
+
+
+INGESTIONS: JobKind[Ingestion] = JobKind(Ingestion, task=TASK, give_up=_give_up)
