@@ -1,8 +1,9 @@
 """Documents of agents and users, cut into chunks, with vectors of any number of embedding models.
 
-A doc never changes once it is stored. `DO_NOTHING` means that the database cascades by itself (migration
-`database_cascades`). Tenant and owner of a doc are repeated in its chunks and vectors, so that a search narrows down
-to them without a join; those columns carry no foreign keys of their own, because the rows live and die with their doc.
+A doc never changes once it is stored; one that is read in a file grows until it is read. `DO_NOTHING` means that the
+database cascades by itself (migration `database_cascades`). Tenant and owner of a doc are repeated in its chunks and
+vectors, so that a search narrows down to them without a join; those columns carry no foreign keys of their own,
+because the rows live and die with their doc.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""Writes of docs. Each is one transaction, limited to one developer. A stored doc never changes."""
+"""Writes of docs. Each is one transaction, limited to one developer.
+
+A stored doc never changes; one that is read in a file grows until it is read.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
