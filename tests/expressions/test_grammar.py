@@ -2,6 +2,8 @@
 
 import ast
 import random
+import sys
+from collections import Counter
 
 import pytest
 
@@ -149,6 +151,18 @@ def test_what_is_left_out_is_still_read(source):
 def test_nesting_is_bounded(source):
     with pytest.raises(LimitExceeded):
         parse(source)
+
+
+@pytest.mark.parametrize(("source", "place"), [("é" * 20_000 + "²", 20_001), ("²" + "é" * 20_000, 1), ("éa²é" * 5_000, 3)])  # fmt: skip
+def test_a_wrong_character_is_found_with_few_looks(source, place):
+    looks = Counter()
+    sys.setprofile(lambda frame, event, function: looks.update([event]))
+    try:
+        with pytest.raises(ExpressionSyntaxError, match=f"'²' is not expected at character {place}$"):
+            parse(source)
+    finally:
+        sys.setprofile(None)
+    assert looks["c_call"] < 500
 
 
 def test_what_is_flat_may_be_long(evaluate):

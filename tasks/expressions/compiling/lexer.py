@@ -6,6 +6,7 @@ break is part of it, and a backslash that starts no escape is itself.
 
 import re
 import unicodedata
+from bisect import bisect_left
 from typing import Final, Literal, NamedTuple, NoReturn
 
 from tasks.expressions.errors import ExpressionSyntaxError, LimitExceeded
@@ -141,7 +142,8 @@ class Lexer:
 
     def _word(self, text: str, start: int) -> Token:
         if not text.isidentifier():
-            wrong = next(place for place in range(len(text)) if not text[: place + 1].isidentifier())
+            # What a name begins with is a name, too.
+            wrong = bisect_left(range(1, len(text)), True, key=lambda length: not text[:length].isidentifier())
             self.fail(f"{text[wrong]!r} is not expected", start + wrong)
         name = text if text.isascii() else unicodedata.normalize("NFKC", text)
         return Token("keyword" if name in KEYWORDS else "name", name, start)
