@@ -1,65 +1,54 @@
 """One answer of a model, whole or put together from its chunks, and what is done alike for every provider and for all
 who ask: how much an answer may say, and what some leave out or write in their own way."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from uuid import uuid4
 
 from django.conf import settings
 
 from agents.llm.dialogue import CUT_SHORT
-from agents.llm.request import text_of
+from agents.llm.pieces import NO_ARGUMENTS, ArrivingCall, Characters, Order, Piece, TaggedThoughts
+from agents.llm.said import CallPiece, end_of, read_said
 from julep_project.core.errors import ReplyTooLong
 from julep_project.core.json_value import Json
-from julep_project.core.reading.jsontext import to_json_text
+from julep_project.core.reading.jsontext import to_storable
+
+__all__ = ["ArrivingCall", "Answer", "Piece", "mended"]
 
 # Each is carried out, or at least answered.
 MOST_CALLS = 256
 
 
-@dataclass(slots=True)
-class ArrivingCall:
-    """A call of a tool, while its arguments arrive. `given_id` is the provider's, which need not be one of its own."""
-
-    id: str
-    given_id: Json
-    name: str
-    type: str
-    pieces: list[str] = field(default_factory=list)
-
-    def whole(self) -> dict[str, Json]:
-        """The call, as far as it came."""
-        return {"id": self.id, "type": self.type, "function": {"name": self.name, "arguments": "".join(self.pieces)}}
-
-
-class Piece(NamedTuple):
-    """Something new in an answer: more of its text, its thoughts or a call's arguments, or that a call begins."""
-
-    kind: Literal["thought", "text", "call", "arguments"]
-    text: str
-    call: ArrivingCall | None = None
-
-
 class Answer:
     """One answer, as far as it came. Only one choice is asked for, and only the first that comes is looked at.
 
-    `latest` is what the chunk added last has said. `logprobs` are those of an answer that came whole.
+    `latest` is what may be told since the chunk added last, or since the end: pieces in an order in which nothing
+    begins before what came before it is over. `logprobs` are those of an answer that came whole.
     """
 
     def __init__(self) -> None:
         self.origin: dict[str, Json] = {}
         self.usage: Mapping[str, Json] | None = None
-        self.finish_reason: str | None = None
         self.logprobs: Json = None
         self.latest: list[Piece] = []
-        self._index: Json = None
+        self.taken_ids: Collection[str] = ()
+        """Of calls made before, which no call of this answer may have."""
+        self.tool_names: Mapping[str, str] = {}
+        """The names of tools whose provider knows them by another."""
         self._characters = 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._index: Json = None
+        self._end: str | None = None
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._blocks: list[dict[str, Json]] = []
         self._calls: list[ArrivingCall] = []
         self._places: dict[int, ArrivingCall] = {}
+        self._order = Order()
+        self._halves = {"text": Characters(), "thought": Characters()}
+        self._tagged = TaggedThoughts()
 
     def add(self, part: Mapping[str, Json]) -> None:
         """Take one more chunk, or a whole answer that is `mended`.
@@ -68,7 +57,7 @@ class Answer:
             ReplyTooLong: with it, the answer says more than one may.
         """
         if not self.origin:
-            self.origin = {name: part.get(name) for name in ("id", "created", "model")}
+            self.origin = to_storable({name: part.get(name) for name in ("id", "created", "model")})
         self.usage = part.get("usage") or self.usage
         self.latest = []
         choices = part.get("choices")
@@ -81,6 +70,28 @@ class Answer:
                 self._add_choice(choice)
         self._check_length(choices)
 
+    def end(self) -> None:
+        """Nothing more comes. `latest` is what had to wait for that."""
+        pieces: list[Piece] = []
+        for kind in ("thought", "text"):
+            pieces += self._spoken(kind, self._halves[kind].end())
+        pieces += self._tagged.end()
+        for call in self._calls:
+            pieces += self._written(call, call.characters.end())
+        self._keep(pieces)
+        self.latest = [*self._order.take(pieces), *self._order.end(self._calls)]
+
+    def again(self) -> None:
+        """The answer is asked for once more. What was thought stays, and counts together with what comes."""
+        thoughts = self._thoughts
+        self._begin_anew()
+        self._thoughts = thoughts
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why it ended: `stop`, `tool_calls`, `length` or `content_filter`. None as long as it was not said."""
+        return "tool_calls" if self._end == "stop" and self._calls else self._end
+
     @property
     def is_cut(self) -> bool:
         """Whether the provider stopped the model before it was done."""
@@ -91,10 +102,19 @@ class Answer:
         """The words for the reader."""
         return "".join(self._texts)
 
+    @text.setter
+    def text(self, text: str) -> None:
+        self._texts = [text]
+
     @property
     def calls(self) -> list[dict[str, Json]]:
         """The calls, in the order in which they began."""
         return [call.whole() for call in self._calls]
+
+    @property
+    def thoughts(self) -> str:
+        """What the model thought, where its provider tells."""
+        return "".join(self._thoughts)
 
     def message(self) -> dict[str, Json]:
         """What was said to the reader, and is kept."""
@@ -103,65 +123,83 @@ class Answer:
     def whole_message(self) -> dict[str, Json]:
         """All that was said, thoughts included. A block of thoughts without its signature was cut off, and no
         provider takes it back."""
-        message, thoughts = self.message(), "".join(self._thoughts)
+        message = self.message()
         blocks = [_whole_thought(block) for block in self._blocks if _is_ended(block)]
-        if thoughts:
-            message["reasoning_content"] = thoughts
+        if self._thoughts:
+            message["reasoning_content"] = self.thoughts
         return {**message, "thinking_blocks": blocks} if blocks else message
 
     def _add_choice(self, choice: Mapping[str, Json]) -> None:
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        if self._end not in CUT_SHORT:  # some libraries end an answer once more
+            self._end = end_of(choice.get("finish_reason")) or self._end
         if "message" in choice:
             self.logprobs = choice.get("logprobs")
-        said = choice.get("delta") or choice.get("message") or {}
-        thought, text = said.get("reasoning_content"), said.get("content") or said.get("refusal")
-        if thought and isinstance(thought, str):
-            self._thoughts.append(thought)
-            self.latest.append(Piece("thought", thought))
-        if text and isinstance(text, str):
-            self._texts.append(text)
-            self.latest.append(Piece("text", text))
-        for block in said.get("thinking_blocks") or ():
-            _add_thought(self._blocks, block)
-        for call in said.get("tool_calls") or ():
-            self._add_call(call)
+        said = read_said(choice.get("delta") or choice.get("message"))
+        pieces = [*self._spoken("thought", self._halves["thought"].feed(said.thought))]
+        pieces += self._spoken("text", self._halves["text"].feed(said.text))
+        for block in said.blocks:
+            _add_thought(self._blocks, to_storable(block))
+        self._keep(pieces)
+        self.latest += self._order.take(pieces)
+        for call in said.calls:
+            self._add_call(call, is_whole="message" in choice)
 
-    def _add_call(self, delta: Mapping[str, Json]) -> None:
-        function = delta.get("function") or {}
-        name, arguments = _text(function.get("name")), _written(function.get("arguments"))
-        call = self._call_of(delta, name) or self._begin(delta, name)
-        call.name = call.name or name
-        if arguments:
-            call.pieces.append(arguments)
-            self.latest.append(Piece("arguments", arguments, call))
+    def _spoken(self, kind: str, text: str) -> Iterator[Piece]:
+        if kind == "text":
+            yield from self._tagged.feed(text)
+        elif text:
+            yield Piece("thought", text)
 
-    def _call_of(self, delta: Mapping[str, Json], name: str) -> ArrivingCall | None:
+    def _keep(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            if piece.kind == "text":
+                self._texts.append(piece.text)
+            elif piece.kind == "thought":
+                self._thoughts.append(piece.text)
+
+    def _add_call(self, delta: CallPiece, *, is_whole: bool) -> None:
+        name = self.tool_names.get(delta.name, to_storable(delta.name))
+        call = (None if is_whole else self._call_of(delta, name)) or self._begin(delta, name)
+        if name and not call.name:
+            call.name = name
+            self.latest += self._order.named()
+        self.latest += self._order.take(self._written(call, call.characters.feed(delta.arguments)))
+
+    def _written(self, call: ArrivingCall, arguments: str) -> list[Piece]:
+        """More of a call's arguments. Some providers begin with none, and then write them."""
+        if not arguments or call.is_closed or (not call.pieces and arguments == NO_ARGUMENTS):
+            return []
+        call.add(arguments)
+        return [Piece("arguments", arguments, call)]
+
+    def _call_of(self, delta: CallPiece, name: str) -> ArrivingCall | None:
         """The call that a piece goes on with.
 
         All pieces of a call have its index, and the first its id and name, which some providers repeat. Others number
         all calls alike or none, give them one id or none, or give every piece an id of its own.
         """
-        index, given_id = delta.get("index"), delta.get("id")
         latest = self._calls[-1] if self._calls else None
-        call = latest if index is None else self._places.get(index)
+        call = latest if delta.index is None else self._places.get(delta.index)
         if call is None:
             return None
-        has_its_id = not given_id or given_id == call.given_id
+        has_its_id = not delta.id or delta.id == call.given_id
         if not name or (not call.name and has_its_id):
-            return call if has_its_id or index is not None else None
+            return call if has_its_id or delta.index is not None else None
         may_be_it = name == call.name and (has_its_id or not call.given_id)
-        return call if may_be_it and (given_id or index is not None) else None
+        if not may_be_it or not (delta.id or delta.index is not None):
+            return None
+        return None if delta.arguments and call.is_over else call
 
-    def _begin(self, delta: Mapping[str, Json], name: str) -> ArrivingCall:
+    def _begin(self, delta: CallPiece, name: str) -> ArrivingCall:
         if len(self._calls) == MOST_CALLS:
             raise ReplyTooLong(f"The model's reply calls tools more than {MOST_CALLS} times")
-        given_id, index = delta.get("id"), delta.get("index")
-        taken = {call.id for call in self._calls}
-        call = ArrivingCall(_own_id(given_id, taken), given_id, name, delta.get("type") or "function")
+        taken = {*self.taken_ids, *(call.id for call in self._calls)}
+        own_id = _own_id(to_storable(delta.id), taken)
+        call = ArrivingCall(own_id, delta.id, name, to_storable(delta.type), len(self._calls))
         self._calls.append(call)
-        if index is not None:
-            self._places[index] = call
-        self.latest.append(Piece("call", "", call))
+        if delta.index is not None:
+            self._places[delta.index] = call
+        self.latest += self._order.take([Piece("call", "", call)])
         return call
 
     def _check_length(self, choices: Json) -> None:
@@ -171,46 +209,33 @@ class Answer:
             raise ReplyTooLong(f"The model's reply is longer than {settings.MAX_REPLY_CHARACTERS} characters")
 
 
-def mended(answer: Mapping[str, Json]) -> dict[str, Json]:
-    """A whole answer in which every call has an id of its own and a function, and every text is one. What a model says
-    to refuse is what it says."""
-    choices = [{**choice, "message": _mended(choice.get("message") or {})} for choice in answer.get("choices") or ()]
-    return {**answer, "choices": choices}
-
-
-def _mended(message: Mapping[str, Json]) -> dict[str, Json]:
-    content, calls = message.get("content"), message.get("tool_calls")
-    if not content:
-        beside = message.get("provider_specific_fields") or {}
-        content = message.get("refusal") or beside.get("refusal") or content
-    elif not isinstance(content, str):
-        content = text_of(message)
-    whole = {**message, "content": content}
-    return {**whole, "tool_calls": _mended_calls(calls)} if calls else whole
-
-
-def _mended_calls(calls: Iterable[Mapping[str, Json]]) -> list[dict[str, Json]]:
-    ids: set[str] = set()
-    whole = []
-    for call in calls:
-        function = call.get("function") or {}
-        function = {**function, "name": _text(function.get("name")), "arguments": _written(function.get("arguments"))}
-        whole.append({**call, "id": _own_id(call.get("id"), ids), "function": function})
-        ids.add(whole[-1]["id"])
-    return whole
+def mended(
+    answer: Mapping[str, Json], *, taken_ids: Collection[str] = (), tool_names: Mapping[str, str] | None = None
+) -> dict[str, Json]:
+    """A whole answer in which every call has an id of its own and a function, every text is one, thoughts are apart,
+    and all can be stored. What a model says to refuse is what it says."""
+    choices = []
+    for choice in answer.get("choices") or ():
+        one = Answer()
+        one.taken_ids, one.tool_names = taken_ids, tool_names or {}
+        try:
+            one.add({"choices": [choice]})
+        except ReplyTooLong:
+            # Who asked is told when it is added to the answer of that one; the usage is to be known.
+            choices.append({**to_storable(choice), "message": to_storable(choice.get("message") or {})})
+            continue
+        one.end()
+        said = to_storable(choice.get("message") or {})
+        message = {**said, **one.whole_message()}
+        if one.calls:
+            message["function_call"] = None
+        choices.append({**to_storable(choice), "message": message, "finish_reason": one.finish_reason or "stop"})
+    return {**to_storable({name: part for name, part in answer.items() if name != "choices"}), "choices": choices}
 
 
 def _own_id(given: Json, taken: Collection[str]) -> str:
     """The id of a call. Results are told apart by it."""
     return given if isinstance(given, str) and given and given not in taken else f"call_{uuid4().hex}"
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _written(arguments: Json) -> str:
-    return arguments if isinstance(arguments, str) else "" if arguments is None else to_json_text(arguments)
 
 
 def _add_thought(blocks: list[dict[str, Json]], piece: Mapping[str, Json]) -> None:

@@ -1,9 +1,11 @@
-"""Chunks of a streamed answer, in the form of the chat completions API, cut from a whole one."""
+"""Chunks of a streamed answer, in the form of the chat completions API."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from agents.llm.pieces import Piece
 from julep_project.core.json_value import Json
+from julep_project.core.reading.jsontext import to_storable
 
 Chunk = dict[str, Json]
 
@@ -25,6 +27,75 @@ def chunk_of(origin: Mapping[str, Json], choices: Sequence[Mapping[str, Json]]) 
 def usage_chunk(origin: Mapping[str, Json], usage: Mapping[str, Json]) -> Chunk:
     """The last chunk: no words, what the call used."""
     return {**chunk_of(origin, ()), "usage": dict(usage)}
+
+
+class Telling:
+    """Tells an answer again, in chunks of one form, whatever form its own chunks had."""
+
+    def __init__(self) -> None:
+        self._has_begun = False
+
+    def chunks(
+        self, origin: Mapping[str, Json], pieces: Iterable[Piece], choice: Mapping[str, Json] | None = None
+    ) -> Iterator[Chunk]:
+        """The chunks of these pieces: one, unless they are of several kinds. The first also has what else the choice of
+        the provider's chunk says."""
+        beside = _beside(choice or {})
+        deltas = _merged(pieces)
+        if not deltas and ("logprobs" in beside or len(beside.get("delta", ()))):
+            deltas = [{}]
+        for delta in deltas:
+            begun = {} if self._has_begun else {"role": "assistant"}
+            self._has_begun = True
+            told = {"index": 0, "delta": {**begun, **beside.get("delta", {}), **delta}, "finish_reason": None}
+            yield chunk_of(origin, [{**told, "logprobs": beside.get("logprobs")}])
+            beside = {}
+
+
+def end_chunk(origin: Mapping[str, Json], reason: str | None) -> Chunk:
+    """The chunk that says why the answer ends."""
+    return chunk_of(origin, [_piece(0, {}, reason or "stop")])
+
+
+# Of a provider's delta, what is told in our own form, or is nobody's business.
+_OWN_FIELDS = frozenset(
+    {
+        "content", "function_call", "provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details",
+        "refusal", "role", "thinking", "tool_calls",
+    }
+)  # fmt: skip
+
+
+def _beside(choice: Mapping[str, Json]) -> dict[str, Json]:
+    delta = choice.get("delta")
+    others = delta if isinstance(delta, Mapping) else {}
+    kept = {name: value for name, value in others.items() if name not in _OWN_FIELDS and value is not None}
+    beside: dict[str, Json] = {"delta": to_storable(kept)} if kept else {}
+    if choice.get("logprobs") is not None:
+        beside["logprobs"] = to_storable(choice["logprobs"])
+    return beside
+
+
+def _merged(pieces: Iterable[Piece]) -> list[dict[str, Json]]:
+    """The deltas of some pieces; neighbours that fit into one are in one."""
+    deltas: list[dict[str, Json]] = []
+    for piece in pieces:
+        delta = _delta_of(piece)
+        if piece.call is not None and deltas and deltas[-1].keys() == {"tool_calls"}:
+            deltas[-1]["tool_calls"].extend(delta["tool_calls"])
+        else:
+            deltas.append(delta)
+    return deltas
+
+
+def _delta_of(piece: Piece) -> dict[str, Json]:
+    call = piece.call
+    if call is None:
+        return {"content" if piece.kind == "text" else "reasoning_content": piece.text}
+    if piece.kind == "arguments":
+        return {"tool_calls": [{"index": call.index, "function": {"arguments": piece.text}}]}
+    function = {"name": call.name, "arguments": ""}
+    return {"tool_calls": [{"index": call.index, "id": call.id, "type": call.type, "function": function}]}
 
 
 def cut(answer: Mapping[str, Json]) -> Iterator[Chunk]:

@@ -1,6 +1,7 @@
 """What follows an answer of a model: tools are run and it is asked again, or it is done. Plain data, no I/O, so that
 chats, responses and the pure steps of tasks go by the same rules."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ Message = dict[str, Json]
 # Why a provider stops a model that was not done.
 CUT_SHORT = frozenset({"length", "content_filter"})
 _LONGEST_VALUE_SHOWN = 200
+# An escaped half of a character, with its other half, or without; or any other escape.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
 
 
 class UnreadableArguments(ValueError):
@@ -93,6 +98,13 @@ def completed(call: Call, preset: Callable[[dict[str, Json]], Json], write: Call
     return {**call, "function": {**call["function"], "arguments": write(arguments)}}
 
 
+def _without_halves(text: str) -> str:
+    """JSON text in which no half of a character stands alone, as it is or escaped."""
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _ESCAPE.sub(lambda found: "\\ufffd" if found[1] else found[0], text) if "\\u" in text else text
+
+
 def arguments_of(call: Call) -> dict[str, Json]:
     """The arguments as the model wrote them; none written counts as none.
 
@@ -101,7 +113,7 @@ def arguments_of(call: Call) -> dict[str, Json]:
     """
     given = (call.get("function") or {}).get("arguments")
     try:
-        value = read_json(given or "{}") if given is None or isinstance(given, str) else given
+        value = read_json(_without_halves(given or "{}")) if given is None or isinstance(given, str) else given
         to_json_text(value)
     except ValueError as error:
         shown = str(given)[:_LONGEST_VALUE_SHOWN]

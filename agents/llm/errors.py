@@ -5,6 +5,7 @@ the library has.
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,10 +26,21 @@ from julep_project.core.errors import (
 )
 from julep_project.core.work.backoff import retry_after_s
 
+log = logging.getLogger(__name__)
+
 _LONGEST_MESSAGE = 1000
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
+# Of the machines of the provider, or of this one: no business of who asks.
+_FOLDERS = "app|bin|code|data|etc|home|lib|mnt|opt|private|proc|root|run|srv|tmp|Users|usr|var|work|workspace"
+_PLACES = re.compile(
+    rf"File \"[^\"\n]+\", line \d+|(?<![\w/.])/(?:{_FOLDERS})/[\w.@+-]|\b[A-Za-z]:\\\w|\bsite-packages\b"
+)
+_OF_PLACES = "the model provider failed; what it said is in the log of this server"
 # What the library says of itself, and of the answer it could not read.
-_INSIDES = ("Traceback (most recent call last)", "received_args=")
+_INSIDES = ("received_args=",)
+_TRACEBACK = "Traceback (most recent call last)"
+_URL = re.compile(r"\bhttps?://\S+")
+_LONGEST_READ = 16_384
 _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
 
 _DEEPEST = 10
@@ -145,9 +157,17 @@ def _refusal_by_status(error: Exception) -> type[DomainError] | None:
 def _message(error: Exception, api_key: str | None) -> str:
     """The provider's words, without class names in front, the library's insides, keys and excess length."""
     text = str(getattr(error, "message", None) or error)
-    text = _PREFIX.sub("", text)
+    text = _PREFIX.sub("", text)[:_LONGEST_READ]
+    if _TRACEBACK in text or _PLACES.search(_URL.sub("", text)):
+        hidden = _without_keys(text, api_key)
+        log.warning("provider's error hidden", extra={"action": "provider_error_hidden", "text": hidden})
+        return _OF_PLACES
     for beginning in _INSIDES:
         text = text.partition(beginning)[0].rstrip()
+    return _without_keys(text, api_key)[:_LONGEST_MESSAGE] or type(error).__name__
+
+
+def _without_keys(text: str, api_key: str | None) -> str:
     for key in (api_key, *(os.environ.get(variable) for variable in DEFAULT_MODELS)):
         text = text.replace(key, "***") if key else text
-    return _KEY.sub("***", text)[:_LONGEST_MESSAGE] or type(error).__name__
+    return _KEY.sub("***", text)

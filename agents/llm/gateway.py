@@ -8,33 +8,35 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
-from agents.llm.answer import Answer, Piece, mended
+from agents.llm.answer import Answer, mended
 from agents.llm.choice import list_models, resolve_model
-from agents.llm.chunks import Chunk, usage_chunk
+from agents.llm.chunks import Chunk, Telling, end_chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
 from agents.llm.key_choice import choose_key
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
+from agents.llm.pieces import Piece
 from agents.llm.providers import provider
 from agents.llm.rate_limits import with_patience
+from agents.llm.reply_form import ReplyForm, ReplyRejected, objection, rejected
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
-from agents.llm.usage import record_usage
+from agents.llm.tool_names import own_names, with_provider_names
+from agents.llm.usage import record_usage, total_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.database import run_query
 from julep_project.core.json_value import Json
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
-from julep_project.core.reading.jsontext import to_storable
 
 __all__ = [
     "Embedded",
@@ -51,6 +53,9 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+# What the second question gets when the first has used up the time of both.
+_SHORTEST_S = 0.1
 
 
 class Question(TypedDict, total=False):
@@ -77,26 +82,32 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     """Ask a model and record what the call used.
 
     The answer is a chat completion as plain JSON, `mended`, whose choices also carry `content`, the text of their
-    message. Characters that cannot be stored are gone from it. Nothing is retried here; no database connection is
-    used while the model is waited for.
+    message. Characters that cannot be stored are gone from it. One without the form that was asked for is asked for
+    once more, in the time that is left. Nothing else is retried here; no database connection is used while the model
+    is waited for.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
         ModelUnavailable: the same request may succeed later. RateLimited: after a while that is known.
         ReplyTooLong: what the call used is recorded.
-        BadRequest: the model's name cannot be one.
+        ReplyRejected: both answers lack the form that was asked for.
+        BadRequest: the model's name cannot be one, or the schema of the form cannot be used.
     """
-    request = _request_of(question)
-    started = time.monotonic()
-    raw, cost = _ask(request)
-    answer = mended(to_storable(raw))
-    _log_answer(request, started)
-    try:
-        Answer().add(answer)
-    finally:
-        used = _completed(request, answer, cost)
-        _record(developer, request, used, question.get("metadata"))
-    return answer
+    asking = _Asking(question, Answer(), live=False)
+    deadline = time.monotonic() + asking.request.timeout_s
+    while True:
+        started = time.monotonic()
+        raw, cost = _ask(asking.request)
+        answer = asking.mended(raw)
+        _log_answer(asking.request, started)
+        try:
+            asking.take_whole(answer)
+        finally:
+            used = _completed(asking.request, answer, cost)
+            _record(developer, asking.request, used, question.get("metadata"))
+        if asking.is_settled(used.usage):
+            return asking.completion(answer)
+        asking.set_timeout(deadline - time.monotonic())
 
 
 async def acomplete(developer: Developer, into: Answer | None = None, **question: Unpack[Question]) -> dict[str, Json]:
@@ -104,18 +115,18 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
 
     Somebody waits for the answer: a provider that wants to be asked again soon is. The answer is also put `into`.
     """
-    request = _request_of(question)
-    started = time.monotonic()
-    raw, cost = await with_patience(partial(_ask_async, request))
-    answer = mended(to_storable(raw))
-    _log_answer(request, started)
-    reply = into or Answer()
-    try:
-        reply.add(answer)
-    finally:
-        await uninterrupted(_finish(developer, request, answer, cost, question.get("metadata")))
-    reply.usage = answer["usage"]
-    return answer
+    asking = _Asking(question, into or Answer(), live=False)
+    while True:
+        started = time.monotonic()
+        raw, cost = await with_patience(partial(_ask_async, asking.request))
+        answer = asking.mended(raw)
+        _log_answer(asking.request, started)
+        try:
+            asking.take_whole(answer)
+        finally:
+            await uninterrupted(_finish(developer, asking.request, answer, cost, question.get("metadata")))
+        if await in_thread(asking.is_settled, answer["usage"]):
+            return asking.completion(answer)
 
 
 async def astream(
@@ -125,42 +136,26 @@ async def astream(
 
     The last chunk has no choices and carries `usage`, counted here if the provider did not. Closing the generator, or
     cancelling who reads it, closes the provider's connection; use `contextlib.aclosing` when not reading to the end.
-    Before the first chunk, a provider that wants to be asked again soon is. The usage is recorded once, whatever the
-    end is, before the generator ends; not for a request that was refused before the first chunk.
-    The chunks are put together in `into`, each before it is given.
+    Before the first chunk, a provider that wants to be asked again soon is. The usage is recorded once for each time
+    the model was asked, whatever the end is, before the generator ends; not for a request that was refused before the
+    first chunk. The chunks are put together in `into`, each before it is given.
 
     Raises:
         DomainError: as `complete`, when the first chunk is asked for; ModelUnavailable also later, when the answer
-            breaks off, and ReplyTooLong.
+            breaks off, and ReplyTooLong, and ReplyRejected for an answer that was told in part.
     """
-    request = _request_of(question)
-    started = time.monotonic()
-    answer = into or Answer()
-    stream, refused, estimated = None, False, True
-    try:
-        stream = await with_patience(partial(open_stream, request))
-        async with aclosing(stream.chunks()) as chunks:
-            async for raw in chunks:
-                chunk = to_storable(raw)
-                answer.add(chunk)
+    answer, telling = into or Answer(), Telling()
+    async with aclosing(_arriving(developer, answer, question)) as arriving:
+        async for pieces, choice in arriving:
+            for chunk in telling.chunks(answer.origin, pieces, choice):
                 yield chunk
-        said, estimated = stream.usage, not stream.usage
-        last = usage_chunk(answer.origin, said if said else await in_thread(_count_said, request, answer))
-        answer.add(last)
-        _log_answer(request, started)
-        yield last
-    except Exception:
-        refused = not answer.origin
-        raise
-    finally:
-        marked = {**(question.get("metadata") or {}), "streaming": True}
-        record = partial(_record_stream, developer, request, answer, marked, estimated=estimated)
-        await uninterrupted(_end_stream(stream, None if refused else record))
+    yield end_chunk(answer.origin, answer.finish_reason)
+    yield usage_chunk(answer.origin, answer.usage or {})
 
 
 async def listen(
     developer: Developer, into: Answer, *, live: bool, **question: Unpack[Question]
-) -> AsyncGenerator[list[Piece]]:
+) -> AsyncGenerator[Sequence[Piece]]:
     """Ask, and give what each chunk adds `into` the answer; all of it at once, unless it is to come `live`.
 
     Raises:
@@ -170,9 +165,119 @@ async def listen(
         await acomplete(developer, into, **question)
         yield into.latest
         return
-    async with aclosing(astream(developer, into, **question)) as chunks:
-        async for _ in chunks:
-            yield into.latest
+    async with aclosing(_arriving(developer, into, question)) as arriving:
+        async for pieces, _ in arriving:
+            yield pieces
+
+
+Arrived = tuple[Sequence[Piece], Mapping[str, Json]]
+
+
+async def _arriving(developer: Developer, answer: Answer, question: Question) -> AsyncGenerator[Arrived]:
+    """What may be told of an answer as it comes, each time with the choice of the provider's chunk."""
+    asking = _Asking(question, answer, live=True)
+    metadata = {**(question.get("metadata") or {}), "streaming": True}
+    while True:
+        request, started = asking.request, time.monotonic()
+        stream: ModelStream | None = None
+        used: _Used | None = None
+        has_begun = False
+        try:
+            stream = await with_patience(partial(open_stream, request))
+            async with aclosing(stream.chunks()) as chunks:
+                async for raw in chunks:
+                    has_begun = True
+                    yield asking.take(raw), raw["choices"][0] if raw.get("choices") else {}
+            answer.end()
+            if stream.usage:
+                used = _Used(stream.usage, _price(request, stream.usage), estimated=False)
+            else:
+                used = await in_thread(_counted, request, answer)
+            _log_answer(request, started)
+            is_settled = await in_thread(asking.is_settled, used.usage)
+            yield asking.rest(), {}
+        except Exception:
+            if not has_begun:
+                used = _NOTHING
+            raise
+        finally:
+            record = partial(_record_stream, developer, request, answer, metadata, used)
+            await uninterrupted(_end_stream(stream, None if used is _NOTHING else record))
+        if is_settled:
+            return
+
+
+class _Asking:
+    """One question, and what has come of it: asked once more when the answer lacks the form that was asked for."""
+
+    def __init__(self, question: Question, answer: Answer, *, live: bool) -> None:
+        self.request = _request_of(question)
+        self._answer = answer
+        self._form = ReplyForm(self.request.settings.get("response_format"), holds_all=not live)
+        self._told: list[Piece] = []
+        self._usages: list[Mapping[str, Json]] = []
+        answer.taken_ids, answer.tool_names = self.request.call_ids(), self.request.tool_names
+
+    def mended(self, raw: Mapping[str, Json]) -> dict[str, Json]:
+        """A whole answer as it is used."""
+        return mended(raw, taken_ids=self._answer.taken_ids, tool_names=self._answer.tool_names)
+
+    def take(self, raw: Mapping[str, Json]) -> Sequence[Piece]:
+        """One more chunk; what may be told now."""
+        self._answer.add(raw)
+        return self._form.take(self._answer.latest)
+
+    def take_whole(self, answer: Mapping[str, Json]) -> None:
+        """Take in a whole answer.
+
+        Raises:
+            ReplyTooLong
+        """
+        self._told += self.take(answer)
+        self._answer.end()
+
+    def is_settled(self, usage: Mapping[str, Json]) -> bool:
+        """Whether the answer that has ended is the last; else the question is ready to be asked again. The usage of
+        both counts together.
+
+        Raises:
+            ReplyRejected, BadRequest
+        """
+        self._usages.append(usage)
+        self._answer.usage = total_usage(self._usages)
+        self._told += self._form.take(self._answer.latest)
+        problem = self._form.settle(self._answer)
+        if problem is None:
+            self._told += self._form.release()
+            return True
+        if len(self._usages) > 1:
+            raise rejected(problem)
+        if not self._form.is_held_back:
+            raise ReplyRejected(f"the model's answer does not have the form that was asked for: {problem}")
+        messages = [*self.request.messages, *objection(self._answer.text, problem)]
+        self.request = replace(self.request, messages=messages)
+        self._form.again()
+        self._answer.again()
+        return False
+
+    def set_timeout(self, seconds: float) -> None:
+        """How long the model may be silent."""
+        self.request = replace(self.request, timeout_s=max(seconds, _SHORTEST_S))
+
+    def rest(self) -> Sequence[Piece]:
+        """What may be told, and was not."""
+        told, self._told = self._told, []
+        return told
+
+    def completion(self, answer: dict[str, Json]) -> dict[str, Json]:
+        """The whole answer, with what was made of it."""
+        reply = self._answer
+        reply.latest = list(self.rest())
+        answer["usage"] = reply.usage
+        for choice in answer["choices"][:1]:
+            if reply.text and choice["content"] != reply.text:
+                choice["message"]["content"] = choice["content"] = reply.text
+        return answer
 
 
 def warm() -> None:
@@ -189,12 +294,15 @@ def warm_if_configured() -> None:
 def _request_of(question: Question) -> ModelRequest:
     agent, given = question.get("agent"), question.get("settings") or {}
     timeout_s = question.get("timeout_s")
+    tools = present_tools(question.get("tools") or ())
+    choice = normal_tool_choice(question.get("tool_choice"))
     return ModelRequest(
         model=resolve_model(question.get("model") or given.get("model"), agent),
-        messages=normal_messages(question["messages"]),
+        messages=[with_provider_names(message) for message in normal_messages(question["messages"])],
         settings=merged_settings(agent, given),
-        tools=present_tools(question.get("tools") or ()),
-        tool_choice=normal_tool_choice(question.get("tool_choice")),
+        tools=[with_provider_names(tool) for tool in tools],
+        tool_choice=with_provider_names(choice) if isinstance(choice, Mapping) else choice,
+        tool_names=own_names(tools),
         timeout_s=server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s,
         api_key=choose_key(question.get("custom_key")).value,
         disable_cache=question.get("disable_cache", False),
@@ -233,6 +341,10 @@ class _Used:
     estimated: bool
 
 
+# Of a request that was refused.
+_NOTHING = _Used({}, None, estimated=True)
+
+
 def _completed(request: ModelRequest, answer: dict[str, Json], cost: Decimal | None) -> _Used:
     """What an answer used, written into it like all else that is missing. Counting may take long."""
     for choice in answer.get("choices") or ():
@@ -265,12 +377,16 @@ async def _end_stream(stream: ModelStream | None, record: Callable[[], Awaitable
 
 
 async def _record_stream(
-    developer: Developer, request: ModelRequest, answer: Answer, metadata: Mapping[str, Json], *, estimated: bool
+    developer: Developer, request: ModelRequest, answer: Answer, metadata: Mapping[str, Json], used: _Used | None
 ) -> None:
     """Of a stream that did not come to its end, count what there is."""
-    counted = answer.usage if answer.usage else await in_thread(_count_said, request, answer)
-    used = _Used(counted, _price(request, counted), estimated)
-    await run_query(partial(_record, developer, request, used, metadata))
+    whole = await in_thread(_counted, request, answer) if used is None else used
+    await run_query(partial(_record, developer, request, whole, metadata))
+
+
+def _counted(request: ModelRequest, answer: Answer) -> _Used:
+    counted = _count(request, {"choices": [{"message": answer.whole_message()}]})
+    return _Used(counted, _price(request, counted), estimated=True)
 
 
 def _record(developer: Developer, request: ModelRequest, used: _Used, metadata: Mapping[str, Json] | None) -> None:
@@ -292,10 +408,6 @@ def _says_usage(usage: Mapping[str, Json] | None) -> bool:
 
 def _count(request: ModelRequest, answer: Mapping[str, Json]) -> dict[str, int]:
     return counted_usage(request.model, request.messages, request.tools, answer)
-
-
-def _count_said(request: ModelRequest, answer: Answer) -> dict[str, int]:
-    return _count(request, {"choices": [{"message": answer.whole_message()}]})
 
 
 def _price(request: ModelRequest, usage: Mapping[str, Json]) -> Decimal | None:

@@ -24,6 +24,13 @@ class ModelRequest:
     timeout_s: float = 300.0
     api_key: str | None = field(default=None, repr=False)
     disable_cache: bool = False
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    """Own names of tools, by those under which the provider knows them."""
+
+    def call_ids(self) -> set[str]:
+        """Of the calls in the messages."""
+        calls = (call for message in self.messages for call in message.get("tool_calls") or ())
+        return {call["id"] for call in calls if isinstance(call, Mapping) and isinstance(call.get("id"), str)}
 
 
 def merged_settings(agent: Agent | None, settings: Mapping[str, Json] | None) -> dict[str, Json]:

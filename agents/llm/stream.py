@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol, Self
+
+import httpx
 
 from agents.llm.chunks import Chunk, cut
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
-from agents.llm.providers.provider import library_loaded, options_of, provider_errors, provider_of
-from agents.llm.providers.provider_answers import Asked, asking_for, plain
+from agents.llm.providers.provider import as_library_error, library_loaded, options_of, provider_errors, provider_of
+from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, telling_end
+from agents.llm.providers.raw_chunks import is_chunk, read_chunk
 from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
 from agents.llm.usage import token_counts
@@ -16,9 +20,6 @@ from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 
-# The library keeps all chunks of an answer, and looks at the last two to notice a model that repeats itself. It also
-# adds each piece to the text so far, only to show it to rules that nobody has set.
-_COMPARED_CHUNKS = 2
 # Each costs the library a fraction of a millisecond, and the next may always be there already. Others get their turn
 # after so many.
 _TAKEN_AT_ONCE = 16
@@ -51,11 +52,13 @@ async def open_stream(request: ModelRequest) -> ModelStream:
     litellm = await library_loaded()
     provider = provider_of(litellm, request.model)
     await in_thread(admit, provider, request.api_key)
-    with provider_errors(request.api_key, provider), asking_for(Asked.STREAM):
+    with provider_errors(request.api_key, provider), asking_for(Asked.STREAM), telling_end() as end:
         opened = await litellm.acompletion(
             **options_of(litellm, request), stream=True, stream_options={"include_usage": True}
         )
-    return ProviderStream(opened, request.api_key, provider)
+        if opened.completion_stream is None:
+            await opened.fetch_stream()
+    return ProviderStream(opened, request, provider, end)
 
 
 class WholeAnswer:
@@ -75,116 +78,100 @@ class WholeAnswer:
 
 
 class ProviderStream:
-    """The client library's stream as plain chunks."""
+    """What the client library makes of a provider's stream, as plain chunks.
 
-    def __init__(self, opened: Any, api_key: str | None, provider: str) -> None:
+    They are read past the library's own wrapper around its sources, which drops and changes what it does not expect,
+    ends an answer that repeats itself, and keeps all of it. Only sources of plain texts need the wrapper.
+    """
+
+    def __init__(self, opened: Any, request: ModelRequest, provider: str, told_end: StreamEnd) -> None:
         self._opened = opened
-        self._api_key = api_key
+        self._api_key = request.api_key
         self._provider = provider
-        self._source = _Source(opened.completion_stream)
-        if self._source.is_async:
-            opened.completion_stream = self._source
+        self._told_end = told_end
+        self._usage: dict[str, Json] = {}
+        self._has_begun = self._ended = False
         self.usage: Mapping[str, Json] | None = None
 
     async def chunks(self) -> AsyncGenerator[Chunk]:
         """Each piece as soon as it is there."""
-        opened = self._opened
         with provider_errors(self._api_key, self._provider):
-            async for chunk in opened:
-                self._source.note_usage(*opened.chunks)
-                del opened.chunks[:-_COMPARED_CHUNKS]
-                opened.response_uptil_now = ""
-                is_last = opened.sent_last_chunk
-                if is_last:
-                    self._check_end()
-                if chunk.choices:
-                    yield _plain(chunk)
-                if is_last:
-                    break
-            await self._source.read_to_the_end()
-        self.usage = self._source.usage()
+            async with aclosing(self._raw()) as raw_chunks:
+                async for raw in raw_chunks:
+                    chunk = read_chunk(raw)
+                    self._note(chunk)
+                    if chunk["choices"]:
+                        self._has_begun = True
+                        yield {name: part for name, part in chunk.items() if name != "usage"}
+        if not self._ended and not (self._has_begun and self._told_end.is_told):
+            raise ModelUnavailable("the model provider's answer ended in the middle")
+        counts = token_counts(self._usage)
+        self.usage = counts if counts["prompt_tokens"] or counts["completion_tokens"] else None
 
     async def aclose(self) -> None:
         """Close the connection, which is what makes a provider stop."""
         await self._opened.aclose()
 
-    def _check_end(self) -> None:
-        """The library ends an answer that was cut off as if the model had stopped."""
-        if self._opened.received_finish_reason is None and self._opened.intermittent_finish_reason is None:
-            raise ModelUnavailable("the model provider's answer ended in the middle")
+    async def _raw(self) -> AsyncGenerator[Any]:
+        """The library's chunks, as they come from its source."""
+        source, taken = self._opened.completion_stream, 0
+        if not hasattr(source, "__aiter__"):
+            async for raw in self._opened:
+                yield raw
+            return
+        pieces = aiter(source)
+        try:
+            async for raw in pieces:
+                if raw is None:  # an empty line
+                    continue
+                taken += 1
+                if taken % _TAKEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if not is_chunk(raw):
+                    # A text, which only the wrapper can read.
+                    self._opened.completion_stream = _Again(raw, pieces)
+                    async for read in self._opened:
+                        del self._opened.chunks[:-1]
+                        yield read
+                    return
+                yield raw
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            if not self._ended:
+                raise
+        except Exception as error:
+            raise as_library_error(error, self._opened.model, self._provider) from error
+        finally:
+            # Left behind, a generator would be closed by the event loop, at some time.
+            if hasattr(pieces, "aclose"):
+                await pieces.aclose()
+
+    def _note(self, chunk: Chunk) -> None:
+        """Some providers count the prompt at the beginning and the answer at the end; the largest numbers hold."""
+        for choice in chunk["choices"]:
+            reason = choice.get("finish_reason")
+            if reason == "error":
+                raise ModelUnavailable("the model provider ended its answer with an error")
+            self._ended = self._ended or bool(reason)
+        usage = chunk.get("usage")
+        for name, value in usage.items() if isinstance(usage, Mapping) else ():
+            known = self._usage.get(name)
+            self._usage[name] = max(known, value) if isinstance(known, int) and isinstance(value, int) else value
 
 
-class _Source:
-    """What the library reads a provider's chunks from, with a look at what is said of usage.
+class _Again:
+    """A source whose first piece was taken already."""
 
-    The library starts one iteration per chunk. Over the generators that sources are, each would be left behind for
-    the event loop to close.
-    """
-
-    def __init__(self, source: Any) -> None:
-        self.is_async = hasattr(source, "__aiter__")
-        self._source = source
-        self._chunks = aiter(source) if self.is_async else None
-        self._usage: dict[str, Json] = {}
-        self._taken = 0
+    def __init__(self, first: Any, rest: Any) -> None:
+        self._first = [first]
+        self._rest = rest
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        if self._chunks is None:
-            raise StopAsyncIteration
-        self._taken += 1
-        if self._taken % _TAKEN_AT_ONCE == 0:
-            await asyncio.sleep(0)
-        chunk = await anext(self._chunks)
-        self.note_usage(chunk)
-        _say_refusal(chunk)
-        return chunk
+        return self._first.pop() if self._first else await anext(self._rest)
 
     async def aclose(self) -> None:
-        close = getattr(self._source, "aclose", None) or getattr(self._source, "close", None)
+        close = getattr(self._rest, "aclose", None) or getattr(self._rest, "close", None)
         if close is not None:
             await close()
-
-    async def read_to_the_end(self) -> None:
-        """What follows the last words; past the library, which would count and copy the whole answer at this point."""
-        async for _ in self:
-            pass
-
-    def note_usage(self, *chunks: Any) -> None:
-        """Some providers count the prompt at the beginning and the answer at the end; the largest numbers hold."""
-        for chunk in chunks:
-            usage = chunk.get("usage") if isinstance(chunk, Mapping) else getattr(chunk, "usage", None)
-            for name, value in _plain_usage(usage).items() if usage else ():
-                known = self._usage.get(name)
-                self._usage[name] = max(known, value) if isinstance(known, int) and isinstance(value, int) else value
-
-    def usage(self) -> Mapping[str, Json] | None:
-        """All that was said; None without any number."""
-        counts = token_counts(self._usage)
-        return counts if counts["prompt_tokens"] or counts["completion_tokens"] else None
-
-
-def _say_refusal(chunk: Any) -> None:
-    """Have what a model says to refuse among what it says: the library would drop it."""
-    for choice in getattr(chunk, "choices", None) or ():
-        delta: Any = getattr(choice, "delta", None)
-        if getattr(delta, "refusal", None) and not delta.content:
-            delta.content = delta.refusal
-
-
-def _plain(chunk: Any) -> Chunk:
-    """Without nulls and the library's own additions, save what clients look for in every choice."""
-    dumped: Chunk = plain(chunk, exclude_none=True)
-    for choice in dumped["choices"]:
-        choice.setdefault("finish_reason", None)
-        choice.setdefault("logprobs", None)
-        choice["delta"].pop("provider_specific_fields", None)
-    return {name: dumped.get(name) for name in ("id", "object", "created", "model", "choices")}
-
-
-def _plain_usage(usage: Any) -> Mapping[str, Json]:
-    if isinstance(usage, Mapping):
-        return usage
-    return plain(usage, exclude_none=True)

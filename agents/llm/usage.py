@@ -1,11 +1,12 @@
 """One row per model call: what it used and what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from agents.models import Developer, ModelUsage
 
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _PRECISION = Decimal("1e-9")
 # What the columns hold. No call has used or cost so much.
 _MOST_TOKENS = 2**31 - 1
@@ -23,6 +24,12 @@ def token_counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     prompt, completion = (token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
     total = max(prompt + completion, token_count(usage.get("total_tokens")))
     return {**usage, "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+
+
+def total_usage(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several calls used together; of the details, those of the last."""
+    totals = {name: sum(token_count(usage.get(name)) for usage in usages) for name in _COUNTS}
+    return {**usages[-1], **totals} if len(usages) > 1 else dict(usages[-1])
 
 
 def record_usage(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from agents.llm.answer import Answer
 from agents.llm.dialogue import CUT_SHORT, Call
+from agents.llm.pieces import Piece
 from julep_project.core.api.renderers import to_json
 from julep_project.core.clock import now, to_wire
 from julep_project.core.ids import uuid7
@@ -14,6 +15,8 @@ _USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 # The only reasons clients know; whatever else a provider says counts as a normal end.
 _REASONS = frozenset({"stop", *CUT_SHORT})
 _FILLER_REASON = "stop"
+# How most providers call what a model thought.
+_THOUGHTS = "reasoning_content"
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str |
     """One agent's whole reply. `calls` are those the client is to answer, `name` the agent's where several answer."""
     shown = list(calls) or None
     message: dict[str, Json] = {"role": "assistant", "content": reply.text or None, "tool_calls": shown}
+    if reply.thoughts:
+        message[_THOUGHTS] = reply.thoughts
     if name is not None:
         message["name"] = name
     return {
@@ -61,9 +66,10 @@ def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str |
     }
 
 
-def text_chunk(index: int, text: str) -> dict[str, Json]:
-    """The choice of a chunk that adds to a reply."""
-    return _chunk_choice(index, {"role": "assistant", "content": text})
+def piece_chunk(index: int, piece: Piece) -> dict[str, Json]:
+    """The choice of a chunk that adds to a reply, or to what was thought before it."""
+    said = {"content": None, _THOUGHTS: piece.text} if piece.kind == "thought" else {"content": piece.text}
+    return _chunk_choice(index, {"role": "assistant", **said})
 
 
 def last_chunk(index: int, reply: Answer, calls: Sequence[Call]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from agents.llm import gateway
 from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message
+from agents.llm.pieces import Piece
 from agents.models import Developer
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
@@ -21,8 +22,8 @@ from sessions.errors import TooManyToolRounds
 from sessions.models import EntrySource
 
 Message = dict[str, Json]
-# Gets the text of every delta with the number of its choice; may wait for a slow reader.
-OnDelta = Callable[[int, str], Awaitable[None]]
+# Gets every delta of text or of thoughts with the number of its choice; may wait for a slow reader.
+OnDelta = Callable[[int, Piece], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,8 @@ class Speaker:
         async with aclosing(arriving):
             async for pieces in arriving:
                 for piece in pieces:
-                    if on_delta is not None and piece.kind == "text":
-                        await on_delta(self._index, piece.text)
+                    if on_delta is not None and piece.call is None:
+                        await on_delta(self._index, piece)
         self.usages.append(self._reply.usage or {})
 
     async def _go_on(self) -> None:

@@ -9,17 +9,18 @@ from functools import partial
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from agents.llm.pieces import Piece
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Reader, event_stream, in_background
 from julep_project.core.live.sse import encode_event, event_of
 from julep_project.core.process.panics import contained
 from sessions.chat.chat import Chat, ChatCall
-from sessions.chat.chat_wire import Envelope, text_chunk
+from sessions.chat.chat_wire import Envelope, piece_chunk
 from sessions.errors import ChatNotRead
 
-# The text of a delta with the number of its choice, or the chunk that ends the stream.
-Item = tuple[int, str] | dict[str, Json]
+# A delta with the number of its choice, or the chunk that ends the stream.
+Item = tuple[int, Piece] | dict[str, Json]
 
 
 async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
@@ -29,8 +30,8 @@ async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
         what `Chat.run` raises before anything is said.
     """
 
-    async def on_delta(index: int, text: str) -> None:
-        await reader.tell((index, text), len(text))
+    async def on_delta(index: int, piece: Piece) -> None:
+        await reader.tell((index, piece), len(piece.text))
 
     async def run() -> None:
         try:
@@ -51,8 +52,8 @@ async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
 
 def _event(envelope: Envelope, request_id: str, item: Item | Exception) -> bytes:
     match item:
-        case (int() as index, str() as text):
-            return event_of(envelope.chunk(text_chunk(index, text)))
+        case (int() as index, Piece() as piece):
+            return event_of(envelope.chunk(piece_chunk(index, piece)))
         case Exception():
             answer = answer_for(item, operation="chat", resource="Session", request_id=request_id)
             return encode_event(answer.event)

@@ -25,8 +25,9 @@ def fit(
 ) -> tuple[list[int], int]:
     """Positions of the messages that fit, and the tokens they have, tools included; `budget` None is no limit.
 
-    With `truncate`, the oldest are left out, a tool call always together with its results. A leading system message
-    and the messages at the positions `stay` stay. `sizes` are the tokens each message adds, if they are known already.
+    With `truncate`, the oldest are left out, a tool call always together with its results, and an answer whose
+    question is gone. A leading system message and the messages at the positions `stay` stay. `sizes` are the tokens
+    each message adds, if they are known already.
 
     Raises:
         PromptOverBudget: even so it is too large, or nothing may be left out.
@@ -40,7 +41,7 @@ def fit(
         raise PromptOverBudget(text, model=model, tokens=total, budget=budget)
     dropped: set[int] = set()
     for group in _droppable(messages, stay):
-        if total <= budget:
+        if total <= budget and not (dropped and _begins_unasked(messages, group, dropped)):
             break
         dropped.update(group)
         total -= sum(counted[index] for index in group)
@@ -48,6 +49,12 @@ def fit(
         text = f"The prompt has {total} tokens without the older messages, which is more than the {budget} it may have"
         raise PromptOverBudget(text, model=model, tokens=total, budget=budget)
     return [index for index in range(len(messages)) if index not in dropped], total
+
+
+def _begins_unasked(messages: Sequence[Message], group: Sequence[int], dropped: Collection[int]) -> bool:
+    """Whether the group would be the first that is left, and is no question: some providers refuse that."""
+    before = range(1 if messages[0]["role"] == "system" else 0, group[0])
+    return messages[group[0]]["role"] in ("assistant", "tool") and all(index in dropped for index in before)
 
 
 def _droppable(messages: Sequence[Message], stay: Collection[int]) -> list[list[int]]:

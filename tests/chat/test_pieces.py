@@ -28,7 +28,8 @@ from tests.responses.conftest import ResponsesClient, text_of
 _EXAMPLES = 250
 _EXAMPLES_OVER_HTTP = 12
 _NAMES = ("f", "g", "h")
-_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+# Brackets that are closed end a call, and tags set thoughts apart.
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0{}[]<"), max_size=12)
 _REASONS = ("stop", "tool_calls", "length", "content_filter", "eos")
 
 
@@ -54,7 +55,8 @@ class Said:
 
     def made(self) -> "Made":
         """What has to come of it."""
-        return Made(self.text, self.calls, self.reason in CUT_SHORT)
+        calls = [(name, written or "{}") for name, written in self.calls]
+        return Made(self.text, calls, self.reason in CUT_SHORT)
 
 
 @st.composite
@@ -194,12 +196,15 @@ def test_pieces_make_the_whole(said: Said) -> None:
         in_pieces.add({"choices": [choice]})
         items.answer.add({"choices": [choice]})
         items.tell(items.answer.latest)
+    in_pieces.end()
+    items.answer.end()
+    items.tell(items.answer.latest)
     whole.add(mended({"choices": [{"message": said.message(), "finish_reason": said.reason}]}))
     items.close()
     for answer in (in_pieces, whole, items.answer):
         assert _made(answer.text, answer.calls, answer.is_cut) == said.made()
     told = [(item["name"], item["arguments"]) for item in items.items if item["type"] == "function_call"]
-    assert told == said.calls
+    assert told == said.made().calls
 
 
 @_some(_EXAMPLES_OVER_HTTP)

@@ -19,8 +19,9 @@ django.setup()
 
 from rest_framework.exceptions import ValidationError  # noqa: E402
 
+from agents.llm.answer import Answer  # noqa: E402
 from agents.llm.dialogue import UnreadableArguments, arguments_of  # noqa: E402
-from agents.llm.reply_form import check_reply  # noqa: E402
+from agents.llm.reply_form import ReplyForm  # noqa: E402
 from agents.tools.errors import ToolError  # noqa: E402
 from agents.tools.exchange import json_of  # noqa: E402
 from agents.tools.integrations.files import decoded  # noqa: E402
@@ -56,8 +57,11 @@ def _query(text: str) -> QueryDict:
     return query
 
 
-def _answer(text: str) -> dict[str, Any]:
-    return {"choices": [{"message": {"content": text}}]}
+def _settled(text: str) -> str | None:
+    form, answer = ReplyForm(_SCHEMA, holds_all=True), Answer()
+    answer.add({"choices": [{"message": {"content": text}}]})
+    answer.end()
+    return form.settle(answer)
 
 
 _SCHEMA = {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}
@@ -74,7 +78,7 @@ BATTERY: list[tuple[texts.Texts, Mapping[str, Reader]]] = [
             "arguments of a call": lambda text: arguments_of(_call(text)),
             "arguments in a chat": lambda text: _TOOLBOX.completed(_call(text)),
             "arguments of a search": lambda text: query_of(_call(text)),
-            "reply": lambda text: check_reply(_SCHEMA, _answer(text)),
+            "reply": _settled,
             "filter": lambda text: metadata_condition(_query(text)),
             "vector": lambda text: QueryVector().run_validation(text),
             "load_json": _expression("load_json(_)"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.language.scope import RUNTIME_NAMES
 from tasks.language.values import Value
@@ -49,6 +50,8 @@ class PlainContext:
         return key in self._stored, self._stored.get(key)
 
     def tool(self, name: str) -> dict[str, Any]:
+        if name not in self._tools:
+            raise EvaluationError(f"there is no tool named {name!r}")
         return self._tools[name]
 
     def with_presets(self, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -149,6 +149,22 @@ def test_arguments_that_are_no_object_are_told_to_the_model() -> None:
     assert talk.asked()["messages"][-1]["content"] == "error: the arguments must be the JSON text of an object"
 
 
+def test_a_tool_that_is_not_there_is_told_to_the_model() -> None:
+    talk = Conversation(tools="all", auto_run_tools=True)
+    talk.tell(EffectSucceeded(_answer(calls=[_call("c1", "nope"), _call("c2", "web_search")])))
+    talk.tell(EffectSucceeded("found"))
+    told = {message.get("tool_call_id"): message["content"] for message in talk.asked()["messages"][-2:]}
+    assert told == {"c1": "error: there is no tool 'nope'", "c2": "found"}
+
+
+@pytest.mark.parametrize("written", [r'{"q": "\ud83d\ude00 \ud83d"}', '{"q": "\U0001f600 \ud83d"}'])
+def test_half_an_emoji_in_arguments_is_cleaned(written: str) -> None:
+    talk = Conversation(tools="all", auto_run_tools=True)
+    outcome = talk.tell(EffectSucceeded(_answer(calls=[_call("c1", "web_search", written)])))
+    assert isinstance(outcome, Call)
+    assert outcome.effect.request["arguments"] == {"q": "\U0001f600 \ufffd"}
+
+
 def test_rounds_are_bounded() -> None:
     talk = Conversation(auto_run_tools=True, max_tool_rounds=1)
     again = EffectSucceeded(_answer(None, [_call("1", "web_search")]))

@@ -106,7 +106,7 @@ def test_calls_of_whole_answers(calls: list[Call]) -> None:
 
 def test_a_call_of_nothing() -> None:
     made = mended({"choices": [{"message": {"tool_calls": [{"id": "a"}]}}]})["choices"][0]["message"]["tool_calls"]
-    assert made == [{"id": "a", "function": {"name": "", "arguments": ""}}]
+    assert made == [{"id": "a", "type": "function", "function": {"name": "", "arguments": "{}"}}]
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,25 @@ def test_a_new_kind_is_judged_by_its_ancestors() -> None:
 def test_bugs_are_not_dressed_up() -> None:
     assert to_domain_error(KeyError("x")) is None
     assert to_domain_error(TypeError("x")) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'boom\nTraceback (most recent call last):\n  File "/srv/engine/run.py", line 7, in <module>',
+        "cannot open /home/someone/models/weights.bin",
+        "CUDA error in /usr/lib/python3/site-packages/engine/core",
+        r"C:\Engine\run.exe has stopped",
+    ],
+)
+def test_the_insides_of_a_providers_machine_stay_in_the_log(said: str, caplog: pytest.LogCaptureFixture) -> None:
+    error = to_domain_error(litellm.exceptions.InternalServerError(said, "openai", "gpt-4o"))
+    assert error is not None
+    assert error.message == "the model provider failed; what it said is in the log of this server"
+    assert said.split()[-1] in caplog.records[-1].__dict__["text"]
+
+
+@pytest.mark.parametrize("said", ["Invalid URL (POST /v1/chat/completions)", "see https://x.example/home/keys"])
+def test_addresses_are_no_insides(said: str) -> None:
+    error = to_domain_error(litellm.exceptions.InternalServerError(said, "openai", "gpt-4o"))
+    assert error is not None and said in error.message

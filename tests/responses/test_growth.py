@@ -49,7 +49,7 @@ DELTAS = [prose, white_space, refusal, reasoning, thinking, arguments("weather")
 
 
 def response() -> Callable[[Any], object]:
-    items = AnswerItems(UUID(int=1), 0, {"weather"}, wants_json=True)
+    items = AnswerItems(UUID(int=1), 0, {"weather"})
 
     def take(chunk: Any) -> None:
         items.answer.add(chunk)

@@ -87,7 +87,7 @@ class TestForms:
         with scripted_model(['{"n": "one"}']):
             ended = api.stream(text=FORM)[-1]
         assert ended["type"] == "response.failed"
-        assert "does not have the form of text.format" in ended["response"]["error"]["message"]
+        assert "does not have the form that was asked for" in ended["response"]["error"]["message"]
 
 
 class TestFailures:

@@ -23,10 +23,12 @@ from agents.llm.errors import to_domain_error
 from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
+from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
+from agents.llm.said import ENDS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
@@ -173,6 +175,16 @@ def provider_errors(api_key: str | None = None, provider: str | None = None) -> 
         raise mapped from error
 
 
+def as_library_error(error: Exception, model: str, provider: str) -> Exception:
+    """What came from below the library, as it would raise it."""
+    litellm = library()
+    try:
+        litellm.exception_type(model=model, original_exception=error, custom_llm_provider=provider)
+    except Exception as raised:
+        return raised
+    return error
+
+
 def provider_of(litellm: ModuleType, model: str) -> str:
     """The library's name of the provider.
 
@@ -301,6 +313,7 @@ def _lost_thoughts(messages: Sequence[Mapping[str, Json]]) -> bool:
 
 
 def _set_up(litellm: Any) -> None:
+    switch_off(litellm, import_module("litellm.constants"))
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
     litellm.telemetry = False
@@ -311,6 +324,9 @@ def _set_up(litellm: Any) -> None:
     _share_connections(litellm)
     _log_nothing_later()
     shorten(import_module("litellm.litellm_core_utils.secret_redaction"))
+    # A reason it does not know would be a normal end.
+    known: dict[str, str] = import_module("litellm.litellm_core_utils.core_helpers")._FINISH_REASON_MAP
+    known.update({reason: end for reason, end in ENDS.items() if reason not in known})
 
 
 def _share_connections(litellm: Any) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -49,6 +50,32 @@ def asking_for(what: Asked) -> Iterator[None]:
         yield
     finally:
         _asked.reset(token)
+
+
+@dataclass(slots=True)
+class StreamEnd:
+    """Whether a provider said that its stream is over, which not all do."""
+
+    is_told: bool = False
+
+
+_stream_end: ContextVar[StreamEnd | None] = ContextVar("stream_end", default=None)
+
+
+@contextmanager
+def telling_end() -> Iterator[StreamEnd]:
+    """Of a stream that is opened within, tell whether it came to its end."""
+    end = StreamEnd()
+    token = _stream_end.set(end)
+    try:
+        yield end
+    finally:
+        _stream_end.reset(token)
+
+
+def stream_end() -> StreamEnd:
+    """Where to note the end of what is being opened."""
+    return _stream_end.get() or StreamEnd()
 
 
 def is_asked(what: Asked) -> bool:

@@ -4,84 +4,39 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from agents.llm.answer import Answer, ArrivingCall, Piece
-from julep_project.core.errors import ModelUnavailable
 from sessions.responses.wire.ids import output_item_id
 from sessions.responses.wire.output import ArrivingItem, Event, FunctionCallItem, Item, MessageItem, ReasoningItem
-
-# Of the JSON values that are asked for.
-_BEGINNINGS = frozenset("{[")
 
 
 class AnswerItems:
     """The items of one answer while it arrives. `items` are the finished ones, in order; of calls only those of
-    `functions`, which the client answers, are among them.
+    `functions`, which the client answers, are among them."""
 
-    With `wants_json`, text that does not begin as JSON is held back until somebody has looked at it, so that the
-    model can be asked again before anything was told; `holds_all` holds back all of it.
-    """
-
-    def __init__(
-        self,
-        response_id: UUID,
-        first_index: int,
-        functions: Collection[str],
-        *,
-        wants_json: bool = False,
-        holds_all: bool = False,
-    ) -> None:
+    def __init__(self, response_id: UUID, first_index: int, functions: Collection[str]) -> None:
         self.items: list[Item] = []
         self.answer = Answer()
         self._response_id = response_id
         self._index = first_index
         self._functions = functions
-        self.is_held_back = wants_json
-        """No text was told yet, because it has to be looked at first."""
-        self._holds_all = holds_all
-        self._held: list[str] = []
-        self._first = ""  # character that is not white space
         self._open: ArrivingItem | None = None
 
     def tell(self, pieces: Iterable[Piece]) -> list[Event]:
-        """The events of what a chunk has added to the answer.
-
-        Raises:
-            ModelUnavailable: the provider sends the pieces of several calls mixed up.
-        """
+        """The events of what a chunk has added to the answer."""
         return [event for piece in pieces for event in self._told(piece)]
-
-    def release(self) -> list[Event]:
-        """Tell the text held back."""
-        self.is_held_back = False
-        held, self._held = self._held, []
-        return [event for piece in held for event in self._piece(MessageItem, piece)]
-
-    def drop_text(self) -> list[Event]:
-        """End the answer without its text, none of which was told. Returns the last events."""
-        self._held = []
-        return self._end_item("completed")
 
     def close(self, *, cut: bool = False) -> list[Event]:
         """End the answer. Returns the last events. With `cut`, the item that was arriving stays incomplete."""
-        events = self.release()
-        return events + self._end_item("incomplete" if cut or self.answer.is_cut else "completed")
+        return self._end_item("incomplete" if cut or self.answer.is_cut else "completed")
 
     def _told(self, piece: Piece) -> list[Event]:
         if piece.kind == "text":
-            return self._text(piece.text)
+            return self._piece(MessageItem, piece.text)
         if piece.kind == "thought":
             return self._piece(ReasoningItem, piece.text)
         assert piece.call is not None
         if piece.kind == "call":
             return self._begin_call(piece.call)
         return self._arguments(piece.call, piece.text)
-
-    def _text(self, piece: str) -> list[Event]:
-        if not self.is_held_back:
-            return self._piece(MessageItem, piece)
-        self._held.append(piece)
-        if not self._first:
-            self._first = piece.lstrip()[:1]
-        return self.release() if self._first in _BEGINNINGS and not self._holds_all else []
 
     def _piece(self, kind: type[MessageItem | ReasoningItem], piece: str) -> list[Event]:
         events: list[Event] = []
@@ -92,8 +47,8 @@ class AnswerItems:
         return [*events, self._open.add(piece)]
 
     def _begin_call(self, call: ArrivingCall) -> list[Event]:
-        """Whatever came before is over; no form is asked of an answer that calls tools."""
-        events = [*self.release(), *self._end_item("completed")]
+        """Whatever came before is over."""
+        events = self._end_item("completed")
         if call.name not in self._functions:
             return events
         item_id = self._new_id(FunctionCallItem.kind)
@@ -102,8 +57,7 @@ class AnswerItems:
     def _arguments(self, call: ArrivingCall, piece: str) -> list[Event]:
         if call.name not in self._functions:
             return []
-        if not isinstance(self._open, FunctionCallItem) or self._open.call_id != call.id:
-            raise ModelUnavailable("the model provider mixed up the pieces of several tool calls")
+        assert isinstance(self._open, FunctionCallItem) and self._open.call_id == call.id
         return [self._open.add(piece)]
 
     def _begin(self, item: ArrivingItem) -> list[Event]:

@@ -8,10 +8,8 @@ from uuid import UUID
 from agents.llm import gateway
 from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message, result_message
-from agents.llm.reply_form import ReplyRejected, check_reply, objection, rejected
 from agents.models import Developer
 from julep_project.core.json_value import Json
-from julep_project.core.process.threads import in_thread
 from sessions.errors import TooManyToolRounds
 from sessions.responses.answering.messages import results_text
 from sessions.responses.answering.reading import AnswerItems
@@ -46,7 +44,6 @@ class ResponseRun:
         self.output: list[Item] = []
         self._plan = plan
         self._live = live
-        self._wanted = plan.request.response_format()
         self._usages: list[Mapping[str, Json]] = []
         self._dialogue = Dialogue(list(plan.messages), MOST_QUESTIONS - 1, plan.request.tools.choice)
         self._answer = Answer()
@@ -100,57 +97,29 @@ class ResponseRun:
         return call["function"]["name"] in self._plan.request.tools.function_names
 
     async def _ask(self) -> AsyncGenerator[Event, None]:
-        """The events of one answer. One without the wanted form is asked for once more."""
-        messages: Sequence[Message] = self._dialogue.messages
-        for is_second in (False, True):
-            arriving = self._arriving = self._new_items()
-            question = self._question(messages)
-            asked = gateway.listen(self._plan.developer, arriving.answer, live=self._live, **question)
-            async with aclosing(asked):
-                async for pieces in asked:
-                    for event in arriving.tell(pieces):
-                        yield event
-            problem = await self._problem(arriving.answer)
-            if problem is None:
-                break
-            if is_second:
-                raise rejected(problem)
-            if not arriving.is_held_back:
-                raise ReplyRejected(f"the model's answer does not have the form of text.format: {problem}")
-            for event in arriving.drop_text():
-                yield event
-            self._keep(arriving)
-            messages = [*messages, *objection(arriving.answer.text, problem)]
+        """The events of one answer."""
+        plan = self._plan
+        arriving = AnswerItems(plan.response_id, len(self.output), plan.request.tools.function_names)
+        self._arriving = arriving
+        asked = gateway.listen(plan.developer, arriving.answer, live=self._live, **self._question())
+        async with aclosing(asked):
+            async for pieces in asked:
+                for event in arriving.tell(pieces):
+                    yield event
         for event in arriving.close():
             yield event
         self._keep(arriving)
-
-    def _new_items(self) -> AnswerItems:
-        plan = self._plan
-        return AnswerItems(
-            plan.response_id,
-            len(self.output),
-            plan.request.tools.function_names,
-            wants_json=self._wanted is not None,
-            holds_all=not self._live,
-        )
-
-    async def _problem(self, answer: Answer) -> str | None:
-        """What is wrong with the answer's form. A schema of the caller's may take seconds to check."""
-        if self._wanted is None or answer.is_cut:
-            return None
-        return await in_thread(check_reply, self._wanted, {"choices": [{"message": answer.message()}]})
 
     def _keep(self, arriving: AnswerItems) -> None:
         self.output += arriving.items
         self._usages.append(arriving.answer.usage or {})
         self._answer, self._arriving = arriving.answer, None
 
-    def _question(self, messages: Sequence[Message]) -> dict[str, Json]:
+    def _question(self) -> dict[str, Json]:
         plan = self._plan
         tools = plan.request.tools.presented()
         return {
-            "messages": messages,
+            "messages": self._dialogue.messages,
             "model": plan.request.model,
             "settings": plan.request.settings(),
             "tools": tools or None,

@@ -59,6 +59,19 @@ def test_truncate_leaves_out_the_oldest(talk: Talk) -> None:
     assert len(talk.said(session)) == 20
 
 
+def test_truncate_leaves_no_answer_without_its_question(talk: Talk) -> None:
+    """However much has to go: the first after the system message is the user's."""
+    first = set()
+    for filled in range(4, 10):
+        session = _session(talk, overflow="truncate")
+        _fill(talk, session, filled)
+        for more in ("And?", "And now, after all of this?" * 3):
+            with scripted_model(["ok"]) as model:
+                talk.ask(session, more)
+            first.add(tuple(message["role"] for message in model.requests[0].messages[:2]))
+    assert first == {("system", "user")}
+
+
 def test_tool_rounds_stay_within_the_budget(talk: Talk) -> None:
     session = _session(talk, overflow="truncate")
     _fill(talk, session, 5)

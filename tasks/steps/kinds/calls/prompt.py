@@ -13,6 +13,7 @@ from agents.llm.dialogue import (
     result_message,
 )
 from julep_project.core.json_value import Json
+from tasks.expressions.errors import EvaluationError
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated, literal
 from tasks.steps.conversation import results_by_call
@@ -124,7 +125,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
             return Fail(f"the model still calls tools after {self.max_tool_rounds} rounds", "LimitExceeded")
         if not move.asks_again:
             return self._output(answer)
-        waiting = [call for call in move.run if self._definition(ctx, call)["type"] in CLIENT_SIDE]
+        waiting = [call for call in move.run if self._is_clients(ctx, call)]
         mine = [call for call in move.run if call not in waiting]
         dialogue.go_on(asking_message(message), ())
         memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": waiting}
@@ -143,14 +144,19 @@ class Prompt(Step, kind="prompt", has_effect=True):
                 messages = [*messages, result_message(calls[0], _BAD_ARGUMENTS)]
                 calls = calls[1:]
                 continue
-            request = {"tool": self._definition(ctx, calls[0]), "arguments": arguments, "from_model": True}
+            definition = self._definition(ctx, calls[0])
+            if definition is None:
+                messages = [*messages, result_message(calls[0], self._no_such_tool(calls[0]))]
+                calls = calls[1:]
+                continue
+            request = {"tool": definition, "arguments": arguments, "from_model": True}
             kept = {**memory, "messages": messages, "calls": calls}
             return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
         memory = {**memory, "messages": messages, "calls": []}
         if not memory["waiting"]:
             return self._ask(memory)
         shown = [
-            completed(call, partial(ctx.with_presets, self._definition(ctx, call)), as_text)
+            completed(call, partial(ctx.with_presets, self._definition(ctx, call) or {}), as_text)
             for call in memory["waiting"]
         ]
         return Wait(shown, memory=memory, timeout=self.options.get("timeout"))
@@ -163,13 +169,26 @@ class Prompt(Step, kind="prompt", has_effect=True):
         told = [result_message(call, as_text(result)) for call, result in zip(calls, results, strict=True)]
         return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
 
-    def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json]:
-        """The tool a call means: one the step defines itself, else one of the task or the agent."""
+    def _is_clients(self, ctx: StepContext, call: Mapping[str, Json]) -> bool:
+        definition = self._definition(ctx, call)
+        return definition is not None and definition["type"] in CLIENT_SIDE
+
+    def _no_such_tool(self, call: Mapping[str, Json]) -> str:
+        named = [tool["name"] for tool in self.tools] if isinstance(self.tools, list) else []
+        known = f"; the tools are: {', '.join(named)}" if named else ""
+        return f"error: there is no tool {call['function']['name']!r}{known}"
+
+    def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json] | None:
+        """The tool a call means: one the step defines itself, else one of the task or the agent. None: there is none of
+        that name, which the model is told."""
         name = call["function"]["name"]
         for tool in self.tools if isinstance(self.tools, list) else ():
             if "type" in tool and tool["name"] == name:
                 return dict(tool)
-        return ctx.tool(name)
+        try:
+            return ctx.tool(name)
+        except EvaluationError:
+            return None
 
 
 def _unwrapped(answer: Json) -> Outcome:

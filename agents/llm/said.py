@@ -1,0 +1,154 @@
+"""What a provider says, in one form: a message or a piece of one, whatever form it came in.
+
+Only what a person would read counts as text. What a model thought is kept apart, under whatever name it comes.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from julep_project.core.json_value import Json
+from julep_project.core.reading.jsontext import to_json_text, to_storable
+
+log = logging.getLogger(__name__)
+
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
+_THOUGHT_PARTS = frozenset({"thinking", "reasoning"})
+# What else a part of the content may be, and nobody reads.
+_SILENT_PARTS = frozenset({"reference", "citation", "tool_call", "tool_use", "redacted_thinking"})
+_PART_FIELDS = ("text", "refusal", "thinking", "reasoning", "content")
+_DEEPEST_PART = 4
+# Why a provider ends an answer: one reason for each of the names it has. An unknown one is a normal end.
+ENDS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "insufficient_system_resource",
+            "length",
+            "max_output_tokens",
+            "max_tokens",
+            "model_context_window_exceeded",
+            "model_length",
+        ),
+        "length",
+    ),
+    **dict.fromkeys(
+        (
+            "blocklist",
+            "content_filter",
+            "content_filtered",
+            "guardrail_intervened",
+            "image_safety",
+            "prohibited_content",
+            "recitation",
+            "refusal",
+            "safety",
+            "sensitive",
+            "spii",
+        ),
+        "content_filter",
+    ),
+    **dict.fromkeys(("function_call", "tool_call", "tool_calls", "tool_use"), "tool_calls"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A call of a tool or a part of one. `id` is the provider's, if it is one."""
+
+    index: int | None
+    id: str
+    name: str
+    arguments: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said in a message, or added to one."""
+
+    text: str
+    thought: str
+    blocks: list[Mapping[str, Json]]
+    calls: list[CallPiece]
+
+
+def read_said(message: Json) -> Said:
+    """What a message or a delta says; nothing, if it is no such thing."""
+    if not isinstance(message, Mapping):
+        return Said("", "", [], [])
+    thoughts: list[str] = []
+    content = message.get("content")
+    text = content if isinstance(content, str) else "".join(_texts(content, thoughts, _DEEPEST_PART))
+    said = next((message[name] for name in _THOUGHT_FIELDS if message.get(name)), "")
+    thought = said if isinstance(said, str) else "".join(_texts(said, [], _DEEPEST_PART))
+    blocks = message.get("thinking_blocks")
+    return Said(
+        text or _refusal(message),
+        thought or "".join(thoughts),
+        [block for block in blocks if isinstance(block, Mapping)] if isinstance(blocks, list) else [],
+        [_call_piece(call) for call in _calls(message)],
+    )
+
+
+def end_of(reason: Json) -> str | None:
+    """Why an answer ended, of `stop`, `tool_calls`, `length` and `content_filter`; None where nothing is said."""
+    return ENDS.get(str(reason).lower(), "stop") if reason else None
+
+
+def _texts(content: Json, thoughts: list[str], levels: int) -> Iterator[str]:
+    """The texts among the parts of a content. What was thought is added to the thoughts."""
+    parts = content if isinstance(content, list) else [content]
+    for part in parts:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping) and levels:
+            kind = str(part.get("type"))
+            inner = next((part[name] for name in _PART_FIELDS if part.get(name)), None)
+            if kind in _THOUGHT_PARTS:
+                thoughts.extend(_texts(inner, [], levels - 1))
+            elif kind not in _SILENT_PARTS and inner is not None:
+                yield from _texts(inner, thoughts, levels - 1)
+            elif kind not in _SILENT_PARTS and kind != "text":
+                log.warning("part of an answer left out", extra={"action": "part_left_out", "kind": kind[:80]})
+        elif part is not None and not isinstance(part, Mapping | list):
+            yield to_json_text(to_storable(part))
+
+
+def _refusal(message: Mapping[str, Json]) -> str:
+    beside = message.get("provider_specific_fields")
+    given = message.get("refusal") or (beside.get("refusal") if isinstance(beside, Mapping) else None)
+    return given if isinstance(given, str) else ""
+
+
+def _calls(message: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    calls = message.get("tool_calls")
+    if isinstance(calls, Mapping):
+        calls = [calls]
+    if isinstance(calls, list | tuple) and calls:
+        yield from (call for call in calls if isinstance(call, Mapping))
+    elif isinstance(message.get("function_call"), Mapping):
+        # How calls looked before there could be several.
+        yield {"function": message["function_call"]}
+
+
+def _call_piece(call: Mapping[str, Json]) -> CallPiece:
+    function, index, given_id = call.get("function"), call.get("index"), call.get("id")
+    if not isinstance(function, Mapping):
+        function = {}
+    return CallPiece(
+        index if isinstance(index, int) else None,
+        given_id if isinstance(given_id, str) else "",
+        _text(function.get("name")),
+        _written(function.get("arguments")),
+        _text(call.get("type")) or "function",
+    )
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _written(arguments: Json) -> str:
+    return (
+        arguments if isinstance(arguments, str) else "" if arguments is None else to_json_text(to_storable(arguments))
+    )
