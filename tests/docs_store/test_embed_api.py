@@ -73,7 +73,7 @@ def test_without_a_key_of_a_provider() -> None:
         ({"text": []}, "text", "too_short"),
         ({"text": ["x"] * 101}, "text", "too_long"),
         ({"text": ["x", 1]}, "text[1]", "string_type"),
-        ({"text": "x" * 30_001}, "text[0]", "string_too_long"),
+        ({"text": "x" * 30_001}, "text", "string_too_long"),
         ({"text": "x", "embed_instruction": 1}, "embed_instruction", "string_type"),
         ([], "", "dict_type"),
     ],

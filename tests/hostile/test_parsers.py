@@ -59,6 +59,7 @@ _ALLOWED = {
     "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
     "agents/tools/integrations/providers/arxiv.py": "counts first",
     "sessions/responses/rows/listing.py": "reads what this product wrote",
+    "docs_store/extraction/messages.py": "reads what the process that reads files wrote, a bounded line",
     "executions/stored_json.py": "reads what this product wrote",
     "executions/effects/perform.py": "reads what this product wrote",
     "executions/engine/rows/claims.py": "reads what this product wrote",
@@ -68,8 +69,15 @@ _ALLOWED = {
     "julep_project/doctor_processes.py": "reads what this installation's API wrote",
     "tasks/expressions/apart/evaluator.py": "reads what the engine's process wrote",
 }
-# Programs on the operator's machine that talk to themselves only.
-_OWN_PROGRAMS = ("julep_project/bench/", "julep_project/chaos/", "julep_project/devservices/", "julep_project/demo.py")
+# Programs on the operator's machine that talk to themselves only, and what reads files in a process of its own, with
+# bounds on its memory and time.
+_OWN_PROGRAMS = (
+    "docs_store/extraction/formats/",
+    "julep_project/bench/",
+    "julep_project/chaos/",
+    "julep_project/devservices/",
+    "julep_project/demo.py",
+)
 
 
 def _sources() -> Iterator[tuple[str, ast.Module]]:
