@@ -79,7 +79,8 @@ class Chunker:
 
     def _put(self, piece: str, block: Block) -> None:
         is_row = block.header is not None
-        header = cleaned(block.header or "")[:LONGEST_TABLE_HEADER]
+        # Cut before it is cleaned: it comes with each row, and may be as long as the file.
+        header = cleaned((block.header or "")[:LONGEST_TABLE_HEADER])
         if not self._texts:
             self._heading = self._path()
             if header and header != piece:
@@ -104,7 +105,7 @@ class Chunker:
         self._heading = self._path()
 
     def _path(self) -> str:
-        return _JOINT.join(text for _, text in self._headings)[: 2 * LONGEST_HEADING]
+        return _JOINT.join(text for _, text in self._headings)[: 2 * LONGEST_HEADING].rstrip()
 
 
 def pieces(text: str, size: int = CHUNK_CHARACTERS) -> Iterator[str]:
@@ -138,4 +139,4 @@ def cleaned(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:LONGEST_HEADING]
+    return " ".join(cleaned(text).split())[:LONGEST_HEADING].rstrip()

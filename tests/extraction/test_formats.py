@@ -6,6 +6,7 @@ from email.message import EmailMessage
 import docx
 import pytest
 
+from docs_store.extraction.messages import of_line, read, to_line
 from tests.extraction import samples
 from tests.extraction.reading import broken_in, chunks_of, problem_of, text_of, told_of
 
@@ -86,6 +87,31 @@ def test_a_table_repeats_its_header(delimiter: str) -> None:
     assert len(chunks) > 3
     assert all(text.startswith('name | depth "m" | note\nharbour ') for text, _ in chunks)
     assert sum(text.count("of two lines") for text, _ in chunks) == 200
+
+
+def test_rows_under_a_header_of_any_length() -> None:
+    header = ",".join("depth" * 1000 for _ in range(1000))
+    chunks = chunks_of(f"{header}\nWick,3\nOban,9".encode(), "csv")
+    assert chunks[-1][0].startswith("depthdepth") and chunks[-1][0].endswith("\nWick | 3\nOban | 9")
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        (f"# {'a' * 199} and more", "a" * 199),
+        (f"# {'a' * 199}\n\n## {'b' * 197} c\n\n## {'b' * 196}", f"{'a' * 199} > {'b' * 196}"),
+        ("# Ebb \x02and\x7f flow", "Ebb and flow"),
+    ],
+)
+def test_headings_are_cut_to_what_can_be_stored(text: str, heading: str) -> None:
+    chunks = chunks_of(f"{text}\n\n{'words ' * 40}".encode(), "md")
+    assert chunks[-1][1] == {"heading": heading}
+    assert of_line(to_line(read(0, None, [{"text": text, "place": place} for text, place in chunks])))
+
+
+def test_headings_of_bookmarks_and_attachments_can_be_stored() -> None:
+    content = samples.pdf(["one"], bookmarks={"Ebb\x01 and\x7f flow": 0})
+    assert chunks_of(content)[0][1] == {"page": 1, "heading": "Ebb and flow"}
 
 
 def test_headings_of_markdown() -> None:
