@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,14 +19,22 @@ COMMAND = ["-B", "-m", "docs_store.extraction.reader"]
 _READ_BYTES = 1 << 16
 # How many times the processor time of a part it may be silent: the machine is busy, or it waits for what never comes.
 _SILENT_FACTOR = 6
+# What stops programs, or makes room where memory is short. No file does that.
+_FROM_OUTSIDE = tuple(-number for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 class ReaderEnded(Exception):
-    """The process ended, or was ended, in the middle. `took_too_long`: because of the time."""
+    """The process ended, or was ended, in the middle. `took_too_long`: because of the time. `from_outside`: somebody
+    else ended it."""
 
-    def __init__(self, took_too_long: bool) -> None:
+    def __init__(self, took_too_long: bool, *, from_outside: bool = False) -> None:
         super().__init__()
         self.took_too_long = took_too_long
+        self.from_outside = from_outside
+
+
+class ReaderNotBegun(Exception):
+    """It ended by itself before it said anything of the file: it is the program, or this machine, that is broken."""
 
 
 class NoReader(Exception):
@@ -37,6 +46,7 @@ class FileReader:
 
     def __init__(self, content: IO[bytes], order: Order) -> None:
         self._order = order
+        self._is_heard = False
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *COMMAND, order.to_text()],
@@ -64,7 +74,7 @@ class FileReader:
         """What it says, up to `ended` or `failed`.
 
         Raises:
-            ReaderEnded
+            ReaderEnded, ReaderNotBegun
         """
         received = bytearray()
         while True:
@@ -78,6 +88,7 @@ class FileReader:
                 received += piece
             message = self._understood(bytes(received[:end]))
             del received[: end + 1]
+            self._is_heard = True
             yield message
             if message["say"] in LAST:
                 return
@@ -96,6 +107,14 @@ class FileReader:
             raise ReaderEnded(took_too_long=True)
         piece = os.read(self._output.fileno(), _READ_BYTES)
         if not piece:
-            self._process.wait(self._order.cpu_seconds)
-            raise ReaderEnded(took_too_long=self._process.returncode == -TIMER_SIGNAL)
+            raise self._end()
         return piece
+
+    def _end(self) -> ReaderEnded | ReaderNotBegun:
+        try:
+            code = self._process.wait(self._order.cpu_seconds)
+        except subprocess.TimeoutExpired:
+            return ReaderEnded(took_too_long=True)
+        if code > 0 and not self._is_heard:
+            return ReaderNotBegun()
+        return ReaderEnded(took_too_long=code == -TIMER_SIGNAL, from_outside=code in _FROM_OUTSIDE)

@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from docs_store.extraction import errors
 from docs_store.extraction.errors import FileProblem
 from docs_store.extraction.messages import Order
-from docs_store.extraction.process import FileReader, NoReader, ReaderEnded
+from docs_store.extraction.process import FileReader, NoReader, ReaderEnded, ReaderNotBegun
 from docs_store.files import services as files
 from docs_store.ingestion import jobs
 from docs_store.ingestion.jobs import INGESTIONS, Job, JobLost
@@ -69,6 +69,9 @@ def _work(job: Job) -> None:
     except (ServiceUnavailable, NoReader) as error:
         log.warning("a file cannot be read now", extra={"job_id": job.row.pk, "reason": repr(error)})
         job.wait(PAUSES.pause_s(1), counted=False)
+    except ReaderNotBegun:
+        log.exception("the program that reads files does not begin", extra={"job_id": job.row.pk})
+        job.wait(PAUSES.pause_s(job.held.attempt), counted=True)
     except DatabaseError as error:
         waits = is_waited_out(error, partial(INGESTIONS.leases.renew, [job.held]))
         if not waits and not took_too_long(error):
@@ -111,18 +114,24 @@ class _Reading:
         self._current: tuple[int, int | None] | None = None
 
     def go_on(self) -> None:
-        """Read on to the end of the file or of the turn. A part that ends the process is passed over by the next one.
+        """Read on to the end of the file or of the turn. A part that ends the process is passed over by the next one;
+        where somebody else ended it, that part is read once more before.
 
         Raises:
-            FileProblem, DocRemoved, JobLost, NoReader
+            FileProblem, DocRemoved, JobLost, NoReader, ReaderNotBegun
         """
         is_over = False
+        forgiven = -1
         while not is_over:
             try:
                 with FileReader(self._content, self._order()) as reader:
                     is_over = self._listen(reader)
             except ReaderEnded as ended:
-                self._blame(ended)
+                if ended.from_outside and forgiven < self._progress.parts_read:
+                    forgiven = self._progress.parts_read
+                    self._count_time()
+                else:
+                    self._blame(ended)
 
     def _order(self) -> Order:
         return Order(

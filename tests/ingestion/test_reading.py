@@ -28,16 +28,32 @@ for message in reader.told(sys.stdin.buffer, order):
     if message["say"] == "beginning" and message["part"] in PARTS:
         os.kill(os.getpid(), HOW)
 """
+# One that is ended like this the first times that it is begun, before it reads anything.
+UNLUCKY = """
+import os, signal, sys
+sys.path.insert(0, os.getcwd())
+with open(LOG, "a+") as log:
+    log.write("x")
+    if log.tell() <= TIMES:
+        HOW
+from docs_store.extraction import reader
+reader.main()
+"""
 
 
 @pytest.fixture
 def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def let(parts: str, how: str = "signal.SIGSEGV") -> None:
-        script = tmp_path / "dying.py"
-        script.write_text(DEADLY.replace("PARTS", parts).replace("HOW", how))
-        monkeypatch.setattr("docs_store.extraction.process.COMMAND", ["-B", str(script)])
+        become(tmp_path, monkeypatch, DEADLY.replace("PARTS", parts).replace("HOW", how))
 
     return let
+
+
+def become(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let this read files."""
+    script = folder / "program.py"
+    script.write_text(program)
+    monkeypatch.setattr("docs_store.extraction.process.COMMAND", ["-B", str(script)])
 
 
 def contents() -> list[str]:
@@ -96,6 +112,42 @@ def test_a_page_that_takes_too_long_costs_a_page(ingest: Upload, dying: Any) -> 
     _, job = ingest(samples.pdf(["one", "two"]), "tides.pdf")
     assert [(one["page"], one["code"]) for one in job["broken"]] == [(1, "file_takes_too_long")]
     assert contents() == ["two"]
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_a_process_that_others_end_says_nothing_of_the_file(
+    ingest: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    """As when everything is stopped, or memory is short."""
+    how = f"signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), signal.{number})"
+    program = UNLUCKY.replace("LOG", repr(str(tmp_path / "log"))).replace("TIMES", "1").replace("HOW", how)
+    become(tmp_path, monkeypatch, program)
+    _, job = ingest(samples.pdf(["one", "two"]), "tides.pdf")
+    assert (job["state"], job["broken_parts"], contents()) == ("succeeded", 0, ["one", "two"])
+
+
+def test_a_page_over_which_the_process_is_killed_twice_is_broken(ingest: Upload, dying: Any) -> None:
+    dying("[1]", "signal.SIGKILL")
+    _, job = ingest(samples.pdf(["one", "two", "three"]), "tides.pdf")
+    assert (job["state"], [one["page"] for one in job["broken"]]) == ("succeeded", [2])
+    assert contents() == ["one", "three"]
+
+
+@pytest.mark.parametrize(("times", "state"), [(2, "succeeded"), (9, "failed")])
+def test_a_program_that_does_not_begin_is_begun_again(
+    api: ApiClient, upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, state: str
+) -> None:
+    """As while another version of it is put in its place."""
+    program = UNLUCKY.replace("LOG", repr(str(tmp_path / "log"))).replace("TIMES", str(times))
+    become(tmp_path, monkeypatch, program.replace("HOW", "import nothing_of_this_name"))
+    (job_id,) = upload(samples.pdf(["one"]), "tides.pdf").json()["jobs"]
+    seen = []
+    while (job := api.get(f"/jobs/{job_id}").json())["state"] not in ("succeeded", "failed"):
+        seen.append(job["state"])
+        ingest_file(UUID(job_id))
+        pass_time(Ingestion, 600)
+    assert job["state"] == state
+    assert seen == ["pending"] + ["retrying"] * (2 if state == "succeeded" else 5)
 
 
 def test_a_file_of_pages_that_end_processes_is_given_up(
