@@ -35,7 +35,11 @@ _ALLOWED = frozenset(
     """.split()
 )
 # Filters with options that name a file, in an order that has changed between releases: theirs must be named.
-_NAMED_ONLY = frozenset({"curves", "deshake", "drawtext", "firequalizer", "loudnorm", "showcqt"})
+_NAMED_ONLY = frozenset("curves deshake drawtext firequalizer loudnorm paletteuse selectivecolor showcqt".split())
+# Of options that name a file, those that do not say so.
+_FILES = frozenset({"plot", "debug_kdtree"})
+# ffmpeg reads quotes and backslashes in labels, too, and takes for one what looks like filters; no label needs them.
+_LABEL = re.compile(r"\[[^\]\[\\']*\]")
 _KEY = re.compile(r"[ \t\n\r]*([A-Za-z0-9_./-]+)[ \t\n\r]*=")
 _BLANKS = " \t\n\r"
 _MOST_FILTERS = 100
@@ -73,7 +77,7 @@ def _check_filter(name: str, options: str) -> None:
         # Newer releases read the value of `/name=path` from that file.
         if key is None and (value.startswith("/") or name in _NAMED_ONLY):
             raise BadArguments(f"options of the filter {name} must be named, like `x=10`")
-        if key is not None and ("file" in key or "/" in key):
+        if key is not None and ("file" in key or "/" in key or key in _FILES):
             raise BadArguments(f"the option {key[:40]} of the filter {name} cannot be used here")
 
 
@@ -84,10 +88,10 @@ def _skip_labels(graph: str, at: int) -> int:
             at += 1
         if graph[at : at + 1] != "[":
             return at
-        end = graph.find("]", at)
-        if end < 0:
-            raise BadArguments("a `[` in the graph of filters is not closed")
-        at = end + 1
+        label = _LABEL.match(graph, at)
+        if label is None:
+            raise BadArguments("a `[` in the graph of filters is not closed, or begins a name that cannot be used here")
+        at = label.end()
 
 
 def _token(text: str, at: int, ends: str) -> tuple[str, int]:
