@@ -61,6 +61,7 @@ def test_malformed_yaml(refused: Any, raw: bytes) -> None:
             "application/yaml",
             "line 3, column 3 and line 5, column 3",
         ),
+        (b"&k name: n\n*k : m\n", "text/yaml", "line 1, column 1 and line 2, column 1"),
         (b"{name: n, main: [], main: []}", "text/yaml", "line 1, column 11 and line 1, column 21"),
         (
             b'{"name": "n",\n "main": [{"log": "{", "l\\u006fg": 1}]}',

@@ -100,6 +100,7 @@ class YamlReader:
     def __init__(self, *, max_containers: int = MAX_CONTAINERS) -> None:
         self._containers_left = max_containers
         self._nodes = self._characters = 0
+        self._place = (1, 1)
         self._most_characters = _MAX_CHARACTERS
         self._open = [_Open([])]
         # What an alias stands for: the value; the event of a scalar, which may be a key, too; its size in nodes, levels
@@ -121,6 +122,7 @@ class YamlReader:
         self._loader = self.scalars(text)
         try:
             for event in iter(self._loader.get_event, None):
+                self._place = event.start_mark.line + 1, event.start_mark.column + 1
                 self.charge(event)
                 self._take(event)
         finally:
@@ -135,7 +137,7 @@ class YamlReader:
         """A key. Here it is text: `1:` and `on:` keep the letters they were written with."""
         return str(event.value)
 
-    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, event: Any) -> None:
+    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, place: tuple[int, int]) -> None:
         """Hears of every key of an object before its value comes. `places` is for the keys that came before it."""
 
     def admission(self, items: dict[Any, Any]) -> Callable[[Any], object] | None:
@@ -206,7 +208,7 @@ class YamlReader:
                 raise yaml.YAMLError("a key must be a plain value")
             inside.key = _MERGE if _is_merge(scalar) else self.key(scalar)
             if inside.key is not _MERGE:
-                self.note_key(inside.places, inside.key, scalar)
+                self.note_key(inside.places, inside.key, self._place)
         else:
             key, inside.key = inside.key, _NO_KEY
             if key is _MERGE:
@@ -243,8 +245,7 @@ class YamlReader:
 class YamlDocumentReader(YamlReader):
     """Reads what people write by hand: a key that stands twice in one object is a mistake, a `RepeatedKey`."""
 
-    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, event: Any) -> None:
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+    def note_key(self, places: dict[Any, tuple[int, int]], key: Any, place: tuple[int, int]) -> None:
         if (first := places.setdefault(key, place)) != place:
             raise RepeatedKey(str(key), first, place)
 
