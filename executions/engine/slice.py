@@ -158,15 +158,18 @@ class Slice:
     def _go_on(self, frame: Frame) -> None:
         retries = frame.retries
         event = self._take_event()
+        if event is not None and (event["kind"] in ("joined", "returned") or event.get("recorded")):
+            self._keep_labels_of_children(frame)
         if event is not None and event["kind"] == "failed":
             self._fail(Failure(**{key: value for key, value in event.items() if key not in ("kind", "retries")}))
         elif event is not None and event["kind"] == "returned":
             self._return(event["value"])
         else:
             step = self._step(frame)
+            told = self._read_event(frame, event) if frame.waiting else None
             context = StepRunContext(self._run, self.journal, frame, self.state, self._place)
             try:
-                outcome = step.resume(context, self._read_event(frame, event)) if frame.waiting else step.start(context)
+                outcome = step.start(context) if told is None else step.resume(context, told)
             except HeavyExpression:
                 # Nothing was done yet: the step hears of it again.
                 self._event, frame.retries = event, retries
@@ -179,6 +182,10 @@ class Slice:
             self._top.retries = [*self._top.retries, *event["retries"]][-MAX_RETRY_NOTES:]
         return event
 
+    def _keep_labels_of_children(self, frame: Frame) -> None:
+        if self._run.program.labels_bodies:
+            labels.keep(frame, "joined", self._run.children_labels(self._branch_id, frame.loop))
+
     def _read_event(self, frame: Frame, event: dict[str, Any] | None) -> Event:
         if event is None:
             return Woken()
@@ -186,8 +193,6 @@ class Slice:
             return _WITH_VALUE[event["kind"]](event["value"])
         match event["kind"]:
             case "joined":
-                if self._run.program.labels_bodies:
-                    labels.keep(frame, "joined", self._run.children_labels(self._branch_id, frame.loop))
                 return ChildrenJoined(self._run.children_outputs(self._branch_id, frame.loop))
             case "body_failed":
                 return BodyFailed(event["message"], event["type"], event["step"])
@@ -319,9 +324,7 @@ class Slice:
             labels.leave(frame, self._top)
             self._event = {"kind": "body", "value": value}
         else:
-            finished = labels.left_by(frame)
-            event = {"kind": "ended", "labels": finished} if finished else None
-            self._verdict = Verdict(BranchStatus.DONE, output=value, event=event)
+            self._verdict = Verdict(BranchStatus.DONE, output=value, event=_ended(frame))
 
     def _return(self, value: Any) -> None:
         """End the enclosing named workflow, whatever lies between it and the current step."""
@@ -329,12 +332,13 @@ class Slice:
             body = self._top
             self._write_completion(TransitionType.FINISH_BRANCH, body, value, {}, next_=None)
             self.frames.pop()
-            if body.guarded:
-                self._event = {"kind": "body_returned", "value": value}
-                return
             if not self.frames:
                 returned = {"kind": "returned", "value": value}
-                self._verdict = Verdict(BranchStatus.DONE, output=value, interrupt=returned)
+                self._verdict = Verdict(BranchStatus.DONE, output=value, event=_ended(body), interrupt=returned)
+                return
+            labels.leave(body, self._top)
+            if body.guarded:
+                self._event = {"kind": "body_returned", "value": value}
                 return
         self._end_body(self._top, value, metadata={})
 
@@ -350,11 +354,17 @@ class Slice:
         told = {"message": failure.message, "type": failure.type, "step": failure.step or self._shown_step()}
         if guard is None:
             interrupt = {"kind": "failed", **told, "recorded": True}
-            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message, interrupt=interrupt)
+            self._leave_bodies(1)
+            event = _ended(self._top)
+            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message, event=event, interrupt=interrupt)
         else:
-            while len(self.frames) > guard:
-                labels.leave(self.frames.pop(), self._top)
+            self._leave_bodies(guard)
             self._event = {"kind": "body_failed", **told}
+
+    def _leave_bodies(self, levels: int) -> None:
+        """All but so many levels of the stack."""
+        while len(self.frames) > levels:
+            labels.leave(self.frames.pop(), self._top)
 
     def _shown_step(self) -> str:
         return self._step(self._top).label or f"{self._top.display}[{self._top.pc}]"
@@ -406,6 +416,12 @@ class Slice:
         self.transitions.append(draft)
         self._written += len(draft.output_text)
         return draft
+
+
+def _ended(body: Frame) -> dict[str, Any] | None:
+    """What a branch that has ended keeps for the step that made it."""
+    finished = labels.left_by(body)
+    return {"kind": "ended", "labels": finished} if finished else None
 
 
 def _retries(frame: Frame) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from executions.states import TransitionType
 
 _ITEM_WINDOW = 200
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
-_BEFORE_A_STEP = (*_OPENINGS, TransitionType.STEP)
 
 
 class Journal:
@@ -86,19 +85,23 @@ class Journal:
 
     def row_input(self, row_id: str) -> Any:
         """Input of the step that ended with this row: what the row before it says in the same body."""
-        drafts = self._drafts
-        place = next((place for place, draft in enumerate(drafts) if str(draft.id) == row_id), None)
+        place = next((place for place, draft in enumerate(self._drafts) if str(draft.id) == row_id), None)
         if place is None:
             row = self._row(row_id)
-            before = self._rows().filter(branch_id=row["branch_id"], seq__lt=row["seq"])
-            body = row["current"]["workflow"]
+            current = row["current"]
+            earlier = self._rows().filter(branch_id=row["branch_id"], seq__lt=row["seq"])
         else:
-            body = drafts[place].current["workflow"]
-            for draft in reversed(drafts[:place]):
-                if draft.type in _BEFORE_A_STEP and draft.current["workflow"] == body:
-                    return draft.output
-            before = self._rows().filter(branch_id=self._branch_id)
-        found = before.filter(type__in=_BEFORE_A_STEP, current__workflow=body).order_by("-seq")
+            current = self._drafts[place].current
+            earlier = self._rows().filter(branch_id=self._branch_id)
+        # A call of a workflow has a row of its own, and below it the same body may be run again.
+        step = max(current["step"] - 1, 0)
+        types = _OPENINGS if current["step"] == 0 else (TransitionType.STEP,)
+        before = {**current, "step": step}
+        for draft in reversed(self._drafts[: place or 0]):
+            if draft.type in types and draft.current == before:
+                return draft.output
+        of_body = earlier.filter(scope=current["scope_id"], current__workflow=current["workflow"])
+        found = of_body.filter(type__in=types, current__step=step).order_by("-seq")
         return found.values_list("output", flat=True)[:1].get()
 
     def preload_rows(self, row_ids: Iterable[str]) -> None:
