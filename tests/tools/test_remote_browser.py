@@ -182,7 +182,16 @@ class TestAddress:
         assert not caught.value.retryable
 
     @pytest.mark.parametrize(
-        "target", ["file:///etc/passwd", "javascript:alert(1)", "chrome://version", "view-source:http://a.example", ""]
+        "target",
+        [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "chrome://version",
+            "view-source:http://a.example",
+            "",
+            "http://10.0.0.1\\@a.example/",
+            "http://10.0.0.1#\\@a.example/",
+        ],
     )
     def test_pages_that_are_none(self, browser: DevToolsServer, call_provider: CallTool, target: str) -> None:
         with pytest.raises(BadArguments, match="http://"):

@@ -49,6 +49,9 @@ def _check_target(call: IntegrationCall, address: str, target: str) -> None:
     """The operator's own browser stands in his network; what tasks may not reach, it is not sent to."""
     if target == "about:blank":
         return
+    if "\\" in target.partition("?")[0]:
+        # Browsers take it for a slash, so for them another host may stand before it.
+        raise BadArguments("`text` must be an address that starts with http:// or https://, without a backslash")
     try:
         place = http.host_and_port(target)
         if is_named(call.provider, plain_address(address)):
