@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from julep_project.core.json_value import Json
@@ -120,3 +121,32 @@ def misread_names(method: Method | None, setup: Mapping[str, Json]) -> list[str]
 
 def _defaults(of: Schema) -> dict[str, Json]:
     return {name: part["default"] for name, part in of["properties"].items() if "default" in part}
+
+
+# Fields of a letter, all of them needed.
+LETTER: Mapping[str, Schema] = {
+    "to": text("Address of the receiver"),
+    "from": text("Address of the sender"),
+    "subject": {"type": "string"},
+    "body": {"type": "string"},
+}
+
+
+def search_of_the_web(
+    provider: str,
+    run: Callable[[IntegrationCall], Json],
+    *,
+    most: int,
+    more: Mapping[str, Schema] | None = None,
+    **options: Any,
+) -> Method:
+    """A search of the web, which models see alike whoever offers it. `more` are further arguments."""
+    count = {"type": "integer", "minimum": 1, "maximum": most, "default": 3}
+    return Method(
+        provider=provider,
+        name="search",
+        description="Search the web. Gives titles, links and snippets of the best pages.",
+        run=run,
+        arguments=schema("query", query=text("What to search for"), count=count, **(more or {})),
+        **options,
+    )

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import IntegrationCall, schema, search_of_the_web, text
 from agents.tools.integrations.web import address_of, fetch_object, hits_of, object_in, objects_in
 
-DEFAULT_RESULTS = 3
 MOST_RESULTS = 20
 
 
@@ -24,16 +23,10 @@ def search(call: IntegrationCall) -> dict[str, Any]:
 
 
 METHODS = (
-    Method(
-        provider="brave",
-        name="search",
-        description="Search the web. Gives titles, links and snippets of the best pages.",
-        run=search,
-        arguments=schema(
-            "query",
-            query=text("What to search for"),
-            count={"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": DEFAULT_RESULTS},
-        ),
+    search_of_the_web(
+        "brave",
+        search,
+        most=MOST_RESULTS,
         setup=schema("brave_api_key", brave_api_key=text("Key of the Brave Search API")),
         server_keys={"brave_api_key": "BRAVE_API_KEY"},
         other_names={"api_key": "brave_api_key"},

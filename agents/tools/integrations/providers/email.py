@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.tools.errors import BadArguments, Delivery, ToolError
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import LETTER, IntegrationCall, Method, schema, text
 from julep_project.core import http
 from julep_project.core.http import connect
 
@@ -124,15 +124,7 @@ METHODS = (
         name="send",
         description="Send an email.",
         run=send,
-        arguments=schema(
-            "to from subject body",
-            **{
-                "to": text("Address of the receiver"),
-                "from": text("Address of the sender"),
-                "subject": {"type": "string"},
-                "body": {"type": "string"},
-            },
-        ),
+        arguments=schema("to from subject body", **LETTER),
         setup=schema(
             "host port",
             host=text("Name of the mail server"),

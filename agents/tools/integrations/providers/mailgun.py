@@ -6,7 +6,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from agents.tools.errors import BadArguments
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import LETTER, IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch
 
 
@@ -36,14 +36,9 @@ METHODS = (
         run=send_email,
         arguments=schema(
             "to from subject body",
-            **{
-                "to": text("Address of the receiver"),
-                "from": text("Address of the sender"),
-                "subject": {"type": "string"},
-                "body": {"type": "string"},
-                "cc": {"type": "string", "description": "Address of who gets a copy"},
-                "bcc": {"type": "string", "description": "Address of who gets a copy in secret"},
-            },
+            **LETTER,
+            cc={"type": "string", "description": "Address of who gets a copy"},
+            bcc={"type": "string", "description": "Address of who gets a copy in secret"},
         ),
         setup=schema("api_key", api_key=text("Key of the Mailgun API")),
     ),

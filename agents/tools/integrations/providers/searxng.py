@@ -3,7 +3,7 @@
 from typing import Any
 
 from agents.tools.errors import ToolError
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import IntegrationCall, schema, search_of_the_web, text
 from agents.tools.integrations.web import address_of, fetch_object, hits_of, objects_in
 
 
@@ -28,19 +28,15 @@ def search(call: IntegrationCall) -> dict[str, Any]:
 
 
 METHODS = (
-    Method(
-        provider="searxng",
-        name="search",
-        description="Search the web. Gives titles, links and snippets of the best pages.",
-        run=search,
-        arguments=schema(
-            "query",
-            query=text("What to search for"),
-            count={"type": "integer", "minimum": 1, "maximum": 100, "default": 3},
-            categories=text("Kinds of results, separated by commas, such as `general,news`"),
-            language=text("Code of a language, such as `de`"),
-            time_range={"enum": ["day", "week", "month", "year"]},
-        ),
+    search_of_the_web(
+        "searxng",
+        search,
+        most=100,
+        more={
+            "categories": text("Kinds of results, separated by commas, such as `general,news`"),
+            "language": text("Code of a language, such as `de`"),
+            "time_range": {"enum": ["day", "week", "month", "year"]},
+        },
         setup=schema(searxng_url=text("Address of the instance")),
         other_names={"base_url": "searxng_url", "url": "searxng_url"},
     ),

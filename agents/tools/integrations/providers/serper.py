@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import IntegrationCall, schema, search_of_the_web, text
 from agents.tools.integrations.web import address_of, fetch_object, hits_of, objects_in
 
 
@@ -20,16 +20,10 @@ def search(call: IntegrationCall) -> dict[str, Any]:
 
 
 METHODS = (
-    Method(
-        provider="serper",
-        name="search",
-        description="Search the web. Gives titles, links and snippets of the best pages.",
-        run=search,
-        arguments=schema(
-            "query",
-            query=text("What to search for"),
-            count={"type": "integer", "minimum": 1, "maximum": 100, "default": 3},
-        ),
+    search_of_the_web(
+        "serper",
+        search,
+        most=100,
         setup=schema("serper_api_key", serper_api_key=text("Key of the Serper API")),
         server_keys={"serper_api_key": "SERPER_API_KEY"},
         other_names={"api_key": "serper_api_key"},
