@@ -27,10 +27,16 @@ _FORMAT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An expression in a text. `source` is the content of the braces, `expression` gives the text to put there."""
+    """An expression in a text. `source` is the content of the braces, `expression` gives the text to put there.
+
+    `names` are what the value reads, without its format, and `is_literal` says that it is nothing but literals:
+    `"a":{_.b}` is a piece of JSON.
+    """
 
     source: str
     expression: Expression
+    names: frozenset[str]
+    is_literal: bool
 
 
 def split_text(text: str, names: frozenset[str]) -> list[str | Slot]:
@@ -57,8 +63,20 @@ def split_text(text: str, names: frozenset[str]) -> list[str | Slot]:
 
 def read_slot(inner: str) -> Slot | None:
     """The content of braces: an expression with optional `!r` and `:format`. Nothing: it is none."""
-    expression = _text_expression(inner)
-    return None if expression is None else Slot(inner, expression)
+    value = try_compile(inner)
+    if value is not None:
+        return _slot(inner, value, f"str(({inner}))")
+    for start in _FORMAT_START.finditer(inner):
+        source, form = inner[: start.start()], inner[start.start() :]
+        if _FORMAT.fullmatch(form) and (value := try_compile(source)) is not None:
+            quotes = next((quotes for quotes in _QUOTES if quotes not in form), None)
+            return _slot(inner, value, f"f{quotes}{{({source}){form}}}{quotes}") if quotes else None
+    return None
+
+
+def _slot(inner: str, value: Expression, source: str) -> Slot | None:
+    expression = try_compile(source)
+    return None if expression is None else Slot(inner, expression, value.names, value.is_literal)
 
 
 def load_slot(inner: str) -> Slot:
@@ -66,17 +84,6 @@ def load_slot(inner: str) -> Slot:
     slot = read_slot(inner)
     assert slot is not None, f"not a slot: {inner!r}"
     return slot
-
-
-def _text_expression(inner: str) -> Expression | None:
-    if try_compile(inner) is not None:
-        return try_compile(f"str(({inner}))")
-    for start in _FORMAT_START.finditer(inner):
-        value, form = inner[: start.start()], inner[start.start() :]
-        if _FORMAT.fullmatch(form) and try_compile(value) is not None:
-            quotes = next((quotes for quotes in _QUOTES if quotes not in inner), None)
-            return try_compile(f"f{quotes}{{({value}){form}}}{quotes}") if quotes else None
-    return None
 
 
 def try_compile(source: str) -> Expression | None:
@@ -117,7 +124,7 @@ def _slots(text: str, names: frozenset[str]) -> Iterator[tuple[int, int, Slot]]:
         if tried > MAX_TRIES:
             raise LimitExceeded("the text has too many braces to look for expressions in", source=text[:100])
         slot = read_slot(inner)
-        if slot is not None and slot.expression.names & names:
+        if slot is not None and slot.names & names:
             done = end + 1
             yield start, done, slot
 

@@ -6,10 +6,16 @@
 
 import re
 
-from tasks.expressions.errors import ExpressionError, ExpressionSyntaxError, UnsupportedFeature
+from tasks.expressions.errors import (
+    ExpressionError,
+    ExpressionSyntaxError,
+    TemplateSyntaxError,
+    UnsupportedFeature,
+)
 from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
 from tasks.expressions.templates.templates import compile_template
+from tasks.language.braces import literal_braces
 from tasks.language.slots import MAX_SLOTS, Slot, mentions, read_slot, split_text, try_compile
 from tasks.language.values import ExpressionValue, Literal, TemplateValue, TextValue, Value
 
@@ -17,9 +23,16 @@ _DOLLAR = re.compile(r"\s*\$\s+(?=\S)")
 _LOOKS_LIKE_EXPRESSION = re.compile(r"\s*(?:_|(?:inputs|outputs|steps|state)\s*)[.\[]")
 _MENTIONS_STEPS = re.compile(r"\b(?:inputs|outputs)\[")
 _MARKERS = ("{{", "{%")
+_F_STRING = re.compile(r"\s*(?:[rR][fF]|[fF][rR]?)['\"]")
 _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES) | frozenset(UNAVAILABLE)
 
 Names = frozenset[str]
+# What is said to the author of a text that is taken for something else than it may be meant to be.
+Doubts = list[str]
+
+_LITERAL_BRACES = (
+    "the doubled braces hold neither a template nor an expression, so they stand in the text as single braces"
+)
 
 
 def is_dollar(text: str) -> bool:
@@ -35,7 +48,7 @@ def has_template_marker(text: str) -> bool:
     return any(marker in text for marker in _MARKERS)
 
 
-def read_condition(text: str, names: Names) -> Value:
+def read_condition(text: str, names: Names, doubts: Doubts) -> Value:
     """A field that is an expression in both dialects.
 
     Raises:
@@ -47,39 +60,42 @@ def read_condition(text: str, names: Names) -> Value:
     return ExpressionValue(compile_expression(source))
 
 
-def read_dollar(text: str, names: Names) -> Value:
+def read_dollar(text: str, names: Names, doubts: Doubts) -> Value:
     """A string of the dollar dialect.
 
     Raises:
         ExpressionError: it is marked as an expression or a template and is not one.
     """
     if is_dollar(text):
-        return read_condition(text, names)
+        return read_condition(text, names, doubts)
     if has_template_marker(text):
-        return _template(text)
+        return _template(text, names, doubts)
     guessed = _guessed_expression(text, names)
     return ExpressionValue(guessed) if guessed is not None else interpolated(text, names)
 
 
-def read_classic(text: str, names: Names) -> Value:
+def read_classic(text: str, names: Names, doubts: Doubts) -> Value:
     """A string in a value field of the classic dialect.
 
     Raises:
         ExpressionError: a template that does not compile, or a text that starts like an expression and is none.
     """
     if has_template_marker(text):
-        return _template(text)
+        formatted = try_compile(text.strip()) if _F_STRING.match(text) else None
+        if formatted is not None and _names_something(formatted, names):
+            return ExpressionValue(formatted)
+        return _template(text, names, doubts)
     expression = _classic_expression(text.strip(), names)
     return ExpressionValue(expression) if expression is not None else interpolated(text, names)
 
 
-def read_classic_text(text: str, names: Names) -> Value:
+def read_classic_text(text: str, names: Names, doubts: Doubts) -> Value:
     """A prompt, log or error text of the classic dialect.
 
     Raises:
         ExpressionError: a template that does not compile.
     """
-    return _template(text) if has_template_marker(text) else interpolated(text, names)
+    return _template(text, names, doubts) if has_template_marker(text) else interpolated(text, names)
 
 
 def interpolated(text: str, names: Names) -> Value:
@@ -121,15 +137,24 @@ def _names_something(expression: Expression, names: Names) -> bool:
     return bool(expression.names & names or expression.functions_called or expression.module_attributes)
 
 
-def _template(text: str) -> Value:
-    """A Jinja template, or a text around `{{ }}` that hold expressions Jinja does not know."""
+def _template(text: str, names: Names, doubts: Doubts) -> Value:
+    """A Jinja template, a text around `{{ }}` that hold expressions Jinja does not know, or one with literal braces."""
     try:
-        return TemplateValue(compile_template(text))
-    except ExpressionError:
+        template = TemplateValue(compile_template(text))
+    except ExpressionError as error:
         parts = _expression_parts(text) if "{%" not in text else []
-        if not any(isinstance(part, Slot) for part in parts):
+        if any(isinstance(part, Slot) for part in parts):
+            return TextValue(tuple(parts))
+        found = literal_braces(text, names, is_template=False) if isinstance(error, TemplateSyntaxError) else None
+        if found is None:
             raise
-        return TextValue(tuple(parts))
+    else:
+        # Jinja takes the inner ones of three for an object, and would show it as Python does.
+        found = literal_braces(text, names, is_template=True) if "{{{" in text else None
+        if found is None:
+            return template
+    doubts.append(_LITERAL_BRACES)
+    return found
 
 
 def _expression_parts(text: str) -> list[str | Slot]:
@@ -140,7 +165,7 @@ def _expression_parts(text: str) -> list[str | Slot]:
     while 0 <= (opening := text.find("{{", start)) < last:
         closing = text.index("}}", opening)
         part = read_slot(text[opening + 2 : closing].strip()) if len(parts) < MAX_SLOTS else None
-        if part is None:
+        if part is None or part.is_literal:
             return []
         parts += [text[start:opening], part]
         start = closing + 2

@@ -136,14 +136,17 @@ class StepReader:
     def _read_text(self, text: str, reader: "StepReader") -> Value:
         return reader._compiled(text, texts.read_dollar if self.dialect == DOLLAR else texts.read_classic_text)
 
-    def _compiled(self, text: str, read: Callable[[str, frozenset[str]], Value]) -> Value:
+    def _compiled(self, text: str, read: Callable[[str, frozenset[str], texts.Doubts], Value]) -> Value:
         self.seen.append(text)
         if self.dialect is None:
             return Literal(text)
         self.effort.check_clock()
+        doubts: texts.Doubts = []
         try:
-            value = read(text, self.names)
+            value = read(text, self.names, doubts)
             self.effort.add_expressions(*value.extent())
+            for doubt in doubts:
+                self.issue(doubt, severity="warning")
             return value
         except UnsupportedFeature as error:
             self.problems.add_expression_issue(self.location, str(error), "unsupported_features", text)

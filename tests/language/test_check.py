@@ -75,7 +75,7 @@ def test_undefined_name_is_found_everywhere(step: Any, location: str) -> None:
         ({"foreach": {"in": "_", "do": {"log": "$ 1 +"}}}, "foreach.do.log"),
         ({"over": "_", "map": LOG, "reduce": "1 +"}, "reduce"),
         ({"prompt": [{"role": "user", "content": "{% if %}"}]}, "prompt[0].content"),
-        ({"log": "{{ x"}, "log"),
+        ({"log": "{{ _.x"}, "log"),
         ({"while": "_", "do": [LOG, {"log": "$ 1 +"}]}, "while.do[1].log"),
         ({"try": [LOG, {"log": "$ 1 +"}], "catch": {"log": "$ 2 +"}}, "try[1].log"),
     ],
