@@ -33,8 +33,16 @@ class StepRunContext:
 
     def resolve(self, value: Value, **names: Any) -> Any:
         """The value tree with every expression and template in it replaced by its result."""
-        scope = {**self._scope, **names} if names else self._scope
+        scope = self._scope_with(names)
         return self._evaluated(value, lambda: value.evaluate(scope, self._budget))
+
+    def holds(self, value: Value, **names: Any) -> bool:
+        """Whether the value is true."""
+        scope = self._scope_with(names)
+        return bool(self._evaluated(value, lambda: value.holds(scope, self._budget)))
+
+    def _scope_with(self, names: dict[str, Any]) -> dict[str, Any]:
+        return {**self._scope, **names} if names else self._scope
 
     def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
         """The value resolved for each item in turn, all on the step's one budget."""

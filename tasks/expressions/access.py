@@ -3,7 +3,8 @@
 import difflib
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn
 
 import regex
 
@@ -25,6 +26,8 @@ from tasks.expressions.values import (
 )
 
 _MAX_SUGGESTION_KEYS = 200
+# What results held a list of before they held one, by its key now; documents of that time still read it.
+_OLDER_KEYS = {"snippets": "snippet"}
 _OBJECT_METHODS = METHODS[dict]
 
 
@@ -59,11 +62,23 @@ def missing_key(value: dict[Value, Value], key: object) -> EvaluationError:
     return EvaluationError(f"there is no key {shorten(key)}{suggestion(key, value)}", type="KeyError")
 
 
+def read_key(value: dict[Value, Value], key: Value, missing: Callable[[], Value]) -> Value:
+    """What an object has under the key, or meant by it before; else what `missing` gives."""
+    if key in value:
+        return value[key]
+    now = _OLDER_KEYS.get(key) if type(key) is str else None
+    return [value[now]] if now in value else missing()
+
+
+def _no_key(value: dict[Value, Value], key: object) -> NoReturn:
+    raise missing_key(value, key)
+
+
 def attribute(value: Value, name: str, budget: Budget) -> Value:
     """`value.name`, not called."""
     if type(value) is dict:
-        if name in value:
-            return value[name]
+        if name in value or name in _OLDER_KEYS:
+            return read_key(value, name, lambda: _no_key(value, name))
         if name in _OBJECT_METHODS:
             fail("AttributeError", f".{name} is a method: call it with .{name}(...)")
         raise missing_key(value, name)
@@ -158,9 +173,7 @@ def item(value: Value, key: Value, budget: Budget) -> Value:
     kind = type(value)
     if kind is dict:
         check_key(key, budget)
-        if key not in value:
-            raise missing_key(value, key)
-        return value[key]
+        return value[key] if key in value else read_key(value, key, lambda: _no_key(value, key))
     if kind in (list, tuple, str, range, bytes, time.struct_time):
         if type(key) not in (int, bool):
             fail("TypeError", f"a {type_name(value)} is read by position, not by {shorten(key)}")

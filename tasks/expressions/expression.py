@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tasks.expressions import access
+from tasks.expressions import access, operators
 from tasks.expressions.compiling.cache import SourceCache
 from tasks.expressions.compiling.compiler import Compiler
 from tasks.expressions.compiling.source import parse
@@ -85,6 +85,15 @@ class Expression:
             return to_plain(self._code(Frame(scope, budget, [None] * self._slots)), budget)
 
         return run_bounded(run, budget or Budget(), self.source)
+
+    def holds(self, scope: Scope, budget: Budget) -> bool:
+        """Whether the value is true, whatever it is: a match and a set count although they are no JSON."""
+
+        def run(budget: Budget) -> bool:
+            budget.charge(self._cost)
+            return operators.is_true(self._code(Frame(scope, budget, [None] * self._slots)))
+
+        return run_bounded(run, budget, self.source)
 
 
 def _compile(source: str) -> Expression:

@@ -26,6 +26,10 @@ class Value(ABC):
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
         """What the node stands for, as plain JSON."""
 
+    def holds(self, scope: Scope, budget: Budget) -> bool:
+        """Whether what the node stands for is true."""
+        return bool(self.evaluate(scope, budget))
+
     def fold(self, items: Sequence[Json], initial: Json, scope: Scope, budget: Budget) -> Json:
         """What it stands for with each item as `_` in turn; `results` is what it stood for before, first `initial`."""
         results = initial
@@ -102,6 +106,9 @@ class ExpressionValue(Value):
 
     def evaluate(self, scope: Scope, budget: Budget) -> Json:
         return self.expression.evaluate(scope, budget)
+
+    def holds(self, scope: Scope, budget: Budget) -> bool:
+        return self.expression.holds(scope, budget)
 
     def fold(self, items: Sequence[Json], initial: Json, scope: Scope, budget: Budget) -> Json:
         return compile_fold(self.expression.source).over(items, initial, scope, budget)

@@ -32,6 +32,9 @@ class StepContext(Protocol):
     def resolve(self, value: Value, **names: Json) -> Json:
         """The value with every expression and template in it replaced by its result; `names` are in scope too."""
 
+    def holds(self, value: Value, **names: Json) -> bool:
+        """Whether the value, resolved, is true; it need not be JSON for that."""
+
     def fold(self, value: Value, items: list[Json], initial: Json) -> Json:
         """The value resolved for each item in turn, with the item as `_` and the last result as `results`."""
 

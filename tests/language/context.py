@@ -34,6 +34,9 @@ class PlainContext:
     def resolve(self, value: Value, **names: Any) -> Any:
         return value.evaluate({**self._scope(), **names}, Budget())
 
+    def holds(self, value: Value, **names: Any) -> bool:
+        return value.holds({**self._scope(), **names}, Budget())
+
     def fold(self, value: Value, items: list[Any], initial: Any) -> Any:
         return value.fold(items, initial, self._scope(), Budget())
 

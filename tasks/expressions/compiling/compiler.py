@@ -19,6 +19,7 @@ from tasks.expressions.compiling.reading import (
     keyword_values,
     module_member,
     object_display,
+    past_input,
     read_name,
     refuse_unavailable,
     spread_items,
@@ -130,10 +131,19 @@ class Compiler:
             return lambda frame: module
         if name in FUNCTIONS:
             self.facts.functions_named.add(name)
+        elif (position := past_input(name)) is not None:
+            return self.read_past_input(position)
         else:
             refuse_unavailable(name)
             self.facts.names.add(name)
         return read_name(name)
+
+    def read_past_input(self, position: int) -> Code:
+        """`_0` is `inputs[0]`."""
+        self.facts.names.add("inputs")
+        self.facts.lookups.add(("inputs", position))
+        inputs = read_name("inputs")
+        return lambda frame: access.item(inputs(frame), position, frame.budget)
 
     # Operators
 

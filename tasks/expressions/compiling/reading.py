@@ -1,6 +1,7 @@
 """What names, calls and displays of an expression become at run time."""
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,14 @@ from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
 from tasks.expressions.keys import copied, merged
 from tasks.expressions.measure import check_key
 from tasks.expressions.values import Lazy, Value, concrete, fail, resolve, take_list
+
+_PAST_INPUT = re.compile(r"_(\d{1,2}|100)")
+
+
+def past_input(name: str) -> int | None:
+    """The step whose input a name such as `_0` reads, as documents of the first generation do."""
+    found = _PAST_INPUT.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def read_name(name: str) -> Code:

@@ -8,6 +8,7 @@ from jinja2 import nodes
 
 from tasks.expressions import access
 from tasks.expressions.compiling.compiler import Compiler
+from tasks.expressions.compiling.reading import past_input
 from tasks.expressions.comprehensions import Code
 from tasks.expressions.errors import UnsupportedFeature
 from tasks.expressions.functions import CONSTANTS, FUNCTIONS, MODULES
@@ -65,6 +66,8 @@ class TemplateExpressions(Compiler):
             raise UnsupportedFeature(f"the name {name!r} cannot be read")
         if name in CONSTANTS or name in MODULES or name in FUNCTIONS:
             outside = super().read(name)
+        elif (position := past_input(name)) is not None and not self._is_declared(name):
+            outside = self.read_past_input(position)
         else:
             outside = _read_outside(name)
             if not self._is_declared(name):

@@ -49,7 +49,7 @@ def template_item(value: Value, key: Value, budget: Budget) -> Value:
     """`value[key]` as templates read it: what is not there is missing, reading on from it is an error."""
     if type(value) is dict:
         check_key(key, budget)
-        return value[key] if key in value else Missing(_named(key))
+        return access.read_key(value, key, lambda: Missing(_named(key)))
     if type(value) in (list, tuple, str) and type(key) is int:
         return value[key] if -len(value) <= key < len(value) else Missing(f"item {key}")
     if type(key) is str and type(value) is not Missing and type(value) in KNOWN_TYPES and not access.is_private(key):
@@ -64,7 +64,7 @@ def template_attribute(value: Value, name: str, path: str, budget: Budget) -> Va
     """`value.name` as templates read it; `path` names what is missing."""
     kind = type(value)
     if kind is dict and name not in value and name not in METHODS[dict]:
-        return Missing(path)
+        return access.read_key(value, name, lambda: Missing(path))
     if kind is Loop:
         return value.attribute(name)
     if kind is Namespace:

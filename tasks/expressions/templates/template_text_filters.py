@@ -6,6 +6,7 @@ import urllib.parse
 from tasks.expressions import operators
 from tasks.expressions.callables import call
 from tasks.expressions.errors import EvaluationError, LimitExceeded
+from tasks.expressions.formatting import percent_format
 from tasks.expressions.functions import FUNCTIONS
 from tasks.expressions.functions.data import JSON
 from tasks.expressions.functions.encoding import PARSE
@@ -56,6 +57,13 @@ def _replace(budget: Budget, value: Value, old: Value, new: Value, count: Value 
 @FILTERS.add("center(width=80)", "In the middle of that many characters.", _TEXT)
 def _center(budget: Budget, value: Value, width: Value = 80) -> Value:
     return call(METHODS[str]["center"], budget, [filter_text(value, budget), width], {})
+
+
+@FILTERS.add("format(*values)", "A text such as '%.2f of %s' with the values in it.", _TEXT)
+def _format(budget: Budget, value: Value, *values: Value, **named: Value) -> str:
+    if values and named:
+        fail("TypeError", "format takes values or named values, not both")
+    return percent_format(filter_text(value, budget), named or values, budget)
 
 
 @FILTERS.add("truncate(length=255, killwords=False, end='...', leeway=5)", "Cut to a length.", _TEXT)

@@ -14,7 +14,7 @@ class IfElse(Step, kind="if_else", main_key="if", step_type="IfElseWorkflowStep"
     otherwise: tuple[Step, ...] = body("else", "if_else.else", optional=True)
 
     def start(self, ctx: StepContext) -> Outcome:
-        if ctx.resolve(self.condition):
+        if ctx.holds(self.condition):
             return Enter("then", ctx.input, display="if_else.then")
         if self.otherwise:
             return Enter("else", ctx.input, display="if_else.else")

@@ -69,6 +69,6 @@ class Switch(Step, kind="switch", hands_on=True):
 
     def start(self, ctx: StepContext) -> Outcome:
         for index, case in enumerate(self.cases):
-            if ctx.resolve(case.condition):
+            if ctx.holds(case.condition):
                 return Enter(f"case[{index}]", ctx.input, display="case")
         return Fail("no case of the switch holds", "NoMatch")

@@ -23,7 +23,7 @@ class While(Step, kind="while"):
         return self._next(ctx, ctx.memory + 1, event.value)
 
     def _next(self, ctx: StepContext, turn: int, value: Json) -> Outcome:
-        if not ctx.resolve(self.condition, _=value):
+        if not ctx.holds(self.condition, _=value):
             return Done(value)
         if turn == MAX_TURNS:
             return Fail(f"the loop did not end within {MAX_TURNS:,} turns", "LimitExceeded")
