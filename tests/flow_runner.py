@@ -32,7 +32,7 @@ class FlowRunner:
         self._capture = capture
 
     def create(self, task: Any, agent: dict[str, Any] | None = None) -> Any:
-        """The answer to creating the task for a new agent."""
+        """The answer to creating the task for a new agent. A text is sent as the YAML document it is."""
         given = dict(agent or {})
         tools = given.pop("tools", [])
         docs = given.pop("docs", [])
@@ -41,7 +41,10 @@ class FlowRunner:
             assert self.api.post(f"/agents/{created['id']}/tools", tool).status_code == 201
         for doc in docs:
             assert self.api.post(f"/agents/{created['id']}/docs", doc).status_code == 201
-        return self.api.post(f"/agents/{created['id']}/tasks", {"name": "flow", **task})
+        path = f"/agents/{created['id']}/tasks"
+        if isinstance(task, str):
+            return self.api.post(path, raw=task.encode(), content_type="application/yaml")
+        return self.api.post(path, {"name": "flow", **task})
 
     def start(self, task_id: str, input_: Any, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
         """Start a run and let it come to rest."""

@@ -1,6 +1,6 @@
 """What a program promises under `expect`, compared with what came out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.llm.request import ModelRequest
@@ -17,6 +17,7 @@ _OF_LOG: dict[str, Callable[[list[Row]], list[Any]]] = {
     "log": lambda log: [row["metadata"]["log"] for row in log if "log" in row["metadata"]],
     "caught": lambda log: [row["output"] for row in log if row["metadata"].get("caught")],
     "calls": lambda log: [row["output"]["function"] for row in log if row["type"] == "wait"],
+    "waits": lambda log: [row["output"] for row in log if row["type"] == "wait"],
     "attempts": lambda log: [len(row["metadata"]["retries"]) + 1 for row in log if row["metadata"].get("retries")],
 }
 _OF_MODEL: dict[str, Callable[[ModelRequest], Any]] = {
@@ -36,6 +37,7 @@ _OF_WEB: dict[str, Callable[[RecordedRequest], Any]] = {
     "path": lambda request: request.path,
     "query": lambda request: request.query,
     "body": lambda request: request.body.decode(),
+    "json": lambda request: request.json(),
     "mark": lambda request: request.headers.get("x-mark"),
 }
 
@@ -68,15 +70,37 @@ def check_run(execution: Row, log: list[Row], expect: Mapping[str, Any]) -> None
     assert execution["status"] == expect.get("status", "succeeded"), execution
     for field in ("output", "error"):
         if field in expect:
-            assert execution[field] == expect[field]
+            assert execution[field] == expect[field], execution[field]
     for field, read in _OF_LOG.items():
         if field in expect:
-            assert read(log) == expect[field], field
+            assert read(log) == expect[field], (field, read(log))
 
 
 def check_asked(requests: Sequence[ModelRequest], expect: Mapping[str, Any]) -> None:
-    """What the model was asked, request by request, as far as `asked` says."""
-    _check_requests(requests, expect.get("asked"), _OF_MODEL)
+    """What the model was asked, request by request, as far as `asked` says; `includes` are parts of the texts."""
+    wanted = expect.get("asked")
+    for request, expected in zip(requests, wanted or (), strict=False):
+        texts = "\n".join(_texts(list(request.messages)))
+        for part in expected.get("includes", ()):
+            assert part in texts, texts
+    rest = wanted and [{key: value for key, value in each.items() if key != "includes"} for each in wanted]
+    _check_requests(requests, rest, _OF_MODEL)
+
+
+def check_docs(docs: Sequence[Row], wanted: Sequence[Row]) -> None:
+    """What documents there are, ordered by their titles, as far as `wanted` says."""
+    docs = sorted(docs, key=lambda doc: str(doc["title"]))
+    found = [{key: doc[key] for key in some} for doc, some in zip(docs, wanted, strict=True)]
+    assert found == wanted, found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for item in value.values() for text in _texts(item))
+    elif isinstance(value, list):
+        yield from (text for item in value for text in _texts(item))
 
 
 def check_sent(requests: Sequence[RecordedRequest], expect: Mapping[str, Any]) -> None:
@@ -89,7 +113,8 @@ def _check_requests(requests: Sequence[Any], wanted: Any, fields: Mapping[str, C
         return
     assert len(requests) == len(wanted)
     for request, expected in zip(requests, wanted, strict=True):
-        assert {field: fields[field](request) for field in expected} == expected
+        found = {field: fields[field](request) for field in expected}
+        assert found == expected, found
 
 
 def _is_like(issue: Mapping[str, str], found: Mapping[str, Any]) -> bool:
