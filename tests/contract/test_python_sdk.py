@@ -99,6 +99,7 @@ def test_executions_and_transitions(client: Julep, task: Any, backend: Backend) 
 
     ended = client.executions.get(execution.id)
     assert (ended.status, ended.output, ended.transition_count) == ("succeeded", {"n": 9}, 3)
+    assert client.executions.status.get(execution.id).status == "succeeded"
     assert [found.id for found in client.executions.list(task.id)] == [execution.id]
     transitions = list(client.executions.transitions.list(execution.id, limit=2))
     assert [row.type for row in transitions] == ["finish", "step", "init"]

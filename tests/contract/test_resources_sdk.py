@@ -37,6 +37,25 @@ def test_every_verb_of_users(client: Julep) -> None:
         client.users.get(user.id)
 
 
+def test_projects(client: Julep) -> None:
+    made = client.projects.create(canonical_name="harbour", name="Harbour", metadata={"a": 1})
+    assert (made.canonical_name, made.name) == ("harbour", "Harbour")
+    assert [found.canonical_name for found in client.projects.list(metadata_filter={"a": 1})] == ["harbour"]
+    assert client.agents.create(name="Ada", project="harbour").project == "harbour"
+
+
+def test_secrets_are_not_there_yet(client: Julep) -> None:
+    """And say so at once, with the answer of an unknown route."""
+    for call in (
+        client.secrets.list,
+        lambda: client.secrets.create(name="KEY", value="v"),
+        lambda: client.secrets.update(str(uuid4()), name="KEY", value="v"),
+        lambda: client.secrets.delete(str(uuid4())),
+    ):
+        with pytest.raises(NotFoundError):
+            call()
+
+
 def test_every_verb_of_files(client: Julep) -> None:
     sent = b64encode(CONTENT).decode()
     file = client.files.create(name="tide.bin", content=sent, mime_type="application/octet-stream", description="Tides")
