@@ -20,6 +20,7 @@ from agents.models import Developer
 from docs_store import embedding_queue as queue
 from docs_store.embedding_queue import ClaimedDoc
 from docs_store.models import Chunk, Embedding, EmbeddingModel
+from docs_store.search.embedded_text import passage_text
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
 from julep_project.core.database import give_connection_back
@@ -63,11 +64,6 @@ def embed_in_turn(doc_id: UUID) -> None:
             queue.QUEUED.ring_next(claimed.developer_id)
             return
         claimed = queue.claim(developer_id=claimed.developer_id, lanes=queue.LANES)
-
-
-def instructed(text: str, instruction: str | None) -> str:
-    """What is embedded of a text: the instruction stands before it."""
-    return f"{instruction}{'' if instruction[-1].isspace() else ' '}{text}" if instruction else text
 
 
 def embed_claimed(claimed: ClaimedDoc) -> None:
@@ -134,7 +130,7 @@ def _embed_missing(claimed: ClaimedDoc) -> None:
     for chunks in _missing(claimed):
         if not queue.LEASES.is_held(claimed.held):
             raise ClaimLost
-        texts = [instructed(chunk.content, chunk.doc.embed_instruction) for chunk in chunks]
+        texts = [passage_text(chunk) for chunk in chunks]
         vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
         _store(claimed, developer, chunks, vectors)
 

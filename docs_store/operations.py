@@ -11,9 +11,9 @@ from agents.llm import gateway
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from docs_store import selectors, services
 from docs_store.api.serializers import BulkDeleteBody, DocBody, EmbedBody
-from docs_store.embedding import instructed
 from docs_store.owners import Owner, Role
 from docs_store.search import answer_search, parse_search
+from docs_store.search.embedded_text import query_text
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
 from julep_project.core.api.views import deletion
@@ -37,7 +37,7 @@ def get_doc(call: SystemCall) -> Json:
 def embed(call: SystemCall) -> Json:
     """Make a vector of each text."""
     values = EmbedBody.read(call.arguments)
-    texts = [instructed(text, values.get("embed_instruction")) for text in values["text"]]
+    texts = [query_text(text, values.get("embed_instruction")) for text in values["text"]]
     dimensions = selectors.stored_dimensions(settings.EMBEDDING_MODEL)
     return {"vectors": gateway.embed(call.developer, texts, dimensions=dimensions)}
 

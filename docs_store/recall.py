@@ -11,6 +11,7 @@ from agents.models import Developer
 from docs_store import selectors
 from docs_store.recall_options import Mode, search_fields
 from docs_store.search import Owner, SearchQuery, found_to_wire, parse_search, search
+from docs_store.search.embedded_text import query_text
 from docs_store.vectors import unit_vector
 from julep_project.core.database import Threads, run_query
 
@@ -48,7 +49,8 @@ async def recall_each(
     query = parse_search({"text": text, **search_fields(options)}, any_word=True)
     if options["mode"] != Mode.TEXT:
         dimensions = await run_query(lambda: selectors.stored_dimensions(settings.EMBEDDING_MODEL))
-        [numbers] = await gateway.aembed(developer, [text], dimensions=dimensions, metadata=usage_metadata)
+        asked = [query_text(text)]
+        [numbers] = await gateway.aembed(developer, asked, dimensions=dimensions, metadata=usage_metadata)
         direction = unit_vector(numbers)
         if direction is None and options["mode"] == Mode.VECTOR:
             return [[] for _ in searched]

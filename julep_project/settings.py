@@ -279,6 +279,9 @@ FFMPEG_MEMORY_MB = env_int("FFMPEG_MEMORY_MB", 2048, low=256)
 DEFAULT_MODEL = env_str("DEFAULT_MODEL")
 MODELS = env_list("MODELS")
 EMBEDDING_MODEL = env_str("EMBEDDING_MODEL", "offline/hashing")
+# What some models want before a text that is searched with, and before one that is to be found
+EMBEDDING_QUERY_INSTRUCTION = env_str("EMBEDDING_QUERY_INSTRUCTION")
+EMBEDDING_PASSAGE_INSTRUCTION = env_str("EMBEDDING_PASSAGE_INSTRUCTION")
 EMBEDDING_DIMENSIONS = env_int("EMBEDDING_DIMENSIONS", 1024, low=1, high=16_000)
 MODEL_TIMEOUT_S = env_int("MODEL_TIMEOUT_S", 300, low=1, high=LONGEST_ATTEMPT_S)
 

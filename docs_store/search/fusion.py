@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 
-# A score this many standard deviations from the mean of its list counts as the best or worst possible.
+# A score so many standard deviations from the mean of its list is the best or worst, unless there are others beyond it.
 _SPREAD = 3.0
 # What the scores of a list are worth when they do not differ.
 _MIDDLE = 0.5
@@ -17,8 +17,9 @@ def normalised(scores: Sequence[float]) -> list[float]:
     deviation = float(values.std()) if len(values) else 0.0
     if deviation <= 1e-12:
         return [_MIDDLE] * len(values)
-    low = values.mean() - _SPREAD * deviation
-    return [float(value) for value in np.clip((values - low) / (2 * _SPREAD * deviation), 0, 1)]
+    low = min(float(values.mean()) - _SPREAD * deviation, float(values.min()))
+    high = max(float(values.mean()) + _SPREAD * deviation, float(values.max()))
+    return [float(value) for value in (values - low) / (high - low)]
 
 
 def fused(text: Mapping[UUID, float], vector: Mapping[UUID, float], alpha: float) -> dict[UUID, float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
+from agents.llm.own.hashing import HASHING
 from agents.models import Developer
 from docs_store.models import Chunk, Embedding
 from docs_store.owners import Owner
@@ -18,6 +19,9 @@ from docs_store.search.query import SearchQuery
 from docs_store.search.text import find_text
 from docs_store.search.vector import find_vector
 from docs_store.vectors import Floats, SentVector, from_sent, to_plain
+
+# Models that know words only, not meaning, add less to the words themselves: their vectors have this share of a weight.
+_WORDS_ONLY = {HASHING: 0.2}
 
 # Candidates for each result, when some of them are to be left out for being alike.
 _CANDIDATES_PER_RESULT = 3
@@ -93,12 +97,18 @@ def _hybrid(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -
     scores = fused(
         {doc_id: found.score for doc_id, found in by_text.items()},
         {doc_id: -found.score for doc_id, found in by_vector.items()},
-        query.alpha,
+        _vector_weight(query.alpha),
     )
     first, second = (by_vector, by_text) if query.alpha >= 0.5 else (by_text, by_vector)
     return [
         Candidate(doc_id, (first.get(doc_id) or second[doc_id]).chunk_id, 1 - score) for doc_id, score in scores.items()
     ]
+
+
+def _vector_weight(alpha: float) -> float:
+    """What the vectors of the model in use weigh beside the words; all or nothing stays what it is."""
+    weight = alpha * _WORDS_ONLY.get(settings.EMBEDDING_MODEL, 1.0)
+    return weight / (weight + (1 - alpha))
 
 
 def _diverse(query: SearchQuery, vector: Floats, candidates: list[Candidate], vectors: Vectors) -> list[Candidate]:

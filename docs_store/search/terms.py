@@ -18,6 +18,8 @@ from julep_project.core.words import Word, characters, dotted_numbers, folded, j
 MOST_TERMS = 48
 _MOST_PHRASES = 32
 _LONGEST_PHRASE = 40
+# Shorter words are the beginning of too many others.
+_SHORTEST_BEGINNING = 5
 # A run of so many characters is taken for one word, a longer one for several.
 _WORD_CHARACTERS = 4
 _ITEM = re.compile(r'(?P<without>(?<!\S)-(?=["\w]))?(?:"(?P<phrase>[^"]*)"|(?P<plain>[^\s"]+)|")')
@@ -131,8 +133,9 @@ def _terms(languages: _Languages, text: str) -> list[Term]:
 def _word_term(languages: _Languages, word: str) -> Term:
     plain = folded(word)
     wide = [*languages.word(plain)] if plain != word else []
-    if len(plain) >= SHORTEST_END and plain.isalpha():
+    if len(plain) >= _SHORTEST_BEGINNING and plain.isalpha():
         wide += languages.beginning(word)
+    if len(plain) >= SHORTEST_END and plain.isalpha():
         wide.append(_literal([f"'{END_MARK}{plain[: max(SHORTEST_END, len(plain) - 2)]}':*"], ""))
     if len(plain) > LONG_WORD and not COMPOUNDING.isdisjoint(languages.spoken):
         wide.append(_literal([f"'{part}'" for part in dict.fromkeys(_halves(plain))], " | "))

@@ -4,7 +4,9 @@ import time
 
 from django.db import connection, transaction
 
+from agents.llm.own.hashing import HASHING, embed_text
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
+from docs_store.search.embedded_text import passage_text
 from docs_store.search.indexing import VERSION, search_vector
 from julep_project.core.database import execute, fetch, without_limits
 
@@ -23,7 +25,8 @@ _PENDING_WORDS = "SELECT gin_clean_pending_list(to_regclass(current_schema() || 
 def renew_words() -> int:
     """Store the words of chunks anew that a version before has stored, for a while; how many were renewed.
 
-    Until then text search finds such chunks by their English words only.
+    Until then text search finds such chunks by their English words only. Vectors of `offline/hashing` are made anew
+    too, which costs nothing: those of before have another scale.
     """
     until = time.monotonic() + _FOR_S
     renewed = 0
@@ -54,4 +57,9 @@ def _renew_some() -> int:
         chunk.search = search_vector(chunk.doc.title, chunk.content)
         chunk.search_version = VERSION
     Chunk.objects.bulk_update(chunks, ["search", "search_version"])
+    vectors = list(Embedding.objects.filter(chunk__in=chunks, model=HASHING).only("pk", "chunk_id"))
+    texts = {chunk.pk: passage_text(chunk) for chunk in chunks}
+    for vector in vectors:
+        vector.vector = embed_text(texts[vector.chunk_id])
+    Embedding.objects.bulk_update(vectors, ["vector"])
     return len(chunks)

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from agents.llm import gateway
 from docs_store.api.serializers import EmbedBody
+from docs_store.search.embedded_text import query_text
 from docs_store.selectors import stored_dimensions
 from executions.engine.run import Run
 
@@ -19,7 +20,8 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         InvalidInput: these are not texts.
     """
     request = effect["request"]
-    texts = EmbedBody.read(request)["text"]
+    values = EmbedBody.read(request)
+    texts = [query_text(text, values.get("embed_instruction")) for text in values["text"]]
     model = request.get("model")
     embed = partial(
         gateway.embed,

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import chat_streams, dbos_peer, documents, peer, postgres, programs
+from julep_project.bench import answers, chat_streams, dbos_peer, documents, peer, postgres, programs
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, at_ranks, median, percentile
@@ -157,6 +157,8 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "m": idle_load,
     # Chats on a server process whose searches hang.
     "n": lambda effort: chat_streams.measure_beside_searches(effort.chats),
+    # Whether searches find what questions are about.
+    "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
 }
 
 

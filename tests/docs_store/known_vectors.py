@@ -9,11 +9,15 @@ import pytest
 from agents.llm import gateway
 from agents.models import Developer
 
+# Stands between the title of a doc and its chunk.
+TITLE_END = "\n\n"
+
 
 class KnownVectors:
     """Gives each text the vector the test has for it, else `default`; raises the next of `errors` first.
 
-    `calls` has the model and the texts of every call, `lengths` the dimensions asked for.
+    `calls` has the model and the texts of every call, without the titles before them; `asked` the texts as they came,
+    `lengths` the dimensions asked for.
     """
 
     def __init__(self) -> None:
@@ -22,6 +26,7 @@ class KnownVectors:
         self.errors: list[Exception] = []
         self.refused: dict[str, Exception] = {}
         self.calls: list[tuple[str | None, list[str]]] = []
+        self.asked: list[str] = []
         self.lengths: list[int | None] = []
         self._lock = threading.Lock()
 
@@ -33,6 +38,8 @@ class KnownVectors:
     def embed(
         self, developer: Developer, texts: Sequence[str], *, model: str | None = None, **options: Any
     ) -> list[list[float]]:
+        self.asked += texts
+        texts = [text.rpartition(TITLE_END)[2] for text in texts]
         with self._lock:
             self.lengths.append(options.get("dimensions"))
             self.calls.append((model, list(texts)))

@@ -58,6 +58,17 @@ def test_an_instruction_is_no_text_of_its_own(model: KnownVectors) -> None:
     assert model.calls[0][1] == ["Query: a", "Query: b"]
 
 
+def test_texts_have_the_instruction_of_queries_unless_they_have_one(
+    flow: FlowRunner, model: KnownVectors, settings: Any
+) -> None:
+    settings.EMBEDDING_QUERY_INSTRUCTION = "query:"
+    settings.EMBEDDING_PASSAGE_INSTRUCTION = "passage:"
+    task = flow.create({"main": [{"embed": {"text": "a"}}]}).json()["id"]
+    assert flow.start(task, {})["status"] == "succeeded"
+    assert _embed({"text": "b"}).status_code == _embed({"text": "c", "embed_instruction": "own:"}).status_code == 200
+    assert model.asked == ["query: a", "query: b", "own: c"]
+
+
 def test_without_a_key_of_a_provider() -> None:
     first, second, other = _embed({"text": ["the sea", "the sea", "a mountain"]}).json()["vectors"]
     assert len(first) == 1024 and first == second != other

@@ -80,12 +80,20 @@ def test_tenants_do_not_share_a_call(doc: Store, model: KnownVectors, stranger: 
     assert sorted(asked for _, asked in model.calls) == [["mine"], ["theirs"]]
 
 
-def test_an_instruction_stands_before_each_chunk(api: ApiClient, agent: str, model: KnownVectors) -> None:
+def test_title_and_instruction_stand_before_each_chunk(
+    api: ApiClient, agent: str, model: KnownVectors, settings: Any
+) -> None:
     for instruction, content in (("Passage:", ["a", "b"]), ("Text:\n", ["c"]), ("", ["d"])):
         body = {"title": "t", "content": content, "embed_instruction": instruction}
         assert api.post(f"/agents/{agent}/docs", body).status_code == 201
     embed_due()
-    assert sorted(model.calls[0][1]) == ["Passage: a", "Passage: b", "Text:\nc", "d"]
+    assert sorted(model.asked) == ["Passage: t\n\na", "Passage: t\n\nb", "Text:\nt\n\nc", "t\n\nd"]
+    settings.EMBEDDING_PASSAGE_INSTRUCTION = "passage:"
+    model.asked.clear()
+    for instruction, content in (("Own:", ["e"]), (None, ["f"])):
+        api.post(f"/agents/{agent}/docs", {"title": "t", "content": content, "embed_instruction": instruction})
+    embed_due()
+    assert sorted(model.asked) == ["Own: t\n\ne", "passage: t\n\nf"]
 
 
 def test_embedding_twice_changes_nothing(doc: Store, model: KnownVectors) -> None:

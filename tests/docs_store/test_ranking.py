@@ -39,11 +39,25 @@ def test_picks_follow_the_definition() -> None:
     vectors[5] = 0
     relevance = random.uniform(size=40).astype(np.float32)
     units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    likeness = units @ units.T
+    middle = (1 + np.mean([likeness[n, m] for n in range(40) for m in range(40) if n != m])) / 2
+    unusual = np.maximum((likeness - middle) / (1 - middle), 0)
+    scaled = (relevance - relevance.min()) / (relevance.max() - relevance.min())
     picked = [int(np.argmax(relevance))]
     while len(picked) < 10:
         left = [n for n in range(40) if n not in picked]
-        picked.append(max(left, key=lambda n: 0.4 * relevance[n] - 0.6 * max(units[n] @ units[m] for m in picked)))
+        picked.append(max(left, key=lambda n: 0.4 * scaled[n] - 0.6 * max(unusual[n][m] for m in picked)))
     assert pick_diverse(relevance, vectors, strength=0.6, count=10) == sorted(picked)
+
+
+def test_likeness_that_all_candidates_have_does_not_count() -> None:
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(30, 64)) + 4 * np.ones(64)  # any two have a cosine of about 0.94
+    relevance = np.linspace(0.86, 0.84, 30)
+    assert _pick(relevance.tolist(), vectors.tolist(), 0.5, 10) == list(range(10))
+    vectors[1:4] = vectors[0]
+    assert _pick(relevance.tolist(), vectors.tolist(), 0.5, 10) == [0, *range(4, 13)]
+    assert _pick([0.9, 0.8, 0.7], [[1, 1]] * 3, 0.5, 2) == [0, 1]
 
 
 def test_scores_are_normalised_by_their_own_distribution() -> None:
@@ -54,7 +68,8 @@ def test_scores_are_normalised_by_their_own_distribution() -> None:
     assert middle == pytest.approx(0.5)
     assert high - middle == pytest.approx(middle - low) == pytest.approx(1 / (6 * (2 / 3) ** 0.5))
     assert normalised([1000, 2000, 3000]) == pytest.approx([low, middle, high])
-    assert max(normalised([0] * 99 + [1])) == 1
+    outliers = normalised([0] * 99 + [1, 2])
+    assert max(outliers) == 1 and outliers[-1] > outliers[-2] > outliers[0] > 0
 
 
 def test_lists_are_fused_by_weight() -> None:

@@ -93,6 +93,16 @@ def test_the_query_has_as_many_numbers_as_the_docs(
     assert model.lengths[-1] == 3
 
 
+def test_the_query_has_the_instruction_of_its_model(
+    recalled: Recall, doc: Store, model: KnownVectors, settings: Any
+) -> None:
+    doc("ships", (1, 0, 0))
+    settings.EMBEDDING_QUERY_INSTRUCTION = "query:"
+    model.calls.clear()
+    recalled("ships")
+    assert model.calls == [(None, ["query: ships"])]
+
+
 def test_the_query_is_cut(recalled: Recall, doc: Store, model: KnownVectors) -> None:
     doc("ships", (1, 0, 0))
     model.calls.clear()

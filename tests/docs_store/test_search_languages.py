@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 
 from agents.models import Developer
-from docs_store.models import Chunk
+from docs_store.embedding import embed_due
+from docs_store.models import Chunk, Embedding
 from docs_store.search import text as text_search
 from docs_store.search import upkeep
 from docs_store.search.language import possible_languages, recognised_languages
@@ -113,6 +114,19 @@ def test_words_stored_by_a_version_before_are_found_and_renewed(
     assert upkeep.renew_words() == 0
     assert _found(api, agent, "crepe") == _found(api, agent, "東京") == [0]
     assert not Chunk.objects.filter(search_version=0).exists()
+
+
+def test_vectors_of_the_own_model_are_renewed_with_the_words(api: ApiClient, agent: str, settings: Any) -> None:
+    assert api.post(f"/agents/{agent}/docs", {"title": "t", "content": "ships"}).status_code == 201
+    embed_due()
+    stored = Embedding.objects.get()
+    of_chunk = {name: getattr(stored, name) for name in ("developer_id", "agent_id", "doc_id", "chunk_id")}
+    Embedding.objects.create(**of_chunk, model="other", vector=[1])
+    Embedding.objects.filter(model=stored.model).update(vector=[1.0] * 1024)
+    Chunk.objects.update(search_version=0)
+    assert upkeep.renew_words() == 1
+    assert list(Embedding.objects.get(model=stored.model).vector) == list(stored.vector)
+    assert list(Embedding.objects.get(model="other").vector) == [1]
 
 
 def test_statistics_follow_a_bulk_load(transactional_db: None, developer: Developer, doc: Store, agent: str) -> None:

@@ -8,9 +8,16 @@ import pytest
 
 from agents.llm.own.hashing import DIMENSIONS, embed_text, embed_texts
 
+IN_COMMON = float(embed_text("")[0]) ** 2
+
+
+def cosine(one: str, other: str) -> float:
+    return float(embed_text(one) @ embed_text(other))
+
 
 def likeness(one: str, other: str) -> float:
-    return float(embed_text(one) @ embed_text(other))
+    """The cosine, beside that of texts that have nothing in common."""
+    return (cosine(one, other) - IN_COMMON) / (1 - IN_COMMON)
 
 
 @pytest.mark.parametrize("text", ["word", "", "   ", "…!?", "日本語の文章", "a", "\ud800", "x" * 100_000, "\0"])
@@ -51,6 +58,17 @@ def test_texts_are_near_by_the_words_they_share() -> None:
 
 def test_parts_of_words_count() -> None:
     assert likeness("embedding", "embeddings") > 0.3 > abs(likeness("embedding", "turtle"))
+
+
+def test_scripts_without_blanks_and_accents() -> None:
+    assert likeness("数据库索引可以提高查询速度", "索引") > 0.15 > abs(likeness("数据库索引可以提高查询速度", "火山"))
+    assert likeness("ภาษาไทยไม่มีช่องว่าง", "ภาษา") > 0.15
+    assert likeness("crêpes", "crepes") == pytest.approx(1, abs=1e-5)
+
+
+def test_the_default_threshold_tells_texts_with_words_in_common_from_others() -> None:
+    text = "Sea turtles nest on warm beaches at night, where the sand keeps their eggs warm until the young ones hatch."
+    assert cosine("when do young turtles hatch?", text) > 0.5 > cosine("how does a diesel engine burn fuel?", text)
 
 
 def test_texts_in_order() -> None:

@@ -77,9 +77,11 @@ def _decoded(text: str) -> dict[str, Any]:
 
 
 def _equals(column: str, path: Path, texts: Sequence[str]) -> Q:
-    """One value: the stored value equals it. Several: the stored list contains each."""
+    """One value: the stored value equals it, or is a list that contains it, since a list of one looks the same in a
+    query string. Several: the stored list contains each."""
     if len(texts) == 1:
-        return _any_of(column, path, _readings(texts[0]))
+        read = _readings(texts[0])
+        return _any_of(column, path, [*read, *([value] for value in read)])
     return reduce(and_, [_any_of(column, path, [[value] for value in _readings(text)]) for text in texts])
 
 
@@ -92,9 +94,12 @@ def _nested(path: Path, value: Any) -> Any:
 
 
 def _readings(value: Any) -> list[Any]:
-    """The value itself, and for a scalar its reading as text or as the type the text spells."""
+    """The value itself; for a scalar also its reading as text or as the type the text spells, for a list of one scalar
+    also those of the scalar."""
     if isinstance(value, str):
         return [value, *_typed(value)]
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], Mapping | list):
+        return [value, *_readings(value[0])]
     if isinstance(value, Mapping | list):
         return [value]
     return [value, to_json_text(value)]
