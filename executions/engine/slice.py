@@ -263,7 +263,10 @@ class Slice:
         if self.journal.open_branches() + len(outcome.children) > MAX_BRANCHES:
             self._fail(Failure(f"the run would have more than {MAX_BRANCHES} branches at once", "TooManyBranches"))
             return
-        check_gathered(sum(len(storable_text(child.input)) for child in outcome.children), "the inputs of the branches")
+        # Each child takes along what can be seen from here.
+        seen = len(storable_text(frame.names))
+        size = sum(len(storable_text(child.input)) + seen for child in outcome.children)
+        check_gathered(size, "the inputs of the branches")
         frame.waiting, frame.memory, frame.loop = True, outcome.memory, str(uuid7())
         parallelism = outcome.parallelism or len(outcome.children)
         children = []

@@ -91,6 +91,17 @@ def test_each_arm_may_have_an_input_of_its_own_size(flow: FlowRunner, settings: 
     assert run(flow, [TEXT, {"parallel": arms * 2}])["error"].startswith("the inputs of the branches are larger than")
 
 
+def test_what_branches_see_of_labels_counts_as_their_input(flow: FlowRunner, settings: Any) -> None:
+    settings.MAX_STEP_OUTPUT_BYTES = 4 * KIB
+    labelled = [{"evaluate": "$ 1", "label": f"a label of step {number}"} for number in range(50)]
+    each = {"over": "$ list(range(20))", "map": {"evaluate": "$ _"}}
+
+    assert run(flow, [{"if": "$ True", "then": [*labelled, {"evaluate": "$ 1"}]}, each])["error"].startswith(
+        "the inputs of the branches are larger than"
+    )
+    assert run(flow, [*labelled, each])["status"] == "succeeded"
+
+
 @pytest.mark.parametrize("cutoff", [1024, 0.5], ids=["in the rows", "in the file storage"])
 @pytest.mark.parametrize(
     "main",
