@@ -131,6 +131,12 @@ def test_a_table_of_many_columns() -> None:
     assert "99999" not in text_of(b",".join(b"%d" % number for number in range(100_000)), "csv")
 
 
+@pytest.mark.parametrize("rule", ["-" * 200_000, "|-" * 100_000, "| : - " * 50_000])
+def test_a_table_of_markdown_with_an_endless_rule(rule: str) -> None:
+    content = f"| a | b |\n|{rule}x\n| 1 | 2 |\n| 3 | 4 |".encode()
+    assert read_apart(content, "md", cpu_seconds=2)[-1]["say"] == "ended"
+
+
 # -- pages --------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from docs_store.extraction.parts import Block, Parts, Source, grouped
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_RULE_OF_TABLE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|[ \t:|-]*$")
+_OF_RULES = " \t:|-"
 
 
 def parts(source: Source) -> Parts:
@@ -53,10 +53,15 @@ class _Reader:
 
     def flush(self) -> Iterator[Block]:
         lines, self._lines = self._lines, []
-        if len(lines) > 2 and _RULE_OF_TABLE.match(lines[1]):
+        if len(lines) > 2 and _is_rule(lines[1]):
             header = f"{lines[0]}\n{lines[1]}"
             yield Block(header, header=header)
             for line in lines[2:]:
                 yield Block(line, header=header)
         elif lines:
             yield Block("\n".join(lines))
+
+
+def _is_rule(line: str) -> bool:
+    """Whether the line stands between the header of a table and its rows. It may be as long as the file."""
+    return not line.strip(_OF_RULES) and 0 <= line.find("-") < line.rfind("|")
