@@ -16,6 +16,7 @@ from executions.engine.evaluation import EvaluatedIn
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
+from executions.engine.rows.shared_state import state_to_commit
 from executions.engine.rows.store import Keep
 from executions.engine.slice import Slice
 from executions.states import BranchStatus
@@ -99,15 +100,16 @@ def _run_slice(
         if claim.held is BranchStatus.RUNNING:
             crashpoint("after_claim", claim.branch_id)
         verdict = current.run(budget_s)
-    committed = store.commit_slice(
-        claim,
-        verdict,
-        transitions=current.transitions,
-        stack=[frame.to_json() for frame in current.frames],
-        state=current.state,
-        items=current.items,
-        keep=None if keep is None or keep.is_over else keep,
-    )
+    with state_to_commit(claim.execution_id, current.state, current.changes, claim.run.contents) as state:
+        committed = store.commit_slice(
+            claim,
+            verdict,
+            transitions=current.transitions,
+            stack=[frame.to_json() for frame in current.frames],
+            state=state,
+            items=current.items,
+            keep=None if keep is None or keep.is_over else keep,
+        )
     if committed is None:
         refused = "effect refused" if claim.held is BranchStatus.CALLING else "slice refused"
         log.info(refused, extra={"branch_id": claim.branch_id, "version": claim.version})

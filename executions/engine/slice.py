@@ -6,7 +6,7 @@ drafts and a verdict, which `store.commit` writes in one go.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,7 @@ from tasks.steps.outcomes import (
     BodyReturned,
     Call,
     CallWorkflow,
+    Change,
     ChildrenJoined,
     Done,
     EffectSucceeded,
@@ -90,6 +91,7 @@ class Slice:
     ) -> None:
         self.transitions: list[TransitionDraft] = []
         self.state: dict[str, Any] = {}
+        self.changes: dict[str, list[Change]] = {}
         self.items: dict[str, list[Any]] = {}
         self.frames = frames_from_json(stack)
         self.journal = Journal(run.execution_id, branch_id, self.transitions, run.contents)
@@ -203,8 +205,9 @@ class Slice:
     def _apply(self, frame: Frame, outcome: Outcome) -> None:
         match outcome:
             case Done():
+                changed = self._changed(outcome.changes)
                 self._complete(frame, outcome.value, outcome.metadata)
-                self.state.update(outcome.state)
+                self._store(outcome, changed)
             case Enter():
                 self._enter(frame, outcome)
             case CallWorkflow():
@@ -221,6 +224,25 @@ class Slice:
                 self._wait(frame, outcome)
             case Fail():
                 self._fail(Failure(outcome.message, outcome.type))
+
+    # -- the store ------------------------------------------------------------------------------------------------
+
+    def _changed(self, changes: Sequence[Change]) -> dict[str, Any]:
+        """What the changes make of the store as this slice sees it; the commit makes them again of what is there."""
+        stored = {**self.journal.execution().state, **self.state} if changes else {}
+        changed = {change.key: change.applied(stored.get(change.key)) for change in changes}
+        for value in changed.values():
+            self._written += len(storable_text(value))
+        return changed
+
+    def _store(self, outcome: Done, changed: dict[str, Any]) -> None:
+        for change in outcome.changes:
+            # A value that this slice has set itself is known, whatever is there by then.
+            if change.key in self.changes or change.key not in self.state:
+                self.changes.setdefault(change.key, []).append(change)
+        for key in outcome.state:
+            self.changes.pop(key, None)
+        self.state.update(outcome.state | changed)
 
     # -- outcomes -------------------------------------------------------------------------------------------------
 

@@ -57,9 +57,10 @@ def literal_braces(text: str, names: Names, *, is_template: bool) -> Value | Non
     parts = _parts(text, names, is_template=is_template)
     if not any(isinstance(part, Shown) for part in parts):
         return None
+    if any(isinstance(part, Slot) for part in parts):
+        # An f-string: what would be an empty text of a template is a literal, too.
+        parts = [_shown_if_empty(part, names) for part in parts]
     if "{%" in text or any(isinstance(part, Marked) for part in parts):
-        if any(isinstance(part, Slot) for part in parts):
-            return None
         return TemplateValue(compile_template("".join(map(_template_source, parts))))
     pieces: list[str | Slot] = []
     for is_slot, group in groupby(parts, lambda part: isinstance(part, Slot)):
@@ -71,8 +72,13 @@ def literal_braces(text: str, names: Names, *, is_template: bool) -> Value | Non
     return Literal(pieces[0]) if len(pieces) == 1 and isinstance(pieces[0], str) else TextValue(tuple(pieces))
 
 
+def _shown_if_empty(part: Part, names: Names) -> Part:
+    return Shown(single_braces(part.text)) if isinstance(part, Marked) and not _reads(part.text, names) else part
+
+
 def _template_source(part: Part) -> str:
-    assert not isinstance(part, Slot)
+    if isinstance(part, Slot):
+        return f"{{{{ {part.source} }}}}"
     if isinstance(part, Shown):
         return _RUN.sub(lambda run: "".join(f"{{{{ '{brace}' }}}}" for brace in run[0]), part.text)
     return part.text
@@ -114,7 +120,7 @@ def _meant(source: str, group: "Braces", names: Names) -> list[Part]:
     try:
         compile_template(source)
     except TemplateSyntaxError:
-        slot = read_slot(source[2:-2].strip())
+        slot = None if source.startswith("{{{{") else read_slot(source[2:-2].strip())
         if slot is not None and not slot.is_literal:
             return [slot]
         if _reads(source, names):

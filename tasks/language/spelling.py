@@ -24,6 +24,9 @@ _OF_THE_PROMPT = _SETTINGS | {
     "auto_run_tools", "disable_cache", "max_tool_rounds", "settings", "tool_choice", "tools", "unwrap",
 }  # fmt: skip
 
+# Keys of a `set` step that may stand without it.
+_STORE_CHANGES = frozenset({"increment", "append"})
+
 # Keys whose value is a body: one step or a list of steps.
 BODY_KEYS = frozenset({"then", "else", "do", "map", "try", "catch", "finally"})
 
@@ -36,6 +39,8 @@ def normalise_step(raw: Any, depth: int = 0) -> Any:
     if step.keys() <= {"label"} and raw.keys() & {"return", "return_"}:
         # Everywhere else a null stands for a key that is not given; this one returns null.
         step["return"] = None
+    if step.keys() & _STORE_CHANGES and step.keys() <= _STORE_CHANGES | {"label"}:
+        step["set"] = {}
     if isinstance(step.get("tool"), Mapping) and "name" in step["tool"]:
         inner = _renamed(step.pop("tool"))
         step = {"tool": inner.pop("name"), **inner, **step}

@@ -64,18 +64,24 @@ class Place:
 
 
 def evaluated(
-    path: str, read: ReadField | None = None, *, extra_names: frozenset[str] = frozenset(), optional: bool = False
+    path: str,
+    read: ReadField | None = None,
+    *,
+    extra_names: frozenset[str] = frozenset(),
+    optional: bool = False,
+    left_out: bool = False,
 ) -> Any:
     """A field that holds a `Value` found at this path of the request; None if it is `optional` and not given.
 
-    Without `read` the kind reads it by itself.
+    Without `read` the kind reads it by itself. `left_out` as in `literal`.
     """
 
     def find(raw: Mapping[str, Any], reader: "StepReader") -> Value | None:
         assert read is not None
         return None if optional and raw.get(path) is None else read(reader.at(path), raw.get(path))
 
-    return dataclass_field(metadata={"form": "value", "path": path, "find": find, "extra_names": extra_names})
+    metadata = {"form": "value", "path": path, "find": find, "extra_names": extra_names, "left_out": left_out}
+    return dataclass_field(metadata=metadata)
 
 
 def body(path: str, location: str = "", *, extra_names: frozenset[str] = frozenset(), optional: bool = False) -> Any:

@@ -1,18 +1,72 @@
 """What a step asks the engine to do, and what the engine tells a step it resumes. Plain data, closed sets."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Self
 
 from julep_project.core.json_value import Json
 
+_LARGEST = 10**300
+
+
+class UnfitValue(Exception):
+    """A stored value is not of the kind that a change needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(ABC):
+    """What becomes of one value in the execution's store, whatever it is when the step is committed."""
+
+    key: str
+    value: Json
+
+    @abstractmethod
+    def applied(self, stored: Json) -> Json:
+        """The new value; null stands for one that is not stored yet. Raises `UnfitValue`."""
+
+
+class Increment(Change):
+    """Adds a number."""
+
+    def applied(self, stored: Json) -> Json:
+        total = _number(0 if stored is None else stored, self.key) + _number(self.value, self.key)
+        if not -_LARGEST <= total <= _LARGEST:
+            raise UnfitValue(f"{self.key!r} would become too large a number")
+        return total
+
+
+class Append(Change):
+    """Adds one item to a list."""
+
+    def applied(self, stored: Json) -> Json:
+        if not isinstance(stored, list | None):
+            raise UnfitValue(f"nothing can be appended to {self.key!r}: {_shown(stored)} is not a list")
+        return [*(stored or []), self.value]
+
+
+def _number(value: Json, key: str) -> int | float:
+    # The sum of two is below the largest number there is.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
+        raise UnfitValue(f"{key!r} cannot be incremented: {_shown(value)} is not a number that can be added to")
+    return value
+
+
+def _shown(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 50 else f"{text[:47]}..."
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step is finished. `state` is merged into the execution's store, `metadata` goes into the log row."""
+    """The step is finished. `state` is merged into the execution's store, `metadata` goes into the log row.
+
+    `changes` are made to what the store holds when the step is committed. None of them is of a key in `state`.
+    """
 
     value: Json
     metadata: dict[str, Json] = field(default_factory=dict)
     state: dict[str, Json] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ KINDS = [
     Kind("prompt", [{"prompt": "$ f'Say {_.n}'", "unwrap": True}], lambda n: f"Say {n}", calls=True),
     Kind("get", [{"set": {"kept": 5}}, {"get": "kept"}], lambda n: 5),
     Kind("set", [{"set": {"kept": 5}}, {"evaluate": "$ state.kept"}], lambda n: 5),
+    Kind(
+        "increment",
+        [{"increment": {"n": 5}, "append": {"l": 1}}, {"evaluate": "$ [state.n, state.l]"}],
+        lambda n: [5, [1]],
+    ),
     Kind("log", [{"log": "{_.n} it is"}], _same),
     Kind("error", [FAIL], error="as planned"),
     Kind("return", [{"return": {"ended": True}}, ADD], ends={"ended": True}),

@@ -33,3 +33,10 @@ def make_branch(developer: Developer, agent: Agent, **fields: Any) -> Branch:
 @pytest.fixture
 def branch(developer: Developer, agent: Agent) -> Branch:
     return make_branch(developer, agent)
+
+
+@pytest.fixture
+def committed_branch(transactional_db: None) -> Branch:
+    """One that other threads see."""
+    developer = Developer.objects.get()
+    return make_branch(developer, make_agent(developer))

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.utils import timezone
 
-from agents.models import Developer
 from executions.effects.effect_lease import give_back, renew_leases
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.frame import Frame
@@ -19,7 +17,6 @@ from executions.engine.rows.claims import Claim
 from executions.models import Branch, Execution, LoopItem, Transition
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.ids import uuid7
-from tests.executions.conftest import make_agent, make_branch
 
 
 def draft(branch: Branch, kind: TransitionType = TransitionType.STEP, **fields: Any) -> TransitionDraft:
@@ -333,12 +330,6 @@ def test_what_is_not_held_any_more_is_not_given_back(branch: Branch) -> None:
     assert store.commit_effect(first, {"kind": "effect", "value": 1})
     give_back([(branch.pk, first.version)])
     assert Branch.objects.get().status == BranchStatus.READY
-
-
-@pytest.fixture
-def committed_branch(transactional_db: None) -> Branch:
-    developer = Developer.objects.get()
-    return make_branch(developer, make_agent(developer))
 
 
 def test_of_many_workers_one_claims(committed_branch: Branch) -> None:

@@ -116,7 +116,7 @@ def test_other_syntax(evaluate, source, expected):
         ("'a\\N{NO SUCH}'", "there is no character \\N{NO SUCH} at character 3"),
         ("a $ b", "'$' is not expected at character 3"),
         ("a ? b", "'?' is not expected at character 3"),
-        ("a\u00a0+ 1", "'\\xa0' is not expected at character 2"),
+        ("a\u00a0+ 1", "the character U+00A0 is not expected at character 2"),
         ("1 \\ 2", "'\\\\' is not expected at character 3"),
         ("f(a=1, 2)", "an argument without a name may not follow one with a name, at character 8"),
         ("f(1, x for x in y)", "a comprehension beside other arguments needs brackets at character 18"),

@@ -48,7 +48,10 @@ def _shown(text: str, kind: str, dialect: str) -> tuple[Any, list[str]]:
         ('{{"name": "{_.name}", "n": {state.n:02d}}}', '{"name": "Ann", "n": 03}'),
         ('{{"name":"{_.name}"}}', '{"name":"Ann"}'),
         (r"\textbf{{{_.name}}} {{ x: y }}", r"\textbf{Ann} { x: y }"),
+        (r"\frac{{a}}{{b}} \sqrt{{{state.n}}}", r"\frac{a}{b} \sqrt{3}"),
+        ("{{{{ x }}}} and {{{{a b}}}}", "{{ x }} and {{a b}}"),
         # A text with a real template stays one.
+        ("{{ _.name }}, {{{ _.name }}} {{ x: y }} {{{{ z }}}}", "Ann, {Ann} { x: y } {{ z }}"),
         ('Hi {{ _.name | upper }}: {{ "a": 1 }}{{ _.none }}.', 'Hi ANN: { "a": 1 }.'),
         ('{% for i in _["items"] %}{{ i }},{% endfor %} {{{"a": {}}}} {_.name}', '1,2, {"a": {}} {_.name}'),
         ('{{ _.name }} {{{"a": 1}}}', 'Ann {"a": 1}'),

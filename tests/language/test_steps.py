@@ -6,6 +6,7 @@ import pytest
 
 from tasks.steps.kinds.while_ import MAX_TURNS
 from tasks.steps.outcomes import (
+    Append,
     BodyFailed,
     BodyFinished,
     BodyReturned,
@@ -19,6 +20,7 @@ from tasks.steps.outcomes import (
     Enter,
     Fail,
     Fork,
+    Increment,
     InputReceived,
     Outcome,
     Return,
@@ -49,6 +51,12 @@ def _start(raw: Any, input: Any = None, **context: Any) -> Outcome:
         ({"evaluate": {"a": "_.n + 1", "b": [2]}}, {"n": 1}, Done({"a": 2, "b": [2]})),
         ({"evaluate": "_.n + 1"}, {"n": 1}, Done(2)),
         ({"evaluate": {"a": "_", "b": "x {_}"}}, 5, Done({"a": 5, "b": "x 5"})),
+        ({"increment": {"a": "_.n"}}, {"n": 2}, Done({"a": 2}, changes=(Increment("a", 2),))),
+        (
+            {"set": {"a": 1}, "append": {"b": "_"}, "increment": {"c": -0.5}},
+            [3],
+            Done({"a": 1, "c": -0.5, "b": [3]}, state={"a": 1}, changes=(Increment("c", -0.5), Append("b", [3]))),
+        ),
         ({"set": {"a": "_.n"}}, {"n": 1}, Done({"a": 1}, state={"a": 1})),
         ({"log": "n is {_.n}"}, {"n": 1}, Done({"n": 1}, metadata={"log": "n is 1"})),
         ({"log": "$ _"}, {"n": 1}, Done({"n": 1}, metadata={"log": '{"n": 1}'})),
@@ -97,6 +105,22 @@ def _start(raw: Any, input: Any = None, **context: Any) -> Outcome:
 )
 def test_start(raw: Any, input: Any, outcome: Outcome) -> None:
     assert _start(raw, input) == outcome
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"increment": {"new": "'x'"}}, "'new' cannot be incremented: 'x' is not a number that can be added to"),
+        ({"increment": {"new": True}}, "'new' cannot be incremented: True is not a number that can be added to"),
+        ({"increment": {"new": None}}, "'new' cannot be incremented: None is not a number that can be added to"),
+        ({"increment": {"text": 1}}, "'text' cannot be incremented: 'abc' is not a number that can be added to"),
+        ({"increment": {"large": "9e299"}}, "'large' would become too large a number"),
+        ({"append": {"text": 1}}, "nothing can be appended to 'text': 'abc' is not a list"),
+        ({"set": {"text": []}, "append": {"large": 1}}, "nothing can be appended to 'large': 9e+299 is not a list"),
+    ],
+)
+def test_a_value_that_cannot_be_changed_fails_the_step(raw: Any, message: str) -> None:
+    assert _start(raw, stored={"text": "abc", "large": 9e299}) == Fail(message, "TypeError")
 
 
 @pytest.mark.parametrize("value", ["abc", 5, None, True])

@@ -94,7 +94,7 @@ class Lexer:
             case "literal":
                 self.token = self._literal(found["prefix"].lower(), found["marks"], start)
             case _:
-                self.fail(f"{self.source[self.position]!r} is not expected", self.position)
+                self.fail(f"{_shown(self.source[self.position])} is not expected", self.position)
         return before
 
     def at(self, *texts: str) -> bool:
@@ -144,7 +144,7 @@ class Lexer:
         if not text.isidentifier():
             # What a name begins with is a name, too.
             wrong = bisect_left(range(1, len(text)), True, key=lambda length: not text[:length].isidentifier())
-            self.fail(f"{text[wrong]!r} is not expected", start + wrong)
+            self.fail(f"{_shown(text[wrong])} is not expected", start + wrong)
         name = text if text.isascii() else unicodedata.normalize("NFKC", text)
         return Token("keyword" if name in KEYWORDS else "name", name, start)
 
@@ -192,6 +192,10 @@ class Lexer:
         if other in _INCOMPLETE_ESCAPES:
             self.fail(f"the escape \\{other} is not complete", start + found.start())
         return _SIMPLE_ESCAPES.get(other, found[0])
+
+
+def _shown(character: str) -> str:
+    return repr(character) if character.isprintable() else f"the character U+{ord(character):04X}"
 
 
 def _named(name: str) -> str:

@@ -1,16 +1,47 @@
 """`set`: store values for the whole execution."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.outcomes import Done, Outcome
+from tasks.steps.outcomes import Append, Change, Done, Fail, Increment, Outcome, UnfitValue
 from tasks.steps.reader import StepReader
+
+# Keys beside `set`, or alone, and what becomes of a stored value under each.
+CHANGES: Mapping[str, type[Change]] = {"increment": Increment, "append": Append}
 
 
 class Set(Step, kind="set"):
-    """Merges an object into the execution's store and outputs what it stored."""
+    """Merges an object into the execution's store, adds to numbers and lists in it, and outputs what it was given."""
 
     values: Value = evaluated("set", StepReader.object_of_values)
+    increment: Value | None = evaluated("increment", StepReader.object_of_values, optional=True, left_out=True)
+    append: Value | None = evaluated("append", StepReader.object_of_values, optional=True, left_out=True)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
+        seen: set[str] = set()
+        for kind in ("set", *CHANGES):
+            given = raw[kind].keys() if isinstance(raw.get(kind), Mapping) else set()
+            for key in sorted(seen & given):
+                reader.at(kind).at(key).problem(f"{key!r} is stored twice by this step", "duplicate_key", key)
+            seen |= given
+        return super().read(raw, reader)
 
     def start(self, ctx: StepContext) -> Outcome:
         stored = ctx.resolve(self.values)
-        return Done(stored, state=stored)
+        changes = tuple(self._changes(ctx))
+        for change in changes:
+            try:
+                change.applied(ctx.state(change.key)[1])
+            except UnfitValue as error:
+                return Fail(str(error), "TypeError")
+        return Done({**stored, **{change.key: change.value for change in changes}}, state=stored, changes=changes)
+
+    def _changes(self, ctx: StepContext) -> Iterator[Change]:
+        for value, make in ((self.increment, Increment), (self.append, Append)):
+            given: Mapping[str, Json] = {} if value is None else ctx.resolve(value)
+            for key, item in given.items():
+                yield make(key, item)
