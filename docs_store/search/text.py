@@ -5,6 +5,7 @@ have each term, up to a limit, and the most promising of them are ranked. Likene
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -19,6 +20,8 @@ from docs_store.search.text_statements import TextStatements
 from julep_project.core.database import execute, fetch
 
 EXACT_CHUNKS = 1000
+# Of more terms, the longest are looked up in the index.
+MOST_BY_INDEX = 24
 
 # The index is used for the terms whatever the statistics say.
 _PLANNER = {"enable_seqscan": "off", "enable_indexscan": "off"}
@@ -35,13 +38,13 @@ def find_text(developer: Developer, owners: Sequence[Owner], query: SearchQuery,
         threshold = None
     if not asked.terms and threshold is None:
         return []
-    statements = TextStatements(chunks, asked, wanted)
     if is_small:
-        return _candidates(statements.exact(query.text, threshold))
+        return _candidates(TextStatements(chunks, asked, wanted).exact(query.text, threshold))
+    asked = replace(asked, terms=asked.terms[:MOST_BY_INDEX])
     with transaction.atomic():
         calls = ", ".join(["set_config(%s, %s, true)"] * len(_PLANNER))
         execute(f"SELECT {calls}", [part for setting in _PLANNER.items() for part in setting])
-        return _candidates(statements.by_index())
+        return _candidates(TextStatements(chunks, asked, wanted).by_index())
 
 
 def has_trigrams() -> bool:

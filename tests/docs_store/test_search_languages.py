@@ -101,6 +101,18 @@ def test_rare_words_weigh_more(
     assert _found(api, agent, "walrus", metadata_filter={"n": 1}) == []
 
 
+def test_of_large_owners_the_longest_words_are_looked_up(
+    api: ApiClient, agent: str, doc: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doc("an ox", title="A")
+    doc("a walrus", title="B")
+    assert set(_found(api, agent, "ox walrus")) == {0, 1}
+    monkeypatch.setattr(text_search, "EXACT_CHUNKS", 1)
+    assert set(_found(api, agent, "ox walrus")) == {0, 1}
+    monkeypatch.setattr(text_search, "MOST_BY_INDEX", 1)
+    assert _found(api, agent, "ox walrus") == [1]
+
+
 def test_words_stored_by_a_version_before_are_found_and_renewed(
     api: ApiClient, agent: str, doc: Store, user: str
 ) -> None:
