@@ -39,7 +39,7 @@ def test_docs_get_vectors_and_are_found(client: Julep, agent: Any, backend: Back
     assert [len(vector) for vector in ready.embeddings] == [1024, 1024]
     assert client.docs.get(made.id, include_embeddings=False).embeddings is None
 
-    [vector] = client.docs.embed(text="The sea rises at noon.").vectors
+    [vector] = client.docs.embed(text="Tides\n\nThe sea rises at noon.").vectors
     found = client.agents.docs.search(agent.id, vector=vector, confidence=0.9)
     assert (found.docs[0].id, found.docs[0].snippet.index, found.docs[0].owner.role) == (made.id, 0, "agent")
     assert found.docs[0].distance == pytest.approx(0, abs=1e-5)
