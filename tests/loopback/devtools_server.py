@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 Answer = dict[str, Any] | Callable[[ServerConnection, dict[str, Any]], Any]
+_LONGEST_WAIT_S = 30
 _PATH = "/devtools/browser/b1"
 
 
@@ -31,6 +33,8 @@ class DevToolsServer:
             "Page.navigate": self._load,
             "Page.reload": self._load,
         }
+        self._open = 0
+        self._changed = threading.Condition()
         self._server = serve(self._serve, "127.0.0.1", 0, process_request=self._ask)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -53,7 +57,9 @@ class DevToolsServer:
         self._thread.join()
 
     def sent(self, method: str) -> list[dict[str, Any]]:
-        """Parameters of all commands of this name."""
+        """Parameters of all commands of this name, once whoever sent commands has hung up."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._open, _LONGEST_WAIT_S)
         return [command["params"] for command in self.commands if command["method"] == method]
 
     def _ask(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -70,7 +76,7 @@ class DevToolsServer:
         return None
 
     def _serve(self, connection: ServerConnection) -> None:
-        try:
+        with self._counted(), suppress(ConnectionClosed):
             for text in connection:
                 command = json.loads(text)
                 self.commands.append(command)
@@ -79,8 +85,17 @@ class DevToolsServer:
                     answer(connection, command)
                 else:
                     connection.send(json.dumps({"id": command["id"], "result": answer}))
-        except ConnectionClosed:
-            pass
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._changed:
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
 
     def _load(self, connection: ServerConnection, command: dict[str, Any]) -> None:
         """Events may come before the answer."""
