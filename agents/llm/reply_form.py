@@ -4,7 +4,6 @@ The one place for all who ask: an answer is looked at, what stands around the JS
 fits, and only when nothing fits is the model asked once more.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,10 +11,9 @@ from typing import Any
 
 from agents.llm.answer import Answer
 from agents.llm.pieces import Piece, closing_bracket
-from agents.tools.strict_json import parse_json
 from julep_project.core.errors import BadRequest, DomainError
 from julep_project.core.json_value import Json
-from julep_project.core.reading.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import TooMuchJson, read_json
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 
 _LONGEST_PROBLEM = 300
@@ -121,10 +119,10 @@ def _schema_of(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _problem(schema: Mapping[str, Json], text: str) -> str | None:
     try:
-        value = parse_json(text.encode(errors="replace"))
+        value = read_json(text)
     except TooMuchJson as error:
         return f"its JSON is too much: {error}"
-    if value is None and text.strip() != json.dumps(None):
+    except ValueError:
         return "it is not JSON"
     try:
         found = find_problem(schema, value)

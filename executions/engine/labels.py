@@ -25,12 +25,14 @@ def visible(frame: Frame) -> Labels:
     return {**found.get("above", {}), **found.get("own", {}), **_merged(found.get("inner", {}))}
 
 
-def enter(body: Frame, frame: Frame, block: str | None = None) -> None:
-    """Let a body see what the frame whose step it belongs to sees, but for what an earlier turn of it has left."""
+def names_below(frame: Frame, block: str | None = None) -> dict[str, Any]:
+    """The names of a body of the frame's step: it sees what the step sees, but for what an earlier turn of it left."""
     found = _of(frame)
-    if found:
-        inner = {name: labels for name, labels in found.get("inner", {}).items() if name != block}
-        _put(body, above={**found.get("above", {}), **found.get("own", {}), **_merged(inner)}, own={}, inner={})
+    if not found:
+        return frame.names
+    inner = {name: labels for name, labels in found.get("inner", {}).items() if name != block}
+    above = {**found.get("above", {}), **found.get("own", {}), **_merged(inner)}
+    return {**frame.names, KEY: {"above": above}}
 
 
 def finish_step(frame: Frame, label: str | None, row_id: str) -> None:

@@ -260,8 +260,7 @@ class Slice:
         frame.waiting, frame.memory = True, outcome.memory
         body = self._body_frame(frame, outcome.block, outcome.input, outcome.display)
         body.turn, body.guarded = frame.loop, outcome.guarded
-        body.names = {**frame.names, **outcome.names}
-        labels.enter(body, frame, outcome.block)
+        body.names = {**labels.names_below(frame, outcome.block), **outcome.names}
         self.frames.append(body)
 
     def _call_workflow(self, frame: Frame, outcome: CallWorkflow) -> None:
@@ -286,16 +285,17 @@ class Slice:
             self._fail(Failure(f"the run would have more than {MAX_BRANCHES} branches at once", "TooManyBranches"))
             return
         # Each child takes along what can be seen from here.
-        seen = len(storable_text(frame.names))
+        names = labels.names_below(frame)
+        seen = len(storable_text(names))
         size = sum(len(storable_text(child.input)) + seen for child in outcome.children)
         check_gathered(size, "the inputs of the branches")
         frame.waiting, frame.memory, frame.loop = True, outcome.memory, str(uuid7())
         parallelism = outcome.parallelism or len(outcome.children)
+        is_sheltered = any(level.guarded or level.sheltered for level in self.frames)
         children = []
         for index, child in enumerate(outcome.children):
             body = self._body_frame(frame, child.block, child.input, child.display)
-            body.sheltered = any(level.guarded or level.sheltered for level in self.frames)
-            labels.enter(body, frame)
+            body.sheltered, body.names = is_sheltered, names
             if parallelism > 1:
                 body.display = f"PAR:{body.display}"
             children.append(ChildDraft(index=index, stack=[body.to_json()]))

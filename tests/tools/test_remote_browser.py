@@ -123,13 +123,9 @@ class TestActions:
     def test_a_page_that_lies_about_the_mouse(
         self, browser: DevToolsServer, call_provider: CallTool, value: Any
     ) -> None:
-        browser.answers["Runtime.evaluate"] = {"result": {"value": value}}
+        browser.answers["Runtime.evaluate"] = {"result": {"value": value, "description": "a\x00\ud83d"}}
 
-        if value == [1e999, 1]:
-            with pytest.raises(ToolError):
-                act(call_provider, "cursor_position", timeout=1)
-        else:
-            assert act(call_provider, "cursor_position")["output"] == "X=0, Y=0"
+        assert act(call_provider, "cursor_position")["output"] == "X=0, Y=0"
 
     def test_a_browser_without_a_page(self, browser: DevToolsServer, call_provider: CallTool) -> None:
         browser.answers["Target.getTargets"] = {"targetInfos": []}

@@ -10,8 +10,7 @@ from agents.tools.errors import BadArguments, ToolError
 from agents.tools.integrations.method import IntegrationCall
 from agents.tools.integrations.web import fetch_object, object_in, objects_in
 from agents.tools.integrations.websocket import WebSocket
-from agents.tools.strict_json import parse_json
-from julep_project.core.reading.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import TooMuchJson, read_foreign_json
 
 _PAGE_ADDRESS = "/devtools/page/"
 _LONGEST_MESSAGE = 200
@@ -143,9 +142,11 @@ class Page:
 
     def _read(self, text: str) -> Mapping[str, Any]:
         try:
-            message = parse_json(text.encode())
+            message = read_foreign_json(text.encode(errors="replace"))
         except TooMuchJson as error:
             raise ToolError(f"the browser sent too much JSON: {error}", repeatable=True) from error
+        except ValueError:
+            return {}
         if not isinstance(message, Mapping):
             return {}
         event, params = message.get("method"), object_in(message, "params")

@@ -14,8 +14,7 @@ from agents.tools.errors import ToolError
 from agents.tools.integrations.files import decoded
 from agents.tools.integrations.method import IntegrationCall
 from agents.tools.integrations.web import address_of, fetch_object
-from agents.tools.strict_json import parse_json
-from julep_project.core.reading.outside_json import TooMuchJson
+from julep_project.core.reading.outside_json import read_foreign_json
 
 _PUBLIC = "https://oauth2.googleapis.com"
 _LIFETIME_S = 3600
@@ -54,8 +53,8 @@ def _read(account: str | Mapping[str, Any]) -> Mapping[str, Any]:
             raise _unusable()
         text = account.strip()
         try:
-            file = parse_json(text.encode() if text.startswith("{") else decoded(text))
-        except (ToolError, TooMuchJson, UnicodeError) as error:
+            file = read_foreign_json(text.encode() if text.startswith("{") else decoded(text))
+        except (ToolError, ValueError) as error:
             raise _unusable() from error
     else:
         file = account
