@@ -1,5 +1,13 @@
-"""Every tenant row has a `developer`; every query starts from `for_developer`."""
+"""Whose rows code may see.
 
+Twice: every row of a tenant has a `developer`, from which every query starts (`for_developer`); and the code that runs
+is in a scope, by which the database itself decides (`core/row_security`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -8,6 +16,49 @@ from django.db import models
 from julep_project.core.errors import NotFound
 
 Row = TypeVar("Row", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One developer's rows, or with `None` those of all."""
+
+    developer_id: UUID | None
+
+
+_SYSTEM = Scope(None)
+_scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
+
+
+@contextmanager
+def tenant_scope(developer_id: UUID) -> Iterator[None]:
+    """Let the block see and write the rows of this developer only, whatever it was in before.
+
+    Like any context variable, it goes along into tasks and into threads that `run_query` and `in_thread` use.
+    """
+    with _scoped(Scope(developer_id)):
+        yield
+
+
+@contextmanager
+def system_scope() -> Iterator[None]:
+    """Let the block see and write the rows of all developers: for who does not know yet for whom it works, and for
+    upkeep. Also a decorator."""
+    with _scoped(_SYSTEM):
+        yield
+
+
+def current_scope() -> Scope | None:
+    """The innermost scope that was entered and not left; None outside of all."""
+    return _scope.get()
+
+
+@contextmanager
+def _scoped(scope: Scope) -> Iterator[None]:
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
 
 
 class TenantQuerySet(models.QuerySet[Any]):
