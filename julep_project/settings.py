@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "julep_project",
     "agents",
+    "agents.vault",
     "docs_store",
     "sessions",
     "sessions.responses",
@@ -229,6 +230,9 @@ DATABASES = {"default": _database(DATABASE_URL)}
 DEVELOPER_MODEL = "agents.Developer"
 AGENTS_API_KEY = env_secret("AGENTS_API_KEY")
 AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorization")
+
+# Secrets of developers: the keys they are sealed with, the newest first; see `agents/vault/master_keys.py`.
+SECRETS_MASTER_KEY = env_secret("SECRETS_MASTER_KEY")
 
 # Size limits, in bytes unless the name says otherwise
 MAX_BODY_BYTES = env_int("MAX_BODY_BYTES", 16 * 1024 * 1024, low=1024)

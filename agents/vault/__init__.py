@@ -1,0 +1,1 @@
+"""Secrets of developers: kept sealed, and opened only for the call that names them."""
