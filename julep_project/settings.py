@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "julep_project",
     "agents",
+    "agents.access",
     "agents.vault",
     "docs_store",
     "sessions",
@@ -219,15 +220,15 @@ AXES_COOLOFF_TIME = timedelta(minutes=env_int("LOGIN_LOCK_MINUTES", 15, low=1))
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
-AXES_CLIENT_IP_CALLABLE = "julep_project.core.staff_logins.address_of"
-AXES_CLIENT_STR_CALLABLE = "julep_project.core.staff_logins.described"
+AXES_CLIENT_IP_CALLABLE = "julep_project.core.api.peer.address_of"
+AXES_CLIENT_STR_CALLABLE = "julep_project.core.api.peer.described"
 
 DATABASE_URL = env_str("DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/julep")
 REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
 DATABASES = {"default": _database(DATABASE_URL)}
 
 # Tenancy and authentication
-DEVELOPER_MODEL = "agents.Developer"
+AUTHENTICATOR = "agents.access.authentication.authenticate"
 AGENTS_API_KEY = env_secret("AGENTS_API_KEY")
 AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorization")
 

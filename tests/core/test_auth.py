@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
-from julep_project.core.api.auth import SINGLE_TENANT_ID, authenticate
+from agents.access.authentication import SINGLE_TENANT_ID
+from julep_project.core.actor import Actor, ActorKind
+from julep_project.core.api.auth import EVERY_SCOPE, authenticate
 from julep_project.core.errors import NotAuthenticated
 from tests.api_client import API_KEY, ApiClient
 
@@ -66,9 +69,12 @@ def test_no_configured_key_lets_nobody_in(api: ApiClient, settings: Any) -> None
 
 
 def test_authenticate_without_a_view(api: ApiClient) -> None:
-    assert authenticate({"Authorization": f"Bearer {API_KEY}"}).id == SINGLE_TENANT_ID
+    request = RequestFactory(headers={"Authorization": f"Bearer {API_KEY}"}).get("/", REMOTE_ADDR="192.0.2.7")
+    principal = authenticate(request)
+    assert (principal.developer.pk, principal.key_id, principal.scopes) == (SINGLE_TENANT_ID, None, EVERY_SCOPE)
+    assert principal.actor == Actor(ActorKind.INTERNAL, address="192.0.2.7")
     with pytest.raises(NotAuthenticated):
-        authenticate({})
+        authenticate(RequestFactory().get("/"))
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/swagger", "/api/openapi.json", "/api/docs"])

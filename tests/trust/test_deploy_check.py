@@ -11,7 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.test import RequestFactory
 
-from julep_project.core.staff_logins import address_of, described
+from julep_project.core.api.peer import address_of, described
 from tests.api_client import ApiClient
 
 ROOT = Path(__file__).parents[2]

@@ -3,13 +3,14 @@
 import io
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial, wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import MethodNotAllowed
 
+from julep_project.core.actor import acting_as
 from julep_project.core.api.auth import authenticate
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.renderers import to_json
@@ -37,10 +38,12 @@ def api_view(*methods: str) -> Callable[[AsyncView], AsyncView]:
         @wraps(view)
         async def serve(request: HttpRequest, **path: Any) -> HttpResponseBase:
             try:
-                developer = await run_query(partial(authenticate, request.headers))
+                principal = await run_query(partial(authenticate, request))
+                cast(Any, request).user = principal
                 if request.method not in methods:
                     raise MethodNotAllowed(request.method or "")
-                return await view(request, developer, **_ids(path))
+                with acting_as(principal.actor):
+                    return await view(request, principal.developer, **_ids(path))
             except Exception as error:
                 return plain_response(error, request)
 

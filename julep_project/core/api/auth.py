@@ -1,30 +1,42 @@
-"""Who is calling. Single-tenant: one API key, one developer (the nil UUID)."""
+"""Who is calling, and what they may do. Which keys and tokens there are is known to `settings.AUTHENTICATOR`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from hmac import compare_digest
+from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from julep_project.core.errors import NotAuthenticated, ServiceUnavailable
-
-SINGLE_TENANT_ID = UUID(int=0)
-_SCHEME = "bearer "
+from julep_project.core.actor import Actor
+from julep_project.core.errors import NotAuthenticated
 
 
-@dataclass(frozen=True)
+class KeyScope(StrEnum):
+    """What a caller may do. `ADMIN` is for keys, limits and the audit log."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+EVERY_SCOPE = frozenset(KeyScope)
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """What authentication puts in `request.user`."""
+    """What authentication puts in `request.user`. `key_id` is that of the API key that was sent, if it is a row."""
 
     developer: Any
+    actor: Actor
+    key_id: UUID | None = None
+    scopes: frozenset[KeyScope] = EVERY_SCOPE
     is_authenticated: bool = True
 
 
@@ -37,56 +49,40 @@ class ApiKeyAuthentication(BaseAuthentication):
         Raises:
             NotAuthenticated: the key is missing or wrong.
         """
-        return Principal(authenticate(request.headers)), None
+        return authenticate(request._request), None
 
 
 class HasDeveloper(BasePermission):
     """Refuses whoever did not authenticate."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        if isinstance(request.user, Principal):
-            return True
-        raise NotAuthenticated
+        principal_of(request)
+        return True
 
 
-def authenticate(headers: Mapping[str, str]) -> Any:
-    """The acting developer for these request headers (looked up without regard to case).
+def authenticate(request: HttpRequest) -> Principal:
+    """Who sent this request.
 
-    Call it from an async view through `sync_to_async`: the first call reads the database.
+    Call it from an async view through `run_query`: it may read the database.
 
     Raises:
         NotAuthenticated: the key is missing or wrong, or this server has no key configured.
     """
-    if not _is_known_key(_keys_in(headers)):
+    return _authenticator(settings.AUTHENTICATOR)(request)
+
+
+def principal_of(request: Request | HttpRequest) -> Principal:
+    principal = getattr(request, "user", None)
+    if not isinstance(principal, Principal):
         raise NotAuthenticated
-    return _load_developer(SINGLE_TENANT_ID)
+    return principal
 
 
 def developer_of(request: Request | HttpRequest) -> Any:
-    principal = request.user
-    if not isinstance(principal, Principal):
-        raise NotAuthenticated
-    return principal.developer
+    return principal_of(request).developer
 
 
-def _keys_in(headers: Mapping[str, str]) -> list[str]:
-    """Every key the request offers, without the optional scheme."""
-    names = dict.fromkeys([settings.AGENTS_API_KEY_HEADER_NAME, "Authorization", "X-Auth-Key"])
-    values = [headers.get(name, "").strip() for name in names]
-    return [value[len(_SCHEME) :].strip() if value.lower().startswith(_SCHEME) else value for value in values if value]
-
-
-def _is_known_key(offered: list[str]) -> bool:
-    expected = settings.AGENTS_API_KEY.encode()
-    if not expected:
-        return False
-    return any(compare_digest(key.encode(), expected) for key in offered)
-
-
-@lru_cache(maxsize=1)
-def _load_developer(developer_id: UUID) -> Any:
-    """The seeded developer. Only its id and tags are ever used, and nothing edits it while the server runs."""
-    developer = apps.get_model(settings.DEVELOPER_MODEL)._default_manager.filter(pk=developer_id).first()
-    if developer is None:
-        raise ServiceUnavailable("The developer row is missing: run `manage.py migrate`")
-    return developer
+@cache
+def _authenticator(name: str) -> Callable[[HttpRequest], Principal]:
+    found: Callable[[HttpRequest], Principal] = import_string(name)
+    return found

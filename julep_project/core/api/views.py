@@ -6,12 +6,14 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from julep_project.core.api.auth import developer_of
+from julep_project.core.actor import SYSTEM, act_as, acting_as
+from julep_project.core.api.auth import developer_of, principal_of
 from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.validation import parse_uuid
@@ -35,9 +37,15 @@ class ApiMixin(APIView):
     # Served by threads of their own.
     is_search: ClassVar[bool] = False
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Who acts is known from authentication until the answer."""
+        with acting_as(SYSTEM):
+            return super().dispatch(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate first, so that a stranger learns nothing from a bad id."""
         super().initial(request, *args, **kwargs)
+        act_as(principal_of(request).actor)
         for name, value in self.kwargs.items():
             if isinstance(value, str) and (name == "id" or name.endswith("_id")):
                 self.kwargs[name] = parse_uuid(value, "path", name)

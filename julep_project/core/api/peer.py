@@ -1,4 +1,4 @@
-"""Who tries to log in to the staff pages, for counting failures and for the log."""
+"""Where a request came from, for who counts failed logins of staff users, too."""
 
 from contextlib import suppress
 from ipaddress import ip_address
@@ -14,9 +14,16 @@ def address_of(request: HttpRequest) -> str | None:
     """The client's address. Each proxy appends to `X-Forwarded-For` who it serves: what the outermost of ours saw
     counts, and what stands before that is the client's own invention."""
     direct = _address(str(request.META.get("REMOTE_ADDR") or ""))
-    seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     count = settings.PROXY_COUNT
-    return (_address(seen[-min(count, len(seen))]) if count and seen else None) or direct
+    if not count:
+        return direct
+    seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    return (_address(seen[-min(count, len(seen))]) if seen else None) or direct
+
+
+def described(username: Any, ip_address: Any, *_: Any) -> str:
+    """Who tries to log in, for a line of the log. The name is what somebody typed."""
+    return f"{str(username)[:_LONGEST_NAME]!r} from {ip_address}"
 
 
 def _address(text: str) -> str | None:
@@ -26,8 +33,3 @@ def _address(text: str) -> str | None:
         with suppress(ValueError):
             return str(ip_address(candidate))
     return None
-
-
-def described(username: Any, ip_address: Any, *_: Any) -> str:
-    """A client in a line of the log. The name is what somebody typed."""
-    return f"{str(username)[:_LONGEST_NAME]!r} from {ip_address}"
