@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -64,19 +65,40 @@ class Reply:
         return "application/json" if isinstance(self.body, dict | list) else "text/plain; charset=utf-8"
 
 
-class LoopbackServer:
-    """Serves `answer` on a free port of 127.0.0.1 between `start` and `stop`, or inside a `with` block."""
+class Served:
+    """Lets a server serve in a thread between `start` and `stop`, or inside a `with` block."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.requests: list[RecordedRequest] = []
-        self.stopping = threading.Event()
-        self._server = _Server(("127.0.0.1", port), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+    def __init__(self, server: TCPServer) -> None:
+        self.server = server
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return int(self._server.server_address[1])
+        return int(self.server.server_address[1])
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+class LoopbackServer(Served):
+    """Serves `answer` on a free port of 127.0.0.1."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.requests: list[RecordedRequest] = []
+        self.stopping = threading.Event()
+        super().__init__(_Server(("127.0.0.1", port), self))
 
     @property
     def url(self) -> str:
@@ -87,21 +109,10 @@ class LoopbackServer:
         """The reply to a request; called from many threads."""
         raise NotImplementedError
 
-    def start(self) -> Self:
-        self._thread.start()
-        return self
-
     def stop(self) -> None:
         """Stop serving; replies being delayed are cut short."""
         self.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+        super().stop()
 
 
 class _Server(ThreadingHTTPServer):

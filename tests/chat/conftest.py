@@ -13,6 +13,7 @@ from julep_project.core.database import run_query
 from julep_project.core.work import rings
 from sessions.models import Entry, Turn
 from tests.api_client import API_KEY, ApiClient
+from tests.event_streams import events_of
 
 MODEL = "scripted/one"
 LONGEST_WAIT_S = 20
@@ -20,17 +21,6 @@ LONGEST_WAIT_S = 20
 
 def messages(*texts: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text} for text in texts]
-
-
-def events_of(text: str) -> list[dict[str, Any]]:
-    """Data of a stream's events; anything that is neither an event nor a comment fails."""
-    events = []
-    for block in text.removesuffix("\n\n").split("\n\n"):
-        assert "\n" not in block
-        if not block.startswith(":"):
-            assert block.startswith("data: "), block
-            events.append(json.loads(block.removeprefix("data: ")))
-    return events
 
 
 def spoken(events: Iterable[dict[str, Any]], index: int = 0) -> str:

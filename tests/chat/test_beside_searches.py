@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
-from tests.chat.conftest import events_of, spoken
+from tests.chat.conftest import spoken
+from tests.event_streams import events_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,8 +8,9 @@ import pytest
 
 from agents.llm.own.scripted import Spoken, scripted_model
 from sessions.models import Entry
-from tests.chat.conftest import Talk, events_of, messages, spoken
+from tests.chat.conftest import Talk, messages, spoken
 from tests.chat.test_tools import calls
+from tests.event_streams import events_of
 from tests.loopback.model_server import ModelServer, Streamed, tool_call
 from tests.loopback.web_server import WebServer
 

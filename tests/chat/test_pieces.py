@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.llm import gateway
@@ -21,6 +21,7 @@ from sessions.models import Entry
 from sessions.responses.answering.reading import AnswerItems
 from tasks.steps.outcomes import Done, EffectSucceeded
 from tests.chat.conftest import Talk, spoken
+from tests.examples import examples
 from tests.language.context import PlainContext
 from tests.language.programs import step
 from tests.responses.conftest import ResponsesClient, text_of
@@ -176,18 +177,7 @@ def agent(talk: Talk) -> str:
     return agent
 
 
-def _some(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@_some(_EXAMPLES)
+@examples(_EXAMPLES)
 @given(said=answers())
 def test_pieces_make_the_whole(said: Said) -> None:
     in_pieces, whole = Answer(), Answer()
@@ -207,7 +197,7 @@ def test_pieces_make_the_whole(said: Said) -> None:
     assert told == said.made().calls
 
 
-@_some(_EXAMPLES_OVER_HTTP)
+@examples(_EXAMPLES_OVER_HTTP)
 @given(said=answers())
 def test_the_same_comes_of_it_everywhere(said: Said, talk: Talk, agent: str) -> None:
     model, made = Model(said), said.made()

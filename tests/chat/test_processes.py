@@ -16,7 +16,8 @@ from agents.models import ModelUsage
 from sessions.models import Entry, Turn
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
-from tests.chat.conftest import events_of, spoken
+from tests.chat.conftest import spoken
+from tests.event_streams import events_of
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
 

@@ -1,6 +1,5 @@
 """Docs, searches and embeddings through the published Python client, against running processes."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,12 +8,6 @@ from julep import ConflictError, Julep, NotFoundError, UnprocessableEntityError
 
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_for_end, wait_until
-
-
-@pytest.fixture
-def client(backend: Backend) -> Iterator[Julep]:
-    with Julep(api_key=API_KEY, base_url=backend.url, max_retries=0, timeout=30) as opened:
-        yield opened
 
 
 @pytest.fixture

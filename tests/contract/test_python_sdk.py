@@ -1,6 +1,5 @@
 """The published Python client, unchanged, against a running server."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -15,12 +14,6 @@ DOUBLE = {
     "main": [{"evaluate": {"n": "$ _.n * 2"}, "label": "double"}, {"evaluate": {"n": "$ _.n + 1"}}],
     "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
 }
-
-
-@pytest.fixture
-def client(backend: Backend) -> Iterator[Julep]:
-    with Julep(api_key=API_KEY, base_url=backend.url, max_retries=0, timeout=30) as opened:
-        yield opened
 
 
 @pytest.fixture

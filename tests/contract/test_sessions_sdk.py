@@ -1,6 +1,5 @@
 """Sessions, their history and rendered prompts through the published Python client, against running processes."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -10,12 +9,6 @@ from julep import BadRequestError, Julep, NotFoundError, UnprocessableEntityErro
 
 from tests.api_client import API_KEY
 from tests.backend import Backend
-
-
-@pytest.fixture
-def client(backend: Backend) -> Iterator[Julep]:
-    with Julep(api_key=API_KEY, base_url=backend.url, max_retries=0, timeout=30) as opened:
-        yield opened
 
 
 @pytest.fixture

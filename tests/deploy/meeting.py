@@ -3,20 +3,20 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from julep_project.devservices.loopback import Served
 
 _PATIENCE_S = 60.0
 
 
-class Meeting:
+class Meeting(Served):
     """Answers `{"from": address}` to everybody once somebody has called from each of the addresses."""
 
     def __init__(self, host: str, addresses: set[str]) -> None:
         self._missing = set(addresses)
         self._complete = threading.Condition()
-        self._server = _Server((host, 0), self)
-        self.url = f"http://{host}:{self._server.server_address[1]}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(_Server((host, 0), self))
+        self.url = f"http://{host}:{self.port}/"
 
     def arrive(self, address: str) -> None:
         """Come, and wait for the others."""
@@ -24,14 +24,6 @@ class Meeting:
             self._missing.discard(address)
             self._complete.notify_all()
             self._complete.wait_for(lambda: not self._missing, _PATIENCE_S)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

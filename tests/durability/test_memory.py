@@ -11,8 +11,9 @@ import pytest
 
 from julep_project.bench.processes import resident_mib
 from julep_project.devservices.loopback import Reply
-from tests.chat.conftest import events_of, spoken
+from tests.chat.conftest import spoken
 from tests.devservices.conftest import Up, wait_for
+from tests.event_streams import events_of
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
 from tests.loopback.web_server import WebServer

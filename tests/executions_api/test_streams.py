@@ -17,6 +17,7 @@ from executions import selectors, streams
 from executions.models import Execution
 from julep_project.core.live import reader as live_reader
 from tests.api_client import API_KEY
+from tests.event_streams import events_of
 from tests.executions_api.conftest import MISSING
 from tests.flow_runner import FlowRunner
 
@@ -42,17 +43,6 @@ def _get(path: str, **options: Any) -> Any:
     return async_to_sync(read)()
 
 
-def _events(text: str) -> list[dict[str, Any]]:
-    """Data of the events; anything that is neither an event nor a comment fails."""
-    events = []
-    for block in text.removesuffix("\n\n").split("\n\n"):
-        assert "\n" not in block
-        if not block.startswith(":"):
-            assert block.startswith("data: "), block
-            events.append(json.loads(block.removeprefix("data: ")))
-    return events
-
-
 @pytest.fixture
 def ended(flow: FlowRunner, double: str) -> dict[str, Any]:
     """A run that has finished."""
@@ -67,7 +57,7 @@ def test_headers(ended: dict[str, Any], path: str, accept: str) -> None:
     assert response.headers["Content-Type"] == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-cache"
     assert response.headers["X-Accel-Buffering"] == "no"
-    assert _events(text)
+    assert events_of(text)
 
 
 @pytest.mark.parametrize("prefix", ["", "/api"])
@@ -75,23 +65,23 @@ def test_headers(ended: dict[str, Any], path: str, accept: str) -> None:
 # D30 D31
 def test_the_whole_log_of_a_finished_run(flow: FlowRunner, ended: dict[str, Any], path: str, prefix: str) -> None:
     _, text = _get(f"{prefix}/executions/{ended['id']}/{path}")
-    events = _events(text)
+    events = events_of(text)
     assert [event["transition"] for event in events] == flow.log(ended["id"])
     assert all(event.keys() == {"transition", "next_page_token"} for event in events)
 
 
 def test_a_token_resumes_after_its_event(ended: dict[str, Any]) -> None:
     path = f"/executions/{ended['id']}/transitions.stream"
-    events = _events(_get(path)[1])
+    events = events_of(_get(path)[1])
     for place, event in enumerate(events):
         _, text = _get(f"{path}?next_page_token={event['next_page_token']}")
-        assert (_events(text) if text else []) == events[place + 1 :]
+        assert (events_of(text) if text else []) == events[place + 1 :]
 
 
 def test_more_rows_than_one_page(flow: FlowRunner, ended: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "_PAGE", 2)
     _, text = _get(f"/executions/{ended['id']}/transitions.stream")
-    assert [event["transition"]["type"] for event in _events(text)] == ["init", "step", "finish"]
+    assert [event["transition"]["type"] for event in events_of(text)] == ["init", "step", "finish"]
 
 
 @pytest.mark.parametrize("token", ["nonsense", "c2VxOg==", "%FF", "c2VxOmE="])
@@ -133,7 +123,7 @@ def test_streams_are_only_read(flow: FlowRunner, ended: dict[str, Any], path: st
 
 
 def test_status_of_a_finished_run(ended: dict[str, Any]) -> None:
-    (event,) = _events(_get(f"/executions/{ended['id']}/status.stream")[1])
+    (event,) = events_of(_get(f"/executions/{ended['id']}/status.stream")[1])
     assert event == {
         "execution_id": ended["id"],
         "status": "succeeded",
@@ -169,7 +159,7 @@ class _Reader(threading.Thread):
     def wait_for_end(self) -> list[dict[str, Any]]:
         self.join(60)
         assert not self.is_alive(), self.text
-        return _events(self.text)
+        return events_of(self.text)
 
 
 def _follow(execution: dict[str, Any], path: str, last: str, act: Callable[[], Any]) -> list[dict[str, Any]]:
@@ -250,7 +240,7 @@ def test_a_page_of_the_log_has_so_many_bytes(
     monkeypatch.setattr(selectors, "list_transitions_after", noting)
     _, text = _get(f"/executions/{execution}/transitions.stream")
 
-    told = [event["transition"] for event in _events(text)]
+    told = [event["transition"] for event in events_of(text)]
     assert told == flow.log(execution)
     assert len(told) > 6
     sizes = [[len(json.dumps(row.output)) for row in page] for page in pages]

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.programs.compile import InvalidTaskBody, InvalidTaskSpec, compile_task
 from tasks.programs.program import Program
+from tests.examples import examples
 from tests.flow_runner import FlowRunner
 
 ASK = {"name": "ask", "type": "function", "function": {"parameters": {"type": "object"}}}
@@ -106,18 +107,7 @@ def with_changes(changes: list[tuple[tuple[Any, ...], Any]]) -> dict[str, Any]:
     return task
 
 
-def profile(examples: int) -> settings:
-    return settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@profile(250)
+@examples(250)
 @given(changes=_CHANGES)
 def test_a_wrong_value_is_an_issue(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     try:
@@ -132,7 +122,7 @@ def test_a_wrong_value_is_an_issue(changes: list[tuple[tuple[Any, ...], Any]]) -
         assert Program.load(json.loads(json.dumps(compiled.program))).dump() == compiled.program
 
 
-@profile(40)
+@examples(40)
 @given(changes=_CHANGES)
 def test_a_wrong_value_is_no_error_of_the_server(changes: list[tuple[tuple[Any, ...], Any]], flow: FlowRunner) -> None:
     answer = flow.create(with_changes(changes))

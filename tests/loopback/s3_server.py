@@ -1,6 +1,5 @@
 """An S3 service on this machine: moto's, with a test between it and whoever asks."""
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
@@ -8,12 +7,14 @@ import httpx
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from julep_project.devservices.loopback import Served
+
 WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 BUCKET = "contents"
 
 
-class S3Server:
+class S3Server(Served):
     """Holds one empty bucket between `start` and `stop`, or inside a `with` block. Its state belongs to the process.
 
     `interpose` puts a WSGI application of the test before the service: it gets the real one as its first argument and
@@ -23,14 +24,10 @@ class S3Server:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._real: WsgiApplication = DomainDispatcherApplication(create_backend_app)
         self._before: Callable[[WsgiApplication, dict[str, Any], Any], Iterable[bytes]] | None = None
-        self._server = make_server(host, 0, self._serve, threaded=True, request_handler=MotoRequestHandler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Base URL without a slash at the end."""
-        return f"http://{self._server.host}:{self._server.port}"
+        server = make_server(host, 0, self._serve, threaded=True, request_handler=MotoRequestHandler)
+        server.daemon_threads = True
+        super().__init__(server)
+        self.url = f"http://{host}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,20 +46,10 @@ class S3Server:
 
     def start(self) -> Self:
         """Begin to serve, with the bucket made and nothing in it."""
-        self._thread.start()
+        super().start()
         httpx.post(f"{self.url}/moto-api/reset", timeout=60).raise_for_status()
         httpx.put(f"{self.url}/{BUCKET}", timeout=60).raise_for_status()
         return self
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if self._before is None:

@@ -1,32 +1,18 @@
 """A mail server on loopback that keeps what it is sent."""
 
 import socketserver
-import threading
-from typing import Self
+
+from julep_project.devservices.loopback import Served
 
 
-class SmtpServer:
+class SmtpServer(Served):
     """Takes mail between `__enter__` and `__exit__`. `answers` replaces the answer to a command (`RCPT`, `DATA`)."""
 
     def __init__(self) -> None:
         self.commands: list[str] = []
         self.messages: list[str] = []
         self.answers: dict[str, str] = {}
-        self._server = _Server(("127.0.0.1", 0), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Server(("127.0.0.1", 0), self))
 
 
 class _Server(socketserver.ThreadingTCPServer):

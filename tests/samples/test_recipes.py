@@ -3,7 +3,9 @@
 import importlib
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,30 +23,30 @@ from tests.flow_runner import FlowRunner
 _HERE = Path(__file__).parent
 
 
+@contextmanager
+def _beside(monkeypatch: pytest.MonkeyPatch, package: ModuleType, folder: str, *cached: Any) -> Iterator[None]:
+    """As if what lies in a folder here lay in the package, whose content is cached."""
+    with monkeypatch.context() as patch:
+        patch.setattr(package, "__path__", [*package.__path__, str(_HERE / folder)])
+        for function in cached:
+            function.cache_clear()
+        yield
+    for function in cached:
+        function.cache_clear()
+
+
 @pytest.fixture
 def step_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if `kinds/shout.py` lay beside the others."""
-    caches = (steps.all_kinds, steps.by_main_key, steps._by_kind)
-    with monkeypatch.context() as patch:
-        patch.setattr(kinds, "__path__", [*kinds.__path__, str(_HERE / "kinds")])
-        for cached in caches:
-            cached.cache_clear()
+    with _beside(monkeypatch, kinds, "kinds", steps.all_kinds, steps.by_main_key, steps._by_kind):
         yield
-    for cached in caches:
-        cached.cache_clear()
 
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if `providers/parrot.py` lay beside the others."""
-    caches = (providers.run_here, integrations.all_methods)
-    with monkeypatch.context() as patch:
-        patch.setattr(providers, "__path__", [*providers.__path__, str(_HERE / "providers")])
-        for cached in caches:
-            cached.cache_clear()
+    with _beside(monkeypatch, providers, "providers", providers.run_here, integrations.all_methods):
         yield
-    for cached in caches:
-        cached.cache_clear()
 
 
 @pytest.fixture

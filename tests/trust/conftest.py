@@ -1,7 +1,6 @@
 """A proxy with TLS in front of the running API, as `docs/operations.md` asks for one."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from julep_project.devservices.loopback import Served
 from tests.loopback.certificate import write_certificate
 
 NAME = "agents.example.test"
@@ -61,10 +61,5 @@ def tls_proxy(certificate: Path, port: int, client: str = _Forward.client) -> It
     handler = type("Forward", (_Forward,), {"port": port, "client": client})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
+    with Served(server) as served:
+        yield served.port

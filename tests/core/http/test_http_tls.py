@@ -1,7 +1,6 @@
 """TLS of the outgoing client: the name of the URL is what must be proved, whatever address is dialled."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +11,7 @@ import pytest
 from julep_project.core import http
 from julep_project.core.http import HttpClient, IncomingResponse, Limits, OutgoingRequest
 from julep_project.core.http.addresses import AddressPolicy
+from julep_project.devservices.loopback import Served
 from tests.loopback.certificate import write_certificate
 from tests.loopback.web_server import WebServer
 
@@ -45,13 +45,8 @@ def tls_server(certificate: Path, names: list[str | None]) -> Iterator[int]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
+    with Served(server) as served:
+        yield served.port
 
 
 def fetch(url: str, trusted: Path | None = None) -> IncomingResponse:

@@ -12,9 +12,10 @@ from sessions.models import Entry, Turn
 from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, wait_until
-from tests.chat.conftest import events_of, spoken
+from tests.chat.conftest import spoken
 from tests.durability.programs import create_task, start_run
 from tests.durability.stopping.stopping import LONG_S, assert_quiet, wait_for_exit
+from tests.event_streams import events_of
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
+from tests.examples import examples
 from tests.flow_runner import FlowRunner
 from tests.flows.generated.strategy import INPUTS, tasks
 from tests.flows.oracle import Ending, predict
@@ -12,14 +13,7 @@ from tests.flows.oracle import Ending, predict
 _EXAMPLES = 45
 
 
-@settings(
-    max_examples=_EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+@examples(_EXAMPLES)
 @given(task=tasks(), arguments=INPUTS)
 def test_generated(task: dict[str, Any], arguments: dict[str, Any], flow: FlowRunner) -> None:
     expected = predict(task, arguments)
