@@ -1,0 +1,90 @@
+"""How a secret may look when somebody repeats it: in the encodings that servers and programs write texts in."""
+
+import base64
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+# A shorter value is part of too much else; one that is hidden nevertheless would take words apart.
+SHORTEST_VALUE = 4
+# Short texts in other encodings are met by chance, above all in base64 of something else.
+_SHORTEST_ENCODED = 6
+_OF_BROWSERS = "!'()*~"  # what encodeURIComponent leaves as it is
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One spelling of a value. With `in_any_case`, capitals make no difference."""
+
+    content: bytes
+    in_any_case: bool = False
+
+
+def forms_of(value: str) -> Iterator[Form]:
+    """Every form that is looked for, some of them twice; none of a value that is too short."""
+    if len(value) < SHORTEST_VALUE:
+        return
+    raw = _bytes(value)
+    yield Form(raw)
+    for form in (*_encoded(value, raw), *_base64(raw)):
+        if len(form.content) >= _SHORTEST_ENCODED:
+            yield form
+
+
+def _encoded(value: str, raw: bytes) -> Iterator[Form]:
+    yield Form(raw, in_any_case=True)
+    yield from (Form(_bytes(text)) for text in _in_programs(value))
+    yield from (Form(_bytes(text), in_any_case=True) for text in (*_in_pages(value, raw), *_in_addresses(raw)))
+    yield Form(raw.hex().encode(), in_any_case=True)
+    if value.isascii():
+        yield Form(value.encode("utf-16-le"))
+        yield Form(value.encode("utf-16-be"))
+
+
+def _in_programs(value: str) -> Iterator[str]:
+    """Inside quotes, once and in a text that is quoted itself; and with its blanks made one."""
+    for is_ascii in (True, False):
+        once = json.dumps(value, ensure_ascii=is_ascii)[1:-1]
+        yield once
+        yield once.replace("/", "\\/")
+        yield json.dumps(once, ensure_ascii=is_ascii)[1:-1]
+    yield repr(value)[1:-1]
+    yield " ".join(value.split())
+
+
+def _in_pages(value: str, raw: bytes) -> Iterator[str]:
+    yield html.escape(value)
+    yield html.escape(value, quote=False)
+    yield html.escape(value).replace("&#x27;", "&#39;")
+    yield "".join(f"&#{ord(character)};" for character in value)
+    yield "".join(f"&#x{ord(character):x};" for character in value)
+    units = value.encode("utf-16-be", "surrogatepass")
+    yield "\\u" + units.hex(" ", 2).replace(" ", "\\u")
+    yield "\\x" + raw.hex(" ").replace(" ", "\\x")
+
+
+def _in_addresses(raw: bytes) -> Iterator[str]:
+    for safe in ("", "/", _OF_BROWSERS):
+        once = quote(raw, safe=safe)
+        yield once
+        yield quote(once, safe=safe)
+    yield quote_plus(raw)
+    yield "%" + raw.hex("%")
+
+
+def _base64(raw: bytes) -> Iterator[Form]:
+    """What is certain of its base64, wherever the value begins in what was encoded. The characters beside it hold at
+    most four bits of the value."""
+    for offset in range(3):
+        encoded = base64.b64encode(bytes(offset) + raw + bytes(3))
+        first, last = -(-8 * offset // 6), 8 * (offset + len(raw)) // 6
+        certain = encoded[first:last]
+        yield Form(certain)
+        yield Form(certain.translate(_URL_SAFE))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
