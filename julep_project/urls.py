@@ -21,6 +21,7 @@ urlpatterns = [
     path("swagger", docs_page),
     path("", include("julep_project.core.jobs.urls")),
     path("", include("agents.urls")),
+    path("", include("agents.vault.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
     path("", include("sessions.responses.urls")),

@@ -26,6 +26,9 @@ _END_S = 90
 # Of the stack of each thread, the newest.
 _FRAMES = 6
 
+# What secrets are sealed with there: a text of 32 characters is a key.
+MASTER_KEY = "secrets of tests are sealed here"
+
 # Calls the io worker makes at once.
 IO_THREADS = 16
 
@@ -71,6 +74,7 @@ class Backend:
             "JULEP_HTTP_ALLOW": "127.0.0.1",
             "AGENTS_API_KEY": API_KEY,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or "for-tests-only",
+            "SECRETS_MASTER_KEY": MASTER_KEY,
             "PORT": str(self._port),
             "PYTHONFAULTHANDLER": "1",
             **(environment or {}),

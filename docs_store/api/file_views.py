@@ -82,7 +82,7 @@ def _without_content(file: File) -> dict[str, Any]:
     }
 
 
-@describe("file", body=FileBody, answer=FileAnswer, max_limit=100)
+@describe("file", body=FileBody, answer=FileAnswer, max_limit=100, bare=True)
 class FileViewSet(ApiViewSet):
     """`/files` and `/files/{id}`."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from julep import BadRequestError, Julep, NotFoundError, UnprocessableEntityError
+from julep import BadRequestError, ConflictError, Julep, NotFoundError, UnprocessableEntityError
 
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
@@ -44,16 +44,29 @@ def test_projects(client: Julep) -> None:
     assert client.agents.create(name="Ada", project="harbour").project == "harbour"
 
 
-def test_secrets_are_not_there_yet(client: Julep) -> None:
-    """And say so at once, with the answer of an unknown route."""
-    for call in (
-        client.secrets.list,
-        lambda: client.secrets.create(name="KEY", value="v"),
-        lambda: client.secrets.update(str(uuid4()), name="KEY", value="v"),
-        lambda: client.secrets.delete(str(uuid4())),
-    ):
-        with pytest.raises(NotFoundError):
-            call()
+def test_every_verb_of_secrets(client: Julep) -> None:
+    made = [client.secrets.create(name=f"KEY_{number}", value="tide") for number in range(3)]
+    assert [(secret.name, secret.value) for secret in made] == [(f"KEY_{number}", "ENCRYPTED") for number in range(3)]
+    newest = [secret.id for secret in reversed(made)]
+    assert [secret.id for secret in client.secrets.list()] == newest
+    assert [secret.id for secret in client.secrets.list(limit=1, offset=1)] == newest[1:2]
+    changed = client.secrets.update(made[0].id, name="OTHER", value="ebb", description="Low", metadata={"a": 1})
+    assert (changed.id, changed.name, changed.value, changed.description) == (made[0].id, "OTHER", "ENCRYPTED", "Low")
+    assert client.secrets.delete(made[0].id).id == made[0].id
+    assert [secret.id for secret in client.secrets.list()] == newest[:2]
+    with pytest.raises(NotFoundError):
+        client.secrets.delete(made[0].id)
+    with pytest.raises(UnprocessableEntityError):
+        client.secrets.create(name="KEY", value="")
+
+
+def test_a_secret_that_is_there_is_told_at_once(client: Julep) -> None:
+    """With the repetitions that the client makes by default it would take seconds."""
+    patient = client.with_options(max_retries=5)
+    patient.secrets.create(name="KEY", value="tide")
+    with pytest.raises(ConflictError) as raised:
+        patient.secrets.create(name="KEY", value="tide")
+    assert raised.value.response.request.headers["x-stainless-retry-count"] == "0"
 
 
 def test_every_verb_of_files(client: Julep) -> None:

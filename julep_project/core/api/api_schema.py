@@ -52,14 +52,18 @@ def describe(
     max_limit: int = 1000,
     text: Callable[[str], str] | None = None,
     form: Any = None,
+    bare: bool = False,
+    is_sorted: bool = True,
 ) -> Callable[[ViewType], ViewType]:
     """Class decorator: describe the usual verbs of a resource view from its body and answer. `form` is what may be sent
-    in place of the body.
+    in place of the body. A `bare` list is an array without an envelope; one that is not `is_sorted` by the caller has
+    the newest first.
 
     What a verb does says `text`, or else the docstring of its method.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.UUID, OpenApiParameter.PATH) for name in ids]
-    envelope = inline_serializer(f"{noun}List", {"items": answer(many=True)})
+    page = answer(many=True) if bare else inline_serializer(f"{noun}List", {"items": answer(many=True)})
+    paging = _paging(max_limit) if is_sorted else _paging(max_limit)[:2]
 
     def decorate(view: ViewType) -> ViewType:
         for action in ("list", "create", "retrieve", "create_or_update", "update", "partial_update", "destroy"):
@@ -70,9 +74,9 @@ def describe(
             documented = extend_schema(
                 operation_id=f"{noun}_{action}",
                 description=text(action) if text else None,
-                parameters=own_ids + (_paging(max_limit) if action == "list" else []),
+                parameters=own_ids + (paging if action == "list" else []),
                 request=_request(body, form) if action in _WITH_BODY else None,
-                responses={_STATUS.get(action, 200): _answer(action, answer, envelope)},
+                responses={_STATUS.get(action, 200): _answer(action, answer, page)},
             )
             setattr(view, action, documented(getattr(view, action)))
         return view
@@ -134,8 +138,8 @@ def _own_method(view: type[Any], action: str) -> None:
     setattr(view, action, own)
 
 
-def _answer(action: str, answer: Any, envelope: Any) -> Any:
-    return {"list": envelope, "destroy": Deleted}.get(action, answer)
+def _answer(action: str, answer: Any, page: Any) -> Any:
+    return {"list": page, "destroy": Deleted}.get(action, answer)
 
 
 def _request(body: Any, form: Any) -> dict[str, Any]:

@@ -105,10 +105,20 @@ class SmallPagination(ItemsPagination):
 
 
 class BareListPagination(SmallPagination):
-    """A list without an envelope: files, secrets."""
+    """A list without an envelope: files."""
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(data)
+
+
+class NewestFirstPagination(BareListPagination):
+    """A list without an envelope in one order; of what clients may ask, only `limit` and `offset` count: secrets."""
+
+    max_limit = 1000
+
+    def paginate_queryset(self, queryset: Any, request: Request) -> list[Any]:
+        asked = {name: request.query_params.get(name, "") for name in ("limit", "offset")}
+        return read_page_request(asked, max_limit=self.max_limit).load(queryset)
 
 
 def paging_schemas(max_limit: int) -> dict[str, dict[str, Any]]:

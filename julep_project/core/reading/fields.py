@@ -14,7 +14,7 @@ from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
 from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
-from julep_project.core.reading.validation import as_object
+from julep_project.core.reading.validation import HIDDEN, as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 
 CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
@@ -27,8 +27,11 @@ LONGEST_DESCRIPTION = 16_000
 class Body(serializers.Serializer[Any]):
     """A request body. Unknown and read-only keys are ignored.
 
-    `null` means "not given", except for a required field, and for a field with `allow_null`, which gets the null.
+    `null` means "not given", except for a required field, and for a field with `allow_null`, which gets the null. Of a
+    body that `is_secret`, errors do not repeat what was sent: whoever mixes up two fields sends a password as a name.
     """
+
+    is_secret: ClassVar[bool] = False
 
     @classmethod
     def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
@@ -37,9 +40,10 @@ class Body(serializers.Serializer[Any]):
         Raises:
             InvalidInput
         """
-        body = cls(data=as_object(data, ()), partial=partial)
+        received = HIDDEN if cls.is_secret else data
+        body = cls(data=as_object(data, (), received=received), partial=partial)
         if not body.is_valid():
-            raise InvalidInput(problems_of(body.errors, received=data, field=body))
+            raise InvalidInput(problems_of(body.errors, received=received, field=body))
         return dict(body.validated_data)
 
     def to_internal_value(self, data: Any) -> Any:

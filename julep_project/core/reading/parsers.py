@@ -1,6 +1,6 @@
 """Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar
 
 import yaml
@@ -10,7 +10,7 @@ from rest_framework.parsers import BaseParser
 from julep_project.core.errors import BodyTooLarge
 from julep_project.core.reading.outside_json import Bounds, TooMuchJson, read_json
 from julep_project.core.reading.repeated_keys import RepeatedKey, refuse_repeated_keys
-from julep_project.core.reading.validation import invalid
+from julep_project.core.reading.validation import HIDDEN, invalid
 from julep_project.core.reading.yaml_loader import load_yaml
 
 _ESCAPED_NUL = b"\\u0000"
@@ -42,12 +42,16 @@ def parse_json(raw: bytes) -> Any:
     Raises:
         InvalidInput: not JSON (NaN, Infinity and lone surrogates are not), nested too deeply, or of too many parts.
     """
+    return _parse_json(raw, lambda: raw.decode(errors="replace"))
+
+
+def _parse_json(raw: bytes, shown: Callable[[], object]) -> Any:
     try:
         value = read_json(raw, _body_bounds())
     except TooMuchJson as error:
         raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received="") from None
     except ValueError as error:
-        raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received=raw.decode(errors="replace")) from None
+        raise invalid((), "json_invalid", msg=f"Invalid JSON: {error}", received=shown()) from None
     return without_nul(value) if _ESCAPED_NUL in raw else value
 
 
@@ -110,6 +114,16 @@ class JsonParser(_Parser):
 
     media_type = "*/*"
     read = staticmethod(parse_json)
+
+
+class SecretJsonParser(_Parser):
+    """Reads bodies that errors do not repeat."""
+
+    media_type = "*/*"
+
+    @staticmethod
+    def read(raw: bytes) -> Any:
+        return _parse_json(raw, lambda: HIDDEN)
 
 
 class DocumentParser(JsonParser):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from julep_project.core.reading.validation import ABSENT, KINDS, Path, problem
+from julep_project.core.reading.validation import ABSENT, HIDDEN, KINDS, Path, problem
 
 # More than anybody reads; one body may hold thousands of mistakes.
 MOST_PROBLEMS = 100
@@ -107,6 +107,8 @@ def _child(field: Any, name: Any) -> Any:
 
 
 def _at(received: Any, name: Any) -> Any:
+    if received is HIDDEN:
+        return HIDDEN
     try:
         return received[name]
     except (KeyError, IndexError, TypeError):

@@ -10,6 +10,8 @@ from julep_project.core.errors import InvalidInput
 Path = Sequence[str | int]
 
 ABSENT = object()
+# Stands for what was received, of a body that is told to nobody.
+HIDDEN = object()
 _SHOWN_CHARACTERS = 100
 _LONGEST_ID = 45
 
@@ -89,7 +91,7 @@ def problem(
         "loc": path_text(loc),
         "msg": msg or _filled(message, params),
         "type": kind,
-        "received": "(missing)" if received is ABSENT else shown(received),
+        "received": "(missing)" if received is ABSENT or kind == "missing" else shown(received),
         "fix": fix or _filled(hint, params),
     }
     sample = _example(kind, example, params)
@@ -110,14 +112,14 @@ def not_one_of(loc: Path, choices: Sequence[str], received: Any) -> InvalidInput
     return invalid(loc, "enum", received=received, choices=choices, expected=", ".join(choices))
 
 
-def as_object(value: Any, loc: Path) -> Mapping[str, Any]:
-    """The value, if it is an object.
+def as_object(value: Any, loc: Path, *, received: Any = ABSENT) -> Mapping[str, Any]:
+    """The value, if it is an object. `received` is told in its place if it is not.
 
     Raises:
         InvalidInput
     """
     if not isinstance(value, Mapping):
-        raise invalid(loc, "dict_type", received=value)
+        raise invalid(loc, "dict_type", received=value if received is ABSENT else received)
     return value
 
 
@@ -132,6 +134,8 @@ def path_text(loc: Path) -> str:
 
 def shown(value: Any) -> str:
     """The value as text, shortened. Of a large one no more is written than is shown."""
+    if value is HIDDEN:
+        return "(not shown)"
     text = value if isinstance(value, str) else _beginning(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
 

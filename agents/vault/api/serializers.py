@@ -1,0 +1,42 @@
+"""Bodies of secrets, and what is answered with: never a value."""
+
+from typing import Any, ClassVar
+
+from agents.vault.models import Secret
+from julep_project.core.models import row_to_wire
+from julep_project.core.reading.fields import (
+    LONGEST_DESCRIPTION,
+    Body,
+    CanonicalName,
+    JsonObject,
+    StoredAnswer,
+    Text,
+)
+
+LONGEST_VALUE = 32_768
+# What stands in every answer in the place of the value.
+ENCRYPTED = "ENCRYPTED"
+
+
+class SecretBody(Body):
+    """What a client may set on a secret."""
+
+    is_secret: ClassVar[bool] = True
+
+    name = CanonicalName(min_length=1)
+    value = Text(min_length=1, max_length=LONGEST_VALUE)
+    description = Text(required=False, max_length=LONGEST_DESCRIPTION)
+    metadata = JsonObject(required=False)
+
+
+class SecretAnswer(StoredAnswer):
+    """A secret, for the API description."""
+
+    name = CanonicalName()
+    value = Text(help_text=f"always `{ENCRYPTED}`")
+    description = Text()
+    metadata = JsonObject()
+
+
+def secret_to_wire(secret: Secret) -> dict[str, Any]:
+    return {**row_to_wire(secret, "name", "description", "metadata"), "value": ENCRYPTED}
