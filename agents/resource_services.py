@@ -1,4 +1,4 @@
-"""Writes of a resource: rows of one model, made and changed with the values of a body."""
+"""Writes of a resource: rows of one model, made and changed with the values of a body, each with its audit record."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
@@ -7,9 +7,12 @@ from uuid import UUID
 import psycopg.errors
 from django.db import IntegrityError, models, transaction
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import DEFAULT_PROJECT, Developer
 from agents.names import generate_canonical_name
 from agents.selectors import get_project_named
+from agents.tools.presets import without_values
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import completed
@@ -54,6 +57,7 @@ class ResourceServices(Generic[Row]):
         row = self.model(id=row_id or uuid7(), developer=developer, **columns)
         with transaction.atomic():
             self.insert(row, values)
+            self._record(Verb.CREATE, row, after=self.settings_of(row))
         return self.get(developer, row.pk)
 
     def replace(self, *, developer: Developer, row_id: UUID, values: Values) -> Row:
@@ -76,7 +80,10 @@ class ResourceServices(Generic[Row]):
     @transaction.atomic
     def delete(self, *, developer: Developer, row_id: UUID) -> None:
         """Remove a row with everything that belongs to it."""
-        self.remove(self._locked(developer, row_id))
+        row = self._locked(developer, row_id)
+        self.remove(row)
+        row.pk = row_id
+        self._record(Verb.DELETE, row, before=self.settings_of(row))
 
     def columns(self, developer: Developer, values: Values, *, whole: bool = False) -> dict[str, Any]:
         """The values as the row holds them; of a `whole` body with the defaults of what it leaves out."""
@@ -98,13 +105,28 @@ class ResourceServices(Generic[Row]):
         """Remove the row, which is locked."""
         row.delete()
 
+    def settings_of(self, row: Row) -> dict[str, Any]:
+        """What the audit log keeps of a row: what a body sets, without what is secret in it."""
+        found = {name: getattr(row, name) for name in self.fields}
+        if found.get("metadata"):
+            found["metadata"] = without_values(found["metadata"])
+        return {**found, "project": str(getattr(row, "project_id", ""))} if self.has_project else found
+
+    def _record(self, verb: Verb, row: Any, **settings: Any) -> None:
+        name = getattr(row, "name", "")
+        record(row.developer_id, Act(verb, ObjectKind(self.noun), row.pk, name, **settings))
+
     def _update(self, developer: Developer, row_id: UUID, columns: dict[str, Any], *, merge: bool = False) -> Row:
         with transaction.atomic():
             row = self._locked(developer, row_id, no_key=True)
+            before = self.settings_of(row)
             for name in columns.keys() & self.merged if merge else ():
                 columns[name] = {**(getattr(row, name) or {}), **columns[name]}
             self.prepare_change(row, columns)
             self.model.objects.filter(pk=row_id).update(updated_at=DatabaseNow(), **columns)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            self._record(Verb.UPDATE, row, before=before, after=self.settings_of(row))
             return self.get(developer, row_id)
 
     def _locked(self, developer: Developer, row_id: UUID, *, no_key: bool = False) -> Row:

@@ -7,12 +7,14 @@ from django.db import transaction
 from django.db.models import QuerySet, RestrictedError
 
 from agents import selectors
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.choice import check_listed
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Project, Tool, User
 from agents.resource_services import ResourceServices, Values, create_or_replace
-from agents.tool_definitions import ToolDefinition, parse_tool, patch_tool
+from agents.tool_definitions import ToolDefinition, parse_tool, patch_tool, settings_of_tool
 from julep_project.core.clock import DatabaseNow
-from julep_project.core.errors import Conflict, Forbidden, NotFound
+from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.ids import uuid7
 from julep_project.core.tenancy import get_or_not_found
 
@@ -80,6 +82,7 @@ def create_tool(*, developer: Developer, agent_id: UUID, body: Any, tool_id: UUI
         with transaction.atomic():
             tool = Tool(id=tool_id or uuid7(), developer=developer, agent_id=agent_id, **vars(definition))
             tool.save(force_insert=True)
+            _record(Verb.CREATE, tool, after=settings_of_tool(tool))
         return get_or_not_found(tools, tool.pk, "Tool")
 
     if tool_id is None:
@@ -100,15 +103,17 @@ def replace_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID, body: A
         IntegrityError: the agent has another tool of this name.
     """
     tools = selectors.list_tools(developer, agent_id)
-    return _update_tool(tools, tool_id, parse_tool(body))
+    definition = parse_tool(body)
+    with transaction.atomic():
+        return _update_tool(_locked_tool(tools, tool_id), definition)
 
 
 def change_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any) -> Tool:
     """Merge a PATCH body into a tool. Raises what `replace_tool` raises."""
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
-        locked = get_or_not_found(tools.select_for_update(), tool_id, "Tool")
-        return _update_tool(tools, tool_id, patch_tool(locked, body))
+        locked = _locked_tool(tools, tool_id)
+        return _update_tool(locked, patch_tool(locked, body))
 
 
 def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
@@ -117,12 +122,25 @@ def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
     Raises:
         NotFound: there is no such agent, or it has no such tool (any more).
     """
-    removed, _ = selectors.list_tools(developer, agent_id).filter(pk=tool_id).delete()
-    if not removed:
-        raise NotFound("Tool not found")
-
-
-def _update_tool(tools: "QuerySet[Tool]", tool_id: UUID, definition: ToolDefinition) -> Tool:
+    tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
-        tools.filter(pk=tool_id).update(updated_at=DatabaseNow(), **vars(definition))
-    return get_or_not_found(tools, tool_id, "Tool")
+        tool = _locked_tool(tools, tool_id)
+        _record(Verb.DELETE, tool, before=settings_of_tool(tool))
+        tool.delete()
+
+
+def _locked_tool(tools: "QuerySet[Tool]", tool_id: UUID) -> Tool:
+    return get_or_not_found(tools.select_for_update(), tool_id, "Tool")
+
+
+def _update_tool(locked: Tool, definition: ToolDefinition) -> Tool:
+    before = settings_of_tool(locked)
+    rows = Tool.objects.filter(pk=locked.pk)
+    rows.update(updated_at=DatabaseNow(), **vars(definition))
+    changed: Tool = rows.get()
+    _record(Verb.UPDATE, changed, before=before, after=settings_of_tool(changed))
+    return changed
+
+
+def _record(verb: Verb, tool: Tool, **settings: Any) -> None:
+    record(tool.developer_id, Act(verb, ObjectKind.TOOL, tool.pk, tool.name, **settings))

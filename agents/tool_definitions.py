@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.crypto import salted_hmac
+
 from agents.models import Tool
 from agents.tool_specs import SPECS
 from agents.tool_types import ToolType
-from agents.tools.presentation import shown_body
+from agents.tools.presentation import shown_body, shown_tool
+from agents.tools.presets import masked
 from julep_project.core.errors import InvalidInput
 from julep_project.core.models import row_to_wire
+from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.serializer_errors import problems_of
 from julep_project.core.reading.validation import ABSENT, Path, as_object, invalid, not_one_of, problem
 
 LONGEST_TOOL_NAME = 40
+_MARK_LENGTH = 16
 _IDENTIFIER = r"^[^\W0-9]\w*$"
 _TYPES: list[str] = list(ToolType.values)
 _NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_CALL.value}
@@ -144,6 +149,15 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
 def tool_as_shown(tool: Tool) -> dict[str, Any]:
     """The tool as whoever does not run it may know it, with what names its row."""
     return shown_body(tool_to_wire(tool))
+
+
+def settings_of_tool(tool: Tool) -> dict[str, Any]:
+    """What the audit log keeps of a tool: what models are told, the names in its spec, and a mark by which two specs
+    can be told apart, which says nothing of either."""
+    told = {**shown_tool(tool_to_wire(tool)), **_declared(tool.at_most_once)}
+    told.pop("function", None)
+    mark = salted_hmac("agents.audit", to_json_text(tool.spec), algorithm="sha256").hexdigest()[:_MARK_LENGTH]
+    return {**told, "spec": {"fields": masked(tool.spec), "mark": mark}}
 
 
 def _type_of(body: Mapping[str, Any], where: Path) -> str:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from agents.audit.recording import Act
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Agent, Developer, User
 from docs_store.models import Doc
 
@@ -46,3 +48,10 @@ def owned_by(owners: Iterable[Owner]) -> Q:
     for lookup, found in ids.items():
         condition |= Q(**{lookup: found})
     return condition or Q(pk__in=())
+
+
+def act_on_doc(verb: Verb, doc: Doc) -> Act:
+    """What the audit log says of a doc: whose it is. The titles of docs about a person are not kept."""
+    if doc.user_id is not None:
+        return Act(verb, ObjectKind.DOC, doc.pk, after={"user": str(doc.user_id)})
+    return Act(verb, ObjectKind.DOC, doc.pk, doc.title, after={"agent": str(doc.agent_id)})

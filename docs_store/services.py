@@ -10,12 +10,15 @@ from uuid import UUID
 
 import orjson
 from django.db import transaction
+from django.db.models import QuerySet
 
+from agents.audit.recording import record_all
+from agents.audit.verbs import Verb
 from agents.models import Developer
 from agents.resource_services import create_or_replace
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
-from docs_store.owners import Owner, owned_by
+from docs_store.owners import Owner, act_on_doc, owned_by
 from docs_store.search.indexing import VERSION, search_vector
 from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
@@ -46,6 +49,7 @@ def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any],
         doc.save(force_insert=True)
         add_chunks(doc, values["content"])
         embedding_queue.enqueue(doc.pk, developer.pk)
+        record_all(developer.pk, [act_on_doc(Verb.CREATE, doc)])
     return selectors.get_doc(developer, doc.pk, include_embeddings=True)
 
 
@@ -77,9 +81,10 @@ def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
     Raises:
         NotFound: the owner has no such doc (any more).
     """
-    removed, _ = Doc.objects.for_developer(developer).filter(owned_by([owner]), pk=doc_id).delete()
-    if not removed:
-        raise NotFound("Doc not found")
+    docs = Doc.objects.for_developer(developer).filter(owned_by([owner]), pk=doc_id)
+    with transaction.atomic():
+        if not _remove(developer, docs):
+            raise NotFound("Doc not found")
 
 
 def delete_docs(*, developer: Developer, owner: Owner, values: Mapping[str, Any]) -> list[UUID]:
@@ -96,8 +101,16 @@ def delete_docs(*, developer: Developer, owner: Owner, values: Mapping[str, Any]
         matching = object_condition(values.get("metadata_filter", {}))
         docs = docs.filter(matching) if matching else docs.none()
     with transaction.atomic():
-        ids = list(docs.select_for_update().order_by("-pk").values_list("pk", flat=True))
-        docs.filter(pk__in=ids).delete()
+        return _remove(developer, docs)
+
+
+def _remove(developer: Developer, docs: "QuerySet[Doc]") -> list[UUID]:
+    """Remove the docs; their ids, newest first."""
+    names = ("pk", "title", "agent_id", "user_id")
+    found = list(docs.select_for_update().order_by("-pk").only(*names))
+    ids = [doc.pk for doc in found]
+    Doc.objects.filter(pk__in=ids).delete()
+    record_all(developer.pk, (act_on_doc(Verb.DELETE, doc) for doc in found))
     return ids
 
 

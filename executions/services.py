@@ -9,6 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from executions import announcements, selectors
 from executions.blobs import placed
@@ -129,6 +131,7 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
     with _placed(developer, execution_id, told) as output, transaction.atomic():
         execution = _lock_open(developer, execution_id)
         _append(execution, TransitionType.CANCELLED, output=output, at=_newest_place(execution))
+        record(developer.pk, Act(Verb.CANCEL, ObjectKind.EXECUTION, execution_id))
         store.cancel_branches(execution.pk)
         execution.status = ExecutionStatus.CANCELLED
         execution.runnable = execution.open_waits = 0
@@ -215,6 +218,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     if not won:
         raise BadRequest("This step no longer waits for input")
     _append(execution, TransitionType.RESUME, output=output, at=wait)
+    record(execution.developer_id, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "julep_project",
     "agents",
     "agents.access",
+    "agents.audit",
     "agents.vault",
     "docs_store",
     "sessions",
@@ -229,6 +230,7 @@ DATABASES = {"default": _database(DATABASE_URL)}
 
 # Tenancy and authentication
 AUTHENTICATOR = "agents.access.authentication.authenticate"
+STAFF_ACT_RECORDER = "agents.audit.staff.record_staff_act"
 AGENTS_API_KEY = env_secret("AGENTS_API_KEY")
 AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorization")
 

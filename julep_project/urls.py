@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("julep_project.core.jobs.urls")),
     path("", include("agents.urls")),
     path("", include("agents.vault.urls")),
+    path("", include("agents.audit.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
     path("", include("sessions.responses.urls")),

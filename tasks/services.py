@@ -8,10 +8,13 @@ from uuid import UUID
 
 from django.db import transaction
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
 from agents.tool_definitions import parse_tool
+from agents.tools.presets import without_values
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
@@ -47,6 +50,7 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
     with transaction.atomic():
         task = Task.objects.create(id=task_id or uuid7(), developer=developer, agent=agent, **head)
         _add_version(task, compiled, number=1)
+        _record(Verb.CREATE, task, after=_settings_of(task) | {"sha256": compiled.sha256})
     log.info("task created", extra={"task_id": task.pk})
     return task
 
@@ -101,7 +105,9 @@ def delete_task(*, task: Task) -> None:
     Raises:
         NotFound: the task was removed in the meantime.
     """
-    _lock(task).delete()
+    locked = _lock(task)
+    _record(Verb.DELETE, locked, before=_settings_of(locked))
+    locked.delete()
 
 
 def _lock(task: Task) -> Task:
@@ -119,13 +125,26 @@ def _lock(task: Task) -> Task:
 
 def _update(locked: Task, compiled: CompiledTask | None, head: Mapping[str, Any]) -> Task:
     """Change the head and add a version. The row is locked."""
-    number = locked.version_number
+    number, before = locked.version_number, _settings_of(locked)
     if compiled is not None:
         number += 1
         _add_version(locked, compiled, number=number)
     Task.objects.filter(pk=locked.pk).update(version_number=number, updated_at=DatabaseNow(), **head)
     locked.refresh_from_db()
+    program = {} if compiled is None else {"sha256": compiled.sha256}
+    _record(Verb.UPDATE, locked, before=before, after=_settings_of(locked) | program)
     return locked
+
+
+def _settings_of(task: Task) -> dict[str, Any]:
+    """What the audit log keeps of a task. Its programs are kept as they were: the number of one tells it."""
+    names = ("agent_id", "name", "canonical_name", "description", "version_number")
+    found = {name: getattr(task, name) for name in names}
+    return {**found, "agent_id": str(task.agent_id), "metadata": without_values(task.metadata)}
+
+
+def _record(verb: Verb, task: Task, **settings: Any) -> None:
+    record(task.developer_id, Act(verb, ObjectKind.TASK, task.pk, task.name, **settings))
 
 
 def _compile(agent: Agent, body: Mapping[str, Any]) -> CompiledTask:

@@ -63,7 +63,12 @@ def apply(presets: Presets, tool: Mapping[str, Json], arguments: Mapping[str, Js
 def without_values(metadata: Mapping[str, Json]) -> dict[str, Json]:
     """Metadata as others than its owner may see it: what it presets for tools is as secret as their definitions."""
     keys = (*ARGUMENT_KEYS, *SETUP_KEYS)
-    return {name: _masked(value) if name in keys else value for name, value in metadata.items()}
+    return {name: masked(value) if name in keys else value for name, value in metadata.items()}
+
+
+def masked(value: Json) -> Json:
+    """The names in a value that is secret, at any depth, and nothing of what they stand for."""
+    return {name: masked(part) for name, part in value.items()} if isinstance(value, Mapping) else MASK
 
 
 def with_setup(presets: Presets, tool: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -78,10 +83,6 @@ def with_setup(presets: Presets, tool: Mapping[str, Json]) -> Mapping[str, Json]
         merged = {name: _overlaid(spec.get(name), fields[name]) for name in _MERGED_FIELDS if name in fields}
         return {**tool, "api_call": {**spec, **fields, **merged}}
     return tool
-
-
-def _masked(value: Json) -> Json:
-    return {name: _masked(part) for name, part in value.items()} if isinstance(value, Mapping) else MASK
 
 
 def _layers(weakest_first: Iterable[Mapping[str, Json]], keys: tuple[str, ...]) -> tuple[Mapping[str, Json], ...]:

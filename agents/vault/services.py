@@ -10,11 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Agent, Developer
 from agents.vault.models import Secret
 from agents.vault.sealing import Place, seal
 from julep_project.core.clock import DatabaseNow
-from julep_project.core.errors import NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.models import completed
 from julep_project.core.tenancy import get_or_not_found
@@ -48,6 +49,7 @@ def create_secret(*, developer: Developer, values: Mapping[str, Any], agent_id: 
     row.sealed, row.sealed_with = sealed.text, sealed.fingerprint
     with transaction.atomic():
         row.save(force_insert=True)
+        _record(Verb.CREATE, row, after=_settings_of(row))
     return get_or_not_found(secrets, row.pk, "Secret")
 
 
@@ -65,6 +67,9 @@ def replace_secret(
     get_or_not_found(secrets, secret_id, "Secret")
     sealed = seal(values["value"], Place(developer.pk, agent_id, secret_id))
     with transaction.atomic():
+        row = _locked(secrets, secret_id)
+        after = {"agent": _settings_of(row)["agent"], "name": values["name"]}
+        _record(Verb.UPDATE, row, before=_settings_of(row), after=after)
         secrets.filter(pk=secret_id).update(
             updated_at=DatabaseNow(), sealed=sealed.text, sealed_with=sealed.fingerprint, **_columns(values)
         )
@@ -77,9 +82,23 @@ def delete_secret(*, developer: Developer, secret_id: UUID, agent_id: UUID | Non
     Raises:
         NotFound: there is no such secret (any more), or no such agent.
     """
-    removed, _ = list_secrets(developer, agent_id).filter(pk=secret_id).delete()
-    if not removed:
-        raise NotFound("Secret not found")
+    with transaction.atomic():
+        row = _locked(list_secrets(developer, agent_id), secret_id)
+        _record(Verb.DELETE, row, before=_settings_of(row))
+        row.delete()
+
+
+def _locked(secrets: "QuerySet[Secret]", secret_id: UUID) -> Secret:
+    return get_or_not_found(secrets.select_for_update(), secret_id, "Secret")
+
+
+def _settings_of(row: Secret) -> dict[str, Any]:
+    """What the audit log keeps of a secret: whose it is, and its name."""
+    return {"agent": str(row.agent_id) if row.agent_id else None, "name": row.name}
+
+
+def _record(verb: Verb, row: Secret, **settings: Any) -> None:
+    record(row.developer_id, Act(verb, ObjectKind.SECRET, row.pk, row.name, **settings))
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

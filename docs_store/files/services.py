@@ -11,11 +11,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import DEFAULT_PROJECT, Developer
 from agents.selectors import get_project_named
 from docs_store.files import contents
 from docs_store.models import File, FileContent, Ingestion
-from julep_project.core.errors import DomainError, NotFound, StorageUnavailable
+from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import OPEN
 from julep_project.core.storage.storage import SURELY_COMMITTED, prune, read_stored, remove
@@ -58,7 +60,9 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
         size=written.size,
         sha256=written.sha256,
     )
-    file.save(force_insert=True)
+    with transaction.atomic():
+        file.save(force_insert=True)
+        record(developer.pk, _act(Verb.CREATE, file))
     return get_file(developer, file_id)
 
 
@@ -93,9 +97,9 @@ def delete_file(*, developer: Developer, file_id: UUID) -> None:
         NotFound: there is no such file (any more).
     """
     with transaction.atomic():
-        removed, _ = list_files(developer).filter(pk=file_id).delete()
-        if not removed:
-            raise NotFound("File not found")
+        file = get_or_not_found(list_files(developer).select_for_update(of=("self",)), file_id, "File")
+        record(developer.pk, _act(Verb.DELETE, file))
+        file.delete()
         content = FileContent(file_id=file_id, developer_id=developer.pk)
         transaction.on_commit(lambda: _forget(content), robust=True)
 
@@ -128,3 +132,7 @@ def _forget(content: FileContent) -> None:
 
 def _name(content: FileContent) -> str:
     return contents.storage_name(content.developer_id, content.file_id)
+
+
+def _act(verb: Verb, file: File) -> Act:
+    return Act(verb, ObjectKind.FILE, file.pk, file.name, after={"size": file.size, "sha256": file.sha256})

@@ -9,12 +9,14 @@ from uuid import UUID
 import orjson
 from django.db import DatabaseError, transaction
 
+from agents.audit.recording import record
+from agents.audit.verbs import Verb
 from agents.models import Developer
 from docs_store import selectors
 from docs_store.files import services as files
 from docs_store.ingestion.jobs import INGESTIONS, NAME
 from docs_store.models import LONGEST_TITLE, Doc, Ingestion
-from docs_store.owners import Owner
+from docs_store.owners import Owner, act_on_doc
 from julep_project.core.errors import Conflict
 from julep_project.core.ids import uuid7
 
@@ -92,6 +94,7 @@ def _begin(developer: Developer, owner: Owner, content: _Content, values: Mappin
         content_hash=hashlib.sha256(orjson.dumps([title, {"file": content.sha256}])).hexdigest(),
     )
     doc.save(force_insert=True)
+    record(developer.pk, act_on_doc(Verb.CREATE, doc))
     job = Ingestion(
         developer=developer,
         doc=doc,

@@ -1,8 +1,10 @@
-"""The first rows of a run, written in one statement."""
+"""The first rows of a run, written in one statement with the record of who started it."""
 
 from typing import Any
 from uuid import UUID
 
+from agents.audit.recording import Act, insert_from, parameters_of
+from agents.audit.verbs import ObjectKind, Verb
 from executions.engine.contents import Contents
 from executions.engine.frame import Frame
 from executions.engine.rows.statements import fetch_row
@@ -11,13 +13,13 @@ from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
 
 # The task's row is locked as a foreign key would: a run and a new version, or the task's removal, come one by one.
-_INSERT_RUN = """
+_INSERT_RUN = f"""
     WITH task AS (
         SELECT id FROM tasks_task WHERE id = %(task)s AND version_number = %(number)s FOR KEY SHARE
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                           transition_count, runnable, open_waits, depth)
-        SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{}', %(metadata)s::jsonb,
+        SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
                0, 1, 0, %(depth)s
         FROM task
         RETURNING created_at, updated_at
@@ -25,7 +27,7 @@ _INSERT_RUN = """
         INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children,
                                        rung_at)
         SELECT %(branch)s, %(id)s, 0, 'ready', %(stack)s::jsonb, 0, 0, 0, now() FROM run
-    )
+    ), recorded AS ({insert_from("run")})
     SELECT created_at, updated_at FROM run
 """
 
@@ -42,6 +44,7 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
     stored_input = contents.outlined(to_json_text(given))
     stack = to_json_text(contents.pack_stack([frame.to_json()]))
     contents.write()
+    act = Act(Verb.CREATE, ObjectKind.EXECUTION, execution.pk, after={"task": str(execution.task_id)})
     row = fetch_row(
         _INSERT_RUN,
         {
@@ -55,6 +58,7 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
             "metadata": to_json_text(execution.metadata),
             "depth": execution.depth,
             "stack": stack,
+            **parameters_of(execution.developer_id, act),
         },
     )
     if row is None:

@@ -4,20 +4,30 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from julep_project.core.actor import Actor, ActorKind, acting_as
+from julep_project.core.api.peer import address_of
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
+    _Base = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
+    _Base = object
 
 # Each comma in it becomes a value, and each value that will not do an error with a text.
 _LONGEST_LIST = 10_000
+
+_MASK = "***"
 
 # What a page may show of a row in place of a field.
 Show = Callable[[Any], Any]
@@ -39,7 +49,66 @@ class ShortList(SimpleArrayField):
         return changed
 
 
-class ModelAdmin(_ModelAdmin):
+class Recorded(_Base):
+    """Pages on which staff act under their own names, and whose changes `settings.STAFF_ACT_RECORDER` is told of, in
+    the transaction that makes them."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list, with its actions."""
+        with acting_as(staff_actor(request)):
+            return super().changelist_view(request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """One row, or a new one."""
+        with acting_as(staff_actor(request)):
+            return super().changeform_view(request, *args, **options)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Whether to remove a row."""
+        with acting_as(staff_actor(request)):
+            return super().delete_view(request, *args, **options)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A row as the form has it."""
+        super().save_model(request, obj, form, change)
+        before = {name: _plain(name, form.initial.get(name)) for name in form.changed_data}
+        after = {name: _plain(name, form.cleaned_data.get(name)) for name in form.changed_data}
+        record_staff_act("update" if change else "create", obj, before if change else None, after)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """One row, from its page."""
+        record_staff_act("delete", obj)
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        """Some rows of the list."""
+        for row in queryset:
+            record_staff_act("delete", row)
+        super().delete_queryset(request, queryset)
+
+
+def staff_actor(request: HttpRequest) -> Actor:
+    """The staff user of a request to these pages."""
+    user = request.user
+    return Actor(ActorKind.STAFF, str(user.pk or ""), user.get_username(), address_of(request) or "")
+
+
+def record_staff_act(verb: str, row: Model, before: Any = None, after: Any = None) -> None:
+    """Tell of an act of the current actor."""
+    import_string(settings.STAFF_ACT_RECORDER)(verb, row, before, after)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value of a form as JSON; passwords are left out."""
+    if "password" in name:
+        return _MASK
+    if isinstance(value, QuerySet | list | tuple):
+        return [_plain("", one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+class ModelAdmin(Recorded, _ModelAdmin):
     """Rows that may be edited in a form."""
 
     formfield_overrides: ClassVar[Any] = {ArrayField: {"form_class": ShortList}}

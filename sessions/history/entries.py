@@ -6,6 +6,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Func, JSONField, Q, QuerySet, Sum, Window
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.tokens import count_each
 from agents.models import Developer
 from julep_project.core.api.page_bytes import check_whole
@@ -133,6 +135,7 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
         get_or_not_found(sessions, session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
         forget_answers(session_id)
+        record(developer.pk, Act(Verb.CLEAR, ObjectKind.SESSION, session_id))
 
 
 def to_message(entry: Entry) -> dict[str, Json]:

@@ -18,8 +18,9 @@ from julep_project.core.reading.fields import Timestamp
 ViewType = TypeVar("ViewType", bound=type[Any])
 AsyncFunction = TypeVar("AsyncFunction", bound=Callable[..., Any])
 
-# Answer of a view that streams.
+# Answers of views that stream.
 SERVER_SENT_EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
+JSON_LINES = {(200, "application/x-ndjson"): OpenApiTypes.STR}
 
 _STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
 _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
@@ -108,7 +109,7 @@ def describe_async(
             description=view.__doc__,
             parameters=[*path_ids, *query],
             request={"application/json": body} if body is not None else None,
-            responses=answer if answer is SERVER_SENT_EVENTS else {status: answer},
+            responses=answer if answer in (SERVER_SENT_EVENTS, JSON_LINES) else {status: answer},
         )(handler)
         described: Any = view
         described.cls = type(view.__name__, (getattr(described, "cls", APIView),), {method: documented})

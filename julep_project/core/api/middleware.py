@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 
 from julep_project.core.api.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
 from julep_project.core.api.exception_handler import plain_response
+from julep_project.core.api.request_id import begin_request
 from julep_project.core.process.panics import Panic, contained
 
 _PREFIX = "/api"
@@ -34,11 +35,13 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if iscoroutinefunction(self):
             return self._serve_async(request)
+        _begin(request)
         if not _is_api(request):
             return self._answer(request)
         return _finish(request, _early_answer(request) or self._answer(request))
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
+        _begin(request)
         if not _is_api(request):
             return await self._answer_async(request)
         return _finish(request, _early_answer(request) or await self._answer_async(request))
@@ -69,12 +72,18 @@ def _is_api(request: HttpRequest) -> bool:
     return is_for_api(request.path_info)
 
 
+def _begin(request: HttpRequest) -> None:
+    """Staff pages have ids, too: for the audit log."""
+    marked: Any = request
+    marked.request_id = request_id_of(request.headers.get("x-request-id"))
+    begin_request(marked.request_id)
+
+
 def _early_answer(request: HttpRequest) -> HttpResponse | None:
     """Prepare the request (no text may hold NUL); answer it at once if it is a preflight."""
     request.path_info = _bare_path(request.path_info)
     request.META["QUERY_STRING"] = request.META.get("QUERY_STRING", "").replace("%00", "")
     marked: Any = request
-    marked.request_id = request_id_of(request.headers.get("x-request-id"))
     marked._dont_enforce_csrf_checks = True
     if is_preflight(request.method, request.headers):
         return HttpResponse(status=200)

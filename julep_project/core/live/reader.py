@@ -7,7 +7,7 @@ is no other way to open a stream.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from django.conf import settings
 from django.http import StreamingHttpResponse
@@ -44,6 +44,9 @@ class Reader(Generic[Item]):
     `CHAT_READER_TIMEOUT_S`, `left` when the connection has ended, however it did; both are to end the work, and only
     what is told last is kept for the reader from then on.
     """
+
+    # What is said where there is nothing to say for long.
+    keep_alive: ClassVar[bytes] = KEEP_ALIVE
 
     def __init__(
         self, encode: Callable[[Item | Exception], bytes], *, stalled: Callable[[], None], left: Callable[[], None]
@@ -101,7 +104,7 @@ class Reader(Generic[Item]):
         if isinstance(item, _End):
             self._is_over = True
             raise StopAsyncIteration
-        return KEEP_ALIVE if item is None else self._encode(item)
+        return self.keep_alive if item is None else self._encode(item)
 
     def close(self) -> None:
         """The response is over, however it ended. Called from any thread."""
@@ -194,9 +197,24 @@ class Relay(Reader[bytes]):
         self._task.cancel()
 
 
+class Lines(Relay):
+    """The same with JSON lines in the place of events."""
+
+    keep_alive = b"\n"
+
+
+def line_stream(reader: Lines) -> StreamingHttpResponse:
+    """A response of JSON lines, never buffered on its way."""
+    return _stream(reader, 200, "application/x-ndjson")
+
+
 def event_stream(reader: Reader[Any], status: int = 200) -> StreamingHttpResponse:
-    """A response that is never buffered on its way."""
-    response = StreamingHttpResponse(reader, status=status, content_type="text/event-stream")
+    """A response of events, never buffered on its way."""
+    return _stream(reader, status, "text/event-stream")
+
+
+def _stream(reader: Reader[Any], status: int, content_type: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(reader, status=status, content_type=content_type)
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response

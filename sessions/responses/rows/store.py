@@ -10,6 +10,8 @@ from django.db.models import Exists, F, JSONField, OuterRef, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import NotFound
@@ -126,6 +128,7 @@ def delete_response(developer: Developer, reference: str) -> StoredResponse:
     with transaction.atomic():
         row = _cancelled(get_response(developer, reference))
         StoredResponse.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=Now())
+        record(developer.pk, Act(Verb.DELETE, ObjectKind.RESPONSE, row.pk))
     return row
 
 

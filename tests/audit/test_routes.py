@@ -1,0 +1,223 @@
+"""Each route that changes something writes to the audit log, or says here why it does not."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.urls import URLResolver, get_resolver
+
+from agents.audit.models import AuditRecord
+from agents.models import Developer
+from agents.vault.models import Secret
+from sessions.responses.models import StoredResponse
+from sessions.responses.rows.store import delete_response
+from tests.flow_runner import FlowRunner
+
+Json = dict[str, Any]
+
+CHANGING = {"post", "put", "patch", "delete"}
+# What a conversation, a search or a pass-through does is kept in rows of its own: entries, turns, responses, usage.
+UNRECORDED = {
+    ("post", "^(?:v1/)?chat/completions$"): "changes nothing here",
+    ("post", "^(?:v1/)?embeddings$"): "changes nothing here",
+    ("post", "agents/<str:id>/search"): "reads",
+    ("post", "users/<str:id>/search"): "reads",
+    ("post", "embed"): "changes nothing here",
+    ("post", "sessions/<str:id>/messages"): "entries are never changed, and say themselves when they came",
+    ("post", "sessions/<str:id>/render"): "changes nothing here",
+    ("post", "sessions/<str:id>/chat"): "entries are never changed, and say themselves when they came",
+    ("post", "^(?:v1/)?responses$"): "the response is kept with what was asked",
+    ("post", "^(?:v1/)?responses/(?P<reference>[^/]+)/cancel$"): "the response says that it was cancelled",
+}
+ASK = {"name": "ask", "main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
+FUNCTION = {"name": "look", "type": "function", "function": {"parameters": {"type": "object"}}}
+
+
+def routes(resolver: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    """Methods and paths of the API, as the configuration has them."""
+    for route in resolver.url_patterns:
+        path = before + str(route.pattern)
+        if isinstance(route, URLResolver):
+            if route.app_name != "admin":
+                yield from routes(route, path)
+            continue
+        of = getattr(route.callback, "actions", None) or dir(getattr(route.callback, "cls", None))
+        yield from ((method, path) for method in CHANGING & set(of))
+
+
+class World:
+    """Rows to act on."""
+
+    def __init__(self, flow: FlowRunner, developer: Developer) -> None:
+        self.flow, self.api, self.developer = flow, flow.api, developer
+        self.agent = self.new("/agents", {"name": "Ada"})
+
+    def new(self, path: str, body: Json) -> str:
+        """A new row; its id."""
+        answer = self.api.post(path, body)
+        assert answer.status_code == 201, answer.json()
+        return str(answer.json()["id"])
+
+    def user(self) -> str:
+        return self.new("/users", {"name": "u"})
+
+    def session(self) -> str:
+        return self.new("/sessions", {"agent": self.agent})
+
+    def tool(self) -> str:
+        return f"/agents/{self.agent}/tools/" + self.new(f"/agents/{self.agent}/tools", FUNCTION)
+
+    def task(self) -> str:
+        return self.new(f"/agents/{self.agent}/tasks", ASK)
+
+    def doc(self, owner: str) -> str:
+        return f"/{owner}/docs/" + self.new(f"/{owner}/docs", {"title": "t", "content": "c"})
+
+    def file(self) -> str:
+        return self.new("/files", {"name": "f", "content": "aGk="})
+
+    def run(self) -> str:
+        return str(self.flow.start(self.task(), {})["id"])
+
+    def run_of_its_task(self) -> str:
+        task = self.task()
+        return f"/tasks/{task}/executions/{self.flow.start(task, {})['id']}"
+
+    def token(self) -> str:
+        rows = self.flow.log(self.run())
+        return next(str(row["metadata"]["task_token"]) for row in rows if row["type"] == "wait")
+
+    def removed_response(self) -> Any:
+        """Its view is asynchronous, and reads in another connection than the test's."""
+        row = StoredResponse.objects.create(developer=self.developer, status="completed", body={"output": []})
+        delete_response(self.developer, f"resp_{row.pk.hex}")
+
+
+NEW_ID = "01900000-0000-7000-8000-000000000000"
+Do = Callable[[World], Any]
+
+
+def member(kind: str, path: str, make: Do, body: Json) -> dict[tuple[str, str], tuple[str, str, Do]]:
+    """The verbs of a resource."""
+    one, to_one = path.lstrip("/") + "/<str:id>", f"{path}/{{}}"
+    return {
+        ("post", path.lstrip("/")): ("create", kind, lambda w: w.api.post(path, body | extra(kind, w))),
+        ("post", one): ("create", kind, lambda w: w.api.post(to_one.format(NEW_ID), body | extra(kind, w))),
+        ("put", one): ("update", kind, lambda w: w.api.put(to_one.format(make(w)), body)),
+        ("patch", one): ("update", kind, lambda w: w.api.patch(to_one.format(make(w)), {"metadata": {"a": 1}})),
+        ("delete", one): ("delete", kind, lambda w: w.api.delete(to_one.format(make(w)))),
+    }
+
+
+def extra(kind: str, world: World) -> Json:
+    return {"agent": world.agent} if kind == "session" else {}
+
+
+def docs(role: str, owner: Do) -> dict[tuple[str, str], tuple[str, str, Do]]:
+    """Docs of an owner."""
+    path = f"{role}s/<str:id>/docs"
+    everything = {"delete_all": True}
+
+    def at(world: World) -> str:
+        return f"{role}s/{owner(world)}"
+
+    return {
+        ("post", path): ("create", "doc", lambda w: w.doc(at(w))),
+        ("delete", path + "/<str:doc_id>"): ("delete", "doc", lambda w: w.api.delete(w.doc(at(w)))),
+        ("delete", path): (
+            "delete",
+            "doc",
+            lambda w: w.api.send("DELETE", w.doc(at(w)).rpartition("/")[0], everything),
+        ),
+    }
+
+
+def secrets(path: str, of: Do) -> dict[tuple[str, str], tuple[str, str, Do]]:
+    """Secrets of a developer or an agent."""
+    body, one = {"name": "KEY", "value": "v"}, path + "/<str:secret_id>"
+    return {
+        ("post", path): ("create", "secret", lambda w: w.new(of(w), body)),
+        ("put", one): ("update", "secret", lambda w: w.api.put(f"{of(w)}/{w.new(of(w), body)}", body)),
+        ("delete", one): ("delete", "secret", lambda w: w.api.delete(f"{of(w)}/{w.new(of(w), body)}")),
+    }
+
+
+TASKS = "agents/<str:agent_id>/tasks"
+TASK = TASKS + "/<str:task_id>"
+TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
+CANCELLED, GOES_ON = {"status": "cancelled"}, {"status": "running", "input": {}}
+ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
+    **member("agent", "/agents", lambda w: w.new("/agents", {"name": "b"}), {"name": "c"}),
+    **member("user", "/users", World.user, {"name": "v"}),
+    **member("project", "/projects", lambda w: w.new("/projects", {"name": "p"}), {"name": "q"}),
+    **member("session", "/sessions", World.session, {"situation": "here"}),
+    **docs("agent", lambda w: w.agent),
+    **docs("user", World.user),
+    **secrets("secrets", lambda w: "/secrets"),
+    **secrets("agents/<str:agent_id>/secrets", lambda w: f"/agents/{w.agent}/secrets"),
+    ("post", "agents/<str:agent_id>/tools"): ("create", "tool", World.tool),
+    ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
+    ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
+    ("delete", TOOL): ("delete", "tool", lambda w: w.api.delete(w.tool())),
+    ("post", "files"): ("create", "file", World.file),
+    ("delete", "files/<str:id>"): ("delete", "file", lambda w: w.api.delete(f"/files/{w.file()}")),
+    ("delete", "sessions/<str:id>/history"): (
+        "clear",
+        "session",
+        lambda w: w.api.delete(f"/sessions/{w.session()}/history"),
+    ),
+    ("delete", "^(?:v1/)?responses/(?P<reference>[^/]+)$"): ("delete", "response", World.removed_response),
+    ("post", TASKS): ("create", "task", World.task),
+    ("put", TASKS): ("create", "task", lambda w: w.api.put(f"/agents/{w.agent}/tasks", ASK)),
+    ("post", TASK): ("create", "task", lambda w: w.api.post(f"/agents/{w.agent}/tasks/{NEW_ID}", ASK)),
+    ("put", TASK): ("update", "task", lambda w: w.api.put(f"/agents/{w.agent}/tasks/{w.task()}", ASK)),
+    ("patch", TASK): ("update", "task", lambda w: w.api.patch(f"/agents/{w.agent}/tasks/{w.task()}", {"name": "n"})),
+    ("delete", TASK): ("delete", "task", lambda w: w.api.delete(f"/agents/{w.agent}/tasks/{w.task()}")),
+    ("post", "tasks/<str:task_id>/executions"): (
+        "create",
+        "execution",
+        lambda w: w.new(f"/tasks/{w.task()}/executions", {"input": {}}),
+    ),
+    ("put", "executions/<str:id>"): ("cancel", "execution", lambda w: w.api.put(f"/executions/{w.run()}", CANCELLED)),
+    ("post", "executions"): (
+        "resume",
+        "execution",
+        lambda w: w.api.post("/executions", {**GOES_ON, "task_token": w.token()}),
+    ),
+    ("post", "executions/resume"): (
+        "resume",
+        "execution",
+        lambda w: w.api.post("/executions/resume", {**GOES_ON, "task_token": w.token()}),
+    ),
+    ("patch", "tasks/<str:task_id>/executions/<str:execution_id>"): (
+        "cancel",
+        "execution",
+        lambda w: w.api.patch(w.run_of_its_task(), CANCELLED),
+    ),
+}
+
+
+def test_every_route_is_known() -> None:
+    known = sorted({*ACTS, *UNRECORDED})
+    assert sorted(set(routes(get_resolver()))) == known, "say of a new route what it records, or why nothing"
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_what_is_recorded(flow: FlowRunner, developer: Developer, settings: Any, part: int) -> None:
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    wrong: list[Any] = []
+    for route in sorted(ACTS)[part::4]:
+        verb, kind, act = ACTS[route]
+        world = World(flow, developer)
+        Secret.objects.all().delete()
+        answer = act(world)
+        if getattr(answer, "status_code", 200) >= 300:
+            wrong.append((route, answer.json()))
+        newest = AuditRecord.objects.for_developer(developer).order_by("-pk").first()
+        assert newest is not None
+        told = (newest.verb, newest.object_kind, newest.actor_kind, newest.developer_id)
+        # What is called without a request has no actor of its own.
+        if told[:2] != (verb, kind) or told[2] not in ("internal", "system") or told[3] != developer.pk:
+            wrong.append((route, told))
+    assert wrong == []
