@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agents.llm.pieces import NO_ARGUMENTS
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text
-from julep_project.core.reading.outside_json import read_json
+from julep_project.core.reading.outside_json import TooMuchJson, read_json
 
 Call = Mapping[str, Json]
 Message = dict[str, Json]
@@ -19,6 +20,11 @@ _LONGEST_VALUE_SHOWN = 200
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
+_FENCE = "```"
+_LANGUAGE = re.compile(r"\w*")
+# An escape that JSON has, or else a backslash. Longer arguments are not mended.
+_BACKSLASH = re.compile(r'(\\["\\/bfnrtu])|(\\)')
+_LONGEST_MENDED = 200_000
 
 
 class UnreadableArguments(ValueError):
@@ -106,18 +112,55 @@ def _without_halves(text: str) -> str:
 
 
 def arguments_of(call: Call) -> dict[str, Json]:
-    """The arguments as the model wrote them; none written counts as none.
+    """The arguments as the model meant them; none written counts as none.
+
+    Models write line breaks and backslashes into texts as they are, put a fence around, or the text of an object into
+    a text once more.
 
     Raises:
         UnreadableArguments: they are no JSON object, nested too deep, of too many parts, or cannot be stored.
     """
     given = (call.get("function") or {}).get("arguments")
     try:
-        value = read_json(_without_halves(given or "{}")) if given is None or isinstance(given, str) else given
+        value = _read(given) if isinstance(given, str) else given
+        if isinstance(value, str):
+            value = _read(value)
         to_json_text(value)
     except ValueError as error:
         shown = str(given)[:_LONGEST_VALUE_SHOWN]
         raise UnreadableArguments(f"the arguments are not JSON ({error}): {shown}") from error
+    if value is None or value == []:
+        return {}
     if not isinstance(value, dict):
         raise UnreadableArguments("the arguments must be a JSON object")
     return value
+
+
+def object_text(arguments: Json) -> str:
+    """The arguments of a call as every provider takes them again: as they were written, or what can be read of them."""
+    try:
+        if isinstance(arguments, str) and isinstance(read_json(arguments), dict):
+            return arguments
+    except ValueError:
+        pass
+    try:
+        return to_json_text(arguments_of({"function": {"arguments": arguments}}))
+    except UnreadableArguments:
+        return NO_ARGUMENTS
+
+
+def _read(text: str) -> Json:
+    text = _without_halves(text).strip()
+    if text.startswith(_FENCE) and text.endswith(_FENCE) and len(text) >= 2 * len(_FENCE):
+        inner = text[len(_FENCE) : -len(_FENCE)]
+        text = _LANGUAGE.sub("", inner, count=1).strip()
+    if not text:
+        return None
+    try:
+        return read_json(text)
+    except TooMuchJson:
+        raise
+    except ValueError:
+        if len(text) > _LONGEST_MENDED:
+            raise
+        return read_json(_BACKSLASH.sub(r"\1\2\2", text), strict=False)

@@ -23,13 +23,13 @@ from agents.llm.key_choice import choose_key
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.pieces import Piece
+from agents.llm.provider_names import own_names, with_provider_names
 from agents.llm.providers import provider
 from agents.llm.rate_limits import with_patience
 from agents.llm.reply_form import ReplyForm, ReplyRejected, objection, rejected
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
-from agents.llm.tool_names import own_names, with_provider_names
 from agents.llm.usage import record_usage, total_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools

@@ -49,6 +49,19 @@ ENDS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("function_call", "tool_call", "tool_calls", "tool_use"), "tool_calls"),
 }
+# Why it ends where there is no answer, though the provider says so as if there were one.
+FAILURES = frozenset(
+    {
+        "error",
+        "malformed_function_call",
+        "malformed_response",
+        "missing_thought_signature",
+        "network_error",
+        "too_many_tool_calls",
+        "unexpected_tool_call",
+    }
+)
+_LONGEST_FAILURE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,19 @@ def read_said(message: Json) -> Said:
 def end_of(reason: Json) -> str | None:
     """Why an answer ended, of `stop`, `tool_calls`, `length` and `content_filter`; None where nothing is said."""
     return ENDS.get(str(reason).lower(), "stop") if reason else None
+
+
+def failure_of(choice: Mapping[str, Json]) -> str | None:
+    """What a provider says of an answer that it ended with an error; None if it did not."""
+    beside = choice.get("provider_specific_fields")
+    beside = beside if isinstance(beside, Mapping) else {}
+    error = choice.get("error") or beside.get("error")
+    reason = str(choice.get("finish_reason") or "").lower()
+    if not error and reason not in FAILURES:
+        return None
+    told = error.get("message") if isinstance(error, Mapping) else error
+    native = beside.get("native_finish_reason")
+    return to_storable(str(told or native or reason))[:_LONGEST_FAILURE]
 
 
 def _texts(content: Json, thoughts: list[str], levels: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, 
 from agents.llm.providers.raw_chunks import is_chunk, read_chunk
 from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
+from agents.llm.said import failure_of
 from agents.llm.usage import token_counts
 from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
@@ -148,10 +149,9 @@ class ProviderStream:
     def _note(self, chunk: Chunk) -> None:
         """Some providers count the prompt at the beginning and the answer at the end; the largest numbers hold."""
         for choice in chunk["choices"]:
-            reason = choice.get("finish_reason")
-            if reason == "error":
-                raise ModelUnavailable("the model provider ended its answer with an error")
-            self._ended = self._ended or bool(reason)
+            if (failure := failure_of(choice)) is not None:
+                raise ModelUnavailable(f"the model provider ended its answer with an error: {failure}")
+            self._ended = self._ended or bool(choice.get("finish_reason"))
         usage = chunk.get("usage")
         for name, value in usage.items() if isinstance(usage, Mapping) else ():
             known = self._usage.get(name)

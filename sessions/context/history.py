@@ -1,9 +1,9 @@
 """What a model is told of earlier messages."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from agents.llm.provider_names import speaker_name
 from agents.llm.tokens import count_each
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
@@ -13,9 +13,6 @@ from sessions.models import Entry
 
 Message = Mapping[str, Json]
 
-# Providers refuse other names.
-_NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")
-_LONGEST_NAME = 64
 _LONGEST_ID_SHOWN = 80
 
 
@@ -98,6 +95,6 @@ def for_agent(name: str | None, message: Message) -> dict[str, Json]:
     sent = dict(message)
     speaker = sent.pop("name", None)
     if speaker:
-        sent["name"] = _NOT_IN_NAMES.sub("_", speaker)[:_LONGEST_NAME]
+        sent["name"] = speaker_name(speaker)
     is_others = name is not None and speaker not in (None, name) and not message.get("tool_calls")
     return {**sent, "role": "user"} if is_others and message["role"] == "assistant" else sent

@@ -157,6 +157,21 @@ def test_a_tool_that_is_not_there_is_told_to_the_model() -> None:
     assert told == {"c1": "error: there is no tool 'nope'", "c2": "found"}
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("null", {}), ("[]", {}), ('""', {}), (" ", {}),
+        (r'"{\"q\": 1}"', {"q": 1}), ('```json\n{"q": 1}\n```', {"q": 1}),
+        ('{"q": "one\n\ttwo"}', {"q": "one\n\ttwo"}), (r'{"q": "\d+\n\\d"}', {"q": "\\d+\n\\d"}),
+    ],
+)  # fmt: skip
+def test_arguments_are_read_as_they_are_meant(written: str, meant: Any) -> None:
+    talk = Conversation(tools="all", auto_run_tools=True)
+    outcome = talk.tell(EffectSucceeded(_answer(calls=[_call("c1", "web_search", written)])))
+    assert isinstance(outcome, Call)
+    assert outcome.effect.request["arguments"] == meant
+
+
 @pytest.mark.parametrize("written", [r'{"q": "\ud83d\ude00 \ud83d"}', '{"q": "\U0001f600 \ud83d"}'])
 def test_half_an_emoji_in_arguments_is_cleaned(written: str) -> None:
     talk = Conversation(tools="all", auto_run_tools=True)

@@ -148,8 +148,8 @@ def test_a_stream_without_an_end(
 
 
 def test_an_event_ends_where_the_library_ends_it(developer: Developer, model_server: ModelServer) -> None:
-    """Two carriage returns end one, but for it the second belongs to the line feed that follows."""
-    model_server.script(Flood(b"x\r\r\n", kind="text/event-stream").reply())
+    """A carriage return ends a line, and the line feed that follows it is no other."""
+    model_server.script(Flood(b"x\r\n", kind="text/event-stream").reply())
     with pytest.raises(ReplyTooLong, match="event"):
         streamed(developer, **QUESTION)
 

@@ -205,3 +205,32 @@ class TestFailures:
             gateway.complete(developer, model="gpt-4o", messages=ASKED)
         assert "loopback-key" not in caught.value.message
         assert "Incorrect API key provided: ***" in caught.value.message
+
+
+_SAID = {"role": "assistant", "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"finish_reason": "error", "message": _SAID}, "error"),
+        ({"finish_reason": "MALFORMED_FUNCTION_CALL", "message": _SAID}, "MALFORMED_FUNCTION_CALL"),
+        ({"finish_reason": None, "message": _SAID, "error": {"code": 502, "message": "upstream is away"}}, "is away"),
+    ],
+)
+def test_an_answer_that_ended_with_an_error_is_none(
+    developer: Developer, model_server: ModelServer, choice: dict[str, Any], words: str
+) -> None:
+    model_server.script(Reply(200, {"id": "a", "object": "chat.completion", "choices": [{"index": 0, **choice}]}))
+    with pytest.raises(ModelUnavailable, match=words):
+        gateway.complete(developer, model="openai/m", messages=ASKED)
+
+
+@pytest.mark.parametrize("model", ["openai/m", "hosted_vllm/m"])
+def test_an_answer_may_lack_what_goes_without_saying(
+    developer: Developer, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setenv("HOSTED_VLLM_API_BASE", model_server.api_base)
+    model_server.script(Reply(200, {"choices": [{"message": {"content": "Four.", "tool_calls": [None]}}]}))
+    answer = gateway.complete(developer, model=model, messages=ASKED)
+    assert (answer["choices"][0]["content"], answer["choices"][0]["finish_reason"]) == ("Four.", "stop")

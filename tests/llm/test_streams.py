@@ -67,6 +67,16 @@ async def seen(event: Any) -> bool:
     return await asyncio.to_thread(event.wait, WAIT_S)
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_error_that_comes_whole_with_the_status_of_a_success(
+    developer: Developer, model_server: ModelServer, kind: str
+) -> None:
+    body = json.dumps({"error": {"message": "no credit left", "code": 402}})
+    model_server.script(Reply(200, body=body, headers={"Content-Type": kind}))
+    with pytest.raises(DomainError, match="no credit left"):
+        read(developer)
+
+
 class TestChunks:
     def test_they_are_plain_json_and_end_with_the_usage(self, developer: Developer, model_server: ModelServer) -> None:
         model_server.script(Streamed("It ", "is ", "four."))

@@ -29,6 +29,7 @@ from julep_project.core.http.errors import BadResponse
 # A stream wraps every few words in some hundred bytes, and nobody holds all of it.
 STREAM_IN_ANSWERS = 16
 _CODINGS = "gzip, deflate"
+_EVENTS = ("event-stream", "application/json")
 _FRAMES = "vnd.amazon.eventstream"
 
 
@@ -150,7 +151,8 @@ def _lines_of(response: httpx.Response) -> Lines | Frames:
     kind = str(response.headers.get("content-type", "")).lower()
     if _FRAMES in kind:
         return Frames(response.request)
-    are_events = "event-stream" in kind or OPENAI_CLIENT in response.request.headers
+    # What is sent as JSON is an answer that came whole, or is said to be.
+    are_events = OPENAI_CLIENT in response.request.headers or any(name in kind for name in _EVENTS)
     return Lines(response.request, stream_end(), are_events=are_events)
 
 

@@ -13,7 +13,9 @@ from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text, to_storable
 from julep_project.core.reading.outside_json import read_json
 
-_ODD_MESSAGE = re.compile(rb'"content"\s*:\s*\[|"reasoning"\s*:\s*"|<think(?:ing)?>')
+_ODD_MESSAGE = re.compile(
+    rb'"content"\s*:\s*\[|"reasoning"\s*:\s*"|<think(?:ing)?>|"role"\s*:\s*null|"tool_calls"\s*:\s*\[\s*null'
+)
 _OWN_USAGE = b'"x_groq"'
 _TAG = re.compile(r"</?think>")
 _TAG_BYTES = b"think>"
@@ -21,7 +23,8 @@ _TAG_BYTES = b"think>"
 
 def mended_whole(content: bytes) -> bytes:
     """An answer whose content is one text, with the thoughts beside it."""
-    if not _ODD_MESSAGE.search(content):
+    has_no_role = b'"message"' in content and b'"role"' not in content
+    if not has_no_role and not _ODD_MESSAGE.search(content):
         return content
     answer = _read(content)
     if not isinstance(answer, dict):
@@ -36,6 +39,9 @@ def mended_whole(content: bytes) -> bytes:
 
 
 def _mend(message: dict[str, Json], thoughts: str) -> None:
+    message["role"] = message.get("role") or "assistant"
+    if isinstance(message.get("tool_calls"), list):
+        message["tool_calls"] = [call for call in message["tool_calls"] if isinstance(call, dict)]
     said = read_said(message)
     text, tagged = without_thoughts(said.text)
     if message.get("content"):

@@ -21,6 +21,7 @@ import httpx
 from agents.llm.choice import DEFAULT_MODELS
 from agents.llm.errors import to_domain_error
 from agents.llm.own.offline import is_offline
+from agents.llm.provider_names import with_provider_ids
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
 from agents.llm.providers.library_settings import switch_off
@@ -28,7 +29,7 @@ from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
-from agents.llm.said import ENDS
+from agents.llm.said import ENDS, FAILURES, failure_of
 from agents.llm.sampling import OPEN_MODEL_SAMPLING
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
@@ -71,6 +72,8 @@ _IMPORTED_LATE = (
     "openai.resources.chat",
 )
 _SHORTEST_TIMEOUT_S = 0.1
+# The only one that the library's answers can have.
+_FAILURE = "malformed_function_call"
 
 
 @Once
@@ -199,7 +202,7 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     """Arguments of the library's completion functions."""
     options: dict[str, Json] = {
         "model": request.model,
-        "messages": list(request.messages),
+        "messages": with_provider_ids(request.messages, provider_of(litellm, request.model), request.model),
         "drop_params": True,
         **call_options(request.timeout_s, request.api_key),
         **_known_to_provider(litellm, request),
@@ -274,6 +277,8 @@ def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answ
     answer = plain(response)
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
+    if (failure := failure_of(answer["choices"][0])) is not None:
+        raise ModelUnavailable(f"the model provider ended its answer with an error: {failure}")
     said = answer.get("usage")
     if not isinstance(said, Mapping):
         return answer, _cost(litellm, request.model, response)
@@ -324,9 +329,10 @@ def _set_up(litellm: Any) -> None:
     _share_connections(litellm)
     _log_nothing_later()
     shorten(import_module("litellm.litellm_core_utils.secret_redaction"))
-    # A reason it does not know would be a normal end.
+    # A reason it does not know, and a failure, would be a normal end.
     known: dict[str, str] = import_module("litellm.litellm_core_utils.core_helpers")._FINISH_REASON_MAP
     known.update({reason: end for reason, end in ENDS.items() if reason not in known})
+    known.update({reason: _FAILURE for reason in {*known, *FAILURES} if reason.lower() in FAILURES})
 
 
 def _share_connections(litellm: Any) -> None:

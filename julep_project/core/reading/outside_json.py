@@ -51,8 +51,9 @@ class Bounds:
 DEFAULT_BOUNDS = Bounds()
 
 
-def read_json(text: bytes | str, bounds: Bounds = DEFAULT_BOUNDS) -> Any:
-    """The value of JSON text; whole numbers keep every digit.
+def read_json(text: bytes | str, bounds: Bounds = DEFAULT_BOUNDS, *, strict: bool = True) -> Any:
+    """The value of JSON text; whole numbers keep every digit. If not `strict`, texts may hold line breaks and other
+    control characters as they are.
 
     Raises:
         TooMuchJson: it is beyond the bounds; nothing was built.
@@ -60,7 +61,7 @@ def read_json(text: bytes | str, bounds: Bounds = DEFAULT_BOUNDS) -> Any:
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     check_json(raw, bounds)
-    return _exact_loads(raw) if _has_long_number(raw) else orjson.loads(raw)
+    return orjson.loads(raw) if strict and not _has_long_number(raw) else _exact_loads(raw, strict)
 
 
 def read_foreign_json(content: bytes) -> Any:
@@ -126,7 +127,7 @@ def _has_long_number(raw: bytes) -> bool:
     return any(_LONG_NUMBER in raw[at : at + _SLICE].translate(_AS_ZEROS) for at in range(0, len(raw), step))
 
 
-def _exact_loads(raw: bytes) -> Any:
+def _exact_loads(raw: bytes, strict: bool) -> Any:
     """The standard reader keeps every digit of a whole number, but lets through what JSON does not have."""
 
     def refuse(constant: str) -> NoReturn:
@@ -138,7 +139,7 @@ def _exact_loads(raw: bytes) -> Any:
             raise ValueError("number is out of range")
         return number
 
-    value = json.loads(raw.decode(), parse_constant=refuse, parse_float=finite, parse_int=_whole)
+    value = json.loads(raw.decode(), strict=strict, parse_constant=refuse, parse_float=finite, parse_int=_whole)
     if b"\\u" in raw:
         written_in_pieces(value, ensure_ascii=False).encode()
     return value

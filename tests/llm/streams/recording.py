@@ -2,7 +2,8 @@
 
 `about` says what is odd. `stream` is the body of a streamed answer, `whole` that of one in a piece; where one is
 missing, the oddity cannot come that way. `events` are those of a binary event stream, by type. `<U+2028>` stands for
-that character, `line_end` for the ends of all lines. `asked` are settings of the request.
+that character, `line_end` for the ends of all lines; `type` is the type of the stream where it is not the provider's.
+`asked` are settings of the request.
 
 `result` is what has to come of it: `text`, `thoughts`, `calls` by name and arguments, `finish` when the answer is cut
 short, `usage` as prompt and completion tokens where the provider counts them, and `error`, words of the failure that
@@ -65,6 +66,7 @@ class Recording:
     events: tuple[tuple[str, Any], ...] = ()
     whole: str | None = None
     line_end: str = "\n"
+    type: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -156,7 +158,7 @@ class RecordedProvider(LoopbackServer):
             assert playing.whole is not None
             return Reply(200, body=playing.whole, headers={"Content-Type": "application/json"})
         assert playing.streamed is not None
-        kind = _TYPES.get(playing.provider, "text/event-stream")
+        kind = playing.type or _TYPES.get(playing.provider, "text/event-stream")
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
         ends = [*self.cut_at, len(playing.streamed)]
         pieces = [playing.streamed[start:end] for start, end in zip([0, *ends], ends, strict=False)]

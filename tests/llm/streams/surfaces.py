@@ -66,7 +66,7 @@ class Surfaces:
     def _streamed_completion(self, played: Recording) -> Result:
         response, text = asyncio.run(_post("/v1/chat/completions", self._question(played, stream=True)))
         assert response.status_code == 200, text
-        events = [json.loads(line.removeprefix("data: ")) for line in text.split("\n\n")[:-1] if "[DONE]" not in line]
+        events = [json.loads(line.removeprefix("data: ")) for line in text.split("\n\n")[:-1] if line != "data: [DONE]"]
         if "error" in events[-1]:
             return Result(error=json.dumps(events[-1]))
         choices = [choice for event in events for choice in event["choices"]]

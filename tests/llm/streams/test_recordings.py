@@ -98,7 +98,14 @@ def test_wherever_it_is_cut_the_library_reads_the_same(recorded: Recording) -> N
     for cut in range(1, len(sent)):
         pieces = _read(recorded, sent[:cut], sent[cut:])
         assert b"".join(pieces) == in_one
-        assert recorded.events or all(piece[-1:] in (b"\n", b"\r") for piece in pieces[:-1])
+        assert recorded.events or all(piece[-1:] == b"\n" for piece in pieces[:-1])
+
+
+def test_an_event_is_passed_on_at_once_however_lines_end() -> None:
+    for end in ("\n", "\r\n", "\r"):
+        lines = Lines(httpx.Request("POST", "http://127.0.0.1/"), StreamEnd(), are_events=True)
+        passed = [b"".join(lines.feed(f"data: {word}{end}{end}".encode())) for word in ("one", "two")]
+        assert passed == [b"data: one\n\n", b"data: two\n\n"]
 
 
 def _read(recorded: Recording, *pieces: bytes) -> list[bytes]:
