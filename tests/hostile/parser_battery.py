@@ -6,6 +6,7 @@ text the process did not survive.
 
 import json
 import os
+import resource
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,6 +39,8 @@ from tasks.expressions.errors import ExpressionError  # noqa: E402
 from tasks.expressions.expression import compile_expression  # noqa: E402
 from tests.hostile import texts  # noqa: E402
 
+# For all texts together; what takes longer hangs.
+_CPU_S = 110
 Reader = Callable[[str], Any]
 REFUSALS = (DomainError, ExpressionError, ToolError, TooMuchJson, UnreadableArguments, ValidationError)
 
@@ -131,6 +134,7 @@ def _peak_megabytes() -> int:
 
 
 def main() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     print(json.dumps({"megabytes": _peak_megabytes()}), flush=True)
     for kinds, readers in BATTERY:
         for kind, make in kinds.items():

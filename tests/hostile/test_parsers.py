@@ -23,9 +23,11 @@ _MUST_BE_REFUSED = {
 }
 
 
+# The battery ends itself by what it takes of a processor; on a busy machine that may be long.
+@pytest.mark.timeout(900)
 def test_every_reader_survives_every_hostile_text() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.hostile.parser_battery"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
 
     assert done.returncode == 0, f"ended by {lines[-1][:200]}: {done.stderr[-500:]}"

@@ -1,0 +1,249 @@
+"""One valid request for each verb of each route, with markers where it names rows.
+
+The verbs come from the API description, the rows that paths name from their segments. `<agent>` in a body or a query
+stands for the id of an agent; which tenant's is decided when the request is filled in.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from julep_project.core.api.api_schema import openapi_document
+
+# Names of fields, and of parameters of queries, that may say which row is meant.
+NAMES_A_ROW = re.compile(r"(?:.*_)?(?:id|ids|token|agents?|users?|owner|project|file|task|session|after)")
+VERBS = ("get", "post", "put", "patch", "delete")
+_MARKER = re.compile(r"<([a-z_]+)>")
+
+# What kind of row the id after a segment names.
+KIND_OF_SEGMENT = {
+    "agents": "agent",
+    "audit": "audit_record",
+    "docs": "doc",
+    "executions": "execution",
+    "files": "file",
+    "jobs": "job",
+    "projects": "project",
+    "responses": "response",
+    "secrets": "secret",
+    "sessions": "session",
+    "tasks": "task",
+    "tools": "tool",
+    "transitions": "transition",
+    "users": "user",
+}
+# Of a user or an agent they are other rows than of a developer or an agent.
+KIND_BELOW = {("users", "doc"): "user_doc", ("agents", "secret"): "agent_secret"}
+# Not rows of a tenant.
+_SHARED = {"models"}
+
+# A name that is free each time the request is sent.
+_NEW_NAME = "a new name"
+_NAMED = {"name": "n"}
+_TOOL = {"name": "n", "type": "function", "function": {"parameters": {"type": "object"}}}
+_TASK = {"name": "n", "main": [{"evaluate": {"n": "$ 1"}}]}
+_SAID: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
+_SYSTEM = {"resource": "agent", "operation": "get", "resource_id": "<agent>"}
+_SYSTEM_TOOL = {"name": _NEW_NAME, "type": "system", "system": _SYSTEM}
+_TAKING_PART = [
+    {"agent": "<agent>", "user": "<user>"},
+    {"agent_id": "<agent>", "user_id": "<user>"},
+    {"agents": ["<agent>"], "users": ["<user>"]},
+]
+_RESUMED = {"status": "running", "input": {}, "task_token": "<task_token>"}
+_AUDITED = [{"object_id": "<agent>"}, {"actor_id": "<developer>"}, {"request_id": "<audit_request>"}]
+_FOUND = {"text": "tides", "confidence": 0}
+_REFERENCE = [*_SAID, {"type": "item_reference", "id": "msg_<response_hex>_o0"}]
+_FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>"]}]
+
+# Bodies, and queries, of the verbs that need one. Several where one cannot name all it may.
+BODIES: Mapping[str, list[Any]] = {
+    "POST /agents": [{**_NAMED, "project": "<project_name>"}],
+    "POST /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
+    "PUT /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
+    "PATCH /agents/{id}": [{"project": "<project_name>"}],
+    "POST /users": [{**_NAMED, "project": "<project_name>"}],
+    "POST /users/{id}": [{**_NAMED, "project": "<project_name>"}],
+    "PUT /users/{id}": [{**_NAMED, "project": "<project_name>"}],
+    "PATCH /users/{id}": [{"project": "<project_name>"}],
+    "POST /projects/{id}": [_NAMED],
+    "PUT /projects/{id}": [_NAMED],
+    "PATCH /projects/{id}": [_NAMED],
+    "POST /agents/{agent_id}/tools": [{**_TOOL, "name": _NEW_NAME}, _SYSTEM_TOOL],
+    "PUT /agents/{agent_id}/tools/{tool_id}": [_SYSTEM_TOOL],
+    "PATCH /agents/{agent_id}/tools/{tool_id}": [{"system": _SYSTEM}],
+    "POST /agents/{agent_id}/secrets": [{"name": _NEW_NAME, "value": "v"}],
+    "PUT /agents/{agent_id}/secrets/{secret_id}": [{"name": _NEW_NAME, "value": "v"}],
+    "PATCH /agents/{agent_id}/secrets/{secret_id}": [{"description": "d"}],
+    "PUT /secrets/{secret_id}": [{"name": _NEW_NAME, "value": "v"}],
+    "PATCH /secrets/{secret_id}": [{"description": "d"}],
+    "POST /agents/{agent_id}/tasks": [_TASK],
+    "PUT /agents/{agent_id}/tasks": [_TASK],
+    "POST /agents/{agent_id}/tasks/{task_id}": [_TASK],
+    "PUT /agents/{agent_id}/tasks/{task_id}": [_TASK],
+    "PATCH /agents/{agent_id}/tasks/{task_id}": [{"description": "d"}],
+    "POST /agents/{id}/docs": [{"title": "n", "content": "c"}, {"title": "m", "file_id": "<file>"}],
+    "POST /users/{id}/docs": [{"title": "n", "content": "c"}, {"title": "m", "file_id": "<file>"}],
+    "POST /agents/{id}/search": [_FOUND],
+    "POST /users/{id}/search": [_FOUND],
+    "POST /files": [{"name": "n", "content": "dGlkZXM=", "project": "<project_name>"}],
+    "POST /tasks/{task_id}/executions": [{"input": {"q": "?"}}],
+    "PATCH /tasks/{task_id}/executions/{execution_id}": [_RESUMED],
+    "PUT /executions/{id}": [
+        _RESUMED,
+        {"status": "cancelled"},
+    ],
+    "POST /executions/resume": [_RESUMED],
+    "POST /executions": [_RESUMED],
+    "POST /sessions": _TAKING_PART,
+    "POST /sessions/{id}": _TAKING_PART,
+    "PUT /sessions/{id}": _TAKING_PART,
+    "PATCH /sessions/{id}": _TAKING_PART,
+    "POST /sessions/{id}/chat": [{"messages": _SAID, "agent": "<agent>"}],
+    "POST /sessions/{id}/render": [{"messages": _SAID, "agent": "<agent>"}],
+    "POST /sessions/{id}/messages": [_SAID[0]],
+    "POST /responses": [
+        {"model": "offline/echo", "input": "hi", "previous_response_id": "<response>"},
+        {"model": "offline/echo", "input": _REFERENCE},
+        {"model": "offline/echo", "input": "hi", "tools": _FILE_SEARCH},
+    ],
+}
+# Likewise queries.
+QUERIES: Mapping[str, list[dict[str, str]]] = {
+    "GET /agents": [{"project": "<project_name>"}],
+    "GET /users": [{"project": "<project_name>"}],
+    "GET /files": [{"project": "<project_name>"}],
+    "GET /agents/{id}/search": [{"text": "tides"}],
+    "GET /users/{id}/search": [{"text": "tides"}],
+    "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
+    "GET /audit": _AUDITED,
+    "GET /audit/export": _AUDITED,
+    "POST /executions": [{"task_token": "<task_token>"}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A request that can be sent."""
+
+    method: str
+    path: str
+    body: Any
+    query: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`parameters` are the names in its path, with the kinds of what they name."""
+
+    name: str
+    parameters: Mapping[str, str]
+    body: Any = None
+    query: Any = None
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Everything that names a row: parameters of the path, and kinds in the body and the query."""
+        return frozenset(self.parameters) | self.markers
+
+    @property
+    def needs_its_own(self) -> bool:
+        """Whether it needs a tenant of its own: it uses up the wait, or a project that nothing is in."""
+        ends_a_wait = "/executions" in self.name and not self.name.startswith(("GET ", "POST /tasks/"))
+        return ends_a_wait or self.name == "DELETE /projects/{id}"
+
+    @property
+    def markers(self) -> frozenset[str]:
+        return frozenset(f"<{kind}>" for kind in _MARKER.findall(json.dumps([self.body, self.query])))
+
+    def foreign_places(self) -> Iterator[frozenset[str]]:
+        """Each place by itself, and all at once."""
+        yield from (frozenset({place}) for place in self.places)
+        if len(self.places) > 1:
+            yield self.places
+
+    def filled(self, own: Mapping[str, str], other: Mapping[str, str], places: Collection[str]) -> Filled:
+        """The request with `own` ids, and those of another at these places."""
+        method, _, path = self.name.partition(" ")
+        for parameter, kind in self.parameters.items():
+            ids = other if parameter in places else own
+            path = path.replace(f"{{{parameter}}}", ids[kind])
+
+        def put(value: Any) -> Any:
+            text = json.dumps(value).replace(_NEW_NAME, f"n{uuid4().hex[:8]}")
+            chosen = _MARKER.sub(lambda found: (other if found[0] in places else own)[found[1]], text)
+            return json.loads(chosen)
+
+        return Filled(method, path, put(self.body), put(self.query))
+
+
+def all_requests() -> list[Request]:
+    """Every verb of every route that the API description knows.
+
+    Raises:
+        KeyError: a path names rows of a kind that no tenant has here.
+    """
+    found = []
+    for path, verbs in json.loads(openapi_document())["paths"].items():
+        for verb in VERBS:
+            if verb in verbs:
+                name = f"{verb.upper()} {path}"
+                parameters = _parameters(path)
+                asked = [(body, None) for body in BODIES.get(name, ())] + [
+                    (None, query) for query in QUERIES.get(name, ())
+                ]
+                found += [Request(name, parameters, *each) for each in asked or [(None, None)]]
+    return found
+
+
+def _parameters(path: str) -> dict[str, str]:
+    kinds = {}
+    parts = path.strip("/").split("/")
+    for before, part in zip(parts, parts[1:], strict=False):
+        if part.startswith("{") and before not in _SHARED:
+            kind = KIND_OF_SEGMENT[before]
+            kinds[part.strip("{}")] = KIND_BELOW.get((parts[0], kind), kind)
+    return kinds
+
+
+def fields_with_markers(value: Any) -> Iterator[str]:
+    """Names of the fields whose values are, or hold, a marker."""
+    if isinstance(value, list):
+        for item in value:
+            yield from fields_with_markers(item)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            parts = part if isinstance(part, list) else [part]
+            if any(isinstance(each, str) and _MARKER.search(each) for each in parts):
+                yield name
+            yield from fields_with_markers(part)
+
+
+def described_fields() -> Iterator[tuple[str, str]]:
+    """Each verb of each route with each field of its body, at any depth, and each parameter of its query."""
+    description = json.loads(openapi_document())
+    for path, verbs in description["paths"].items():
+        for verb in VERBS:
+            asked = verbs.get(verb, {})
+            named = [each["name"] for each in asked.get("parameters", ()) if each["in"] == "query"]
+            for content in asked.get("requestBody", {}).get("content", {}).values():
+                named += _fields(content["schema"], description, frozenset())
+            yield from ((f"{verb.upper()} {path}", name) for name in named)
+
+
+def _fields(schema: Any, description: Any, above: frozenset[str]) -> Iterator[str]:
+    reference = schema.get("$ref")
+    if reference in above:
+        return
+    if reference:
+        above |= {reference}
+        schema = description["components"]["schemas"][reference.rsplit("/", 1)[-1]]
+    for part in [*schema.get("allOf", ()), *schema.get("anyOf", ()), *schema.get("oneOf", ()), schema.get("items")]:
+        if isinstance(part, dict):
+            yield from _fields(part, description, above)
+    for name, part in schema.get("properties", {}).items():
+        yield name
+        yield from _fields(part, description, above)

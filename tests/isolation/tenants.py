@@ -1,0 +1,115 @@
+"""Tenants with a row of every kind, made through the API."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpRequest
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+from agents.models import Developer, Project
+from executions.inprocess import InProcessDispatcher
+from executions.wait_tokens import task_token
+from julep_project.core.actor import Actor, ActorKind
+from julep_project.core.api.auth import Principal
+from julep_project.core.errors import NotAuthenticated
+from tests.api_client import ApiClient
+
+_VARYING = re.compile(r'"time": ?[0-9.e-]+|"updated_at": ?"[^"]+"|"created_at": ?"[^"]+"|"(?:id|name)": ?"[^"]+"')
+ASK = {"name": "ask", "main": [{"wait_for_input": {"info": "$ _.q"}}, {"evaluate": {"n": "$ 1"}}]}
+SECRET = {"name": "KEY", "value": "told to nobody"}
+TOOL = {"name": "look", "type": "system", "system": {"resource": "agent", "operation": "list"}}
+
+
+def authenticate(request: HttpRequest) -> Principal:
+    """Whoever sends the id of a developer is that developer."""
+    key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    developer = Developer.objects.filter(pk=key).first()
+    if developer is None:
+        raise NotAuthenticated
+    return Principal(developer, Actor(ActorKind.KEY, key))
+
+
+@dataclass
+class Tenant:
+    """`ids` are what names its rows, by kind: ids, names, tokens."""
+
+    api: ApiClient
+    developer: Developer
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
+    """A new developer with one row of each kind; all tenants' rows have the same names."""
+    developer = Developer.objects.create(email=f"{name}@example.com")
+    Project.objects.create(developer=developer, name="default", canonical_name="default")
+    tenant = Tenant(ApiClient(str(developer.pk)), developer)
+    ids = tenant.ids
+
+    def made(kind: str, path: str, body: Any, **options: Any) -> dict[str, Any]:
+        answer = tenant.api.post(path, body, **options)
+        assert answer.status_code in {200, 201}, (path, answer.json())
+        shown: dict[str, Any] = answer.json()
+        ids[kind] = shown["id"]
+        return shown
+
+    ids["project_name"] = f"own_{uuid4().hex}"
+    made("project", "/projects", {"name": "p", "canonical_name": ids["project_name"]})
+    made("user", "/users", {"name": "Ada", "metadata": {"k": 1}})
+    agent = made("agent", "/agents", {"name": "Bea", "model": "offline/echo", "metadata": {"k": 1}})["id"]
+    made("tool", f"/agents/{agent}/tools", TOOL)
+    made("user_doc", f"/users/{ids['user']}/docs", {"title": "t", "content": "tides"})
+    uploaded = encode_multipart(BOUNDARY, {"file": SimpleUploadedFile("tides.txt", b"high at noon")})
+    begun = made("doc", f"/agents/{agent}/docs", None, raw=uploaded, content_type=MULTIPART_CONTENT)
+    (ids["job"],) = begun["jobs"]
+    made("doc", f"/agents/{agent}/docs", {"title": "t", "content": "tides"})
+    made("file", "/files", {"name": "f", "content": base64.b64encode(b"tides").decode()})
+    made("secret", "/secrets", SECRET)
+    made("agent_secret", f"/agents/{agent}/secrets", SECRET)
+    made("task", f"/agents/{agent}/tasks", ASK)
+    execution = made("execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
+    dispatcher.run_to_rest(UUID(execution))
+    rows = tenant.api.get(f"/executions/{execution}/transitions").json()["items"]
+    (wait,) = (row for row in rows if row["type"] == "wait")
+    ids["transition"], ids["task_token"] = wait["id"], wait["metadata"]["task_token"]
+    session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
+    made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
+    made("response", "/responses", {"model": "offline/echo", "input": "hi"})
+    ids["response_hex"] = ids["response"].removeprefix("resp_")
+    ids["developer"] = str(developer.pk)
+    (record,) = tenant.api.get("/audit", {"limit": "1"}).json()["items"]
+    ids["audit_record"], ids["audit_request"] = record["id"], record["request_id"]
+    return tenant
+
+
+def unknown_ids(known: Mapping[str, str]) -> dict[str, str]:
+    """Ids of the same forms that nobody has."""
+    response = uuid4().hex
+    special = {
+        "project_name": f"own_{uuid4().hex}",
+        "task_token": task_token(uuid4()),
+        "response": f"resp_{response}",
+        "response_hex": response,
+    }
+    return {kind: special.get(kind) or str(uuid4()) for kind in known}
+
+
+def rows_of(tenant: Tenant) -> dict[str, list[Any]]:
+    """Every row with a developer."""
+    return {
+        model._meta.label: sorted(map(repr, model._base_manager.filter(developer=tenant.developer).values()))
+        for model in apps.get_models()
+        if any(each.name == "developer" for each in model._meta.fields)
+    }
+
+
+def masked(text: str, ids: Mapping[str, str]) -> str:
+    """An answer without what was asked for, new ids and names, and what depends on the time."""
+    for kind, value in ids.items():
+        text = text.replace(value, kind)
+    return _VARYING.sub("", text)
