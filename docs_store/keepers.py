@@ -2,8 +2,10 @@
 
 from django.conf import settings
 
+from agents.retention import kinds
 from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
+from docs_store.files.expiry import FILES
 from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import EmbeddingModel
 from docs_store.search import upkeep
@@ -51,3 +53,4 @@ register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
 register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queue="io"))
 register(Keeper("docs_store.renew_words", 60, upkeep.renew_words, queue="io"))
 register(Keeper("docs_store.refresh_statistics", 60, upkeep.refresh_statistics, queue="io"))
+kinds.register(FILES)

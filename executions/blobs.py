@@ -167,6 +167,13 @@ def prune_blobs() -> int:
     return in_rows + prune(old.filter(~Exists(run), content__isnull=True), lambda blob: str(blob.name))
 
 
+def forget_runs(run_ids: Collection[UUID]) -> None:
+    """Remove what belonged to runs whose rows are gone. What cannot be removed now is left to `prune_blobs`."""
+    owned = Blob.objects.filter(execution_id__in=run_ids)
+    _delete_rows(owned.filter(content__isnull=False))
+    prune(owned.filter(content__isnull=True), lambda blob: str(blob.name))
+
+
 def _delete_rows(rows: QuerySet[Blob]) -> int:
     deleted = 0
     while names := list(rows.order_by("created_at").values_list("pk", flat=True)[:_ROWS_PRUNED_AT_ONCE]):

@@ -17,6 +17,8 @@ _FALSE = {"0", "false", "no", "off", ""}
 # The client library of the providers reads variables of its own, named like this.
 PROVIDER_ENDINGS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 
+_MOST_DAYS = 36_500
+
 
 class InvalidSetting(ValueError):
     """An environment variable has a value that cannot be used."""
@@ -108,6 +110,17 @@ def env_list(name: str, default: str = "") -> list[str]:
     """Comma separated texts, blanks dropped. A variable that is set and empty means none, whatever the default."""
     given = _given(name)
     return [part.strip() for part in (default if given is None else given).split(",") if part.strip()]
+
+
+def env_days(name: str) -> dict[str, int]:
+    """Comma separated numbers of days from 1, each behind a name: `runs=90, calls=365`."""
+    days: dict[str, int] = {}
+    for part in env_list(name):
+        key, _, number = (text.strip() for text in part.partition("="))
+        if not key or not number.isascii() or not number.isdecimal() or not 1 <= int(number[:6]) <= _MOST_DAYS:
+            raise InvalidSetting(f"{name} must be a list like `runs=90, calls=365`; {part!r} is no part of one")
+        days[key] = int(number)
+    return days
 
 
 def env_ints(name: str, default: Sequence[int]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from julep_project.env import (
     InvalidSetting,
     env_addresses,
     env_bool,
+    env_days,
     env_int,
     env_ints,
     env_list,
@@ -56,6 +57,7 @@ INSTALLED_APPS = [
     "agents",
     "agents.access",
     "agents.audit",
+    "agents.retention",
     "agents.vault",
     "docs_store",
     "sessions",
@@ -261,6 +263,9 @@ MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
 MAX_REPLY_BYTES = env_int("MAX_REPLY_BYTES", 16 * 1024 * 1024, low=64 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
+
+# How many days rows are kept, by their kind, where a developer sets nothing else; what is left out is kept for ever.
+RETENTION_DAYS = env_days("RETENTION_DAYS")
 
 # Outgoing HTTP for users: what may be reached beside the public internet (addresses or CIDR, with or without a port)
 JULEP_HTTP_ALLOW = env_list("JULEP_HTTP_ALLOW")

@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("agents.urls")),
     path("", include("agents.vault.urls")),
     path("", include("agents.audit.urls")),
+    path("", include("agents.retention.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
     path("", include("sessions.responses.urls")),

@@ -1,6 +1,6 @@
 """Reads and writes of files, limited to one developer."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -109,10 +109,18 @@ def prune_contents() -> int:
 
     Returns how many; may be interrupted and run at any time.
     """
+    return prune(_unneeded().filter(created_at__lt=Now() - SURELY_COMMITTED), _name)
+
+
+def forget_contents(file_ids: Collection[UUID]) -> int:
+    """Remove the contents of files whose rows are gone; how many. The others are left to `prune_contents`."""
+    return prune(_unneeded().filter(file_id__in=file_ids), _name)
+
+
+def _unneeded() -> "QuerySet[FileContent]":
     file = File.objects.filter(pk=OuterRef("file_id"))
-    old = FileContent.objects.filter(created_at__lt=Now() - SURELY_COMMITTED)
     job = Ingestion.objects.filter(content_id=OuterRef("file_id"), state__in=OPEN)
-    return prune(old.filter(~Exists(file), ~Exists(job)), _name)
+    return FileContent.objects.filter(~Exists(file), ~Exists(job))
 
 
 def _stored(developer: Developer, write: Callable[..., contents.Written]) -> tuple[UUID, contents.Written]:

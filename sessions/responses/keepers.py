@@ -2,10 +2,13 @@
 
 from django.conf import settings
 
+from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
+from sessions.responses.expiry import RESPONSES
 from sessions.responses.rows import store
 
 register(
     Keeper("sessions.sweep_responses", settings.SWEEP_SECONDS, store.QUEUED.ring_due, figures=store.QUEUED.figures)
 )
 register(Keeper("sessions.prune_responses", 3600, store.prune_responses))
+kinds.register(RESPONSES)

@@ -160,6 +160,8 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
     ("delete", TOOL): ("delete", "tool", lambda w: w.api.delete(w.tool())),
+    ("put", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.put("/retention/runs", {"days": 9})),
+    ("delete", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.delete("/retention/runs")),
     ("post", "files"): ("create", "file", World.file),
     ("delete", "files/<str:id>"): ("delete", "file", lambda w: w.api.delete(f"/files/{w.file()}")),
     ("delete", "sessions/<str:id>/history"): (

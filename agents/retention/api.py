@@ -1,0 +1,80 @@
+"""`/retention`: how long rows are kept."""
+
+from typing import Any
+
+from django.http import QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.retention.models import MOST_DAYS
+from agents.retention.periods import Period, forget_period, get_period, list_periods, set_period
+from agents.retention.removal import count_due
+from julep_project.core.api.views import ApiViewSet
+from julep_project.core.reading.fields import Body, Text
+from julep_project.core.reading.validation import invalid
+
+_ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": False}
+
+
+class PeriodBody(Body):
+    """How long; null: for ever."""
+
+    days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, allow_null=True)
+
+
+class PeriodAnswer(Body):
+    """A period, for the API description."""
+
+    kind = Text()
+    description = Text()
+    days = serializers.IntegerField(allow_null=True, help_text="null: for ever")
+    is_default = serializers.BooleanField(help_text="whether the server's default counts")
+    due = serializers.IntegerField(required=False, help_text="rows that would be removed now, for a dry run")
+
+
+class RetentionViewSet(ApiViewSet):
+    """`/retention` and `/retention/{kind}`."""
+
+    resource = "Retention period"
+
+    @extend_schema(
+        operation_id="retention_list",
+        parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL)],
+        responses=inline_serializer("RetentionList", {"items": PeriodAnswer(many=True)}),
+    )
+    def list(self, request: Request) -> Response:
+        """Every kind with its period; with `dry_run`, how many rows are too old, and none is removed."""
+        due = count_due(self.developer) if _is_dry_run(request.query_params) else {}
+        return Response({"items": [_to_wire(period, due) for period in list_periods(self.developer)]})
+
+    @extend_schema(operation_id="retention_retrieve", responses=PeriodAnswer)
+    def retrieve(self, request: Request, kind: str) -> Response:
+        """The period of one kind."""
+        return Response(_to_wire(get_period(self.developer, kind)))
+
+    @extend_schema(operation_id="retention_update", request=PeriodBody, responses=PeriodAnswer)
+    def update(self, request: Request, kind: str) -> Response:
+        """Set the period of one kind."""
+        days = PeriodBody.read(request.data)["days"]
+        return Response(_to_wire(set_period(developer=self.developer, kind=kind, days=days)))
+
+    @extend_schema(operation_id="retention_destroy", responses=PeriodAnswer)
+    def destroy(self, request: Request, kind: str) -> Response:
+        """Let the server's default count again."""
+        return Response(_to_wire(forget_period(developer=self.developer, kind=kind)))
+
+
+def _to_wire(period: Period, due: dict[str, int] | None = None) -> dict[str, Any]:
+    name = period.kind.name
+    shown = {"kind": name, "description": period.kind.text, "days": period.days, "is_default": period.is_default}
+    return shown | ({"due": due[name]} if due and name in due else {})
+
+
+def _is_dry_run(query: QueryDict) -> bool:
+    text = str(query.get("dry_run", "")).lower()
+    if text not in _ANSWERS:
+        raise invalid(("query", "dry_run"), "bool_type", received=text)
+    return _ANSWERS[text]

@@ -1,0 +1,32 @@
+"""How long one developer's rows are kept."""
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Developer
+from julep_project.core.models import Resource
+from julep_project.core.tenancy import TenantManager
+
+# Longer than any law asks for.
+MOST_DAYS = 36_500
+
+
+class RetentionPeriod(Resource):
+    """The days that rows of one kind are kept, in the place of the server's default; null: for ever."""
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=32)
+    days = models.PositiveIntegerField(null=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["developer", "kind"], name="retention_period_unique"),
+            models.CheckConstraint(
+                condition=Q(days__isnull=True) | Q(days__gte=1, days__lte=MOST_DAYS), name="retention_days_possible"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {'for ever' if self.days is None else f'{self.days} days'}"
