@@ -1,7 +1,6 @@
 """What system tools may do with agents, their tools, and users."""
 
 from typing import Any
-from uuid import UUID
 
 from agents import selectors, services
 from agents.api.resource import ResourceOperations
@@ -33,14 +32,14 @@ def get_tool(call: SystemCall) -> Json:
 @operation("agent.tool.create", ids="agent_id", body=ToolBody)
 def create_tool(call: SystemCall) -> Json:
     """Add a tool to an agent."""
-    ids = {"agent_id": call.id("agent_id"), "tool_id": call.new_id()}
-    return tool_as_shown(services.create_tool(developer=call.developer, body=call.arguments, **ids))
+    ids: Json = {"agent_id": call.id("agent_id"), "tool_id": call.new_id()}
+    return tool_as_shown(services.create_tool(body=call.arguments, **_by(call), **ids))
 
 
 @operation("agent.tool.update", ids="agent_id tool_id", body=ToolBody)
 def replace_tool(call: SystemCall) -> Json:
     """Overwrite a tool of an agent."""
-    return tool_as_shown(services.replace_tool(developer=call.developer, body=call.arguments, **_ids(call)))
+    return tool_as_shown(services.replace_tool(body=call.arguments, **_by(call), **_ids(call)))
 
 
 @operation("agent.tool.patch", ids="agent_id tool_id", body=ToolBody, partial=True)
@@ -48,7 +47,7 @@ def patch_tool(call: SystemCall) -> Json:
     """Change some fields of a tool of an agent; the keys of its spec are merged."""
     ids = _ids(call)
     changes = {name: value for name, value in call.arguments.items() if name not in ids}
-    return tool_as_shown(services.change_tool(developer=call.developer, body=changes, **ids))
+    return tool_as_shown(services.change_tool(body=changes, **_by(call), **ids))
 
 
 @operation("agent.tool.delete", ids="agent_id tool_id")
@@ -59,5 +58,9 @@ def delete_tool(call: SystemCall) -> Json:
     return deletion(ids["tool_id"])
 
 
-def _ids(call: SystemCall) -> dict[str, UUID]:
+def _by(call: SystemCall) -> Json:
+    return {"developer": call.developer, "may_name": call.secret_names}
+
+
+def _ids(call: SystemCall) -> dict[str, Any]:
     return {name: call.id(name) for name in ("agent_id", "tool_id")}

@@ -1,5 +1,6 @@
 """Writes of projects, agents, users and tools. Each is one transaction, limited to one developer."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,12 @@ from agents.llm.choice import check_listed
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Project, Tool, User
 from agents.resource_services import ResourceServices, Values, create_or_replace
 from agents.tool_definitions import ToolDefinition, parse_tool, patch_tool, settings_of_tool
+from agents.tools.secret_names import WHERE, names_a_secret, names_of
+from agents.tools.secret_values import check_may_name
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.ids import uuid7
+from julep_project.core.reading.validation import invalid
 from julep_project.core.tenancy import get_or_not_found
 
 
@@ -44,7 +48,7 @@ class ProjectServices(ResourceServices[Project]):
 
 
 class AgentServices(ResourceServices[Agent]):
-    """Writes of agents. A model that this server does not offer is a BadRequest."""
+    """Writes of agents. A model that this server does not offer is a BadRequest, a secret in a prompt InvalidInput."""
 
     model = Agent
     fields = (
@@ -56,6 +60,9 @@ class AgentServices(ResourceServices[Agent]):
     def columns(self, developer: Developer, values: Values, *, whole: bool = False) -> dict[str, Any]:
         if values.get("model"):
             check_listed(values["model"])
+        for name in ("instructions", "default_system_template"):
+            if names_a_secret(values.get(name)):
+                raise invalid([name], "value_error", msg="secrets cannot be used here", fix=WHERE)
         return super().columns(developer, values, whole=whole)
 
 
@@ -67,16 +74,24 @@ class UserServices(ResourceServices[User]):
     has_project = True
 
 
-def create_tool(*, developer: Developer, agent_id: UUID, body: Any, tool_id: UUID | None = None) -> Tool:
-    """Add a tool to an agent; under an id that is given, once: an earlier attempt's tool is given back.
+def create_tool(
+    *,
+    developer: Developer,
+    agent_id: UUID,
+    body: Any,
+    tool_id: UUID | None = None,
+    may_name: AbstractSet[str] | None = None,
+) -> Tool:
+    """Add a tool to an agent; under an id that is given, once: an earlier attempt's tool is given back. `may_name`: the
+    secrets that it may name, if not any.
 
     Raises:
         NotFound: there is no such agent.
-        InvalidInput: the body is no valid tool.
+        InvalidInput: the body is no valid tool. Forbidden: it names other secrets.
         IntegrityError: the agent has another tool of this name.
     """
     tools = selectors.list_tools(developer, agent_id)
-    definition = parse_tool(body)
+    definition = _allowed(parse_tool(body), may_name)
 
     def create() -> Tool:
         with transaction.atomic():
@@ -94,26 +109,30 @@ def create_tool(*, developer: Developer, agent_id: UUID, body: Any, tool_id: UUI
     )
 
 
-def replace_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any) -> Tool:
+def replace_tool(
+    *, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any, may_name: AbstractSet[str] | None = None
+) -> Tool:
     """Overwrite a tool, its type included.
 
     Raises:
         NotFound: there is no such agent, or it has no such tool.
-        InvalidInput: the body is no valid tool.
+        InvalidInput: the body is no valid tool. Forbidden: it names other secrets.
         IntegrityError: the agent has another tool of this name.
     """
     tools = selectors.list_tools(developer, agent_id)
-    definition = parse_tool(body)
+    definition = _allowed(parse_tool(body), may_name)
     with transaction.atomic():
         return _update_tool(_locked_tool(tools, tool_id), definition)
 
 
-def change_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any) -> Tool:
+def change_tool(
+    *, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any, may_name: AbstractSet[str] | None = None
+) -> Tool:
     """Merge a PATCH body into a tool. Raises what `replace_tool` raises."""
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        return _update_tool(locked, patch_tool(locked, body))
+        return _update_tool(locked, _allowed(patch_tool(locked, body), may_name))
 
 
 def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
@@ -127,6 +146,16 @@ def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
         tool = _locked_tool(tools, tool_id)
         _record(Verb.DELETE, tool, before=settings_of_tool(tool))
         tool.delete()
+
+
+def _allowed(definition: ToolDefinition, may_name: AbstractSet[str] | None) -> ToolDefinition:
+    """The definition, unless it names secrets that whoever makes it may not choose.
+
+    Raises:
+        Forbidden
+    """
+    check_may_name(names_of(definition.to_wire()), may_name)
+    return definition
 
 
 def _locked_tool(tools: "QuerySet[Tool]", tool_id: UUID) -> Tool:

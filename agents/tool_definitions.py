@@ -7,11 +7,13 @@ from typing import Any
 
 from django.utils.crypto import salted_hmac
 
-from agents.models import Tool
+from agents.models import Developer, Tool
 from agents.tool_specs import SPECS
 from agents.tool_types import ToolType
 from agents.tools.presentation import shown_body, shown_tool
 from agents.tools.presets import masked
+from agents.tools.secret_names import WHERE, SecretMisused, bare_mentions, names_of
+from agents.tools.secret_values import warnings_of
 from julep_project.core.errors import InvalidInput
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.jsontext import to_json_text
@@ -134,7 +136,18 @@ def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
     if not reader.is_valid():
         raise InvalidInput(problems_of(reader.errors, received=spec, field=reader, loc=loc))
     given = {key: value for key, value in spec.items() if value is not None}
-    return {**given, **reader.validated_data}
+    whole = {**given, **reader.validated_data}
+    _check_secrets(kind, whole, loc)
+    return whole
+
+
+def _check_secrets(kind: str, spec: Mapping[str, Any], loc: list[Any]) -> None:
+    try:
+        named = names_of({"type": kind, kind: spec})
+    except SecretMisused as error:
+        raise invalid(loc, "value_error", msg=str(error), fix=WHERE) from error
+    if named and kind not in _NEEDS_SPEC:
+        raise invalid(loc, "value_error", msg="the client runs this tool: it gets no secrets", fix=WHERE)
 
 
 def tool_to_wire(tool: Tool) -> dict[str, Any]:
@@ -144,6 +157,17 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
         description = tool.spec.get("description")
     about = {"type": tool.type, "description": description, tool.type: tool.spec, **_declared(tool.at_most_once)}
     return {**row_to_wire(tool, "name"), **about}
+
+
+def doubts_about(developer: Developer, tool: Tool) -> list[dict[str, Any]]:
+    """What its author should know of a tool that was just made: secrets it names that do not exist (they may come
+    later), and texts that mention one and are sent as they stand."""
+    body = tool_to_wire(tool)
+    found = warnings_of(developer, dict.fromkeys(names_of(body), tool.type), tool.agent_id)
+    for text in bare_mentions(body):
+        message = f"this text is sent as it stands; write {{secrets.NAME}} where the secret belongs: {text[:100]}"
+        found.append({"location": tool.type, "message": message, "severity": "warning", "type": "secrets"})
+    return found
 
 
 def tool_as_shown(tool: Tool) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """Fixtures every test may use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.fernet import Fernet
 
 from agents.models import Developer
+from agents.vault.models import Secret
+from agents.vault.sealing import Place, seal
 from executions.engine.dispatch import dispatching_to
 from julep_project.core import brake
+from julep_project.core.ids import uuid7
 from sessions.context.render import evaluators
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
@@ -88,6 +92,20 @@ def developer(db: None) -> Developer:
 @pytest.fixture
 def stranger(db: None) -> Developer:
     return Developer.objects.create(email="stranger@example.com")
+
+
+@pytest.fixture
+def keep_secret(developer: Developer, settings: Any) -> Callable[..., Secret]:
+    """`keep_secret(name, value)` stores a secret of the developer, or of another one, or of an agent."""
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+
+    def keep(name: str, value: str, *, owner: Developer = developer, agent_id: UUID | None = None) -> Secret:
+        row_id = uuid7()
+        sealed = seal(value, Place(owner.pk, agent_id, row_id))
+        fields = {"sealed": sealed.text, "sealed_with": sealed.fingerprint}
+        return Secret.objects.create(id=row_id, developer=owner, agent_id=agent_id, name=name, **fields)
+
+    return keep
 
 
 @pytest.fixture

@@ -96,6 +96,8 @@ class ToolBody(Body):
 class ToolAnswer(ToolBody, StoredAnswer):
     """A stored tool, for the API description."""
 
+    warnings = serializers.ListField(child=JsonObject(), required=False, help_text="of a tool that was just written")
+
 
 class ModelName(Body):
     """One entry of the model list."""

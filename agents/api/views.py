@@ -1,5 +1,6 @@
 """Agents, their tools, users, projects and the model list."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -24,7 +25,8 @@ from agents.api.serializers import (
 )
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
-from agents.tool_definitions import tool_to_wire
+from agents.models import Tool
+from agents.tool_definitions import doubts_about, tool_to_wire
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted
@@ -99,21 +101,26 @@ class ToolViewSet(ApiViewSet):
     def create(self, request: Request, agent_id: UUID) -> Response:
         """Add a tool."""
         tool = services.create_tool(developer=self.developer, agent_id=agent_id, body=request.data)
-        return created(tool_to_wire(tool))
+        return created(self._written(tool))
 
     def retrieve(self, request: Request, **ids: UUID) -> Response:
         """One tool."""
         return Response(tool_to_wire(selectors.get_tool(self.developer, **ids)))
 
-    def update(self, request: Request, **ids: UUID) -> Response:
+    def update(self, request: Request, **ids: Any) -> Response:
         """Overwrite a tool."""
-        return Response(tool_to_wire(services.replace_tool(developer=self.developer, body=request.data, **ids)))
+        return Response(self._written(services.replace_tool(developer=self.developer, body=request.data, **ids)))
 
-    def partial_update(self, request: Request, **ids: UUID) -> Response:
+    def partial_update(self, request: Request, **ids: Any) -> Response:
         """Change some fields; the keys of the spec are merged."""
-        return Response(tool_to_wire(services.change_tool(developer=self.developer, body=request.data, **ids)))
+        return Response(self._written(services.change_tool(developer=self.developer, body=request.data, **ids)))
 
     def destroy(self, request: Request, **ids: UUID) -> Response:
         """Remove a tool."""
         services.delete_tool(developer=self.developer, **ids)
         return deleted(ids["tool_id"])
+
+    def _written(self, tool: Tool) -> dict[str, Any]:
+        """The tool, with `warnings` if there is something to say."""
+        warnings = doubts_about(self.developer, tool)
+        return {**tool_to_wire(tool), **({"warnings": warnings} if warnings else {})}

@@ -9,6 +9,8 @@ that is the body. See `arguments.py`.
 import base64
 from typing import Any
 
+import orjson
+
 from agents.tools.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
 from agents.tools.exchange import exchange, json_of
@@ -22,15 +24,21 @@ def run(call: ToolCall) -> dict[str, Any]:
     Raises:
         ToolError: no answer, one with a status outside 200-299, or one that does not fit the tool's `schema`.
     """
-    if call.spec.get("secrets"):
-        raise ToolError(f"the tool {call.name!r} uses secrets, which this server does not have")
     answer = exchange(build_request(call))
     body = json_of(answer)
     _check_schema(call, body)
-    result = {"status_code": answer.status, "headers": dict(answer.headers), "json": body}
+    shown = call.hidden.json(body)
+    result = {"status_code": answer.status, "headers": dict(answer.headers), "json": shown}
     if wants_content(call):
-        result["content"] = base64.b64encode(answer.content).decode("ascii")
+        result["content"] = base64.b64encode(_shown_content(call, answer.content, body, shown)).decode("ascii")
     return result
+
+
+def _shown_content(call: ToolCall, content: bytes, body: Any, shown: Any) -> bytes:
+    """The body without secrets. JSON may write each character in several ways: where one is found in the value only,
+    it is written anew."""
+    masked = call.hidden.content(content)
+    return orjson.dumps(shown) if masked is content and shown is not body else masked
 
 
 def _check_schema(call: ToolCall, body: Any) -> None:

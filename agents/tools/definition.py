@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from agents.tool_types import ToolType
 from julep_project.core.json_value import Json
 
-# What stands where a value may not be seen.
-MASK = "***"
-
 
 def spec_of(tool: Mapping[str, Json]) -> Mapping[str, Json]:
     """What stands under the key named like the tool's type."""

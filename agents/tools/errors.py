@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Delivery(Enum):
@@ -20,6 +20,9 @@ class ToolError(Exception):
     with a `retry` of its own may repeat it; bad input and refused requests never are. `wait_s`: how long the other side
     asked to be left alone, if it did; `spread_s`: over how long those who wait for that should spread out.
     """
+
+    # What `catch` and the log call it.
+    kind: ClassVar[str] = "ToolError"
 
     def __init__(
         self,

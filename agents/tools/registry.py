@@ -1,10 +1,11 @@
 """Which runner carries out which kind of tool, and what it is told of a call."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.models import Developer
 from agents.tools.errors import ToolError
+from agents.vault.masking import NOTHING_HIDDEN, Masker
 from julep_project.core.json_value import Json
 
 
@@ -14,19 +15,22 @@ class ToolCall:
 
     With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
-    start others.
+    start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
+    `secret_names` are those that its author names.
     """
 
     developer: Developer
     name: str
     kind: str
-    spec: Mapping[str, Json]
-    arguments: Mapping[str, Json]
+    spec: Mapping[str, Json] = field(repr=False)
+    arguments: Mapping[str, Json] = field(repr=False)
     idempotency_key: str
     timeout_s: float | None = None
     from_model: bool = False
     by_model: frozenset[str] = frozenset()
     depth: int = 1
+    hidden: Masker = field(default=NOTHING_HIDDEN, repr=False)
+    secret_names: frozenset[str] = frozenset()
 
 
 Runner = Callable[[ToolCall], Json]

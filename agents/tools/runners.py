@@ -2,10 +2,12 @@
 
 import logging
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from agents.models import Developer
 from agents.tool_types import ToolType
@@ -15,8 +17,12 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, with_setup
 from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
-from agents.tools.secrecy import hiding
+from agents.tools.secrecy import NO_SECRETS, hiding
+from agents.tools.secret_marks import as_references, replaced
+from agents.tools.secret_names import SecretMisused, filled, names_of
+from agents.tools.secret_values import opened
 from agents.tools.supplied import settle_by_author, settle_by_model
+from agents.vault.masking import Masker
 
 log = logging.getLogger(__name__)
 
@@ -39,37 +45,79 @@ def run_tool(
     presets: Presets = NO_PRESETS,
     from_model: bool = False,
     depth: int | None = None,
+    agent_id: UUID | None = None,
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON.
 
     The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call.
     Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
-    calls that led to where this one is made; without it, it is that of the tool call this happens in.
+    calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
+    names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
+    developer. None of their values is in the result.
 
     Raises:
-        BadArguments: better arguments may help. ToolError: the call failed otherwise.
+        BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
     kind = str(tool["type"])
     if not isinstance(arguments, Mapping):
         raise ToolError(f"the arguments of the tool {tool['name']!r} must be an object")
     runner = runner_for(kind)
-    settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
+    names = _names_of(tool) | set(secrets.values())
+    values = {} if kind == ToolType.SYSTEM else opened(developer, names, agent_id)
+    given, whole = _with_secrets(tool, arguments, values, secrets)
+    settled = (settle_by_model if from_model else settle_by_author)(whole, given, presets)
     with _one_deeper(_depth.get() if depth is None else depth) as reached:
-        spec = spec_of(with_setup(presets, tool))
+        hidden = Masker.of_secrets(values)
         call = ToolCall(
             developer=developer,
             name=str(tool["name"]),
             kind=kind,
-            spec=spec,
+            spec=spec_of(with_setup(presets, whole)),
             arguments=settled.arguments,
             idempotency_key=idempotency_key,
             timeout_s=timeout,
             from_model=from_model,
             by_model=settled.by_model,
             depth=reached,
+            hidden=hidden,
+            secret_names=frozenset(names),
         )
-        with hiding({**spec, "presets": presets.for_tool(tool)}):
-            return _timed(runner, call)
+        plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
+        with hiding(plain, values), _contained(hidden):
+            return hidden.json(_timed(runner, call))
+
+
+def _names_of(tool: Mapping[str, Any]) -> set[str]:
+    try:
+        return names_of(tool)
+    except SecretMisused as error:
+        raise ToolError(f"the tool {tool['name']!r} cannot be called: {error}", delivery=Delivery.NOT_SENT) from error
+
+
+def _with_secrets(
+    tool: Mapping[str, Any], arguments: Mapping[str, Any], values: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The arguments and the definition with values where they name secrets. An operation of this very API keeps what it
+    gets, so it gets references, which whatever it makes of them may name again."""
+    if tool["type"] == ToolType.SYSTEM:
+        return as_references(arguments, names), tool
+    return replaced(arguments, {mark: values[name] for mark, name in names.items()}), filled(tool, values)
+
+
+@contextmanager
+def _contained(hidden: Masker) -> Iterator[None]:
+    """Let no other exception out of a call with secrets: it may hold them, and its trace is logged."""
+    try:
+        yield
+    except ToolError:
+        raise
+    except Exception as error:
+        if not hidden:
+            raise
+        log.error("tool raised", extra={"action": "tool_raised", "trace": hidden.text(traceback.format_exc())})
+        message = f"internal error while running the tool: {type(error).__name__}"
+        raise ToolError(message, repeatable=True, delivery=Delivery.UNCLEAR) from None
 
 
 def current_depth() -> int:

@@ -1,13 +1,16 @@
 """Keeps what a tool's definition holds out of the errors of its calls: servers like to repeat what they were sent."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from agents.tools.definition import MASK
 from agents.tools.errors import ToolError
+from agents.vault.masking import MASK, Masker
 from julep_project.core.http import COMMON_HEADERS, LONGEST_WORD
 from julep_project.core.json_value import Json
+
+NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 # A shorter text says little, and may be part of any word.
 _SHORTEST = 6
@@ -19,8 +22,8 @@ _ADDRESSES = frozenset({"url", "server_url"})
 
 
 @contextmanager
-def hiding(spec: Mapping[str, Json], more: Iterable[str] = ()) -> Iterator[None]:
-    """Mask in the errors of the block what the spec of a tool holds.
+def hiding(spec: Mapping[str, Json], secrets: Mapping[str, str] = NO_SECRETS) -> Iterator[None]:
+    """Mask in the errors of the block what the spec of a tool holds, and the values of secrets, given by name.
 
     Raises:
         ToolError: with the values masked.
@@ -28,21 +31,16 @@ def hiding(spec: Mapping[str, Json], more: Iterable[str] = ()) -> Iterator[None]
     try:
         yield
     except ToolError as error:
-        _mask(error, {*_secrets_of(spec), *more})
+        plain = Masker({text: MASK for text in _secrets_of(spec) if len(text) >= _SHORTEST})
+        named = Masker.of_secrets(secrets)
+        error.message = plain.text(named.excerpt(error.message))
+        error.args = (error.message, *error.args[1:])
+        error.details = {name: _masked(value, plain, named) for name, value in error.details.items()}
         raise
 
 
-def _mask(error: ToolError, secrets: Iterable[str]) -> None:
-    longest_first = sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True)
-
-    def masked(text: str) -> str:
-        for secret in longest_first:
-            text = text.replace(secret, MASK)
-        return text
-
-    error.message = masked(error.message)
-    error.args = (error.message, *error.args[1:])
-    error.details = {name: masked(value) if isinstance(value, str) else value for name, value in error.details.items()}
+def _masked(value: Json, plain: Masker, named: Masker) -> Json:
+    return plain.text(named.excerpt(value)) if isinstance(value, str) else plain.json(named.json(value))
 
 
 def _secrets_of(spec: Mapping[str, Json]) -> Iterator[str]:

@@ -33,7 +33,8 @@ METADATA_FILTER: Mapping[str, Json] = {
 @dataclass(frozen=True, slots=True)
 class SystemCall:
     """One call of an operation. `depth` goes into whatever it starts; `timeout_s` bounds the call if it may last.
-    With `from_model` a model reads the result."""
+    With `from_model` a model reads the result. `secret_names` are the secrets that the author of the call names: a
+    definition that it makes may name these, and no others."""
 
     developer: Developer
     arguments: Mapping[str, Json]
@@ -41,6 +42,7 @@ class SystemCall:
     depth: int = 1
     timeout_s: float | None = None
     from_model: bool = False
+    secret_names: frozenset[str] = frozenset()
 
     def id(self, name: str) -> UUID:
         """An argument that is an id.
@@ -151,6 +153,7 @@ def run(call: ToolCall) -> Json:
         depth=call.depth,
         timeout_s=call.timeout_s,
         from_model=call.from_model,
+        secret_names=call.secret_names,
     )
     try:
         return operation.run(asked)

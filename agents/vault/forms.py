@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
+import numpy as np
+
 # A shorter value is part of too much else; one that is hidden nevertheless would take words apart.
 SHORTEST_VALUE = 4
 # Short texts in other encodings are met by chance, above all in base64 of something else.
 _SHORTEST_ENCODED = 6
 _OF_BROWSERS = "!'()*~"  # what encodeURIComponent leaves as it is
+_NO_DIGIT = 255
+_DIGITS = np.full(256, _NO_DIGIT, dtype=np.uint8)
+for _digit in b"0123456789abcdefABCDEF":
+    _DIGITS[_digit] = int(chr(_digit), 16)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -32,6 +38,26 @@ def forms_of(value: str) -> Iterator[Form]:
     for form in (*_encoded(value, raw), *_base64(raw)):
         if len(form.content) >= _SHORTEST_ENCODED:
             yield form
+
+
+class Unescaped:
+    """A content with every `%41` in it read, whoever chose what is written so."""
+
+    def __init__(self, content: bytes) -> None:
+        given = np.frombuffer(content, dtype=np.uint8)
+        starts = np.flatnonzero(given[:-2] == ord("%"))
+        high, low = _DIGITS[given[starts + 1]], _DIGITS[given[starts + 2]]
+        is_escape = (high < _NO_DIGIT) & (low < _NO_DIGIT)
+        starts, plain, stays = starts[is_escape], given.copy(), np.ones(len(given), dtype=bool)
+        plain[starts] = high[is_escape] * 16 + low[is_escape]
+        stays[starts + 1] = stays[starts + 2] = False
+        self.content = plain[stays].tobytes()
+        self.has_any = len(starts) > 0
+        self._escaped = starts - 2 * np.arange(len(starts))
+
+    def origin(self, place: int) -> int:
+        """Where a byte of the content was, or its end."""
+        return place + 2 * int(np.searchsorted(self._escaped, place))
 
 
 def _encoded(value: str, raw: bytes) -> Iterator[Form]:

@@ -5,13 +5,13 @@ All forms of all values are looked for at once, by automata that read a text onc
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
-from agents.vault.forms import SHORTEST_VALUE, forms_of
+from agents.vault.forms import SHORTEST_VALUE, Unescaped, forms_of
 from julep_project.core.json_value import Json
 
 # What stands where a value may not be seen that has no name.
@@ -72,8 +72,11 @@ class Masker:
 
     def excerpt(self, text: str) -> str:
         """The same for a text that was cut: what may be the beginning of a value goes from its end, too."""
+        if not self._labels:
+            return text
+        whole, dots, _ = text.rpartition("...") if text.endswith("...") else (text, "", "")
         stream = MaskedStream(self)
-        return stream.add(text) + stream.beginning()
+        return stream.add(whole) + stream.beginning() + dots
 
     def content(self, content: bytes) -> bytes:
         """Bytes without the values; the same object if there is none in them."""
@@ -114,6 +117,14 @@ class Masker:
         return None
 
     def _places(self, content: bytes) -> list[_Found]:
+        found = self._places_as_written(content)
+        if b"%" in content:
+            plain = Unescaped(content)
+            moved = self._places_as_written(plain.content) if plain.has_any else []
+            found += [replace(one, start=plain.origin(one.start), end=plain.origin(one.end)) for one in moved]
+        return found
+
+    def _places_as_written(self, content: bytes) -> list[_Found]:
         exact, lowered = self._automata
         return exact.find(content) + lowered.find(content.lower())
 

@@ -35,6 +35,17 @@ def values_of(developer: Developer, names: Iterable[str], agent_id: UUID | None 
     return {name: opened[folded] for name, folded in asked.items() if folded in opened}
 
 
+def existing_names(developer: Developer, names: Iterable[str], agent_id: UUID | None = None) -> set[str]:
+    """Which of the names there are secrets of. One query, and nothing is opened; none without names."""
+    asked = {name: name.lower() for name in names if is_secret_name(name)}
+    if not asked:
+        return set()
+    owner = Q(agent=None) | Q(agent=agent_id) if agent_id else Q(agent=None)
+    rows = Secret.objects.for_developer(developer).filter(owner).annotate(folded=Lower("name"))
+    found = set(rows.filter(folded__in=set(asked.values())).values_list("folded", flat=True))
+    return {name for name, folded in asked.items() if folded in found}
+
+
 def is_secret_name(name: str) -> bool:
     """A secret can have this name."""
     return len(name) <= LONGEST_NAME and re.fullmatch(CANONICAL_NAME, name, re.ASCII) is not None

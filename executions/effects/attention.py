@@ -1,5 +1,6 @@
 """Effects that must not be repeated: when nobody knows whether one was carried out, a person decides."""
 
+from agents.tools.secret_marks import shown
 from executions import announcements
 from executions.engine.draft import TransitionDraft, Verdict
 from executions.engine.frame import frames_from_json
@@ -23,7 +24,7 @@ def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
     output = {
         "type": NEEDS_ATTENTION,
         "tool": request["tool"]["name"],
-        "arguments": request["arguments"],
+        "arguments": shown(request["arguments"], request.get("secrets") or {}),
         "idempotency_key": effect["key"],
         "reason": reason,
     }

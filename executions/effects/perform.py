@@ -175,7 +175,7 @@ def _refusal(error: Exception, may_be_sent: bool) -> Refusal:
             message = "the database took too long over it"
             return Refusal(message, "StorageBusy", retryable=True, repeatable=True, delivery=delivery)
         case ToolError():
-            return Refusal(str(error), "ToolError", error.retryable, error.repeatable, error.delivery, error.wait_s)
+            return Refusal(str(error), error.kind, error.retryable, error.repeatable, error.delivery, error.wait_s)
         case RateLimited():
             return Refusal(error.explanation, "ModelUnavailable", retryable=True, repeatable=True, wait_s=error.wait_s)
         case DomainError():

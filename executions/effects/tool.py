@@ -24,6 +24,8 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         presets=run.presets,
         from_model=from_model,
         depth=run.depth,
+        agent_id=run.agent_id,
+        secrets=request.get("secrets") or {},
     )
     return partial(_told, call) if from_model else call
 

@@ -97,13 +97,18 @@ class Run:
     @cached_property
     def _given(self) -> dict[str, Any]:
         """What the rows of the run, its task and its agent say that its tools have to know."""
-        fields = ("depth", "metadata", "task__metadata", "task__agent__metadata")
+        fields = ("depth", "metadata", "task__metadata", "task__agent__metadata", "task__agent_id")
         return Execution.objects.filter(pk=self.execution_id).values(*fields).get()
 
     @property
     def depth(self) -> int:
         """How many tool calls led to this run."""
         return int(self._given["depth"])
+
+    @property
+    def agent_id(self) -> UUID:
+        """Whose secrets come first."""
+        return UUID(str(self._given["task__agent_id"]))
 
     @cached_property
     def presets(self) -> Presets:

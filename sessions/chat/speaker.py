@@ -68,7 +68,7 @@ class Speaker:
         self.usages: list[Mapping[str, Json]] = []
         self._context = context
         self._prompt = prompt
-        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets)
+        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets, prompt.agent_id)
         self._index = index
         self._name = name
         self._said: list[Said] = []

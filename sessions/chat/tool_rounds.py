@@ -41,7 +41,10 @@ class Toolbox:
         developer: Developer,
         tools: Sequence[Mapping[str, Json]],
         presets: Presets = NO_PRESETS,
+        agent_id: UUID | None = None,
     ) -> None:
+        """`agent_id`: whose secrets come first."""
+        self._agent_id = agent_id
         self._developer = developer
         self._presets = presets
         self._tools = {shown_name(tool): tool for tool in reversed(tools)}
@@ -92,6 +95,7 @@ class Toolbox:
             timeout=seconds_left,
             presets=self._presets,
             from_model=True,
+            agent_id=self._agent_id,
         )
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:

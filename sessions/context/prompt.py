@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from uuid import UUID
 
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
@@ -37,6 +38,7 @@ class Prompt:
     """
 
     model: str
+    agent_id: UUID
     messages: list[dict[str, Json]] = field(default_factory=list)
     stay: frozenset[int] = frozenset()
     new_messages: list[dict[str, Json]] = field(default_factory=list)
@@ -100,6 +102,7 @@ def _assemble(
     session = conversation.session
     prompt = Prompt(
         model=model,
+        agent_id=agent.row.pk,
         tools=available_tools(agent, request.tools),
         tool_choice=request.tool_choice,
         docs=docs,

@@ -143,10 +143,6 @@ class TestDefinition:
         with pytest.raises(ToolError, match="302"):
             call_api({"method": "GET", "url": moved})
 
-    def test_secrets_are_refused_as_long_as_there_are_none(self, call_api: CallTool, url: str) -> None:
-        with pytest.raises(ToolError, match="secrets"):
-            call_api({"method": "GET", "url": url, "secrets": {"key": {"name": "KEY"}}})
-
 
 class TestArguments:
     def test_the_call_wins(self, call_api: CallTool, web_server: WebServer, url: str) -> None:

@@ -64,6 +64,14 @@ def test_spellings(name: str, spelling: str) -> None:
     assert not [piece for piece in (told[i : i + 12] for i in range(2, len(told) - 13)) if piece in masked]
 
 
+@pytest.mark.parametrize("name", ["PLAIN", "ODD"])
+@pytest.mark.parametrize("safe", ["/", "/+=&", "!$&'()*+,;=:@/?", ""])
+def test_percent_escapes_of_whatever_the_server_chose(name: str, safe: str) -> None:
+    told = quote(SECRETS[name], safe=safe).replace("k", "%6b").replace("t", "%74").replace("%2F", "%2f")
+
+    assert MASKER.text(f"% {told}%, 100%25") == f"% ***{name}***%, 100%25"
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_in_pieces(spelling: str, size: int) -> None:

@@ -65,7 +65,7 @@ def run_method(
     """
     own = {name: getattr(settings, setting) for name, setting in method.server_keys.items()}
     whole = method.checked_setup(setup, {name: key for name, key in own.items() if key})
-    with hiding({"setup": whole}):
+    with hiding({"setup": own}):
         return method.run(
             IntegrationCall(
                 provider=method.provider,
