@@ -29,6 +29,8 @@ from julep_project.worker_stop import StopStep, stop_beat
 from tasks.expressions.apart import standstill
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
+# Celery would run all of Django's checks and look at none of what they find; see `_check_settings`.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 
 class ContainedTask(Task):  # type: ignore[misc]

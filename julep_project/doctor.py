@@ -9,6 +9,8 @@ from django.db import Error as DatabaseError
 from django.db.models.functions import Greatest
 from kombu.exceptions import KombuError, OperationalError
 
+from agents.vault.checks import check_master_key, count_by_key
+from agents.vault.master_keys import read_master_keys
 from docs_store.embedding_queue import LEASES
 from docs_store.models import DocEmbedding, EmbeddingState
 from executions.engine.outage import held_up_branches
@@ -82,6 +84,18 @@ def _docs() -> tuple[bool, str]:
     return late_s <= _DOC_PATIENCE_S and not failed, waiting + told
 
 
+def _secrets() -> tuple[bool, str]:
+    """With which master keys secrets are sealed. What cannot be opened is told by the system check."""
+    problems = check_master_key(None)
+    if problems:
+        return False, "; ".join(problem.msg for problem in problems)
+    by_key, keys = count_by_key(), read_master_keys(settings.SECRETS_MASTER_KEY)
+    newest = keys[0].fingerprint if keys else ""
+    older = sum(count for fingerprint, count in by_key.items() if fingerprint != newest)
+    told = f"{sum(by_key.values())} stored"
+    return True, f"{told}, {older} of them sealed with an older key: run rotate_secrets" if older else told
+
+
 def _keepers() -> tuple[bool, str]:
     """When each kind of upkeep that comes every few seconds was last done."""
     ages = {name: heartbeats.age_s(name) for name, keeper in KEEPERS.items() if keeper.every_s < _OFTEN_S}
@@ -126,6 +140,7 @@ _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "oldest runnable": _oldest_runnable,
     "held up": _held_up,
     "docs": _docs,
+    "secrets": _secrets,
     "keepers": _keepers,
     "work": _work,
     "release": _release,

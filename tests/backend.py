@@ -66,7 +66,7 @@ class Backend:
         self._ended: dict[str, str] = {}
         self._environment = {
             **os.environ,
-            "DATABASE_URL": _test_database_url(),
+            "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "LEASE_SECONDS": "3",
             "SWEEP_SECONDS": "1",
@@ -202,7 +202,8 @@ class Backend:
         return [*celery, *worker, "-Q", *self._pools[name]]
 
 
-def _test_database_url() -> str:
+def database_url() -> str:
+    """Where the test database is, for other processes."""
     given: dict[str, Any] = connection.settings_dict
     host, port = quote(str(given["HOST"]), safe=""), given["PORT"]
     return f"postgresql://{given['USER']}@/{given['NAME']}?host={host}" + (f"&port={port}" if port else "")

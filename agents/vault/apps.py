@@ -1,5 +1,7 @@
 """App registration."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -9,3 +11,7 @@ class VaultConfig(AppConfig):
     name = "agents.vault"
     label = "vault"
     verbose_name = "Vault"
+
+    def ready(self) -> None:
+        """Register the check of the master key."""
+        import_module("agents.vault.checks")

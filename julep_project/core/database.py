@@ -104,6 +104,21 @@ def _limit_again(raw: Any) -> None:
     limit_time(raw)
 
 
+@contextmanager
+def leaving_no_connection() -> Iterator[None]:
+    """Let the block query, and have no more connections afterwards than before: for what runs before a process forks,
+    or where none is needed later."""
+    was_there = connection.connection is not None
+    try:
+        yield
+    finally:
+        if not was_there:
+            wrapper: Any = connection
+            wrapper.close()
+            if wrapper.alias in wrapper._connection_pools:
+                wrapper.close_pool()
+
+
 async def run_query(query: Callable[[], Result], threads: Threads = Threads.QUICK) -> Result:
     """Run a blocking query in a thread of that kind and give its connection back before returning."""
     return await run_in(_executor(threads), partial(_with_own_connection, query))

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from julep_project.env import parse_env_file
 # How long a killed supervisor's children may take to end.
 _LEFTOVER_WAIT_S = 15.0
 _POLL_S = 0.1
+_FERNET_KEYS = ("SECRETS_MASTER_KEY",)
 
 
 class Home:
@@ -55,7 +57,7 @@ class Home:
     def keep_secrets(self, environ: Mapping[str, str], *names: str) -> dict[str, str]:
         """The named secrets: from the environment, else from the env file, else made now and kept there."""
         kept = self.read_env()
-        fresh = {name: secrets.token_urlsafe(48) for name in names if not environ.get(name) and not kept.get(name)}
+        fresh = {name: _made(name) for name in names if not environ.get(name) and not kept.get(name)}
         if fresh:
             self.write_env(fresh)
         return {name: environ.get(name) or kept.get(name) or fresh[name] for name in names}
@@ -108,3 +110,10 @@ class Home:
             f"Stop it with Ctrl-C in its terminal or: kill {owner}. To run a second one, set JULEP_HOME, PORT and "
             "FLOWER_PORT."
         )
+
+
+def _made(name: str) -> str:
+    """A new secret, in the form that its setting wants."""
+    if name in _FERNET_KEYS:
+        return urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(48)

@@ -119,7 +119,7 @@ def environment_of(
     home.write_env(embedded)
     kept = home.read_env()
     environ = {**given, **{name: url for name, url in embedded.items() if url is not None}}
-    environ |= home.keep_secrets(given, "AGENTS_API_KEY", "SECRET_KEY")
+    environ |= home.keep_secrets(given, "AGENTS_API_KEY", "SECRET_KEY", "SECRETS_MASTER_KEY")
     environ["JULEP_HOME"] = str(home.path)
     if plan.embeds_postgres:
         # Set and empty means none.

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 from django import db
-from django.core.checks import run_checks
 from django.db import connection, transaction
 
 from julep_project.core import database
@@ -157,7 +156,7 @@ def test_a_pool_smaller_than_the_threads_is_refused(settings: Any, monkeypatch: 
     settings.DB_POOL_SIZE = settings.DATABASE_THREADS
     assert check_pool_size(None) == []
     settings.DB_POOL_SIZE -= 1
-    [found] = run_checks(tags=["julep"])
+    [found] = check_pool_size(None)
     assert found.id == "julep.E001"
     assert found.hint is not None and "API_SEARCH_THREADS" in found.hint
 

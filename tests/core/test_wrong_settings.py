@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agents.models import Developer
+from agents.vault.models import Secret
+from tests.backend import database_url
+
 ROOT = Path(__file__).parents[2]
 WORKER = ["-m", "celery", "-A", "julep_project", "worker", "--pool=threads", "--concurrency=2", "--without-mingle"]
 
@@ -32,3 +36,28 @@ def test_a_pool_smaller_than_the_threads_is_refused(tmp_path: Path, command: lis
     assert done.returncode != 0
     assert "DB_POOL_SIZE is 5" in done.stderr
     assert " ready." not in done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_without_the_master_key_of_what_is_stored_does_not_start(tmp_path: Path) -> None:
+    developer = Developer.objects.get()
+    Secret.objects.create(developer=developer, name="KEY", sealed="", sealed_with="0123456789abcdef")
+    given = {
+        "SECRET_KEY": "for-tests-only",
+        "JULEP_HOME": str(tmp_path),
+        "DATABASE_URL": database_url(),
+        "DB_POOL": "1",
+        "SECRETS_MASTER_KEY": "32 characters: another than that",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "import julep_project.asgi"],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert "sealed with master keys that SECRETS_MASTER_KEY does not have: 1 with 0123456789abcdef" in done.stderr

@@ -24,6 +24,7 @@ _OUTER = (
     "REDIS_URL",
     "AGENTS_API_KEY",
     "SECRET_KEY",
+    "SECRETS_MASTER_KEY",
     "JULEP_HTTP_ALLOW",
     "PORT",
     "FLOWER_PORT",

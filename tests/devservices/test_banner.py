@@ -25,6 +25,7 @@ def test_only_a_terminal_is_shown_the_key(tmp_path: Path, is_terminal: bool) -> 
     said = "\n".join(banner(read_plan(environ), Home(tmp_path), {}, environ, shows_key=is_terminal))
 
     assert (environ["AGENTS_API_KEY"] in said) is is_terminal
+    assert environ["SECRETS_MASTER_KEY"] not in said
     assert str(tmp_path / "env") in said
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.vault.master_keys import read_master_keys
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.home import Home
 
@@ -20,6 +21,14 @@ def test_secrets_are_made_once_and_kept_private(home: Home) -> None:
     assert first["AGENTS_API_KEY"] != first["SECRET_KEY"]
     assert home.keep_secrets({}, "AGENTS_API_KEY", "SECRET_KEY") == first
     assert stat.S_IMODE(home.env_file.stat().st_mode) == 0o600
+
+
+def test_a_master_key_has_the_form_that_is_wanted(home: Home) -> None:
+    kept = home.keep_secrets({}, "SECRETS_MASTER_KEY")
+    assert len(read_master_keys(kept["SECRETS_MASTER_KEY"])) == 1
+    assert home.keep_secrets({}, "SECRETS_MASTER_KEY") == kept
+    given = {"SECRETS_MASTER_KEY": "32 characters that were used yet"}
+    assert home.keep_secrets(given, "SECRETS_MASTER_KEY") == given
 
 
 def test_the_environment_wins_over_the_kept_key(home: Home) -> None:
