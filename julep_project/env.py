@@ -6,13 +6,16 @@ terminal reaches the same services and keys as the running server.
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _TRUE = {"1", "true", "yes", "on"}
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _FALSE = {"0", "false", "no", "off", ""}
 # The client library of the providers reads variables of its own, named like this.
 PROVIDER_ENDINGS = ("_API_KEY", "_API_BASE", "_BASE_URL")
@@ -104,6 +107,15 @@ def env_int(name: str, default: int, *, low: int | None = None, high: int | None
     if (low is not None and number < low) or (high is not None and number > high):
         raise InvalidSetting(f"{name} must be between {low} and {high}; it is {number}")
     return number
+
+
+def env_decimal(name: str, default: str) -> Decimal:
+    """An amount from 0, such as `2.50`."""
+    text = env_str(name, default).strip()
+    amount = Decimal(text) if _AMOUNT.fullmatch(text) else None
+    if amount is None:
+        raise InvalidSetting(f"{name} must be an amount such as 2.50; it is {text!r}")
+    return amount
 
 
 def env_list(name: str, default: str = "") -> list[str]:

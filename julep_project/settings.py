@@ -12,6 +12,7 @@ from julep_project.env import (
     env_addresses,
     env_bool,
     env_days,
+    env_decimal,
     env_int,
     env_ints,
     env_list,
@@ -231,10 +232,22 @@ REDIS_URL = env_str("REDIS_URL", "redis://127.0.0.1:6379/0")
 DATABASES = {"default": _database(DATABASE_URL)}
 
 # Tenancy and authentication
-AUTHENTICATOR = "agents.access.authentication.authenticate"
+AUTHENTICATOR = "agents.access.authentication.AUTHENTICATION"
 STAFF_ACT_RECORDER = "agents.audit.staff.record_staff_act"
+# The operator's own key
 AGENTS_API_KEY = env_secret("AGENTS_API_KEY")
 AGENTS_API_KEY_HEADER_NAME = env_str("AGENTS_API_KEY_HEADER_NAME", "Authorization")
+AGENTS_API_MULTI_TENANT_MODE = env_bool("AGENTS_API_MULTI_TENANT_MODE")
+# Tokens: with what their signatures are verified, whom they must be from and for, and whether who is seen for the first
+# time becomes a developer. While a shared key is changed, both count.
+JWT_SHARED_KEY = env_list("JWT_SHARED_KEY")
+JWT_JWKS_FILE = env_str("JWT_JWKS_FILE")
+JWT_JWKS_URL = env_str("JWT_JWKS_URL")
+JWT_AUDIENCE = env_str("JWT_AUDIENCE")
+JWT_ISSUER = env_str("JWT_ISSUER")
+JWT_CREATE_DEVELOPERS = env_bool("JWT_CREATE_DEVELOPERS")
+# What developers without the tag `paid` may cost in a month, in US dollars
+FREE_TIER_COST_LIMIT = env_decimal("FREE_TIER_COST_LIMIT", "2.0")
 
 # Secrets of developers: the keys they are sealed with, the newest first; see `agents/vault/master_keys.py`.
 SECRETS_MASTER_KEY = env_secret("SECRETS_MASTER_KEY")

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from julep_project.core.api.auth import IsOperator
 from julep_project.core.api.exception_handler import unknown_route
 from julep_project.core.api.public_views import docs_page, healthz, livez, openapi_json, readyz
 from julep_project.core.health.witness_view import WitnessView
@@ -15,7 +16,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("livez", livez),
     path("readyz", readyz),
-    path("witness/<uuid:inquiry>", WitnessView.as_view()),
+    path("witness/<uuid:inquiry>", WitnessView.as_view(permission_classes=[IsOperator])),
     path("openapi.json", openapi_json),
     path("docs", docs_page),
     path("swagger", docs_page),
@@ -24,6 +25,7 @@ urlpatterns = [
     path("", include("agents.vault.urls")),
     path("", include("agents.audit.urls")),
     path("", include("agents.retention.urls")),
+    path("", include("agents.access.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
     path("", include("sessions.responses.urls")),

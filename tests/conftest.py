@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.fernet import Fernet
 
+from agents.access.memory import forget_everything
+from agents.access.verification_keys import KEYS
 from agents.models import Developer
 from agents.vault.models import Secret
 from agents.vault.sealing import Place, seal
@@ -37,6 +39,13 @@ def own_brakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a provider refused in one test holds up nobody in another, and a slow moment of Redis is over with it."""
     monkeypatch.setattr(brake, "_PREFIX", f"julep:brake:{uuid4()}:")
     monkeypatch.setattr(brake, "_away_until", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered_of_callers() -> None:
+    """Each test begins with developers and keys that were never looked at."""
+    forget_everything()
+    KEYS.forget()
 
 
 @pytest.fixture(autouse=True, scope="session")

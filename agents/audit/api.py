@@ -22,6 +22,7 @@ from agents.models import Developer
 from julep_project.core.actor import ActorKind
 from julep_project.core.api.api_schema import JSON_LINES, describe, describe_async
 from julep_project.core.api.async_views import api_view
+from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.pagination import read_page_request
 from julep_project.core.api.renderers import to_json
@@ -102,6 +103,7 @@ class AuditViewSet(ApiViewSet):
     """`/audit` and `/audit/{id}`."""
 
     resource = "Audit"
+    scope = KeyScope.ADMIN
 
     @extend_schema(parameters=[AuditQuery])
     def list(self, request: Request) -> Response:
@@ -122,7 +124,7 @@ class AuditViewSet(ApiViewSet):
     answer=JSON_LINES,
     query=[OpenApiParameter(str(name), OpenApiTypes.STR) for name in AuditQuery().fields],
 )
-@api_view("GET")
+@api_view("GET", scope=KeyScope.ADMIN)
 async def export(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Every act that the filters of the list mean, the newest first, as JSON lines. What goes wrong on the way is told
     in a last line with the key `error`."""

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from agents.retention.models import MOST_DAYS
 from agents.retention.periods import Period, forget_period, get_period, list_periods, set_period
 from agents.retention.removal import count_due
+from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.reading.fields import Body, Text
 from julep_project.core.reading.validation import invalid
@@ -39,6 +40,7 @@ class RetentionViewSet(ApiViewSet):
     """`/retention` and `/retention/{kind}`."""
 
     resource = "Retention period"
+    scope = KeyScope.ADMIN
 
     @extend_schema(
         operation_id="retention_list",

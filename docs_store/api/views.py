@@ -18,6 +18,7 @@ from docs_store.search import SearchQuery, answer_search, parse_search, parse_se
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
 from julep_project.core.api.api_schema import Deleted, describe
+from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.clock import now
@@ -119,6 +120,7 @@ class SearchViewSet(ApiViewSet):
 
     resource = "Doc"
     is_search = True
+    scope = KeyScope.READ
     role: Role = "agent"
 
     @extend_schema(request=SearchBody, responses=SearchAnswer)

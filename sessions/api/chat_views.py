@@ -11,6 +11,7 @@ from agents.models import Developer
 from agents.tools.presentation import shown_body
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
+from julep_project.core.api.auth import KeyScope
 from julep_project.core.database import run_query
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
@@ -36,7 +37,7 @@ async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResp
 
 
 @describe_async("session_render", body=ChatBody, ids=("id",))
-@api_view("POST")
+@api_view("POST", scope=KeyScope.READ)
 async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """What the (first) agent that answers would be asked with; nothing is stored."""
     asked = await read_request(request, ChatRequest.read)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from agents.access.authentication import SINGLE_TENANT_ID
+from agents.access.developers import SINGLE_TENANT_ID
 from julep_project.core.actor import Actor, ActorKind
 from julep_project.core.api.auth import EVERY_SCOPE, authenticate
 from julep_project.core.errors import NotAuthenticated

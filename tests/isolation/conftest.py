@@ -12,7 +12,7 @@ from executions.inprocess import InProcessDispatcher
 
 @pytest.fixture
 def dispatcher(settings: Any, tmp_path: Any) -> Iterator[InProcessDispatcher]:
-    settings.AUTHENTICATOR = "tests.isolation.tenants.authenticate"
+    settings.AUTHENTICATOR = "tests.isolation.tenants.AUTHENTICATION"
     settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
     settings.MEDIA_ROOT = str(tmp_path / "media")
     dispatcher = InProcessDispatcher()

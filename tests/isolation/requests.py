@@ -21,6 +21,7 @@ _MARKER = re.compile(r"<([a-z_]+)>")
 # What kind of row the id after a segment names.
 KIND_OF_SEGMENT = {
     "agents": "agent",
+    "api_keys": "api_key",
     "audit": "audit_record",
     "docs": "doc",
     "executions": "execution",
@@ -65,6 +66,8 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PUT /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PATCH /agents/{id}": [{"project": "<project_name>"}],
+    "POST /api_keys": [{"label": "k"}],
+    "PATCH /api_keys/{id}": [{"label": "l"}],
     "POST /users": [{**_NAMED, "project": "<project_name>"}],
     "POST /users/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PUT /users/{id}": [{**_NAMED, "project": "<project_name>"}],

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,8 +16,8 @@ from agents.models import Developer, Project
 from executions.inprocess import InProcessDispatcher
 from executions.wait_tokens import task_token
 from julep_project.core.actor import Actor, ActorKind
-from julep_project.core.api.auth import Principal
-from julep_project.core.errors import NotAuthenticated
+from julep_project.core.api.auth import Admission, Principal
+from julep_project.core.errors import DomainError, NotAuthenticated
 from tests.api_client import ApiClient
 
 _VARYING = re.compile(r'"time": ?[0-9.e-]+|"updated_at": ?"[^"]+"|"created_at": ?"[^"]+"|"(?:id|name)": ?"[^"]+"')
@@ -26,8 +26,24 @@ SECRET = {"name": "KEY", "value": "told to nobody"}
 TOOL = {"name": "look", "type": "system", "system": {"resource": "agent", "operation": "list"}}
 
 
-def authenticate(request: HttpRequest) -> Principal:
+class Authentication:
     """Whoever sends the id of a developer is that developer."""
+
+    def recall(self, request: HttpRequest) -> None:
+        """Nobody is remembered."""
+
+    def authenticate(self, request: HttpRequest) -> Principal:
+        return _developer_named_by(request)
+
+    def refusals(self, admissions: Collection[Admission]) -> dict[Admission, DomainError]:
+        """Nobody is refused later."""
+        return {}
+
+
+AUTHENTICATION = Authentication()
+
+
+def _developer_named_by(request: HttpRequest) -> Principal:
     key = request.headers.get("Authorization", "").removeprefix("Bearer ")
     developer = Developer.objects.filter(pk=key).first()
     if developer is None:
@@ -69,6 +85,7 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     (ids["job"],) = begun["jobs"]
     made("doc", f"/agents/{agent}/docs", {"title": "t", "content": "tides"})
     made("file", "/files", {"name": "f", "content": base64.b64encode(b"tides").decode()})
+    made("api_key", "/api_keys", {"label": "k"})
     made("secret", "/secrets", SECRET)
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
     made("task", f"/agents/{agent}/tasks", ASK)

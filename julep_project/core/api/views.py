@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from julep_project.core.actor import SYSTEM, act_as, acting_as
-from julep_project.core.api.auth import developer_of, principal_of
+from julep_project.core.api.auth import KeyScope, developer_of, principal_of
 from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.validation import parse_uuid
@@ -34,6 +34,8 @@ class ApiMixin(APIView):
 
     resource: ClassVar[str] = "Resource"
     max_body_bytes: ClassVar[int | None] = None
+    # What a key needs, where that is not what the method says: a search is a POST, and changes nothing.
+    scope: ClassVar[KeyScope | None] = None
     # Served by threads of their own.
     is_search: ClassVar[bool] = False
 

@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from django.conf import settings
 from django.http import StreamingHttpResponse
 
+from julep_project.core.api.auth import current_principal
 from julep_project.core.errors import AnswerTimedOut, DomainError, ReaderTooSlow
+from julep_project.core.live.admitted import watch
 from julep_project.core.live.backlog import Backlog
 from julep_project.core.live.sse import KEEP_ALIVE
 from julep_project.core.process.panics import contained
@@ -105,6 +107,12 @@ class Reader(Generic[Item]):
             self._is_over = True
             raise StopAsyncIteration
         return self.keep_alive if item is None else self._encode(item)
+
+    def refuse(self, why: DomainError) -> None:
+        """Tell the reader why nothing more is said to it, and end the work as if it had left."""
+        self._stop_reading()
+        self.end(why)
+        self._left()
 
     def close(self) -> None:
         """The response is over, however it ended. Called from any thread."""
@@ -214,6 +222,10 @@ def event_stream(reader: Reader[Any], status: int = 200) -> StreamingHttpRespons
 
 
 def _stream(reader: Reader[Any], status: int, content_type: str) -> StreamingHttpResponse:
+    """It ends soon after its caller would be refused."""
+    principal = current_principal()
+    if principal is not None and principal.admission is not None:
+        watch(reader, principal.admission)
     response = StreamingHttpResponse(reader, status=status, content_type=content_type)
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection
 
-from agents.access import authentication
 from julep_project.core.health import health
 from tests.api_client import API_KEY, ApiClient
 
@@ -71,7 +70,6 @@ def test_health_is_only_read(stranger: ApiClient, path: str) -> None:
 def unreachable(transactional_db: None, settings: Any) -> Iterator[None]:
     """No connection can be had, and nothing was ever read."""
     settings.AGENTS_API_KEY = API_KEY
-    authentication.load_developer.cache_clear()
     connection.close()
     refused = psycopg.OperationalError("connection refused")
     with patch("django.db.backends.postgresql.base.DatabaseWrapper.get_new_connection", side_effect=refused):
