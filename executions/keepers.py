@@ -6,9 +6,11 @@ from agents.retention import kinds
 from executions import blobs
 from executions.engine.dispatch import CeleryDispatcher
 from executions.engine.sweep import NAME, figures, sweep
-from executions.expiry import RUNS
+from executions.removal.erasing import RUNS as RUNS_OF_USERS
+from executions.removal.expiry import RUNS
 from julep_project.core.work.keeper import Keeper, register
 
 register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()), figures=figures))
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
 kinds.register(RUNS)
+kinds.register_personal(RUNS_OF_USERS)

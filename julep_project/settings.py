@@ -415,6 +415,7 @@ CELERY_TASK_ROUTES = [
         "docs_store.ingest_file": {"queue": "io"},
         "sessions.answer_response": {"queue": "io"},
         "sessions.shorten_history": {"queue": "io"},
+        "retention.erase_user": {"queue": "io"},
     },
 ]
 

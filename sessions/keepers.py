@@ -4,6 +4,7 @@ from django.conf import settings
 
 from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
+from sessions.erasing import SESSIONS
 from sessions.expiry import ENTRIES
 from sessions.history import turns
 from sessions.shortening import jobs
@@ -17,3 +18,4 @@ def sweep_jobs() -> None:
 
 register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))
 kinds.register(ENTRIES)
+kinds.register_personal(SESSIONS)

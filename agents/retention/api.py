@@ -1,6 +1,7 @@
-"""`/retention`: how long rows are kept."""
+"""`/retention`: how long rows are kept; and `/users/{id}/erase`."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.retention.erasure import start_erasure
 from agents.retention.models import MOST_DAYS
 from agents.retention.periods import Period, forget_period, get_period, list_periods, set_period
 from agents.retention.removal import count_due
@@ -67,6 +69,26 @@ class RetentionViewSet(ApiViewSet):
     def destroy(self, request: Request, kind: str) -> Response:
         """Let the server's default count again."""
         return Response(_to_wire(forget_period(developer=self.developer, kind=kind)))
+
+
+class ErasureAnswer(Body):
+    """What erases a user, for the API description."""
+
+    id = serializers.UUIDField()
+    jobs = serializers.ListField(child=serializers.UUIDField())
+
+
+class ErasureViewSet(ApiViewSet):
+    """`/users/{id}/erase`."""
+
+    resource = "User"
+
+    @extend_schema(operation_id="user_erase", request=None, responses={202: ErasureAnswer})
+    def create(self, request: Request, id: UUID) -> Response:
+        """Remove all there is of a user, in the background: `GET /jobs/{id}` tells how far it is, and what was
+        removed."""
+        job_id = start_erasure(developer=self.developer, user_id=id)
+        return Response({"id": str(id), "jobs": [str(job_id)]}, status=202)
 
 
 def _to_wire(period: Period, due: dict[str, int] | None = None) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Upkeep: removes what is too old; and how long usage and the audit log are kept."""
 
+from django.conf import settings
+
 from agents.retention import removal
+from agents.retention.erasure import ERASURES
 from agents.retention.kinds import Kind, deletion, register, removed_by
 from julep_project.core.work import keeper
 
@@ -25,3 +28,8 @@ register(
 )
 # Takes minutes where much is due.
 keeper.register(keeper.Keeper("retention.retain", 3600, removal.retain, queue="io"))
+keeper.register(
+    keeper.Keeper(
+        "retention.sweep_erasures", settings.SWEEP_SECONDS, ERASURES.queued.ring_due, figures=ERASURES.queued.figures
+    )
+)

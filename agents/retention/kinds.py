@@ -49,13 +49,47 @@ class Kind:
         return int(count)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user of one developer."""
+
+    developer_id: UUID
+    user_id: UUID
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Parameters of the statements of those who know of users."""
+        return {"developer": self.developer_id, "user": self.user_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Rows that belong to a user. `found` is SQL that selects those of `%(user)s` of `%(developer)s`; `remove` removes
+    them as that of a kind does."""
+
+    name: str
+    found: str
+    remove: Callable[[Person, Pace], int]
+
+    def is_found(self, person: Person) -> bool:
+        """Whether there are any."""
+        return bool(fetch(f"{self.found} LIMIT 1", person.values))
+
+
 KINDS: dict[str, Kind] = {}
+PERSONAL: dict[str, Personal] = {}
 
 
 def register(kind: Kind) -> Kind:
     """Put it into the table."""
     KINDS[kind.name] = kind
     return kind
+
+
+def register_personal(personal: Personal) -> Personal:
+    """Let it go with its user."""
+    PERSONAL[personal.name] = personal
+    return personal
 
 
 def deletion(table: str, due: str, *, order: str = "created_at") -> str:

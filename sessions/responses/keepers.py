@@ -4,6 +4,7 @@ from django.conf import settings
 
 from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
+from sessions.responses.erasing import RESPONSES as RESPONSES_OF_USERS
 from sessions.responses.expiry import RESPONSES
 from sessions.responses.rows import store
 
@@ -12,3 +13,4 @@ register(
 )
 register(Keeper("sessions.prune_responses", 3600, store.prune_responses))
 kinds.register(RESPONSES)
+kinds.register_personal(RESPONSES_OF_USERS)

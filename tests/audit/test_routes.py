@@ -160,6 +160,7 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
     ("delete", TOOL): ("delete", "tool", lambda w: w.api.delete(w.tool())),
+    ("post", "users/<str:id>/erase"): ("erase", "user", lambda w: w.api.post(f"/users/{w.user()}/erase")),
     ("put", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.put("/retention/runs", {"days": 9})),
     ("delete", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.delete("/retention/runs")),
     ("post", "files"): ("create", "file", World.file),

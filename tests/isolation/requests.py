@@ -39,7 +39,7 @@ KIND_OF_SEGMENT = {
 # Of a user or an agent they are other rows than of a developer or an agent.
 KIND_BELOW = {("users", "doc"): "user_doc", ("agents", "secret"): "agent_secret"}
 # Not rows of a tenant.
-_SHARED = {"models"}
+_SHARED = {"models", "retention"}
 
 # A name that is free each time the request is sent.
 _NEW_NAME = "a new name"

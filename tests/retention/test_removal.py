@@ -19,10 +19,10 @@ from agents.retention.models import RetentionPeriod
 from agents.retention.pace import OutOfTime, Pace
 from agents.retention.removal import UPKEEP, count_due, retain, retain_developer
 from docs_store.models import File, FileContent
-from executions import expiry
 from executions.blobs import prune_blobs
 from executions.engine.dispatch import dispatching_to
 from executions.models import Blob, Branch, Execution, Transition
+from executions.removal import expiry
 from executions.states import TERMINAL_EXECUTION
 from sessions.models import Entry, EntrySource, Session
 from sessions.responses.models import StoredResponse

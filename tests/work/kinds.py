@@ -3,7 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from agents.models import Agent, Developer, Project
+from agents.models import Agent, Developer, Project, User
+from agents.retention.erasure import ERASURES, erase_user
+from agents.retention.erasure import NAME as ERASE_USER
+from agents.retention.models import Erasure
 from docs_store import embedding, embedding_queue
 from docs_store.files.services import store_upload
 from docs_store.ingestion.jobs import INGESTIONS
@@ -130,6 +133,18 @@ class Responses(Kind):
 
     def work(self, subject: Any) -> None:
         background.answer_in_background(UUID(str(subject)))
+
+
+class Erasures(Kind):
+    leases, queued, done = ERASURES.leases, ERASURES.queued, JobState.SUCCEEDED.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        owner = {"developer_id": tenant.developer_id}
+        users = [User.objects.create(project=tenant.project, **owner) for _ in range(count)]
+        return [Erasure.objects.create(user_id=user.pk, name=ERASE_USER, **owner).pk for user in users]
+
+    def work(self, subject: Any) -> None:
+        erase_user(UUID(str(subject)))
 
 
 def tenant(name: str) -> Agent:

@@ -1,0 +1,1 @@
+"""Removes files that are too old, and docs of a user."""

@@ -1,0 +1,1 @@
+"""Removes runs: those that are too old, and those about a user."""

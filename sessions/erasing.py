@@ -1,0 +1,37 @@
+"""Removes conversations that a user alone had with agents. From those with others only its part in them goes."""
+
+from agents.retention.kinds import Person, Personal
+from agents.retention.pace import Pace
+from agents.retention.stripping import strip_records
+from julep_project.core.database import fetch
+
+_FOUND = """
+    SELECT link.session_id FROM chat_sessions_sessionuser link
+    JOIN chat_sessions_session session ON session.id = link.session_id
+    WHERE link.user_id = %(user)s AND session.developer_id = %(developer)s
+      AND NOT EXISTS (SELECT FROM chat_sessions_sessionuser other
+                      WHERE other.session_id = link.session_id AND other.user_id <> link.user_id)
+"""
+_SOME = f"{_FOUND} LIMIT 100"
+_ENTRIES = """
+    DELETE FROM chat_sessions_entry WHERE id IN (
+        SELECT id FROM chat_sessions_entry WHERE session_id = ANY (%(sessions)s)
+        ORDER BY session_id, seq LIMIT %(rows)s) RETURNING id
+"""
+_SESSIONS = """
+    DELETE FROM chat_sessions_session WHERE id IN (
+        SELECT id FROM chat_sessions_session WHERE id = ANY (%(sessions)s) LIMIT %(rows)s) RETURNING id
+"""
+
+
+def _remove(person: Person, pace: Pace) -> int:
+    count = 0
+    while found := [session_id for (session_id,) in fetch(_SOME, person.values)]:
+        # First, while it is known whose they were.
+        strip_records(person.developer_id, found, pace)
+        pace.drain(_ENTRIES, {"sessions": found})
+        count += pace.drain(_SESSIONS, {"sessions": found})
+    return count
+
+
+SESSIONS = Personal("sessions", _FOUND, _remove)
