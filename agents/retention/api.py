@@ -82,6 +82,7 @@ class ErasureViewSet(ApiViewSet):
     """`/users/{id}/erase`."""
 
     resource = "User"
+    scope = KeyScope.ADMIN
 
     @extend_schema(operation_id="user_erase", request=None, responses={202: ErasureAnswer})
     def create(self, request: Request, id: UUID) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.tools.errors import BadArguments
 from agents.tools.runners import run_tool
 from executions.engine.run import Run
+from julep_project.core.actor import Actor, ActorKind, acting_as
 
 
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
@@ -27,7 +28,13 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         agent_id=run.agent_id,
         secrets=request.get("secrets") or {},
     )
-    return partial(_told, call) if from_model else call
+    return partial(_acting, run, partial(_told, call) if from_model else call)
+
+
+def _acting(run: Run, call: Callable[[], Any]) -> Any:
+    """What the call changes here, the run has changed: the audit log says so."""
+    with acting_as(Actor(ActorKind.RUN, str(run.execution_id))):
+        return call()
 
 
 def _told(call: Callable[[], Any]) -> Any:

@@ -13,8 +13,8 @@ from agents.audit.settings_shown import LONGEST_VALUE
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.services import AgentServices
-from julep_project.core.actor import Actor, ActorKind, acting_as
 from tests.api_client import API_KEY, ApiClient
+from tests.flow_runner import FlowRunner
 
 Json = dict[str, Any]
 KEY = "sk-very-secret-4711"
@@ -117,11 +117,13 @@ def test_what_is_taken_back_was_not_done(developer: Developer) -> None:
     assert not AuditRecord.objects.exists()
 
 
-def test_who_acts_in_a_run_is_the_run(developer: Developer) -> None:
-    with acting_as(Actor(ActorKind.RUN, "run-1")):
-        AgentServices().create(developer=developer, values={"name": "a"})
-    row = AuditRecord.objects.get()
-    assert (row.actor_kind, row.actor_id, row.address) == ("run", "run-1", "")
+def test_who_acts_in_a_run_is_the_run(flow: FlowRunner) -> None:
+    tool = {"name": "make", "type": "system", "system": {"resource": "user", "operation": "create"}}
+    main = [{"tool": "make", "arguments": {"name": "$ 'made'"}}]
+    run = flow.start(flow.create({"main": main, "tools": [tool]}).json()["id"], {})
+    assert run["status"] == "succeeded", run
+    [act] = log(flow.api, object_kind="user")
+    assert act["actor"] == {"kind": "run", "id": run["id"], "name": "", "address": None}
 
 
 UPKEEP = "SET LOCAL julep.audit_upkeep = '{}'"

@@ -65,6 +65,9 @@ class World:
     def session(self) -> str:
         return self.new("/sessions", {"agent": self.agent})
 
+    def key(self) -> str:
+        return self.new("/api_keys", {"label": "k"})
+
     def tool(self) -> str:
         return f"/agents/{self.agent}/tools/" + self.new(f"/agents/{self.agent}/tools", FUNCTION)
 
@@ -156,6 +159,13 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     **docs("user", World.user),
     **secrets("secrets", lambda w: "/secrets"),
     **secrets("agents/<str:agent_id>/secrets", lambda w: f"/agents/{w.agent}/secrets"),
+    ("post", "api_keys"): ("create", "api_key", World.key),
+    ("patch", "api_keys/<str:id>"): (
+        "update",
+        "api_key",
+        lambda w: w.api.patch(f"/api_keys/{w.key()}", {"label": "m"}),
+    ),
+    ("delete", "api_keys/<str:id>"): ("revoke", "api_key", lambda w: w.api.delete(f"/api_keys/{w.key()}")),
     ("post", "agents/<str:agent_id>/tools"): ("create", "tool", World.tool),
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
