@@ -1,9 +1,9 @@
-"""Names of tools and speakers, and ids of calls, as providers take them. Ours may be in any script, and longer."""
+"""Names of tools and speakers as providers take them. Ours may be in any script, and longer."""
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from julep_project.core.json_value import Json
 
@@ -11,11 +11,6 @@ _LONGEST = 64
 _TAKEN = re.compile(rf"[a-zA-Z0-9_-]{{1,{_LONGEST}}}")
 _OTHERS = re.compile(r"[^a-zA-Z0-9_-]+")
 _DIGEST = 10
-# Models whose providers take ids of nine letters and digits only, wherever they run.
-_NINE_CHARACTERS = re.compile(r"(?:codes|devs|magis|minis|mis|pix)tral|mixtral", re.IGNORECASE)
-_NINE = re.compile(r"[a-zA-Z0-9]{9}")
-_OPENAI = frozenset({"azure", "openai"})
-_LONGEST_CALL_ID = 40
 
 
 def provider_name(name: str) -> str:
@@ -55,38 +50,9 @@ def with_provider_names(message: Mapping[str, Json]) -> dict[str, Json]:
     return renamed
 
 
-def with_provider_ids(messages: Sequence[Mapping[str, Json]], provider: str, model: str) -> list[Mapping[str, Json]]:
-    """The messages with ids of calls that the provider takes, each the same wherever it stands."""
-    named = _naming_calls(provider, model)
-    return list(messages) if named is None else [_with_ids(message, named) for message in messages]
-
-
-def _naming_calls(provider: str, model: str) -> Callable[[str], str] | None:
-    if provider == "mistral" or _NINE_CHARACTERS.search(model):
-        return lambda given: given if _NINE.fullmatch(given) else _digest_of(given)[:9]
-    if provider in _OPENAI:
-        return lambda given: given if len(given) <= _LONGEST_CALL_ID else f"call_{_digest_of(given)[:32]}"
-    return None
-
-
-def _with_ids(message: Mapping[str, Json], named: Callable[[str], str]) -> Mapping[str, Json]:
-    changed = dict(message)
-    if isinstance(changed.get("tool_call_id"), str):
-        changed["tool_call_id"] = named(changed["tool_call_id"])
-    if isinstance(changed.get("tool_calls"), list):
-        changed["tool_calls"] = [
-            {**call, "id": named(call["id"])} if isinstance(call, Mapping) and isinstance(call.get("id"), str) else call
-            for call in changed["tool_calls"]
-        ]
-    return changed
-
-
 def _with_digest(shown: str, name: str) -> str:
-    return f"{shown[: _LONGEST - _DIGEST - 1]}_{_digest_of(name)[:_DIGEST]}"
-
-
-def _digest_of(name: str) -> str:
-    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+    return f"{shown[: _LONGEST - _DIGEST - 1]}_{digest[:_DIGEST]}"
 
 
 def _renamed(named: Mapping[str, Json]) -> dict[str, Json]:

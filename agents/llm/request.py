@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agents.llm.dialogue import object_text
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Agent
 from julep_project.core.json_value import Json
@@ -53,9 +52,7 @@ def normal_tool_choice(choice: Json) -> Json:
 def normal_messages(messages: Sequence[Mapping[str, Json]]) -> list[dict[str, Json]]:
     """Messages without nulls; a list of texts as content becomes a list of text parts.
 
-    The arguments of every call are the JSON text of an object, however a model wrote them: most providers refuse a
-    conversation with others. A `function_call` and its result, as they were written before there could be several
-    calls, are a call like others.
+    A `function_call` and its result, as they were written before there could be several calls, are a call like others.
     """
     normal: list[dict[str, Json]] = []
     function_call_id = ""
@@ -77,17 +74,8 @@ def _normal_message(message: Mapping[str, Json]) -> dict[str, Json]:
         kept["content"] = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
     elif content is not None and not isinstance(content, str):
         kept["content"] = str(content)
-    if isinstance(kept.get("tool_calls"), list):
-        kept["tool_calls"] = [_normal_call(call) if isinstance(call, Mapping) else call for call in kept["tool_calls"]]
     kept.setdefault("content", None if kept.get("tool_calls") else "")
     return kept
-
-
-def _normal_call(call: Mapping[str, Json]) -> Mapping[str, Json]:
-    function = call.get("function")
-    if not isinstance(function, Mapping):
-        return call
-    return {**call, "function": {**function, "arguments": object_text(function.get("arguments"))}}
 
 
 # `thinking_blocks` is how the client library calls what a model thought before its calls: some providers want to see

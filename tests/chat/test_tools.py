@@ -60,6 +60,31 @@ def test_tools_are_offered_and_calls_handed_to_the_client(talk: Talk, agent: str
     assert _sources(session) == [("user", "api_request"), ("assistant", "api_response")]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_id_that_was_used_in_an_earlier_turn_is_another(talk: Talk, agent: str, stream: bool) -> None:
+    session = talk.session(agent)
+    tea, rum = (calls(("c1", "ask", {"q": drink})) for drink in ("tea", "rum"))
+    ids = []
+    with scripted_model([tea, "Tea", rum, "Rum"]) as model:
+        for text in ("Tea?", "Rum?"):
+            answer = talk.listen(session, text)[-1] if stream else talk.ask(session, text)
+            (called,) = answer["choices"][0]["tool_calls"]
+            ids.append(called["id"])
+            talk.ask(session, messages=[{"role": "tool", "tool_call_id": called["id"], "content": text}])
+    assert ids[0] == "c1" != ids[1]
+    told = model.requests[-1]
+    assert [one["id"] for message in told.messages for one in message.get("tool_calls") or ()] == ids
+    assert [(one["tool_call_id"], one["content"]) for one in _results(told)] == [(ids[0], "Tea?"), (ids[1], "Rum?")]
+
+
+def test_an_id_that_was_used_in_an_earlier_round_is_another(talk: Talk, agent: str) -> None:
+    session = talk.session(agent, auto_run_tools=True)
+    with scripted_model([calls(("c1", "look", {})), calls(("c1", "look", {})), "Green"]) as model:
+        talk.ask(session, "Hi")
+    first, second = [one["tool_call_id"] for one in _results(model.requests[-1])]
+    assert first == "c1" != second
+
+
 def test_the_client_goes_on_with_results(talk: Talk, agent: str) -> None:
     session = talk.session(agent)
     result = {"role": "tool", "tool_call_id": "c1", "content": "green"}

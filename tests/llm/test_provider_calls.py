@@ -234,3 +234,13 @@ def test_an_answer_may_lack_what_goes_without_saying(
     model_server.script(Reply(200, {"choices": [{"message": {"content": "Four.", "tool_calls": [None]}}]}))
     answer = gateway.complete(developer, model=model, messages=ASKED)
     assert (answer["choices"][0]["content"], answer["choices"][0]["finish_reason"]) == ("Four.", "stop")
+
+
+def test_an_id_of_an_earlier_call_is_another(developer: Developer, model_server: ModelServer) -> None:
+    """As a prompt step asks, and whoever keeps the conversation himself."""
+    earlier = tool_call("weather", {}, id="c1")
+    result = {"role": "tool", "tool_call_id": "c1", "content": "sun"}
+    model_server.script(tool_call("weather", {"city": "Rome"}, id="c1"))
+    asked = [*ASKED, {"role": "assistant", "content": None, **earlier}, result]
+    (call,) = gateway.complete(developer, model="openai/m", messages=asked)["choices"][0]["message"]["tool_calls"]
+    assert call["id"] and call["id"] != "c1"

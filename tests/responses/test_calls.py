@@ -1,6 +1,7 @@
 """What a model calls, and how the results come back to it."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,24 @@ from tests.responses.test_searches import WEB
 from tests.responses.test_streams import kinds
 
 UNKNOWN = calling("fly", '{"to": "Rome"}')
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_id_that_was_used_in_an_earlier_response_is_another(api: ResponsesClient, stream: bool) -> None:
+    again = calling("weather", "{}", "call_1")
+    ids: list[str] = []
+    with scripted_model([again, again, "Sunny."]) as model:
+        before: dict[str, Any] = {}
+        for _ in range(2):
+            asked = {"tools": [WEATHER], **before}
+            body = api.stream(**asked)[-1]["response"] if stream else api.create(**asked)
+            ids += [item["call_id"] for item in body["output"]]
+            result = {"type": "function_call_output", "call_id": ids[-1], "output": f"sun {len(ids)}"}
+            before = {"input": [result], "previous_response_id": body["id"]}
+        api.create(tools=[WEATHER], **before)
+    assert ids[0] == "call_1" != ids[1]
+    results = [message for message in model.requests[-1].messages if message["role"] == "tool"]
+    assert [(one["tool_call_id"], one["content"]) for one in results] == [(ids[0], "sun 1"), (ids[1], "sun 2")]
 
 
 class TestUnknownTools:

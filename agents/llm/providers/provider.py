@@ -21,11 +21,11 @@ import httpx
 from agents.llm.choice import DEFAULT_MODELS
 from agents.llm.errors import to_domain_error
 from agents.llm.own.offline import is_offline
-from agents.llm.provider_names import with_provider_ids
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
+from agents.llm.providers.past_calls import with_past_calls
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
@@ -202,7 +202,7 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     """Arguments of the library's completion functions."""
     options: dict[str, Json] = {
         "model": request.model,
-        "messages": with_provider_ids(request.messages, provider_of(litellm, request.model), request.model),
+        "messages": with_past_calls(request.messages, provider_of(litellm, request.model), request.model),
         "drop_params": True,
         **call_options(request.timeout_s, request.api_key),
         **_known_to_provider(litellm, request),
