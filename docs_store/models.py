@@ -97,7 +97,7 @@ class Chunk(models.Model):
             models.Index(fields=["agent"], name="chunk_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user"], name="chunk_of_user", condition=_OF_USER),
             GinIndex(fields=["search"], name="chunk_words"),
-            models.Index(fields=["id"], name="chunk_of_old_words", condition=Q(search_version=0)),
+            models.Index(fields=["id"], name="chunk_of_older_words", condition=Q(search_version__lt=2)),
         ]
 
     def __str__(self) -> str:

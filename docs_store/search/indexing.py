@@ -2,7 +2,8 @@
 
 - the words of title and chunk in their English forms, where Postgres' own parser finds them;
 - the same in the forms of the language the text is in, or may be in;
-- without accents, what has some; and the parts of what is written as one (`foo_bar.baz`, `E-4042`);
+- without accents, what has some; the parts of what is written as one (`foo_bar.baz`, `E-4042`); and what is broken at
+  the end of a line, as one word;
 - pieces of two characters, of scripts without blanks;
 - the ends of long words, of languages that write several words as one, marked as such.
 """
@@ -16,10 +17,21 @@ from django.db.models.expressions import RawSQL
 
 from docs_store.search.language import COMPOUNDING, DEFAULT_CONFIGURATION, possible_languages, recognised_languages
 from docs_store.search.sql import Sql
-from julep_project.core.words import Word, characters, folded, joined_words, normal, pairs, words
+from julep_project.core.words import (
+    Word,
+    broken_words,
+    characters,
+    dotted_numbers,
+    folded,
+    joined_words,
+    normal,
+    pairs,
+    words,
+)
 
-# Stored with each vector. Vectors of version 0 hold the English words alone.
-VERSION = 1
+# Stored with each vector. Those of version 0 hold the English words alone, those of 1 nothing of words that were typed
+# in an unusual way.
+VERSION = 2
 
 _VECTOR = "to_tsvector(%s::regconfig, %s)"
 
@@ -41,15 +53,15 @@ def search_vector(title: str, content: str) -> Any:
 
 def vector_sql(title: str, content: str) -> Sql:
     """The vector of a chunk; words of the title weigh more."""
-    texts = [(title, normal(title), "A"), (content, normal(content), "B")]
-    spoken = [list(words(text)) for _, text, _ in texts]
-    everything = " ".join(text for _, text, _ in texts), [word for each in spoken for word in each]
+    texts = [(normal(title), "A"), (normal(content), "B")]
+    spoken = [list(words(text)) for text, _ in texts]
+    everything = " ".join(text for text, _ in texts), [word for each in spoken for word in each]
     recognised, possible = recognised_languages(*everything), possible_languages(*everything)
     vectors: list[Sql] = []
-    for found, (typed, text, weight) in zip(spoken, texts, strict=True):
-        forms = " ".join(_other_forms(text, typed, found))
-        for each in (typed, forms):
-            if each or each is typed:
+    for found, (text, weight) in zip(spoken, texts, strict=True):
+        forms = " ".join(_other_forms(text, found))
+        for each in (text, forms):
+            if each or each is text:
                 vectors += _vectors_of(each, weight, recognised, possible)
     if pieces := _pieces(
         list(zip(spoken, "AB", strict=True)), compounding=not COMPOUNDING.isdisjoint([*recognised, *possible])
@@ -68,15 +80,18 @@ def _vectors_of(text: str, weight: str, recognised: Sequence[str], possible: Seq
     yield from (Sql(f"strip({_VECTOR})", (name, text)) for name in possible)
 
 
-def _other_forms(text: str, typed: str, spoken: Sequence[Word]) -> Iterator[str]:
-    """The words that Postgres would not find in a text as it was typed."""
+def _other_forms(text: str, spoken: Sequence[Word]) -> Iterator[str]:
+    """The words that Postgres would not find in a text."""
     for word in spoken:
         if not word.unspaced and not word.text.isascii():
             plain = folded(word.text)
-            if plain != word.text.lower() or word.text not in typed:
+            if plain != word.text.lower():
                 yield plain
     for found in joined_words(text):
         yield from (plain for part in found if len(plain := folded(part)) > 1)
+    small = text.lower()
+    yield from (number for number in dotted_numbers(text) if f"v{number}" in small)
+    yield from map(folded, broken_words(text))
 
 
 def _pieces(found: Sequence[tuple[Sequence[Word], str]], *, compounding: bool) -> str:

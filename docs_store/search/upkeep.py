@@ -25,7 +25,7 @@ _PENDING_WORDS = "SELECT gin_clean_pending_list(to_regclass(current_schema() || 
 def renew_words() -> int:
     """Store the words of chunks anew that a version before has stored, for a while; how many were renewed.
 
-    Until then text search finds such chunks by their English words only. Vectors of `offline/hashing` are made anew
+    Until then text search finds such chunks by the words of then. Vectors of `offline/hashing` are made anew
     too, which costs nothing: those of before have another scale.
     """
     until = time.monotonic() + _FOR_S
@@ -51,7 +51,11 @@ def refresh_statistics() -> list[str]:
 @transaction.atomic
 def _renew_some() -> int:
     """Chunks that somebody removes right now are passed over."""
-    old = Chunk.objects.filter(search_version=0).order_by("pk").select_for_update(skip_locked=True, of=("self",))
+    old = (
+        Chunk.objects.filter(search_version__lt=VERSION)
+        .order_by("pk")
+        .select_for_update(skip_locked=True, of=("self",))
+    )
     chunks = list(old.select_related("doc").defer("search")[:_AT_ONCE])
     for chunk in chunks:
         chunk.search = search_vector(chunk.doc.title, chunk.content)

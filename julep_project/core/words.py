@@ -25,13 +25,21 @@ _STRETCH = re.compile(r"[\w./\\@:#+=~&-]+")
 _JOINTS = "._/\\@:#+=~&-"
 _ENDS = re.compile(rf"[{re.escape(_JOINTS)}]")
 _HYPHENATED = re.compile(r"[^\W\d_]++(?:-[^\W\d_]++)++")
-_DOTTED_NUMBER = re.compile(r"\d++(?:\.\d++)++")
+_DOTTED_NUMBER = re.compile(r"[vV]?(\d++(?:\.\d++)++)")
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
 _MIXED = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]|[^\W\d_]\d|\d[^\W\d_]")
 # What is no letter with an accent for Unicode, but is for people.
 _LOOKALIKES = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i"}
 )
+# Marks that nobody sees: where a word may be broken, how it is joined, which way it runs. One is a blank of no width.
+_UNSEEN = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+# Letters that look alike and are typed for each other: of Arabic and Persian.
+_SEEN_ALIKE = {0x200B: " ", 0x06A9: "\u0643", 0x06CC: "\u064a"}
+_CHANGED = {**_UNSEEN, **_SEEN_ALIKE}
+# A dot below that changes a letter of an Indian script, and is often left out.
+_NUKTA = frozenset("\u093c\u09bc\u0a3c\u0abc\u0b3c")
+_BROKEN = re.compile(r"([^\W\d_]{2,64})[-\u2010]\n[ \t]*([^\W\d_]{2,64})")
 # Whose accents may be left out: Latin, Greek and Cyrillic. Elsewhere signs are vowels.
 _ACCENTED = re.compile("[\u0041-\u024f\u0370-\u052f\u1e00-\u1fff]")
 _LONGEST_WORD = 64
@@ -45,8 +53,9 @@ class Word(NamedTuple):
 
 
 def normal(text: str) -> str:
-    """One spelling of what looks the same: wide letters, ligatures, accents typed apart."""
-    return unicodedata.normalize("NFKC", text)
+    """One spelling of what looks the same: wide letters, ligatures, accents typed apart, blanks of any sort; and
+    without what nobody sees."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_CHANGED)
 
 
 def words(text: str) -> Iterator[Word]:
@@ -67,6 +76,8 @@ def folded(word: str) -> str:
         return small
     kept: list[str] = []
     for letter in unicodedata.normalize("NFD", small):
+        if letter in _NUKTA:
+            continue
         if not unicodedata.combining(letter) or not kept or not _ACCENTED.match(kept[-1]):
             kept.append(letter)
     return unicodedata.normalize("NFC", "".join(kept)).translate(_LOOKALIKES)
@@ -82,8 +93,13 @@ def joined_words(text: str) -> Iterator[list[str]]:
 
 
 def dotted_numbers(text: str) -> list[str]:
-    """`3.14`, `2.0.1`."""
-    return [stretch for stretch in _stretches(text) if _DOTTED_NUMBER.fullmatch(stretch)]
+    """`3.14`, `2.0.1`, also of `v2.0.1`."""
+    return [found[1] for stretch in _stretches(text) if (found := _DOTTED_NUMBER.fullmatch(stretch))]
+
+
+def broken_words(text: str) -> Iterator[str]:
+    """Words that are broken at the end of a line, whole."""
+    return (found[1] + found[2] for found in _BROKEN.finditer(text))
 
 
 def _stretches(text: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from docs_store.embedding import embed_due
 from docs_store.models import Chunk, Embedding
 from docs_store.search import text as text_search
 from docs_store.search import upkeep
+from docs_store.search.indexing import VERSION
 from docs_store.search.language import possible_languages, recognised_languages
 from docs_store.search.terms import MOST_TERMS, wanted_by
 from julep_project.core.words import folded, joined_words, normal, pairs, words
@@ -34,6 +35,9 @@ CONTENT = [
     "Büyük şehirlerde yaşayan insanlar için",
     "Alte Häuser",
     "Un cheval",
+    "The o\ufb03ce in New\u00a0York is \ufb01lled: infor\u00admation, a ther-\n  mometer, part \u2163 of v2.10.3",
+    "\u06a9\u062a\u0627\u0628\u062e\u0627\u0646\u0647 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645, "
+    "\u091c\u093c\u0930\u0942\u0930\u0940 \u0915\u093e\u092e",
 ]
 
 
@@ -60,7 +64,10 @@ ASKED = [
     ("Krankenhausaufnahme", "de", 6), ("Haus", "de", 6), ("Formular", "de", 6), ("Krankenhäuser", "de", 6),
     ("opname", "nl", 7), ("елки", "ru", 8), ("ребёнок и песня", "ru", 8), ("किताब", "hi", 9), ("كتاب", "ar", 10),
     ("βιβλίο", "el", 11), ("βιβλιο", "el", 11), ("sehir", "tr", 12), ("Haus", "de", 13), ("altem", "de", 13),
-    ("chevaux", "fr", 14),
+    ("chevaux", "fr", 14), ("office", "en", 15), ("york", "en", 15), ("filled", "en", 15), ("information", "en", 15),
+    ("thermometer", "en", 15), ("IV", "en", 15), ("2.10.3", "en", 15), ("v2.10.3", "en", 15),
+    ("in\u00adformation", "en", 15), ("\u0643\u062a\u0627\u0628\u062e\u0627\u0646\u0647", "ar", 16),
+    ("\u0645\u06cc\u062e\u0648\u0627\u0647\u0645", "fa", 16), ("\u091c\u0930\u0942\u0930\u0940", "hi", 16),
 ]  # fmt: skip
 
 
@@ -118,14 +125,17 @@ def test_words_stored_by_a_version_before_are_found_and_renewed(
 ) -> None:
     doc("Harbours of 東京タワー and the crêpes", title="A")
     doc("Ships", title="B")
-    with connection.cursor() as cursor:  # as a version before stores them
-        cursor.execute("UPDATE docs_store_chunk SET search_version = DEFAULT, search = to_tsvector('english', content)")
+    with connection.cursor() as cursor:  # as versions before store them
+        cursor.execute(
+            "UPDATE docs_store_chunk SET search = to_tsvector('english', content), "
+            "search_version = CASE content WHEN 'Ships' THEN 1 ELSE 0 END"
+        )
     assert _found(api, agent, "harbour") == [0]
     assert _found(api, agent, "東京") == []
     assert upkeep.renew_words() == 2
     assert upkeep.renew_words() == 0
     assert _found(api, agent, "crepe") == _found(api, agent, "東京") == [0]
-    assert not Chunk.objects.filter(search_version=0).exists()
+    assert not Chunk.objects.exclude(search_version=VERSION).exists()
 
 
 def test_vectors_of_the_own_model_are_renewed_with_the_words(api: ApiClient, agent: str, settings: Any) -> None:
