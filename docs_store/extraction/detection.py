@@ -9,6 +9,7 @@ from docs_store.extraction.parts import Parts, Source
 
 _HEAD_BYTES = 4096
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_RTF = b"{\\rtf"
 # Names of streams in an OLE file are UTF-16.
 _ENCRYPTED_OLE = "EncryptedPackage".encode("utf-16-le")
 _OFFICE = {"word/": "docx", "xl/": "xlsx", "ppt/": "pptx"}
@@ -47,6 +48,8 @@ def _format_of(source: Source) -> str:
         return "pdf"
     if head.startswith(b"PK\x03\x04"):
         return _office(source)
+    if head.lstrip().startswith(_RTF):
+        return "rtf"
     if head.startswith(_OLE):
         raise _old_office(source)
     if not is_text(head):

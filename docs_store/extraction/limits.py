@@ -28,5 +28,6 @@ MOST_XML_BYTES = 64 * 1024 * 1024
 DEEPEST_MAIL = 5
 MOST_MAIL_PARTS = 200
 
-# A message of the process that reads: a part with its chunks.
-MOST_MESSAGE_BYTES = 160 * 1024 * 1024
+# A message of the process that reads: some chunks of a part.
+CHUNKS_PER_MESSAGE = 100
+MOST_MESSAGE_BYTES = 8 * 1024 * 1024

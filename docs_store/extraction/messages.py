@@ -41,7 +41,13 @@ def beginning(part: int, page: int | None) -> dict[str, Any]:
     return {"say": "beginning", "part": part, "page": page}
 
 
+def some(part: int, page: int | None, chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first chunks of a part, or the next; more follow."""
+    return {"say": "some", "part": part, "page": page, "chunks": chunks}
+
+
 def read(part: int, page: int | None, chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """A part is read; these are the last of its chunks."""
     return {"say": "read", "part": part, "page": page, "chunks": chunks}
 
 
@@ -65,6 +71,7 @@ LAST = ("ended", "failed")
 _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "opened": {"count": (int, type(None))},
     "beginning": {"part": (int,), "page": (int, type(None))},
+    "some": {"part": (int,), "page": (int, type(None)), "chunks": (list,)},
     "read": {"part": (int,), "page": (int, type(None)), "chunks": (list,)},
     "broken": {"part": (int,), "page": (int, type(None)), "code": (str,), "message": (str,)},
     "failed": {"code": (str,), "message": (str,)},

@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -42,10 +42,12 @@ class NoReader(Exception):
 
 
 class FileReader:
-    """One such process. `content` is a file of the system; nobody else may read it meanwhile."""
+    """One such process. `content` is a file of the system; nobody else may read it meanwhile. `check` looks at each
+    line that it says before the line is read, and raises a ValueError for what must not be."""
 
-    def __init__(self, content: IO[bytes], order: Order) -> None:
+    def __init__(self, content: IO[bytes], order: Order, check: Callable[[bytes], None]) -> None:
         self._order = order
+        self._check = check
         self._is_heard = False
         try:
             self._process = subprocess.Popen(
@@ -93,11 +95,11 @@ class FileReader:
             if message["say"] in LAST:
                 return
 
-    @staticmethod
-    def _understood(line: bytes) -> dict[str, Any]:
+    def _understood(self, line: bytes) -> dict[str, Any]:
         try:
+            self._check(line)
             return of_line(line)
-        except BadMessage as error:
+        except (BadMessage, ValueError) as error:
             raise ReaderEnded(took_too_long=False) from error
 
     def _piece(self) -> bytes:

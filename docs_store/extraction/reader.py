@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from docs_store.extraction import messages
 from docs_store.extraction.chunking import Chunker
 from docs_store.extraction.errors import problem_of, too_large
-from docs_store.extraction.limits import MOST_TEXT
+from docs_store.extraction.limits import CHUNKS_PER_MESSAGE, MOST_TEXT
 from docs_store.extraction.messages import Order
 from docs_store.extraction.parts import Part, Source
 
@@ -87,24 +87,28 @@ def _told(content: BinaryIO, order: Order, begin: Callable[[], None]) -> Iterato
     for number, part in enumerate(parts.each):
         if number >= order.start:
             yield messages.beginning(number, part.page)
-            yield _read(number, part, chunker)
+            yield from _read(number, part, chunker)
         elif not parts.is_direct and number not in order.avoid:
             # It was told of before. What follows may stand under its headings.
-            _read(number, part, chunker)
+            list(_read(number, part, chunker))
         begin()
     yield messages.ended(number + 1)
 
 
-def _read(number: int, part: Part, chunker: Chunker) -> dict[str, Any]:
+def _read(number: int, part: Part, chunker: Chunker) -> Iterator[dict[str, Any]]:
     try:
         blocks = part.read()
         if sum(len(block.text) for block in blocks) > MOST_TEXT:
             raise too_large("It holds too much text")
-        cuts = chunker.cut(blocks, page=part.page, heading=part.heading)
-        return messages.read(number, part.page, [cut.to_json() for cut in cuts])
+        cuts = [cut.to_json() for cut in chunker.cut(blocks, page=part.page, heading=part.heading)]
     except Exception as error:
         problem = problem_of("It", error)
-        return messages.broken(number, part.page, problem.code, problem.message)
+        yield messages.broken(number, part.page, problem.code, problem.message)
+        return
+    while len(cuts) > CHUNKS_PER_MESSAGE:
+        yield messages.some(number, part.page, cuts[:CHUNKS_PER_MESSAGE])
+        del cuts[:CHUNKS_PER_MESSAGE]
+    yield messages.read(number, part.page, cuts)
 
 
 def _allow(cpu_seconds: int) -> None:

@@ -20,6 +20,11 @@ _MOST_BROKEN_TOLD = 100
 _NEARLY = 0.95
 
 
+def too_much() -> FileProblem:
+    """The file is more than a doc holds."""
+    return too_large(f"The file holds more than {MOST_CHUNKS} chunks or {MOST_TEXT_BYTES} bytes of text")
+
+
 class DocRemoved(Exception):
     """There is no doc any more to read the file into."""
 
@@ -70,7 +75,7 @@ class Progress:
             self.places.append(chunk["place"] or None)
             self.text_bytes += len(chunk["text"].encode())
         if self.chunk_count + len(self.texts) > MOST_CHUNKS or self.text_bytes > MOST_TEXT_BYTES:
-            raise too_large(f"The file holds more than {MOST_CHUNKS} chunks or {MOST_TEXT_BYTES} bytes of text")
+            raise too_much()
 
     def blame(self, part: int, page: int | None, code: str) -> None:
         """A part ended the process that read it.

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,22 +17,26 @@ from django.db import Error as DatabaseError
 
 from docs_store.extraction import errors
 from docs_store.extraction.errors import FileProblem
+from docs_store.extraction.limits import CHUNKS_PER_MESSAGE
 from docs_store.extraction.messages import Order
 from docs_store.extraction.process import FileReader, NoReader, ReaderEnded, ReaderNotBegun
 from docs_store.files import services as files
 from docs_store.ingestion import jobs
 from docs_store.ingestion.jobs import INGESTIONS, Job, JobLost
-from docs_store.ingestion.progress import DocRemoved, Progress
+from docs_store.ingestion.progress import MOST_CHUNKS, DocRemoved, Progress, too_much
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.jobs.rows import JobState
 from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.process.once import Once
+from julep_project.core.reading.outside_json import Bounds, check_json
 from julep_project.core.storage_errors import took_too_long
 from julep_project.core.work.draining import is_draining
 
 log = logging.getLogger(__name__)
 
+# A chunk is an object with another in it.
+_MESSAGE = Bounds(depth=8, containers=3 * CHUNKS_PER_MESSAGE, elements=12 * CHUNKS_PER_MESSAGE)
 # How long one message reads before others get their turn, and how often what is read is stored.
 _TURN_S = 30.0
 _STORED_EVERY_S = 1.0
@@ -46,12 +50,23 @@ def _places() -> BoundedSemaphore:
     return BoundedSemaphore(settings.EXTRACTION_PROCESSES)
 
 
+def check_message(line: bytes) -> None:
+    """Refuse what no process that reads a file says, before anything is made of it.
+
+    Raises:
+        TooMuchJson
+    """
+    check_json(line, _MESSAGE)
+
+
 def ingest_file(job_id: UUID) -> None:
-    """Read the file of a job, or some of it."""
+    """Read the file of a job, or some of it: of the job that its tenant began first, so that files are ready in the
+    order they came in, and not all at the end."""
     if not _places().acquire(timeout=_PATIENCE_S):
         return
     try:
-        job = INGESTIONS.claim(job_id)
+        first = INGESTIONS.queued.first_beside(job_id)
+        job = (INGESTIONS.claim(first) if first else None) or INGESTIONS.claim(job_id)
         if job is not None:
             with INGESTIONS.leases.holding(job.held):
                 _work(job)
@@ -124,7 +139,7 @@ class _Reading:
         forgiven = -1
         while not is_over:
             try:
-                with FileReader(self._content, self._order()) as reader:
+                with FileReader(self._content, self._order(), check_message) as reader:
                     is_over = self._listen(reader)
             except ReaderEnded as ended:
                 if ended.from_outside and forgiven < self._progress.parts_read:
@@ -146,6 +161,7 @@ class _Reading:
     def _listen(self, reader: FileReader) -> bool:
         """Store what is said. True: there is no more to do now."""
         self._current = None
+        chunks: list[dict[str, Any]] = []
         for message in reader.messages():
             self._count_time()
             if message["say"] == "failed":
@@ -157,9 +173,15 @@ class _Reading:
             elif message["say"] == "ended":
                 self._finish()
                 return True
+            elif message["say"] == "some":
+                # A part is stored as a whole, or not at all.
+                chunks += message["chunks"]
+                if len(chunks) > MOST_CHUNKS:
+                    raise too_much()
             else:
                 self._current = None
-                self._progress.add(message)
+                self._progress.add({**message, "chunks": chunks + message.get("chunks", [])})
+                chunks = []
                 if self._is_turn_over():
                     return True
         return True
@@ -169,7 +191,8 @@ class _Reading:
         if self._progress.is_large or now - self._stored_at > _STORED_EVERY_S:
             self._store()
             if now > self._until or is_draining():
-                self._job.wait(0, counted=False, state=JobState.IN_PROGRESS)
+                # It stays before the files that its tenant sent later.
+                self._job.wait(0, counted=False, state=JobState.IN_PROGRESS, due_at=self._job.row.created_at)
                 return True
         return False
 

@@ -17,7 +17,8 @@ def chunks_of(content: bytes, suffix: str = "", mime_type: str = "", **order: An
     said = told_of(content, suffix, mime_type, **order)
     assert said[-1]["say"] == "ended", said[-1]
     assert not [message for message in said if message["say"] == "broken"]
-    return [(one["text"], one["place"]) for message in said if message["say"] == "read" for one in message["chunks"]]
+    read = [message for message in said if message["say"] in ("some", "read")]
+    return [(one["text"], one["place"]) for message in read for one in message["chunks"]]
 
 
 def text_of(content: bytes, suffix: str = "", mime_type: str = "") -> str:

@@ -266,3 +266,24 @@ def test_a_broken_attachment_costs_the_attachment() -> None:
     said = told_of(mail.as_bytes(), "eml")
     assert [one["code"] for one in said if one["say"] == "broken"] == ["file_damaged"]
     assert [one["chunks"][-1]["text"] for one in said if one["say"] == "read"][-1] == "Salt"
+
+
+def test_rich_text() -> None:
+    content = (
+        rb"{\rtf1\ansi\ansicpg1251\deff0{\fonttbl{\f0 Arial;}}{\colortbl;\red0;}{\*\generator W;}"
+        rb"{\info{\title No}}"
+        rb"\pard\b The tide\b0\par Caf\u233?s \u-10179?\u-8694? \'ef\'f0 \{kept\}\line next\par{\header page 1}"
+        rb"\trowd Wick\cell 3 m\cell\row{\pict\bin4 {}{}00ff}{\uc2\u8364ab}\emdash\~end}"
+    )
+    said = "The tide\n\nCaf\u00e9s \U0001f60a \u043f\u0440 {kept}\nnext\n\nWick | 3 m\n\n\u20ac\u2014\u00a0end"
+    assert text_of(content) == text_of(content, "doc", "application/msword") == said
+    assert problem_of(b"{\\rtf1" + b"{" * 2000) == "file_too_large"
+    assert text_of(rb"{\rtf1 open \ansicpg77777 \u99999999999999 }}}} more").endswith("more")
+
+
+def test_a_part_of_many_chunks_is_told_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (b"The tide turns at noon, and once more at midnight. " * 20 + b"\n\n") * 5
+    in_one = chunks_of(content)
+    monkeypatch.setattr("docs_store.extraction.reader.CHUNKS_PER_MESSAGE", 1)
+    assert [message["say"] for message in told_of(content)].count("some") == len(in_one) - 1 > 1
+    assert chunks_of(content) == in_one

@@ -16,6 +16,7 @@ from docs_store.extraction import archive, limits
 from docs_store.extraction.formats import mail as mail_format
 from docs_store.extraction.messages import Order
 from docs_store.extraction.process import FileReader, ReaderEnded
+from docs_store.ingestion.working import check_message
 from tests.extraction import samples
 from tests.extraction.reading import broken_in, chunks_of, problem_of, text_of, told_of
 
@@ -35,7 +36,7 @@ def read_apart(content: bytes, suffix: str = "", **order: Any) -> list[dict[str,
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
-        with FileReader(file, Order(suffix=suffix, **order)) as reader:
+        with FileReader(file, Order(suffix=suffix, **order), check_message) as reader:
             try:
                 said += reader.messages()
             except ReaderEnded as ended:
@@ -320,7 +321,9 @@ def test_what_it_says_is_bounded(misread: Callable[[str], None], monkeypatch: py
     assert read_apart(b"") == [{"say": "lost", "took_too_long": False}]
 
 
-@pytest.mark.parametrize("text", ["nonsense", "[]", '{"say": "other"}', '{"say": "read", "part": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["nonsense", "[]", '{"say": "other"}', '{"say": "read", "part": "x"}', "[" * 100, '{"say": [' + "{}," * 400]
+)
 def test_what_it_says_is_checked(misread: Callable[[str], None], text: str) -> None:
     misread(f"os.write(1, {text!r}.encode() + b'\\n')\n")
     assert read_apart(b"") == [{"say": "lost", "took_too_long": False}]
@@ -346,7 +349,7 @@ say(say="failed", code=json.dumps(done), message=json.dumps(sorted(os.environ)))
 
 def test_a_reader_is_ended_when_nobody_listens(misread: Callable[[str], None]) -> None:
     misread("say(say='opened', count=1)\nsignal.pause()\n")
-    with TemporaryFile() as file, FileReader(file, Order()) as reader:
+    with TemporaryFile() as file, FileReader(file, Order(), check_message) as reader:
         assert next(iter(reader.messages())) == {"say": "opened", "count": 1}
         process = reader._process
     assert process.returncode == -signal.SIGKILL

@@ -244,6 +244,22 @@ def test_a_turn_ends_and_the_next_goes_on(
     assert contents() == ["one", "two", "three"]
 
 
+def test_files_of_a_tenant_are_ready_in_the_order_they_came_in(
+    api: ApiClient, upload: Upload, each_page_stored: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of them a message is of; none is kept from its end by the turns of the others."""
+    monkeypatch.setattr(working, "_TURN_S", 0.0)
+    pages = ["one", "two"]
+    jobs = [upload(samples.pdf(pages), f"{name}.pdf").json()["jobs"][0] for name in "abc"]
+    ended = []
+    for number in range(9):
+        ingest_file(UUID(jobs[(2 - number) % 3]))
+        states = [api.get(f"/jobs/{job_id}").json()["state"] for job_id in jobs]
+        ended.append(states.count("succeeded"))
+        assert states == sorted(states, key=["succeeded", "in_progress", "retrying", "pending"].index), states
+    assert ended == [0, 0, 1, 1, 1, 2, 2, 2, 3]
+
+
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_a_doc_that_is_removed_ends_its_job(
     api: ApiClient, upload: Upload, owner: str, each_page_stored: None, monkeypatch: pytest.MonkeyPatch, when: str

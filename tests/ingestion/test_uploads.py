@@ -190,9 +190,9 @@ def test_jobs_of_others_look_like_none(upload: Upload, api: ApiClient, stranger:
 def test_an_upload_is_kept_until_it_is_read(
     ingest: Upload, upload: Upload, folder: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
-    (job_id,) = upload(b"waiting").json()["jobs"]
     with django_capture_on_commit_callbacks(execute=True):
         ingest(b"read", "other.txt")
+    (job_id,) = upload(b"waiting").json()["jobs"]
     FileContent.objects.update(created_at="2020-01-01T00:00:00Z")
     assert prune_contents() == 0
     assert stored(folder) == [str(Ingestion.objects.get(pk=job_id).content_id)]

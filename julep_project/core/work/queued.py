@@ -71,6 +71,14 @@ _RING_NEXT = f"""
     UPDATE {{table}} SET rung_at = now() FROM next WHERE {{table}}.id = next.id RETURNING {{table}}.{{subject}}
 """
 
+_FIRST_BESIDE = f"""
+    SELECT found.id FROM {{table}} AS told CROSS JOIN LATERAL (
+        SELECT id FROM {{table}}
+        WHERE {{open}} AND {DUE} AND {OF_TENANT.format(table="{table}", tenant="told.developer_id")}
+        ORDER BY {{table}}.developer_id, {{table}}.due_at, id LIMIT 1
+    ) AS found WHERE told.id = %(key)s
+"""
+
 
 class Queued(Generic[Row]):
     """Rows of one model that wait for workers of one Celery queue.
@@ -129,6 +137,10 @@ class Queued(Generic[Row]):
         """Ring for one more row of the tenant, if any is due."""
         for (subject,) in self._rows(_RING_NEXT, values={"tenant": tenant}):
             self.ring(subject)
+
+    def first_beside(self, key: Any) -> Any:
+        """The row that is due first of all of the same tenant's; None if none is."""
+        return next((first for (first,) in self._rows(_FIRST_BESIDE, values={"key": key})), None)
 
     def figures(self) -> Figures:
         """How this work stands.
