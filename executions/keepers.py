@@ -5,12 +5,14 @@ from django.conf import settings
 from agents.retention import kinds
 from executions import blobs
 from executions.engine.dispatch import CeleryDispatcher
+from executions.engine.standing import let_go_on
 from executions.engine.sweep import NAME, figures, sweep
 from executions.removal.erasing import RUNS as RUNS_OF_USERS
 from executions.removal.expiry import RUNS
 from julep_project.core.work.keeper import Keeper, register
 
 register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()), figures=figures))
+register(Keeper("executions.let_go_on", 5, let_go_on))
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
 kinds.register(RUNS)
 kinds.register_personal(RUNS_OF_USERS)

@@ -5,6 +5,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
 
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from executions.stored_json import StoredJson
@@ -110,6 +111,11 @@ class Branch(models.Model):
                 condition=Q(status__in=[BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT], wake_at__isnull=False),
             ),
             models.Index(fields=["pending_children"], name="branch_joining", condition=Q(status=BranchStatus.JOINING)),
+            models.Index(
+                KeyTextTransform("developer", "held_up"),
+                name="branch_held_by_developer",
+                condition=Q(held_up__developer__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

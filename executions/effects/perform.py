@@ -26,6 +26,7 @@ from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_o
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
 from executions.engine.rows.store import Keep
+from executions.engine.standing import hold_up_of_developer
 from executions.states import BranchStatus
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, RateLimited
@@ -121,6 +122,9 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp:
     """One attempt: the event that tells its result, or why there is none."""
     may_be_sent = False
     try:
+        standing = hold_up_of_developer(claim)
+        if standing is not None:
+            return standing
         with holding(claim):
             work = _prepare(claim)
             give_connection_back()

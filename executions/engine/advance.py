@@ -19,6 +19,7 @@ from executions.engine.rows.claims import Claim
 from executions.engine.rows.shared_state import state_to_commit
 from executions.engine.rows.store import Keep
 from executions.engine.slice import Slice
+from executions.engine.standing import hold_up_of_developer
 from executions.states import BranchStatus
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.storage_errors import took_too_long
@@ -67,13 +68,17 @@ def run_slice(
 
     `event` is told to the waiting step instead of what the row holds: the result of the effect the claim is on.
     `is_shared`: other threads work in this process; the slice ends before an expression that could hold them up.
-    None: the claim was lost, or was handed back because a neighbour is away.
+    None: the claim was lost, or was handed back because a neighbour is away or the developer is switched off.
 
     Raises:
         ServiceUnavailable, DatabaseError: a neighbour is away, and the claim is on an effect.
     """
     place = EvaluatedIn.SHARED if is_shared else EvaluatedIn.SUSPECT if claim.attempt > 1 else EvaluatedIn.OWN
     try:
+        standing = hold_up_of_developer(claim) if claim.held is BranchStatus.RUNNING else None
+        if standing is not None:
+            hand_back(claim, standing)
+            return None
         return _run_slice(claim, event, keep, settings.SLICE_MS / 1000 if budget_s is None else budget_s, place)
     except (DatabaseError, ServiceUnavailable) as error:
         if claim.held is not BranchStatus.RUNNING:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import Error as DatabaseError
 
@@ -33,12 +34,14 @@ class HoldUp:
     """By what a branch is held up, in words that follow "waits for", and what it said.
 
     `wait_s`: how long it asked to be left alone, if it did; `spread_s`: over how long to spread out after that.
+    `developer_id`: for whom nothing is done until the developer is switched on again.
     """
 
     by: str
     error: str
     wait_s: float | None = None
     spread_s: float = 0.0
+    developer_id: UUID | None = None
 
     def pause_s(self, times: int) -> float:
         """Seconds to wait when it is met that many times in a row."""
@@ -94,7 +97,14 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
     """
     times = 1 + int((claim.held_up or {}).get("times", 0))
     pause_s = hold_up.pause_s(times)
-    described = {"by": hold_up.by, "error": hold_up.error[:_LONGEST_REASON], "times": times, "counted": counted}
+    described: dict[str, Any] = {
+        "by": hold_up.by,
+        "error": hold_up.error[:_LONGEST_REASON],
+        "times": times,
+        "counted": counted,
+    }
+    if hold_up.developer_id is not None:
+        described["developer"] = str(hold_up.developer_id)
     effect = claim.effect or {}
     parameters: dict[str, Any] = {
         "branch": claim.branch_id,
