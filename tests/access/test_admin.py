@@ -24,7 +24,7 @@ def test_a_new_key_is_shown_once(admin_client: Client, api: ApiClient, developer
     assert admin_client.get(ADD).status_code == 200
     page = admin_client.post(ADD, form(developer))
     text = page.context["key"].text
-    assert (page.status_code, page.headers["Cache-Control"], is_key(text)) == (200, "no-store", True)
+    assert (page.status_code, "no-store" in page.headers["Cache-Control"], is_key(text)) == (200, True, True)
     assert text in page.content.decode()
     key = ApiKey.objects.get()
     assert (key.label, key.scopes, key.developer) == ("made by staff", ["read"], developer)

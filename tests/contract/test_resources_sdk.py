@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from julep import BadRequestError, ConflictError, Julep, NotFoundError, UnprocessableEntityError
 
-from tests.api_client import API_KEY
+from agents.access.services import create_key
+from agents.models import Developer
 from tests.backend import Backend, wait_until
 
 _LONG: Any = {"role": "user", "content": "The sea rises at noon. " * 15}
@@ -17,8 +18,10 @@ CONTENT = b"The sea rises at noon.\x00\xff"
 
 
 @pytest.fixture
-def client(backend: Backend) -> Iterator[Julep]:
-    with Julep(api_key=API_KEY, base_url=backend.url, max_retries=0, timeout=30) as opened:
+def client(backend: Backend, developer: Developer) -> Iterator[Julep]:
+    """With a key of the developer's own, not the operator's."""
+    _, key = create_key(developer=developer, values={"label": "tests", "scopes": ["read", "write"]})
+    with Julep(api_key=key, base_url=backend.url, max_retries=0, timeout=30) as opened:
         yield opened
 
 
