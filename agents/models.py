@@ -119,8 +119,21 @@ class Tool(Resource):
         return self.name
 
 
+class UsageState(models.TextChoices):
+    """How far the account of a call has come."""
+
+    RESERVED = "reserved", "under way; an amount is set aside for it"
+    SETTLED = "settled", "it is known what the call used"
+    UNKNOWN = "unknown", "whoever made the call was lost; what it used is not known"
+
+
 class ModelUsage(models.Model):
-    """One row per model call. `cost` is null when no price is known: never a guess."""
+    """The account of a model call. Nothing else says what was spent. `cost` is null when no price is known, never a
+    guess.
+
+    Whom a call was for is said by ids without constraints: the account outlives what it was for. `folded` rows are
+    counted in the totals of their days (`spending.UsageDay`), the others are counted where they stand.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
@@ -132,13 +145,30 @@ class ModelUsage(models.Model):
     estimated = models.BooleanField(default=False)
     custom_api_used = models.BooleanField(default=False, help_text="the caller's own key paid for the call")
     metadata = models.JSONField(default=dict, blank=True)
+    state = models.CharField(
+        max_length=8, choices=UsageState.choices, default=UsageState.SETTLED, db_default=UsageState.SETTLED
+    )
+    reserved = models.DecimalField(
+        max_digits=18, decimal_places=9, null=True, help_text="US dollars set aside before the call"
+    )
+    folded = models.BooleanField(default=False, db_default=False, help_text="counted in the totals of its day")
+    project_id = models.UUIDField(null=True)
+    agent_id = models.UUIDField(null=True)
+    task_id = models.UUIDField(null=True)
+    session_id = models.UUIDField(null=True)
+    execution_id = models.UUIDField(null=True)
+    key_id = models.UUIDField(null=True)
 
     objects = TenantManager()
 
     class Meta:
         ordering = ("-created_at", "-id")
         verbose_name_plural = "model usage"
-        indexes = [models.Index(fields=["developer", "-created_at"], name="usage_of_developer")]
+        indexes = [
+            models.Index(fields=["developer", "-created_at"], name="usage_of_developer"),
+            models.Index(fields=["developer", "created_at"], name="usage_not_folded", condition=Q(folded=False)),
+            models.Index(fields=["created_at"], name="usage_reserved", condition=Q(state=UsageState.RESERVED)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.prompt_tokens}+{self.completion_tokens}"

@@ -8,15 +8,17 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from agents.llm import gateway
 from agents.models import Developer
+from agents.spending.attribution import attributed
 from docs_store import embedding_queue as queue
 from docs_store.embedding_queue import ClaimedDoc
 from docs_store.models import Chunk, Embedding, EmbeddingModel
@@ -24,7 +26,7 @@ from docs_store.search.embedded_text import passage_text
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import BadRequest, DomainError, ModelNotUsable, RateLimited
+from julep_project.core.errors import BadRequest, CostLimitExceeded, DomainError, ModelNotUsable, RateLimited
 from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.storage_errors import took_too_long
 from julep_project.core.work.backoff import spread_s
@@ -35,6 +37,8 @@ _CHUNKS_PER_CALL = 64
 # How long one message works for a tenant before others get their turn.
 _TURN_S = 2.0
 _LONGEST_ERROR = 500
+# Docs that wait for a limit of what may be spent look again within so long.
+_AT_A_LIMIT_S = 300.0
 
 
 class ClaimLost(Exception):
@@ -86,6 +90,8 @@ def _embed(claimed: ClaimedDoc) -> None:
         _record_database_error(claimed, error)
     except RateLimited as error:
         queue.hold(claimed, _explained(error), _asked_for_s(error))
+    except CostLimitExceeded as error:
+        queue.hold(claimed, _explained(error), spread_s(_AT_A_LIMIT_S / 2, over_s=_AT_A_LIMIT_S / 2))
     except Exception as error:
         _record(claimed, error)
 
@@ -131,7 +137,8 @@ def _embed_missing(claimed: ClaimedDoc) -> None:
         if not queue.LEASES.is_held(claimed.held):
             raise ClaimLost
         texts = [passage_text(chunk) for chunk in chunks]
-        vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
+        with attributed(**_agent_of(chunks)):
+            vectors = _vectors_of(developer, texts, claimed.model, stored_dimensions(claimed.model))
         _store(claimed, developer, chunks, vectors)
 
 
@@ -143,8 +150,16 @@ def _missing(claimed: ClaimedDoc) -> Iterator[list[Chunk]]:
     ids = list(missing.values_list("pk", flat=True))
     for start in range(0, len(ids), _CHUNKS_PER_CALL):
         rows = Chunk.objects.filter(pk__in=ids[start : start + _CHUNKS_PER_CALL]).select_related("doc")
+        rows = rows.annotate(of_project=F("agent__project_id"))
         if chunks := list(rows.defer("search").order_by("doc", "index")):
             yield chunks
+
+
+def _agent_of(chunks: Sequence[Any]) -> dict[str, UUID | None]:
+    """The agent that all of them are of, with its project, if there is one."""
+    owners = {(chunk.agent_id, chunk.of_project) for chunk in chunks}
+    agent_id, project_id = owners.pop() if len(owners) == 1 else (None, None)
+    return {"agent_id": agent_id, "project_id": project_id}
 
 
 def _vectors_of(developer: Developer, texts: Sequence[str], model: str, dimensions: int | None) -> Floats:

@@ -37,6 +37,7 @@ class Execution(Resource):
     depth = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="how many tool calls led to it: tools that start executions are bounded"
     )
+    key_id = models.UUIDField(null=True, help_text="the API key it was started with: its calls count for that")
 
     objects = TenantManager()
 
@@ -115,6 +116,11 @@ class Branch(models.Model):
                 KeyTextTransform("developer", "held_up"),
                 name="branch_held_by_developer",
                 condition=Q(held_up__developer__isnull=False),
+            ),
+            models.Index(
+                fields=["updated_at"],
+                name="branch_waits_in_call",
+                condition=Q(status=BranchStatus.AWAITING_INPUT, effect__isnull=False),
             ),
         ]
 

@@ -1,5 +1,6 @@
 """Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +13,15 @@ from django.db import transaction
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
+from agents.spending import limits
+from agents.spending.attribution import current_attribution
+from agents.spending.free_tier import check_executions
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.retry import told_with_notes
 from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
+from executions.engine.draft import WAITS_FOR
 from executions.engine.frame import Frame
 from executions.engine.rows import store
 from executions.engine.start import insert_run
@@ -31,6 +36,7 @@ from executions.states import (
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
 from julep_project.core.clock import DatabaseNow, now
+from julep_project.core.database import fetch
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
@@ -62,10 +68,12 @@ def start_execution(
     Raises:
         BadRequest: the input does not fit the task's `input_schema`, or is too large.
         NotFound: the task was removed in the meantime.
+        Forbidden: the developer's are as many as the free tier allows.
     """
     started = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
     if started is not None:
         return started
+    check_executions(developer, selectors.list_executions(developer, task))
     version = version_of(task.pk, task.version_number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
@@ -78,6 +86,7 @@ def start_execution(
             input=whole_input,
             metadata=metadata or {},
             depth=depth,
+            key_id=current_attribution().key_id,
         )
         branch_id = insert_run(execution, version.number)
         if branch_id is not None:
@@ -159,6 +168,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
                 extra={"waiting": [branch_wait.current for branch_wait in _open_waits(waiting)]},
             )
         _resume(execution, waiting[0], value, output)
+        record(developer.pk, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
     return selectors.get_execution(developer, execution_id)
 
 
@@ -178,6 +188,7 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
         if branch is None:
             raise BadRequest("This step no longer waits for input")
         _resume(execution, branch, value, output)
+        record(developer.pk, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
     return selectors.get_execution(developer, transition.execution_id)
 
 
@@ -202,14 +213,16 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     """Log the resume, hand the value to the branch and ring. The execution row is locked.
 
     `output` is the value as the log takes it. A branch that still has an effect waits because a call's outcome is
-    unclear: the value stands for its result.
+    unclear: the value stands for its result. One whose call was not allowed yet makes it now, whatever the value is.
     """
     (wait,) = _open_waits([branch])
+    effect = branch.effect or {}
+    calls = WAITS_FOR in effect
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
-        status=BranchStatus.READY,
-        event=_answer(branch, value, output),
-        effect=None,
+        status=BranchStatus.CALLING if calls else BranchStatus.READY,
+        event=None if calls else _answer(branch, value, output),
+        effect={name: part for name, part in effect.items() if name != WAITS_FOR} if calls else None,
         wait_id=None,
         wake_at=None,
         rung_at=DatabaseNow(),
@@ -218,13 +231,51 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     if not won:
         raise BadRequest("This step no longer waits for input")
     _append(execution, TransitionType.RESUME, output=output, at=wait)
-    record(execution.developer_id, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
     execution.save(update_fields=["status", "runnable", "open_waits", "transition_count", "updated_at"])
     transaction.on_commit(lambda: announcements.announce(execution.pk))
-    transaction.on_commit(lambda: dispatcher().advance(branch.pk))
+    ring = dispatcher().effect if calls else dispatcher().advance
+    transaction.on_commit(lambda: ring(branch.pk))
+
+
+def resume_within_budget() -> int:
+    """Let calls be made that waited for room in a limit of what may be spent, as many as it has room for; how many."""
+    return sum(_resume_within(*group) for group in fetch(_WAITING_FOR_BUDGET, [_RESUMED_AT_ONCE]))
+
+
+def _resume_within(developer_id: UUID, named: Any, asked: float, waiting: list[list[str]]) -> int:
+    developer = Developer.objects.get(pk=developer_id)
+    ids = [None if limit_id is None else UUID(limit_id) for limit_id in json.loads(named)]
+    left = limits.left_of(developer, ids)
+    if left is not None and left <= 0:
+        return 0
+    room = len(waiting) if left is None or asked <= 0 else max(int(float(left) / asked), 1)
+    return sum(_resume_call(developer, UUID(run), UUID(branch)) for run, branch in waiting[:room])
+
+
+@transaction.atomic
+def _resume_call(developer: Developer, execution_id: UUID, branch_id: UUID) -> bool:
+    execution = _locked_execution(developer, execution_id)
+    if execution is None or execution.status in TERMINAL_EXECUTION:
+        return False
+    branch = _waiting_branches(execution).filter(pk=branch_id, effect__has_key=WAITS_FOR).first()
+    if branch is not None:
+        _resume(execution, branch, None, {"type": "budget"})
+    return branch is not None
+
+
+# How many of one kind are let go on in one look.
+_RESUMED_AT_ONCE = 500
+
+_WAITING_FOR_BUDGET = f"""
+    SELECT e.developer_id, b.effect->'{WAITS_FOR}'->>'limits', max((b.effect->'{WAITS_FOR}'->>'asked')::float),
+           (array_agg(ARRAY[b.execution_id::text, b.id::text] ORDER BY b.updated_at))[1:%s]
+    FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+    WHERE b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = 'budget'
+    GROUP BY 1, 2
+"""
 
 
 def _answer(branch: Branch, value: Any, output: Any) -> dict[str, Any]:
@@ -236,12 +287,17 @@ def _answer(branch: Branch, value: Any, output: Any) -> dict[str, Any]:
 
 def _lock_open(developer: Developer, execution_id: UUID) -> Execution:
     """The run, locked, if it has not ended. Its input and output are left where they lie."""
-    rows = Execution.objects.for_developer(developer).defer("input", "output").select_for_update()
-    execution: Execution | None = rows.filter(pk=execution_id).first()
+    execution = _locked_execution(developer, execution_id)
     if execution is None:
         raise NotFound(f"Execution {execution_id} not found")
     if execution.status in TERMINAL_EXECUTION:
         raise BadRequest(f"The execution has ended: it is {execution.status}", extra={"status": execution.status})
+    return execution
+
+
+def _locked_execution(developer: Developer, execution_id: UUID) -> Execution | None:
+    rows = Execution.objects.for_developer(developer).defer("input", "output").select_for_update()
+    execution: Execution | None = rows.filter(pk=execution_id).first()
     return execution
 
 

@@ -72,7 +72,10 @@ BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
     # A call's message also runs the slice that follows it.
     BranchStatus.CALLING: frozenset(set(BranchStatus) - {BranchStatus.PENDING, BranchStatus.RUNNING}),
     BranchStatus.SLEEPING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
-    BranchStatus.AWAITING_INPUT: frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CANCELLED}),
+    # A call that a limit of what may be spent did not allow is made after all.
+    BranchStatus.AWAITING_INPUT: frozenset(
+        {BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CALLING, BranchStatus.CANCELLED}
+    ),
     BranchStatus.JOINING: frozenset({BranchStatus.READY, BranchStatus.CANCELLED}),
     BranchStatus.DONE: frozenset(),
     BranchStatus.FAILED: frozenset(),

@@ -118,6 +118,11 @@ def env_decimal(name: str, default: str) -> Decimal:
     return amount
 
 
+def env_decimal_or_unknown(name: str, default: str) -> Decimal | None:
+    """The same; `unknown` for no amount."""
+    return None if env_str(name, default).strip() == "unknown" else env_decimal(name, default)
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """Comma separated texts, blanks dropped. A variable that is set and empty means none, whatever the default."""
     given = _given(name)

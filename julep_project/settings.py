@@ -13,6 +13,7 @@ from julep_project.env import (
     env_bool,
     env_days,
     env_decimal,
+    env_decimal_or_unknown,
     env_int,
     env_ints,
     env_list,
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
     "agents.audit",
     "agents.retention",
     "agents.vault",
+    "agents.spending",
     "docs_store",
     "sessions",
     "sessions.responses",
@@ -246,8 +248,6 @@ JWT_JWKS_URL = env_str("JWT_JWKS_URL")
 JWT_AUDIENCE = env_str("JWT_AUDIENCE")
 JWT_ISSUER = env_str("JWT_ISSUER")
 JWT_CREATE_DEVELOPERS = env_bool("JWT_CREATE_DEVELOPERS")
-# What developers without the tag `paid` may cost in a month, in US dollars
-FREE_TIER_COST_LIMIT = env_decimal("FREE_TIER_COST_LIMIT", "2.0")
 
 # Secrets of developers: the keys they are sealed with, the newest first; see `agents/vault/master_keys.py`.
 SECRETS_MASTER_KEY = env_secret("SECRETS_MASTER_KEY")
@@ -271,6 +271,14 @@ EXTRACTION_SECONDS = env_int("EXTRACTION_SECONDS", 900, low=1)
 MAX_TASK_BODY_BYTES = env_int("MAX_TASK_BODY_BYTES", 1024 * 1024, low=1024)
 MAX_EXECUTION_INPUT_BYTES = env_int("MAX_EXECUTION_INPUT_BYTES", 8 * 1024 * 1024, low=1024)
 MAX_STEP_OUTPUT_BYTES = env_int("MAX_STEP_OUTPUT_BYTES", 8 * 1024 * 1024, low=1024)
+# What developers without the tag `paid` may do: US dollars a month, sessions, and executions of one task.
+FREE_TIER_COST_LIMIT = env_decimal("FREE_TIER_COST_LIMIT", "2.0")
+MAX_FREE_SESSIONS = env_int("MAX_FREE_SESSIONS", 50, low=0)
+MAX_FREE_EXECUTIONS = env_int("MAX_FREE_EXECUTIONS", 50, low=0)
+# What a call counts for in limits whose price nobody knows, and what is set aside for one whose answer has no bound.
+UNKNOWN_PRICE_USD = env_decimal_or_unknown("UNKNOWN_PRICE_USD", "0.01")
+RESERVED_PER_CALL_USD = env_decimal("RESERVED_PER_CALL_USD", "0.02")
+RESERVATION_SECONDS = env_int("RESERVATION_SECONDS", 3600, low=60)
 MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
 # What a model provider may send for one request, before it is parsed (`agents/llm/providers/answer_bytes.py`).
 MAX_REPLY_BYTES = env_int("MAX_REPLY_BYTES", 16 * 1024 * 1024, low=64 * 1024)

@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from agents.access.memory import forget_everything
 from agents.access.verification_keys import KEYS
 from agents.models import Developer
+from agents.spending import limits
 from agents.vault.models import Secret
 from agents.vault.sealing import Place, seal
 from executions.engine.dispatch import dispatching_to
@@ -46,6 +47,7 @@ def nothing_remembered_of_callers() -> None:
     """Each test begins with developers and keys that were never looked at."""
     forget_everything()
     KEYS.forget()
+    limits.forget()
 
 
 @pytest.fixture(autouse=True, scope="session")

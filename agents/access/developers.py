@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import DatabaseError, InterfaceError, transaction
 
-from agents.access.costs import monthly_cost
-from agents.access.errors import CostLimitExceeded, InvalidDeveloperId, InvalidUserAccount
+from agents.access.errors import InvalidDeveloperId, InvalidUserAccount
 from agents.access.memory import Memory
 from agents.models import DEFAULT_PROJECT, Developer, Project
-from julep_project.core.errors import DomainError, NotFound
+from agents.spending.limits import free_tier_cost
+from julep_project.core.errors import CostLimitExceeded, DomainError, NotFound
 from julep_project.core.tenancy import system_scope
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def check_cost(developer: Developer) -> None:
         CostLimitExceeded
     """
     try:
-        cost = monthly_cost(developer.pk)
+        cost = free_tier_cost(developer.pk)
     except NotFound:
         return
     except DomainError:

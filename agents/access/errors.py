@@ -3,7 +3,6 @@
 DomainError
   InvalidDeveloperId   400
   InvalidUserAccount   403
-  CostLimitExceeded    403
 """
 
 from julep_project.core.errors import BadRequest, Forbidden
@@ -19,9 +18,3 @@ class InvalidUserAccount(Forbidden):
     """Invalid user account"""
 
     code = "invalid_user_account"
-
-
-class CostLimitExceeded(Forbidden):
-    """Cost limit exceeded"""
-
-    code = "cost_limit_exceeded"

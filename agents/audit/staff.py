@@ -9,7 +9,12 @@ from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 
 # Rows that are not called what their model is.
-_KINDS = {"auth.user": ObjectKind.STAFF_USER, "auth.group": ObjectKind.STAFF_GROUP, "access.apikey": ObjectKind.API_KEY}
+_KINDS = {
+    "auth.user": ObjectKind.STAFF_USER,
+    "auth.group": ObjectKind.STAFF_GROUP,
+    "access.apikey": ObjectKind.API_KEY,
+    "spending.spendinglimit": ObjectKind.LIMIT,
+}
 
 
 def record_staff_act(verb: str, row: Model, before: Any = None, after: Any = None) -> None:

@@ -9,13 +9,13 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 from django.conf import settings as server
 
+from agents.llm.account import Account, Payment, amount_of_vectors
 from agents.llm.choice import resolve_embedding_model
 from agents.llm.key_choice import choose_key
 from agents.llm.own import hashing
 from agents.llm.providers import provider
-from agents.llm.rate_limits import with_patience
+from agents.llm.providers.rate_limits import with_patience
 from agents.llm.tokens import count_text
-from agents.llm.usage import record_usage
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig, ReplyTooLong
@@ -87,10 +87,13 @@ def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]
         ModelRefused, PromptTooBig: for good; a text alone is too long, or the vectors are not as long as they should.
         ModelUnavailable: the same request may succeed later; also when what came are not vectors.
         BadRequest: the model's name cannot be one.
+        CostLimitExceeded: the provider was not asked.
     """
     request = _request_of(options)
-    embedded = _own(request, texts) or _embed_with(request, texts)
-    _record(developer, request, embedded, options.get("metadata"))
+    payment = _account_of(developer, request, options).reserve(partial(amount_of_vectors, request.model, texts))
+    with payment.until_answered():
+        embedded = _own(request, texts) or _embed_with(request, texts)
+    _pay(payment, embedded)
     return embedded.vectors
 
 
@@ -102,8 +105,11 @@ async def aembed(developer: Developer, texts: Sequence[str], **options: Unpack[O
 async def aembed_counted(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Embedded:
     """`embed` for async code, with the number of tokens that were embedded."""
     request = _request_of(options)
-    embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
-    await uninterrupted(run_query(partial(_record, developer, request, embedded, options.get("metadata"))))
+    account = _account_of(developer, request, options)
+    payment = await account.areserve(partial(amount_of_vectors, request.model, texts))
+    async with payment.until_answered_async():
+        embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
+    await uninterrupted(run_query(partial(_pay, payment, embedded)))
     return embedded
 
 
@@ -230,16 +236,13 @@ def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Ve
     return checked
 
 
-def _record(developer: Developer, request: Request, embedded: Embedded, metadata: Mapping[str, Json] | None) -> None:
+def _account_of(developer: Developer, request: Request, options: Options) -> Account:
+    metadata = options.get("metadata") or {}
+    return Account(developer, request.model, is_callers=request.api_key is not None, metadata=metadata)
+
+
+def _pay(payment: Payment, embedded: Embedded) -> None:
     if not embedded.vectors:
         return
     usage = {"prompt_tokens": embedded.prompt_tokens, "total_tokens": embedded.prompt_tokens, "completion_tokens": 0}
-    record_usage(
-        developer,
-        model=request.model,
-        usage=usage,
-        cost=provider.price_of(request.model, usage),
-        estimated=embedded.estimated,
-        custom_api_used=request.api_key is not None,
-        metadata=metadata,
-    )
+    payment.settle(usage, provider.price_of(embedded.model, usage), estimated=embedded.estimated)

@@ -15,6 +15,7 @@ from typing import Required, TypedDict, Unpack
 
 from django.conf import settings as server
 
+from agents.llm.account import Account, Payment, amount_of_answer, price
 from agents.llm.answer import Answer, mended
 from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import Chunk, Telling, end_chunk, usage_chunk
@@ -25,12 +26,12 @@ from agents.llm.own.scripted import active_script
 from agents.llm.pieces import Piece
 from agents.llm.provider_names import own_names, with_provider_names
 from agents.llm.providers import provider
-from agents.llm.rate_limits import with_patience
+from agents.llm.providers.rate_limits import with_patience
 from agents.llm.reply_form import ReplyForm, ReplyRejected, objection, rejected
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
-from agents.llm.usage import record_usage, total_usage
+from agents.llm.usage import total_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.database import run_query
@@ -92,19 +93,22 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
         ReplyTooLong: what the call used is recorded.
         ReplyRejected: both answers lack the form that was asked for.
         BadRequest: the model's name cannot be one, or the schema of the form cannot be used.
+        CostLimitExceeded: the model was not asked.
     """
-    asking = _Asking(question, Answer(), live=False)
+    asking = _Asking(developer, question, Answer(), live=False)
     deadline = time.monotonic() + asking.request.timeout_s
     while True:
+        payment = asking.account.reserve(partial(amount_of_answer, asking.request))
         started = time.monotonic()
-        raw, cost = _ask(asking.request)
-        answer = asking.mended(raw)
+        with payment.until_answered():
+            raw, cost = _ask(asking.request)
+            answer = asking.mended(raw)
         _log_answer(asking.request, started)
         try:
             asking.take_whole(answer)
         finally:
             used = _completed(asking.request, answer, cost)
-            _record(developer, asking.request, used, question.get("metadata"))
+            used.pay(payment)
         if asking.is_settled(used.usage):
             return asking.completion(answer)
         asking.set_timeout(deadline - time.monotonic())
@@ -115,16 +119,18 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
 
     Somebody waits for the answer: a provider that wants to be asked again soon is. The answer is also put `into`.
     """
-    asking = _Asking(question, into or Answer(), live=False)
+    asking = _Asking(developer, question, into or Answer(), live=False)
     while True:
+        payment = await asking.account.areserve(partial(amount_of_answer, asking.request))
         started = time.monotonic()
-        raw, cost = await with_patience(partial(_ask_async, asking.request))
-        answer = asking.mended(raw)
+        async with payment.until_answered_async():
+            raw, cost = await with_patience(partial(_ask_async, asking.request))
+            answer = asking.mended(raw)
         _log_answer(asking.request, started)
         try:
             asking.take_whole(answer)
         finally:
-            await uninterrupted(_finish(developer, asking.request, answer, cost, question.get("metadata")))
+            await uninterrupted(_finish(payment, asking.request, answer, cost))
         if await in_thread(asking.is_settled, answer["usage"]):
             return asking.completion(answer)
 
@@ -175,10 +181,11 @@ Arrived = tuple[Sequence[Piece], Mapping[str, Json]]
 
 async def _arriving(developer: Developer, answer: Answer, question: Question) -> AsyncGenerator[Arrived]:
     """What may be told of an answer as it comes, each time with the choice of the provider's chunk."""
-    asking = _Asking(question, answer, live=True)
-    metadata = {**(question.get("metadata") or {}), "streaming": True}
+    asking = _Asking(developer, question, answer, live=True)
     while True:
-        request, started = asking.request, time.monotonic()
+        request = asking.request
+        payment = await asking.account.areserve(partial(amount_of_answer, request))
+        started = time.monotonic()
         stream: ModelStream | None = None
         used: _Used | None = None
         has_begun = False
@@ -190,7 +197,7 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
                     yield asking.take(raw), raw["choices"][0] if raw.get("choices") else {}
             answer.end()
             if stream.usage:
-                used = _Used(stream.usage, _price(request, stream.usage), estimated=False)
+                used = _Used(stream.usage, price(request.model, stream.usage), estimated=False)
             else:
                 used = await in_thread(_counted, request, answer)
             _log_answer(request, started)
@@ -201,8 +208,7 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
                 used = _NOTHING
             raise
         finally:
-            record = partial(_record_stream, developer, request, answer, metadata, used)
-            await uninterrupted(_end_stream(stream, None if used is _NOTHING else record))
+            await uninterrupted(_end_stream(stream, partial(_pay_for_stream, payment, request, answer, used)))
         if is_settled:
             return
 
@@ -210,8 +216,9 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
 class _Asking:
     """One question, and what has come of it: asked once more when the answer lacks the form that was asked for."""
 
-    def __init__(self, question: Question, answer: Answer, *, live: bool) -> None:
+    def __init__(self, developer: Developer, question: Question, answer: Answer, *, live: bool) -> None:
         self.request = _request_of(question)
+        self.account = _account_of(developer, self.request, question, live=live)
         self._answer = answer
         self._form = ReplyForm(self.request.settings.get("response_format"), holds_all=not live)
         self._told: list[Piece] = []
@@ -309,6 +316,16 @@ def _request_of(question: Question) -> ModelRequest:
     )
 
 
+def _account_of(developer: Developer, request: ModelRequest, question: Question, *, live: bool) -> Account:
+    return Account.of_agent(
+        developer,
+        question.get("agent"),
+        model=request.model,
+        is_callers=request.api_key is not None,
+        metadata={**(question.get("metadata") or {}), **({"streaming": True} if live else {})},
+    )
+
+
 def _ask(request: ModelRequest) -> provider.Answered:
     return _own_answer(request) or provider.ask(request)
 
@@ -340,6 +357,9 @@ class _Used:
     cost: Decimal | None
     estimated: bool
 
+    def pay(self, payment: Payment) -> None:
+        payment.settle(self.usage, self.cost, estimated=self.estimated)
+
 
 # Of a request that was refused.
 _NOTHING = _Used({}, None, estimated=True)
@@ -352,53 +372,35 @@ def _completed(request: ModelRequest, answer: dict[str, Json], cost: Decimal | N
     if _says_usage(answer.get("usage")):
         return _Used(answer["usage"], cost, estimated=False)
     answer["usage"] = _count(request, answer)
-    return _Used(answer["usage"], _price(request, answer["usage"]), estimated=True)
+    return _Used(answer["usage"], price(request.model, answer["usage"]), estimated=True)
 
 
-async def _finish(
-    developer: Developer,
-    request: ModelRequest,
-    answer: dict[str, Json],
-    cost: Decimal | None,
-    metadata: Mapping[str, Json] | None,
-) -> None:
+async def _finish(payment: Payment, request: ModelRequest, answer: dict[str, Json], cost: Decimal | None) -> None:
     """Complete the answer and record it. Tokens are not counted on the threads that all queries share."""
     used = await in_thread(_completed, request, answer, cost)
-    await run_query(partial(_record, developer, request, used, metadata))
+    await run_query(partial(used.pay, payment))
 
 
-async def _end_stream(stream: ModelStream | None, record: Callable[[], Awaitable[None]] | None) -> None:
+async def _end_stream(stream: ModelStream | None, pay: Callable[[], Awaitable[None]]) -> None:
     try:
         if stream is not None:
             await stream.aclose()
     finally:
-        if record is not None:
-            await record()
+        await pay()
 
 
-async def _record_stream(
-    developer: Developer, request: ModelRequest, answer: Answer, metadata: Mapping[str, Json], used: _Used | None
-) -> None:
+async def _pay_for_stream(payment: Payment, request: ModelRequest, answer: Answer, used: _Used | None) -> None:
     """Of a stream that did not come to its end, count what there is."""
+    if used is _NOTHING:
+        await payment.end_async()
+        return
     whole = await in_thread(_counted, request, answer) if used is None else used
-    await run_query(partial(_record, developer, request, whole, metadata))
+    await run_query(partial(whole.pay, payment))
 
 
 def _counted(request: ModelRequest, answer: Answer) -> _Used:
     counted = _count(request, {"choices": [{"message": answer.whole_message()}]})
-    return _Used(counted, _price(request, counted), estimated=True)
-
-
-def _record(developer: Developer, request: ModelRequest, used: _Used, metadata: Mapping[str, Json] | None) -> None:
-    record_usage(
-        developer,
-        model=request.model,
-        usage=used.usage,
-        cost=used.cost,
-        estimated=used.estimated,
-        custom_api_used=request.api_key is not None,
-        metadata=metadata,
-    )
+    return _Used(counted, price(request.model, counted), estimated=True)
 
 
 def _says_usage(usage: Mapping[str, Json] | None) -> bool:
@@ -408,7 +410,3 @@ def _says_usage(usage: Mapping[str, Json] | None) -> bool:
 
 def _count(request: ModelRequest, answer: Mapping[str, Json]) -> dict[str, int]:
     return counted_usage(request.model, request.messages, request.tools, answer)
-
-
-def _price(request: ModelRequest, usage: Mapping[str, Json]) -> Decimal | None:
-    return None if active_script() is not None else provider.price_of(request.model, usage)

@@ -12,8 +12,8 @@ from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers.provider import as_library_error, library_loaded, options_of, provider_errors, provider_of
 from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, telling_end
+from agents.llm.providers.rate_limits import admit
 from agents.llm.providers.raw_chunks import is_chunk, read_chunk
-from agents.llm.rate_limits import admit
 from agents.llm.request import ModelRequest
 from agents.llm.said import failure_of
 from agents.llm.usage import token_counts

@@ -7,7 +7,8 @@ from agents.retention.erasure import ERASURES
 from agents.retention.kinds import Kind, deletion, register, removed_by
 from julep_project.core.work import keeper
 
-_CALLS = "SELECT id FROM agents_modelusage WHERE developer_id = %(developer)s AND created_at < %(before)s"
+# What is in no sum of a day yet stays: sums of usage outlive the rows.
+_CALLS = "SELECT id FROM agents_modelusage WHERE developer_id = %(developer)s AND created_at < %(before)s AND folded"
 _AUDIT = "SELECT id FROM audit_auditrecord WHERE developer_id = %(developer)s AND created_at < %(before)s"
 
 register(

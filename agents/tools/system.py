@@ -16,7 +16,7 @@ from agents.models import Developer
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.registry import ToolCall
 from julep_project.core.api.pagination import PageRequest, paging_schemas, read_page_request
-from julep_project.core.errors import DomainError
+from julep_project.core.errors import CostLimitExceeded, DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.reading.body_schema import body_schema
 from julep_project.core.reading.fields import Body
@@ -191,6 +191,8 @@ def _flat(operation: Operation, arguments: Mapping[str, Json]) -> dict[str, Json
 
 def _as_tool_error(error: DomainError) -> ToolError:
     message = error.explanation
+    if isinstance(error, CostLimitExceeded):  # no arguments would do
+        return ToolError(message, delivery=Delivery.ANSWERED if error.is_final else Delivery.NOT_SENT)
     if 400 <= error.status < 500 and not error.retryable:
         return BadArguments(message)
     again = error.retryable and not error.is_final

@@ -1,15 +1,24 @@
-"""Effects that must not be repeated: when nobody knows whether one was carried out, a person decides."""
+"""Effects that cannot go on by themselves, as open waits.
+
+Of one that must not be repeated, when nobody knows whether it was carried out, a person decides; one that a limit of
+what may be spent did not allow is made when the limit has room, or a person says so.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from agents.tools.secret_marks import shown
 from executions import announcements
-from executions.engine.draft import TransitionDraft, Verdict
+from executions.engine.draft import WAITS_FOR, TransitionDraft, Verdict
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
 from executions.engine.rows import store
 from executions.engine.rows.claims import Claim
 from executions.states import BranchStatus, TransitionType
+from julep_project.core.errors import CostLimitExceeded
 
 NEEDS_ATTENTION = "needs_attention"
+BUDGET = "budget"
 
 
 def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
@@ -21,13 +30,33 @@ def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
     assert claim.effect is not None
     effect = claim.run.contents.unpack_effect(claim.effect)
     request = effect["request"]
-    output = {
+    told = {
         "type": NEEDS_ATTENTION,
         "tool": request["tool"]["name"],
         "arguments": shown(request["arguments"], request.get("secrets") or {}),
         "idempotency_key": effect["key"],
         "reason": reason,
     }
+    return _wait(claim, effect, told)
+
+
+def wait_for_budget(claim: Claim, error: CostLimitExceeded) -> Verdict | None:
+    """Turn the effect into an open wait for room in the limits that the error names; the attempt is not counted.
+
+    The effect stays in the row with what it waits for, and is made when the wait is over. None: the claim was lost.
+    """
+    assert claim.effect is not None
+    effect = claim.run.contents.unpack_effect(claim.effect)
+    limits = [None if limit_id is None else str(limit_id) for limit_id in error.limits]
+    waiting = {
+        **effect,
+        "attempts": max(effect["attempts"] - 1, 0),
+        WAITS_FOR: {"type": BUDGET, "limits": limits, "asked": error.asked},
+    }
+    return _wait(claim, waiting, {"type": BUDGET, "reason": error.message, **error.extra})
+
+
+def _wait(claim: Claim, effect: Mapping[str, Any], output: dict[str, Any]) -> Verdict | None:
     frame = frames_from_json(claim.run.contents.unpack_stack(claim.stack))[-1]
     wait = TransitionDraft(
         type=TransitionType.WAIT,

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings as server
 
 from agents.llm import gateway
+from agents.spending import limits
 from agents.tools.presets import present_with
 from executions.engine.run import Run
 
@@ -15,6 +16,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     request = effect["request"]
     developer, agent = run.developer, run.agent
     tools = _offered(run, request.get("tools"))
+    limits.in_force(developer)  # read while there is a connection
     timeout_s = effect["options"].get("timeout") or server.MODEL_TIMEOUT_S
     return lambda: gateway.complete(
         developer,

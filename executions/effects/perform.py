@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from agents.spending.attribution import attributed
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
 from executions.effects import attention, embed, model, search, tool
@@ -29,7 +30,7 @@ from executions.engine.rows.store import Keep
 from executions.engine.standing import hold_up_of_developer
 from executions.states import BranchStatus
 from julep_project.core.database import give_connection_back
-from julep_project.core.errors import DomainError, RateLimited
+from julep_project.core.errors import CostLimitExceeded, DomainError, RateLimited
 from julep_project.core.outages import when_back
 from julep_project.core.process.panics import contained
 from julep_project.core.reading.jsontext import NotStorable
@@ -85,6 +86,8 @@ def _perform(claim: Claim, keep: Keep) -> Advanced | None:
     outcome = _attempt(claim)
     if isinstance(outcome, HoldUp):
         return _held_up(claim, outcome)
+    if isinstance(outcome, CostLimitExceeded):
+        return _parked(claim, attention.wait_for_budget(claim, outcome), keep)
     if isinstance(outcome, Refusal):
         return _after_refusal(claim, outcome, policy, keep)
     return _go_on(claim, outcome, keep)
@@ -107,7 +110,10 @@ def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Ke
 
 
 def _ask(claim: Claim, reason: str, keep: Keep) -> Advanced | None:
-    verdict = attention.ask_a_person(claim, reason)
+    return _parked(claim, attention.ask_a_person(claim, reason), keep)
+
+
+def _parked(claim: Claim, verdict: Verdict | None, keep: Keep) -> Advanced | None:
     if verdict is None:
         return None
     return replace(_advanced(claim, verdict), freed=freed_by(claim, verdict, keep))
@@ -118,7 +124,7 @@ def _held_up(claim: Claim, hold_up: HoldUp) -> Advanced | None:
     return None if pause_s is None else _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=pause_s))
 
 
-def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp:
+def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExceeded:
     """One attempt: the event that tells its result, or why there is none."""
     may_be_sent = False
     try:
@@ -127,16 +133,20 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp:
             return standing
         with holding(claim):
             work = _prepare(claim)
+            spent_for = claim.run.attribution
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
-            with contained():
+            with contained(), attributed(**spent_for):
                 value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
         text = storable_text(value)
     except NotStorable as error:
         return Refusal(str(error), type(error).__name__, repeatable=True)
     except (ToolError, DomainError, DatabaseError) as error:
+        limit = _limit_of(error)
+        if limit is not None and not limit.is_momentary:
+            return limit
         return _hold_up(claim, error, may_be_sent) or _refusal(error, may_be_sent)
     except Exception:
         log.exception("effect raised", extra={"branch_id": claim.branch_id, "kind": _kind(claim)})
@@ -146,9 +156,18 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp:
     return {"kind": "effect", "value": json.loads(text)}
 
 
+def _limit_of(error: Exception) -> CostLimitExceeded | None:
+    """The limit of what may be spent that did not allow the call, if nothing was done before it was met."""
+    found = error if isinstance(error, CostLimitExceeded) else error.__cause__
+    return found if isinstance(found, CostLimitExceeded) and not found.is_final else None
+
+
 def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None:
     """Who kept the attempt from being made: a neighbour that is away, or the other side, which wants to be asked later.
     That is no failure, unless it goes on for too long."""
+    limit = _limit_of(error)
+    if limit is not None:
+        return HoldUp("calls under way, for which the rest of a limit is set aside", limit.message)
     if isinstance(error, ToolError):
         return _hold_up_of_tool(claim, error)
     if isinstance(error, RateLimited):

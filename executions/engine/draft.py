@@ -10,6 +10,9 @@ from executions.states import BranchStatus, TransitionType
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 
+# What an effect in an open wait says that it waits for, if it is to be made when the wait is over.
+WAITS_FOR = "waits_for"
+
 
 @dataclass(slots=True)
 class TransitionDraft:

@@ -62,8 +62,9 @@ class Run:
     One message uses one, whatever it does for the run; the next message reads anew.
     """
 
-    def __init__(self, *, execution_id: UUID, developer_id: UUID, version_id: UUID) -> None:
+    def __init__(self, *, execution_id: UUID, developer_id: UUID, version_id: UUID, key_id: UUID | None = None) -> None:
         self.execution_id = execution_id
+        self.key_id = key_id
         self.developer_id = developer_id
         self._version_id = version_id
 
@@ -94,10 +95,28 @@ class Run:
         """The task as it stands now; what runs is the version."""
         return Task.objects.get(pk=self.version.task_id)
 
+    @property
+    def attribution(self) -> dict[str, UUID | None]:
+        """What its calls are for."""
+        if "_given" in vars(self):
+            agent_id, project_id = self._given["task__agent_id"], self._given["task__agent__project_id"]
+        else:
+            agent_id, project_id = self.agent.pk, self.agent.project_id
+        return {
+            "agent_id": agent_id,
+            "project_id": project_id,
+            "task_id": self.version.task_id,
+            "execution_id": self.execution_id,
+            "key_id": self.key_id,
+        }
+
     @cached_property
     def _given(self) -> dict[str, Any]:
         """What the rows of the run, its task and its agent say that its tools have to know."""
-        fields = ("depth", "metadata", "task__metadata", "task__agent__metadata", "task__agent_id")
+        fields = (
+            "depth", "metadata", "task__metadata", "task__agent__metadata", "task__agent_id",
+            "task__agent__project_id",
+        )  # fmt: skip
         return Execution.objects.filter(pk=self.execution_id).values(*fields).get()
 
     @property

@@ -18,9 +18,9 @@ _INSERT_RUN = f"""
         SELECT id FROM tasks_task WHERE id = %(task)s AND version_number = %(number)s FOR KEY SHARE
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
-                                          transition_count, runnable, open_waits, depth)
+                                          transition_count, runnable, open_waits, depth, key_id)
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
-               0, 1, 0, %(depth)s
+               0, 1, 0, %(depth)s, %(key)s::uuid
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -57,6 +57,7 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
             "input": stored_input,
             "metadata": to_json_text(execution.metadata),
             "depth": execution.depth,
+            "key": execution.key_id,
             "stack": stack,
             **parameters_of(execution.developer_id, act),
         },

@@ -8,6 +8,7 @@ DomainError
       ModelNotUsable      400
   NotAuthenticated        403 (the contract answers a wrong key with 403)
   Forbidden               403
+    CostLimitExceeded
   NotFound                404
   Conflict                409
     ReaderTooSlow
@@ -96,6 +97,30 @@ class Forbidden(DomainError):
     """This is not allowed."""
 
     status = 403
+
+
+class CostLimitExceeded(Forbidden):
+    """Cost limit exceeded
+
+    `limits` are ids of the limits that are reached, None for the free tier's. `is_momentary`: only together with what
+    is set aside for calls under way, of which some may cost less. `asked`: what the call may cost, in US dollars.
+    """
+
+    code = "cost_limit_exceeded"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        limits: Sequence[Any] = (),
+        is_momentary: bool = False,
+        asked: float = 0.0,
+        extra: Mapping[str, Any] | None = None,
+    ):
+        super().__init__(message, extra=extra)
+        self.limits = tuple(limits)
+        self.is_momentary = is_momentary
+        self.asked = asked
 
 
 class NotFound(DomainError):

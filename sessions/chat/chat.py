@@ -20,6 +20,7 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 
 from agents.models import Developer
+from agents.spending.attribution import attributed
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.json_value import Json
@@ -170,7 +171,8 @@ class Chat:
                     return
                 load = partial(load_conversation, call.developer, call.session_id, call.request)
                 conversation = await run_query(load)
-                await self._let_speak(conversation, turn)
+                with attributed(session_id=conversation.session.pk):
+                    await self._let_speak(conversation, turn)
                 await self._save(conversation.session, turn)
             except BaseException as error:
                 await _let_go(turn)
@@ -222,12 +224,15 @@ class Chat:
             name = agent.row.name if len(conversation.agents) > 1 else None
             speaker = Speaker(context, self._prompts[index], index=index, name=name)
             self._speakers.append(speaker)
-            await speaker.speak()
+            with attributed(agent_id=agent.id, project_id=agent.row.project_id):
+                await speaker.speak()
 
     async def _begin(self, conversation: Conversation, answering: Sequence[AgentView]) -> None:
         """Recall the docs of all who answer, which every chunk names, and make the first prompt."""
         metadata = self._usage_metadata(conversation.session)
-        self._docs = await recall_docs(conversation, self._call.request, answering, usage_metadata=metadata)
+        first = answering[0]
+        with attributed(agent_id=first.id, project_id=first.row.project_id):
+            self._docs = await recall_docs(conversation, self._call.request, answering, usage_metadata=metadata)
         self.envelope.docs = joined(self._docs.values())
         await self._prepare(conversation, answering[0])
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from agents.llm.choice import resolve_listed_model
 from agents.models import Agent, Developer, Tool, User
+from agents.spending.free_tier import check_sessions
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
 from docs_store.owners import Owner
@@ -77,9 +78,11 @@ def load_conversation(developer: Developer, session_id: UUID, request: ChatReque
     Raises:
         NotFound: there is none, or it is another developer's.
         BadRequest: nobody in it can answer.
+        Forbidden: the developer has more sessions than the free tier allows.
         PromptOverBudget: the history is far too long, and nothing of it may be left out.
     """
     session = get_or_not_found(Session.objects.for_developer(developer), session_id, "Session")
+    check_sessions(developer, Session.objects.for_developer(developer))
     conversation = Conversation(
         developer=developer,
         session=session,

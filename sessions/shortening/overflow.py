@@ -19,6 +19,7 @@ from agents.llm.own import offline
 from agents.llm.request import text_of
 from agents.llm.tokens import count_text
 from agents.models import Developer
+from agents.spending.attribution import attributed
 from julep_project.core.api.page_bytes import pages_within
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import DomainError, PromptTooBig, RateLimited
@@ -195,13 +196,14 @@ class Plan:
             {"role": "user", "content": "\n".join(self.lines)},
         ]
         try:
-            answer = gateway.complete(
-                job.row.developer,
-                messages=messages,
-                model=self.model,
-                settings={"max_tokens": limit},
-                metadata={"session_id": str(job.row.session_id), "job_id": str(job.row.pk)},
-            )
+            with attributed(session_id=job.row.session_id):
+                answer = gateway.complete(
+                    job.row.developer,
+                    messages=messages,
+                    model=self.model,
+                    settings={"max_tokens": limit},
+                    metadata={"session_id": str(job.row.session_id), "job_id": str(job.row.pk)},
+                )
         except DomainError as error:
             if isinstance(error, RateLimited) and job.held.attempt < settings.MAX_ATTEMPTS and not job.row.urgent:
                 raise

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
-from agents.access.costs import monthly_cost
+from agents.access import developers
 from agents.access.developers import make_developer
 from agents.models import Developer, ModelUsage, Project
 from tests.access.test_tokens import NO_ID, REFUSED, SUB, good, send
@@ -86,7 +86,8 @@ def test_switched_off(known: Developer, tags: list[str]) -> None:
     ("cost", "tags", "status"),
     [("2.000000001", [], 403), ("2", [], 201), (None, [], 403), ("3", ["paid"], 201), (None, ["paid"], 201)],
 )
-def test_cost(known: Developer, cost: str | None, tags: list[str], status: int) -> None:
+def test_cost(known: Developer, settings: Any, cost: str | None, tags: list[str], status: int) -> None:
+    settings.UNKNOWN_PRICE_USD = None
     Developer.objects.filter(pk=SUB).update(tags=tags)
     ModelUsage.objects.create(developer=known, model="m", cost=cost)
     ModelUsage.objects.create(developer=known, model="m", cost=9, custom_api_used=True)
@@ -100,7 +101,7 @@ def test_a_cost_that_nobody_can_tell_refuses_nobody(known: Developer, monkeypatc
     def fail(_: UUID) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(monthly_cost, "_ask", fail)
+    monkeypatch.setattr(developers, "free_tier_cost", fail)
     assert act().status_code == 201
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
@@ -146,6 +147,14 @@ def secrets(path: str, of: Do) -> dict[tuple[str, str], tuple[str, str, Do]]:
     }
 
 
+DAILY = {"scope": "session", "period": "day", "amount": 1}
+
+
+def a_limit(world: World) -> str:
+    return "/limits/" + world.new("/limits", {**DAILY, "scope_id": str(uuid4())})
+
+
+LIMIT = "limits/<str:id>"
 TASKS = "agents/<str:agent_id>/tasks"
 TASK = TASKS + "/<str:task_id>"
 TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
@@ -173,6 +182,11 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("post", "users/<str:id>/erase"): ("erase", "user", lambda w: w.api.post(f"/users/{w.user()}/erase")),
     ("put", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.put("/retention/runs", {"days": 9})),
     ("delete", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.delete("/retention/runs")),
+    ("post", "limits"): ("create", "limit", a_limit),
+    ("put", LIMIT): ("update", "limit", lambda w: w.api.put(a_limit(w), {"amount": 2})),
+    ("patch", LIMIT): ("update", "limit", lambda w: w.api.patch(a_limit(w), {"amount": 2})),
+    ("delete", LIMIT): ("delete", "limit", lambda w: w.api.delete(a_limit(w))),
+    ("post", LIMIT + "/reset"): ("clear", "limit", lambda w: w.api.post(a_limit(w) + "/reset")),
     ("post", "files"): ("create", "file", World.file),
     ("delete", "files/<str:id>"): ("delete", "file", lambda w: w.api.delete(f"/files/{w.file()}")),
     ("delete", "sessions/<str:id>/history"): (

@@ -16,6 +16,10 @@ OWN_TASKS = {
     "executions.perform_effect": "io",
     "executions.sweep": "maintenance",
     "executions.prune_blobs": "maintenance",
+    "executions.resume_within_budget": "maintenance",
+    "spending.fold": "maintenance",
+    "spending.give_up_abandoned": "maintenance",
+    "spending.recount": "maintenance",
     "docs_store.embed_chunks": "io",
     "docs_store.ingest_file": "io",
     "docs_store.sweep": "maintenance",
@@ -100,6 +104,7 @@ def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
 
     assert often == {
         "executions.sweep",
+        "executions.resume_within_budget",
         "docs_store.sweep",
         "docs_store.sweep_ingestions",
         "sessions.sweep_jobs",

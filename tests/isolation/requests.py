@@ -27,6 +27,7 @@ KIND_OF_SEGMENT = {
     "executions": "execution",
     "files": "file",
     "jobs": "job",
+    "limits": "limit",
     "projects": "project",
     "responses": "response",
     "secrets": "secret",
@@ -56,6 +57,12 @@ _TAKING_PART = [
 ]
 _RESUMED = {"status": "running", "input": {}, "task_token": "<task_token>"}
 _AUDITED = [{"object_id": "<agent>"}, {"actor_id": "<developer>"}, {"request_id": "<audit_request>"}]
+_LIMIT = {"scope": "agent", "scope_id": "<agent>", "period": "day", "amount": 1}
+_USED_FOR = [
+    {"agent_id": "<agent>", "project_id": "<project>"},
+    {"task_id": "<task>", "session_id": "<session>"},
+    {"execution_id": "<execution>", "key_id": "<developer>"},
+]
 _FOUND = {"text": "tides", "confidence": 0}
 _REFERENCE = [*_SAID, {"type": "item_reference", "id": "msg_<response_hex>_o0"}]
 _FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>"]}]
@@ -83,6 +90,9 @@ BODIES: Mapping[str, list[Any]] = {
     "PATCH /agents/{agent_id}/secrets/{secret_id}": [{"description": "d"}],
     "PUT /secrets/{secret_id}": [{"name": _NEW_NAME, "value": "v"}],
     "PATCH /secrets/{secret_id}": [{"description": "d"}],
+    "POST /limits": [_LIMIT],
+    "PUT /limits/{id}": [{"amount": 2}],
+    "PATCH /limits/{id}": [{"amount": 2}],
     "POST /agents/{agent_id}/tasks": [_TASK],
     "PUT /agents/{agent_id}/tasks": [_TASK],
     "POST /agents/{agent_id}/tasks/{task_id}": [_TASK],
@@ -122,6 +132,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /agents/{id}/search": [{"text": "tides"}],
     "GET /users/{id}/search": [{"text": "tides"}],
     "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
+    "GET /usage": _USED_FOR,
     "GET /audit": _AUDITED,
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],

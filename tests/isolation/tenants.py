@@ -88,6 +88,7 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("api_key", "/api_keys", {"label": "k"})
     made("secret", "/secrets", SECRET)
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
+    made("limit", "/limits", {"scope": "session", "scope_id": str(uuid4()), "period": "total", "amount": 1})
     made("task", f"/agents/{agent}/tasks", ASK)
     execution = made("execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     dispatcher.run_to_rest(UUID(execution))

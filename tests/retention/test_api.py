@@ -52,7 +52,7 @@ def test_a_kind_that_there_is_not(api: ApiClient) -> None:
 
 def test_a_dry_run_counts_and_removes_nothing(api: ApiClient, developer: Developer) -> None:
     for _ in range(3):
-        ModelUsage.objects.create(developer=developer, model="m", created_at="2020-01-01T00:00:00Z")
+        ModelUsage.objects.create(developer=developer, model="m", folded=True, created_at="2020-01-01T00:00:00Z")
     api.put("/retention/calls", {"days": 1})
     due = {one["kind"]: one.get("due") for one in api.get("/retention", {"dry_run": "true"}).json()["items"]}
     assert (due["calls"], due["runs"], ModelUsage.objects.count()) == (3, None, 3)

@@ -173,7 +173,7 @@ def test_usage_and_the_log_itself(developer: Developer, keep: Any) -> None:
     stranger = Developer.objects.create(email="s@example.com")
     for owner in (developer, stranger):
         for created_at in (OLD, Now()):
-            ModelUsage.objects.create(developer=owner, model="m", created_at=created_at)
+            ModelUsage.objects.create(developer=owner, model="m", folded=True, created_at=created_at)
             AuditRecord.objects.create(
                 developer=owner, created_at=created_at, verb="create", object_kind="agent", object_id="x"
             )
@@ -189,7 +189,7 @@ def test_defaults_count_where_a_developer_says_nothing(developer: Developer, set
     other, forever = (Developer.objects.create(email=f"{name}@example.com") for name in "ab")
     RetentionPeriod.objects.create(developer=forever, kind="calls", days=None)
     for owner in (developer, other, forever):
-        ModelUsage.objects.create(developer=owner, model="m", created_at=OLD)
+        ModelUsage.objects.create(developer=owner, model="m", folded=True, created_at=OLD)
     assert retain() == 2
     assert ModelUsage.objects.get().developer == forever
 
@@ -199,7 +199,7 @@ def test_a_statement_that_takes_long_is_ended_and_tried_with_fewer_rows(
 ) -> None:
     monkeypatch.setattr(pace_module, "LONGEST_MS", 20)
     for _ in range(9):
-        ModelUsage.objects.create(developer=developer, model="m")
+        ModelUsage.objects.create(developer=developer, model="m", folded=True)
     slow = """
         DELETE FROM agents_modelusage WHERE id IN (
             SELECT id FROM agents_modelusage LIMIT %(rows)s) AND pg_sleep(0.009) IS NOT NULL RETURNING id
@@ -222,7 +222,7 @@ def test_only_retention_may_remove_from_the_log(developer: Developer) -> None:
 
 
 def test_a_pass_ends_in_time(developer: Developer, keep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    ModelUsage.objects.create(developer=developer, model="m", created_at=OLD)
+    ModelUsage.objects.create(developer=developer, model="m", folded=True, created_at=OLD)
     keep("calls")
     with pytest.raises(OutOfTime):
         retain_developer(developer, pace=Pace(seconds=-1))
@@ -230,7 +230,7 @@ def test_a_pass_ends_in_time(developer: Developer, keep: Any, monkeypatch: pytes
 
 
 def test_the_command(developer: Developer, keep: Any, capsys: Any) -> None:
-    ModelUsage.objects.create(developer=developer, model="m", created_at=OLD)
+    ModelUsage.objects.create(developer=developer, model="m", folded=True, created_at=OLD)
     keep("calls", "files")
     call_command("retain", "--dry-run")
     assert capsys.readouterr().out.splitlines() == [f"{developer.pk} calls: 1 due", f"{developer.pk} files: 0 due"]
@@ -246,5 +246,5 @@ def test_runs_that_have_ended_are_known_by_their_statuses() -> None:
 
 def test_without_periods_nothing_goes(developer: Developer, settings: Any) -> None:
     settings.AGENTS_API_KEY = API_KEY
-    ModelUsage.objects.create(developer=developer, model="m", created_at=OLD)
+    ModelUsage.objects.create(developer=developer, model="m", folded=True, created_at=OLD)
     assert (retain(), ApiClient().get("/retention", {"dry_run": "true"}).json()["items"][0].get("due")) == (0, None)

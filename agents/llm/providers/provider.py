@@ -27,7 +27,7 @@ from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.past_calls import with_past_calls
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
-from agents.llm.rate_limits import admit, told_to_wait
+from agents.llm.providers.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
 from agents.llm.said import ENDS, FAILURES, failure_of
 from agents.llm.sampling import OPEN_MODEL_SAMPLING

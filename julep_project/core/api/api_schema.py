@@ -53,12 +53,13 @@ def describe(
     max_limit: int = 1000,
     text: Callable[[str], str] | None = None,
     form: Any = None,
+    changes: Any = None,
     bare: bool = False,
     is_sorted: bool = True,
 ) -> Callable[[ViewType], ViewType]:
     """Class decorator: describe the usual verbs of a resource view from its body and answer. `form` is what may be sent
-    in place of the body. A `bare` list is an array without an envelope; one that is not `is_sorted` by the caller has
-    the newest first.
+    in place of the body, `changes` what a row that is there is changed with, where that differs. A `bare` list is an
+    array without an envelope; one that is not `is_sorted` by the caller has the newest first.
 
     What a verb does says `text`, or else the docstring of its method.
     """
@@ -76,7 +77,7 @@ def describe(
                 operation_id=f"{noun}_{action}",
                 description=text(action) if text else None,
                 parameters=own_ids + (paging if action == "list" else []),
-                request=_request(body, form) if action in _WITH_BODY else None,
+                request=_request(_body_of(action, body, changes), form) if action in _WITH_BODY else None,
                 responses={_STATUS.get(action, 200): _answer(action, answer, page)},
             )
             setattr(view, action, documented(getattr(view, action)))
@@ -124,6 +125,10 @@ def openapi_document() -> bytes:
     """The whole document as JSON. It depends on the code only, so it is built once."""
     generator: Any = SchemaGenerator
     return to_json(generator().get_schema(request=None, public=True))
+
+
+def _body_of(action: str, body: Any, changes: Any) -> Any:
+    return changes if changes is not None and action in ("update", "partial_update") else body
 
 
 def _own_method(view: type[Any], action: str) -> None:

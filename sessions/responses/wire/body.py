@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from julep_project.core.errors import BadRequest, DomainError, RateLimited
+from julep_project.core.errors import BadRequest, CostLimitExceeded, DomainError, RateLimited
 from julep_project.core.json_value import Json
 from sessions.responses.wire.ids import response_reference
 from sessions.responses.wire.output import shown_item
@@ -62,6 +62,8 @@ def error_of(error: DomainError) -> dict[str, str]:
         code = "invalid_prompt"
     elif isinstance(error, RateLimited):
         code = "rate_limit_exceeded"
+    elif isinstance(error, CostLimitExceeded):
+        code = error.code
     else:
         code = "server_error"
     return {"code": code, "message": error.message}

@@ -1,0 +1,1 @@
+"""Money: the account of every call of a model, limits on what may be spent, and what was used."""

@@ -1,0 +1,46 @@
+"""Sums of days: accounts that are settled are folded into them, each once, in the statement that marks it."""
+
+from agents.models import UsageState
+from agents.spending.attribution import DIMENSIONS
+from agents.spending.sql import DAY_OF_USAGE
+from julep_project.core.database import fetch
+
+_BATCH = 2000
+_MOST_BATCHES = 50
+
+_KEY = ", ".join(["developer_id", "day", "model", "custom_api_used", *DIMENSIONS])
+_READ = ", ".join(
+    ["c.developer_id", f"{DAY_OF_USAGE} AS day", "c.model", "c.custom_api_used", *(f"c.{name}" for name in DIMENSIONS)]
+)
+_SUMS = ("calls", "unpriced", "prompt_tokens", "completion_tokens", "cost")
+
+_ADDED = ", ".join(f"{name} = spending_usageday.{name} + excluded.{name}" for name in _SUMS)
+
+# Rows of days are taken in the order of their keys, by whoever adds to them.
+_FOLD = f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM agents_modelusage WHERE NOT folded AND state <> '{UsageState.RESERVED}'
+        LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    ), accounts AS (
+        UPDATE agents_modelusage c SET folded = true FROM due WHERE c.id = due.id
+        RETURNING {_READ}, c.prompt_tokens, c.completion_tokens, c.cost
+    ), sums AS (
+        INSERT INTO spending_usageday ({_KEY}, {", ".join(_SUMS)})
+        SELECT {_KEY}, count(*), count(*) FILTER (WHERE cost IS NULL), sum(prompt_tokens), sum(completion_tokens),
+               coalesce(sum(cost), 0)
+        FROM accounts GROUP BY {_KEY} ORDER BY {_KEY}
+        ON CONFLICT ({_KEY}) DO UPDATE SET {_ADDED}
+    )
+    SELECT count(*) FROM accounts
+"""
+
+
+def fold() -> int:
+    """Fold accounts that are settled; how many."""
+    folded = 0
+    for _ in range(_MOST_BATCHES):
+        [(count,)] = fetch(_FOLD, {"most": _BATCH})
+        folded += count
+        if count < _BATCH:
+            break
+    return folded

@@ -1,0 +1,37 @@
+"""How many sessions, and executions of one task, developers of the free tier may have."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from agents.models import Developer
+from agents.spending.limits import is_free
+from julep_project.core.errors import Forbidden
+
+
+def check_sessions(developer: Developer, sessions: "QuerySet[Any]") -> None:
+    """Refuse a chat of a developer of the free tier with too many sessions. No more of these are counted than it takes.
+
+    Raises:
+        Forbidden
+    """
+    most = settings.MAX_FREE_SESSIONS
+    if is_free(developer) and _has_more(sessions, most):
+        raise Forbidden(f"Session limit exceeded: the free tier allows {most} sessions")
+
+
+def check_executions(developer: Developer, executions: "QuerySet[Any]") -> None:
+    """Refuse to start another run of a task, in the same way.
+
+    Raises:
+        Forbidden
+    """
+    most = settings.MAX_FREE_EXECUTIONS
+    if is_free(developer) and _has_more(executions, most):
+        raise Forbidden(f"Execution limit exceeded: the free tier allows {most} executions of a task")
+
+
+def _has_more(rows: "QuerySet[Any]", most: int) -> bool:
+    """Reads at most so many entries of an index, and one."""
+    return rows.order_by()[: most + 1].count() > most
