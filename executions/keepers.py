@@ -13,7 +13,7 @@ from julep_project.core.work.keeper import Keeper, register
 
 register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()), figures=figures))
 register(Keeper("executions.let_go_on", 5, let_go_on))
-register(Keeper("executions.resume_within_budget", settings.SWEEP_SECONDS, services.resume_within_budget))
+register(Keeper("executions.resume_within_budget", 5, services.resume_within_budget))
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
 kinds.register(RUNS)
 kinds.register_personal(RUNS_OF_USERS)

@@ -104,7 +104,6 @@ def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
 
     assert often == {
         "executions.sweep",
-        "executions.resume_within_budget",
         "docs_store.sweep",
         "docs_store.sweep_ingestions",
         "sessions.sweep_jobs",
