@@ -53,7 +53,7 @@ def test_a_file_of_keys(settings: Any, tmp_path: Path) -> None:
     assert "no key in it is for RS256, ES256 or EdDSA" in problem.msg
 
 
-def test_nothing_starts_with_an_error_among_them(settings: Any) -> None:
+def test_nothing_starts_with_an_error_among_them(db: None, settings: Any) -> None:
     settings.AGENTS_API_MULTI_TENANT_MODE, settings.AGENTS_API_KEY = True, LONG
     settings.JWT_SHARED_KEY = ["short"]
     with pytest.raises(ImproperlyConfigured, match="JWT_SHARED_KEY"):

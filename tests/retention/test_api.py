@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
 
 from agents.models import Developer, ModelUsage
+from agents.retention.checks import check_kinds
 from agents.retention.periods import get_period
-from julep_project.core.health.checks import CHECKS
 from julep_project.env import InvalidSetting, env_days
 from tests.api_client import ApiClient
 
@@ -76,4 +75,4 @@ def test_a_setting(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setenv("RETENTION_DAYS", " runs = 90 , calls=365,")
     assert env_days("RETENTION_DAYS") == {"runs": 90, "calls": 365}
     settings.RETENTION_DAYS = {"runs": 1, "dreams": 2}
-    assert [error.id for error in run_checks(tags=[CHECKS])] == ["julep.E040"]
+    assert [error.id for error in check_kinds(None)] == ["julep.E040"]
