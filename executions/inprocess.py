@@ -28,7 +28,7 @@ class InProcessDispatcher:
     def __init__(self) -> None:
         self._rings: deque[tuple[str, UUID, LaneStop | None]] = deque()
 
-    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+    def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         """See `Dispatcher`. A delayed ring is dropped: `wake_next` is how time passes here."""
         if not delay_s:
             self._rings.append(("advance", branch_id, None))

@@ -14,6 +14,9 @@ from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager
 
+# Runs that keep workers busy, or will.
+AT_WORK = (ExecutionStatus.QUEUED, ExecutionStatus.STARTING, ExecutionStatus.RUNNING)
+
 
 class Execution(Resource):
     """One run of a task, pinned to the version it started with.
@@ -48,6 +51,9 @@ class Execution(Resource):
         indexes = [
             models.Index(fields=["task", "-created_at", "-id"], name="execution_of_task"),
             models.Index(fields=["developer", "-created_at"], name="execution_of_developer"),
+            models.Index(
+                fields=["developer", "status", "created_at"], name="execution_at_work", condition=Q(status__in=AT_WORK)
+            ),
             metadata_index("execution_metadata"),
         ]
 
@@ -110,6 +116,11 @@ class Branch(models.Model):
                 fields=["wake_at"],
                 name="branch_timed",
                 condition=Q(status__in=[BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT], wake_at__isnull=False),
+            ),
+            models.Index(
+                fields=["execution"],
+                name="branch_held_back",
+                condition=Q(status=BranchStatus.PENDING, parent__isnull=True),
             ),
             models.Index(fields=["pending_children"], name="branch_joining", condition=Q(status=BranchStatus.JOINING)),
             models.Index(

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -70,9 +71,9 @@ def start_execution(
         NotFound: the task was removed in the meantime.
         Forbidden: the developer's are as many as the free tier allows.
     """
-    started = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
-    if started is not None:
-        return started
+    known = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
+    if known is not None:
+        return known
     check_executions(developer, selectors.list_executions(developer, task))
     version = version_of(task.pk, task.version_number)
     while True:
@@ -88,12 +89,14 @@ def start_execution(
             depth=depth,
             key_id=current_attribution().key_id,
         )
-        branch_id = insert_run(execution, version.number)
-        if branch_id is not None:
+        started = insert_run(execution, version.number)
+        if started is not None:
             break
         # The task is newer than the caller's copy of it.
         version = current_version(task)
-    transaction.on_commit(lambda: dispatcher().advance(branch_id))
+    if started.has_turn:
+        ring = partial(dispatcher().advance, started.branch_id, is_surplus=started.is_surplus)
+        transaction.on_commit(ring)
     log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})
     return execution
 

@@ -35,7 +35,7 @@ class TransitionType(TextChoices):
 class BranchStatus(TextChoices):
     """Where one thread of control stands, and so who has to act next."""
 
-    PENDING = "pending", "waits for a lane of its map"
+    PENDING = "pending", "waits for a lane of its map, or for earlier runs to begin"
     READY = "ready", "waits for a worker"
     RUNNING = "running", "a worker holds it under a lease"
     CALLING = "calling", "work outside the database is due or under way"
@@ -66,7 +66,7 @@ RUNNABLE_BRANCH = frozenset(
 HOLDS_PLACE = frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CALLING})
 
 BRANCH_EDGES: dict[BranchStatus, frozenset[BranchStatus]] = {
-    BranchStatus.PENDING: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
+    BranchStatus.PENDING: frozenset({BranchStatus.READY, BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.READY: frozenset({BranchStatus.RUNNING, BranchStatus.CANCELLED}),
     BranchStatus.RUNNING: frozenset(set(BranchStatus) - {BranchStatus.PENDING}),
     # A call's message also runs the slice that follows it.

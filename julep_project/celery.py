@@ -8,6 +8,7 @@ from celery import Celery, Task
 from celery.signals import (
     after_task_publish,
     beat_init,
+    before_task_publish,
     heartbeat_sent,
     task_postrun,
     task_prerun,
@@ -25,6 +26,7 @@ from julep_project.core.health.checks import refuse_errors
 from julep_project.core.process import memory
 from julep_project.core.process.panics import contained
 from julep_project.core.process.release import read_release
+from julep_project.core.process.request_id import current_request_id, set_request_id
 from julep_project.worker_stop import StopStep, stop_beat
 from tasks.expressions.apart import standstill
 
@@ -89,6 +91,23 @@ def _tend_connections(**_: Any) -> None:
     `CELERY_DB_REUSE_MAX` keeps it from that.
     """
     close_old_connections()
+
+
+@before_task_publish.connect  # type: ignore[untyped-decorator]
+def _name_request(headers: dict[str, Any], **_: Any) -> None:
+    """Messages name the request that led to them, and so do those that are sent while one is worked on."""
+    if request_id := current_request_id():
+        headers["request_id"] = request_id
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _enter_request(task: Any, **_: Any) -> None:
+    set_request_id(getattr(task.request, "request_id", None) or "")
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def _leave_request(**_: Any) -> None:
+    set_request_id("")
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -56,6 +56,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "julep_project",
+    "julep_project.core.idempotency",
+    "julep_project.core.rates",
     "agents",
     "agents.access",
     "agents.audit",
@@ -282,6 +284,9 @@ RESERVATION_SECONDS = env_int("RESERVATION_SECONDS", 3600, low=60)
 MAX_REPLY_CHARACTERS = env_int("MAX_REPLY_CHARACTERS", 4_000_000, low=1024)
 # What a model provider may send for one request, before it is parsed (`agents/llm/providers/answer_bytes.py`).
 MAX_REPLY_BYTES = env_int("MAX_REPLY_BYTES", 16 * 1024 * 1024, low=64 * 1024)
+# Answers of requests with an `Idempotency-Key` that are kept for their repetitions; of larger ones it is known that
+# they were given.
+IDEMPOTENCY_ANSWER_KB = env_int("IDEMPOTENCY_ANSWER_KB", 16 * 1024, low=0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
 
@@ -344,6 +349,9 @@ PROCESS_MEMORY_MB = env_int("PROCESS_MEMORY_MB", 1024, low=0)
 RETIRING_FILE = env_str("RETIRING_FILE")
 # A row rung this recently has a message on its way; the sweeper leaves it alone.
 RING_AGAIN_SECONDS = env_int("RING_AGAIN_SECONDS", 5, low=1)
+# Of each developer, times its weight: runs that wait for their first step with a message on its way, further ones wait
+# for these; and runs at work beyond which the messages of further ones go behind those of others.
+TENANT_SHARE = env_int("TENANT_SHARE", 16, low=1, high=10_000)
 # Expressions and templates: what one evaluation may take before its process is ended (their own limits stop all we
 # know of far earlier), and how many processes render for one that serves others.
 EVALUATION_CPU_SECONDS = env_int("EVALUATION_CPU_SECONDS", 2, low=1, high=60)
@@ -371,7 +379,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "DESCRIPTION": "Stateful agents, multi-step tasks, sessions and documents.",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["julep_project.core.api.api_schema.with_common_headers"],
 }
 
 # Celery: the row is the truth, the message is a doorbell. Any of these wrong costs time, not correctness.
@@ -396,6 +404,8 @@ CELERY_REDIS_SOCKET_KEEPALIVE = True
 CELERY_REDIS_RETRY_ON_TIMEOUT = True
 CELERY_REDIS_BACKEND_HEALTH_CHECK_INTERVAL = 5
 CELERY_TASK_ACKS_LATE = True
+# What is sent by work that waits for others waits for them too.
+CELERY_TASK_INHERIT_PARENT_PRIORITY = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SERIALIZER = "json"

@@ -17,6 +17,7 @@ from agents.models import DEFAULT_PROJECT, Developer
 from agents.selectors import get_project_named
 from docs_store.files import contents
 from docs_store.models import File, FileContent, Ingestion
+from julep_project.core.database import commit_apart
 from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import OPEN
@@ -125,7 +126,8 @@ def _unneeded() -> "QuerySet[FileContent]":
 
 def _stored(developer: Developer, write: Callable[..., contents.Written]) -> tuple[UUID, contents.Written]:
     """Write a content that is known of before it is there."""
-    content = FileContent.objects.create(file_id=uuid7(), developer_id=developer.pk)
+    record = partial(FileContent.objects.create, file_id=uuid7(), developer_id=developer.pk)
+    content: FileContent = commit_apart(record)
     try:
         return content.file_id, write(_name(content), max_bytes=settings.MAX_FILE_BYTES)
     except DomainError:

@@ -34,7 +34,8 @@ class Advanced:
     """A committed slice: what has to be rung next follows from the verdict.
 
     `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it. `freed`
-    are branches above that may start another child because this one ended or waits.
+    are branches above that may start another child because this one ended or waits. The run has begun, and of the
+    developer `followed_in` another may follow.
     """
 
     branch_id: UUID
@@ -43,6 +44,7 @@ class Advanced:
     parent_ready: bool = False
     claim: Claim | None = None
     freed: Sequence[UUID] = ()
+    followed_in: UUID | None = None
 
 
 def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
@@ -128,6 +130,7 @@ def _run_slice(
         parent_ready=committed.parent_ready,
         claim=committed.claim,
         freed=freed_by(claim, verdict, keep) if committed.claim is None and not committed.parent_ready else (),
+        followed_in=claim.run.developer_id if claim.has_followers else None,
     )
 
 

@@ -14,6 +14,7 @@ from celery import chord, current_app, group
 from celery.canvas import Signature
 
 from executions.engine.advance import Advanced
+from executions.engine.rows.turns import followers
 from executions.states import BranchStatus
 from julep_project.core.work import rings
 
@@ -22,6 +23,11 @@ log = logging.getLogger(__name__)
 # Longer waits are left to the sweeper, which rings shortly before they are over: a message with a countdown sits in a
 # worker's memory until it is due, some 9 kB each, so many sleeping runs would fill it.
 MAX_COUNTDOWN_S = 10.0
+
+# Rank of messages that go behind others in every queue: with Redis, the highest number comes last.
+_SURPLUS = 6
+# Lanes of one map beyond so many do.
+_LANES_AT_ONCE = 8
 
 # A lane that moves to where calls are made cannot go on without the broker: it may as well wait for it.
 _PATIENTLY = {"max_retries": 30, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1}
@@ -33,8 +39,8 @@ _COUNTDOWN_SLACK_S = 0.05
 class Dispatcher(Protocol):
     """Sends rings. One with a delay of more than `MAX_COUNTDOWN_S` is not sent."""
 
-    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        """Look at this branch."""
+    def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
+        """Look at this branch. What is `surplus`, and all that follows from it, goes behind what is not."""
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         """Do the work outside the database that this branch waits for, and go on with the branch."""
@@ -65,19 +71,25 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
         dispatcher.advance(advanced.parent_id)
     for parent_id in advanced.freed:
         dispatcher.lane(parent_id)
+    if advanced.followed_in is not None:
+        for branch_id in followers(advanced.followed_in):
+            dispatcher.advance(branch_id, is_surplus=True)
 
 
 class CeleryDispatcher:
     """Rings through Celery. Messages carry ids only."""
 
-    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        _send_later(_signature("executions.advance", branch_id), delay_s)
+    def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
+        _send_later(_ranked(_signature("executions.advance", branch_id), is_surplus), delay_s)
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
         _send_later(_signature("executions.perform_effect", branch_id), delay_s)
 
     def lanes(self, parent_id: UUID, count: int) -> None:
-        header = group(_signature("executions.run_lane", parent_id, None) for _ in range(count))
+        header = group(
+            _ranked(_signature("executions.run_lane", parent_id, None), place >= _LANES_AT_ONCE)
+            for place in range(count)
+        )
         _send(lambda: chord(header)(_signature("executions.join", parent_id).set(retry_policy=_PATIENTLY)))
 
     def lane(self, parent_id: UUID) -> None:
@@ -124,6 +136,11 @@ def _send(ring: Callable[[], object]) -> None:
             ring()
     except rings.BROKER_ERRORS as error:
         log.warning("ring not sent; the sweeper will", extra={"reason": repr(error)})
+
+
+def _ranked(signature: Signature, is_surplus: bool) -> Signature:
+    """Without a rank of its own, a message has that of the message which sends it."""
+    return signature.set(priority=_SURPLUS) if is_surplus else signature
 
 
 def _signature(name: str, *ids: UUID | None, **flags: bool) -> Signature:

@@ -1,20 +1,38 @@
 """The first rows of a run, written in one statement with the record of who started it."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from agents.audit.recording import Act, insert_from, parameters_of
 from agents.audit.verbs import ObjectKind, Verb
 from executions.engine.contents import Contents
 from executions.engine.frame import Frame
 from executions.engine.rows.statements import fetch_row
+from executions.engine.rows.turns import SHARE
 from executions.models import Execution
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
 
+# A run is held back, its main branch pending, while its developer has a whole share of runs that wait for their first
+# step; see `turns.py`. It is `surplus` while the developer has so many at work: its messages go behind those of others.
+#
 # The task's row is locked as a foreign key would: a run and a new version, or the task's removal, come one by one.
 _INSERT_RUN = f"""
-    WITH task AS (
+    WITH share AS MATERIALIZED (
+        SELECT part.size > (
+                   SELECT count(*) FROM (SELECT FROM executions_execution
+                                         WHERE developer_id = %(developer)s AND status = 'queued'
+                                         LIMIT part.size) AS first) AS has_turn,
+               part.size <= (
+                   SELECT count(*) FROM (SELECT FROM executions_execution
+                                         WHERE developer_id = %(developer)s
+                                           AND status IN ('queued', 'starting', 'running')
+                                         LIMIT part.size) AS first) AS is_surplus
+        FROM (SELECT {SHARE.format(developer="%(developer)s")} AS size) AS part
+    ), task AS (
         SELECT id FROM tasks_task WHERE id = %(task)s AND version_number = %(number)s FOR KEY SHARE
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
@@ -26,14 +44,25 @@ _INSERT_RUN = f"""
     ), main AS (
         INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children,
                                        rung_at)
-        SELECT %(branch)s, %(id)s, 0, 'ready', %(stack)s::jsonb, 0, 0, 0, now() FROM run
+        SELECT %(branch)s, %(id)s, 0, CASE WHEN has_turn THEN 'ready' ELSE 'pending' END, %(stack)s::jsonb, 0, 0, 0,
+               CASE WHEN has_turn THEN now() END
+        FROM run, share
     ), recorded AS ({insert_from("run")})
-    SELECT created_at, updated_at FROM run
+    SELECT created_at, updated_at, has_turn, is_surplus FROM run, share
 """
 
 
-def insert_run(execution: Execution, version_number: int) -> UUID | None:
-    """Write a new run and its main branch, and give the branch's id.
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new run's main branch, whether to ring for it, and whether its messages go behind those of others."""
+
+    branch_id: UUID
+    has_turn: bool
+    is_surplus: bool
+
+
+def insert_run(execution: Execution, version_number: int) -> Started | None:
+    """Write a new run and its main branch.
 
     None: that is not the task's current version any more, or the task was removed; nothing was written.
     """
@@ -59,11 +88,12 @@ def insert_run(execution: Execution, version_number: int) -> UUID | None:
             "depth": execution.depth,
             "key": execution.key_id,
             "stack": stack,
+            "share": settings.TENANT_SHARE,
             **parameters_of(execution.developer_id, act),
         },
     )
     if row is None:
         return None
-    execution.created_at, execution.updated_at = row
+    execution.created_at, execution.updated_at, has_turn, is_surplus = row
     execution._state.adding = False
-    return branch_id
+    return Started(branch_id, has_turn, is_surplus)

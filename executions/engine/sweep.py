@@ -11,6 +11,7 @@ from django.conf import settings
 
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
 from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
+from executions.engine.rows.turns import HELD_BACK_EXIST, followers_of_all
 from julep_project.core.database import fetch
 from julep_project.core.work import rings
 from julep_project.core.work.figures import MOST, Figures
@@ -102,6 +103,9 @@ def sweep(dispatcher: Dispatcher) -> dict[str, int]:
         for branch_id, delay_s in _due_branches(search, room):
             rung[search.kind] += 1
             ring(branch_id, delay_s=delay_s)
+    for branch_id in followers_of_all(engine) if "held back" in kinds else ():
+        rung["held back"] += 1
+        dispatcher.advance(branch_id, is_surplus=True)
     for parent_id, lanes in _free_lanes(engine) if "lanes" in kinds else ():
         rung["lanes"] += lanes
         for _ in range(lanes):
@@ -112,8 +116,8 @@ def sweep(dispatcher: Dispatcher) -> dict[str, int]:
 def _looks() -> set[str]:
     """Kinds of which a row has to be looked at. One statement: an installation without work should cost little."""
     conditions = [_DUE_EXISTS.format(due=search.due) for search in _SEARCHES]
-    [found] = fetch(f"SELECT {', '.join([*conditions, _LANES_EXIST])}", _parameters())
-    names = [*(search.kind for search in _SEARCHES), "lanes"]
+    [found] = fetch(f"SELECT {', '.join([*conditions, _LANES_EXIST, HELD_BACK_EXIST])}", _parameters())
+    names = [*(search.kind for search in _SEARCHES), "lanes", "held back"]
     return {name for name, exists in zip(names, found, strict=True) if exists}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import answers, chat_streams, dbos_peer, documents, peer, postgres, programs
+from julep_project.bench import answers, chat_streams, dbos_peer, documents, peer, postgres, programs, tenants
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, at_ranks, median, percentile
@@ -33,6 +33,8 @@ class Workload:
     looped_calls: int = 200
     idle_s: float = 60.0
     chats: int = 100
+    queued: int = 50_000
+    mapped_beside: int = 100_000
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -40,7 +42,7 @@ class Workload:
 QUICK: dict[str, Any] = {
     **{"repeats": 3, "sustained_s": 5.0, "starts": 50, "sleepers": 1000, "sleep_s": 20, "items": 200},
     **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
-    "chats": 20,
+    **{"chats": 20, "queued": 2000, "mapped_beside": 5000},
 }
 
 
@@ -157,6 +159,8 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "m": idle_load,
     # Chats on a server process whose searches hang.
     "n": lambda effort: chat_streams.measure_beside_searches(effort.chats),
+    # One developer's single runs beside another's very many.
+    "q": lambda effort: tenants.measure(effort.queued, effort.mapped_beside, effort.starts),
     # Whether searches find what questions are about.
     "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
 }

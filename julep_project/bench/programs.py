@@ -5,6 +5,7 @@ import time
 from typing import Any
 from uuid import UUID
 
+from agents.access.developers import SINGLE_TENANT_ID
 from agents.models import Developer
 from agents.services import AgentServices
 from executions.models import Execution
@@ -113,6 +114,6 @@ def _ping(url: str) -> dict[str, Any]:
 
 
 def _task(definition: dict[str, Any]) -> Task:
-    developer = Developer.objects.get()
+    developer = Developer.objects.get(pk=SINGLE_TENANT_ID)
     agent = AgentServices().create(developer=developer, values={"name": "bench"})
     return create_task(developer=developer, agent=agent, definition=read_definition({"name": "bench", **definition}))

@@ -4,21 +4,26 @@ Not between the queries of an async view, not while the world is awaited; and ev
 limits for what a statement takes, waits for a lock, and leaves a transaction open.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from psycopg.pq import TransactionStatus
 
 from julep_project.core.process.once import Once
 from julep_project.core.process.threads import run_in
 
 Result = TypeVar("Result")
+
+
+log = logging.getLogger(__name__)
 
 
 class Threads(StrEnum):
@@ -122,6 +127,40 @@ def leaving_no_connection() -> Iterator[None]:
 async def run_query(query: Callable[[], Result], threads: Threads = Threads.QUICK) -> Result:
     """Run a blocking query in a thread of that kind and give its connection back before returning."""
     return await run_in(_executor(threads), partial(_with_own_connection, query))
+
+
+def run_soon(query: Callable[[], object]) -> None:
+    """Have a blocking query run in such a thread, and do not wait for it. What it raises is logged."""
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            context.run(_with_own_connection, query)
+        except Exception:
+            log.warning("a query that nobody waits for failed", exc_info=True)
+
+    _executor(Threads.QUICK).submit(run)
+
+
+_is_whole: ContextVar[bool] = ContextVar("whole_transaction", default=False)
+
+
+@contextmanager
+def whole_transaction() -> Iterator[None]:
+    """One transaction around all that a request does, by code that takes each of its own for the outermost."""
+    token = _is_whole.set(True)
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        _is_whole.reset(token)
+
+
+def commit_apart(query: Callable[[], Result]) -> Result:
+    """What a blocking query gives, committed at once even inside of a `whole_transaction`."""
+    if not _is_whole.get():
+        return query()
+    return _executor(Threads.QUICK).submit(copy_context().run, _with_own_connection, query).result()
 
 
 def execute(statement: Any, arguments: Any = None) -> int:

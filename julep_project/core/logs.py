@@ -2,6 +2,8 @@
 
 import logging
 
+from julep_project.core.process.request_id import current_request_id
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -13,5 +15,8 @@ class FieldsFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
+        request_id = current_request_id()
+        if request_id and not hasattr(record, "request_id"):
+            record.request_id = request_id
         fields = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
         return " ".join([line, *fields])

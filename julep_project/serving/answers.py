@@ -3,6 +3,7 @@
 from julep_project.core.api.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.renderers import to_json
+from julep_project.core.process.request_id import serving_request
 from julep_project.serving.threaded_wsgi import Application, Message, Receive, Scope, Send
 
 
@@ -18,6 +19,10 @@ class EveryAnswer:
             await self._application(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        with serving_request(request_id_of(headers.get("x-request-id"))):
+            await self._serve(scope, receive, send, headers)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str]) -> None:
         is_answered = False
 
         async def completed(message: Message) -> None:

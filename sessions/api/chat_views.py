@@ -12,6 +12,7 @@ from agents.tools.presentation import shown_body
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.auth import KeyScope
+from julep_project.core.api.idempotency import work_of
 from julep_project.core.database import run_query
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
@@ -21,15 +22,17 @@ from sessions.context.prompt import build_prompt
 
 
 @describe_async("session_chat", body=ChatBody, status=201, ids=("id",))
-@api_view("POST")
+@api_view("POST", keeps_answers=True)
 async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """`POST /sessions/{id}/chat`: the answer, or with `stream` its events."""
+    work = work_of(request)
     call = ChatCall(
         developer=developer,
         session_id=id,
         request=await read_request(request, ChatRequest.read),
         custom_key=custom_key_of(request.headers),
         request_id=getattr(request, "request_id", None),
+        chat_id=None if work is None else work.id,
     )
     if call.request.stream:
         return await stream_chat(request, call)

@@ -26,7 +26,7 @@ from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
-from sessions.chat.chat_wire import Envelope, total_usage
+from sessions.chat.chat_wire import Envelope, chunks_of, total_usage
 from sessions.chat.speaker import ChatContext, OnDelta, Said, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
@@ -154,9 +154,11 @@ class Chat:
             return self._earlier
         return self.envelope.around([speaker.choice() for speaker in self._speakers], self._usage())
 
-    def last_chunk(self) -> dict[str, Json]:
-        """The chunk that ends the answer of a chat that has run."""
-        return self.envelope.around([speaker.last_chunk() for speaker in self._speakers], self._usage())
+    def last_chunks(self) -> list[dict[str, Json]]:
+        """What ends the answer of a chat that has run; all of it when it was answered before."""
+        if self._earlier is not None:
+            return chunks_of(self._earlier)
+        return [self.envelope.around([speaker.last_chunk() for speaker in self._speakers], self._usage())]
 
     async def _take_turn(self) -> None:
         call = self._call

@@ -81,6 +81,29 @@ def last_chunk(index: int, reply: Answer, calls: Sequence[Call]) -> dict[str, Js
     return {**choice, "finish_reason": _finish_reason(reply, calls), "tool_calls": calls or None}
 
 
+def chunks_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """A whole answer as a stream: what every agent thought and said, then the end."""
+    said = [
+        piece_chunk(choice["index"], piece)
+        for choice in answer["choices"]
+        for piece in (
+            Piece("thought", choice["message"].get(_THOUGHTS) or ""),
+            Piece("text", choice["message"]["content"] or ""),
+        )
+        if piece.text
+    ]
+    ends = [_end_of(choice) for choice in answer["choices"]]
+    return [*({**answer, "jobs": [], "usage": None, "choices": [one]} for one in said), {**answer, "choices": ends}]
+
+
+def _end_of(choice: Mapping[str, Json]) -> dict[str, Json]:
+    delta: dict[str, Json] = {"role": "assistant", "content": None}
+    if choice["tool_calls"]:
+        delta["tool_calls"] = choice["tool_calls"]
+    end = _chunk_choice(choice["index"], delta)
+    return {**end, "finish_reason": choice["finish_reason"], "tool_calls": choice["tool_calls"]}
+
+
 def _chunk_choice(index: int, delta: Mapping[str, Json]) -> dict[str, Json]:
     return {"index": index, "delta": delta, "finish_reason": _FILLER_REASON, "logprobs": None, "tool_calls": None}
 

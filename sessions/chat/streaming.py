@@ -40,7 +40,7 @@ async def stream_chat(request: HttpRequest, call: ChatCall) -> HttpResponseBase:
         except Exception as error:
             reader.end(error)
         else:
-            reader.end(chat.last_chunk())
+            reader.end(*chat.last_chunks())
 
     chat = Chat(call, on_delta)
     encode = partial(_event, chat.envelope, getattr(request, "request_id", ""))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from julep_project.bench import programs
+from executions.models import Execution
+from julep_project.bench import programs, tenants
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
 from julep_project.bench.parts import Workload, first_transition
@@ -32,3 +33,11 @@ def test_idle_statements_are_counted() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_commits_are_timed() -> None:
     assert all(taken > 0 for taken in commit_seconds())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_single_runs_are_measured_beside_another_developers(backend: Backend) -> None:
+    rows = tenants.measure(queued=50, items=20, runs=2)
+    assert len(rows) == 6
+    assert all(row.here > 0 for row in rows)
+    assert not Execution.objects.exclude(status="succeeded").exists()

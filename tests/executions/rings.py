@@ -15,7 +15,7 @@ class Rings:
     def backlog(self, queue: str) -> int:
         return self.waiting
 
-    def advance(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+    def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         self._keep("advance", branch_id, delay_s)
 
     def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:

@@ -10,6 +10,7 @@ from julep_project.core.health.health import QUEUES
 from julep_project.core.work.keeper import KEEPERS
 
 OWN_TASKS = {
+    "core.prune_idempotency_keys": "maintenance",
     "executions.advance": "engine",
     "executions.join": "engine",
     "executions.run_lane": "engine",

@@ -18,6 +18,7 @@ from julep_project.core.api.views import ApiViewSet, created, deleted
 class ApiKeyViewSet(ApiViewSet):
     """Keys by which programs act for the developer."""
 
+    has_secret_answers = True
     resource = "API key"
     scope = KeyScope.ADMIN
 

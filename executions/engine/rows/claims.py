@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from executions.engine.rows.statements import fetch_row
+from executions.engine.rows.turns import HAS_FOLLOWERS
 from executions.engine.run import Run
 from executions.models import Branch
 from executions.states import HOLDS_PLACE, TERMINAL_EXECUTION, BranchStatus
@@ -24,7 +25,7 @@ class Claim:
     """A branch this worker holds, under the version it has to name when it commits.
 
     `held` is the status it is held in: `running` for a slice, `calling` for its effect. `is_nested`: its parent is a
-    child itself.
+    child itself. `has_followers`: the run has not begun, and others of its developer may wait for that.
     """
 
     held: BranchStatus
@@ -39,13 +40,14 @@ class Claim:
     counts_as_wait: bool
     is_nested: bool
     held_up: dict[str, Any] | None
+    has_followers: bool
     run: Run = field(repr=False, compare=False)
 
 
-_CLAIM_COLUMNS = """
+_CLAIM_COLUMNS = f"""
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
-    b.held_up, e.task_version_id, e.developer_id, e.key_id
+    b.held_up, {HAS_FOLLOWERS}, e.task_version_id, e.developer_id, e.key_id
 """
 
 LEASE_END_SQL = LEASE_END.format(seconds="%(lease)s")
@@ -103,8 +105,12 @@ def claim_effect(branch_id: UUID, owner: str) -> Claim | None:
 
 
 def _claim(sql: str, held: BranchStatus, branch_id: UUID, owner: str) -> Claim | None:
-    row = fetch_row(sql, {"branch": branch_id, "owner": owner, "lease": settings.LEASE_SECONDS})
+    row = fetch_row(sql, {"branch": branch_id, **_held_by(owner)})
     return None if row is None else _claim_of_row(held, row)
+
+
+def _held_by(owner: str) -> dict[str, Any]:
+    return {"owner": owner, "lease": settings.LEASE_SECONDS, "share": settings.TENANT_SHARE}
 
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
@@ -174,8 +180,7 @@ def take_child(parent_id: UUID, owner: str) -> Claim | None:
         parent = fetch_row(_LOCK_PLACES, {"parent": parent_id})
         if parent is None:
             return None
-        held = {"owner": owner, "lease": settings.LEASE_SECONDS}
-        row = fetch_row(_TAKE_CHILD, {"parent": parent_id, "places": parent[0], **held})
+        row = fetch_row(_TAKE_CHILD, {"parent": parent_id, "places": parent[0], **_held_by(owner)})
     return None if row is None else _claim_of_row(BranchStatus.RUNNING, row)
 
 

@@ -266,6 +266,7 @@ def _fresh_claim(claim: Claim, branch_id: UUID, version: int, attempt: int, stac
         effect=None,
         counts_as_wait=False,
         held_up=None,
+        has_followers=False,
     )
 
 

@@ -4,12 +4,18 @@ import re
 from collections.abc import Mapping
 
 from julep_project.core.ids import uuid7
+from julep_project.core.process.request_id import current_request_id
+
+# Of requests that may be sent again.
+IDEMPOTENCY_KEY = "Idempotency-Key"
+# Told of an answer that was given before.
+REPLAYED = "Idempotent-Replayed"
 
 _NOT_API = ("/admin", "/static")
-_REQUEST_ID = re.compile(r"[\w.:-]{1,128}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _PREFLIGHT_SECONDS = 3600
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
-_EXPOSED = "x-request-id, x-should-retry, retry-after"
+_EXPOSED = "x-request-id, x-should-retry, retry-after, idempotent-replayed"
 
 
 def is_for_api(path: str) -> bool:
@@ -18,7 +24,9 @@ def is_for_api(path: str) -> bool:
 
 
 def request_id_of(sent: str | None) -> str:
-    """The id that the client gave the request, or one that is made here."""
+    """The id that the client gave the request, or one that is made here; the same for all who ask within a request."""
+    if known := current_request_id():
+        return known
     return sent if sent and _REQUEST_ID.fullmatch(sent) else str(uuid7())
 
 

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serial
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from julep_project.core.api.answer_headers import IDEMPOTENCY_KEY
 from julep_project.core.api.pagination import paging_schemas
 from julep_project.core.api.renderers import to_json
 from julep_project.core.reading.fields import Timestamp
@@ -23,6 +24,11 @@ SERVER_SENT_EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
 JSON_LINES = {(200, "application/x-ndjson"): OpenApiTypes.STR}
 
 _STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
+_CHANGING = ("post", "put", "patch", "delete")
+_HEADERS = (
+    ("X-Request-Id", "Names the request in the answer and in logs.", "^[A-Za-z0-9_.:-]{1,128}$"),
+    (IDEMPOTENCY_KEY, "Lets the same request be sent again without being carried out twice.", "^[!-~]{1,255}$"),
+)
 _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
 
 
@@ -118,6 +124,19 @@ def describe_async(
         return view
 
     return decorate
+
+
+def with_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The document with the headers that any request may carry; a hook of the generator."""
+    parameters = result.setdefault("components", {}).setdefault("parameters", {})
+    for name, description, pattern in _HEADERS:
+        schema = {"type": "string", "pattern": pattern}
+        parameters[name] = {"in": "header", "name": name, "description": description, "schema": schema}
+    for operations in result["paths"].values():
+        for method, operation in operations.items():
+            names = [name for name, *_ in _HEADERS if name != IDEMPOTENCY_KEY or method in _CHANGING]
+            operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
+    return result
 
 
 @cache

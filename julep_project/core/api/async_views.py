@@ -12,6 +12,7 @@ from rest_framework.exceptions import MethodNotAllowed
 
 from julep_project.core.api.auth import KeyScope, authenticate, authenticator, calling_as, scope_of_method
 from julep_project.core.api.exception_handler import plain_response
+from julep_project.core.api.idempotency import key_of, serve_once
 from julep_project.core.api.renderers import to_json
 from julep_project.core.database import run_query
 from julep_project.core.process.threads import in_thread
@@ -26,12 +27,17 @@ Read = TypeVar("Read")
 _SMALL_BODY_BYTES = 64 * 1024
 
 
-def api_view(*methods: str, scope: KeyScope | None = None) -> Callable[[AsyncView], AsyncView]:
+def api_view(
+    *methods: str, scope: KeyScope | None = None, keeps_answers: bool = False
+) -> Callable[[AsyncView], AsyncView]:
     """An async view `(request, developer, **ids)` for these methods.
 
     The caller is authenticated before anything else is looked at, and its key must have the `scope`, or else that of
     the method; path arguments named `id` or `..._id` arrive as
     UUIDs; whatever is raised becomes the API's error body. The view must not touch the database outside `run_query`.
+
+    A request with an `Idempotency-Key` is served once. The view `keeps_answers` if it finds what it said before by
+    `work_of(request)`; of others, what streams said is kept as far as it is short.
     """
 
     def decorate(view: AsyncView) -> AsyncView:
@@ -47,10 +53,17 @@ def api_view(*methods: str, scope: KeyScope | None = None) -> Callable[[AsyncVie
                     raise MethodNotAllowed(request.method or "")
                 principal.require(scope or scope_of_method(request.method))
                 with calling_as(principal):
-                    return await view(request, principal.developer, **_ids(path))
+                    developer = principal.developer
+                    carry_out = partial(view, request, developer, **_ids(path))
+                    key = key_of(request)
+                    if key is None:
+                        return await carry_out()
+                    return await serve_once(request, developer, key, carry_out, keeps_answers=keeps_answers)
             except Exception as error:
                 return plain_response(error, request)
 
+        served: Any = serve
+        served.methods = methods
         return serve
 
     return decorate

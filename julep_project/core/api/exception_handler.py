@@ -55,7 +55,7 @@ class ErrorAnswer:
     @property
     def event(self) -> dict[str, Any]:
         """The body for a stream that has begun; what a header would say of repeating stands in the error."""
-        if "x-should-retry" not in self.headers:
+        if self.headers.get("x-should-retry") != "false":
             return self.body
         return {**self.body, "error": {**self.body["error"], "should_retry": False}}
 
@@ -153,13 +153,15 @@ def _from_domain(error: DomainError) -> ErrorAnswer:
     }
     if error.fix:
         body["fix"] = error.fix
-    final = error.is_final or error.status == HTTPStatus.CONFLICT or (error.status >= 500 and not error.retryable)
+    is_conflict = error.status == HTTPStatus.CONFLICT
+    final = error.is_final or (not error.retryable and (is_conflict or error.status >= 500))
     headers = {"x-should-retry": "false"} if final else _told_to_retry(error)
     return ErrorAnswer(error.status, {"error": body}, headers)
 
 
 def _told_to_retry(error: DomainError) -> dict[str, str]:
-    return {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
+    asked = {"x-should-retry": "true"} if error.status == HTTPStatus.CONFLICT else {}
+    return asked if error.retry_after_s is None else {**asked, "retry-after": str(error.retry_after_s)}
 
 
 def _from_framework(error: APIException) -> ErrorAnswer:

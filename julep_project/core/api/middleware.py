@@ -11,6 +11,7 @@ from julep_project.core.api.answer_headers import cross_origin_headers, is_for_a
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.request_id import begin_request
 from julep_project.core.process.panics import Panic, contained
+from julep_project.core.process.request_id import serving_request
 
 _PREFIX = "/api"
 
@@ -38,13 +39,17 @@ class ApiMiddleware:
         _begin(request)
         if not _is_api(request):
             return self._answer(request)
-        return _finish(request, _early_answer(request) or self._answer(request))
+        early = _early_answer(request)
+        with serving_request(_id_of(request)):
+            return _finish(request, early or self._answer(request))
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         _begin(request)
         if not _is_api(request):
             return await self._answer_async(request)
-        return _finish(request, _early_answer(request) or await self._answer_async(request))
+        early = _early_answer(request)
+        with serving_request(_id_of(request)):
+            return _finish(request, early or await self._answer_async(request))
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         """What Django makes of it. Django itself handles errors only, not what is beyond."""
@@ -90,6 +95,11 @@ def _early_answer(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _id_of(request: HttpRequest) -> str:
+    request_id: str = getattr(request, "request_id", "")
+    return request_id
+
+
 def _bare_path(path: str) -> str:
     """The path without the prefix and trailing slashes. The prefix leads to no page with cookies: it would come without
     what protects those."""
@@ -98,7 +108,7 @@ def _bare_path(path: str) -> str:
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    response.headers.setdefault("X-Request-Id", getattr(request, "request_id", ""))
+    response.headers.setdefault("X-Request-Id", _id_of(request))
     for name, value in cross_origin_headers(request.method, request.headers).items():
         known = response.headers.get(name) if name == "Vary" else None
         response.headers[name] = f"{known}, {value}" if known else value

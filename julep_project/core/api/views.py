@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from io import BytesIO
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -14,8 +16,10 @@ from rest_framework.viewsets import ViewSet
 
 from julep_project.core.actor import SYSTEM, act_as, acting_as
 from julep_project.core.api.auth import KeyScope, developer_of, principal_of
+from julep_project.core.api.idempotency import answer_once, key_of
 from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.clock import now, to_wire
+from julep_project.core.reading.parsers import read_body
 from julep_project.core.reading.validation import parse_uuid
 
 # What HTTP's methods do to a resource, and to one of its rows.
@@ -38,6 +42,8 @@ class ApiMixin(APIView):
     scope: ClassVar[KeyScope | None] = None
     # Served by threads of their own.
     is_search: ClassVar[bool] = False
+    # Answers that hold what is stored nowhere.
+    has_secret_answers: ClassVar[bool] = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Who acts is known from authentication until the answer."""
@@ -54,6 +60,22 @@ class ApiMixin(APIView):
         if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
             # Without a length the framework takes the body for empty.
             request._stream = _chunked_stream(request._request)
+        key = key_of(request._request)
+        if key is not None:
+            self._answer_once(request, key)
+
+    def _answer_once(self, request: Request, key: str) -> None:
+        """Have the method of the request carried out only if it was not before."""
+        method = (request.method or "").lower()
+        carry_out = getattr(self, method, self.http_method_not_allowed)
+        # A body without a length is read by whoever knows where it ends.
+        _complete(request)
+
+        def once(*args: Any, **kwargs: Any) -> Any:
+            work = partial(carry_out, *args, **kwargs)
+            return answer_once(request._request, self.developer, key, work, is_secret=self.has_secret_answers)
+
+        setattr(self, method, once)
 
     @property
     def developer(self) -> Any:
@@ -82,6 +104,14 @@ def deleted(row_id: UUID, *, at: datetime | None = None) -> Response:
 
 def deletion(row_id: UUID, *, at: datetime | None = None) -> dict[str, Any]:
     return {"id": str(row_id), "deleted_at": to_wire(at or now()), "jobs": []}
+
+
+def _complete(request: Request) -> None:
+    """Read a chunked body, so that it is there for who compares it and for who parses it."""
+    stream, plain = cast(Any, getattr(request, "_stream", None)), cast(Any, request._request)
+    if hasattr(stream, "read") and stream is not plain:
+        plain._body = read_body(stream, {"request": request})
+        request._stream = BytesIO(plain._body)
 
 
 def _chunked_stream(request: HttpRequest) -> Any:

@@ -63,6 +63,7 @@ class Reader(Generic[Item]):
         self._is_read = True
         self._has_begun = asyncio.Event()
         self._is_over = False
+        self._has_failed = False
 
     async def open(self) -> None:
         """Wait for the first item, or for so long that the stream has to be opened without one.
@@ -94,6 +95,11 @@ class Reader(Generic[Item]):
             self._backlog.put(item)
         self._backlog.put(_END)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the reader was told of an error."""
+        return self._has_failed
+
     def __aiter__(self) -> Self:
         return self
 
@@ -106,6 +112,7 @@ class Reader(Generic[Item]):
         if isinstance(item, _End):
             self._is_over = True
             raise StopAsyncIteration
+        self._has_failed |= isinstance(item, Exception)
         return self.keep_alive if item is None else self._encode(item)
 
     def refuse(self, why: DomainError) -> None:
@@ -153,7 +160,8 @@ class Relay(Reader[bytes]):
     """Reads a generator of events in a task of its own and tells them.
 
     With `timeout_s` it ends the generator after that time. `stalled` stands in for what is done with a reader that
-    does not read, which is to end the generator. An exception becomes the event that `error_event` makes of it.
+    does not read, which is to end the generator. An exception becomes the event that `error_event` makes of it. Of
+    errors that are events of the generator, `failed` knows.
     """
 
     def __init__(
@@ -163,6 +171,7 @@ class Relay(Reader[bytes]):
         error_event: Callable[[Exception], bytes],
         timeout_s: float | None = None,
         stalled: Callable[[], None] | None = None,
+        failed: Callable[[], bool] = bool,
     ) -> None:
         super().__init__(
             lambda item: error_event(item) if isinstance(item, Exception) else item,
@@ -170,8 +179,14 @@ class Relay(Reader[bytes]):
             left=self._cancel,
         )
         self._why: DomainError | None = None
+        self._failed = failed
         self._timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._stop, AnswerTimedOut())
         self._task = in_background(self._relay(events))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the reader was told of an error, in whatever form."""
+        return super().has_failed or self._failed()
 
     async def _relay(self, events: AsyncGenerator[bytes, None]) -> None:
         try:
@@ -229,6 +244,8 @@ def _stream(reader: Reader[Any], status: int, content_type: str) -> StreamingHtt
     response = StreamingHttpResponse(reader, status=status, content_type=content_type)
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
+    served: Any = response
+    served.reader = reader
     return response
 
 

@@ -76,15 +76,17 @@ class _Draft:
         return replace(self.plan, messages=messages)
 
 
-async def begin(developer: Developer, body: Json, custom_key: str | None = None) -> Begun:
-    """Read a request, and store the response unless it says not to.
+async def begin(
+    developer: Developer, body: Json, custom_key: str | None = None, *, response_id: UUID | None = None
+) -> Begun:
+    """Read a request, and store the response unless it says not to, under an id that none has.
 
     Raises:
         InvalidInput, BadRequest: the request cannot be answered as it is.
         NotFound: it names a response, item, file, agent or user that does not exist.
         StorageUnavailable, ContentMissing: the file storage does not give a content.
     """
-    response_id = uuid7()
+    response_id = response_id or uuid7()
     draft = await run_query(partial(_read, developer, response_id, body, custom_key))
     plan = await run_in(_PLANNERS, draft.completed)
     request = plan.request

@@ -11,8 +11,10 @@ from agents.models import Developer
 from julep_project.core.api.api_schema import describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_json
 from julep_project.core.api.exception_handler import answer_for
+from julep_project.core.api.idempotency import work_of
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import ReaderTooSlow
+from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.threads import in_thread
@@ -29,11 +31,18 @@ from sessions.responses.wire.request import ResponseBody
 
 
 @describe_async("response_create", body=ResponseBody)
-@api_view("POST")
+@api_view("POST", keeps_answers=True)
 async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Answer a request, whole, as a stream, or in the background."""
     body = await read_json(request)
-    begun = await begin(developer, body, custom_key_of(request.headers))
+    work = work_of(request)
+    if work is not None and work.may_be_done:
+        row = await run_query(partial(store.find_answer, developer, work.id))
+        if row is not None:
+            return _told_again(row, body)
+        work = work if await run_query(partial(store.is_free, work.id)) else None
+    response_id = None if work is None else work.id
+    begun = await begin(developer, body, custom_key_of(request.headers), response_id=response_id)
     asked = begun.plan.request
     if asked.background:
         if begun.is_to_ring:
@@ -44,8 +53,19 @@ async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase
         return _stream(follow_response(row, asked.include, -1))
     if asked.stream:
         answering = Answering(begun, live=True)
-        return _stream(answering.events(), stalled=lambda: answering.stop(ReaderTooSlow()))
+        return _stream(
+            answering.events(),
+            stalled=lambda: answering.stop(ReaderTooSlow()),
+            failed=lambda: answering.error is not None,
+        )
     return json_response(await answer_whole(begun))
+
+
+def _told_again(row: StoredResponse, body: Json) -> HttpResponseBase:
+    """A response that was begun before."""
+    if isinstance(body, dict) and body.get("stream"):
+        return _stream(follow_response(row, row.include, -1))
+    return json_response(shown_body(row.body, row.include))
 
 
 @describe_async("response_retrieve", method="get", ids=("reference",))
@@ -83,9 +103,13 @@ async def input_items(request: HttpRequest, developer: Developer, reference: str
     return json_response(await run_query(read, Threads.READING))
 
 
-def _stream(events: AsyncGenerator[Event, None], stalled: Callable[[], None] | None = None) -> HttpResponseBase:
+def _stream(
+    events: AsyncGenerator[Event, None],
+    stalled: Callable[[], None] | None = None,
+    failed: Callable[[], bool] = bool,
+) -> HttpResponseBase:
     """The events of a response end with one that says how it ended; any other error is told as one."""
-    return event_stream(Relay(encoded(events), error_event=_error_event, stalled=stalled))
+    return event_stream(Relay(encoded(events), error_event=_error_event, stalled=stalled, failed=failed))
 
 
 def _error_event(error: Exception) -> bytes:

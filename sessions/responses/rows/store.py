@@ -51,6 +51,20 @@ def get_response(developer: Developer, reference: str) -> StoredResponse:
     return row
 
 
+def find_answer(developer: Developer, response_id: UUID) -> StoredResponse | None:
+    """The response with this id, unless it failed or whoever answered it was lost."""
+    answered = Q(status__in=(ResponseStatus.COMPLETED, ResponseStatus.INCOMPLETE))
+    in_background = Q(status__in=OPEN, body__background=True)
+    rows = StoredResponse.objects.for_developer(developer).filter(answered | in_background, pk=response_id)
+    found: StoredResponse | None = rows.filter(deleted_at=None).defer("input_items").first()
+    return found
+
+
+def is_free(response_id: UUID) -> bool:
+    """Whether no response has this id."""
+    return not StoredResponse.objects.filter(pk=response_id).exists()
+
+
 def begin_response(
     developer: Developer, response_id: UUID, body: Mapping[str, Json], request: ResponseRequest
 ) -> Held | bool:
