@@ -12,8 +12,8 @@ from agents.tool_specs import SPECS
 from agents.tool_types import ToolType
 from agents.tools.presentation import shown_body, shown_tool
 from agents.tools.presets import masked
-from agents.tools.secret_names import WHERE, SecretMisused, bare_mentions, names_of
-from agents.tools.secret_values import warnings_of
+from agents.tools.secret_names import WHERE, SecretMisused, names_of
+from agents.tools.secret_values import mention_warnings, warnings_of
 from julep_project.core.errors import InvalidInput
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.jsontext import to_json_text
@@ -164,10 +164,7 @@ def doubts_about(developer: Developer, tool: Tool) -> list[dict[str, Any]]:
     later), and texts that mention one and are sent as they stand."""
     body = tool_to_wire(tool)
     found = warnings_of(developer, dict.fromkeys(names_of(body), tool.type), tool.agent_id)
-    for text in bare_mentions(body):
-        message = f"this text is sent as it stands; write {{secrets.NAME}} where the secret belongs: {text[:100]}"
-        found.append({"location": tool.type, "message": message, "severity": "warning", "type": "secrets"})
-    return found
+    return [*found, *mention_warnings(body, tool.type)]
 
 
 def tool_as_shown(tool: Tool) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What system tools may do with tasks."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +70,7 @@ def delete_task(call: SystemCall) -> Json:
 def _definition(call: SystemCall, *, partial: bool = False) -> TaskDefinition:
     """The definition in the arguments: what is not an id is part of it, further workflows too."""
     body = {name: value for name, value in call.arguments.items() if name not in _IDS}
-    return read_definition(body, partial=partial)
+    return replace(read_definition(body, partial=partial), may_name=call.secret_names)
 
 
 def _written(call: SystemCall, task_id: UUID) -> Json:

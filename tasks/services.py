@@ -1,7 +1,8 @@
 """Writes of task definitions. Every change of a program is a new TaskVersion; none is ever changed."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
 from agents.tool_definitions import parse_tool
 from agents.tools.presets import without_values
+from agents.tools.secret_names import names_of
+from agents.tools.secret_values import check_may_name, mention_warnings, warnings_of
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
@@ -32,10 +35,12 @@ _FIELDS = ("description", "metadata")
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """What is given of a task: fields of its row, and the body `compile_task` understands."""
+    """What is given of a task: fields of its row, and the body `compile_task` understands. `may_name`: the secrets that
+    it may name, if not any."""
 
     head: Mapping[str, Any]
     body: Mapping[str, Any]
+    may_name: AbstractSet[str] | None = None
 
 
 def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None = None) -> Task:
@@ -43,9 +48,10 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
 
     Raises:
         InvalidInput: the body's shape is wrong. InvalidTask: an expression, name or schema in it is.
+        Forbidden: it names other secrets than it may.
         Conflict: the canonical name is taken.
     """
-    compiled = _compile(agent, definition.body)
+    compiled = _compile(agent, definition.body, definition.may_name)
     head = {"canonical_name": generate_canonical_name(definition.head["name"]), **definition.head}
     with transaction.atomic():
         task = Task.objects.create(id=task_id or uuid7(), developer=developer, agent=agent, **head)
@@ -57,7 +63,7 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
 
 def replace_task(*, task: Task, definition: TaskDefinition) -> Task:
     """Overwrite a task: what is not given becomes its default, except the canonical name, which is kept."""
-    compiled = _compile(task.agent, definition.body)
+    compiled = _compile(task.agent, definition.body, definition.may_name)
     with transaction.atomic():
         return _update(_lock(task), compiled, {**definition.head, **completed(Task, _FIELDS, definition.head)})
 
@@ -68,7 +74,8 @@ def patch_task(*, task: Task, definition: TaskDefinition) -> Task:
         locked = _lock(task)
         compiled = None
         if definition.body:
-            compiled = _compile(locked.agent, _merged_body(selectors.current_version(locked), definition.body))
+            body = _merged_body(selectors.current_version(locked), definition.body)
+            compiled = _compile(locked.agent, body, definition.may_name)
         metadata = {**locked.metadata, **definition.head.get("metadata", {})}
         return _update(locked, compiled, {**definition.head, "metadata": metadata})
 
@@ -147,7 +154,7 @@ def _record(verb: Verb, task: Task, **settings: Any) -> None:
     record(task.developer_id, Act(verb, ObjectKind.TASK, task.pk, task.name, **settings))
 
 
-def _compile(agent: Agent, body: Mapping[str, Any]) -> CompiledTask:
+def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] | None) -> CompiledTask:
     agent_tools = dict(Tool.objects.filter(agent=agent).values_list("name", "type"))
     try:
         compiled = compile_task(body, agent_tools=agent_tools, read_tool=_read_tool)
@@ -156,7 +163,18 @@ def _compile(agent: Agent, body: Mapping[str, Any]) -> CompiledTask:
     except InvalidTaskSpec as error:
         raise InvalidTask(error.issues, error.message) from error
     tools = [parse_tool(tool, at=f"tools[{place}]").to_wire() for place, tool in enumerate(compiled.tools)]
-    return replace(compiled, tools=tools)
+    secrets = {
+        **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},
+        **compiled.secrets,
+    }
+    check_may_name(secrets.keys(), may_name)
+    unknown = warnings_of(agent.developer, secrets, agent.pk) if secrets else []
+    return replace(compiled, tools=tools, warnings=[*compiled.warnings, *unknown, *_bare_mentions(tools)])
+
+
+def _bare_mentions(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Texts that mention a secret, and stay as they are."""
+    return [warning for place, tool in enumerate(tools) for warning in mention_warnings(tool, f"tools[{place}]")]
 
 
 def _read_tool(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
@@ -167,7 +185,7 @@ def _read_tool(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
 
 
 def _add_version(task: Task, compiled: CompiledTask, *, number: int) -> None:
-    TaskVersion.objects.create(task=task, number=number, **vars(compiled))
+    TaskVersion.objects.create(task=task, number=number, **compiled.stored())
 
 
 def _merged_body(current: TaskVersion, body: Mapping[str, Any]) -> dict[str, Any]:

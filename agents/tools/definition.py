@@ -1,20 +1,10 @@
-"""What the body of a tool says: its name, its spec, and the arguments it sets itself."""
+"""The arguments that the body of a tool sets itself."""
 
 from collections.abc import Mapping
 
 from agents.tool_types import ToolType
+from agents.tools.body import spec_of
 from julep_project.core.json_value import Json
-
-
-def spec_of(tool: Mapping[str, Json]) -> Mapping[str, Json]:
-    """What stands under the key named like the tool's type."""
-    found = tool.get(str(tool.get("type")))
-    return found if isinstance(found, Mapping) else {}
-
-
-def name_of(tool: Mapping[str, Json]) -> str:
-    """The name; a body in the form of the chat completions API has it inside."""
-    return str(tool.get("name") or spec_of(tool).get("name") or "")
 
 
 def fixed_arguments(tool: Mapping[str, Json]) -> dict[str, Json]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from agents.tool_types import ToolType
 from agents.tools import system
-from agents.tools.definition import fixed_arguments, name_of, spec_of, without
+from agents.tools.body import name_of, spec_of
+from agents.tools.definition import fixed_arguments, without
 from agents.tools.integrations.registry import find_method
 from julep_project.core.json_value import Json
 

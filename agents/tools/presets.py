@@ -12,7 +12,8 @@ from typing import Self
 
 from agents.tool_types import ToolType
 from agents.tools.arguments import REQUEST_FIELDS
-from agents.tools.definition import name_of, spec_of, without
+from agents.tools.body import name_of, spec_of
+from agents.tools.definition import without
 from agents.tools.presentation import parameters_of
 from agents.vault.masking import MASK
 from julep_project.core.json_value import Json

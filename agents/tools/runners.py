@@ -12,7 +12,7 @@ from uuid import UUID
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools import api_call, system
-from agents.tools.definition import spec_of
+from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, with_setup

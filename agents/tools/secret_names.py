@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from agents.tools.definition import spec_of
+from agents.tools.body import spec_of
 from julep_project.core.json_value import Json
 
 WHERE = "secrets may stand in the bodies of tools and in the `arguments` of steps that call one, nowhere else"
@@ -27,7 +27,7 @@ _MISUSED_IN_BRACES = re.compile(r"\{\{[^{}]*(?<![\w.])secrets\s*[.\[][^{}]*\}\}|
 _REFERRED = re.compile(_REFERENCE, re.ASCII)
 _MENTIONED = re.compile(r"(?<![\w.])secrets\s*[.\[]", re.ASCII)
 _MARK = re.compile(r"\s*\$\s+(?=\S)")
-_BEGINS = re.compile(r"\s*(?:secrets\b|[fF]?['\"])")
+_QUOTES = re.compile(r"\s*[fF]?['\"]")
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 # Quotes within braces do not end it.
 _F_QUOTED = re.compile(r"'(?:[^'\\{]|\\.|\{\{|\{[^{}]*\})*'|\"(?:[^\"\\{]|\\.|\{\{|\{[^{}]*\})*\"", re.DOTALL)
@@ -59,7 +59,7 @@ def parts_of(text: str) -> Parts:
     mark = _MARK.match(text)
     if mark is not None:
         return _Expression(text[mark.end() :]).parts()
-    if _BEGINS.match(text):
+    if _QUOTES.match(text):
         try:
             return _Expression(text).parts()
         except SecretMisused:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from agents.models import Developer
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.secret_names import bare_mentions
 from agents.vault.values import existing_names, values_of
 from julep_project.core.errors import Forbidden
 from julep_project.core.json_value import Json
@@ -58,8 +59,17 @@ def check_may_name(names: AbstractSet[str], allowed: AbstractSet[str] | None) ->
 def warnings_of(developer: Developer, places: Mapping[str, str], agent_id: UUID | None) -> list[dict[str, Json]]:
     """What is said of secrets that do not exist, given a place that names each; they may come later."""
     missing = sorted(places.keys() - existing_names(developer, places, agent_id))
-    text = "there is no secret {name!r} yet: until there is, what needs it fails"
     return [
-        {"location": places[name], "message": text.format(name=name), "severity": "warning", "type": "secrets"}
+        _warning(places[name], f"there is no secret {name!r} yet: until there is, what needs it fails")
         for name in missing
     ]
+
+
+def mention_warnings(tool: Mapping[str, Json], location: str) -> list[dict[str, Json]]:
+    """What is said of texts that mention a secret and are sent as they stand."""
+    text = "this text is sent as it stands; write {{secrets.NAME}} where the secret belongs: {}"
+    return [_warning(location, text.format(mention[:100])) for mention in bare_mentions(tool)]
+
+
+def _warning(location: str, message: str) -> dict[str, Json]:
+    return {"location": location, "message": message, "severity": "warning", "type": "secrets", "details": {}}

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.tool_types import ToolType
-from agents.tools.definition import fixed_arguments, name_of, without
+from agents.tools.body import name_of
+from agents.tools.definition import fixed_arguments, without
 from agents.tools.errors import BadArguments
 from agents.tools.presentation import parameters_of
 from agents.tools.presets import Presets

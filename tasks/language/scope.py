@@ -21,11 +21,8 @@ SECRETS = "secrets"
 PLACE_NAMES: dict[str, str] = {
     "error": "in `catch`: `message`, `type` and `step` of the failure",
     "results": "in `reduce`: what was collected so far",
-    SECRETS: "in tool definitions and tool arguments: the developer's secrets",
+    SECRETS: "in the bodies of tools and the `arguments` of steps that call one: the developer's secrets",
 }
-
-# Names there will be. A task that reads one is refused when it is created, never when it is half done.
-NOT_YET = frozenset({SECRETS})
 
 # Names whose mention marks a text as meant to be an expression.
 KNOWN_NAMES = frozenset(RUNTIME_NAMES) | {SECRETS}

@@ -16,6 +16,7 @@ from tasks.expressions.expression import Expression, compile_expression
 from tasks.expressions.functions import FUNCTIONS, MODULES, UNAVAILABLE
 from tasks.expressions.templates.templates import compile_template
 from tasks.language.braces import literal_braces
+from tasks.language.scope import SECRETS
 from tasks.language.slots import MAX_SLOTS, Slot, mentions, read_slot, split_text, try_compile
 from tasks.language.values import ExpressionValue, Literal, TemplateValue, TextValue, Value
 
@@ -25,6 +26,9 @@ _MENTIONS_STEPS = re.compile(r"\b(?:inputs|outputs)\[")
 _MARKERS = ("{{", "{%")
 _F_STRING = re.compile(r"\s*(?:[rR][fF]|[fF][rR]?)['\"]")
 _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES) | frozenset(UNAVAILABLE)
+
+# `$ {secrets.KEY}` is no set.
+_SECRETS = frozenset({SECRETS})
 
 Names = frozenset[str]
 # What is said to the author of a text that is taken for something else than it may be meant to be.
@@ -57,6 +61,8 @@ def read_condition(text: str, names: Names, doubts: Doubts) -> Value:
     source = expression_source(text)
     if source.startswith("{{") and source.endswith("}}"):
         raise ExpressionSyntaxError("this field is an expression already; write it without {{ }}", source=source)
+    if _is_braced_slot(source) and mentions(source, _SECRETS):
+        source = source[1:-1]
     return ExpressionValue(compile_expression(source))
 
 

@@ -4,13 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from agents.tools.secret_names import SecretMisused, names_a_secret, names_of
 from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
 from tasks.expressions.templates.templates import Template
 from tasks.language.effort import Effort
 from tasks.language.errors import Problems
-from tasks.language.scope import NOT_YET, PLACE_NAMES, RUNTIME_NAMES
+from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
+from tasks.language.secret_use import names_in_value
 from tasks.steps.base import Place, Step
+from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
 
 # Undefined names reported of one text; looking for the nearest known name is not cheap.
 _MAX_NAMES = 10
@@ -21,14 +24,16 @@ _CALLABLE = frozenset(FUNCTIONS) | frozenset(MODULES)
 
 def check_program(
     workflows: Mapping[str, tuple[Step, ...]], *, tool_types: Mapping[str, str], problems: Problems, effort: Effort
-) -> None:
-    """Report everything that is wrong or doubtful; errors block, warnings are kept with the version.
+) -> dict[str, str]:
+    """Report everything that is wrong or doubtful; errors block, warnings are kept with the version. Gives the first
+    place of each secret that the steps name.
 
     `tool_types` are the types of the tools a step may name, by name.
     """
     checker = _Checker(tool_types, workflows.keys(), problems, effort)
     for name, steps in workflows.items():
         checker.check_workflow(name, steps)
+    return checker.secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class _Checker:
         self._problems = problems
         self._effort = effort
         self._reach = _Reach({})
+        self.secrets: dict[str, str] = {}
 
     def check_workflow(self, name: str, steps: Sequence[Step]) -> None:
         """Check the steps of a named workflow, one after the other."""
@@ -88,9 +94,14 @@ class _Checker:
 
     def _check_step(self, step: Step, location: str, names: frozenset[str]) -> None:
         for place in step.places():
-            for name in NOT_YET & place.extra_names & place.value.names():
-                self._problems.add_issue(location, f"{name} are not supported yet", type_="other")
             self._check_place(place, location, names | place.extra_names)
+            if SECRETS in place.extra_names:
+                self._check_secrets(step, place, location)
+        for path, content in step.literals():
+            if names_a_secret(content):
+                self._undefined(SECRETS, f"{location}.{path}", str(content), names)
+        for path, tool in step.own_tools():
+            self._name_secrets(names_of(tool), f"{location}.{path}")
         for path, name in step.tool_names():
             self._check_known("tool", name, self._tool_types, f"{location}.{path}")
         for path, doubt in step.doubts(self._tool_types):
@@ -100,6 +111,22 @@ class _Checker:
         for key, block in step.blocks().items():
             below = f"{location}.{step.body_location(key)}"
             self.check_body(block, below, names | step.block_names(key), is_list=False)
+
+    def _check_secrets(self, step: Step, place: Place, location: str) -> None:
+        where = f"{location}.{place.path}"
+        try:
+            named = names_in_value(place.value)
+        except SecretMisused as error:
+            self._problems.add_expression_issue(where, str(error), "unsupported_features", SECRETS)
+            return
+        types = [self._tool_types.get(name) for _, name in step.tool_names()]
+        if named and any(kind in CLIENT_SIDE for kind in types):
+            self._problems.add_issue(where, "the client runs this tool: it gets no secrets", type_="other")
+        self._name_secrets(named, where)
+
+    def _name_secrets(self, names: Collection[str], where: str) -> None:
+        for name in names:
+            self.secrets.setdefault(name, where)
 
     def _check_known(self, noun: str, name: str, known: Collection[str], location: str) -> None:
         if name not in known:

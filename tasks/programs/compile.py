@@ -39,7 +39,8 @@ NO_TOOLS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class CompiledTask:
-    """What is stored of a task version. `source` is what clients get back of the workflows."""
+    """What is stored of a task version, but for `secrets`: the first place of each that a step names. `source` is what
+    clients get back of the workflows."""
 
     program: dict[str, Any]
     sha256: str
@@ -49,6 +50,11 @@ class CompiledTask:
     tools: list[dict[str, Any]]
     input_schema: dict[str, Any] | None
     inherit_tools: bool
+    secrets: Mapping[str, str]
+
+    def stored(self) -> dict[str, Any]:
+        """Fields of the version's row."""
+        return {name: value for name, value in vars(self).items() if name != "secrets"}
 
 
 def compile_task(
@@ -75,7 +81,7 @@ def compile_task(
     _refuse(problems)
     types = dict(agent_tools) if inherit_tools else {}
     types |= {tool["name"]: str(tool.get("type")) for tool in tools}
-    check_program(workflows, tool_types=types, problems=problems, effort=effort)
+    secrets = check_program(workflows, tool_types=types, problems=problems, effort=effort)
     if problems.issues:
         raise InvalidTaskSpec(problems.issues)
     program = Program(dialect, workflows).dump()
@@ -88,6 +94,7 @@ def compile_task(
         tools=tools,
         input_schema=body.get("input_schema"),
         inherit_tools=inherit_tools,
+        secrets=secrets,
     )
 
 

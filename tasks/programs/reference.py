@@ -11,7 +11,7 @@ from tasks.expressions.callables import Group
 from tasks.expressions.functions import CONSTANTS, MODULES, UNAVAILABLE, function_rows
 from tasks.expressions.templates.template_filters import FILTERS, TESTS
 from tasks.language import effort, errors, slots, spelling
-from tasks.language.scope import NOT_YET, PLACE_NAMES, RUNTIME_NAMES
+from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.programs import effect_options, steps_reader
 from tasks.steps import prompts, reader, registry
 from tasks.steps.base import Step
@@ -128,7 +128,7 @@ def _purpose(step: type[Step]) -> str:
 
 def _scope_names() -> str:
     names = [*RUNTIME_NAMES.items(), *PLACE_NAMES.items()]
-    rows = [(f"`{name}`", f"{meaning} (not available yet)" if name in NOT_YET else meaning) for name, meaning in names]
+    rows = [(f"`{name}`", meaning) for name, meaning in names]
     rows += [(f"`{name}`", "a constant" if name != "NEWLINE" else "a line break") for name in CONSTANTS]
     return table(("name", "what it is"), rows)
 

@@ -194,6 +194,16 @@ class Step(ABC):
             if value is not None:
                 yield Place(field.metadata["path"], value, field.metadata["extra_names"])
 
+    def literals(self) -> Iterator[tuple[str, Json]]:
+        """Path and content of every field of the step itself that is never evaluated."""
+        return (
+            (field.metadata["path"], getattr(self, field.name)) for field in self._with_form(None) if field.metadata
+        )
+
+    def own_tools(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """Path and definition of every tool it brings itself."""
+        return iter(())
+
     def tool_names(self) -> Iterator[tuple[str, str]]:
         """Path and name of every tool it names."""
         return iter(())
@@ -211,7 +221,7 @@ class Step(ABC):
         return fields(cast(Any, cls))
 
     @classmethod
-    def _with_form(cls, form: str) -> "Iterator[Field[Any]]":
+    def _with_form(cls, form: str | None) -> "Iterator[Field[Any]]":
         return (field for field in cls._fields() if field.metadata.get("form") == form)
 
     @classmethod

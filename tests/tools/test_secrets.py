@@ -62,7 +62,7 @@ def call(developer: Developer, web_server: WebServer, seen: list[Any]) -> Callab
         ("$ {secrets.KEY}", "v"),
         ("{secrets.KEY}", "v"),
         ("{{ secrets.KEY }}", "v"),
-        ("secrets.KEY", "v"),
+        ("secrets.KEY", "secrets.KEY"),
         ("$ f'Bearer {secrets.KEY}'", "Bearer v"),
         ("f'Bearer {secrets.KEY}'", "Bearer v"),
         ("$ f'Bearer {secrets['KEY']}'", "Bearer v"),

@@ -56,7 +56,8 @@ class Template:
             raise
 
 
-def _parse(source: str) -> nodes.Template:
+def parse_template(source: str) -> nodes.Template:
+    """The tree of a template; raises what `compile_template` raises."""
     if len(source) > MAX_TEMPLATE_SOURCE:
         raise LimitExceeded(f"a template may have at most {MAX_TEMPLATE_SOURCE:,} characters")
     try:
@@ -73,7 +74,7 @@ def _parse(source: str) -> nodes.Template:
 def _compile(source: str) -> Template:
     compiler = TemplateCompiler()
     try:
-        body = compiler.block(_parse(source).body)
+        body = compiler.block(parse_template(source).body)
     except ExpressionError as error:
         error.source = source
         error.line = error.line or compiler.line

@@ -1,12 +1,12 @@
 """Whole tasks of the kinds people publish, run to the end against stand-ins for their model and their providers.
 
 Each file is two YAML documents: the task, sent as the text it is, and what comes of it, in the words of the programs
-next door (`test_flows.py`), with `mails` besides: parts that must stand in each mail that was sent. Every address at
-`.example` leads to a server on loopback; `web` says what its paths answer.
+next door (`test_flows.py`), with `mails` besides: parts that must stand in each mail that was sent, and `secrets` that
+are there. Every address at `.example` leads to a server on loopback; `web` says what its paths answer.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,15 @@ def _cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("file", list(_cases()))
-def test_a_published_task(file: Path, flow: FlowRunner, outside: _Outside) -> None:
+def test_a_published_task(
+    file: Path, flow: FlowRunner, outside: _Outside, keep_secret: Callable[[str, str], object]
+) -> None:
     task, rest = outside.led_here(file.read_text()).split("\n---\n", maxsplit=1)
     told = yaml.safe_load(rest)
     expect = told["expect"]
     script_web(outside.web, told.get("web", {}))
+    for name, value in told.get("secrets", {}).items():
+        keep_secret(name, value)
 
     play({"task": task, **told}, flow)
 

@@ -70,6 +70,14 @@ class Prompt(Step, kind="prompt", has_effect=True):
             if "type" not in tool:
                 yield f"tools[{index}]", tool["name"]
 
+    def literals(self) -> Iterator[tuple[str, Json]]:
+        return ((path, content) for path, content in super().literals() if path != "tools")
+
+    def own_tools(self) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        for index, tool in enumerate(self.tools if isinstance(self.tools, list) else ()):
+            if "type" in tool:
+                yield f"tools[{index}]", tool
+
     def start(self, ctx: StepContext) -> Outcome:
         messages = _as_messages(ctx.resolve(self.messages))
         if isinstance(messages, Fail):

@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from agents.tools.secret_marks import marks_for
 from tasks.language.scope import SECRETS
+from tasks.language.secret_use import names_in_value
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated, literal
 from tasks.steps.outcomes import Call, Effect, Event, Fail, Outcome, TimedOut, Wait
@@ -39,17 +41,23 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
             yield "method", f"does nothing here: {self.tool!r} is no integration"
 
     def start(self, ctx: StepContext) -> Outcome:
-        arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments)
+        marks = {} if self.arguments is None else marks_for(names_in_value(self.arguments))
+        arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments, **{SECRETS: marks})
         if not isinstance(arguments, dict):
             return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
         tool = ctx.tool(self.tool)
         if tool["type"] in CLIENT_SIDE:
+            if marks:
+                return Fail(f"the client runs {self.tool!r}: it gets no secrets", "SecretMisused")
             call = {"name": self.tool, "arguments": ctx.with_presets(tool, arguments)}
             shown = {"type": tool["type"], "id": new_call_id(), tool["type"]: call}
             return Wait(shown, timeout=self.options.get("timeout"))
         if self.method is not None and tool["type"] == INTEGRATION:
             tool = {**tool, INTEGRATION: {**tool[INTEGRATION], "method": self.method}}
-        return Call(Effect("tool", {"tool": tool, "arguments": arguments}, options=dict(self.options)))
+        request = {"tool": tool, "arguments": arguments}
+        if marks:
+            request["secrets"] = {mark: name for name, mark in marks.items()}
+        return Call(Effect("tool", request, options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         """The result is there, or the client gave none in time."""
