@@ -35,10 +35,9 @@ def run(call: ToolCall) -> dict[str, Any]:
 
 
 def _shown_content(call: ToolCall, content: bytes, body: Any, shown: Any) -> bytes:
-    """The body without secrets. JSON may write each character in several ways: where one is found in the value only,
-    it is written anew."""
-    masked = call.hidden.content(content)
-    return orjson.dumps(shown) if masked is content and shown is not body else masked
+    """The body without secrets. JSON may write each character in several ways: where one is found in its value, it is
+    written anew."""
+    return call.hidden.content(content) if shown is body else orjson.dumps(shown)
 
 
 def _check_schema(call: ToolCall, body: Any) -> None:

@@ -14,6 +14,10 @@ SHORTEST_VALUE = 4
 # Short texts in other encodings are met by chance, above all in base64 of something else.
 _SHORTEST_ENCODED = 6
 _OF_BROWSERS = "!'()*~"  # what encodeURIComponent leaves as it is
+_OF_PATHS = "/"
+_OF_CLIENTS = "!$&'()*+,;=:@/?"  # what stays in an address that was written whole
+# A longer value is looked for as it is, not as it is sent.
+_LONGEST_ODD = 10_000
 _NO_DIGIT = 255
 _DIGITS = np.full(256, _NO_DIGIT, dtype=np.uint8)
 for _digit in b"0123456789abcdefABCDEF":
@@ -30,14 +34,23 @@ class Form:
 
 
 def forms_of(value: str) -> Iterator[Form]:
-    """Every form that is looked for, some of them twice; none of a value that is too short."""
+    """Every form that is looked for, some of them several times; none of a value that is too short."""
     if len(value) < SHORTEST_VALUE:
         return
-    raw = _bytes(value)
-    yield Form(raw)
-    for form in (*_encoded(value, raw), *_base64(raw)):
-        if len(form.content) >= _SHORTEST_ENCODED:
-            yield form
+    yield Form(_bytes(value))
+    for text in _as_sent(value):
+        raw = _bytes(text)
+        for form in (*_encoded(text, raw), *_base64(raw)):
+            if len(form.content) >= _SHORTEST_ENCODED:
+                yield form
+
+
+def _as_sent(value: str) -> set[str]:
+    """The value as it stands in a request, of which a server may encode the whole."""
+    if len(value) > _LONGEST_ODD:
+        return {value}
+    escaped = {json.dumps(value, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    return {value, *escaped, *(quote(value, safe=safe) for safe in ("", _OF_PATHS, _OF_CLIENTS)), quote_plus(value)}
 
 
 class Unescaped:
@@ -93,7 +106,7 @@ def _in_pages(value: str, raw: bytes) -> Iterator[str]:
 
 
 def _in_addresses(raw: bytes) -> Iterator[str]:
-    for safe in ("", "/", _OF_BROWSERS):
+    for safe in ("", _OF_PATHS, _OF_BROWSERS):
         once = quote(raw, safe=safe)
         yield once
         yield quote(once, safe=safe)
