@@ -14,6 +14,7 @@ import httpx
 from django.conf import settings
 
 from agents.llm.choice import DEFAULT_MODELS
+from agents.vault.masking import MASK, Masker
 from julep_project.core.clock import now
 from julep_project.core.errors import (
     DomainError,
@@ -168,6 +169,6 @@ def _message(error: Exception, api_key: str | None) -> str:
 
 
 def _without_keys(text: str, api_key: str | None) -> str:
-    for key in (api_key, *(os.environ.get(variable) for variable in DEFAULT_MODELS)):
-        text = text.replace(key, "***") if key else text
-    return _KEY.sub("***", text)
+    keys = (api_key, *(os.environ.get(variable) for variable in DEFAULT_MODELS))
+    hidden = Masker({key: MASK for key in keys if key})
+    return _KEY.sub(MASK, hidden.excerpt(text))

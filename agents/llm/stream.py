@@ -10,6 +10,7 @@ import httpx
 from agents.llm.chunks import Chunk, cut
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
+from agents.llm.providers.hidden_key import HiddenKey
 from agents.llm.providers.provider import as_library_error, library_loaded, options_of, provider_errors, provider_of
 from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, telling_end
 from agents.llm.providers.rate_limits import admit
@@ -88,6 +89,7 @@ class ProviderStream:
     def __init__(self, opened: Any, request: ModelRequest, provider: str, told_end: StreamEnd) -> None:
         self._opened = opened
         self._api_key = request.api_key
+        self._hidden = HiddenKey(request.api_key)
         self._provider = provider
         self._told_end = told_end
         self._usage: dict[str, Json] = {}
@@ -99,11 +101,13 @@ class ProviderStream:
         with provider_errors(self._api_key, self._provider):
             async with aclosing(self._raw()) as raw_chunks:
                 async for raw in raw_chunks:
-                    chunk = read_chunk(raw)
+                    chunk = self._hidden.chunk(read_chunk(raw))
                     self._note(chunk)
                     if chunk["choices"]:
                         self._has_begun = True
                         yield {name: part for name, part in chunk.items() if name != "usage"}
+        for chunk in self._hidden.rest():
+            yield chunk
         if not self._ended and not (self._has_begun and self._told_end.is_told):
             raise ModelUnavailable("the model provider's answer ended in the middle")
         counts = token_counts(self._usage)

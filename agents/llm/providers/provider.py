@@ -23,6 +23,7 @@ from agents.llm.errors import to_domain_error
 from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
+from agents.llm.providers.hidden_key import HiddenKey
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.past_calls import with_past_calls
@@ -274,7 +275,7 @@ def _raw_embeddings(response: Any) -> RawEmbeddings:
 
 
 def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answered:
-    answer = plain(response)
+    answer = HiddenKey(request.api_key).whole(plain(response))
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
     if (failure := failure_of(answer["choices"][0])) is not None:

@@ -1,0 +1,80 @@
+"""Keeps the key that a model is called with out of its answer: whoever is at the other end may repeat it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.llm.chunks import Chunk
+from agents.vault.masking import MASK, MaskedStream, Masker
+from julep_project.core.json_value import Json
+
+# Of a choice and its parts: where a text is that comes in pieces.
+_Place = tuple[int, str, int]
+
+
+class HiddenKey:
+    """For one answer. Texts come in pieces: what may be the beginning of the key waits for what follows it."""
+
+    def __init__(self, api_key: str | None) -> None:
+        self._masker = Masker({api_key: MASK} if api_key else {})
+        self._streams: dict[_Place, MaskedStream] = {}
+
+    def whole(self, answer: dict[str, Json]) -> dict[str, Json]:
+        """A whole answer without the key."""
+        masked: dict[str, Json] = self._masker.json(answer)
+        return masked
+
+    def chunk(self, chunk: Chunk) -> Chunk:
+        """A chunk without the key, and without what may be the beginning of it. The last one of a choice has all."""
+        if not self._masker:
+            return chunk
+        choices = [self._choice(choice) for choice in chunk.get("choices") or ()]
+        return {**self._masker.json({**chunk, "choices": []}), "choices": choices}
+
+    def rest(self) -> list[Chunk]:
+        """What still waits when the answer has ended without saying so."""
+        indexes = sorted({index for index, _, _ in self._streams})
+        choices = [{"index": index, "delta": self._with_rest(index, {}), "finish_reason": None} for index in indexes]
+        told = [choice for choice in choices if choice["delta"]]
+        return [{"choices": told}] if told else []
+
+    def _choice(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        index = choice.get("index")
+        index = index if isinstance(index, int) else 0
+        delta = choice.get("delta")
+        told = self._delta(index, delta) if isinstance(delta, Mapping) else delta
+        if choice.get("finish_reason") and isinstance(told, Mapping):
+            told = self._with_rest(index, told)
+        return {**self._masker.json({**choice, "delta": None}), "delta": told}
+
+    def _delta(self, index: int, delta: Mapping[str, Any]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        for name, value in delta.items():
+            if name == "tool_calls" and isinstance(value, list):
+                told[name] = [self._call(index, place, call) for place, call in enumerate(value)]
+            elif isinstance(value, str) and name != "role":
+                told[name] = self._stream((index, name, 0)).add(value)
+            else:
+                told[name] = self._masker.json(value)
+        return told
+
+    def _call(self, index: int, place: int, call: Json) -> Json:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), str):
+            return self._masker.json(call)
+        number = call.get("index")
+        stream = self._stream((index, "tool_calls", number if isinstance(number, int) else place))
+        told = self._masker.json({**call, "function": {**function, "arguments": ""}})
+        return {**told, "function": {**told["function"], "arguments": stream.add(function["arguments"])}}
+
+    def _with_rest(self, index: int, delta: Mapping[str, Any]) -> dict[str, Any]:
+        told = dict(delta)
+        for (of, name, number), stream in self._streams.items():
+            rest = stream.end() if of == index else ""
+            if rest and name == "tool_calls":
+                told[name] = [*(told.get(name) or ()), {"index": number, "function": {"arguments": rest}}]
+            elif rest:
+                told[name] = (told.get(name) or "") + rest
+        return told
+
+    def _stream(self, place: _Place) -> MaskedStream:
+        return self._streams.setdefault(place, MaskedStream(self._masker))
