@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from agents.access.memory import forget_everything
 from agents.access.verification_keys import KEYS
+from agents.llm.keys.stored import forget_keys
 from agents.models import Developer
 from agents.spending import limits
 from agents.vault.models import Secret
@@ -48,6 +49,12 @@ def nothing_remembered_of_callers() -> None:
     forget_everything()
     KEYS.forget()
     limits.forget()
+
+
+@pytest.fixture(autouse=True)
+def own_keys() -> None:
+    """The keys that a developer kept in one test pay for nothing in another."""
+    forget_keys()
 
 
 @pytest.fixture(autouse=True, scope="session")

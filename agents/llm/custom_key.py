@@ -15,6 +15,11 @@ def custom_key_of(headers: Mapping[str, str]) -> str | None:
         BadRequest: a provider could not be sent this as a key.
     """
     key = headers.get(HEADER, "").strip()
-    if len(key) > _LONGEST or not key.isascii() or not key.isprintable():
+    if key and not is_key(key):
         raise BadRequest(f"{HEADER} is not a key")
     return key or None
+
+
+def is_key(text: str) -> bool:
+    """A provider could be sent this as a key."""
+    return 0 < len(text) <= _LONGEST and text.isascii() and text.isprintable()

@@ -11,7 +11,7 @@ from django.conf import settings as server
 
 from agents.llm.account import Account, Payment, amount_of_vectors
 from agents.llm.choice import resolve_embedding_model
-from agents.llm.key_choice import choose_key
+from agents.llm.key_choice import KeyChoice, achoose_key, choose_key
 from agents.llm.own import hashing
 from agents.llm.providers import provider
 from agents.llm.providers.rate_limits import with_patience
@@ -89,7 +89,8 @@ def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]
         BadRequest: the model's name cannot be one.
         CostLimitExceeded: the provider was not asked.
     """
-    request = _request_of(options)
+    model = resolve_embedding_model(options.get("model"))
+    request = _request_of(model, choose_key(developer, model, options.get("custom_key")), options)
     payment = _account_of(developer, request, options).reserve(partial(amount_of_vectors, request.model, texts))
     with payment.until_answered():
         embedded = _own(request, texts) or _embed_with(request, texts)
@@ -104,7 +105,8 @@ async def aembed(developer: Developer, texts: Sequence[str], **options: Unpack[O
 
 async def aembed_counted(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Embedded:
     """`embed` for async code, with the number of tokens that were embedded."""
-    request = _request_of(options)
+    model = resolve_embedding_model(options.get("model"))
+    request = _request_of(model, await achoose_key(developer, model, options.get("custom_key")), options)
     account = _account_of(developer, request, options)
     payment = await account.areserve(partial(amount_of_vectors, request.model, texts))
     async with payment.until_answered_async():
@@ -113,14 +115,13 @@ async def aembed_counted(developer: Developer, texts: Sequence[str], **options: 
     return embedded
 
 
-def _request_of(options: Options) -> Request:
-    model = resolve_embedding_model(options.get("model"))
+def _request_of(model: str, key: KeyChoice, options: Options) -> Request:
     configured = server.EMBEDDING_DIMENSIONS if model == resolve_embedding_model(None) else None
     timeout_s = options.get("timeout_s")
     return Request(
         model=model,
         dimensions=options.get("dimensions") or (None if model == hashing.HASHING else configured),
-        api_key=choose_key(options.get("custom_key")).value,
+        api_key=key.value,
         deadline=time.monotonic() + (server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s),
     )
 

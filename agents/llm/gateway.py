@@ -20,7 +20,7 @@ from agents.llm.answer import Answer, mended
 from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import Chunk, Telling, end_chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
-from agents.llm.key_choice import choose_key
+from agents.llm.key_choice import KeyChoice, achoose_key, choose_key
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.pieces import Piece
@@ -96,6 +96,7 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
         CostLimitExceeded: the model was not asked.
     """
     asking = _Asking(developer, question, Answer(), live=False)
+    asking.use_key(choose_key(developer, asking.request.model, question.get("custom_key")))
     deadline = time.monotonic() + asking.request.timeout_s
     while True:
         payment = asking.account.reserve(partial(amount_of_answer, asking.request))
@@ -120,6 +121,7 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
     Somebody waits for the answer: a provider that wants to be asked again soon is. The answer is also put `into`.
     """
     asking = _Asking(developer, question, into or Answer(), live=False)
+    asking.use_key(await achoose_key(developer, asking.request.model, question.get("custom_key")))
     while True:
         payment = await asking.account.areserve(partial(amount_of_answer, asking.request))
         started = time.monotonic()
@@ -182,6 +184,7 @@ Arrived = tuple[Sequence[Piece], Mapping[str, Json]]
 async def _arriving(developer: Developer, answer: Answer, question: Question) -> AsyncGenerator[Arrived]:
     """What may be told of an answer as it comes, each time with the choice of the provider's chunk."""
     asking = _Asking(developer, question, answer, live=True)
+    asking.use_key(await achoose_key(developer, asking.request.model, question.get("custom_key")))
     while True:
         request = asking.request
         payment = await asking.account.areserve(partial(amount_of_answer, request))
@@ -267,6 +270,11 @@ class _Asking:
         self._answer.again()
         return False
 
+    def use_key(self, key: KeyChoice) -> None:
+        """With which key the provider is asked, which decides who pays."""
+        self.request = replace(self.request, api_key=key.value)
+        self.account = replace(self.account, is_callers=key.is_callers)
+
     def set_timeout(self, seconds: float) -> None:
         """How long the model may be silent."""
         self.request = replace(self.request, timeout_s=max(seconds, _SHORTEST_S))
@@ -311,7 +319,6 @@ def _request_of(question: Question) -> ModelRequest:
         tool_choice=with_provider_names(choice) if isinstance(choice, Mapping) else choice,
         tool_names=own_names(tools),
         timeout_s=server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s,
-        api_key=choose_key(question.get("custom_key")).value,
         disable_cache=question.get("disable_cache", False),
     )
 

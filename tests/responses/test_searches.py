@@ -1,6 +1,7 @@
 """Searches this server makes for a model: over documents and over the web."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -10,7 +11,6 @@ from openai import AsyncOpenAI
 from agents.llm.own.scripted import scripted_model
 from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
-from julep_project.asgi import application
 from julep_project.devservices.loopback import Reply
 from sessions.responses.answering import run
 from sessions.responses.models import StoredResponse
@@ -67,6 +67,8 @@ class TestWeb:
 
     def test_with_the_published_client(self, api: ResponsesClient, web: WebServer, model_server: ModelServer) -> None:
         model_server.script(ASK_WEB, "At noon.", "I said so.")
+        # Asks the database, as every process that starts.
+        application = import_module("julep_project.asgi").application
 
         async def ask() -> Any:
             transport = httpx.ASGITransport(application)

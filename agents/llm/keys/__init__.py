@@ -1,0 +1,1 @@
+"""Keys of model providers that developers keep as secrets."""
