@@ -1,10 +1,10 @@
 """Embeddings: texts in batches that providers take, answers checked before anyone computes with them."""
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 import numpy as np
 from django.conf import settings as server
@@ -72,6 +72,7 @@ class Request:
         return max(self.deadline - time.monotonic(), _SHORTEST_S)
 
 
+Told = TypeVar("Told")
 Batch = Sequence[str]
 # Yields batches, is sent the provider's answers or thrown its errors, and returns everything together.
 Plan = Generator[Batch, provider.RawEmbeddings, Embedded]
@@ -140,45 +141,45 @@ def _own(request: Request, texts: Sequence[str]) -> Embedded | None:
 
 def _embed_with(request: Request, texts: Sequence[str]) -> Embedded:
     plan = _plan(request, texts)
-    batch = next(plan)
-    while True:
+    left: Batch | Embedded = next(plan)
+    while not isinstance(left, Embedded):
         try:
             answer = provider.embed(
-                request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
+                request.model, left, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
             )
-            step = partial(plan.send, answer)
         except DomainError as error:
-            step = partial(plan.throw, error)
-        try:
-            batch = step()
-        except StopIteration as end:
-            return _returned(end)
+            left = _next(plan.throw, error)
+        else:
+            left = _next(plan.send, answer)
+    return left
 
 
 async def _aembed_with(request: Request, texts: Sequence[str]) -> Embedded:
     plan = _plan(request, texts)
-    batch = next(plan)
-    while True:
+    left: Batch | Embedded = next(plan)
+    while not isinstance(left, Embedded):
         try:
-            answer = await with_patience(partial(_embed_batch, request, batch))
-            step = partial(plan.send, answer)
+            answer = await with_patience(partial(_embed_batch, request, left))
         except DomainError as error:
-            step = partial(plan.throw, error)
-        try:
-            batch = step()
-        except StopIteration as end:
-            return _returned(end)
+            left = _next(plan.throw, error)
+        else:
+            left = _next(plan.send, answer)
+    return left
+
+
+def _next(step: Callable[[Told], Batch], told: Told) -> Batch | Embedded:
+    """The next batch, or everything."""
+    try:
+        return step(told)
+    except StopIteration as end:
+        embedded: Embedded = end.value
+        return embedded
 
 
 async def _embed_batch(request: Request, batch: Batch) -> provider.RawEmbeddings:
     return await provider.embed_async(
         request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
     )
-
-
-def _returned(end: StopIteration) -> Embedded:
-    value: Embedded = end.value
-    return value
 
 
 def _plan(request: Request, texts: Sequence[str]) -> Plan:
