@@ -16,8 +16,9 @@ _RANDOM_BYTES = 16
 
 def marks_for(names: Iterable[str]) -> dict[str, str]:
     """A new mark for each name."""
-    nonce = secrets.token_hex(_RANDOM_BYTES)
-    return {name: f"<secret {nonce} {number}>" for number, name in enumerate(sorted(names))}
+    wanted = sorted(names)
+    nonce = secrets.token_hex(_RANDOM_BYTES) if wanted else ""
+    return {name: f"<secret {nonce} {number}>" for number, name in enumerate(wanted)}
 
 
 def replaced(value: Json, texts: Mapping[str, str]) -> Json:

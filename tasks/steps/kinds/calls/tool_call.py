@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 
 from agents.tools.secret_marks import marks_for
 from tasks.language.scope import SECRETS
@@ -31,6 +31,10 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
     )
     method: str | None = literal("method", partial(StepReader.literal, key="", kinds=(str,)), left_out=True)
 
+    @cached_property
+    def _secrets(self) -> frozenset[str]:
+        return frozenset() if self.arguments is None else names_in_value(self.arguments)
+
     def tool_names(self) -> Iterator[tuple[str, str]]:
         yield "tool", self.tool
 
@@ -41,7 +45,7 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
             yield "method", f"does nothing here: {self.tool!r} is no integration"
 
     def start(self, ctx: StepContext) -> Outcome:
-        marks = {} if self.arguments is None else marks_for(names_in_value(self.arguments))
+        marks = marks_for(self._secrets)
         arguments = ctx.input if self.arguments is None else ctx.resolve(self.arguments, **{SECRETS: marks})
         if not isinstance(arguments, dict):
             return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
