@@ -47,13 +47,13 @@ def test_each_loop_has_its_own_and_closes_it() -> None:
 def connections(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """One entry for each connection the provider accepts."""
     accepted: list[Any] = []
-    serve = model_server._server.process_request
+    serve = model_server.server.process_request
 
     def count_and_serve(*connection: Any) -> None:
         accepted.append(connection)
         serve(*connection)
 
-    monkeypatch.setattr(model_server._server, "process_request", count_and_serve)
+    monkeypatch.setattr(model_server.server, "process_request", count_and_serve)
     return accepted
 
 
