@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from agents.vault.errors import SecretNotReadable
 from agents.vault.models import Secret
 from agents.vault.sealing import Sealed, master_keys, reseal
@@ -65,9 +68,11 @@ def delete_lost(fingerprint: str) -> list[Secret]:
     """
     if fingerprint in {key.fingerprint for key in master_keys()}:
         raise ValueError(f"{fingerprint} is a key of SECRETS_MASTER_KEY: what it sealed can be opened")
-    lost = Secret.objects.filter(sealed_with=fingerprint)
-    rows = list(lost.order_by("developer", "name"))
-    lost.filter(pk__in=[row.pk for row in rows]).delete()
+    with transaction.atomic():
+        rows = list(Secret.objects.filter(sealed_with=fingerprint).order_by("developer", "name").select_for_update())
+        for row in rows:
+            record(row.developer_id, Act(Verb.DELETE, ObjectKind.SECRET, row.pk, row.name))
+        Secret.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return rows
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.vault.rotation import Rotation, delete_lost, rotate
+from julep_project.core.actor import Actor, ActorKind, acting_as
 from julep_project.core.errors import DomainError
 
 
@@ -26,7 +27,8 @@ class Command(BaseCommand):
         """Report what was done."""
         try:
             if options["delete_lost"]:
-                self._delete_lost(options["delete_lost"])
+                with acting_as(Actor(ActorKind.COMMAND, "rotate_secrets")):
+                    self._delete_lost(options["delete_lost"])
             else:
                 self._rotate()
         except DomainError as error:
