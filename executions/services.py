@@ -26,7 +26,7 @@ from executions.engine.draft import WAITS_FOR
 from executions.engine.frame import Frame
 from executions.engine.rows import store
 from executions.engine.start import insert_run
-from executions.models import Branch, Execution, Transition
+from executions.models import AT_WORK, Branch, Execution, Transition
 from executions.states import (
     STATUS_AFTER,
     TERMINAL_EXECUTION,
@@ -40,6 +40,8 @@ from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import fetch
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.rates.errors import TooManyRuns
+from julep_project.core.rates.limits import limits_of
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.schemas.schema_defaults import with_defaults
@@ -70,11 +72,13 @@ def start_execution(
         BadRequest: the input does not fit the task's `input_schema`, or is too large.
         NotFound: the task was removed in the meantime.
         Forbidden: the developer's are as many as the free tier allows.
+        TooManyRuns: as many are at work as the developer may have at once.
     """
     known = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
     if known is not None:
         return known
     check_executions(developer, selectors.list_executions(developer, task))
+    _check_rate(developer)
     version = version_of(task.pk, task.version_number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
@@ -99,6 +103,12 @@ def start_execution(
         transaction.on_commit(ring)
     log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})
     return execution
+
+
+def _check_rate(developer: Developer) -> None:
+    most = limits_of(developer.pk).runs
+    if most and Execution.objects.for_developer(developer).filter(status__in=AT_WORK)[:most].count() == most:
+        raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")
 
 
 def _check_input(version: TaskVersion, input_: dict[str, Any]) -> None:

@@ -349,6 +349,12 @@ PROCESS_MEMORY_MB = env_int("PROCESS_MEMORY_MB", 1024, low=0)
 RETIRING_FILE = env_str("RETIRING_FILE")
 # A row rung this recently has a message on its way; the sweeper leaves it alone.
 RING_AGAIN_SECONDS = env_int("RING_AGAIN_SECONDS", 5, low=1)
+# What a developer may ask for, unless staff have set something else for it; 0: no limit. Requests a minute of all its
+# keys together and of each, chats and streams that are open at once, runs that are at work at once.
+TENANT_REQUESTS_PER_MINUTE = env_int("TENANT_REQUESTS_PER_MINUTE", 0, low=0, high=1_000_000)
+KEY_REQUESTS_PER_MINUTE = env_int("KEY_REQUESTS_PER_MINUTE", 0, low=0, high=1_000_000)
+TENANT_STREAMS = env_int("TENANT_STREAMS", 0, low=0)
+TENANT_RUNS = env_int("TENANT_RUNS", 0, low=0)
 # Of each developer, times its weight: runs that wait for their first step with a message on its way, further ones wait
 # for these; and runs at work beyond which the messages of further ones go behind those of others.
 TENANT_SHARE = env_int("TENANT_SHARE", 16, low=1, high=10_000)

@@ -25,6 +25,7 @@ DomainError
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -43,6 +44,8 @@ class DomainError(Exception):
     # What `Retry-After` tells the caller, unless the error is final.
     retry_after_s: int | None = None
     is_final: bool = False
+    # Of the answer, beside those that follow from the others.
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str | None = None, *, fix: str | None = None, extra: Mapping[str, Any] | None = None):
         self.message = message or (self.__doc__ or "").split("\n")[0].strip()

@@ -15,7 +15,10 @@ _NOT_API = ("/admin", "/static")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _PREFLIGHT_SECONDS = 3600
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
-_EXPOSED = "x-request-id, x-should-retry, retry-after, idempotent-replayed"
+_EXPOSED = (
+    "x-request-id, x-should-retry, retry-after, idempotent-replayed, x-ratelimit-limit, x-ratelimit-remaining, "
+    "x-ratelimit-reset"
+)
 
 
 def is_for_api(path: str) -> bool:

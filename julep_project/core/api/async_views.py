@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import MethodNotAllowed
 
-from julep_project.core.api.auth import KeyScope, authenticate, authenticator, calling_as, scope_of_method
+from julep_project.core.api.admitting import admit_stream, hold_stream, release
+from julep_project.core.api.auth import KeyScope, Principal, authenticate, authenticator, calling_as, scope_of_method
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.idempotency import key_of, serve_once
 from julep_project.core.api.renderers import to_json
@@ -52,21 +53,41 @@ def api_view(
                 if request.method not in methods:
                     raise MethodNotAllowed(request.method or "")
                 principal.require(scope or scope_of_method(request.method))
-                with calling_as(principal):
-                    developer = principal.developer
-                    carry_out = partial(view, request, developer, **_ids(path))
-                    key = key_of(request)
-                    if key is None:
-                        return await carry_out()
-                    return await serve_once(request, developer, key, carry_out, keeps_answers=keeps_answers)
+                taken = await admit_stream(principal)
             except Exception as error:
                 return plain_response(error, request)
+            try:
+                with calling_as(principal):
+                    response = await _told(request, partial(_served, request, principal, path))
+            except BaseException:
+                release(taken)
+                raise
+            hold_stream(taken, response)
+            return response
+
+        async def _served(request: HttpRequest, principal: Principal, path: Mapping[str, Any]) -> HttpResponseBase:
+            developer = principal.developer
+            carry_out = partial(view, request, developer, **_ids(path))
+            key = key_of(request)
+            if key is None:
+                return await carry_out()
+            return await serve_once(request, developer, key, carry_out, keeps_answers=keeps_answers)
 
         served: Any = serve
         served.methods = methods
         return serve
 
     return decorate
+
+
+async def _told(
+    request: HttpRequest, carry_out: Callable[[], Coroutine[Any, Any, HttpResponseBase]]
+) -> HttpResponseBase:
+    """What is answered; an error as its answer."""
+    try:
+        return await carry_out()
+    except Exception as error:
+        return plain_response(error, request)
 
 
 async def read_json(request: HttpRequest) -> Any:

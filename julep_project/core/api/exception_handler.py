@@ -161,6 +161,7 @@ def _from_domain(error: DomainError) -> ErrorAnswer:
 
 def _told_to_retry(error: DomainError) -> dict[str, str]:
     asked = {"x-should-retry": "true"} if error.status == HTTPStatus.CONFLICT else {}
+    asked = {**asked, **error.headers}
     return asked if error.retry_after_s is None else {**asked, "retry-after": str(error.retry_after_s)}
 
 

@@ -15,10 +15,12 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from julep_project.core.actor import SYSTEM, act_as, acting_as
+from julep_project.core.api.admitting import admit, tell
 from julep_project.core.api.auth import KeyScope, developer_of, principal_of
 from julep_project.core.api.idempotency import answer_once, key_of
 from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.clock import now, to_wire
+from julep_project.core.rates.windows import NOT_COUNTED
 from julep_project.core.reading.parsers import read_body
 from julep_project.core.reading.validation import parse_uuid
 
@@ -44,6 +46,7 @@ class ApiMixin(APIView):
     is_search: ClassVar[bool] = False
     # Answers that hold what is stored nowhere.
     has_secret_answers: ClassVar[bool] = False
+    _taken = NOT_COUNTED
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Who acts is known from authentication until the answer."""
@@ -53,7 +56,9 @@ class ApiMixin(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate first, so that a stranger learns nothing from a bad id."""
         super().initial(request, *args, **kwargs)
-        act_as(principal_of(request).actor)
+        principal = principal_of(request)
+        act_as(principal.actor)
+        self._taken = admit(principal)
         for name, value in self.kwargs.items():
             if isinstance(value, str) and (name == "id" or name.endswith("_id")):
                 self.kwargs[name] = parse_uuid(value, "path", name)
@@ -63,6 +68,12 @@ class ApiMixin(APIView):
         key = key_of(request._request)
         if key is not None:
             self._answer_once(request, key)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Whatever is answered tells the limit that is nearest."""
+        told = super().finalize_response(request, response, *args, **kwargs)
+        tell(self._taken.headers, told)
+        return told
 
     def _answer_once(self, request: Request, key: str) -> None:
         """Have the method of the request carried out only if it was not before."""
