@@ -16,7 +16,7 @@ from tests.api_client import API_KEY, ApiClient
 REFUSED = {"error": {"message": "Could not validate API KEY", "code": "http_403", "type": "http_error"}}
 NO_ID = {"error": {"message": "Invalid developer ID", "code": "invalid_developer_id", "type": "http_error"}}
 NOW = int(time.time())
-SUB = str(uuid4())
+SUB = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b"
 NEXT = "the-next-key-of-the-tests-has-more-than-32-bytes"
 
 

@@ -18,7 +18,8 @@ from julep_project.core.live import reader
 from julep_project.core.live.events import HUB
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_until
-from tests.executions_api.test_streams import _events, _open
+from tests.event_streams import events_of
+from tests.executions_api.test_streams import _open
 from tests.flow_runner import FlowRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,7 +56,7 @@ class TestWhatItIsTold:
 def _stalled(execution_id: str, path: str, change: Any = None) -> list[dict[str, Any]]:
     """What a client gets that reads one event, and the rest only when nobody tells it anything any more."""
     read = asyncio.run(_stalled_after_one(execution_id, path, change))
-    return _events(read)
+    return events_of(read)
 
 
 async def _stalled_after_one(execution_id: str, path: str, change: Any) -> str:
