@@ -29,7 +29,7 @@ _WORKER_REPLY_S = 1.0
 _PATIENT_SWEEPS = 5
 # Many docs at once take their time.
 _DOC_PATIENCE_S = 600.0
-_OFTEN_S = 60.0
+_OFTEN_S = 10
 
 
 def examine(apis: Sequence[str] = ()) -> list[Report]:
@@ -102,12 +102,12 @@ def _keepers() -> tuple[bool, str]:
     if not any(age_s is not None for age_s in ages.values()):
         return False, "none has run; is beat running, and a worker of the maintenance queue?"
     late = [
-        f"{name} {'never' if age_s is None else f'{age_s:.1f} s ago'}"
+        f"{name} {'never' if age_s is None else f'{age_s:.1f} s ago'} (due every {KEEPERS[name].every_s} s)"
         for name, age_s in ages.items()
-        if age_s is None or age_s > _patience_s()
+        if age_s is None or age_s > KEEPERS[name].every_s + _patience_s()
     ]
     if late:
-        return False, f"late: {', '.join(late)}; each is due every {settings.SWEEP_SECONDS} s"
+        return False, f"late: {', '.join(late)}"
     return True, f"all ran in the last {max(age_s or 0.0 for age_s in ages.values()):.1f} s"
 
 

@@ -14,6 +14,7 @@ _KINDS = {
     "auth.group": ObjectKind.STAFF_GROUP,
     "access.apikey": ObjectKind.API_KEY,
     "spending.spendinglimit": ObjectKind.LIMIT,
+    "rates.tenantrates": ObjectKind.RATES,
 }
 
 

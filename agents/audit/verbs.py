@@ -36,6 +36,7 @@ class ObjectKind(StrEnum):
     SECRET = "secret"
     API_KEY = "api_key"
     LIMIT = "limit"
+    RATES = "rates"
     RETENTION = "retention"
     AUDIT = "audit"
     DEVELOPER = "developer"

@@ -27,7 +27,7 @@ def run(call: ToolCall) -> dict[str, Any]:
     answer = exchange(build_request(call))
     body = json_of(answer)
     _check_schema(call, body)
-    shown = call.hidden.json(body)
+    shown = call.hidden.value(body)
     result = {"status_code": answer.status, "headers": dict(answer.headers), "json": shown}
     if wants_content(call):
         result["content"] = base64.b64encode(_shown_content(call, answer.content, body, shown)).decode("ascii")

@@ -85,7 +85,7 @@ def run_tool(
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden):
-            return hidden.json(_timed(runner, call))
+            return hidden.value(_timed(runner, call))
 
 
 def _names_of(tool: Mapping[str, Any]) -> set[str]:

@@ -40,7 +40,7 @@ def hiding(spec: Mapping[str, Json], secrets: Mapping[str, str] = NO_SECRETS) ->
 
 
 def _masked(value: Json, plain: Masker, named: Masker) -> Json:
-    return plain.text(named.excerpt(value)) if isinstance(value, str) else plain.json(named.json(value))
+    return plain.text(named.excerpt(value)) if isinstance(value, str) else plain.value(named.value(value))
 
 
 def _secrets_of(spec: Mapping[str, Json]) -> Iterator[str]:

@@ -83,7 +83,7 @@ class Masker:
         found = self.find(content)
         return _replaced(content, found) if found else content
 
-    def json(self, value: Json) -> Json:
+    def value(self, value: Json) -> Json:
         """JSON without the values, in keys and in numbers as well; the same object if there is none in it."""
         if not self._labels:
             return value

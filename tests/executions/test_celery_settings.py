@@ -18,6 +18,10 @@ OWN_TASKS = {
     "executions.sweep": "maintenance",
     "executions.prune_blobs": "maintenance",
     "executions.resume_within_budget": "maintenance",
+    "executions.let_go_on": "maintenance",
+    "retention.erase_user": "io",
+    "retention.retain": "io",
+    "retention.sweep_erasures": "maintenance",
     "spending.fold": "maintenance",
     "spending.give_up_abandoned": "maintenance",
     "spending.recount": "maintenance",
@@ -107,6 +111,7 @@ def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
         "executions.sweep",
         "docs_store.sweep",
         "docs_store.sweep_ingestions",
+        "retention.sweep_erasures",
         "sessions.sweep_jobs",
         "sessions.sweep_responses",
     }

@@ -242,7 +242,7 @@ def described_fields() -> Iterator[tuple[str, str]]:
     for path, verbs in description["paths"].items():
         for verb in VERBS:
             asked = verbs.get(verb, {})
-            named = [each["name"] for each in asked.get("parameters", ()) if each["in"] == "query"]
+            named = [each["name"] for each in asked.get("parameters", ()) if each.get("in") == "query"]
             for content in asked.get("requestBody", {}).get("content", {}).values():
                 named += _fields(content["schema"], description, frozenset())
             yield from ((f"{verb.upper()} {path}", name) for name in named)

@@ -95,10 +95,10 @@ def test_json_in_keys_texts_and_numbers() -> None:
     masker = Masker.of_secrets({"PIN": "48151623", "KEY": "hunter2-hunter2"})
     value = {"a hunter2-hunter2": [48151623, True, None, {"deep": "x hunter2-hunter2 y"}], "plain": 1.5}
 
-    masked = masker.json(value)
+    masked = masker.value(value)
 
     assert masked == {"a ***KEY***": ["***PIN***", True, None, {"deep": "x ***KEY*** y"}], "plain": 1.5}
-    assert masker.json(other := {"a": ["nothing"]}) is other
+    assert masker.value(other := {"a": ["nothing"]}) is other
 
 
 def test_bytes_of_any_kind() -> None:
@@ -136,7 +136,7 @@ def test_a_text_of_nothing_else_is_hidden_whole() -> None:
     many: Any = ["abcd"] * (MOST_PLACES + 1)
 
     assert masker.content(b"abcd, " * (MOST_PLACES + 1)) == b"***A***"
-    assert masker.json(many) == "***A***"
+    assert masker.value(many) == "***A***"
 
 
 def test_of_a_long_value_the_beginning_is_enough() -> None:

@@ -20,7 +20,7 @@ class HiddenKey:
 
     def whole(self, answer: dict[str, Json]) -> dict[str, Json]:
         """A whole answer without the key."""
-        masked: dict[str, Json] = self._masker.json(answer)
+        masked: dict[str, Json] = self._masker.value(answer)
         return masked
 
     def chunk(self, chunk: Chunk) -> Chunk:
@@ -28,7 +28,7 @@ class HiddenKey:
         if not self._masker:
             return chunk
         choices = [self._choice(choice) for choice in chunk.get("choices") or ()]
-        return {**self._masker.json({**chunk, "choices": []}), "choices": choices}
+        return {**self._masker.value({**chunk, "choices": []}), "choices": choices}
 
     def rest(self) -> list[Chunk]:
         """What still waits when the answer has ended without saying so."""
@@ -44,7 +44,7 @@ class HiddenKey:
         told = self._delta(index, delta) if isinstance(delta, Mapping) else delta
         if choice.get("finish_reason") and isinstance(told, Mapping):
             told = self._with_rest(index, told)
-        return {**self._masker.json({**choice, "delta": None}), "delta": told}
+        return {**self._masker.value({**choice, "delta": None}), "delta": told}
 
     def _delta(self, index: int, delta: Mapping[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {}
@@ -54,16 +54,16 @@ class HiddenKey:
             elif isinstance(value, str) and name != "role":
                 told[name] = self._stream((index, name, 0)).add(value)
             else:
-                told[name] = self._masker.json(value)
+                told[name] = self._masker.value(value)
         return told
 
     def _call(self, index: int, place: int, call: Json) -> Json:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), str):
-            return self._masker.json(call)
+            return self._masker.value(call)
         number = call.get("index")
         stream = self._stream((index, "tool_calls", number if isinstance(number, int) else place))
-        told = self._masker.json({**call, "function": {**function, "arguments": ""}})
+        told = self._masker.value({**call, "function": {**function, "arguments": ""}})
         return {**told, "function": {**told["function"], "arguments": stream.add(function["arguments"])}}
 
     def _with_rest(self, index: int, delta: Mapping[str, Any]) -> dict[str, Any]:

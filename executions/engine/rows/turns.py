@@ -26,9 +26,9 @@ HAS_FOLLOWERS = """
 """
 
 _OLDEST = f"""
-    SELECT q.id, row_number() OVER (ORDER BY q.created_at) AS turn FROM executions_execution q
+    SELECT q.id, row_number() OVER (ORDER BY q.created_at, q.id) AS turn FROM executions_execution q
     WHERE q.developer_id = {{developer}} AND q.status = 'queued'
-    ORDER BY q.created_at LIMIT {SHARE}
+    ORDER BY q.created_at, q.id LIMIT {SHARE}
 """
 
 _LET_FOLLOW = """
