@@ -77,7 +77,7 @@ def start_execution(
     known = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
     if known is not None:
         return known
-    check_executions(developer, selectors.list_executions(developer, task))
+    check_executions(developer, partial(selectors.list_executions, developer, task))
     _check_rate(developer)
     version = version_of(task.pk, task.version_number)
     while True:

@@ -357,7 +357,7 @@ TENANT_STREAMS = env_int("TENANT_STREAMS", 0, low=0)
 TENANT_RUNS = env_int("TENANT_RUNS", 0, low=0)
 # Of each developer, times its weight: runs that wait for their first step with a message on its way, further ones wait
 # for these; and runs at work beyond which the messages of further ones go behind those of others.
-TENANT_SHARE = env_int("TENANT_SHARE", 16, low=1, high=10_000)
+TENANT_SHARE = env_int("TENANT_SHARE", 16 if AGENTS_API_MULTI_TENANT_MODE else 256, low=1, high=10_000)
 # Expressions and templates: what one evaluation may take before its process is ended (their own limits stop all we
 # know of far earlier), and how many processes render for one that serves others.
 EVALUATION_CPU_SECONDS = env_int("EVALUATION_CPU_SECONDS", 2, low=1, high=60)

@@ -1,5 +1,6 @@
 """How many sessions, and executions of one task, developers of the free tier may have."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -21,14 +22,14 @@ def check_sessions(developer: Developer, sessions: "QuerySet[Any]") -> None:
         raise Forbidden(f"Session limit exceeded: the free tier allows {most} sessions")
 
 
-def check_executions(developer: Developer, executions: "QuerySet[Any]") -> None:
-    """Refuse to start another run of a task, in the same way.
+def check_executions(developer: Developer, executions: Callable[[], "QuerySet[Any]"]) -> None:
+    """Refuse to start another run of a task, in the same way. For others the query is not even built.
 
     Raises:
         Forbidden
     """
     most = settings.MAX_FREE_EXECUTIONS
-    if is_free(developer) and _has_more(executions, most):
+    if is_free(developer) and _has_more(executions(), most):
         raise Forbidden(f"Execution limit exceeded: the free tier allows {most} executions of a task")
 
 
