@@ -6,7 +6,6 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import Error as DatabaseError
 from django.db.models import Q
 
 from agents.access.models import ApiKey
@@ -56,8 +55,8 @@ class LastUses:
                     return
             try:
                 write_last_uses(key_ids)
-            except DatabaseError:
-                log.warning("uses of API keys not written", extra={"action": "last_use_not_written"})
+            except Exception:  # whatever it is, the next uses are written
+                log.warning("uses of API keys not written", extra={"action": "last_use_not_written"}, exc_info=True)
             finally:
                 give_connection_back()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.tools.body import spec_of
-from julep_project.core.json_value import Json
+from julep_project.core.json_value import Json, leaves_of
 
 WHERE = "secrets may stand in the bodies of tools and in the `arguments` of steps that call one, nowhere else"
 ONLY_JOINED = "a secret can only be put into a text: `$ secrets.NAME`, `{secrets.NAME}`, in an f-string, or with `+`"
@@ -147,16 +147,7 @@ def _renamed(spec: Mapping[str, Json]) -> dict[str, str]:
 
 
 def _texts_in(value: Json) -> Iterator[str]:
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, Mapping):
-            yield from part
-            left.extend(part.values())
-        elif isinstance(part, list):
-            left.extend(part)
+    return (leaf for leaf in leaves_of(value) if isinstance(leaf, str))
 
 
 class _Expression:

@@ -4,7 +4,7 @@ All forms of all values are looked for at once, by automata that read a text onc
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from agents.vault.forms import SHORTEST_VALUE, Unescaped, forms_of
-from julep_project.core.json_value import Json
+from julep_project.core.json_value import Json, leaves_of
 
 # What stands where a value may not be seen that has no name.
 MASK = "***"
@@ -87,7 +87,7 @@ class Masker:
         """JSON without the values, in keys and in numbers as well; the same object if there is none in it."""
         if not self._labels:
             return value
-        texts = "\n".join(_texts_in(value)).encode("utf-8", "surrogatepass")
+        texts = "\n".join(map(_written, leaves_of(value))).encode("utf-8", "surrogatepass")
         found = self._places(texts)
         if len(found) > MOST_PLACES:
             return found[0].label.decode()
@@ -273,16 +273,6 @@ def _replaced(content: bytes, found: list[_Found]) -> bytes:
     return b"".join([*parts, content[done:]])
 
 
-def _texts_in(value: Json) -> Iterator[str]:
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, Mapping):
-            yield from part
-            left.extend(part.values())
-        elif isinstance(part, list):
-            left.extend(part)
-        elif isinstance(part, int | float) and not isinstance(part, bool):
-            yield str(part)
+def _written(leaf: Json) -> str:
+    """A leaf as it can be searched."""
+    return "" if leaf is None or isinstance(leaf, bool) else str(leaf)

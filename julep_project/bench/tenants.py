@@ -106,7 +106,7 @@ def _end(task: Task) -> None:
 
 def _given_away(task: Task) -> Task:
     """The task as one of another developer."""
-    other, _ = Developer.objects.get_or_create(email="other@bench.example")
+    other, _ = Developer.objects.get_or_create(email="other@bench.example", defaults={"tags": ["paid"]})
     Task.objects.filter(pk=task.pk).update(developer=other)
     Agent.objects.filter(pk=task.agent_id).update(developer=other)
     given: Task = Task.objects.select_related("developer").get(pk=task.pk)

@@ -22,16 +22,7 @@ WORKER = ["-m", "celery", "-A", "julep_project", "worker", "--pool=threads", "--
 )
 def test_a_pool_smaller_than_the_threads_is_refused(tmp_path: Path, command: list[str]) -> None:
     given = {"SECRET_KEY": "for-tests-only", "JULEP_HOME": str(tmp_path), "DB_POOL": "1", "DB_POOL_SIZE": "5"}
-
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, **given},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = _run(command, given)
 
     assert done.returncode != 0
     assert "DB_POOL_SIZE is 5" in done.stderr
@@ -49,15 +40,15 @@ def test_a_server_without_the_master_key_of_what_is_stored_does_not_start(tmp_pa
         "DB_POOL": "1",
         "SECRETS_MASTER_KEY": "32 characters: another than that",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", "import julep_project.asgi"],
-        cwd=ROOT,
-        env={**os.environ, **given},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = _run(["-c", "import julep_project.asgi"], given)
 
     assert done.returncode != 0
     assert "sealed with master keys that SECRETS_MASTER_KEY does not have: 1 with 0123456789abcdef" in done.stderr
+
+
+def _run(command: list[str], given: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Python with these settings in its environment."""
+    environment = {**os.environ, **given}
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )

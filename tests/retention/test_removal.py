@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.audit.models import AuditRecord
@@ -24,6 +24,7 @@ from executions.engine.dispatch import dispatching_to
 from executions.models import Blob, Branch, Execution, Transition
 from executions.removal import expiry
 from executions.states import TERMINAL_EXECUTION
+from julep_project.core.database import fetch
 from sessions.models import Entry, EntrySource, Session
 from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
@@ -204,12 +205,10 @@ def test_a_statement_that_takes_long_is_ended_and_tried_with_fewer_rows(
         DELETE FROM agents_modelusage WHERE id IN (
             SELECT id FROM agents_modelusage LIMIT %(rows)s) AND pg_sleep(0.009) IS NOT NULL RETURNING id
     """
-    pace = Pace()
+    pace, before = Pace(), fetch("SHOW statement_timeout")
     assert pace.drain(slow, {}) == 9
     assert pace.rows < 9
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW statement_timeout")
-        assert cursor.fetchone() == ("0",)
+    assert fetch("SHOW statement_timeout") == before
 
 
 def test_only_retention_may_remove_from_the_log(developer: Developer) -> None:
