@@ -130,7 +130,8 @@ def server(transactional_db: None, backend_processes: Backend, tmp_path: Path) -
     backend_processes.stop()
     flush_redis()
     many = {"AGENTS_API_MULTI_TENANT_MODE": "1", "JWT_SHARED_KEY": SHARED, "JWT_CREATE_DEVELOPERS": "1"}
-    started = Backend(tmp_path / "tenants", {**many, "DEFAULT_MODEL": "offline/echo", "DB_POOL": "1"})
+    much = {"MAX_FREE_SESSIONS": "1000000", "MAX_FREE_EXECUTIONS": "1000000", "FREE_TIER_COST_LIMIT": "1000000"}
+    started = Backend(tmp_path / "tenants", {**many, **much, "DEFAULT_MODEL": "offline/echo", "DB_POOL": "1"})
     started.start()
     yield started
     started.stop()
