@@ -12,14 +12,13 @@ from django.db import DatabaseError, InterfaceError, transaction
 from agents.access.errors import InvalidDeveloperId, InvalidUserAccount
 from agents.access.memory import Memory
 from agents.models import DEFAULT_PROJECT, Developer, Project
-from agents.spending.limits import free_tier_cost
+from agents.spending.limits import free_tier_cost, is_free
 from julep_project.core.errors import CostLimitExceeded, DomainError, NotFound
 from julep_project.core.tenancy import system_scope
 
 log = logging.getLogger(__name__)
 
 SINGLE_TENANT_ID = UUID(int=0)
-PAID = "paid"
 # What was changed elsewhere is seen after this long at most.
 REMEMBERED_S = 2.0
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -96,7 +95,7 @@ def check_active(developer: Developer) -> None:
 
 def needs_cost(developer: Developer, method: str | None) -> bool:
     """Whether the cost of the month decides about the request."""
-    return settings.AGENTS_API_MULTI_TENANT_MODE and method not in _HARMLESS and PAID not in (developer.tags or ())
+    return settings.AGENTS_API_MULTI_TENANT_MODE and method not in _HARMLESS and is_free(developer)
 
 
 def check_cost(developer: Developer) -> None:

@@ -159,7 +159,7 @@ class _Open:
             return
         pipeline = _client().pipeline(transaction=False)
         for key, name in streams:
-            pipeline.eval(_RENEW, 1, key, settings.LEASE_SECONDS * 1000, name)
+            _renew()(keys=[key], args=[settings.LEASE_SECONDS * 1000, name], client=pipeline)
         pipeline.execute()
 
     def _renew_for_ever(self) -> None:
@@ -189,3 +189,8 @@ def _client() -> redis.Redis:
 @Once
 def _take() -> "redis.commands.core.Script":
     return _client().register_script(_TAKE)
+
+
+@Once
+def _renew() -> "redis.commands.core.Script":
+    return _client().register_script(_RENEW)
