@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from agents.access.memory import forget_everything
 from agents.access.verification_keys import KEYS
 from agents.llm.keys.stored import forget_keys
 from agents.models import Developer
@@ -18,6 +17,7 @@ from agents.vault.sealing import Place, seal
 from executions.engine.dispatch import dispatching_to
 from julep_project.core import brake
 from julep_project.core.ids import uuid7
+from julep_project.core.process.remembered import forget_everything
 from sessions.context.render import evaluators
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis

@@ -10,10 +10,10 @@ from django.core.validators import validate_email
 from django.db import DatabaseError, InterfaceError, transaction
 
 from agents.access.errors import InvalidDeveloperId, InvalidUserAccount
-from agents.access.memory import Memory
 from agents.models import DEFAULT_PROJECT, Developer, Project
 from agents.spending.limits import free_tier_cost, is_free
 from julep_project.core.errors import CostLimitExceeded, DomainError, NotFound
+from julep_project.core.process.remembered import Memory
 from julep_project.core.tenancy import system_scope
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from django.db.models import Q, QuerySet
 
 from agents.access.developers import REMEMBERED_S
 from agents.access.key_text import digest_of
-from agents.access.memory import Memory
 from agents.access.models import ApiKey
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import TransactionNow
 from julep_project.core.errors import NotAuthenticated
+from julep_project.core.process.remembered import Memory
 from julep_project.core.tenancy import system_scope
 
 

@@ -15,10 +15,10 @@ from django.conf import settings
 from jwt import InvalidKeyError, get_algorithm_by_name
 from jwt.utils import base64url_decode, base64url_encode
 
-from agents.access.memory import Memory
 from agents.access.verification_keys import KEYS, VerificationKey
 from julep_project.core.clock import now
 from julep_project.core.errors import NotAuthenticated
+from julep_project.core.process.remembered import Memory
 from julep_project.core.reading.outside_json import Bounds, read_json
 from julep_project.core.reading.repeated_keys import refuse_repeated_keys
 

@@ -1,7 +1,5 @@
 """Which limits are in force for whom, and how much of each is left."""
 
-import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,12 +20,10 @@ from agents.spending.totals import FREE_TIER, Countable
 from julep_project.core.clock import to_wire
 from julep_project.core.database import fetch
 from julep_project.core.errors import CostLimitExceeded
+from julep_project.core.process.remembered import Memory
 from julep_project.core.tenancy import tenant_scope
 
 PAID = "paid"
-# How long a process may not know of the first limit of something. How much is left always says the database.
-_KNOWN_FOR_S = 5.0
-_KNOWN_DEVELOPERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,6 @@ class InForce:
     """The limits of a developer, as they were a moment ago."""
 
     limits: tuple[Countable, ...]
-    until: float
 
     def applying(self, attribution: Attribution) -> list[Countable]:
         """Those that a call counts in."""
@@ -47,8 +42,8 @@ def _is_of(limit: Countable, attribution: Attribution) -> bool:
     return column is None or getattr(attribution, column) == limit.scope_id
 
 
-_known: dict[UUID, InForce] = {}
-_lock = threading.Lock()
+# For so long a process may not know of the first limit of something. How much is left always says the database.
+_known: Memory[UUID, InForce] = Memory(most=10_000, for_s=5.0)
 
 
 def is_free(developer: Developer) -> bool:
@@ -58,34 +53,30 @@ def is_free(developer: Developer) -> bool:
 
 def known(developer: Developer) -> InForce | None:
     """The limits of a developer, if this process has read them lately."""
-    found = _known.get(developer.pk)
-    return found if found is not None and found.until > time.monotonic() else None
+    return _known.recall(developer.pk)
 
 
 def in_force(developer: Developer, *, anew: bool = False) -> InForce:
     """The limits of a developer, read now unless they were lately."""
-    found = None if anew else known(developer)
-    if found is not None:
-        return found
+    if anew:
+        _known.forget(developer.pk)
+    return _known.find(developer.pk, lambda _: _read(developer))
+
+
+def _read(developer: Developer) -> InForce:
     rows = SpendingLimit.objects.for_developer(developer).values_list("id", "scope", "scope_id", "period")
     limits = [Countable(*row) for row in rows]
     if is_free(developer):
         limits.append(FREE_TIER)
-    fresh = InForce(tuple(limits), time.monotonic() + _KNOWN_FOR_S)
-    with _lock:
-        if len(_known) >= _KNOWN_DEVELOPERS:
-            _known.clear()
-        _known[developer.pk] = fresh
-    return fresh
+    return InForce(tuple(limits))
 
 
 def forget(developer_id: UUID | None = None) -> None:
     """Read the limits of this developer, or of all, before the next call."""
-    with _lock:
-        if developer_id is None:
-            _known.clear()
-        else:
-            _known.pop(developer_id, None)
+    if developer_id is None:
+        _known.forget_all()
+    else:
+        _known.forget(developer_id)
 
 
 def free_tier(developer: Developer) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from agents.access.key_text import is_key
-from agents.access.memory import forget_everything
 from agents.access.models import ApiKey
 from agents.access.services import create_key
 from agents.models import Developer
+from julep_project.core.process.remembered import forget_everything
 from tests.access.test_tokens import REFUSED
 from tests.api_client import ApiClient
 

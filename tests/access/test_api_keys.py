@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from agents.access import developers, keys, services
 from agents.access.key_text import is_key, new_key
 from agents.access.last_use import write_last_uses
-from agents.access.memory import forget_everything
 from agents.access.models import ApiKey
 from agents.models import Developer
+from julep_project.core.process.remembered import forget_everything
 from tests.access.test_tokens import REFUSED
 from tests.api_client import API_KEY, ApiClient
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from agents.access.memory import forget_everything
 from agents.models import Developer
 from executions.engine import standing
 from executions.engine.outage import held_up_branches
 from executions.engine.standing import let_go_on
 from executions.engine.sweep import sweep
 from executions.models import Branch
+from julep_project.core.process.remembered import forget_everything
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.effects.conftest import api_tool
 from tests.flow_runner import FlowRunner

@@ -20,6 +20,7 @@ from agents.vault.errors import SecretNotReadable
 from agents.vault.models import Secret
 from agents.vault.services import create_secret, delete_secret, replace_secret
 from julep_project.core.errors import ModelNotUsable, RateLimited
+from julep_project.core.process import remembered
 from tests.backend import MASTER_KEY
 from tests.loopback.model_server import ModelServer, failure
 
@@ -87,7 +88,7 @@ def test_a_changed_key_acts_within_two_seconds(
 ) -> None:
     """And in between nothing is asked of the database, whether there is one or not."""
     now = 1000.0
-    monkeypatch.setattr(stored, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: now))
     with django_assert_num_queries(1):
         assert not any(choose_key(developer, MODEL, None).is_callers for _ in range(3))
     secret = create_secret(developer=developer, values={"name": "OPENAI_API_KEY", "value": "sk-first"})
@@ -106,12 +107,13 @@ def test_a_changed_key_acts_within_two_seconds(
 def test_what_is_remembered_is_sealed_and_bounded(
     developer: Developer, stranger: Developer, monkeypatch: Any, model_server: ModelServer
 ) -> None:
-    monkeypatch.setattr(stored, "_MOST_DEVELOPERS", 1)
+    monkeypatch.setattr(stored._kept, "_most", 1)
     keep(developer)
     ask(developer)
-    assert KEY not in str([vars(row) for kept in stored._kept.values() for row in kept.keys.values()])
+    kept = stored.known_keys(developer.pk)
+    assert kept and KEY not in str([vars(row) for row in kept.values()])
     ask(stranger)
-    assert list(stored._kept) == [stranger.pk]
+    assert stored.known_keys(developer.pk) is None and stored.known_keys(stranger.pk) == {}
 
 
 def test_one_tenants_limit_at_a_provider_holds_nobody_else(

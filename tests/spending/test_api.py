@@ -10,13 +10,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents.access.memory import forget_everything
 from agents.models import Developer, ModelUsage
 from agents.spending import folding, ledger, limits
 from agents.spending.models import LimitScope, SpendingLimit, SpendingTotal, UsageDay
 from agents.spending.periods import bounds, today
 from julep_project.core.database import execute
 from julep_project.core.errors import Forbidden
+from julep_project.core.process.remembered import forget_everything
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import load_conversation
 from tests.api_client import ApiClient

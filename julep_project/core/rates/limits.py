@@ -1,19 +1,13 @@
 """Which limits count for a developer. Known for a few seconds in each process, so that a request asks nobody."""
 
-import time
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 
+from julep_project.core.process.remembered import Memory
 from julep_project.core.rates.models import TenantRates
 from julep_project.core.tenancy import system_scope
-
-# How late a process hears of a change.
-_KNOWN_FOR_S = 5.0
-_MOST_KNOWN = 10_000
-
-_known: dict[UUID, tuple[float, "Limits"]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +25,26 @@ class Limits:
         return bool(self.requests or self.key_requests)
 
 
+# For so long a process may not have heard of a change.
+_known: Memory[UUID, Limits] = Memory(most=10_000, for_s=5.0)
+
+
 def recalled_limits(developer_id: UUID) -> Limits | None:
     """The limits, if they are known."""
-    told = _known.get(developer_id)
-    return told[1] if told is not None and told[0] > time.monotonic() else None
+    return _known.recall(developer_id)
 
 
 def limits_of(developer_id: UUID) -> Limits:
     """The limits; read from the database when they are not known."""
-    limits = recalled_limits(developer_id)
-    if limits is None:
-        with system_scope():
-            limits = _read(developer_id)
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[developer_id] = (time.monotonic() + _KNOWN_FOR_S, limits)
-    return limits
+    return _known.find(developer_id, _read)
 
 
 def forget_limits() -> None:
     """Have them read anew."""
-    _known.clear()
+    _known.forget_all()
 
 
+@system_scope()
 def _read(developer_id: UUID) -> Limits:
     own = TenantRates.objects.filter(pk=developer_id).first() or TenantRates()
 
