@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 _PROCESSES = {"backend_processes", "api_processes"}
+_LONGEST_IN_NAME = 100
 
 
 def _take_own_neighbours() -> None:
@@ -21,6 +22,12 @@ def _take_own_neighbours() -> None:
 
 
 _take_own_neighbours()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long texts do not make the name of a test: each process tells the other one all names, and they must be equal,
+    which texts with keys or times in them are not."""
+    return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_IN_NAME else None
 
 
 def needs_processes(item: pytest.Item) -> bool:
@@ -38,3 +45,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with running processes come last: workers would take part in what other tests do on committed rows."""
     items.sort(key=needs_processes)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where modules would be taken apart: their fixtures would be set up in every process, unnoticed."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError("the names of the tests do not say which of them stay together")

@@ -28,9 +28,9 @@ _REFERRED = re.compile(_REFERENCE, re.ASCII)
 _MENTIONED = re.compile(r"(?<![\w.])secrets\s*[.\[]", re.ASCII)
 _MARK = re.compile(r"\s*\$\s+(?=\S)")
 _QUOTES = re.compile(r"\s*[fF]?['\"]")
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_QUOTED = re.compile(r"'(?:[^'\\]++|\\.)*+'|\"(?:[^\"\\]++|\\.)*+\"", re.DOTALL)
 # Quotes within braces do not end it.
-_F_QUOTED = re.compile(r"'(?:[^'\\{]|\\.|\{\{|\{[^{}]*\})*'|\"(?:[^\"\\{]|\\.|\{\{|\{[^{}]*\})*\"", re.DOTALL)
+_F_QUOTED = re.compile(r"'(?:[^'\\{]++|\\.|\{\{|\{[^{}]*+\})*+'|\"(?:[^\"\\{]++|\\.|\{\{|\{[^{}]*+\})*+\"", re.DOTALL)
 _BLANKS = re.compile(r"\s*")
 
 

@@ -17,7 +17,7 @@ from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.parsers import parse_json
 
 _NAME = "metadata_filter"
-_BRACKETS = re.compile(r"(?:\[[^\[\]]*\])+")
+_BRACKETS = re.compile(r"(?:\[[^\[\]]*+\])++")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,99})")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?(?:[eE][-+]?\d{1,2})?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # Strings, and what tells whether one is a key. Numbers and names lie between.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\]:]')
 
 
 class RepeatedKey(ValueError):

@@ -20,23 +20,23 @@ KEYWORDS: Final = frozenset(
     if import in is lambda nonlocal not or pass raise return try while with yield""".split()
 )
 BLANK: Final = r"(?:[ \t\f\r\n]+|\\(?:\r\n|\r|\n)|\#[^\r\n]*)*+"
-_DIGITS = r"[0-9](?:_?[0-9])*"
+_DIGITS = r"[0-9](?:_?[0-9])*+"
 _TOKEN = re.compile(
     rf"""(?:{BLANK})(?:
     (?P<literal>(?P<prefix>[rR][bBfF]?|[bBfF][rR]?|[uU]|)(?P<marks>'''|\"\"\"|'|"))
-    |(?P<number>0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+
+    |(?P<number>0[xX](?:_?[0-9a-fA-F])++|0[oO](?:_?[0-7])++|0[bB](?:_?[01])++
         |(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?[jJ]?)
-    |(?P<word>(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*)
+    |(?P<word>(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*+)
     |(?P<operator>\*\*|//|<<|>>|[<>=!:]=|\.\.\.|[-+*/%@&|^~<>()\[\]{{}},:.=!])
     |(?P<end>\Z))?""",
     re.VERBOSE,
 )
 _LEADING_ZERO = re.compile(r"0[0_]*[1-9][0-9_]*")
 _ENDS = {
-    "'": re.compile(r"[^'\\]*(?:\\.[^'\\]*)*'", re.DOTALL),
-    '"': re.compile(r'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL),
-    "'''": re.compile(r"[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''", re.DOTALL),
-    '"""': re.compile(r'[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""', re.DOTALL),
+    "'": re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+'", re.DOTALL),
+    '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL),
+    "'''": re.compile(r"[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+'''", re.DOTALL),
+    '"""': re.compile(r'[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"""', re.DOTALL),
 }
 _LINE_BREAK = re.compile(r"\r\n?")
 _ESCAPE = re.compile(

@@ -31,7 +31,7 @@ _FENCE_MARK = "```"
 _JSON_FENCE = re.compile(r"```[ \t]*json[c5]?(?![\w-])\s*", re.IGNORECASE)
 _FENCE = re.compile(r"```(?:[ \t]*[\w+-]*[ \t]*(?=\r?\n))?\s*")
 # Of an object or list: its brackets, and its texts as a whole.
-_JSON_MARKS = re.compile(r'[{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_JSON_MARKS = re.compile(r'[{}\[\]]|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NESTING = {"{": 1, "[": 1, "}": -1, "]": -1}
 # Where JSON in the midst of a text may begin: on a line of its own, or as an object with a key.
 _OPENING = re.compile(r'^[ \t]*[{\[]|\{(?=\s*")', re.MULTILINE)
