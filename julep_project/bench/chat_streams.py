@@ -125,7 +125,6 @@ async def _server_with_sessions(
     async with provider.serving() as address:
         with _server(address) as (url, pid):
             async with _client(url) as client:
-                await _wait_until_up(client)
                 agent = (await client.post("/agents", json={"name": "bench", "model": _MODEL})).json()["id"]
                 first, *sessions = await _few_at_a_time([partial(_make_session, client, agent)] * (count + 1))
                 # The first chat of a process loads the client library.
@@ -193,6 +192,28 @@ async def _open(client: httpx.AsyncClient, session_id: str) -> _Reader:
     return reader
 
 
+@contextmanager
+def offline_chats() -> Iterator[Callable[[], float]]:
+    """`offline_chat` on a server process of its own."""
+    with _server("") as (url, _), httpx.Client(base_url=url, headers=_headers(), timeout=60, trust_env=False) as client:
+        yield offline_chat(client)
+
+
+def offline_chat(client: httpx.Client) -> Callable[[], float]:
+    """A function that chats once, in a new session, with a model that answers at once, and gives the seconds until the
+    whole answer is there."""
+    agent = client.post("/agents", json={"name": "bench", "model": "offline/echo"}).json()["id"]
+
+    def chat() -> float:
+        session = client.post("/sessions", json={"agent": agent}).json()["id"]
+        message = {"role": "user", "content": "Hi"}
+        began = time.monotonic()
+        client.post(f"/sessions/{session}/chat", json={"messages": [message]}).raise_for_status()
+        return time.monotonic() - began
+
+    return chat
+
+
 async def _make_session(client: httpx.AsyncClient, agent: str) -> str:
     return str((await client.post("/sessions", json={"agent": agent})).json()["id"])
 
@@ -207,22 +228,25 @@ async def _few_at_a_time(works: Iterable[Callable[[], Awaitable[Made]]]) -> list
     return list(await asyncio.gather(*map(make, works)))
 
 
-async def _wait_until_up(client: httpx.AsyncClient) -> None:
+def _wait_until_up(url: str) -> None:
     deadline = time.monotonic() + _START_S
     while True:
         try:
-            (await client.get("/agents")).raise_for_status()
+            httpx.get(f"{url}/agents", headers=_headers(), trust_env=False).raise_for_status()
             return
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise
-            await asyncio.sleep(0.1)
+            time.sleep(0.1)
+
+
+def _headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {settings.AGENTS_API_KEY}"}
 
 
 def _client(url: str) -> httpx.AsyncClient:
-    headers = {"Authorization": f"Bearer {settings.AGENTS_API_KEY}"}
     unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=600, limits=unlimited, trust_env=False)
+    return httpx.AsyncClient(base_url=url, headers=_headers(), timeout=600, limits=unlimited, trust_env=False)
 
 
 @contextmanager
@@ -237,6 +261,7 @@ def _server(provider: str) -> Iterator[tuple[str, int]]:
         env={**os.environ, **environ},
     )
     try:
+        _wait_until_up(f"http://{LOOPBACK}:{port}")
         yield f"http://{LOOPBACK}:{port}", process.pid
     finally:
         process.terminate()

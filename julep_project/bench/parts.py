@@ -35,6 +35,7 @@ class Workload:
     chats: int = 100
     queued: int = 50_000
     mapped_beside: int = 100_000
+    unembedded: int = 1_000_000
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -42,7 +43,7 @@ class Workload:
 QUICK: dict[str, Any] = {
     **{"repeats": 3, "sustained_s": 5.0, "starts": 50, "sleepers": 1000, "sleep_s": 20, "items": 200},
     **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
-    **{"chats": 20, "queued": 2000, "mapped_beside": 5000},
+    **{"chats": 20, "queued": 2000, "mapped_beside": 5000, "unembedded": 40_000},
 }
 
 
@@ -142,6 +143,12 @@ def idle_load(effort: Workload) -> list[Row]:
     return [Row("m", "idle: statements per second", here, "/s", aim="at most 5 /s")]
 
 
+def beside_another_developer(effort: Workload) -> list[Row]:
+    """(q) One developer's single runs and chats beside another's very many."""
+    with chat_streams.offline_chats() as chat:
+        return tenants.measure(effort.queued, effort.mapped_beside, effort.unembedded, effort.starts, chat)
+
+
 PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "a": light_steps,
     "b": throughput,
@@ -159,8 +166,7 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "m": idle_load,
     # Chats on a server process whose searches hang.
     "n": lambda effort: chat_streams.measure_beside_searches(effort.chats),
-    # One developer's single runs beside another's very many.
-    "q": lambda effort: tenants.measure(effort.queued, effort.mapped_beside, effort.starts),
+    "q": beside_another_developer,
     # Whether searches find what questions are about.
     "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
 }

@@ -1,18 +1,25 @@
-"""How long one developer's single run takes to begin and to end while another one has very many."""
+"""How long one developer's single run or chat takes while another one has very much to do."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, Thread
 
+from django.conf import settings
 from django.db import connection, transaction
 
-from agents.models import Agent, Developer
+from agents.models import DEFAULT_PROJECT, Agent, Developer, Project
+from agents.services import AgentServices
+from docs_store.models import Doc, EmbeddingModel
+from docs_store.search.indexing import VERSION
 from executions.models import Execution
 from julep_project.bench import programs
 from julep_project.bench.table import Row, percentile
 from julep_project.core.database import execute, fetch
 from tasks.models import Task
+
+_CHUNKS_PER_DOC = 20
 
 # Held back, as runs are that are started while others of the developer wait.
 _COPY = """
@@ -30,31 +37,52 @@ _COPY = """
 _WAITING = "SELECT count(*) FROM executions_execution WHERE task_id = %(task)s AND status = 'queued'"
 
 
-def measure(queued: int, items: int, runs: int) -> list[Row]:
-    """(q) A run of one step, and one with a call, alone, beside another developer's queue, and beside its map."""
+# As bulk uploads leave them: every doc waits for its vectors.
+_DOCS = """
+    WITH doc AS (
+        INSERT INTO docs_store_doc (id, developer_id, agent_id, title, metadata, content_hash)
+        SELECT gen_random_uuid(), %(developer)s, %(agent)s, 'doc ' || n, '{}', n FROM generate_series(1, %(count)s) AS n
+        RETURNING id, developer_id, agent_id),
+    chunk AS (
+        INSERT INTO docs_store_chunk (developer_id, agent_id, doc_id, index, content, search, search_version)
+        SELECT developer_id, agent_id, id, i, 'word' || i || ' of ' || id, '', %(version)s
+        FROM doc, generate_series(1, %(chunks)s) AS i)
+    INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error)
+    SELECT id, %(model)s, 'pending', 0, '' FROM doc
+"""
+
+
+def measure(queued: int, items: int, chunks: int, times: int, chat: Callable[[], float]) -> list[Row]:
+    """(q) A run of one step, one with a call, and a chat: alone, beside another developer's queue of runs, beside its
+    map, and beside its docs that wait for vectors."""
     with programs.InstantServer() as server:
         step, call = programs.light_steps(1), programs.one_call(server.url)
         others = (programs.light_steps(3), programs.one_call(server.url), programs.mapped_calls(server.url))
         flood, calling, mapped = map(_given_away, others)
-        idle = {task.pk: _p99_ms(task, runs) for task in (step, call)}
+        singles: dict[str, Callable[[], float]] = {
+            "run of a step": partial(programs.seconds_to_end, step),
+            "run of a call": partial(programs.seconds_to_end, call),
+            "chat": chat,
+        }
+        alone = {name: _p99_ms(single, times) for name, single in singles.items()}
         rows = []
         for what, beside in (
             (f"{queued:,} queued runs", _queue(flood, queued)),
             (f"{queued // 5:,} queued runs with a call", _queue(calling, queued // 5)),
             (f"a map of {items:,} calls", _map(mapped, items)),
+            (f"{chunks:,} chunks without vectors", _docs(chunks)),
         ):
             with beside:
-                for name, task in (("a step", step), ("a call", call)):
-                    text = f"run of {name} beside another's {what}: p99"
-                    taken, alone = _p99_ms(task, runs), idle[task.pk]
-                    rows.append(Row("q", text, taken, "ms", aim="at most 2 x alone", note=f"{alone:.1f} ms alone"))
+                for name, single in singles.items():
+                    text, note = f"{name} beside another's {what}: p99", f"{alone[name]:.1f} ms alone"
+                    rows.append(Row("q", text, _p99_ms(single, times), "ms", aim="at most 2 x alone", note=note))
         return rows
 
 
-def _p99_ms(task: Task, runs: int) -> float:
-    """From the start of a run to its end, one after the other."""
-    programs.seconds_to_end(task)
-    return percentile([programs.seconds_to_end(task) * 1e3 for _ in range(runs)], 99)
+def _p99_ms(single: Callable[[], float], times: int) -> float:
+    """From its start to its end, one after the other."""
+    single()
+    return percentile([single() * 1e3 for _ in range(times)], 99)
 
 
 @contextmanager
@@ -99,6 +127,26 @@ def _map(task: Task, items: int) -> Iterator[None]:
         _end(task)
 
 
+@contextmanager
+def _docs(chunks: int) -> Iterator[None]:
+    """Docs of so many chunks wait for their vectors, which are made meanwhile."""
+    other = _other_developer()
+    agent = AgentServices().create(developer=other, values={"name": "library"})
+    model, _ = EmbeddingModel.objects.get_or_create(name=settings.EMBEDDING_MODEL)
+    execute(
+        _DOCS,
+        {
+            **{"developer": other.pk, "agent": agent.pk, "model": model.pk, "version": VERSION},
+            **{"count": chunks // _CHUNKS_PER_DOC, "chunks": _CHUNKS_PER_DOC},
+        },
+    )
+    time.sleep(settings.SWEEP_SECONDS)
+    try:
+        yield
+    finally:
+        Doc.objects.filter(agent=agent).delete()
+
+
 def _end(task: Task) -> None:
     """Those that are left are nobody's any more."""
     Execution.objects.filter(task=task).delete()
@@ -106,8 +154,15 @@ def _end(task: Task) -> None:
 
 def _given_away(task: Task) -> Task:
     """The task as one of another developer."""
-    other, _ = Developer.objects.get_or_create(email="other@bench.example", defaults={"tags": ["paid"]})
+    other = _other_developer()
     Task.objects.filter(pk=task.pk).update(developer=other)
     Agent.objects.filter(pk=task.agent_id).update(developer=other)
     given: Task = Task.objects.select_related("developer").get(pk=task.pk)
     return given
+
+
+def _other_developer() -> Developer:
+    other, is_new = Developer.objects.get_or_create(email="other@bench.example", defaults={"tags": ["paid"]})
+    if is_new:
+        Project.objects.create(developer=other, name=DEFAULT_PROJECT, canonical_name=DEFAULT_PROJECT)
+    return other

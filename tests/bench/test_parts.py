@@ -1,13 +1,16 @@
 """The measurements run on real workers and give numbers; how large they are is nobody's business here."""
 
+import httpx
 import pytest
 
 from executions.models import Execution
 from julep_project.bench import programs, tenants
+from julep_project.bench.chat_streams import offline_chat
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
 from julep_project.bench.parts import Workload, first_transition
 from julep_project.bench.postgres import statements_per_second
+from tests.api_client import API_KEY
 from tests.backend import Backend
 
 
@@ -36,8 +39,10 @@ def test_commits_are_timed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_single_runs_are_measured_beside_another_developers(backend: Backend) -> None:
-    rows = tenants.measure(queued=50, items=20, runs=2)
-    assert len(rows) == 6
+def test_single_runs_and_chats_are_measured_beside_another_developers(backend: Backend) -> None:
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    with httpx.Client(base_url=backend.url, headers=headers, trust_env=False) as client:
+        rows = tenants.measure(queued=50, items=20, chunks=40, times=2, chat=offline_chat(client))
+    assert len(rows) == 12
     assert all(row.here > 0 for row in rows)
     assert not Execution.objects.exclude(status="succeeded").exists()
