@@ -1,5 +1,6 @@
 """Django settings. Every value an operator may change comes from the environment (see `docs/settings.md`)."""
 
+import os
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,10 @@ from julep_project.env import (
     env_url,
     state_dir,
 )
+
+# Read when numpy is imported. The products of vectors here take a millisecond: several threads for one would only wait
+# for each other, turning in circles, and that for a hundred times as long where the machine has other work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 DEBUG = env_bool("DJANGO_DEBUG")
 INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nothing"

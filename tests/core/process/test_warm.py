@@ -1,4 +1,4 @@
-"""What a process has imported when it says that it is ready."""
+"""What a process has imported when it says that it is ready, and what came with it."""
 
 import subprocess
 import sys
@@ -60,6 +60,13 @@ provider.embed("text-embedding-3-small", ["a"], None, timeout_s=60, api_key=None
 print(sorted(set(sys.modules) - before))
 """
 
+_NUMPY = """
+import os, sys, threading
+import django
+django.setup()
+print("numpy" in sys.modules, len(os.listdir("/proc/self/task")) - threading.active_count())
+"""
+
 
 def _said(program: str, *arguments: str, key: str, **more: str) -> str:
     environment = {
@@ -95,3 +102,8 @@ def test_a_worker_takes_calls_when_all_they_need_is_loaded(queue: str, loaded: b
 def test_the_first_calls_import_nothing(model_server: ModelServer) -> None:
     assert _said(_CALLS, key="sk-some-key", OPENAI_API_BASE=model_server.api_base) == "[]"
     assert (len(model_server.chats), len(model_server.embeddings)) == (3, 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux lists the threads of a process")
+def test_arithmetic_on_vectors_starts_no_threads() -> None:
+    assert _said(_NUMPY, key="") == "True 0"
