@@ -7,6 +7,9 @@ READY := .venv/.installed-$(shell cksum < requirements.txt | cut -d' ' -f1)
 TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/python -m julep_project.devservices run --home .julep/test --fast -- $(BIN)/python -m pytest
 
+# What is started a hundred times is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-slow lint format bench
 
@@ -23,7 +26,7 @@ test: $(READY)  ## Run the tests on a private Postgres and Redis (ARGS="tests/co
 	@$(PYTEST) -m "not slow" -n $(TEST_PROCESSES) $(ARGS)
 
 test-slow: $(READY)  ## Run the tests that kill processes at every point, on two hosts too, and a short chaos run
-	@$(PYTEST) -m slow $(ARGS)
+	@$(PYTEST) -m slow -n $(TEST_PROCESSES) $(ARGS)
 
 lint: $(READY)  ## Check format, rules (eval and exec among them), types, imports and migrations
 	@$(BIN)/python -m ruff format --check .

@@ -4,24 +4,57 @@ Loaded with `-p`, before the settings are read. Each process has a test database
 """
 
 import os
-from urllib.parse import urlsplit, urlunsplit
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from julep_project.devservices.guardian import Guardian
+from julep_project.devservices.redis import Redis
+
 _PROCESSES = {"backend_processes", "api_processes"}
 _LONGEST_IN_NAME = 100
+# Fixtures whose processes one test leaves to the next.
+_SHARED = ("backend", "api_processes")
+_START_S = 30.0
+_PAUSE_S = 0.02
+_ends: list[Callable[[], object]] = []
 
 
 def _take_own_neighbours() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker and "JULEP_HOME" in os.environ:
-        os.environ["MEDIA_ROOT"] = f"{os.environ['JULEP_HOME']}/files-{worker}"
-    if worker and "REDIS_URL" in os.environ:
-        parts = urlsplit(os.environ["REDIS_URL"])
-        os.environ["REDIS_URL"] = urlunsplit(parts._replace(path=f"/{worker.removeprefix('gw')}"))
+    if not worker or "JULEP_HOME" not in os.environ:
+        return
+    home = os.environ["JULEP_HOME"]
+    os.environ["MEDIA_ROOT"] = f"{home}/files-{worker}"
+    # The first one keeps the server that all were given.
+    if worker != "gw0":
+        os.environ["REDIS_URL"] = _start_redis(Path(home) / worker)
+
+
+def _start_redis(home: Path) -> str:
+    """A server until this process ends, however it ends: what a test does to a whole server reaches no other test."""
+    service, guardian = Redis(home, durable=False), Guardian()
+    server = subprocess.Popen(service.prepare().command, stdout=subprocess.DEVNULL, start_new_session=True)
+    guardian.watch(server.pid, signal.SIGKILL)
+    _ends.extend((server.kill, server.wait, lambda: guardian.forget(server.pid), guardian.close))
+    deadline = time.monotonic() + _START_S
+    while not service.is_ready():
+        assert time.monotonic() < deadline, f"Redis did not start in {home}"
+        time.sleep(_PAUSE_S)
+    return service.url
 
 
 _take_own_neighbours()
+
+
+def pytest_unconfigure() -> None:
+    """What was started for this process ends with it."""
+    while _ends:
+        _ends.pop(0)()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -30,21 +63,36 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_IN_NAME else None
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Who wants the slow tests only does not wait until all others are read."""
+    is_module = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    if config.option.markexpr == "slow" and is_module and "mark.slow" not in collection_path.read_text("utf-8"):
+        return True
+    return None
+
+
 def needs_processes(item: pytest.Item) -> bool:
     """The test runs against processes that stay until the end."""
     return not _PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say what stays together: a module, because of its fixtures, in two parts where some need processes."""
+    """Say what stays together: a module, because of its fixtures, in two parts where some need processes. Of the slow
+    ones, which are few, all those that use the same processes."""
     module = item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(f"{module}:processes" if needs_processes(item) else module))
+    together = f"{module}:processes" if needs_processes(item) else module
+    if item.get_closest_marker("slow"):
+        together = next((name for name in _SHARED if name in getattr(item, "fixturenames", ())), together)
+    item.add_marker(pytest.mark.xdist_group(together))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with running processes come last: workers would take part in what other tests do on committed rows."""
-    items.sort(key=needs_processes)
+    """Tests with running processes come last: workers would take part in what other tests do on committed rows.
+
+    Before them all come those that take minutes, so that at the end no process is left alone with one.
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("minutes") is None, needs_processes(item)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -109,7 +109,6 @@ def redis_full() -> Iterator[redis.Redis]:
         client.config_set("maxmemory", 0)
 
 
-# All test processes have one Redis: it would be full for what others test beside this, brakes among it.
 @pytest.mark.slow
 def test_redis_takes_no_message(api: ApiClient, backend: Backend, calls: str) -> None:
     wait_until(lambda: ended_calls(calls) > 0, 30, backend)
