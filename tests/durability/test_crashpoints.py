@@ -176,23 +176,28 @@ _CATCH = {"catch": [{"evaluate": {"why": "$ error.message"}}], "finally": {"log"
 
 
 @pytest.mark.parametrize(
-    ("main", "passages"),
+    ("passages", "mains"),
     [
-        ([{"try": _NAPPING_POISON, **_CATCH}], "2,3"),
-        ([{"try": [{"parallel": [_NAPPING_POISON]}], **_CATCH}], "2,3"),
-        # The main branch has no fifth passage.
-        ([{"parallel": [[*[{"sleep": 0.1}] * 3, {"try": _NAPPING_POISON, **_CATCH}]]}, {"evaluate": "$ _[0]"}], "5,6"),
+        # In its own branch, and in the parent branch.
+        ("2,3", [[{"try": _NAPPING_POISON, **_CATCH}], [{"try": [{"parallel": [_NAPPING_POISON]}], **_CATCH}]]),
+        # In a child branch: the main branch has no fifth passage.
+        (
+            "5,6",
+            [[{"parallel": [[*[{"sleep": 0.1}] * 3, {"try": _NAPPING_POISON, **_CATCH}]]}, {"evaluate": "$ _[0]"}]],
+        ),
     ],
-    ids=["in its own branch", "in the parent branch", "in a child branch"],
+    ids=["in the branch or its parent", "in a child branch"],
 )
 def test_a_step_that_kills_its_worker_each_time_is_caught(
-    api: ApiClient, crashing: Crashing, web_server: WebServer, main: list[Any], passages: str
+    api: ApiClient, crashing: Crashing, web_server: WebServer, passages: str, mains: list[list[Any]]
 ) -> None:
-    task = create_task(api, web_server.url, "guarded poison", main)
+    tasks = [create_task(api, web_server.url, "guarded poison", main) for main in mains]
 
     with crashing(f"after_claim:{passages}:each", MAX_ATTEMPTS="2") as backend:
-        execution = wait_for_end(start_run(api, task), backend)
+        runs = [start_run(api, task) for task in tasks]
+        executions = [wait_for_end(run, backend) for run in runs]
 
-    assert (execution.status, execution.error) == ("succeeded", None)
-    assert execution.output == {"why": "the step ended its worker 2 times; giving up"}
-    assert_recorded_once(execution)
+    for execution in executions:
+        assert (execution.status, execution.error) == ("succeeded", None)
+        assert execution.output == {"why": "the step ended its worker 2 times; giving up"}
+        assert_recorded_once(execution)

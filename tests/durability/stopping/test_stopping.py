@@ -80,20 +80,37 @@ def call(n: int | str) -> dict[str, Any]:
     return {"tool": "world", "arguments": {"params": {"n": str(n)}}}
 
 
-def test_a_call_that_takes_too_long_is_taken_over_at_once(start_workers: Any, world: World) -> None:
+def test_calls_that_take_too_long_are_handed_back(start_workers: Any, world: World) -> None:
+    """A plain call and those of lanes are taken over at once; for one that must not be repeated, which has longer, a
+    person is asked."""
     workers = start_workers(1)
-    execution_id = world.start_run([call(1), {"evaluate": "$ _.json"}])
-    wait_until(lambda: len(world.calls(1)) == 1, LONG_S, workers)
+    plain = world.start_run([call(1), {"evaluate": "$ _.json"}])
+    once = world.start_run([call(2)], at_most_once=True)
+    items = {"over": "$ list(range(10, 22))", "map": call("$ _"), "parallelism": 4}
+    lanes = world.start_run([items, {"evaluate": "$ [item.json.nth for item in _]"}])
+    under_way = (1, 2, *range(10, 14))
+    wait_until(lambda: all(len(world.calls(n)) == 1 for n in under_way), LONG_S, workers)
+    assert Branch.objects.filter(execution_id=lanes, status="calling").count() == 4
     workers.start("io2")
 
     stopping = workers.terminate("io")
-    execution = wait_for_end(execution_id, workers)
+    execution = wait_for_end(plain, workers)
 
     assert execution.output == {"n": 1, "nth": 2}
     assert wait_for_exit(stopping, workers) == 0
     assert len({asked.headers["idempotency-key"] for asked in world.calls(1)}) == 1
     step = Transition.objects.filter(execution=execution, type="step").order_by("seq")[0]
     assert "retries" not in step.metadata, "the attempt of the worker that was stopped is not counted"
+    assert_recorded_once(execution)
+
+    wait_until(lambda: Execution.objects.get(pk=once).status == "awaiting_input", LONG_S, workers)
+    wait = Transition.objects.filter(execution_id=once, type="wait").get()
+    assert wait.output["type"] == "needs_attention"
+    assert len(world.calls(2)) == 1
+
+    world.release.set()
+    execution = wait_for_end(lanes, workers)
+    assert execution.output == [2] * 4 + [1] * 8, "a lane keeps nothing locked"
     assert_recorded_once(execution)
     assert_quiet(workers, "io", "io2", "engine")
 
@@ -115,23 +132,6 @@ def test_a_call_that_ends_in_time_is_made_once_and_the_next_one_elsewhere(start_
     assert_quiet(workers, "io", "io2", "engine")
 
 
-def test_a_call_that_must_not_be_repeated_has_longer_and_then_a_person_is_asked(
-    start_workers: Any, world: World
-) -> None:
-    workers = start_workers(1)
-    execution_id = world.start_run([call(1)], at_most_once=True)
-    wait_until(lambda: len(world.calls(1)) == 1, LONG_S, workers)
-    workers.start("io2")
-
-    assert wait_for_exit(workers.terminate("io"), workers) == 0
-    wait_until(lambda: Execution.objects.get(pk=execution_id).status == "awaiting_input", LONG_S, workers)
-
-    wait = Transition.objects.filter(execution_id=execution_id, type="wait").get()
-    assert wait.output["type"] == "needs_attention"
-    assert len(world.calls(1)) == 1
-    assert_quiet(workers, "io", "io2", "engine")
-
-
 def test_who_asks_twice_does_not_wait(start_workers: Any, world: World) -> None:
     workers = start_workers(3600)
     execution_id = world.start_run([call(1), {"evaluate": "$ _.json"}])
@@ -146,29 +146,11 @@ def test_who_asks_twice_does_not_wait(start_workers: Any, world: World) -> None:
     assert_quiet(workers, "io", "io2", "engine")
 
 
-def test_a_lane_keeps_nothing_locked(start_workers: Any, world: World) -> None:
-    workers = start_workers(1)
-    items = {"over": "$ list(range(12))", "map": call("$ _"), "parallelism": 4}
-    execution_id = world.start_run([items, {"evaluate": "$ [item.json.nth for item in _]"}])
-    wait_until(lambda: Branch.objects.filter(execution_id=execution_id, status="calling").count() == 4, LONG_S, workers)
-    wait_until(lambda: sum(len(world.calls(n)) for n in range(4)) == 4, LONG_S, workers)
-    workers.start("io2")
-
-    stopping = workers.terminate("io")
-    assert wait_for_exit(stopping, workers) == 0
-    world.release.set()
-
-    execution = wait_for_end(execution_id, workers)
-    assert execution.output == [2] * 4 + [1] * 8
-    assert_recorded_once(execution)
-    assert_quiet(workers, "io", "io2", "engine")
-
-
-@pytest.mark.parametrize("name", ["engine", "io"])
-def test_an_idle_worker_ends(start_workers: Any, name: str) -> None:
+def test_idle_workers_end(start_workers: Any) -> None:
     workers = start_workers(LONG_S)
 
-    assert wait_for_exit(workers.terminate(name), workers) == 0
+    stopping = [workers.terminate(name) for name in ("engine", "io")]
+    assert [wait_for_exit(process, workers) for process in stopping] == [0, 0]
     assert_quiet(workers, "io", "engine")
 
 
