@@ -16,7 +16,8 @@ import pytest
 from julep_project.devservices.process import is_alive
 from julep_project.env import PROJECT_ROOT
 
-READY_S = 90.0
+# Only a failing test waits this long.
+READY_S = 300.0
 STOP_S = 10.0
 # What an outer run of these tests was given must not reach the installation under test.
 _OUTER = (

@@ -1,4 +1,5 @@
-"""Postgres and Redis of a real `manage.py up` are killed while runs go on: the installation comes back by itself."""
+"""Postgres and Redis of a real `manage.py up` are killed while runs go on: the installation comes back by itself. When
+it is killed itself, it can be started again."""
 
 import json
 import os
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from julep_project.devservices.loopback import RecordedRequest, Reply
-from tests.devservices.conftest import Up, family, running, wait_for
+from tests.devservices.conftest import STOP_S, Up, alive, family, running, wait_for
 from tests.loopback.web_server import WebServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -39,7 +40,8 @@ def answers(up: Up, path: str) -> Any:
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("killed") / "home", LEASE_SECONDS="5") as started:
+    home = tmp_path_factory.mktemp("killed") / "home"
+    with running(home, LEASE_SECONDS="5", AGENTS_API_KEY="chosen-by-me") as started:
         yield started
 
 
@@ -97,3 +99,21 @@ def test_runs_end_though_a_service_is_killed(
         assert (found["status"], found["output"]) == ("succeeded", {"n": sum(range(ITEMS))}), found
     assert wait_for(lambda: (answers(up, "/healthz") or {}).get("status") == "ok", LONG_S), up.output
     assert {child: up.note()["children"][child] for child in others} == others, up.output
+
+
+# The last one: nothing of `up` is left.
+def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(up: Up, start_up: Callable[..., Up]) -> None:
+    assert up.note()["api_key"] == "chosen-by-me"
+    database_url, abandoned = up.note()["database_url"], up.processes()
+    assert up.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    second = start_up(up.home)
+    second.wait_until_ready()
+    assert alive(abandoned) == []
+    assert second.note()["database_url"] == database_url
+
+    left = second.processes()
+    assert len(alive(left)) > len(second.note()["children"])
+    assert second.stop(signal.SIGTERM) == 0
+    assert wait_for(lambda: alive(left) == [], STOP_S)
+    assert not (second.home / "up.json").exists()

@@ -90,28 +90,6 @@ def test_a_killed_child_is_started_again(up: Up, name: str) -> None:
     assert answer.returncode == 0, answer.stdout + up.output
 
 
-@pytest.mark.slow
-def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
-    tmp_path: Path, start_up: Callable[..., Up]
-) -> None:
-    first = start_up(tmp_path / "home", AGENTS_API_KEY="chosen-by-me")
-    first.wait_until_ready()
-    assert first.note()["api_key"] == "chosen-by-me"
-    abandoned = first.processes()
-    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
-
-    second = start_up(tmp_path / "home")
-    second.wait_until_ready()
-    assert alive(abandoned) == []
-    assert second.note()["database_url"] == first.note()["database_url"]
-
-    running = second.processes()
-    assert len(alive(running)) > len(second.note()["children"])
-    assert second.stop(signal.SIGTERM) == 0
-    assert wait_for(lambda: alive(running) == [], STOP_S)
-    assert not (second.home / "up.json").exists()
-
-
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, start_up: Callable[..., Up]) -> None:
     up = start_up(tmp_path / "home")
     note = tmp_path / "home" / "postgres" / "data" / "postmaster.pid"
