@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -73,6 +74,11 @@ def memory_of(up: Up) -> dict[str, float]:
     return {name: resident_mib(children[name]) for name in MEASURED}
 
 
+@cache
+def many_small_objects() -> bytes:
+    return json.dumps({"name": "y", "metadata": {"rows": [{"a": n, "b": "c" * 60} for n in range(100_000)]}}).encode()
+
+
 def feed(client: httpx.Client, task: str, number: int) -> httpx.Response:
     """One of four kinds: many empty lists, one long text, many small objects, the input of a run."""
     match number % 4:
@@ -81,8 +87,7 @@ def feed(client: httpx.Client, task: str, number: int) -> httpx.Response:
         case 1:
             return client.post("/agents", content=b'{"name": "' + b"x" * 16_000_000 + b'"}')
         case 2:
-            body = {"name": "y", "metadata": {"rows": [{"a": n, "b": "c" * 60} for n in range(100_000)]}}
-            return client.post("/agents", content=json.dumps(body).encode())
+            return client.post("/agents", content=many_small_objects())
     return client.post(f"/tasks/{task}/executions", json={"input": {"n": number, "text": "long " * 500_000}})
 
 
