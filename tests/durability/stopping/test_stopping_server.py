@@ -48,13 +48,19 @@ def chat(client: httpx.Client, session: str) -> Any:
     return client.stream("POST", f"/sessions/{session}/chat", json=body)
 
 
+def said_in(session: str) -> Any:
+    """What is recorded of a conversation."""
+    return Entry.objects.filter(session_id=session).order_by("seq").values_list("content", flat=True)
+
+
 def first_said(blocks: Iterator[str]) -> str:
     return next(said for block in blocks if (said := spoken(events_of(block))))
 
 
-def test_a_chat_ends_and_a_stream_that_can_be_resumed_makes_way(
+def test_chats_end_and_a_stream_that_can_be_resumed_makes_way(
     api: ApiClient, start_workers: Any, provider: ModelServer, reaching: dict[str, str]
 ) -> None:
+    """Also the chat whose client leaves meanwhile is recorded."""
     server = start_workers(LONG_S, "api", **reaching)
     gate, streamed = Gate(), Event()
     lines: list[str] = []
@@ -66,21 +72,30 @@ def test_a_chat_ends_and_a_stream_that_can_be_resumed_makes_way(
                 lines.append(line)
         streamed.set()
 
-    provider.script(Streamed("first ", gate, "second"))
-    with client_of(server) as client, chat(client, new_session(client)) as response:
-        blocks = response.iter_text()
-        assert first_said(blocks) == "first "
-        follower = Thread(target=follow)
-        follower.start()
-        wait_until(lambda: bool(lines), LONG_S, server)
+    with client_of(server) as client:
+        staying, leaving = new_session(client), new_session(client)
+        provider.script(Streamed("first ", gate, "second"))
+        with chat(client, staying) as response:
+            blocks = response.iter_text()
+            assert first_said(blocks) == "first "
+            provider.script(Streamed.endless("and on "))
+            with chat(client, leaving) as left:
+                left_blocks = left.iter_text()
+                assert first_said(left_blocks) == "and on "
+                follower = Thread(target=follow)
+                follower.start()
+                wait_until(lambda: bool(lines), LONG_S, server)
 
-        stopping = server.terminate("api")
-        assert streamed.wait(LONG_S), "the stream ends by itself, in order"
-        assert not Entry.objects.exists()
-        gate.open()
-        assert spoken(events_of("".join(blocks))) == "second"
+                stopping = server.terminate("api")
+                assert streamed.wait(LONG_S), "the stream ends by itself, in order"
+                wait_until(lambda: "takes no more requests" in server.log("api"), LONG_S, server)
+                assert not Entry.objects.exists()
+            wait_until(lambda: list(said_in(leaving)) == ["Hi", "and on "], LONG_S, server)
+            gate.open()
+            assert spoken(events_of("".join(blocks))) == "second"
     assert wait_for_exit(stopping, server) == 0
-    assert list(Entry.objects.order_by("seq").values_list("content", flat=True)) == ["Hi", "first second"]
+    assert list(said_in(staying)) == ["Hi", "first second"]
+    assert list(Turn.objects.values_list("status", flat=True)) == ["finished"] * 2
     assert_quiet(server, "api")
 
 
@@ -99,23 +114,6 @@ def test_a_chat_that_takes_too_long_frees_its_session_at_once(
         assert list(Turn.objects.values_list("status", flat=True)) == ["cancelled"], server.output()
         blocks.close()
     assert is_free("127.0.0.1", httpx.URL(server.url).port or 0)
-    assert_quiet(server, "api")
-
-
-def test_a_chat_whose_client_leaves_meanwhile_is_recorded(
-    start_workers: Any, provider: ModelServer, reaching: dict[str, str]
-) -> None:
-    server = start_workers(LONG_S, "api", **reaching)
-    provider.script(Streamed.endless("first "))
-    with client_of(server) as client, chat(client, new_session(client)) as response:
-        blocks = response.iter_text()
-        assert first_said(blocks) == "first "
-        stopping = server.terminate("api")
-        wait_until(lambda: "takes no more requests" in server.log("api"), LONG_S, server)
-
-    assert wait_for_exit(stopping, server) == 0
-    assert list(Turn.objects.values_list("status", flat=True)) == ["finished"]
-    assert list(Entry.objects.order_by("seq").values_list("content", flat=True)) == ["Hi", "first "]
     assert_quiet(server, "api")
 
 
