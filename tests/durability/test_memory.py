@@ -19,7 +19,7 @@ from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
 from tests.loopback.web_server import WebServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.minutes, pytest.mark.timeout(900)]
 
 BODIES = 200
 # A little above what a server process holds that has all its libraries loaded.
