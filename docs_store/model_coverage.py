@@ -1,5 +1,7 @@
 """Which models docs get vectors of, and how docs that were there before a model get their place in its queue."""
 
+from uuid import UUID
+
 import psycopg.errors
 from django.db import OperationalError, transaction
 
@@ -29,6 +31,13 @@ _COVER_NEXT = f"""
     WHERE name = %(model)s AND EXISTS (SELECT FROM next)
 """
 
+_COVER_DEVELOPER = """
+    INSERT INTO docs_store_docembedding (doc_id, model_id, state, attempts, error)
+    SELECT d.id, m.name, 'pending', 0, '' FROM docs_store_doc d CROSS JOIN docs_store_embeddingmodel m
+    WHERE d.developer_id = %(developer)s
+    ON CONFLICT DO NOTHING
+"""
+
 _MARK_COVERED = """
     UPDATE docs_store_embeddingmodel SET covered_at = now() WHERE name = %(model)s AND NOT EXISTS (
         SELECT FROM docs_store_doc d WHERE NOT EXISTS (
@@ -56,6 +65,12 @@ def cover_model(name: str) -> bool:
         return True
     execute(_BEGIN_AGAIN, {"model": name})
     return False
+
+
+def cover_docs_of(developer_id: UUID) -> None:
+    """Let docs that this transaction stored wait for the vectors of all models that they have none of."""
+    hold_models()
+    execute(_COVER_DEVELOPER, {"developer": developer_id})
 
 
 def _all_know_models() -> bool:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from julep_project.core.errors import ContentMissing, DomainError, StorageUnavai
 SURELY_COMMITTED = timedelta(days=1)
 _PRUNED_AT_ONCE = 100
 _PRUNING_S = 60.0
+_PIECE = 64 * 1024
 _CANNOT_STORE = "The content cannot be stored now; try again later"
 _CANNOT_READ = "A stored content cannot be read"
 _NO_SUCH_KEY = frozenset({"NoSuchKey", "NoSuchVersion"})
@@ -79,6 +80,17 @@ def read_stored(name: str, *, size: int | None = None) -> bytes:
     return content
 
 
+def stored_pieces(name: str) -> Iterator[bytes]:
+    """A stored content, bit by bit.
+
+    Raises:
+        StorageUnavailable, ContentMissing: as `read_stored`, at the beginning or later.
+    """
+    with _translated(_CANNOT_READ), _opened(name) as content:
+        while piece := content.read(_PIECE):
+            yield piece
+
+
 def remove(name: str) -> None:
     """Delete a content; that it is gone already is no error.
 
@@ -111,29 +123,32 @@ def _reason(error: Exception) -> str:
 
 
 def _read(name: str) -> bytes:
+    with _opened(name) as content:
+        found: bytes = content.read()
+    return found
+
+
+def _opened(name: str) -> Any:
     """Of a bucket with one request, where Django's way takes three."""
     bucket: Any = getattr(default_storage, "bucket", None)
     if bucket is not None:
-        return _read_object(bucket, name)
+        return closing(_opened_object(bucket, name))
     try:
-        with default_storage.open(name) as content:
-            found: bytes = content.read()
-            return found
+        return default_storage.open(name)
     except FileNotFoundError as error:
         if not _has_folder(name):
             raise  # nothing is mounted there, say
         raise ContentMissing(_CANNOT_READ) from error
 
 
-def _read_object(bucket: Any, name: str) -> bytes:
+def _opened_object(bucket: Any, name: str) -> Any:
     client = bucket.meta.client
     try:
-        found: bytes = bucket.Object(name).get()["Body"].read()
+        return bucket.Object(name).get()["Body"]
     except client.exceptions.ClientError as error:
         if error.response["Error"].get("Code") in _NO_SUCH_KEY:
             raise ContentMissing(_CANNOT_READ) from error
         raise
-    return found
 
 
 def _has_folder(name: str) -> bool:
