@@ -17,10 +17,10 @@ _LARGE_BYTES = 4 * 1024 * 1024
 
 def empty_tables_after_tests(patch: pytest.MonkeyPatch) -> None:
     """In place of Django's flush, which truncates every table and announces a migration."""
-    patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: _empty_tables())
+    patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_tables())
 
 
-def _empty_tables() -> None:
+def empty_tables() -> None:
     """Running processes lock tables in another order than this does; the one Postgres gives up tries again."""
     for attempt in range(_ATTEMPTS):
         try:

@@ -1,0 +1,93 @@
+"""What has to hold of the rows of an import before they are committed: nothing of it belongs to anybody else.
+
+The database knows that a row exists which another one names, but not whose it is.
+"""
+
+from uuid import UUID
+
+from django.db.models import Exists, F, Func, JSONField, Max, Min, OuterRef, TextField
+from django.db.models.fields.json import KeyTextTransform
+
+from docs_store.models import Embedding, EmbeddingModel, File, FileContent
+from executions.models import Blob
+from executions.stored_json import REFERENCE, StoredJson
+from julep_project.archive.contents import count_contents
+from julep_project.archive.errors import ArchiveRefused
+from julep_project.archive.tables import OF_MODEL, TABLES, Table
+from tasks.models import TaskVersion
+from tasks.programs.program import Program
+
+_REST = f"CASE WHEN jsonb_typeof(%(expressions)s) = 'object' THEN %(expressions)s - '{REFERENCE}' END"
+
+
+def check_rows(table: Table, developer_id: UUID, expected: int) -> None:
+    """That there are so many rows of the developer, and that they name nothing of others.
+
+    Raises:
+        ArchiveRefused
+    """
+    rows = table.rows(developer_id)
+    # Rows that hang on somebody else's are not among those of this developer.
+    if rows.count() != expected or table.all_rows(developer_id).count() != expected:
+        raise ArchiveRefused(f"Rows of {table.name} belong to something that is not in the archive, or have not ended")
+    for each in table.references:
+        own = OF_MODEL[each.related_model].all_rows(developer_id).filter(pk=OuterRef(each.attname))
+        if rows.filter(~Exists(own), **{f"{each.name}__isnull": False}).exists():
+            raise ArchiveRefused(f"Rows of {table.name} name something that is not in the archive: {each.attname}")
+
+
+def check_programs(developer_id: UUID) -> None:
+    """That the engine can read every program.
+
+    Raises:
+        ArchiveRefused
+    """
+    rows = TaskVersion.objects.filter(task__developer=developer_id).values_list("pk", "program")
+    for version_id, program in rows.iterator(chunk_size=50):
+        try:
+            Program.load(program)
+        except Exception as error:
+            raise ArchiveRefused(f"The program of the task version {version_id} cannot be read") from error
+
+
+def check_vectors(developer_id: UUID) -> None:
+    """That vectors have the dimensions of those of their models here.
+
+    Raises:
+        ArchiveRefused
+    """
+    dimensions = dict(EmbeddingModel.objects.values_list("name", "dimensions"))
+    size = Func("vector", function="vector_dims", output_field=TextField())
+    found = Embedding.objects.filter(developer=developer_id).order_by().values("model")
+    for row in found.annotate(least=Min(size), most=Max(size)):
+        if not row["least"] == row["most"] == dimensions[row["model"]]:
+            raise ArchiveRefused(f"The vectors of {row['model']} have not {dimensions[row['model']]} dimensions")
+
+
+def check_contents(developer_id: UUID, expected: int) -> None:
+    """That files and runs have the contents they refer to, and refer to no others.
+
+    Raises:
+        ArchiveRefused
+    """
+    content = FileContent.objects.filter(pk=OuterRef("pk"), developer_id=developer_id)
+    bare = File.objects.filter(~Exists(content), developer=developer_id)
+    if bare.exists() or count_contents(developer_id) != expected:
+        raise ArchiveRefused("The archive has not the contents that its files and runs refer to")
+    for table in TABLES:
+        for each in table.fields:
+            if isinstance(each, StoredJson):
+                _check_references(table, each.attname, developer_id)
+
+
+def _check_references(table: Table, column: str, developer_id: UUID) -> None:
+    """A reference in a row is read without asking whose the content is."""
+    run = table.owner.removesuffix("developer").removesuffix("__")
+    own = Blob.objects.filter(name=OuterRef("reference"), execution_id=OuterRef("run"))
+    rows = table.rows(developer_id).annotate(
+        reference=KeyTextTransform(REFERENCE, column),
+        rest=Func(F(column), template=_REST, output_field=JSONField()),
+        run=F(f"{run}__pk" if run else "pk"),
+    )
+    if rows.filter(~Exists(own), rest={}, **{f"{column}__has_key": REFERENCE}).exists():
+        raise ArchiveRefused(f"Rows of {table.name} refer to contents that are not theirs")
