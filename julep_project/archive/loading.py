@@ -15,7 +15,7 @@ from julep_project.archive.members import Member
 from julep_project.archive.tables import TABLES, Place, Table
 from julep_project.core.database import execute
 
-_BATCH_ROWS, _BATCH_BYTES = 1000, 4 * 1024 * 1024
+_BATCH_ROWS, _BATCH_BYTES = 1000, 1024 * 1024
 _INSERT = "INSERT INTO {table} ({columns}) SELECT {values} FROM {source} AS r {join}"
 _JOIN = "JOIN {table} AS named ON named.{within} = r.{within} AND named.{place} = r.{column}"
 _REPLACE = "UPDATE {table} SET {changes} FROM {source} AS r WHERE {table}.id = %(developer)s"
