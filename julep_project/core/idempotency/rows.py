@@ -22,7 +22,8 @@ from julep_project.core.tenancy import system_scope
 from julep_project.core.work.lease import LEASE_END, Held, Leases
 
 KEPT_FOR = timedelta(hours=24)
-_PRUNED_AT_ONCE = 1000
+# Some of them hold megabytes.
+_PRUNED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
