@@ -7,8 +7,8 @@ from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
 from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import EmbeddingModel
-from docs_store.removal.erasing import DOCS
-from docs_store.removal.expiry import FILES
+from docs_store.removal.erasing import DOCS as DOCS_OF_USERS
+from docs_store.removal.expiry import DOCS, FILES
 from docs_store.search import upkeep
 from julep_project.core.database import fetch
 from julep_project.core.work.keeper import Keeper, register
@@ -55,4 +55,5 @@ register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queu
 register(Keeper("docs_store.renew_words", 60, upkeep.renew_words, queue="io"))
 register(Keeper("docs_store.refresh_statistics", 60, upkeep.refresh_statistics, queue="io"))
 kinds.register(FILES)
-kinds.register_personal(DOCS)
+kinds.register(DOCS)
+kinds.register_personal(DOCS_OF_USERS)

@@ -1,5 +1,6 @@
 """What is too old goes, with all it owns, and nothing else does."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ from agents.retention.kinds import KINDS
 from agents.retention.models import RetentionPeriod
 from agents.retention.pace import OutOfTime, Pace
 from agents.retention.removal import UPKEEP, count_due, retain, retain_developer
-from docs_store.models import File, FileContent
+from docs_store.embedding import embed_due
+from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, File, FileContent
 from executions.blobs import prune_blobs
 from executions.engine.dispatch import dispatching_to
 from executions.models import Blob, Branch, Execution, Transition
@@ -170,6 +172,49 @@ def test_files_go_with_their_contents(runs: FlowRunner, keep: Any) -> None:
     assert runs.api.get(f"/files/{old}").status_code == 404
 
 
+def test_docs_go_with_their_vectors(developer: Developer, keep: Any, settings: Any) -> None:
+    """Whoever owns them, in whatever batches; other developers' stay."""
+    settings.AGENTS_API_KEY = API_KEY
+    api = ApiClient()
+    agent, user = (api.post(path, {"name": "n"}).json()["id"] for path in ("/agents", "/users"))
+    said = {"title": "t", "content": [str(index) for index in range(60)]}
+    old = [api.post(path, said).json()["id"] for path in (f"/agents/{agent}/docs", f"/users/{user}/docs")]
+    new = api.post(f"/agents/{agent}/docs", {"title": "new", "content": "c"}).json()["id"]
+    while embed_due():
+        """Another doc has its vectors."""
+    age(Doc.objects.filter(pk__in=old))
+    keep("docs")
+    assert (Embedding.objects.count(), count_due(developer)) == (121, {"docs": 2})
+    assert (retain(), count_due(developer)) == (2, {"docs": 0})
+    for model in (Chunk, Embedding, DocEmbedding):
+        assert [str(found) for found in model.objects.values_list("doc_id", flat=True)] == [new]
+    assert api.get(f"/docs/{new}").json()["content"] == ["c"]
+
+
+def test_the_logs_of_removed_developers(developer: Developer, settings: Any, capsys: Any) -> None:
+    """By the server's default: nobody is there who could say anything else."""
+    gone = [Developer.objects.create(email=f"{name}@example.com") for name in "ab"]
+    ids = [each.pk for each in gone]
+    for owner_id in (*ids, developer.pk, None):
+        for created_at in (OLD, Now()):
+            AuditRecord.objects.create(
+                developer_id=owner_id, created_at=created_at, verb="create", object_kind="agent", object_id="x"
+            )
+    for owner in (gone[0], developer):
+        RetentionPeriod.objects.create(developer=owner, kind="audit", days=None)
+    for each in gone:
+        each.delete()
+    assert retain() == 0
+    settings.RETENTION_DAYS = {"audit": 30}
+    call_command("retain", "--dry-run")
+    assert "removed developers audit: 2 due" in capsys.readouterr().out
+    assert (retain(), retain()) == (2, 0)
+    left = Counter(AuditRecord.objects.filter(verb="create").values_list("developer", flat=True))
+    assert left == {ids[0]: 1, ids[1]: 1, developer.pk: 2, None: 2}
+    acts = AuditRecord.objects.filter(verb="retain", developer=None)
+    assert {(act.after or {})["developer"] for act in acts} == set(map(str, ids))
+
+
 def test_usage_and_the_log_itself(developer: Developer, keep: Any) -> None:
     stranger = Developer.objects.create(email="s@example.com")
     for owner in (developer, stranger):
@@ -240,7 +285,7 @@ def test_the_command(developer: Developer, keep: Any, capsys: Any) -> None:
 
 def test_runs_that_have_ended_are_known_by_their_statuses() -> None:
     assert all(f"'{status.value}'" in expiry.RUNS.due for status in TERMINAL_EXECUTION)
-    assert sorted(KINDS) == ["audit", "calls", "entries", "files", "responses", "runs"]
+    assert sorted(KINDS) == ["audit", "calls", "docs", "entries", "files", "responses", "runs"]
 
 
 def test_without_periods_nothing_goes(developer: Developer, settings: Any) -> None:

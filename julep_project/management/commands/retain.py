@@ -8,7 +8,12 @@ from django.core.management.base import BaseCommand
 
 from agents.models import Developer
 from agents.retention.kinds import KINDS
-from agents.retention.removal import count_due, retain_developer
+from agents.retention.removal import (
+    count_due,
+    count_due_of_removed,
+    retain_developer,
+    retain_logs_of_removed,
+)
 from julep_project.core.actor import Actor, ActorKind, acting_as
 from julep_project.core.tenancy import system_scope, tenant_scope
 
@@ -33,6 +38,9 @@ class Command(BaseCommand):
             for developer in developers:
                 for kind, count in self._work(developer, options).items():
                     self.stdout.write(f"{developer.pk} {kind}: {count} {word}")
+            count = self._work_on_removed(options)
+            if count:
+                self.stdout.write(f"removed developers audit: {count} {word}")
 
     def _work(self, developer: Developer, options: dict[str, Any]) -> dict[str, int]:
         if not options["dry_run"]:
@@ -40,3 +48,8 @@ class Command(BaseCommand):
         with tenant_scope(developer.pk):
             due = count_due(developer)
         return {kind: count for kind, count in due.items() if not options["kind"] or kind in options["kind"]}
+
+    def _work_on_removed(self, options: dict[str, Any]) -> int:
+        if options["developer"] or "audit" not in (options["kind"] or ["audit"]):
+            return 0
+        return count_due_of_removed() if options["dry_run"] else retain_logs_of_removed()
