@@ -63,13 +63,15 @@ def export_developer(
     """
     archive = str(uuid4())
     with tenant_scope(developer.pk):
+        if not leave_out:
+            _require_ended(_at_work(developer.pk))
         if path is not None:
             # Before it begins, so that no export is without its record.
             record(developer.pk, Act(Verb.EXPORT, ObjectKind.DEVELOPER, developer.pk, after={"archive": archive}))
         with _snapshot():
             exported = Exported(_manifest(developer.pk, archive))
-            if any(exported.manifest.left_out.values()) and not leave_out:
-                raise WorkUnderWay(_told_of_work(exported.manifest.left_out))
+            if not leave_out:
+                _require_ended(exported.manifest.left_out)
             exported.keys = _count_keys(developer)
             exported.has_rates = TenantRates.objects.for_developer(developer).exists()
             if path is not None:
@@ -108,11 +110,20 @@ def _manifest(developer_id: UUID, archive: str) -> Manifest:
         },
         contents=contents.count_contents(developer_id),
         vectors={name: dimensions for name, dimensions in known if dimensions is not None},
-        left_out={
-            name: table.all_rows(developer_id).count() - table.rows(developer_id).count()
-            for name, table in AT_WORK.items()
-        },
+        left_out=_at_work(developer_id),
     )
+
+
+def _at_work(developer_id: UUID) -> dict[str, int]:
+    """How much has not ended, by what it is."""
+    return {
+        name: table.all_rows(developer_id).count() - table.rows(developer_id).count() for name, table in AT_WORK.items()
+    }
+
+
+def _require_ended(at_work: dict[str, int]) -> None:
+    if told := " and ".join(f"{count} {name}" for name, count in at_work.items() if count):
+        raise WorkUnderWay(f"{told} have not ended: let them end or cancel them, or leave them out of the archive")
 
 
 def _write(writer: Writer, exported: Exported, report: Report) -> None:
@@ -171,8 +182,3 @@ def _count_keys(developer: Developer) -> int:
     versions = TaskVersion.objects.filter(task__developer=developer).values_list("tools", flat=True).iterator()
     own = sum(len(keys_in(tool_to_wire(tool)).keys) for tool in tools)
     return own + sum(len(keys_in(tool).keys) for tools_ in versions for tool in tools_)
-
-
-def _told_of_work(left_out: dict[str, int]) -> str:
-    told = " and ".join(f"{count} {name}" for name, count in left_out.items() if count)
-    return f"{told} have not ended: let them end or cancel them, or leave them out of the archive"

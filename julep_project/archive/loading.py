@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +77,7 @@ class Loading:
         return self._table
 
     def _check_references(self) -> None:
-        with _refused(self._table):
+        with _told(self._table.name if self._table else ""):
             execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def _batches(self, table: Table, member: Member) -> Iterator[list[str]]:
@@ -100,32 +101,26 @@ class Loading:
         columns = self._manifest.tables[table.name].columns
         given = {"rows": f"[{','.join(rows)}]", "developer": self._developer_id}
         replaces = self._replaces and table.model is Developer
-        with _refused(table):
+        with _told(table.name):
             written = execute(_replacing(table, columns) if replaces else _inserting(table, columns), given)
         if written != len(rows):
             raise ArchiveRefused(f"Rows of {table.name} do not belong to anything in the archive")
         self.written[table.name] += written
 
 
-class _refused:
-    """Says what is wrong with the archive when the database takes its rows not."""
-
-    def __init__(self, table: Table | None) -> None:
-        self._name = table.name if table else ""
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, IntegrityError):
-            constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-            if isinstance(error.__cause__, UniqueViolation):
-                raise RowsTaken(
-                    f"Rows of {self._name} have ids or names that are taken already ({constraint})"
-                ) from error
-            raise ArchiveRefused(f"Rows of {self._name} do not fit together ({constraint})") from error
-        if isinstance(error, DataError):
-            raise ArchiveRefused(f"Rows of {self._name} hold what cannot be stored there") from error
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Says what is wrong with the rows of this table when the database does not take them."""
+    try:
+        yield
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        constraint = diagnosis.constraint_name or diagnosis.column_name if diagnosis else None
+        if isinstance(error.__cause__, UniqueViolation):
+            raise RowsTaken(f"Rows of {name} have ids or names that are taken already ({constraint})") from error
+        raise ArchiveRefused(f"Rows of {name} do not fit together ({constraint})") from error
+    except DataError as error:
+        raise ArchiveRefused(f"Rows of {name} hold what cannot be stored there") from error
 
 
 def read_names(name: str, member: Member, manifest: Manifest) -> Iterator[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """What is moved, what is not, and what stands in the way."""
 
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -9,12 +10,14 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
 from agents.models import Agent, Developer, Project
-from docs_store.files.services import prune_contents, read_content
-from docs_store.models import DocEmbedding, Embedding, EmbeddingModel, File, FileContent
+from docs_store.files.services import prune_contents, read_content, store_upload
+from docs_store.ingestion.jobs import INGESTIONS
+from docs_store.models import Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.blobs import prune_blobs
 from executions.models import Blob, Execution
 from julep_project.archive import contents, exporting, importing
@@ -99,7 +102,7 @@ def test_work_that_has_not_ended(small: Small, tmp_path: Path) -> None:
     path = tmp_path / "work.tar.gz"
     with pytest.raises(CommandError, match="1 runs and 1 responses have not ended"):
         call_command("export_developer", str(small.developer.pk), str(path))
-    assert not path.exists()
+    assert (path.exists(), AuditRecord.objects.filter(verb="export").count()) == (False, 1)
     exported = export_developer(small.developer, path, leave_out=True)
     assert exported.manifest.left_out == {"runs": 1, "responses": 1}
     told = [
@@ -107,6 +110,27 @@ def test_work_that_has_not_ended(small: Small, tmp_path: Path) -> None:
     ]
     assert told == []
     assert sum(name.startswith("contents/blobs/") for name, _ in members_of(path)) == 1
+
+
+def test_work_that_may_be_done_twice_goes_on(small: Small, elsewhere: Any, tmp_path: Path) -> None:
+    """With what it needs, and free: whoever held it is elsewhere."""
+    content_id, written = store_upload(small.developer, [b"tides"])
+    held = {"state": "in_progress", "lease_until": Now() + timedelta(hours=1), "version": 3}
+    Ingestion.objects.create(
+        developer=small.developer,
+        doc=Doc.objects.get(),
+        name="ingest",
+        content_id=content_id,
+        is_upload=True,
+        size=written.size,
+        **held,
+    )
+    path = tmp_path / "open.tar.gz"
+    export_developer(small.developer, path)
+    elsewhere()
+    import_developer(path, Importing())
+    assert read_content(small.developer.pk, content_id, 5) == b"tides"
+    assert [job.content_id for job in INGESTIONS.leases.due()] == [content_id]
 
 
 def test_another_embedding_model(small: Small, elsewhere: Any) -> None:
