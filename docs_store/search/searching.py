@@ -3,7 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -16,17 +18,21 @@ from docs_store.search.candidates import Candidate
 from docs_store.search.fusion import fused
 from docs_store.search.mmr import pick_diverse
 from docs_store.search.query import SearchQuery
+from docs_store.search.rarity import likeness_by_rarity
 from docs_store.search.text import find_text
 from docs_store.search.vector import find_vector
 from docs_store.vectors import Floats, SentVector, from_sent, to_plain
 
 # Models that know words only, not meaning, add less to the words themselves: their vectors have this share of a weight.
 _WORDS_ONLY = {HASHING: 0.2}
+# Of each of two lists, so many are compared by what is rare among them.
+_COMPARED = 250
 
 # Candidates for each result, when some of them are to be left out for being alike.
 _CANDIDATES_PER_RESULT = 3
 
 Vectors = Mapping[int, Floats]
+Candidates = Mapping[UUID, Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +100,31 @@ def _hybrid(developer: Developer, owners: Sequence[Owner], query: SearchQuery) -
     wanted = query.limit * max(1, query.k_multiplier)
     by_text = {found.doc_id: found for found in find_text(developer, owners, query, wanted)}
     by_vector = {found.doc_id: found for found in find_vector(developer, owners, query, wanted)}
-    scores = fused(
-        {doc_id: found.score for doc_id, found in by_text.items()},
-        {doc_id: -found.score for doc_id, found in by_vector.items()},
-        _vector_weight(query.alpha),
-    )
+    likeness = {doc_id: -found.score for doc_id, found in by_vector.items()}
+    if settings.EMBEDDING_MODEL in _WORDS_ONLY and 0 < query.alpha < 1:
+        likeness = _likeness_by_rarity(query.vector, by_text, by_vector)
+    text = {doc_id: found.score for doc_id, found in by_text.items()}
+    scores = fused(text, likeness, _vector_weight(query.alpha))
     first, second = (by_vector, by_text) if query.alpha >= 0.5 else (by_text, by_vector)
     return [
         Candidate(doc_id, (first.get(doc_id) or second[doc_id]).chunk_id, 1 - score) for doc_id, score in scores.items()
     ]
+
+
+def _likeness_by_rarity(vector: Floats | None, by_text: Candidates, by_vector: Candidates) -> dict[UUID, float]:
+    """How like the vector the docs of both lists are, by the words that are rare among them, for those with vectors."""
+    assert vector is not None
+    chunks = {
+        doc_id: (by_vector.get(doc_id) or found).chunk_id
+        for candidates in (by_text, by_vector)
+        for doc_id, found in islice(candidates.items(), _COMPARED)
+    }
+    vectors = _vectors(list(chunks.values()))
+    docs = [doc_id for doc_id, chunk_id in chunks.items() if chunk_id in vectors]
+    if not docs:
+        return {}
+    likeness = likeness_by_rarity(vector, np.stack([vectors[chunks[doc_id]] for doc_id in docs]))
+    return dict(zip(docs, map(float, likeness), strict=True))
 
 
 def _vector_weight(alpha: float) -> float:

@@ -1,13 +1,16 @@
 """The arithmetic of ranking."""
 
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from agents.llm.own.hashing import embed_text
 from docs_store.search.fusion import fused, normalised
 from docs_store.search.language import text_configuration
 from docs_store.search.mmr import pick_diverse
+from docs_store.search.rarity import likeness_by_rarity
 from docs_store.vectors import unit_vector
 
 A, B, C = (UUID(int=number) for number in range(3))
@@ -81,6 +84,26 @@ def test_lists_are_fused_by_weight() -> None:
     both = fused(text, vector, 0.5)
     assert both[B] == pytest.approx(0.5 * normalised([9, 1])[1] + 0.5 * normalised([-0.1, -0.9])[0])
     assert fused({}, {}, 0.5) == {}
+
+
+def _embedded(*texts: str) -> Any:
+    return np.array([embed_text(text) for text in texts])
+
+
+def test_what_many_candidates_say_tells_none_from_another() -> None:
+    places = ("Bergen", "Cadiz", "Dakar", "Essen")
+    [query] = _embedded("surface pressure Cadiz")
+    vectors = _embedded(*(f"measured pressure of the surface near {name}" for name in places))
+    plain, near = vectors @ query, likeness_by_rarity(query, vectors)
+    assert near[1] == max(near)
+    assert near[1] - near[0] > 3 * (plain[1] - plain[0]) > 0
+
+
+def test_few_candidates_are_compared_too() -> None:
+    [query] = _embedded("one")
+    assert likeness_by_rarity(query, _embedded("one", "one")) == pytest.approx([1, 1])
+    near, far = likeness_by_rarity(query, _embedded("one", "two"))
+    assert near == pytest.approx(1) and far < 0.1
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,12 @@ def test_texts_are_near_by_the_words_they_share() -> None:
     assert near[0] > 0.4 > near[1] > 0.1 > abs(near[2])
 
 
+@pytest.mark.parametrize(("rare", "common"), [("turbulence", "case"), ("турбулентность", "тоже")])
+def test_longer_words_count_for_more(rare: str, common: str) -> None:
+    query = f"{common} {rare}"
+    assert likeness(query, rare) > likeness(query, common) > 0.1
+
+
 def test_parts_of_words_count() -> None:
     assert likeness("embedding", "embeddings") > 0.3 > abs(likeness("embedding", "turtle"))
 

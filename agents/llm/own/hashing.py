@@ -8,6 +8,7 @@ All vectors have their first number in common, so that texts with little in comm
 with models that know meaning: a threshold that suits those then suits this one.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -27,8 +28,11 @@ _HASHED = DIMENSIONS - 1
 _IN_COMMON = 0.46
 _PIECE_SIZES = (3, 4)
 _PAIR_WEIGHT = 0.3
-# Words this short mostly are articles and the like; longer ones that say as little.
+# Words this short mostly are articles and the like; longer ones that say as little. The longer a word, the rarer it is,
+# up to some length: in alphabets, that is.
 _SHORT_WORD = 3
+_LONG_WORD = 7
+_SPELLED = re.compile("[a-z\u0370-\u052f]+")
 _SLIGHT = frozenset(
     "about after also although another because been before being between both cannot could does doing done "
     "during each either else even ever every from gets give given gives have having hence here into itself "
@@ -101,8 +105,11 @@ def _pieces(word: str) -> Iterator[str]:
 
 
 def _weight(word: str) -> float:
-    is_short = len(word) <= _SHORT_WORD and word.isascii() and word.isalpha()
-    return _SLIGHT_WEIGHT if is_short or word in _SLIGHT else 1.0
+    if word in _SLIGHT:
+        return _SLIGHT_WEIGHT
+    if not _SPELLED.fullmatch(word):
+        return 1.0
+    return _SLIGHT_WEIGHT if len(word) <= _SHORT_WORD else min(1.0, len(word) / _LONG_WORD)
 
 
 def _hashed(feature: str) -> tuple[int, int]:
