@@ -13,6 +13,8 @@ from julep_project.core.jobs.rows import JobState
 
 NAME = "ingest_file"
 TASK = "docs_store.ingest_file"
+# Files of one tenant that messages may be about at once, however many wait.
+LANES = 4
 
 Job = ClaimedJob[Ingestion]
 
@@ -81,4 +83,5 @@ def _give_up(job: Job, reason: str) -> None:
         pass
 
 
-INGESTIONS: JobKind[Ingestion] = JobKind(Ingestion, task=TASK, give_up=_give_up)
+# Of one developer few messages are on their way: each takes a place among the few that files are read in, for a while.
+INGESTIONS: JobKind[Ingestion] = JobKind(Ingestion, task=TASK, give_up=_give_up, at_once=LANES)

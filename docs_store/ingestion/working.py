@@ -6,6 +6,7 @@ that dies leaves a lease that runs out; whoever comes next goes on where it had 
 
 import logging
 import time
+from collections import deque
 from functools import partial
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
@@ -40,8 +41,9 @@ _MESSAGE = Bounds(depth=8, containers=3 * CHUNKS_PER_MESSAGE, elements=12 * CHUN
 # How long one message reads before others get their turn, and how often what is read is stored.
 _TURN_S = 30.0
 _STORED_EVERY_S = 1.0
-# A message that finds all processes taken waits for so long; then a sweep sends another.
+# A message that finds all processes taken waits for so long; then another is sent when one is free, or by a sweep.
 _PATIENCE_S = 2.0
+_turned_away: deque[UUID] = deque(maxlen=1000)
 
 
 @Once
@@ -61,18 +63,31 @@ def check_message(line: bytes) -> None:
 
 def ingest_file(job_id: UUID) -> None:
     """Read the file of a job, or some of it: of the job that its tenant began first, so that files are ready in the
-    order they came in, and not all at the end."""
+    order they came in, and not all at the end. Who found no place comes before the next file of that tenant."""
     if not _places().acquire(timeout=_PATIENCE_S):
+        _turned_away.append(job_id)
         return
+    job = None
     try:
         first = INGESTIONS.queued.first_beside(job_id)
         job = (INGESTIONS.claim(first) if first else None) or INGESTIONS.claim(job_id)
         if job is not None:
             with INGESTIONS.leases.holding(job.held):
                 _work(job)
-            INGESTIONS.queued.ring_next(job.row.developer_id)
     finally:
         _places().release()
+        _ring_turned_away()
+    if job is not None:
+        INGESTIONS.queued.ring_next(job.row.developer_id)
+
+
+def _ring_turned_away() -> None:
+    """Send another message in place of the first that found no place in this process."""
+    try:
+        job_id = _turned_away.popleft()
+    except IndexError:
+        return
+    INGESTIONS.queued.ring(job_id)
 
 
 def _work(job: Job) -> None:

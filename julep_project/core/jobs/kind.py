@@ -22,10 +22,16 @@ Row = TypeVar("Row", bound=JobRow)
 
 
 class JobKind(Generic[Row]):
-    """The jobs of one model. A message `task` carries a job's id. `give_up` ends one that was claimed too often."""
+    """The jobs of one model. A message `task` carries a job's id. `give_up` ends one that was claimed too often.
+    `at_once` bounds the messages of one developer."""
 
     def __init__(
-        self, model: type[Row], *, task: str, give_up: "Callable[[ClaimedJob[Row], str], object] | None" = None
+        self,
+        model: type[Row],
+        *,
+        task: str,
+        give_up: "Callable[[ClaimedJob[Row], str], object] | None" = None,
+        at_once: int | None = None,
     ) -> None:
         self.model = model
         self._give_up = give_up or (lambda job, reason: job.end(JobState.FAILED, reason))
@@ -36,7 +42,7 @@ class JobKind(Generic[Row]):
             waiting={"state": JobState.RETRYING},
             ring=lambda job_id: rings.ring(task, job_id),
         )
-        self.queued = Queued(self.leases, task=task)
+        self.queued = Queued(self.leases, task=task, at_once=at_once)
         KINDS[model] = self
 
     def start(self, job: Any) -> UUID:

@@ -71,6 +71,12 @@ _RING_NEXT = f"""
     UPDATE {{table}} SET rung_at = now() FROM next WHERE {{table}}.id = next.id RETURNING {{table}}.{{subject}}
 """
 
+# Messages on their way for a tenant, and rows that are worked on.
+_ON_THE_WAY = f"""
+    SELECT count(*) FROM {{table}} WHERE {{open}} AND {OF_TENANT.format(table="{table}", tenant="tenant.id")}
+        AND ({{table}}.lease_until > now() OR NOT {_NOT_RUNG})
+"""
+
 _FIRST_BESIDE = f"""
     SELECT found.id FROM {{table}} AS told CROSS JOIN LATERAL (
         SELECT id FROM {{table}}
@@ -84,17 +90,25 @@ class Queued(Generic[Row]):
     """Rows of one model that wait for workers of one Celery queue.
 
     A message `task` carries a row's `subject`. `share` is SQL for how many rows of the tenant `tenant.id` one sweep
-    rings for at most.
+    rings for at most. With `at_once`, so many messages of a tenant are on their way or worked on at most.
     """
 
     def __init__(
-        self, leases: Leases[Row], *, task: str, queue: str = "io", subject: str = "id", share: str = "%(room)s"
+        self,
+        leases: Leases[Row],
+        *,
+        task: str,
+        queue: str = "io",
+        subject: str = "id",
+        share: str = "%(room)s",
+        at_once: int | None = None,
     ) -> None:
         self.leases = leases
         self.task = task
         self._queue = queue
         self._subject = subject
-        self._share = share
+        self._share = share if at_once is None else f"greatest({at_once} - ({_ON_THE_WAY}), 0)"
+        self._at_once = at_once
         # Behind this tenant the next sweep of this process begins.
         self._swept_to: UUID | None = None
 
@@ -105,7 +119,8 @@ class Queued(Generic[Row]):
         """Whether to ring for a new row once it is there for all: not where many of the tenant's wait already, for
         those that end ring for the next. Call it in the transaction that stores the row."""
         waiting = self._open().filter(developer_id=tenant, due_at__lte=TransactionNow()).exclude(pk=key)
-        if waiting[:_OF_ONE_TENANT].count() == _OF_ONE_TENANT:
+        most = min(self._at_once or _OF_ONE_TENANT, _OF_ONE_TENANT)
+        if waiting[:most].count() == most:
             return False
         return bool(self._open().filter(pk=key).update(rung_at=TransactionNow()))
 
@@ -168,10 +183,11 @@ class Queued(Generic[Row]):
         query = self._open().query
         condition, bound = query.get_compiler(connection=connection).compile(query.where)
         named = {f"open{index}": value for index, value in enumerate(bound)}
+        table, open_ = f'"{self.leases.name}"', condition % tuple(f"%({name})s" for name in named)
         text = statement.format(
-            table=f'"{self.leases.name}"',
-            open=condition % tuple(f"%({name})s" for name in named),
-            share=self._share,
+            table=table,
+            open=open_,
+            share=self._share.format(table=table, open=open_),
             subject=f'"{self._subject}"',
             behind=behind,
         )
