@@ -8,13 +8,15 @@ from agents.tool_types import ToolType
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, canonical_name_unique, metadata_index
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import Own, TenantManager
 
 DEFAULT_PROJECT = "default"
 
 
 class Developer(Resource):
     """A tenant. Owns everything else."""
+
+    tenancy = Own("id")
 
     email = models.EmailField(blank=True, default="")
     active = models.BooleanField(default=True)

@@ -17,7 +17,7 @@ from pgvector.django import VectorField
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.jobs.rows import OPEN, JobRow, JobState
 from julep_project.core.models import Resource, metadata_index
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import Shared, TenantManager
 from julep_project.core.work.rows import QueuedRow
 
 LONGEST_TITLE = 800
@@ -106,6 +106,8 @@ class Chunk(models.Model):
 
 class EmbeddingModel(models.Model):
     """A model whose vectors are kept. Docs get vectors of every model listed here; searches use one of them."""
+
+    tenancy = Shared()
 
     name = models.CharField(primary_key=True, max_length=255)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)

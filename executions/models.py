@@ -12,8 +12,9 @@ from executions.stored_json import StoredJson
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, metadata_index
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import TenantManager, Through
 
+_OF_EXECUTION = Through("execution_id", "executions.Execution")
 # Runs that keep workers busy, or will.
 AT_WORK = (ExecutionStatus.QUEUED, ExecutionStatus.STARTING, ExecutionStatus.RUNNING)
 
@@ -67,6 +68,8 @@ class Branch(models.Model):
     `stack` is a list of frames (see `engine/frame.py`). `version` fences: every claim raises it, every commit names
     the one it claimed, so a worker that lost its lease cannot write.
     """
+
+    tenancy = _OF_EXECUTION
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="branches")
@@ -146,6 +149,8 @@ class Transition(models.Model):
     place there (null for steps in nested bodies), and the loop whose turn ended here.
     """
 
+    tenancy = _OF_EXECUTION
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Its index is that of `transition_seq_unique`.
     execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="transitions", db_index=False)
@@ -189,6 +194,8 @@ class Transition(models.Model):
 class LoopItem(models.Model):
     """One item of a running loop, written once when the loop starts, so that a turn never rewrites the others."""
 
+    tenancy = Through("branch_id", "executions.Branch")
+
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
     loop = models.UUIDField()
     index = models.PositiveIntegerField()
@@ -207,6 +214,8 @@ class Blob(models.Model):
     Large ones lie in the file storage under `name`; `digest` is set once they do, so whoever finds one by it may refer
     to it. Those that only the engine refers to are in `content` unless they are large.
     """
+
+    tenancy = _OF_EXECUTION
 
     name = models.CharField(primary_key=True, max_length=120)
     execution_id = models.UUIDField(db_index=True)

@@ -21,6 +21,7 @@ from julep_project.core.health import health, heartbeats
 from julep_project.core.health.health import Report
 from julep_project.core.process.release import read_release
 from julep_project.core.redis_client import new_redis_client
+from julep_project.core.row_security.force import look
 from julep_project.core.work.keeper import KEEPERS
 
 _PATIENCE_S = 5.0
@@ -135,12 +136,22 @@ def _patience_s() -> float:
     return float(max(settings.RING_AGAIN_SECONDS, settings.SWEEP_SECONDS) * _PATIENT_SWEEPS)
 
 
+def _row_security() -> tuple[bool, str]:
+    """Whether the database keeps developers apart, and whether their searches use indexes."""
+    if not settings.ROW_SECURITY_ON:
+        return True, "off"
+    standing = look()
+    slow = [f"{name} is not LEAKPROOF: no index is used where it is asked for" for name in standing.slow]
+    return not standing.wrong, "; ".join([*standing.wrong, *slow]) or "in force"
+
+
 _CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "redis policy": _redis_policy,
     "oldest runnable": _oldest_runnable,
     "held up": _held_up,
     "docs": _docs,
     "secrets": _secrets,
+    "row security": _row_security,
     "keepers": _keepers,
     "work": _work,
     "release": _release,

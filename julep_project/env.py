@@ -95,6 +95,14 @@ def env_bool(name: str, default: bool = False) -> bool:
     raise InvalidSetting(f"{name} must be one of 1, true, yes, on, 0, false, no, off; it is {text!r}")
 
 
+def env_choice(name: str, choices: Sequence[str]) -> str:
+    """One of the words, the first of which is the default."""
+    text = env_str(name, choices[0]).strip().lower()
+    if text not in choices:
+        raise InvalidSetting(f"{name} must be one of {', '.join(choices)}; it is {text!r}")
+    return text
+
+
 def env_int(name: str, default: int, *, low: int | None = None, high: int | None = None) -> int:
     """A whole number within the bounds."""
     text = env_str(name).strip()

@@ -12,6 +12,7 @@ from julep_project.env import (
     InvalidSetting,
     env_addresses,
     env_bool,
+    env_choice,
     env_days,
     env_decimal,
     env_decimal_or_unknown,
@@ -255,6 +256,10 @@ JWT_JWKS_URL = env_str("JWT_JWKS_URL")
 JWT_AUDIENCE = env_str("JWT_AUDIENCE")
 JWT_ISSUER = env_str("JWT_ISSUER")
 JWT_CREATE_DEVELOPERS = env_bool("JWT_CREATE_DEVELOPERS")
+
+# Whether the database keeps developers apart too (`core/row_security`): `auto` is on where there may be many.
+ROW_SECURITY = env_choice("ROW_SECURITY", ("auto", "on", "off"))
+ROW_SECURITY_ON = ROW_SECURITY == "on" or (ROW_SECURITY == "auto" and AGENTS_API_MULTI_TENANT_MODE)
 
 # Secrets of developers: the keys they are sealed with, the newest first; see `agents/vault/master_keys.py`.
 SECRETS_MASTER_KEY = env_secret("SECRETS_MASTER_KEY")

@@ -8,8 +8,10 @@ from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import JobRow, JobState
 from julep_project.core.models import Resource, metadata_index
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import TenantManager, Through
 from julep_project.core.work.rows import LeasedRow
+
+_OF_SESSION = Through("session_id", "chat_sessions.Session")
 
 
 class ContextOverflow(models.TextChoices):
@@ -70,6 +72,8 @@ class Session(Resource):
 class SessionAgent(models.Model):
     """An agent of a session, in the order given. Goes with the agent; the session stays."""
 
+    tenancy = _OF_SESSION
+
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="agent_links")
     agent = models.ForeignKey(Agent, on_delete=models.DO_NOTHING, related_name="+")
     position = models.PositiveSmallIntegerField()
@@ -84,6 +88,8 @@ class SessionAgent(models.Model):
 
 class SessionUser(models.Model):
     """A user of a session, in the order given. Goes with the user; the session stays."""
+
+    tenancy = _OF_SESSION
 
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="user_links")
     user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+")
@@ -118,6 +124,8 @@ class Turn(LeasedRow):
 
     The process that runs a turn renews its lease; when the lease has run out, the turn is over for everyone else.
     """
+
+    tenancy = _OF_SESSION
 
     number = models.BigAutoField(primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="turns")
@@ -169,6 +177,8 @@ class Entry(models.Model):
     `seq` is the order of storing. `place` is the order in the conversation: equal to `seq`, except that a summary
     takes the place of the last entry it stands for; those entries stay and point to it.
     """
+
+    tenancy = _OF_SESSION
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     session = models.ForeignKey(Session, on_delete=models.DO_NOTHING, related_name="entries")

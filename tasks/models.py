@@ -9,7 +9,7 @@ from django.db import models
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, canonical_name_unique, metadata_index
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import TenantManager, Through
 
 
 class Task(Resource):
@@ -38,6 +38,8 @@ class Task(Resource):
 
 class TaskVersion(models.Model):
     """One immutable program. Executions point here, so an update never changes a running execution."""
+
+    tenancy = Through("task_id", "tasks.Task")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)

@@ -49,6 +49,8 @@ def _start_redis(home: Path) -> str:
 
 
 _take_own_neighbours()
+# All tests run with the database keeping developers apart, though most have one developer.
+os.environ.setdefault("ROW_SECURITY", "on")
 
 
 def pytest_unconfigure() -> None:

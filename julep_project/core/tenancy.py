@@ -19,13 +19,39 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """How rows are known to be a developer's: by a column of theirs. A model with a `developer_id` need not say it."""
+
+    column: str = "developer_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """How rows are known to be a developer's: by the row of another model that a column of theirs names."""
+
+    column: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Rows are nobody's: all developers see the same."""
+
+
+# What a model says in `tenancy`.
+Tenancy = Own | Through | Shared
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """One developer's rows, or with `None` those of all."""
+    """One developer's rows, or with `None` those of all, unless it `is_empty`."""
 
     developer_id: UUID | None
+    is_empty: bool = False
 
 
-_SYSTEM = Scope(None)
+SYSTEM = Scope(None)
+NOBODY = Scope(None, is_empty=True)
 _scope: ContextVar[Scope | None] = ContextVar("scope", default=None)
 
 
@@ -43,8 +69,21 @@ def tenant_scope(developer_id: UUID) -> Iterator[None]:
 def system_scope() -> Iterator[None]:
     """Let the block see and write the rows of all developers: for who does not know yet for whom it works, and for
     upkeep. Also a decorator."""
-    with _scoped(_SYSTEM):
+    with _scoped(SYSTEM):
         yield
+
+
+@contextmanager
+def empty_scope() -> Iterator[None]:
+    """Let the block see no developer's rows, until it enters another scope."""
+    with _scoped(NOBODY):
+        yield
+
+
+def enter_tenant(developer_id: UUID) -> None:
+    """Go on as a `tenant_scope` would, until the block ends that this is called in: for what finds out in the middle
+    whom it works for."""
+    _scope.set(Scope(developer_id))
 
 
 def current_scope() -> Scope | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCES = ["julep_project", "agents", "docs_store", "sessions", "tasks", "executions"]
 READ = re.compile(
-    r"\benv_(?:str|secret|bool|int|ints|days|decimal|decimal_or_unknown|list|url|addresses)\(\s*\"([A-Z0-9_]+)\"|_count\(\"([A-Z0-9_]+)\"|choose_port\(\"([A-Z0-9_]+)\""
+    r"\benv_(?:str|secret|bool|choice|int|ints|days|decimal|decimal_or_unknown|list|url|addresses)\(\s*\"([A-Z0-9_]+)\"|_count\(\"([A-Z0-9_]+)\"|choose_port\(\"([A-Z0-9_]+)\""
 )
 
 
