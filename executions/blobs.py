@@ -27,6 +27,7 @@ from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.storage.storage import SURELY_COMMITTED, prune, read_stored, remove, save_new
+from julep_project.core.tenancy import system_scope
 
 LOOKS_LIKE_ONE = f'{{"{REFERENCE}":'
 _ROWS_PRUNED_AT_ONCE = 1000
@@ -34,6 +35,8 @@ _ROWS_PRUNED_AT_ONCE = 1000
 
 class Blobs:
     """Keeps values of one run apart, equal ones once; one object for each message or request.
+
+    Whose a blob is, its run says, which is written after it: blobs are written in the scope of all.
 
     What one of them has written the others find by its digest, so none of them may remove it: it goes with the run.
     """
@@ -74,7 +77,8 @@ class Blobs:
                 Blob(name=name, execution_id=self._execution_id, size=len(text.encode()), content=text)
                 for name, text in self._unwritten.items()
             ]
-            Blob.objects.bulk_create(rows, ignore_conflicts=True)
+            with system_scope():
+                Blob.objects.bulk_create(rows, ignore_conflicts=True)
             self._in_rows |= self._unwritten.keys()
             self._unwritten = {}
 
@@ -104,7 +108,8 @@ class Blobs:
             if name is None:
                 name = _move(self._execution_id, content)
                 # From now on others may refer to it.
-                Blob.objects.filter(pk=name).update(digest=digest)
+                with system_scope():
+                    Blob.objects.filter(pk=name).update(digest=digest)
             self._in_storage[digest] = name
         return self._in_storage[digest]
 
@@ -128,7 +133,7 @@ def placed(execution_id: UUID, value: Any) -> Iterator[Any]:
     try:
         yield {REFERENCE: name}
     except DomainError:
-        with suppress(StorageUnavailable):
+        with suppress(StorageUnavailable), system_scope():
             remove(name)
             Blob.objects.filter(pk=name).delete()
         raise
@@ -142,7 +147,8 @@ def _is_large(text: str) -> bool:
 def _move(execution_id: UUID, content: bytes) -> str:
     """The row comes first: a content without one would never be found again."""
     name = f"blobs/{execution_id}/{uuid7()}"
-    Blob.objects.create(name=name, execution_id=execution_id, size=len(content))
+    with system_scope():
+        Blob.objects.create(name=name, execution_id=execution_id, size=len(content))
     save_new(name, io.BytesIO(content))
     return name
 
@@ -167,6 +173,7 @@ def prune_blobs() -> int:
     return in_rows + prune(old.filter(~Exists(run), content__isnull=True), lambda blob: str(blob.name))
 
 
+@system_scope()
 def forget_runs(run_ids: Collection[UUID]) -> None:
     """Remove what belonged to runs whose rows are gone. What cannot be removed now is left to `prune_blobs`."""
     owned = Blob.objects.filter(execution_id__in=run_ids)

@@ -35,6 +35,7 @@ from julep_project.core.outages import when_back
 from julep_project.core.process.panics import contained
 from julep_project.core.reading.jsontext import NotStorable
 from julep_project.core.storage_errors import took_too_long
+from julep_project.core.tenancy import tenant_scope
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
         standing = hold_up_of_developer(claim)
         if standing is not None:
             return standing
-        with holding(claim):
+        with holding(claim), tenant_scope(claim.run.developer_id):
             work = _prepare(claim)
             spent_for = claim.run.attribution
             give_connection_back()

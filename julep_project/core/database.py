@@ -60,6 +60,10 @@ def use_database_as(use: Use) -> None:
     _use = use
 
 
+def used_as() -> Use:
+    return _use
+
+
 def use_of_queues(queues: Collection[str]) -> Use:
     """What a worker of these queues is: the most patient of them."""
     known = [use for use in _BY_PATIENCE if use.value in queues]

@@ -17,6 +17,7 @@ from julep_project.core.database import Threads, Use, run_query, use_of_queues, 
 from julep_project.core.health.checks import check_pool_size
 from julep_project.core.postgres.base import DatabaseWrapper
 from julep_project.core.storage_errors import is_outage
+from julep_project.core.tenancy import system_scope
 from julep_project.env import InvalidSetting, env_ints
 from tests.api_client import ApiClient
 
@@ -34,14 +35,19 @@ def _limits(on: Any = connection) -> list[str]:
 
 @pytest.fixture
 def limited(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Makes this process an API process with these limits: for statements, locks and idle transactions."""
+    """Makes this process an API process with these limits: for statements, locks and idle transactions.
+
+    It sees the rows of all.
+    """
 
     def limit(*seconds: float) -> None:
         settings.DATABASE_TIMEOUTS = {"api": seconds}
         monkeypatch.setattr(database, "_use", Use.API)
         connection.close()
 
-    yield limit
+    with system_scope():
+        yield limit
+    monkeypatch.setattr(database, "_use", Use.COMMAND)
     connection.close()
 
 

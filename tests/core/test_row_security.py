@@ -12,11 +12,11 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from psycopg import sql
 
-from agents.models import Developer
+from agents.models import Developer, Project
 from julep_project.core.database import execute, fetch
 from julep_project.core.health.checks import refuse_errors
 from julep_project.core.row_security import force, policies
-from julep_project.core.tenancy import Through
+from julep_project.core.tenancy import Through, empty_scope, tenant_scope
 from julep_project.devservices.postgres import find_programs
 
 
@@ -65,6 +65,8 @@ class TestInForce:
         settings.ROW_SECURITY_ON = False
         execute("ALTER TABLE agents_agent DISABLE ROW LEVEL SECURITY")
         refuse_errors()
+        with empty_scope():
+            assert Developer.objects.exists()
 
 
 class TestDeclarations:
@@ -108,6 +110,23 @@ class TestPlainOwner:
     def test_may_not_make_roles_and_is_told_what_to_run(self) -> None:
         with pytest.raises(CommandError, match="GRANT julep_tenant, julep_system TO plain;"):
             call_command("migrate", verbosity=0)
+
+    def test_sees_all_as_a_member_and_one_developer_in_its_scope(
+        self, developer: Developer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("row_security", sql=True)
+        printed = capsys.readouterr().out
+        execute("SET LOCAL SESSION AUTHORIZATION DEFAULT")
+        execute(printed)
+        other = Developer.objects.create()
+        execute("SET LOCAL SESSION AUTHORIZATION plain")
+        assert fetch("SELECT count(*) FROM agents_developer") == [(2,)]
+        with tenant_scope(other.pk):
+            assert fetch("SELECT id FROM agents_developer") == [(other.pk,)]
+            Project.objects.create(developer=other, name="p", canonical_name="p")
+        with empty_scope():
+            assert fetch("SELECT count(*) FROM agents_developer") == [(0,)]
+        assert Project.objects.filter(developer=other).exists()
 
     def test_puts_it_in_force(self) -> None:
         execute("SET LOCAL SESSION AUTHORIZATION DEFAULT; GRANT julep_tenant, julep_system TO plain")

@@ -6,11 +6,20 @@ from typing import Any
 from django.db import connection
 from psycopg import Cursor
 
+from julep_project.core.row_security import scoping
+from julep_project.core.tenancy import system_scope
 
+
+@system_scope()
 def fetch_row(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row a statement returns. `jsonb` comes as text, because Django leaves its decoding to the field."""
+    """The first row a statement returns. `jsonb` comes as text, because Django leaves its decoding to the field.
+
+    In the scope of all: where a statement writes a run with its parts, the database could not see whose the parts are
+    before it is over. It names whose the run is.
+    """
     connection.ensure_connection()
     # Django's own cursor checks a connection that was not used lately, and refuses a broken transaction.
     with connection.cursor(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(sql.encode(), parameters, prepare=True)
+        with scoping.told(connection.connection):
+            cursor.execute(sql.encode(), parameters, prepare=True)
         return cursor.fetchone()

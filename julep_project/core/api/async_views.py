@@ -20,6 +20,7 @@ from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.held_body import let_go
 from julep_project.core.reading.parsers import parse_json, read_body
 from julep_project.core.reading.validation import parse_uuid
+from julep_project.core.tenancy import tenant_scope
 
 AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 Read = TypeVar("Read")
@@ -57,7 +58,7 @@ def api_view(
             except Exception as error:
                 return plain_response(error, request)
             try:
-                with calling_as(principal):
+                with calling_as(principal), tenant_scope(principal.developer.pk):
                     response = await _told(request, partial(_served, request, principal, path))
             except BaseException:
                 release(taken)

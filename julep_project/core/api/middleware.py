@@ -12,6 +12,7 @@ from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.request_id import begin_request
 from julep_project.core.process.panics import Panic, contained
 from julep_project.core.process.request_id import serving_request
+from julep_project.core.tenancy import empty_scope, system_scope
 
 _PREFIX = "/api"
 
@@ -23,6 +24,8 @@ class ApiMiddleware:
 
     API requests carry their key in a header, never in a cookie: they need no CSRF token, and any origin may be
     allowed. The admin pages use cookies, so none of this is for them.
+
+    Until its caller is known, a request of the API sees no developer's rows; staff see those of all.
     """
 
     sync_capable = True
@@ -38,17 +41,19 @@ class ApiMiddleware:
             return self._serve_async(request)
         _begin(request)
         if not _is_api(request):
-            return self._answer(request)
+            with system_scope():
+                return self._answer(request)
         early = _early_answer(request)
-        with serving_request(_id_of(request)):
+        with serving_request(_id_of(request)), empty_scope():
             return _finish(request, early or self._answer(request))
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         _begin(request)
         if not _is_api(request):
-            return await self._answer_async(request)
+            with system_scope():
+                return await self._answer_async(request)
         early = _early_answer(request)
-        with serving_request(_id_of(request)):
+        with serving_request(_id_of(request)), empty_scope():
             return _finish(request, early or await self._answer_async(request))
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:

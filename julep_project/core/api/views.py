@@ -23,6 +23,7 @@ from julep_project.core.clock import now, to_wire
 from julep_project.core.rates.windows import NOT_COUNTED
 from julep_project.core.reading.parsers import read_body
 from julep_project.core.reading.validation import parse_uuid
+from julep_project.core.tenancy import empty_scope, enter_tenant
 
 # What HTTP's methods do to a resource, and to one of its rows.
 COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
@@ -49,8 +50,8 @@ class ApiMixin(APIView):
     _taken = NOT_COUNTED
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Who acts is known from authentication until the answer."""
-        with acting_as(SYSTEM):
+        """Who acts, and whose rows are seen, is known from authentication until the answer."""
+        with acting_as(SYSTEM), empty_scope():
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -58,6 +59,7 @@ class ApiMixin(APIView):
         super().initial(request, *args, **kwargs)
         principal = principal_of(request)
         act_as(principal.actor)
+        enter_tenant(principal.developer.pk)
         self._taken = admit(principal)
         for name, value in self.kwargs.items():
             if isinstance(value, str) and (name == "id" or name.endswith("_id")):

@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 from julep_project.core.database import execute
 from julep_project.core.redis_client import new_redis_client
+from julep_project.core.tenancy import system_scope
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ def _look_at(name: str) -> Future[Report]:
         return future
 
 
+@system_scope()
 def _guarded(name: str) -> Report:
     try:
         trouble = _CHECKS[name]()
@@ -138,6 +140,7 @@ def _missing_migrations() -> int:
     return missing
 
 
+@system_scope()
 def is_unmigrated() -> bool:
     """True when the database answers and lacks migrations of this code."""
     try:

@@ -7,10 +7,34 @@ from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
 from julep_project.core.database import limit_time
+from julep_project.core.postgres.cursor import ScopedCursor
+from julep_project.core.row_security import scoping
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Sets the limits once for each connection, pooled or not, and forgets all that died together at once."""
+    """Sets the limits once for each connection, pooled or not, and forgets all that died together at once. Its cursors
+    tell the database the scope that code runs in."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "cursor_factory": ScopedCursor}
+
+    def chunked_cursor(self) -> Any:
+        """Rows of a developer come at once: a cursor of the database would have to be made in their scope."""
+        is_due = self.connection is None or scoping.due(self.connection)
+        wrapper: Any = self
+        return wrapper._cursor() if is_due else super().chunked_cursor()
+
+    def _commit(self) -> None:
+        scoping.forget(self.connection)
+        super()._commit()  # type: ignore[misc]
+
+    def _rollback(self) -> None:
+        scoping.forget(self.connection)
+        super()._rollback()  # type: ignore[misc]
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        scoping.doubt(self.connection)
 
     @property
     def pool(self) -> "ConnectionPool[Any] | None":

@@ -18,6 +18,7 @@ from django.db.models.expressions import CombinedExpression, RawSQL
 from django.db.models.functions import Greatest
 
 from julep_project.core.clock import DatabaseNow, TransactionNow
+from julep_project.core.tenancy import system_scope
 from julep_project.core.work import figures
 from julep_project.core.work.renewing import Renewer
 from julep_project.core.work.rows import LeasedRow
@@ -78,6 +79,7 @@ class Leases(Generic[Row]):
         """Rows that wait for a worker: their time has come, and nobody holds them."""
         return self._rows().filter(self.open, Q(lease_until=None) | Q(lease_until__lt=_NOW), due_at__lte=_NOW)
 
+    @system_scope()
     def claim(self, key: Key, **changes: Any) -> Held | None:
         """The right to work on the row; None when it is not due (any more), or somebody else is about to take it."""
         with transaction.atomic():
@@ -104,6 +106,7 @@ class Leases(Generic[Row]):
         """Renew the leases for the length of the block. `last`: when the process stops, they are given back last."""
         return self.renewer.holding(*held, last=last)
 
+    @system_scope()
     def renew(self, held: Sequence[Held]) -> None:
         """Lengthen the leases of what is still held, but of rows that are locked just now: they have the next time."""
         self.held(held).update(lease_until=lease_end())
@@ -117,6 +120,7 @@ class Leases(Generic[Row]):
         """To update: the rows that are still held. Those that are locked just now are passed over."""
         return self._locked(held, _PASS_OVER)
 
+    @system_scope()
     def is_held(self, held: Sequence[Held]) -> bool:
         """Whether any of the rows still is."""
         versions = {one.key: one.version for one in held}
@@ -135,6 +139,7 @@ class Leases(Generic[Row]):
             changes["attempts"] = Greatest(F("attempts") - 1, 0)
         return self._let_go(held, None, {**self._waiting, "due_at": after(pause_s), "rung_at": None, **changes})
 
+    @system_scope()
     def _let_go(self, held: Sequence[Held], only: Any, changes: Mapping[str, Any]) -> int:
         """With another version, nobody holds them any more.
 

@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from julep_project.core.tenancy import system_scope
+
 log = logging.getLogger(__name__)
 
 Token = TypeVar("Token")
@@ -54,12 +56,14 @@ class Renewer(Generic[Token]):
                     self._held.pop(token, None)
                 self._abandoned.difference_update(tokens)
 
+    @system_scope()
     def renew(self) -> None:
         with self._lock:
             held = list(self._held)
         if held:
             self._renew(held)
 
+    @system_scope()
     def hand_back(self, *, last: bool) -> None:
         """Give back what is held and let go of it; without `last`, not what is to be given back last."""
         with self._lock:

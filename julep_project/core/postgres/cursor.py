@@ -1,0 +1,76 @@
+"""Django's cursor for Postgres, whose statements take the scope along that code runs in."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from django.db.backends.postgresql import base
+from psycopg import ClientCursor, NotSupportedError
+from psycopg.pq import TransactionStatus
+
+from julep_project.core.row_security import scoping
+
+
+class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
+    """Puts what `scoping` says before a statement, into the same message.
+
+    A message of several statements is one transaction. Only statements with their values in the text can be sent so,
+    and they are what Django sends.
+    """
+
+    _before: tuple[str, ...] = ()
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        before = scoping.due(self.connection)
+        if not before:
+            super().execute(query, params, **options)
+            return self
+        with self._sending(before):
+            super().execute(query, params, **options)
+        for _ in before:
+            self.nextset()
+        scoping.note(self.connection)
+        return self
+
+    def execute_bare(self, query: Any, params: Any = None) -> None:
+        """As the statement is."""
+        super().execute(query, params)
+
+    def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:
+        self._tell_first()
+        super().executemany(query, params_seq, **options)
+
+    def stream(self, query: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        self._tell_first()
+        return super().stream(query, params, **options)
+
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        self._tell_first()
+        return super().copy(statement, params, **options)
+
+    def _tell_first(self) -> None:
+        """Of what is no single message: in a message before it, which has to be of the same transaction."""
+        if not scoping.due(self.connection):
+            return
+        if self.connection.autocommit and self.connection.info.transaction_status == TransactionStatus.IDLE:
+            raise NotSupportedError("In the scope of a developer this needs a transaction around it.")
+        self.execute("SELECT")
+
+    @contextmanager
+    def _sending(self, before: tuple[str, ...]) -> Iterator[None]:
+        self._before = before
+        try:
+            yield
+        finally:
+            self._before = ()
+
+    def _execute_send(self, query: Any, **options: Any) -> None:
+        """The text is put together here, behind what the driver remembers of statements by their text: there it would
+        have each once for every developer."""
+        bare = query.query
+        if self._before:
+            query.query = "; ".join((*self._before, "")).encode() + bare
+        try:
+            super()._execute_send(query, **options)
+        finally:
+            query.query = bare

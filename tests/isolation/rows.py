@@ -1,0 +1,36 @@
+"""Rows of the kinds that no request of `furnish` makes."""
+
+from datetime import date
+from uuid import UUID, uuid4
+
+from agents.retention.models import Erasure, RetentionPeriod
+from agents.spending.models import UsageDay
+from docs_store.models import Chunk, Embedding
+from executions.models import Blob, Branch, LoopItem
+from julep_project.core.idempotency.models import IdempotencyKey
+from julep_project.core.rates.models import TenantRates
+from sessions.models import Job, Turn
+from tests.isolation.tenants import Tenant
+
+
+def complete(tenant: Tenant) -> Tenant:
+    """The tenant, with a row in every table."""
+    developer, session = tenant.developer, UUID(tenant.ids["session"])
+    execution = UUID(tenant.ids["execution"])
+    Job.objects.create(
+        developer=developer, session_id=session, name="n", through_seq=1, model="m", budget=1, urgent=False
+    )
+    Turn.objects.create(session_id=session)
+    chunk = Chunk.objects.for_developer(developer).exclude(agent=None)[0]
+    placed = {"developer": developer, "agent_id": chunk.agent_id, "doc_id": chunk.doc_id, "chunk": chunk}
+    Embedding.objects.create(**placed, model="m", vector=[1, 2, 3])
+    Blob.objects.create(name=f"blobs/{uuid4()}", execution_id=execution)
+    branch = Branch.objects.filter(execution_id=execution)[0]
+    LoopItem.objects.create(branch=branch, loop=uuid4(), index=0, value=1)
+    IdempotencyKey.objects.create(developer=developer, key="k", digest=b"d")
+    TenantRates.objects.create(developer=developer)
+    Erasure.objects.create(developer=developer, user_id=uuid4(), name="n")
+    RetentionPeriod.objects.create(developer=developer, kind="runs")
+    numbers = {"calls": 1, "unpriced": 0, "prompt_tokens": 1, "completion_tokens": 1, "cost": 1}
+    UsageDay.objects.create(developer=developer, day=date(2026, 1, 1), model="m", custom_api_used=False, **numbers)
+    return tenant
