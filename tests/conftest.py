@@ -16,6 +16,7 @@ from agents.vault.models import Secret
 from agents.vault.sealing import Place, seal
 from executions.engine.dispatch import dispatching_to
 from julep_project.core import brake
+from julep_project.core.database import Use, use_database_as
 from julep_project.core.ids import uuid7
 from julep_project.core.process.remembered import forget_everything
 from sessions.context.render import evaluators
@@ -34,6 +35,12 @@ def network_guard() -> Iterator[None]:
     """No test reaches another machine."""
     with loopback_only():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_server() -> None:
+    """Tests see the rows of all developers, though a module of tests imports the server: that makes a process one."""
+    use_database_as(Use.COMMAND)
 
 
 @pytest.fixture(autouse=True)

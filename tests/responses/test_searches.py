@@ -11,6 +11,7 @@ from openai import AsyncOpenAI
 from agents.llm.own.scripted import scripted_model
 from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
+from julep_project.core.database import Use, use_database_as
 from julep_project.devservices.loopback import Reply
 from sessions.responses.answering import run
 from sessions.responses.models import StoredResponse
@@ -69,6 +70,7 @@ class TestWeb:
         model_server.script(ASK_WEB, "At noon.", "I said so.")
         # Asks the database, as every process that starts.
         application = import_module("julep_project.asgi").application
+        use_database_as(Use.COMMAND)
 
         async def ask() -> Any:
             transport = httpx.ASGITransport(application)
