@@ -32,6 +32,7 @@ from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.process.once import Once
 from julep_project.core.reading.outside_json import Bounds, check_json
 from julep_project.core.storage_errors import took_too_long
+from julep_project.core.tenancy import tenant_scope
 from julep_project.core.work.draining import is_draining
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def ingest_file(job_id: UUID) -> None:
         first = INGESTIONS.queued.first_beside(job_id)
         job = (INGESTIONS.claim(first) if first else None) or INGESTIONS.claim(job_id)
         if job is not None:
-            with INGESTIONS.leases.holding(job.held):
+            with INGESTIONS.leases.holding(job.held), tenant_scope(job.row.developer_id):
                 _work(job)
     finally:
         _places().release()

@@ -26,6 +26,7 @@ from julep_project.core.errors import DomainError, PromptTooBig, RateLimited
 from julep_project.core.jobs.kind import ClaimedJob
 from julep_project.core.jobs.rows import JobState
 from julep_project.core.outages import waiting_out
+from julep_project.core.tenancy import tenant_scope
 from julep_project.core.work.backoff import Backoff
 from sessions.context.budget import LONGEST_HISTORY, OTHER_COUNT, token_budget
 from sessions.context.history import count_stored
@@ -148,7 +149,8 @@ def shorten_history(job_id: UUID) -> None:
     job = jobs.claim_job(job_id)
     if job is None:
         return
-    with jobs.LEASES.holding(job.held), waiting_out(jobs.LEASES, job.held, job.wait):
+    for_developer = tenant_scope(job.row.developer_id)
+    with jobs.LEASES.holding(job.held), waiting_out(jobs.LEASES, job.held, job.wait), for_developer:
         try:
             _shorten(job)
         except RateLimited as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, models
@@ -46,6 +47,10 @@ class TestInForce:
         assert said == (["Row-level security of agents_agent"])
         assert force.look() == force.Standing()
         refuse_errors()
+
+    def test_a_command_does_not_ask_for_what_migrate_is_to_do(self) -> None:
+        execute("ALTER TABLE agents_agent DISABLE ROW LEVEL SECURITY")
+        assert not [found for found in run_checks(databases=["default"]) if found.is_serious()]
 
     def test_a_table_of_staff_that_is_open_is_found(self) -> None:
         execute("GRANT SELECT ON auth_user TO julep_tenant")

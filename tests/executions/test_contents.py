@@ -34,7 +34,7 @@ def written(db: None) -> Callable[[], list[int]]:
     """Gives the sizes of what was written into columns of branches and runs, one for each change."""
     columns = [("branch", "stack"), ("branch", "effect"), ("branch", "event"), ("execution", "state")]
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE written (size int)")
+        cursor.execute("CREATE TEMPORARY TABLE written (size int); GRANT INSERT ON written TO PUBLIC")
         for table, column in columns:
             cursor.execute(
                 f"""

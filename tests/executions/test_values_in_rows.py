@@ -42,6 +42,7 @@ def references(db: None) -> Callable[[], int]:
         cursor.execute(
             """
             CREATE TEMPORARY TABLE seen (has_one bool);
+            GRANT INSERT ON seen TO PUBLIC;
             CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
             DECLARE written jsonb := to_jsonb(NEW) - 'input' - 'output';
             BEGIN

@@ -210,7 +210,7 @@ class TestIndexes:
         plan = self._explained("SELECT id FROM docs_store_chunk WHERE search @@ 'tides'::tsquery", [])
         assert "chunk_words" in plan
 
-    def test_of_vectors(self) -> None:
+    def test_of_vectors(self, developer: Developer) -> None:
         with system_scope():
             execute(
                 "CREATE INDEX vectors ON docs_store_embedding USING hnsw ((vector::halfvec(3)) halfvec_cosine_ops) "
@@ -218,11 +218,11 @@ class TestIndexes:
             )
         execute("SET LOCAL enable_sort = off")
         plan = self._explained(
-            "SELECT id FROM docs_store_embedding WHERE model = 'm' "
+            "SELECT id FROM docs_store_embedding WHERE developer_id = %s AND model = 'm' "
             "ORDER BY vector::halfvec(3) <=> '[1,2,3]'::halfvec(3) LIMIT 5",
-            [],
+            [developer.pk],
         )
-        assert "vectors" in plan
+        assert "vectors" in plan and "Sort" not in plan
 
     def test_of_the_developer(self, developer: Developer) -> None:
         """What the query says and what the policy says are one condition."""

@@ -1,5 +1,8 @@
 """System checks: settings that do not go together. `manage.py check` runs them, and so do `check_services` and every
-process that serves requests or takes messages, which does not start with an error among them."""
+process that serves requests or takes messages, which does not start with an error among them.
+
+Those of what has to be done before such a process starts, by a command, are `deploy` checks: commands do not make them.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +21,7 @@ def refuse_errors() -> None:
     Raises:
         ImproperlyConfigured: an error was found.
     """
-    found = [message for message in run_checks(tags=[CHECKS]) if message.is_serious()]
+    found = [message for message in run_checks(tags=[CHECKS], include_deployment_checks=True) if message.is_serious()]
     if found:
         raise ImproperlyConfigured("\n".join(map(str, found)))
 

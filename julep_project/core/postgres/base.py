@@ -20,7 +20,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def chunked_cursor(self) -> Any:
         """Rows of a developer come at once: a cursor of the database would have to be made in their scope."""
-        is_due = self.connection is None or scoping.due(self.connection)
+        is_due = self.connection is None or scoping.due(self.connection) is not None
         wrapper: Any = self
         return wrapper._cursor() if is_due else super().chunked_cursor()
 

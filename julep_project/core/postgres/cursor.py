@@ -1,7 +1,6 @@
 """Django's cursor for Postgres, whose statements take the scope along that code runs in."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 from django.db.backends.postgresql import base
@@ -9,6 +8,7 @@ from psycopg import ClientCursor, NotSupportedError
 from psycopg.pq import TransactionStatus
 
 from julep_project.core.row_security import scoping
+from julep_project.core.row_security.scoping import Telling
 
 
 class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
@@ -18,17 +18,18 @@ class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
     and they are what Django sends.
     """
 
-    _before: tuple[str, ...] = ()
+    _telling: Telling | None = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        before = scoping.due(self.connection)
-        if not before:
+        telling = scoping.due(self.connection)
+        if telling is None:
             super().execute(query, params, **options)
             return self
-        with self._sending(before):
+        self._telling = telling
+        try:
             super().execute(query, params, **options)
-        for _ in before:
-            self.nextset()
+        finally:
+            self._telling = None
         scoping.note(self.connection)
         return self
 
@@ -50,27 +51,22 @@ class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
 
     def _tell_first(self) -> None:
         """Of what is no single message: in a message before it, which has to be of the same transaction."""
-        if not scoping.due(self.connection):
+        if scoping.due(self.connection) is None:
             return
         if self.connection.autocommit and self.connection.info.transaction_status == TransactionStatus.IDLE:
             raise NotSupportedError("In the scope of a developer this needs a transaction around it.")
         self.execute("SELECT")
 
-    @contextmanager
-    def _sending(self, before: tuple[str, ...]) -> Iterator[None]:
-        self._before = before
-        try:
-            yield
-        finally:
-            self._before = ()
-
     def _execute_send(self, query: Any, **options: Any) -> None:
         """The text is put together here, behind what the driver remembers of statements by their text: there it would
         have each once for every developer."""
         bare = query.query
-        if self._before:
-            query.query = "; ".join((*self._before, "")).encode() + bare
+        if self._telling is not None:
+            query.query = self._telling.text + bare
         try:
             super()._execute_send(query, **options)
         finally:
             query.query = bare
+
+    def _set_results(self, results: Any) -> None:
+        super()._set_results(results if self._telling is None else results[self._telling.statements :])

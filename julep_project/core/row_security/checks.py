@@ -28,15 +28,19 @@ def check_declarations(app_configs: Sequence[AppConfig] | None, **options: Any) 
 
 
 @register(CHECKS)
+def check_many_developers(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """With many developers there is no doing without."""
+    if settings.ROW_SECURITY_ON or not settings.AGENTS_API_MULTI_TENANT_MODE:
+        return []
+    message = "ROW_SECURITY is off, and AGENTS_API_MULTI_TENANT_MODE is on."
+    return [Error(message, hint="Leave ROW_SECURITY unset.", id="row_security.E002")]
+
+
+@register(CHECKS, deploy=True)
 def check_in_force(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """With many developers no server runs without what keeps them apart."""
-    if not settings.ROW_SECURITY_ON:
-        if not settings.AGENTS_API_MULTI_TENANT_MODE:
-            return []
-        message = "ROW_SECURITY is off, and AGENTS_API_MULTI_TENANT_MODE is on."
-        return [Error(message, hint="Leave ROW_SECURITY unset.", id="row_security.E002")]
-    if undeclared():
-        # Told by the check above.
+    """What `migrate` puts in force, which therefore must not ask for it."""
+    # What the models do not say is told by the check above.
+    if not settings.ROW_SECURITY_ON or undeclared():
         return []
     try:
         with leaving_no_connection(), system_scope():

@@ -7,6 +7,8 @@ session, so a pooler may move connections between transactions. The scope of all
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -17,30 +19,39 @@ from julep_project.core.database import Use, used_as
 from julep_project.core.row_security.policies import DEVELOPER_SETTING, TENANT_ROLE
 from julep_project.core.tenancy import NOBODY, SYSTEM, Scope, current_scope
 
-_AS_TENANT = f"SET LOCAL ROLE {TENANT_ROLE}"
-_AS_LOGIN = "SET LOCAL role TO DEFAULT"
-# The same as a call, for pipelines: there, `SET LOCAL` warns that it has no transaction, though it has.
+# As a call, for pipelines: there, `SET LOCAL` warns that it has no transaction, though it has.
 _CALL = f"SELECT set_config('role', %s, true), set_config('{DEVELOPER_SETTING}', %s, true)"
 # A savepoint was rolled back, and what was told after it with it.
 _UNKNOWN = object()
 
 
-def due(raw: Any) -> tuple[str, ...]:
-    """The statements that have to go before the next one of this connection of the driver."""
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What goes in front of a statement, and how many statements that is."""
+
+    text: bytes
+    statements: int
+
+
+def due(raw: Any) -> Telling | None:
+    """What has to go before the next statement of this connection of the driver, if anything."""
     if not settings.ROW_SECURITY_ON:
-        return ()
-    status = raw.info.transaction_status
+        return None
+    wanted, told = _wanted(), getattr(raw, "scope_told", None)
+    if told is None and wanted is SYSTEM:
+        return None
+    status = raw.pgconn.transaction_status
     if status == TransactionStatus.INERROR:
         # Takes nothing but the end of what failed.
-        return ()
-    told = getattr(raw, "scope_told", None) if status == TransactionStatus.INTRANS else None
-    wanted = _wanted()
-    return () if wanted == (told or SYSTEM) else _statements(wanted)
+        return None
+    if status != TransactionStatus.INTRANS:
+        told = None
+    return None if wanted == (told or SYSTEM) else _telling(wanted)
 
 
 def note(raw: Any) -> None:
     """What was due is told. Alone it was the transaction's, and is over."""
-    raw.scope_told = _wanted() if raw.info.transaction_status == TransactionStatus.INTRANS else None
+    raw.scope_told = _wanted() if raw.pgconn.transaction_status == TransactionStatus.INTRANS else None
 
 
 def forget(raw: Any) -> None:
@@ -58,7 +69,7 @@ def doubt(raw: Any) -> None:
 @contextmanager
 def told(raw: Any) -> Iterator[None]:
     """For statements that travel apart from their values, and so take no other along: both go in one pipeline."""
-    if not due(raw):
+    if due(raw) is None:
         yield
         return
     with raw.pipeline(), raw.cursor() as cursor:
@@ -75,10 +86,12 @@ def _wanted() -> Scope:
     return NOBODY if used_as() is Use.API else SYSTEM
 
 
-def _statements(scope: Scope) -> tuple[str, ...]:
+@lru_cache(maxsize=1024)
+def _telling(scope: Scope) -> Telling:
     if scope == SYSTEM:
-        return (_AS_LOGIN,)
-    return (_AS_TENANT, f"SET LOCAL {DEVELOPER_SETTING} = '{_developer(scope)}'")
+        return Telling(b"SET LOCAL role TO DEFAULT; ", 1)
+    text = f"SET LOCAL ROLE {TENANT_ROLE}; SET LOCAL {DEVELOPER_SETTING} = '{_developer(scope)}'; "
+    return Telling(text.encode(), 2)
 
 
 def _arguments(scope: Scope) -> list[str | None]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from julep_project.core.clock import now
 from julep_project.core.errors import DomainError, ServiceUnavailable
 from julep_project.core.outages import PAUSES, waiting_out, when_back
+from julep_project.core.tenancy import tenant_scope
 from julep_project.core.work.backoff import spread_s
 from julep_project.core.work.lease import Held
 from sessions.responses.answering.answer import ToBeRepeated, answer_whole
@@ -32,7 +33,7 @@ def answer_in_background(response_id: UUID) -> None:
         end_lost(held)
         return
     try:
-        with waiting_out(LEASES, held):
+        with waiting_out(LEASES, held), tenant_scope(row.developer_id):
             _answer(row, held)
     except ToBeRepeated as repeated:
         error = repeated.error
