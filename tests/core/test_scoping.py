@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import NotSupportedError, connection, transaction
+from psycopg_pool import ConnectionPool
 
 from agents.models import Agent, Developer
 from julep_project.core.database import execute, fetch
@@ -79,6 +80,14 @@ def test_scopes_of_rows_that_come_in_pieces(developer: Developer, stranger: Deve
         assert [each.pk for each in Developer.objects.iterator()] == [developer.pk]
     with transaction.atomic(), tenant_scope(stranger.pk):
         assert [each.pk for each in Developer.objects.iterator()] == [stranger.pk]
+
+
+def test_a_pool_looks_at_a_connection_in_any_scope(developer: Developer) -> None:
+    connection.ensure_connection()
+    with tenant_scope(developer.pk):
+        ConnectionPool.check_connection(connection.connection)
+    with empty_scope():
+        ConnectionPool.check_connection(connection.connection)
 
 
 def test_scopes_of_many_rows_at_once(developer: Developer) -> None:

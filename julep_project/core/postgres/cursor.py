@@ -69,4 +69,7 @@ class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
             query.query = bare
 
     def _set_results(self, results: Any) -> None:
-        super()._set_results(results if self._telling is None else results[self._telling.statements :])
+        if self._telling is not None:
+            # The empty statement, by which pools look at a connection, has no result of its own behind another.
+            results = results[self._telling.statements :] or results[-1:]
+        super()._set_results(results)
