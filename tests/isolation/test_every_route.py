@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from executions.inprocess import InProcessDispatcher
+from julep_project.core.process.remembered import forget_everything
 from tests.isolation.requests import (
     NAMES_A_ROW,
     Filled,
@@ -87,7 +88,8 @@ def _send(tenant: Tenant, request: Filled) -> Any:
 
 
 def _asked(tenant: Tenant, request: Filled, ids: Mapping[str, str]) -> tuple[int, str, int]:
-    """Status, body with its ids masked, and how many statements were needed."""
+    """Status, body with its ids masked, and how many statements were needed by a process that remembers nothing."""
+    forget_everything()
     with CaptureQueriesContext(connection) as statements:
         answer = _send(tenant, request)
     text = "a stream" if answer.streaming else answer.content.decode()
