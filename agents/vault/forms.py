@@ -84,12 +84,15 @@ def _encoded(value: str, raw: bytes) -> Iterator[Form]:
 
 
 def _in_programs(value: str) -> Iterator[str]:
-    """Inside quotes, once and in a text that is quoted itself; and with its blanks made one."""
+    """Inside quotes, once, in a text that is quoted itself, and in what Python shows of that; and with its blanks made
+    one."""
     for is_ascii in (True, False):
         once = json.dumps(value, ensure_ascii=is_ascii)[1:-1]
         yield once
         yield once.replace("/", "\\/")
-        yield json.dumps(once, ensure_ascii=is_ascii)[1:-1]
+        twice = json.dumps(once, ensure_ascii=is_ascii)[1:-1]
+        yield twice
+        yield repr(twice)[1:-1]
     yield repr(value)[1:-1]
     yield " ".join(value.split())
 

@@ -31,6 +31,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "JSON with escaped slashes": lambda value: json.dumps(value).replace("/", "\\/"),
     "JSON in JSON": lambda value: json.dumps(json.dumps(value)),
     "Python": repr,
+    "JSON in JSON in Python": lambda value: repr(json.dumps(json.dumps(value))),
     "path": quote,
     "query": lambda value: quote(value, safe=""),
     "form": quote_plus,
