@@ -70,6 +70,46 @@ def test_pieces_of_texts_and_of_calls(size: int) -> None:
     assert (said, called) == ("a ***own+", "***")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "field"), [("content", "text", "text"), ("thinking_blocks", "thinking", "thinking")]
+)
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_pieces_of_parts(name: str, kind: str, field: str, size: int) -> None:
+    hidden, text = HiddenKey(KEY), f"a {KEY}own+"
+    deltas: list[dict[str, Any]] = [
+        {name: [{"type": kind, field: text[start : start + size]}]} for start in range(0, len(text), size)
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+
+    told = [*(hidden.chunk(chunk) for chunk in chunks), *hidden.rest()]
+
+    parts = [part for chunk in told for part in chunk["choices"][0]["delta"][name]]
+    assert "".join(part[field] for part in parts) == "a ***own+"
+    assert {part["type"] for part in parts} == {kind}
+
+
+def test_signed_thoughts_are_whole() -> None:
+    hidden = HiddenKey(KEY)
+    parts = [{"type": "thinking", "thinking": "my own"}, {"type": "thinking", "signature": "abc"}]
+    deltas: list[dict[str, Any]] = [{"thinking_blocks": [part]} for part in parts]
+
+    told = [hidden.chunk({"choices": [{"index": 0, "delta": delta}]})["choices"][0]["delta"] for delta in deltas]
+
+    (begun,), (signed,) = (delta["thinking_blocks"] for delta in told)
+    assert (begun["thinking"] + signed["thinking"], signed["signature"]) == ("my own", "abc")
+    assert hidden.rest() == []
+
+
+def test_an_end_in_another_form() -> None:
+    hidden = HiddenKey(KEY)
+    hidden.chunk({"choices": [{"index": 0, "delta": {"content": "own"}}]})
+    last = {"index": 0, "delta": {"content": [{"type": "text", "text": "!"}]}, "finish_reason": "stop"}
+
+    told = hidden.chunk({"choices": [last]})["choices"][0]["delta"]["content"]
+
+    assert [part["text"] for part in told] == ["!", "own"]
+
+
 def test_an_answer_that_breaks_off() -> None:
     hidden = HiddenKey(KEY)
     told = hidden.chunk({"choices": [{"index": 0, "delta": {"content": "the own+ke"}}]})
