@@ -11,10 +11,13 @@ from django.test import AsyncClient
 from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from julep_project.core.database import run_query
-from julep_project.core.errors import ModelUnavailable
+from julep_project.core.errors import ModelUnavailable, NotFound
 from julep_project.core.live import reader as core_reader
+from julep_project.core.live.events import publish
 from julep_project.devservices.loopback import Reply
+from sessions.responses.answering.following import follow_response
 from sessions.responses.models import StoredResponse
+from sessions.responses.rows.store import topic
 from tests.api_client import API_KEY
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
@@ -132,6 +135,10 @@ async def _open(**fields: Any) -> Any:
     return await client.post("/responses", json.dumps(body), content_type="application/json", headers=headers)
 
 
+async def _followed(row: StoredResponse) -> list[Any]:
+    return [event async for event in follow_response(row, (), -1)]
+
+
 class Reader(threading.Thread):
     """Reads a stream on an event loop of its own."""
 
@@ -185,6 +192,25 @@ class TestStopping:
             assert stopped["status"] == "cancelled"
             assert events_of(live_api.get(str(row.pk), "?stream=true")) == events
         assert ModelUsage.objects.count() == 1
+
+    def test_a_row_that_is_removed_meanwhile(self, live_api: ResponsesClient, model_server: ModelServer) -> None:
+        """As with its developer: who is told of the answer, and who follows it, hear of its end."""
+        answer = Streamed.endless("Once ", "upon ")
+        model_server.script(answer)
+        reader = Reader()
+        reader.start()
+        assert reader.has_come_so_far.wait(WAIT_S), reader.told
+        row = StoredResponse.objects.get()
+        StoredResponse.objects.all().delete()
+        publish(topic(row.pk))
+
+        ended = reader.events()[-1]
+
+        assert answer.gone.wait(WAIT_S)
+        assert (ended["type"], ended["response"]["status"]) == ("response.incomplete", "cancelled")
+        with pytest.raises(NotFound, match="does not exist"):
+            asyncio.run(_followed(row))
+        assert StoredResponse.objects.count() == 0
 
     def test_a_client_that_leaves(self, live_api: ResponsesClient, model_server: ModelServer) -> None:
         answer = Streamed.endless("Once ", "upon ")

@@ -6,9 +6,10 @@ from itertools import islice
 from uuid import UUID
 
 from julep_project.core.database import run_query
+from julep_project.core.errors import NotFound
 from sessions.responses.answering.answer import first_events, last_event, numbered
 from sessions.responses.models import StoredResponse
-from sessions.responses.rows.store import OPEN, wait_until_ended
+from sessions.responses.rows.store import OPEN, UNKNOWN, wait_until_ended
 from sessions.responses.wire.body import shown_body
 from sessions.responses.wire.output import Event, replay
 
@@ -17,7 +18,11 @@ _POLL_S = 15.0
 
 
 async def follow_response(row: StoredResponse, include: Collection[str], after: int) -> AsyncGenerator[Event, None]:
-    """The events behind the number `after` (-1: all), the same whenever they are told."""
+    """The events behind the number `after` (-1: all), the same whenever they are told.
+
+    Raises:
+        NotFound: the row was removed before the response had ended.
+    """
     told = 0
     while True:
         for number, event in islice(enumerate(_known_events(row, include)), told, None):
@@ -31,7 +36,9 @@ async def follow_response(row: StoredResponse, include: Collection[str], after: 
 
 
 def _load(response_id: UUID) -> StoredResponse:
-    row: StoredResponse = StoredResponse.objects.defer("input_items").get(pk=response_id)
+    row: StoredResponse | None = StoredResponse.objects.defer("input_items").filter(pk=response_id).first()
+    if row is None:
+        raise NotFound(UNKNOWN)
     return row
 
 

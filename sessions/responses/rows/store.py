@@ -102,9 +102,12 @@ def body_with(fields: Mapping[str, Json]) -> CombinedExpression:
 
 def end_response(held: Held, body: Mapping[str, Json]) -> dict[str, Json]:
     """Record how a response ended, once. Returns the response as it is now: cancelling wins, and so does an end that
-    was recorded before, and whoever has claimed it since."""
+    was recorded before, and whoever has claimed it since. Where the row is gone, as with its developer, nothing is
+    recorded."""
     with transaction.atomic():
         row = _locked(held.key)
+        if row is None:
+            return dict(body)
         if row.status in OPEN and row.version == held.version:
             LEASES.end(held, status=body["status"], body=dict(body))
             row.body = dict(body)
@@ -160,14 +163,21 @@ def prune_responses() -> int:
     return pruned
 
 
-def _locked(response_id: UUID) -> StoredResponse:
-    row: StoredResponse = StoredResponse.objects.defer("input_items").select_for_update().get(pk=response_id)
+def _locked(response_id: UUID) -> StoredResponse | None:
+    rows = StoredResponse.objects.defer("input_items").select_for_update()
+    row: StoredResponse | None = rows.filter(pk=response_id).first()
     return row
 
 
 def _cancelled(found: StoredResponse) -> StoredResponse:
-    """The row as it is now, locked, and at its end."""
+    """The row as it is now, locked, and at its end.
+
+    Raises:
+        NotFound: it was removed meanwhile.
+    """
     row = _locked(found.pk)
+    if row is None:
+        raise NotFound(UNKNOWN)
     if row.status in OPEN:
         row.status = ResponseStatus.CANCELLED
         row.body = {**row.body, "status": ResponseStatus.CANCELLED.value}
