@@ -4,23 +4,30 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from agents.access.developers import make_developer
 from agents.access.models import ApiKey
 from agents.access.services import create_key
 from agents.models import Developer
+from sessions.responses.models import StoredResponse
 from tests.access.test_tokens import REFUSED
 from tests.api_client import API_KEY
-from tests.backend import Backend, wait_until
+from tests.backend import Backend
+from tests.loopback.model_server import ModelServer, Streamed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # As a promise it is five seconds; a busy machine keeps it later.
 PATIENCE_S = 60.0
+GONE = "Session or something it refers to does not exist"
+MODEL = "openai/loopback"
 WAITING = {"name": "w", "main": [{"wait_for_input": {"info": "?"}}]}
 
 
@@ -37,19 +44,83 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def a_run(client: httpx.Client) -> str:
-    """A run that nobody works at: its streams stay open."""
-    agent = client.post("/agents", json={"name": "A"}).json()["id"]
-    task = client.post(f"/agents/{agent}/tasks", json=WAITING).json()["id"]
-    return str(client.post(f"/tasks/{task}/executions", json={"input": {}}).json()["id"])
+class Caller:
+    """A developer of its own, with a key that is taken back and one to look on with."""
+
+    def __init__(self, server: httpx.Client, provider: ModelServer) -> None:
+        self.developer_id = uuid4()
+        make_developer(self.developer_id, "")
+        developer = Developer.objects.get(pk=self.developer_id)
+        (self.row, self.key), (_, self.other) = (
+            create_key(developer=developer, values={"label": "k"}) for _ in range(2)
+        )
+        self._server = server
+        self._provider = provider
+        self.heard: list[Streamed] = []
+
+    def paths_of_a_run(self) -> list[str]:
+        """Streams of a run that nobody works at: they stay open."""
+        task = self._make(f"/agents/{self.agent()}/tasks", WAITING)
+        run = self._make(f"/tasks/{task}/executions", {"input": {}})
+        return [f"/executions/{run}/transitions.stream", f"/executions/{run}/status.stream"]
+
+    def paths_of_models(self) -> list[tuple[str, Any]]:
+        """Streams of answers that do not end."""
+        session = self._make("/sessions", {"agent": self.agent()})
+        messages = [{"role": "user", "content": "Hi"}]
+        self.heard = [Streamed.endless("Once ") for _ in range(3)]
+        self._provider.script(*self.heard)
+        return [
+            (f"/sessions/{session}/chat", {"messages": messages, "recall": False}),
+            ("/responses", {"input": "Hi"}),
+            ("/v1/chat/completions", {"messages": messages}),
+        ]
+
+    def agent(self) -> str:
+        return self._make("/agents", {"name": "A", "model": MODEL})
+
+    def _make(self, path: str, body: Any) -> str:
+        answer = self._server.post(path, json=body, headers=bearer(self.other))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
 
 
-def last_event(client: httpx.Client, path: str, key: str, method: str = "GET", body: Any = None) -> Any:
-    """What a stream ends with."""
-    with client.stream(method, path, headers=bearer(key), json=body) as answer:
-        assert answer.status_code == 200, answer.read()
-        lines = [line for line in answer.iter_lines() if line.startswith("data: ")]
-    return json.loads(lines[-1].removeprefix("data: "))
+class Listener:
+    """Reads a stream to its end in a thread of its own."""
+
+    def __init__(self, pool: Executor, client: httpx.Client, key: str, path: str, body: Any = None) -> None:
+        self.path = path
+        self._is_open = Event()
+        self._end = pool.submit(self._read, client, key, body)
+
+    def wait_until_open(self) -> None:
+        while not self._is_open.wait(0.05):
+            assert not self._end.done(), self._end.result()
+
+    def end(self) -> Any:
+        """What the stream ends with."""
+        return self._end.result(timeout=PATIENCE_S)
+
+    def _read(self, client: httpx.Client, key: str, body: Any) -> Any:
+        method = "GET" if body is None else "POST"
+        asked = None if body is None else {"model": MODEL, "stream": True, **body}
+        with client.stream(method, self.path, headers=bearer(key), json=asked) as answer:
+            assert answer.is_success, answer.read()
+            self._is_open.set()
+            lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: ")]
+        return json.loads([line for line in lines if line != "[DONE]"][-1])
+
+
+def message_of(event: Any) -> Any:
+    """Of an error, in each of the forms of events."""
+    return event["message"] if event.get("type") == "error" else event["error"]["message"]
+
+
+def is_an_end(event: Any) -> bool:
+    """An error that tells no fault of the server, or a response that was cancelled."""
+    if event.get("type") == "response.incomplete":
+        return bool(event["response"]["status"] == "cancelled")
+    return message_of(event) in (REFUSED["error"]["message"], GONE)
 
 
 def until_refused(client: httpx.Client, key: str) -> httpx.Response:
@@ -60,41 +131,52 @@ def until_refused(client: httpx.Client, key: str) -> httpx.Response:
     return answer
 
 
-def revoke(client: httpx.Client, made: dict[str, Any]) -> Any:
-    assert client.delete(f"/api_keys/{made['id']}").status_code == 202
+def revoke(client: httpx.Client, caller: Caller) -> Any:
+    assert client.delete(f"/api_keys/{caller.row.pk}", headers=bearer(caller.other)).status_code == 202
     return REFUSED
 
 
-def expire(client: httpx.Client, made: dict[str, Any]) -> Any:
+def expire(client: httpx.Client, caller: Caller) -> Any:
     """As if its time had come."""
-    ApiKey.objects.filter(pk=made["id"]).update(expires_at="2020-01-01T00:00Z")
+    ApiKey.objects.filter(pk=caller.row.pk).update(expires_at="2020-01-01T00:00Z")
     return REFUSED
 
 
-def switch_off(client: httpx.Client, made: dict[str, Any]) -> Any:
-    Developer.objects.update(active=False)
+def switch_off(client: httpx.Client, caller: Caller) -> Any:
+    Developer.objects.filter(pk=caller.developer_id).update(active=False)
     return {"error": {"message": "Invalid user account", "code": "invalid_user_account", "type": "http_error"}}
 
 
-@pytest.mark.parametrize("take_back", [revoke, expire, switch_off])
-def test_taken_back(servers: list[httpx.Client], api_processes: list[Backend], take_back: Any) -> None:
+def delete_developer(client: httpx.Client, caller: Caller) -> Any:
+    """Its keys go with it."""
+    Developer.objects.get(pk=caller.developer_id).delete()
+    return REFUSED
+
+
+@pytest.mark.parametrize("take_back", [revoke, expire, switch_off, delete_developer])
+def test_taken_back(servers: list[httpx.Client], provider: ModelServer, take_back: Any) -> None:
+    """Streams of runs on both processes; of models on the one that has loaded their library."""
     here, there = servers
-    made, other = (here.post("/api_keys", json={"label": "k"}).json() for _ in range(2))
-    key, run = made["key"], a_run(here)
-    paths = [f"/executions/{run}/transitions.stream", f"/executions/{run}/status.stream"]
-    # A process may remember for a while what a test before has done to the developer.
-    wait_until(lambda: there.get("/agents", headers=bearer(key)).status_code == 200, PATIENCE_S, api_processes[0])
-    with ThreadPoolExecutor(4) as pool:
-        streams = [pool.submit(last_event, client, path, key) for client in servers for path in paths]
-        while not all(stream.running() for stream in streams):
-            time.sleep(0.05)
-        time.sleep(0.5)
-        told = take_back(here, made)
-        assert until_refused(there, key).json() == told
-        ends = [stream.result(timeout=PATIENCE_S) for stream in streams]
-    assert ends == [told] * 4
-    is_let_in = there.get("/agents", headers=bearer(other["key"])).status_code == 200
-    assert is_let_in == (take_back is not switch_off)
+    caller = Caller(here, provider)
+    assert there.get("/agents", headers=bearer(caller.key)).status_code == 200
+    with ThreadPoolExecutor(8) as pool:
+        streams = [Listener(pool, client, caller.key, path) for path in caller.paths_of_a_run() for client in servers]
+        streams += [Listener(pool, here, caller.key, path, body) for path, body in caller.paths_of_models()]
+        for stream in streams:
+            stream.wait_until_open()
+        streams.append(Listener(pool, there, caller.key, f"/responses/{StoredResponse.objects.get().pk}?stream=true"))
+        streams[-1].wait_until_open()
+        told = take_back(here, caller)
+        assert until_refused(there, caller.key).json() == told
+        ends = [stream.end() for stream in streams]
+    if take_back is delete_developer:
+        # What is answered may find that its rows are gone before anybody asks who listens.
+        assert all(is_an_end(end) for end in ends), ends
+    else:
+        assert [message_of(end) for end in ends] == [told["error"]["message"]] * len(streams)
+    assert all(said.gone.wait(PATIENCE_S) for said in caller.heard)
+    is_let_in = there.get("/agents", headers=bearer(caller.other)).status_code == 200
+    assert is_let_in == (take_back in (revoke, expire))
 
 
 @pytest.mark.parametrize("path", ["/agents", "/models"])
