@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
+from django.core.management import call_command
 
 from agents.llm.own.scripted import scripted_model
 from executions.models import Branch, Execution
@@ -222,23 +224,56 @@ def test_one_that_is_missing_fails_the_step_and_works_once_it_exists(
     assert (ended["status"], ended["output"], len(sent)) == ("succeeded", {"status": 200}, 1)
 
 
-def test_a_deleted_one_is_waited_for_by_a_step_with_retry(
-    flow: FlowRunner, hit: dict[str, Any], sent: list[dict[str, str]], keep_secret: Keep
-) -> None:
-    row = keep_secret("KEY", VALUE)
-    step = {"tool": "hit", "arguments": {"headers": {"X-K": "$ secrets.KEY"}}, "retry": {"max_attempts": 3}}
-    created = flow.create({"tools": [hit], "main": [step, {"evaluate": {"s": "$ _.status_code"}}]}).json()
-    row.delete()
-    flow.time_passes = False
-    waiting = flow.start(created["id"], {})
-    keep_secret("KEY", VALUE)
-    flow.time_passes = True
-    ended = flow.settle(waiting["id"])
+@pytest.fixture
+def calls_twice(flow: FlowRunner, hit: dict[str, Any]) -> dict[str, Any]:
+    """A task with two calls that use `KEY`, and a pause between them. The second is tried again when it fails."""
+    call = {"tool": "hit", "arguments": {"headers": {"X-K": "$ secrets.KEY"}}}
+    steps = [call, {"wait_for_input": {"info": {}}}, {**call, "retry": {"max_attempts": 3}}, {"return": {"done": True}}]
+    created: dict[str, Any] = flow.create({"tools": [hit], "main": steps}).json()
+    return created
 
-    assert waiting["status"] in ("starting", "running")
-    assert (ended["status"], sent[0]["x-k"]) == ("succeeded", VALUE)
-    (step_row,) = [row for row in flow.log(ended["id"]) if row["metadata"].get("retries")]
+
+def test_one_that_is_deleted_while_a_run_needs_it(
+    flow: FlowRunner, calls_twice: dict[str, Any], sent: list[dict[str, str]], keep_secret: Keep
+) -> None:
+    """The step says so, and goes on once it was made again."""
+    row = keep_secret("KEY", VALUE)
+    run_id = flow.start(calls_twice["id"], {})["id"]
+    assert flow.api.delete(f"/secrets/{row.pk}").status_code == 202
+    flow.time_passes = False
+    waiting = flow.resume(run_id, {})
+    assert flow.api.post("/secrets", {"name": "KEY", "value": "made again"}).status_code == 201
+    flow.time_passes = True
+    ended = flow.settle(run_id)
+
+    assert waiting["status"] == "running"
+    assert (ended["status"], [headers["x-k"] for headers in sent]) == ("succeeded", [VALUE, "made again"])
+    (step_row,) = [row for row in flow.log(run_id) if row["metadata"].get("retries")]
     assert "there is no secret 'KEY'" in json.dumps(step_row["metadata"]["retries"])
+
+
+def test_the_master_key_is_rotated_between_two_calls(
+    flow: FlowRunner,
+    calls_twice: dict[str, Any],
+    web_server: WebServer,
+    keep_secret: Keep,
+    settings: Any,
+) -> None:
+    """And between two attempts of one, when the old key is gone."""
+    keep_secret("KEY", VALUE)
+    old, new = settings.SECRETS_MASTER_KEY, Fernet.generate_key().decode()
+    web_server.script("/echo", Reply(200, {}), Reply(503, {}), Reply(200, {}))
+    run_id = flow.start(calls_twice["id"], {})["id"]
+    settings.SECRETS_MASTER_KEY = f"{new},{old}"
+    call_command("rotate_secrets")
+    flow.time_passes = False
+    waiting = flow.resume(run_id, {})
+    settings.SECRETS_MASTER_KEY = new
+    flow.time_passes = True
+    ended = flow.settle(run_id)
+
+    assert (waiting["status"], ended["status"]) == ("running", "succeeded")
+    assert [dict(request.headers)["x-k"] for request in web_server.requests] == [VALUE] * 3
 
 
 def test_what_is_stored_of_a_call_has_marks_nobody_can_guess(
