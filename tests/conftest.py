@@ -20,6 +20,7 @@ from julep_project.core.database import Use, use_database_as
 from julep_project.core.ids import uuid7
 from julep_project.core.process.remembered import forget_everything
 from sessions.context.render import evaluators
+from tests.access.tokens import SHARED
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
 from tests.flow_runner import FlowRunner
@@ -182,9 +183,11 @@ def backend(transactional_db: None, backend_processes: Backend) -> Backend:
 def api_processes(
     django_db_setup: None, provider: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Backend]]:
-    """Two API processes on the test database, with short leases. A query waits for a lock for as long as a test may."""
+    """Two API processes on the test database, with short leases, which take tokens. A query waits for a lock for as
+    long as a test may."""
     own = {"DB_POOL": "1", "CHAT_READER_TIMEOUT_S": "1", "DB_TIMEOUTS_API": "0,0,0"}
-    environment = {**_reaching(provider), **own}
+    tenants = {"AGENTS_API_MULTI_TENANT_MODE": "true", "JWT_SHARED_KEY": SHARED}
+    environment = {**_reaching(provider), **own, **tenants}
     started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda process: process.start("api"), started))

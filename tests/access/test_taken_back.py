@@ -1,4 +1,5 @@
-"""What is taken back on one server process is refused by another within five seconds, in open streams too."""
+"""Who is let in by real server processes: what is taken back on one is refused by another within five seconds, in open
+streams too, and headers are read as they come over a wire."""
 
 import json
 import socket
@@ -18,6 +19,7 @@ from agents.access.services import create_key
 from agents.models import Developer
 from sessions.responses.models import StoredResponse
 from tests.access.test_tokens import REFUSED
+from tests.access.tokens import SHARED, claims, shared
 from tests.api_client import API_KEY
 from tests.backend import Backend
 from tests.loopback.model_server import ModelServer, Streamed
@@ -192,12 +194,21 @@ def test_taken_back(servers: list[httpx.Client], provider: ModelServer, take_bac
         (["Authorization: Bearer {key}", "X-Auth-Key: {other}"], 403),
         (["X_Auth_Key: {key}"], 403),
         (["Authorization: Bearer " + "x" * 65_536], 403),
+        (["Accept: */*"], 403),
+        (["Authorization: Bearer {token}"], 200),
+        (["X-Auth-Key: {token}"], 200),
+        (["Authorization: Bearer {token}", "X-Auth-Key: {key}"], 403),
+        (["Authorization: Bearer {token},Bearer {token}"], 403),
+        (["Authorization: Bearer {expired}"], 403),
+        (["Authorization: Bearer {forged}"], 403),
     ],
 )
 def test_headers_as_they_come_over_a_wire(
     api_processes: list[Backend], developer: Developer, path: str, lines: list[str], status: int
 ) -> None:
     keys = {name: create_key(developer=developer, values={"label": name})[1] for name in ("key", "other")}
+    good = claims(sub=str(developer.pk))
+    keys |= {"token": shared(good), "expired": shared({**good, "exp": 1}), "forged": shared(good, key=SHARED[::-1])}
     head = "\r\n".join(["Host: x", "Connection: close", *(line.format(**keys) for line in lines)])
     with socket.create_connection(("127.0.0.1", api_processes[0].port), timeout=30) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n".encode())
