@@ -61,6 +61,9 @@ FAILURES = frozenset(
         "unexpected_tool_call",
     }
 )
+# Providers that now and then end an answer well with nothing in it, where the model could not answer.
+FAILS_SILENTLY = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
+SILENT_FAILURE = "the model provider ended its answer with nothing in it"
 _LONGEST_FAILURE = 300
 
 
@@ -119,6 +122,14 @@ def failure_of(choice: Mapping[str, Json]) -> str | None:
     told = error.get("message") if isinstance(error, Mapping) else error
     native = beside.get("native_finish_reason")
     return to_storable(str(told or native or reason))[:_LONGEST_FAILURE]
+
+
+def is_silent(choice: Mapping[str, Json], message: Json) -> bool:
+    """Nothing that a person or a tool would hear of, and no word of why."""
+    if end_of(choice.get("finish_reason")) not in ("stop", None):
+        return False
+    said = read_said(message)
+    return not (said.text or said.calls)
 
 
 def _texts(content: Json, thoughts: list[str], levels: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, 
 from agents.llm.providers.rate_limits import admit
 from agents.llm.providers.raw_chunks import is_chunk, read_chunk
 from agents.llm.request import ModelRequest
-from agents.llm.said import failure_of
+from agents.llm.said import FAILS_SILENTLY, SILENT_FAILURE, failure_of, is_silent
 from agents.llm.usage import token_counts
 from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
@@ -94,6 +94,7 @@ class ProviderStream:
         self._told_end = told_end
         self._usage: dict[str, Json] = {}
         self._has_begun = self._ended = False
+        self._may_be_silent = provider in FAILS_SILENTLY
         self.usage: Mapping[str, Json] | None = None
 
     async def chunks(self) -> AsyncGenerator[Chunk]:
@@ -110,6 +111,8 @@ class ProviderStream:
             yield chunk
         if not self._ended and not (self._has_begun and self._told_end.is_told):
             raise ModelUnavailable("the model provider's answer ended in the middle")
+        if self._may_be_silent:
+            raise ModelUnavailable(SILENT_FAILURE)
         counts = token_counts(self._usage)
         self.usage = counts if counts["prompt_tokens"] or counts["completion_tokens"] else None
 
@@ -156,6 +159,7 @@ class ProviderStream:
             if (failure := failure_of(choice)) is not None:
                 raise ModelUnavailable(f"the model provider ended its answer with an error: {failure}")
             self._ended = self._ended or bool(choice.get("finish_reason"))
+            self._may_be_silent = self._may_be_silent and is_silent(choice, choice.get("delta"))
         usage = chunk.get("usage")
         for name, value in usage.items() if isinstance(usage, Mapping) else ():
             known = self._usage.get(name)

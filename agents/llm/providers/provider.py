@@ -30,7 +30,7 @@ from agents.llm.providers.past_calls import with_past_calls
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.providers.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
-from agents.llm.said import ENDS, FAILURES, failure_of
+from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, failure_of, is_silent
 from agents.llm.sampling import OPEN_MODEL_SAMPLING
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
@@ -278,8 +278,11 @@ def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answ
     answer = HiddenKey(request.api_key).whole(plain(response))
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
-    if (failure := failure_of(answer["choices"][0])) is not None:
+    choice = answer["choices"][0]
+    if (failure := failure_of(choice)) is not None:
         raise ModelUnavailable(f"the model provider ended its answer with an error: {failure}")
+    if is_silent(choice, choice.get("message")) and provider_of(litellm, request.model) in FAILS_SILENTLY:
+        raise ModelUnavailable(SILENT_FAILURE)
     said = answer.get("usage")
     if not isinstance(said, Mapping):
         return answer, _cost(litellm, request.model, response)

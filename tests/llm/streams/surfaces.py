@@ -10,6 +10,7 @@ from django.test import AsyncClient
 from agents.llm import gateway
 from agents.llm.dialogue import CUT_SHORT
 from agents.models import Developer
+from julep_project.core.errors import DomainError
 from sessions.models import Entry
 from tasks.steps.outcomes import Done, EffectSucceeded
 from tests.api_client import API_KEY
@@ -53,7 +54,10 @@ class Surfaces:
 
     def _chat(self, played: Recording) -> Result:
         session = self._session(played)
-        body = self._talk.ask(session, "Hi")
+        response = self._talk.chat(session, "Hi")
+        body = response.json()
+        if response.status_code != 201:
+            return Result(error=json.dumps(body))
         (choice,) = body["choices"]
         return self._kept(session, choice["message"], choice["finish_reason"], body)
 
@@ -84,7 +88,8 @@ class Surfaces:
 
     def _completion(self, played: Recording) -> Result:
         response, text = asyncio.run(_post("/v1/chat/completions", self._question(played)))
-        assert response.status_code == 200, text
+        if response.status_code != 200:
+            return Result(error=text)
         body = json.loads(text)
         return _made(body["choices"][0]["message"], body["choices"][0]["finish_reason"], body["usage"])
 
@@ -93,16 +98,16 @@ class Surfaces:
         return Result(error=json.dumps(body["error"])) if body["error"] else _of_response(body)
 
     def _response(self, played: Recording) -> Result:
-        return _of_response(ResponsesClient(asyncio.run).create(**self._request(played)))
+        response = ResponsesClient(asyncio.run).send("POST", "/responses", self._request(played))
+        return _of_response(response.json()) if response.status_code == 200 else Result(error=response.content.decode())
 
     def _step(self, played: Recording) -> Result:
         asked = step({"prompt": "Hi", "tools": "all"})
-        answer = gateway.complete(
-            Developer.objects.get(pk="00000000-0000-0000-0000-000000000000"),
-            model=played.model,
-            messages=messages("Hi"),
-            tools=_FUNCTIONS,
-        )
+        developer = Developer.objects.get(pk="00000000-0000-0000-0000-000000000000")
+        try:
+            answer = gateway.complete(developer, model=played.model, messages=messages("Hi"), tools=_FUNCTIONS)
+        except DomainError as error:
+            return Result(error=error.message)
         outcome = asked.resume(PlainContext(memory={}), EffectSucceeded(answer))
         assert isinstance(outcome, Done)
         (choice,) = outcome.value["choices"]
