@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ _LONGEST_IN_NAME = 100
 _SHARED = ("backend", "api_processes")
 _START_S = 30.0
 _PAUSE_S = 0.02
-_ends: list[Callable[[], object]] = []
+_guardians: list[Guardian] = []
 
 
 def _take_own_neighbours() -> None:
@@ -40,7 +39,7 @@ def _start_redis(home: Path) -> str:
     service, guardian = Redis(home, durable=False), Guardian()
     server = subprocess.Popen(service.prepare().command, stdout=subprocess.DEVNULL, start_new_session=True)
     guardian.watch(server.pid, signal.SIGKILL)
-    _ends.extend((server.kill, server.wait, lambda: guardian.forget(server.pid), guardian.close))
+    _guardians.append(guardian)
     deadline = time.monotonic() + _START_S
     while not service.is_ready():
         assert time.monotonic() < deadline, f"Redis did not start in {home}"
@@ -51,12 +50,6 @@ def _start_redis(home: Path) -> str:
 _take_own_neighbours()
 # All tests run with the database keeping developers apart, though most have one developer.
 os.environ.setdefault("ROW_SECURITY", "on")
-
-
-def pytest_unconfigure() -> None:
-    """What was started for this process ends with it."""
-    while _ends:
-        _ends.pop(0)()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
