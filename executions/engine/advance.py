@@ -13,6 +13,7 @@ from executions import announcements
 from executions.crashpoints import crashpoint
 from executions.engine.draft import Verdict
 from executions.engine.evaluation import EvaluatedIn
+from executions.engine.limits import careful_s
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
@@ -81,7 +82,7 @@ def run_slice(
         if standing is not None:
             hand_back(claim, standing)
             return None
-        return _run_slice(claim, event, keep, settings.SLICE_MS / 1000 if budget_s is None else budget_s, place)
+        return _run_slice(claim, event, keep, _budget_s(place) if budget_s is None else budget_s, place)
     except (DatabaseError, ServiceUnavailable) as error:
         if claim.held is not BranchStatus.RUNNING:
             raise
@@ -93,6 +94,10 @@ def run_slice(
         else:
             raise
         return None
+
+
+def _budget_s(place: EvaluatedIn) -> float:
+    return careful_s() if place is EvaluatedIn.SUSPECT else settings.SLICE_MS / 1000
 
 
 def _run_slice(
@@ -116,6 +121,7 @@ def _run_slice(
             state=state,
             items=current.items,
             keep=None if keep is None or keep.is_over else keep,
+            attempt=_attempts_kept(claim, verdict),
         )
     if committed is None:
         refused = "effect refused" if claim.held is BranchStatus.CALLING else "slice refused"
@@ -132,6 +138,14 @@ def _run_slice(
         freed=freed_by(claim, verdict, keep) if committed.claim is None and not committed.parent_ready else (),
         followed_in=claim.run.developer_id if claim.has_followers else None,
     )
+
+
+def _attempts_kept(claim: Claim, verdict: Verdict) -> int:
+    """One when the branch has lost a worker at a place that it may not have come to yet: care goes on then.
+
+    All else that ends a slice is counted, and so the lost one came no further.
+    """
+    return int(claim.attempt > 1 and verdict.is_late)
 
 
 def _given_up(claim: Claim) -> str:

@@ -48,7 +48,8 @@ class Verdict:
     `event` is what a step is still to be told when the budget ran out. `fork` groups the children made together.
     `interrupt` is an event for the parent that ends all its other children: a `return` or a failure inside an arm.
     `wait_id` is the `wait` transition a suspended branch stands at. `sleep_s` is counted by the database's clock.
-    `is_heavy`: what comes next is not for a process that others share.
+    `is_late`: the slice ended because its time was over. `is_heavy`: what comes next is not for a process that others
+    share.
     """
 
     status: BranchStatus
@@ -62,6 +63,7 @@ class Verdict:
     fork: str | None = None
     interrupt: dict[str, Any] | None = None
     error: str | None = None
+    is_late: bool = False
     is_heavy: bool = False
 
 

@@ -2,8 +2,9 @@
 
 A process of the queue `engine` does nothing beside its slice: a timer ends it when an evaluation takes too much
 processor time. The branch is claimed again then, and whatever ended the worker, this time each expression runs in a
-child process: the one that ends it fails its step. Where calls are made, other threads wait for the interpreter: only
-what is light is evaluated there, the rest is left to the queue `engine`.
+child process: the one that ends it fails its step. It lasts until the branch is past the place where it lost its
+worker. Where calls are made, other threads wait for the interpreter: only what is light is evaluated there, the rest is
+left to the queue `engine`.
 """
 
 import json

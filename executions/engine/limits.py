@@ -15,8 +15,17 @@ CALLS_S = 0.5
 # How long steps may run between two calls: longer work belongs where it has a processor of its own.
 STEPS_BETWEEN_CALLS_S = 0.05
 
+# How long a slice that is run with care may take, as a part of its lease: long enough for all its steps, so that care
+# ends, and short enough for one more that is slow.
+_CAREFUL_PART = 4
+
 # How many values of the largest size a step may gather in memory: inputs of its children, outputs of its turns.
 _GATHERED = 4
+
+
+def careful_s() -> float:
+    """How long steps may run where each expression has a process of its own."""
+    return settings.LEASE_SECONDS / _CAREFUL_PART
 
 
 class OutputTooLarge(NotStorable):

@@ -110,10 +110,10 @@ class Slice:
                 self._advance_one()
             except HeavyExpression:
                 return Verdict(BranchStatus.READY, event=self._event, is_heavy=True)
-            if self._verdict is not None or time.monotonic() >= deadline:
+            if self._verdict is not None or self._written >= settings.MAX_STEP_OUTPUT_BYTES:
                 break
-            if self._written >= settings.MAX_STEP_OUTPUT_BYTES:
-                break
+            if time.monotonic() >= deadline:
+                return Verdict(BranchStatus.READY, event=self._event, is_late=True)
         return self._left()
 
     def fail(self, message: str, type_: str = "error") -> Verdict:

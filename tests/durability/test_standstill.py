@@ -29,9 +29,7 @@ def alone(backend_processes: Backend, tmp_path_factory: pytest.TempPathFactory) 
     """An API server and an engine of a build for tests; nobody else's workers take part."""
     backend_processes.stop()
     build = {"JULEP_TEST_BUILD": "1", "EVALUATION_CPU_SECONDS": str(_CPU_SECONDS), "LEASE_SECONDS": "60"}
-    # On a busy machine a slice would end, its time being over, before the step that has ended the slice's first worker;
-    # the next one knows nothing of that and is ended, too.
-    started = Backend(tmp_path_factory.mktemp("standstill"), {**build, "SLICE_MS": "60000"})
+    started = Backend(tmp_path_factory.mktemp("standstill"), build)
     started.start("api", "engine")
     yield started
     started.stop()

@@ -102,7 +102,7 @@ _COMMIT = """
                                   loop, place)
     ), own AS (
         UPDATE executions_branch b
-        SET status = %(to)s, stack = %(stack)s::jsonb, attempt = 0, version = b.version + %(keeps)s,
+        SET status = %(to)s, stack = %(stack)s::jsonb, attempt = %(attempt)s, version = b.version + %(keeps)s,
             lease_owner = %(keeper)s, lease_until = now() + make_interval(secs => %(keep)s),
             wake_at = now() + make_interval(secs => %(sleep)s), rung_at = now(), event = %(event)s::jsonb,
             effect = %(effect)s::jsonb, output = %(own_output)s::jsonb, wait_id = %(wait)s,
@@ -172,8 +172,12 @@ def commit_slice(
     state: Mapping[str, Any],
     items: Mapping[str, list[Any]],
     keep: Keep | None = None,
+    attempt: int = 0,
 ) -> Committed | None:
-    """Write a slice. None: the claim was lost or the run ended meanwhile, and nothing was changed."""
+    """Write a slice. None: the claim was lost or the run ended meanwhile, and nothing was changed.
+
+    `attempt`: how many attempts count on for what comes next.
+    """
     counts_down = verdict.status is BranchStatus.DONE and claim.parent_id is not None and verdict.interrupt is None
     keeps_effect = keep is not None and keep.effect and _may_be_kept(verdict)
     takes_child = keep is not None and keep.next_child and counts_down
@@ -183,6 +187,7 @@ def commit_slice(
     verdict = _packed(verdict, contents)
     parameters = {
         **_claim_parameters(claim),
+        "attempt": attempt,
         **_keep_parameters(keep, keeps_effect=keeps_effect),
         **_head_parameters(claim, verdict, transitions, state, contents),
         "log": _log_text(transitions, contents),
