@@ -110,10 +110,14 @@ def _api(plan: Plan) -> list[str]:
 
 
 def _memory(plan: Plan) -> list[str]:
-    """A server process that holds too much is replaced: it drains when the next one has had time to start."""
+    """A server process that holds too much is replaced: it drains when the next one has had time to start.
+
+    The server does not look whether it has. A start takes 4 s of processor time, and on a busy machine many times as
+    long; but whoever stops the server meanwhile waits for the rest of it.
+    """
     if not plan.memory_mb:
         return []
-    return [f"--workers-max-rss={plan.memory_mb}", "--rss-sample-interval=10", "--respawn-interval=30"]
+    return [f"--workers-max-rss={plan.memory_mb}", "--rss-sample-interval=10", "--respawn-interval=60"]
 
 
 def _threads(name: str, environ: Mapping[str, str], threads: int, home: Path) -> Program:
