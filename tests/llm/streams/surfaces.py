@@ -98,7 +98,7 @@ class Surfaces:
         return Result(error=json.dumps(body["error"])) if body["error"] else _of_response(body)
 
     def _response(self, played: Recording) -> Result:
-        response = ResponsesClient(asyncio.run).send("POST", "/responses", self._request(played))
+        response = ResponsesClient(asyncio.run).send("POST", "/responses", {"input": "Hi", **self._request(played)})
         return _of_response(response.json()) if response.status_code == 200 else Result(error=response.content.decode())
 
     def _step(self, played: Recording) -> Result:
