@@ -48,6 +48,12 @@ class TestInForce:
         assert force.look() == force.Standing()
         refuse_errors()
 
+    def test_a_schema_that_was_made_again_is_found_and_granted(self) -> None:
+        execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+        assert force.look().wrong == ["the schema public is not granted to the tenants' role"]
+        force.bring_into_force(lambda _: None)
+        assert force.look() == force.Standing()
+
     def test_a_command_does_not_ask_for_what_migrate_is_to_do(self) -> None:
         execute("ALTER TABLE agents_agent DISABLE ROW LEVEL SECURITY")
         assert not [found for found in run_checks(databases=["default"]) if found.is_serious()]

@@ -65,6 +65,7 @@ _OPEN = f"""
       AND NOT c.relname = ANY (%s) AND has_table_privilege('{TENANT_ROLE}', c.oid, '{", ".join(_PRIVILEGES)}')
     ORDER BY 1
 """
+_SCHEMA = f"SELECT current_schema(), has_schema_privilege('{TENANT_ROLE}', current_schema(), 'USAGE')"
 _LEAKY = "SELECT proname FROM pg_proc WHERE oid = ANY (%s::regprocedure[]) AND NOT proleakproof ORDER BY 1"
 
 
@@ -74,16 +75,17 @@ class CannotBeMade(Exception):
 
 @dataclass(slots=True)
 class Standing:
-    """What is not as it should be: of the roles, and of tables, by their names; and functions that keep indexes from
-    being used."""
+    """What is not as it should be: of the roles, of the schema, and of tables, by their names; and functions that keep
+    indexes from being used."""
 
     roles: list[str] = field(default_factory=list)
+    schema: list[str] = field(default_factory=list)
     tables: dict[str, str] = field(default_factory=dict)
     slow: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> list[str]:
-        return [*self.roles, *(f"{table} {what}" for table, what in sorted(self.tables.items()))]
+        return [*self.roles, *self.schema, *(f"{table} {what}" for table, what in sorted(self.tables.items()))]
 
 
 def look() -> Standing:
@@ -91,6 +93,9 @@ def look() -> Standing:
     standing = Standing(roles=list(_wrong_roles()), slow=[name for (name,) in fetch(_LEAKY, [list(LEAKPROOF)])])
     if standing.roles:
         return standing
+    [(schema, is_usable)] = fetch(_SCHEMA)
+    if not is_usable:
+        standing.schema.append(f"the schema {schema} is not granted to the tenants' role")
     guarded = {one.table: one for one in guarded_tables()}
     shared = shared_tables()
     for name, forced, usable, owner, columns, policies in fetch(_TABLES, [[*guarded, *shared]]):
@@ -122,6 +127,10 @@ def bring_into_force(say: Callable[[str], None]) -> None:
     """
     make_roles()
     standing = look()
+    if standing.schema:
+        # All roles may use the first one of a database, and only its owner one that was made anew to restore a dump.
+        [(schema, _)] = fetch(_SCHEMA)
+        execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), sql.Identifier(TENANT_ROLE)))
     guarded = {one.table: one for one in guarded_tables()}
     for table in sorted(standing.tables.keys() & guarded.keys()):
         say(f"Row-level security of {table}")
