@@ -3,6 +3,7 @@
 Loaded with `-p`, before the settings are read. Each process has a test database of its own from pytest-django.
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -20,7 +21,6 @@ _LONGEST_IN_NAME = 100
 _SHARED = ("backend", "api_processes")
 _START_S = 30.0
 _PAUSE_S = 0.02
-_guardians: list[Guardian] = []
 
 
 def _take_own_neighbours() -> None:
@@ -39,7 +39,7 @@ def _start_redis(home: Path) -> str:
     service, guardian = Redis(home, durable=False), Guardian()
     server = subprocess.Popen(service.prepare().command, stdout=subprocess.DEVNULL, start_new_session=True)
     guardian.watch(server.pid, signal.SIGKILL)
-    _guardians.append(guardian)
+    atexit.register(guardian.close)
     deadline = time.monotonic() + _START_S
     while not service.is_ready():
         assert time.monotonic() < deadline, f"Redis did not start in {home}"

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def answers(up: Up, path: str) -> Any:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     home = tmp_path_factory.mktemp("killed") / "home"
-    with running(home, LEASE_SECONDS="5", AGENTS_API_KEY="chosen-by-me") as started:
+    with running(home, LEASE_SECONDS="5") as started:
         yield started
 
 
@@ -101,13 +102,16 @@ def test_runs_end_though_a_service_is_killed(
     assert {child: up.note()["children"][child] for child in others} == others, up.output
 
 
-# The last one: nothing of `up` is left.
-def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(up: Up, start_up: Callable[..., Up]) -> None:
-    assert up.note()["api_key"] == "chosen-by-me"
-    database_url, abandoned = up.note()["database_url"], up.processes()
-    assert up.stop(signal.SIGKILL) == -signal.SIGKILL
+def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
+    tmp_path: Path, start_up: Callable[..., Up]
+) -> None:
+    first = start_up(tmp_path / "home", AGENTS_API_KEY="chosen-by-me")
+    first.wait_until_ready()
+    assert first.note()["api_key"] == "chosen-by-me"
+    database_url, abandoned = first.note()["database_url"], first.processes()
+    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
 
-    second = start_up(up.home)
+    second = start_up(first.home)
     second.wait_until_ready()
     assert alive(abandoned) == []
     assert second.note()["database_url"] == database_url
