@@ -4,6 +4,7 @@ Loaded with `-p`, before the settings are read. Each process has a test database
 """
 
 import atexit
+import logging
 import os
 import signal
 import subprocess
@@ -39,12 +40,18 @@ def _start_redis(home: Path) -> str:
     service, guardian = Redis(home, durable=False), Guardian()
     server = subprocess.Popen(service.prepare().command, stdout=subprocess.DEVNULL, start_new_session=True)
     guardian.watch(server.pid, signal.SIGKILL)
-    atexit.register(guardian.close)
+    atexit.register(_end, guardian)
     deadline = time.monotonic() + _START_S
     while not service.is_ready():
         assert time.monotonic() < deadline, f"Redis did not start in {home}"
         time.sleep(_PAUSE_S)
     return service.url
+
+
+def _end(guardian: Guardian) -> None:
+    """Let the server go. Threads that are still there when it has gone have nobody left to tell."""
+    logging.disable()
+    guardian.close()
 
 
 _take_own_neighbours()
