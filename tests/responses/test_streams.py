@@ -167,17 +167,22 @@ class Reader(threading.Thread):
         return events_of(self)
 
 
+def endless_answer(model_server: ModelServer) -> tuple[Streamed, Reader, StoredResponse]:
+    """What the provider says without an end, who has read its beginning, and its row."""
+    answer = Streamed.endless("Once ", "upon ")
+    model_server.script(answer)
+    reader = Reader()
+    reader.start()
+    assert reader.has_come_so_far.wait(WAIT_S), reader.told
+    return answer, reader, StoredResponse.objects.get()
+
+
 class TestStopping:
     @pytest.mark.parametrize(("method", "path"), [("POST", "/cancel"), ("DELETE", "")])
     def test_cancelling_or_deleting_ends_the_stream_and_the_providers_work(
         self, live_api: ResponsesClient, model_server: ModelServer, method: str, path: str
     ) -> None:
-        answer = Streamed.endless("Once ", "upon ")
-        model_server.script(answer)
-        reader = Reader()
-        reader.start()
-        assert reader.has_come_so_far.wait(WAIT_S), reader.told
-        row = StoredResponse.objects.get()
+        answer, reader, row = endless_answer(model_server)
 
         stopped = live_api.send(method, f"/responses/{row.pk}{path}").json()
 
@@ -195,12 +200,7 @@ class TestStopping:
 
     def test_a_row_that_is_removed_meanwhile(self, live_api: ResponsesClient, model_server: ModelServer) -> None:
         """As with its developer: who is told of the answer, and who follows it, hear of its end."""
-        answer = Streamed.endless("Once ", "upon ")
-        model_server.script(answer)
-        reader = Reader()
-        reader.start()
-        assert reader.has_come_so_far.wait(WAIT_S), reader.told
-        row = StoredResponse.objects.get()
+        answer, reader, row = endless_answer(model_server)
         StoredResponse.objects.all().delete()
         publish(topic(row.pk))
 
