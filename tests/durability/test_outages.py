@@ -1,6 +1,7 @@
 """Neighbours of the running processes that go away in the middle of runs: it costs time only."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,14 +20,42 @@ from tests.loopback.web_server import WebServer
 from tests.outages import NOT_WRITTEN, database_away
 
 CALLS = 12
+# Those of them that are not answered before a neighbour is away, so that there is work left however fast the rest goes.
+HELD = (2, 5, 8)
+LONG_S = 30
 
 
-def slow(request: RecordedRequest) -> Reply:
-    return Reply(200, {"n": int(request.query["n"])}, delay_s=0.3)
+class Answers:
+    """Answers the calls; a held one when it may."""
+
+    def __init__(self) -> None:
+        self._asked = {n: threading.Event() for n in HELD}
+        self._may_go_on = {n: threading.Event() for n in HELD}
+
+    def __call__(self, request: RecordedRequest) -> Reply:
+        n = int(request.query["n"])
+        if n in HELD:
+            self._asked[n].set()
+            self._may_go_on[n].wait(LONG_S)
+        return Reply(200, {"n": n})
+
+    def wait_until_asked(self, n: int) -> None:
+        assert self._asked[n].wait(LONG_S), f"nobody has made call {n}"
+
+    def let_go_on(self, *numbers: int) -> None:
+        for n in numbers:
+            self._may_go_on[n].set()
 
 
 @pytest.fixture
-def calls(api: ApiClient, web_server: WebServer) -> str:
+def answers() -> Iterator[Answers]:
+    made = Answers()
+    yield made
+    made.let_go_on(*HELD)
+
+
+@pytest.fixture
+def calls(api: ApiClient, web_server: WebServer, answers: Answers) -> str:
     """A run that makes some calls, a few at a time. Its id."""
     main = [
         {
@@ -36,11 +65,7 @@ def calls(api: ApiClient, web_server: WebServer) -> str:
         },
         {"evaluate": "$ sum(answer.json.n for answer in _)"},
     ]
-    return start_run(api, create_task(api, web_server.script("/slow", slow), "calls", main))
-
-
-def ended_calls(run: str) -> int:
-    return Transition.objects.filter(execution=run, type="finish_branch").count()
+    return start_run(api, create_task(api, web_server.script("/held", answers), "calls", main))
 
 
 def assert_complete(execution: Execution) -> None:
@@ -50,17 +75,13 @@ def assert_complete(execution: Execution) -> None:
     assert [row.metadata["retries"] for row in rows if "retries" in row.metadata] == []
 
 
-def test_the_database_goes_away_again_and_again(
-    api: ApiClient, backend: Backend, calls: str, web_server: WebServer
-) -> None:
-    for _ in range(3):
-        done = ended_calls(calls)
-        wait_until(lambda done=done: ended_calls(calls) > done, 30, backend)
-        begun = len(web_server.requests)
+def test_the_database_goes_away_again_and_again(backend: Backend, calls: str, answers: Answers) -> None:
+    for n in HELD:
+        answers.wait_until_asked(n)
         said = backend.log("io").count(NOT_WRITTEN)
-        wait_until(lambda begun=begun: len(web_server.requests) > begun, 30, backend)
         with database_away(keep=connection.connection.info.backend_pid):
-            wait_until(lambda said=said: backend.log("io").count(NOT_WRITTEN) > said, 30, backend)
+            answers.let_go_on(n)
+            wait_until(lambda said=said: backend.log("io").count(NOT_WRITTEN) > said, LONG_S, backend)
 
     assert_complete(wait_for_end(calls, backend))
 
@@ -82,9 +103,12 @@ def disk_full() -> Iterator[None]:
             cursor.execute("DROP FUNCTION no_room() CASCADE")
 
 
-def test_the_disk_of_the_database_is_full(api: ApiClient, backend: Backend, calls: str, web_server: WebServer) -> None:
-    wait_until(lambda: ended_calls(calls) > 0, 30, backend)
+def test_the_disk_of_the_database_is_full(
+    backend: Backend, calls: str, answers: Answers, web_server: WebServer
+) -> None:
+    answers.wait_until_asked(HELD[0])
     with disk_full():
+        answers.let_go_on(*HELD)
         held = Branch.objects.filter(execution=calls, held_up__by="the database", held_up__times__gte=3)
         wait_until(held.exists, 60, backend)
         assert set(held.values_list("attempt", flat=True)) == {0}
@@ -110,8 +134,8 @@ def redis_full() -> Iterator[redis.Redis]:
 
 
 @pytest.mark.slow
-def test_redis_takes_no_message(api: ApiClient, backend: Backend, calls: str) -> None:
-    wait_until(lambda: ended_calls(calls) > 0, 30, backend)
+def test_redis_takes_no_message(api: ApiClient, backend: Backend, calls: str, answers: Answers) -> None:
+    answers.wait_until_asked(HELD[0])
     pids, client = backend.pids, redis.Redis.from_url(settings.REDIS_URL)
     for name in WORKERS:
         backend.signal(name, signal.SIGSTOP)
@@ -121,6 +145,7 @@ def test_redis_takes_no_message(api: ApiClient, backend: Backend, calls: str) ->
     # The first message of each queue is in the connection of its worker already.
     wait_until(lambda: client.llen("maintenance") > 0, 30, backend)
     with redis_full():
+        answers.let_go_on(*HELD)
         for name in WORKERS:
             backend.signal(name, signal.SIGCONT)
         for name in (*WORKERS, "beat"):
