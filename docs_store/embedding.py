@@ -14,7 +14,6 @@ from uuid import UUID
 import numpy as np
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
 
 from agents.llm import gateway
 from agents.models import Developer
@@ -25,7 +24,7 @@ from docs_store.models import Chunk, Embedding, EmbeddingModel
 from docs_store.search.embedded_text import passage_text
 from docs_store.selectors import stored_dimensions
 from docs_store.vectors import Floats
-from julep_project.core.database import give_connection_back
+from julep_project.core.database import fetch, give_connection_back
 from julep_project.core.errors import BadRequest, CostLimitExceeded, DomainError, ModelNotUsable, RateLimited
 from julep_project.core.outages import PAUSES, is_waited_out, when_back
 from julep_project.core.storage_errors import took_too_long
@@ -142,24 +141,33 @@ def _embed_missing(claimed: ClaimedDoc) -> None:
         _store(claimed, developer, chunks, vectors)
 
 
+# One chunk after the other, by indexes: `OFFSET 0` keeps the planner from reading all vectors there are, which it would
+# right after many docs have come.
+_MISSING = """
+    SELECT c.id FROM docs_store_chunk c
+    WHERE c.doc_id = ANY(%(docs)s::uuid[]) AND NOT EXISTS (
+        SELECT FROM docs_store_embedding v WHERE v.chunk_id = c.id AND v.model = %(model)s OFFSET 0)
+    ORDER BY c.doc_id, c.index
+"""
+
+
 def _missing(claimed: ClaimedDoc) -> Iterator[list[Chunk]]:
     """The chunks without a vector of the model, as many at a time as one call takes."""
-    doc_ids = list(claimed.docs)
-    there = Embedding.objects.filter(chunk=OuterRef("pk"), model=claimed.model)
-    missing = Chunk.objects.filter(~Exists(there), doc__in=doc_ids).order_by("doc", "index")
-    ids = list(missing.values_list("pk", flat=True))
+    ids = [chunk_id for (chunk_id,) in fetch(_MISSING, {"docs": list(claimed.docs), "model": claimed.model})]
     for start in range(0, len(ids), _CHUNKS_PER_CALL):
-        rows = Chunk.objects.filter(pk__in=ids[start : start + _CHUNKS_PER_CALL]).select_related("doc")
-        rows = rows.annotate(of_project=F("agent__project_id"))
-        if chunks := list(rows.defer("search").order_by("doc", "index")):
-            yield chunks
+        # Without a join or an order, whose plans would be such for few docs where many have just come.
+        rows = Chunk.objects.filter(pk__in=ids[start : start + _CHUNKS_PER_CALL]).prefetch_related("doc", "agent")
+        # A doc may be removed meanwhile.
+        there = [chunk for chunk in rows.defer("search").order_by() if chunk.doc]
+        if there:
+            yield sorted(there, key=lambda chunk: (chunk.doc_id, chunk.index))
 
 
 def _agent_of(chunks: Sequence[Any]) -> dict[str, UUID | None]:
     """The agent that all of them are of, with its project, if there is one."""
-    owners = {(chunk.agent_id, chunk.of_project) for chunk in chunks}
-    agent_id, project_id = owners.pop() if len(owners) == 1 else (None, None)
-    return {"agent_id": agent_id, "project_id": project_id}
+    owners = {chunk.agent for chunk in chunks}
+    agent = owners.pop() if len(owners) == 1 else None
+    return {"agent_id": agent and agent.pk, "project_id": agent and agent.project_id}
 
 
 def _vectors_of(developer: Developer, texts: Sequence[str], model: str, dimensions: int | None) -> Floats:

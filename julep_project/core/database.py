@@ -5,7 +5,7 @@ limits for what a statement takes, waits for a lock, and leaves a transaction op
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -70,24 +70,36 @@ def use_of_queues(queues: Collection[str]) -> Use:
     return known[-1] if known else Use.MAINTENANCE
 
 
-def limit_time(raw: Any) -> bool:
-    """Give a connection of the driver the limits of this process; True when it sent a statement.
+def set_up_session(raw: Any) -> bool:
+    """Give a connection of the driver the limits of this process, and how plans are made; True when it sent something.
 
     As settings of the session and not as options of the connection, which poolers refuse. Where the limits are 0,
-    nothing is sent: those of the role or the server count.
+    none is sent: those of the role or the server count.
     """
-    limits = settings.DATABASE_TIMEOUTS.get(_use.value)
-    if not limits or not any(limits):
-        return False
+    chosen = {**_limits(), **(_INDEXES_ONLY if _use in _WORKERS else {})}
+    if chosen:
+        _set(raw, chosen)
+    return bool(chosen)
+
+
+# What workers ask goes by indexes. A plan that was made while a table was small would read all of it, and is kept until
+# the table is analysed: up to a minute, in which a flood of runs makes it large.
+_WORKERS = (Use.ENGINE, Use.IO, Use.MAINTENANCE)
+_INDEXES_ONLY = {"enable_seqscan": "off", "jit": "off"}
+_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+
+def _limits() -> dict[str, str]:
+    seconds = settings.DATABASE_TIMEOUTS.get(_use.value)
+    return dict(zip(_LIMITS, map(_ms, seconds), strict=True)) if seconds and any(seconds) else {}
+
+
+def _set(raw: Any, chosen: Mapping[str, str]) -> None:
     with raw.cursor() as cursor:
-        cursor.execute(_SET_LIMITS, [_ms(seconds) for seconds in limits])
-    return True
+        cursor.execute(_SET, [list(chosen), list(chosen.values())])
 
 
-_SET_LIMITS = """
-    SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
-           set_config('idle_in_transaction_session_timeout', %s, false)
-"""
+_SET = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS chosen(name, value)"
 
 
 def _ms(seconds: float) -> str:
@@ -97,7 +109,7 @@ def _ms(seconds: float) -> str:
 @contextmanager
 def without_limits() -> Iterator[None]:
     """Let the statements of the block take as long as they take, for the building of indexes."""
-    execute(_SET_LIMITS, ["0", "0", "0"])
+    execute(_SET, [list(_LIMITS), ["0"] * len(_LIMITS)])
     try:
         yield
     finally:
@@ -109,8 +121,9 @@ def _limit_again(raw: Any) -> None:
     if raw is None or raw.closed or raw.info.transaction_status == TransactionStatus.INERROR:
         return
     with raw.cursor() as cursor:
-        cursor.execute("RESET statement_timeout; RESET lock_timeout; RESET idle_in_transaction_session_timeout")
-    limit_time(raw)
+        cursor.execute("; ".join(f"RESET {name}" for name in _LIMITS))
+    if limits := _limits():
+        _set(raw, limits)
 
 
 @contextmanager

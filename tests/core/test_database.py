@@ -12,6 +12,8 @@ import pytest
 from django import db
 from django.db import connection, transaction
 
+from agents.access.developers import SINGLE_TENANT_ID
+from executions.models import Execution
 from julep_project.core import database
 from julep_project.core.database import Threads, Use, run_query, use_of_queues, without_limits
 from julep_project.core.health.checks import check_pool_size
@@ -85,6 +87,18 @@ def test_a_command_has_no_limits(limited: Callable[..., None], monkeypatch: pyte
 )
 def test_a_worker_is_as_patient_as_its_most_patient_queue(queues: set[str], use: Use) -> None:
     assert use_of_queues(queues) is use
+
+
+@pytest.mark.parametrize("use", [Use.ENGINE, Use.IO, Use.MAINTENANCE])
+def test_workers_go_by_indexes_even_where_a_table_was_small(
+    limited: Callable[..., None], monkeypatch: pytest.MonkeyPatch, use: Use
+) -> None:
+    limited(0, 0, 0)
+    monkeypatch.setattr(database, "_use", use)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE executions_execution")
+    plan = Execution.objects.filter(status="queued", developer=SINGLE_TENANT_ID).explain()
+    assert "Index" in plan and "Seq Scan" not in plan, plan
 
 
 def test_every_connection_of_a_pool_is_limited(limited: Callable[..., None]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from math import log
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,9 @@ _SLIGHT_WEIGHT = 0.2
 _CACHED_WORDS = 20_000
 _BLANK = "\0blank"
 
+# Threads that calculate beside each other finish no sooner, and each of them keeps all others of the process waiting.
+_calculating = Lock()
+
 # Where to add how much.
 Features = tuple[NDArray[np.intp], NDArray[np.float64]]
 
@@ -64,7 +68,13 @@ def embed_text(text: str) -> NDArray[np.float32]:
 
 def embed_texts(texts: Sequence[str]) -> list[list[float]]:
     """The vectors of texts, in order."""
-    return [embed_text(text).tolist() for text in texts]
+    return [_embed_in_turn(text) for text in texts]
+
+
+def _embed_in_turn(text: str) -> list[float]:
+    with _calculating:
+        numbers: list[float] = embed_text(text).tolist()
+    return numbers
 
 
 def _said(text: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Django's backend for Postgres, whose new connections get the time limits of what the process does."""
+"""Django's backend for Postgres, whose new connections are set up for what the process does."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
-from julep_project.core.database import limit_time
+from julep_project.core.database import set_up_session
 from julep_project.core.postgres.cursor import ScopedCursor
 from julep_project.core.row_security import scoping
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Sets the limits once for each connection, pooled or not, and forgets all that died together at once. Its cursors
+    """Sets each connection up once, pooled or not, and forgets all that died together at once. Its cursors
     tell the database the scope that code runs in."""
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -67,4 +67,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
         """True when a transaction has to be committed. Also called by the pool, for each connection it opens."""
         changed: bool = super()._configure_connection(connection)  # type: ignore[misc]
-        return limit_time(connection) or changed
+        return set_up_session(connection) or changed
