@@ -17,8 +17,11 @@ WORKER = ["-m", "celery", "-A", "julep_project", "worker", "--pool=threads", "--
 
 @pytest.mark.parametrize(
     "command",
-    [["-c", "import julep_project.asgi"], ["-c", "import julep_project.wsgi"], [*WORKER, "-Q", "io"]],
-    ids=["asgi", "wsgi", "worker"],
+    [
+        pytest.param(["-c", "import julep_project.asgi"], id="asgi"),
+        pytest.param(["-c", "import julep_project.wsgi"], id="wsgi", marks=pytest.mark.slow),
+        pytest.param([*WORKER, "-Q", "io"], id="worker", marks=pytest.mark.slow),
+    ],
 )
 def test_a_pool_smaller_than_the_threads_is_refused(tmp_path: Path, command: list[str]) -> None:
     given = {"SECRET_KEY": "for-tests-only", "JULEP_HOME": str(tmp_path), "DB_POOL": "1", "DB_POOL_SIZE": "5"}

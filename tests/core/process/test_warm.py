@@ -9,6 +9,9 @@ from django.conf import settings
 
 from tests.loopback.model_server import ModelServer
 
+# Each starts a process that loads the libraries of a server.
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[3]
 
 _API = """
