@@ -17,6 +17,8 @@ from julep_project.core.tenancy import TenantManager, Through
 _OF_EXECUTION = Through("execution_id", "executions.Execution")
 # Runs that keep workers busy, or will.
 AT_WORK = (ExecutionStatus.QUEUED, ExecutionStatus.STARTING, ExecutionStatus.RUNNING)
+# Runs that have not ended.
+OPEN = (*AT_WORK, ExecutionStatus.AWAITING_INPUT)
 
 
 class Execution(Resource):
@@ -33,6 +35,9 @@ class Execution(Resource):
     input = StoredJson(default=dict)
     output = StoredJson(null=True)
     error = models.TextField(null=True)
+    error_type = models.CharField(max_length=120, null=True, help_text="the kind of failure that ended it")
+    error_step = models.CharField(max_length=200, null=True, help_text="label or place of the step that failed")
+    error_hash = models.CharField(max_length=16, null=True, help_text="the same for runs that failed by the same fault")
     state = models.JSONField(default=dict, help_text="what `set` steps stored")
     metadata = models.JSONField(default=dict)
     transition_count = models.PositiveIntegerField(default=0)
@@ -42,6 +47,8 @@ class Execution(Resource):
         default=0, db_default=0, help_text="how many tool calls led to it: tools that start executions are bounded"
     )
     key_id = models.UUIDField(null=True, help_text="the API key it was started with: its calls count for that")
+    ended_at = models.DateTimeField(null=True, editable=False)
+    asleep_until = models.DateTimeField(null=True, help_text="while nothing of it moves before that time")
 
     objects = TenantManager()
 
@@ -56,6 +63,20 @@ class Execution(Resource):
                 fields=["developer", "status", "created_at"], name="execution_at_work", condition=Q(status__in=AT_WORK)
             ),
             metadata_index("execution_metadata"),
+            # Those of operators, who look at the runs of all developers. None is on `updated_at`: every commit would
+            # write to all indexes then.
+            models.Index(fields=["-created_at", "-id"], name="execution_newest"),
+            models.Index(
+                fields=["status", "-created_at", "-id"],
+                name="execution_open",
+                condition=Q(status__in=OPEN),
+            ),
+            models.Index(
+                fields=["-ended_at", "-id"], name="execution_failed", condition=Q(status=ExecutionStatus.FAILED)
+            ),
+            models.Index(
+                fields=["error_hash", "-ended_at"], name="execution_fault", condition=Q(error_hash__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -136,10 +157,16 @@ class Branch(models.Model):
                 name="branch_waits_in_call",
                 condition=Q(status=BranchStatus.AWAITING_INPUT, effect__isnull=False),
             ),
+            models.Index(fields=["updated_at"], name="branch_waits", condition=Q(status=BranchStatus.AWAITING_INPUT)),
         ]
 
     def __str__(self) -> str:
         return f"{self.execution_id} {self.id} {self.status}"
+
+
+# In the metadata of a transition: when it was waited for, begun and ended, in milliseconds since 1970, as
+# `{ready, start, end, calls: [[start, end, status], ...]}`. Clients get transitions without it.
+TIMES = "t"
 
 
 class Transition(models.Model):

@@ -24,7 +24,7 @@ from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import WAITS_FOR
 from executions.engine.frame import Frame
-from executions.engine.rows import store
+from executions.engine.rows import ending
 from executions.engine.start import insert_run
 from executions.models import AT_WORK, Branch, Execution, Transition
 from executions.states import (
@@ -154,10 +154,12 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
         execution = _lock_open(developer, execution_id)
         _append(execution, TransitionType.CANCELLED, output=output, at=_newest_place(execution))
         record(developer.pk, Act(Verb.CANCEL, ObjectKind.EXECUTION, execution_id))
-        store.cancel_branches(execution.pk)
+        ending.cancel_branches(execution.pk)
         execution.status = ExecutionStatus.CANCELLED
         execution.runnable = execution.open_waits = 0
-        execution.save(update_fields=["status", "runnable", "open_waits", "transition_count", "updated_at"])
+        execution.ended_at, execution.asleep_until = execution.updated_at, None
+        changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "ended_at", "asleep_until"]
+        execution.save(update_fields=changed)
         transaction.on_commit(lambda: announcements.announce(execution.pk))
     log.info("execution cancelled", extra={"execution_id": execution.pk})
     return selectors.get_execution(developer, execution_id)
@@ -247,7 +249,9 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
-    execution.save(update_fields=["status", "runnable", "open_waits", "transition_count", "updated_at"])
+    execution.asleep_until = None
+    changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "asleep_until"]
+    execution.save(update_fields=changed)
     transaction.on_commit(lambda: announcements.announce(execution.pk))
     ring = dispatcher().effect if calls else dispatcher().advance
     transaction.on_commit(lambda: ring(branch.pk))

@@ -3,17 +3,20 @@
 from typing import Any
 
 from agents.tools.presets import without_values
-from executions.models import Execution, Transition
-from executions.states import TransitionType
+from executions.models import TIMES, Execution, Transition
+from executions.states import TERMINAL_EXECUTION, TransitionType
 from executions.wait_tokens import task_token
-from julep_project.core.clock import to_wire
+from julep_project.core.clock import now, to_wire
 
 
 def execution_to_wire(execution: Execution) -> dict[str, Any]:
+    """The execution object. While nothing of the run moves before some time, it also says that it sleeps."""
+    detail = status_detail(execution)
     return {
         "id": str(execution.pk),
         "task_id": str(execution.task_id),
         "status": execution.status,
+        **({} if detail is None else {"status_detail": detail}),
         "input": execution.input,
         "output": execution.output,
         "error": execution.error,
@@ -24,6 +27,14 @@ def execution_to_wire(execution: Execution) -> dict[str, Any]:
     }
 
 
+def status_detail(execution: Execution) -> str | None:
+    """What the status does not say: that the run sleeps, and until when."""
+    until = execution.asleep_until
+    if until is None or until <= now() or execution.status in TERMINAL_EXECUTION:
+        return None
+    return f"sleeping until {to_wire(until)}"
+
+
 def shown_execution(execution: Execution) -> dict[str, Any]:
     """The execution as models and programs see it: without the presets of tools."""
     return {**execution_to_wire(execution), "metadata": without_values(execution.metadata)}
@@ -31,7 +42,7 @@ def shown_execution(execution: Execution) -> dict[str, Any]:
 
 def transition_to_wire(transition: Transition) -> dict[str, Any]:
     """The transition object. A `wait` carries the token that resumes it."""
-    metadata = transition.metadata
+    metadata = {name: part for name, part in transition.metadata.items() if name != TIMES}
     if transition.type == TransitionType.WAIT:
         metadata = {**metadata, "task_token": task_token(transition.pk)}
     return {

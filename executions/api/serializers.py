@@ -28,6 +28,7 @@ class ExecutionAnswer(Body):
     id = serializers.UUIDField()
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=ExecutionStatus.choices)
+    status_detail = Text(required=False)
     input = JsonObject()
     output = AnyJson()
     error = Text()

@@ -58,6 +58,7 @@ def wait_for_budget(claim: Claim, error: CostLimitExceeded) -> Verdict | None:
 
 def _wait(claim: Claim, effect: Mapping[str, Any], output: dict[str, Any]) -> Verdict | None:
     frame = frames_from_json(claim.run.contents.unpack_stack(claim.stack))[-1]
+    step = claim.run.program.block(frame.path)[frame.pc]
     wait = TransitionDraft(
         type=TransitionType.WAIT,
         current=frame.target(),
@@ -65,6 +66,7 @@ def _wait(claim: Claim, effect: Mapping[str, Any], output: dict[str, Any]) -> Ve
         output=output,
         output_text=storable_text(output),
         scope=frame.scope,
+        step_label=step.label,
     )
     verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=wait.id, effect=dict(effect))
     if not store.commit_wait(claim, verdict, wait):

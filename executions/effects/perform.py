@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from executions.effects.effect_lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once
+from executions.engine.history.attempts import SUCCEEDED, time_of_attempt
 from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S, storable_text
 from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_of
 from executions.engine.rows import claims, store
@@ -29,6 +31,7 @@ from executions.engine.rows.claims import Claim
 from executions.engine.rows.store import Keep
 from executions.engine.standing import hold_up_of_developer
 from executions.states import BranchStatus
+from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import CostLimitExceeded, DomainError, RateLimited
 from julep_project.core.outages import when_back
@@ -84,17 +87,20 @@ def _perform(claim: Claim, keep: Keep) -> Advanced | None:
         lost = Refusal(f"the worker was lost in each of {attempts - 1} attempts", "lost")
         return _go_on(claim, _failed(lost), keep)
     crashpoint("after_claim", claim.branch_id, call=True)
+    began = now()
     outcome = _attempt(claim)
     if isinstance(outcome, HoldUp):
         return _held_up(claim, outcome)
     if isinstance(outcome, CostLimitExceeded):
         return _parked(claim, attention.wait_for_budget(claim, outcome), keep)
     if isinstance(outcome, Refusal):
-        return _after_refusal(claim, outcome, policy, keep)
-    return _go_on(claim, outcome, keep)
+        return _after_refusal(claim, outcome, policy, keep, _at(claim, began, outcome.type))
+    return _go_on(claim, outcome, keep, _at(claim, began, SUCCEEDED))
 
 
-def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Keep) -> Advanced | None:
+def _after_refusal(
+    claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Keep, at: dict[str, Any]
+) -> Advanced | None:
     """Plan another attempt, ask a person or let the step fail."""
     effect = _effect_of(claim)
     at_most_once = is_at_most_once(effect)
@@ -102,9 +108,9 @@ def _after_refusal(claim: Claim, refusal: Refusal, policy: RetryPolicy, keep: Ke
         return _ask(claim, refusal.message, keep)
     attempts = effect["attempts"]
     if not policy.repeats(refusal, attempts, at_most_once=at_most_once):
-        return _go_on(claim, _failed(refusal), keep)
+        return _go_on(claim, _failed(refusal), keep, at)
     wait_s = policy.wait_s(attempts, refusal)
-    notes = notes_after(effect, refusal, wait_s)
+    notes = notes_after(effect, refusal, wait_s, at)
     if not when_back(lambda: store.retry_effect(claim, wait_s, notes)):
         return None
     return _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=wait_s))
@@ -207,15 +213,15 @@ def _refusal(error: Exception, may_be_sent: bool) -> Refusal:
     raise error
 
 
-def _go_on(claim: Claim, event: dict[str, Any], keep: Keep) -> Advanced | None:
-    """Run the slice that starts with the event, and commit both in one go.
+def _go_on(claim: Claim, event: dict[str, Any], keep: Keep, at: dict[str, Any] | None = None) -> Advanced | None:
+    """Run the slice that starts with the event, and commit both in one go. `at`: when the attempt was made.
 
     The result of a call that must not be repeated is recorded first: a crash in the slice must not lose it. That is
     done too on a later attempt, in case the slice is what ended the one before, and when the slice cannot be run here:
     its own attempts are counted then, and no more calls are made.
     """
     effect = _effect_of(claim)
-    told = told_with_notes(event, effect)
+    told = told_with_notes(event, effect, at)
     if is_at_most_once(effect) or effect["attempts"] > 1:
         return _record(claim, told)
     try:
@@ -241,6 +247,10 @@ def _record(claim: Claim, event: dict[str, Any]) -> Advanced | None:
 
 def _advanced(claim: Claim, verdict: Verdict) -> Advanced:
     return Advanced(claim.branch_id, claim.parent_id, verdict)
+
+
+def _at(claim: Claim, began: datetime, status: str) -> dict[str, Any]:
+    return time_of_attempt(claim.ready_at or claim.taken_at, began, status)
 
 
 def _effect_of(claim: Claim) -> dict[str, Any]:

@@ -70,15 +70,19 @@ def notes_of(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*stored, *({"attempt": attempt, "error": _LOST, "wait_s": 0} for attempt in lost)][-MAX_NOTES:]
 
 
-def told_with_notes(event: dict[str, Any], effect: Mapping[str, Any]) -> dict[str, Any]:
-    """The event that ends an effect, with the notes of its earlier attempts if it had any."""
-    notes = notes_of(effect)
+def told_with_notes(
+    event: dict[str, Any], effect: Mapping[str, Any], at: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The event that ends an effect, with the notes of its earlier attempts, and when the last one was made."""
+    notes = [*notes_of(effect), *([] if at is None else [dict(at)])]
     return {**event, "retries": notes} if notes else event
 
 
-def notes_after(effect: Mapping[str, Any], refusal: Refusal, wait_s: float) -> list[dict[str, Any]]:
+def notes_after(
+    effect: Mapping[str, Any], refusal: Refusal, wait_s: float, at: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """The notes with the current attempt's added: it failed, and the next one comes after a pause."""
-    note = {"attempt": effect["attempts"], "error": refusal.message[:MAX_REASON], "wait_s": wait_s}
+    note = {"attempt": effect["attempts"], "error": refusal.message[:MAX_REASON], "wait_s": wait_s, **(at or {})}
     return [*notes_of(effect), note][-MAX_NOTES:]
 
 

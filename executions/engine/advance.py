@@ -157,14 +157,16 @@ def _given_up(claim: Claim) -> str:
 def _opened(claim: Claim, event: dict[str, Any] | None, place: EvaluatedIn) -> tuple[Slice, ContentMissing | None]:
     """The slice of a claim, and what it lacks for good: then the step it stands at can only fail."""
     contents = claim.run.contents
+    ran: dict[str, Any] = {
+        "place": place,
+        "ready_at": claim.ready_at if claim.held is BranchStatus.RUNNING else None,
+    }
     try:
         told = event or contents.unpack_event(claim.event)
-        return Slice(
-            claim.run, claim.branch_id, stack=contents.unpack_stack(claim.stack), event=told, place=place
-        ), None
+        return Slice(claim.run, claim.branch_id, stack=contents.unpack_stack(claim.stack), event=told, **ran), None
     except ContentMissing as error:
         left = contents.unpack_what_is_left(claim.stack)
-        return Slice(claim.run, claim.branch_id, stack=left, event=None, place=place), error
+        return Slice(claim.run, claim.branch_id, stack=left, event=None, **ran), error
 
 
 _LEAVES_PLACE = frozenset({BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT, BranchStatus.DONE})

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from executions.engine.history.faults import Fault
 from executions.states import BranchStatus, TransitionType
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
@@ -63,6 +64,7 @@ class Verdict:
     fork: str | None = None
     interrupt: dict[str, Any] | None = None
     error: str | None = None
+    fault: Fault | None = None
     is_late: bool = False
     is_heavy: bool = False
 

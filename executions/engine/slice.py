@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from executions.engine.context import StepRunContext
 from executions.engine.draft import ChildDraft, TransitionDraft, Verdict
 from executions.engine.evaluation import EvaluatedIn, HeavyExpression
 from executions.engine.frame import Frame, frames_from_json
+from executions.engine.history import attempts
+from executions.engine.history.attempts import Times
+from executions.engine.history.faults import Fault, fault_of, place_of
 from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
@@ -56,8 +60,6 @@ from tasks.steps.outcomes import (
 log = logging.getLogger(__name__)
 
 MAX_CALL_DEPTH = 100
-# A prompt with tool rounds may have many effects, each with notes of its own.
-MAX_RETRY_NOTES = 50
 
 _WITH_VALUE: dict[str, Callable[[Any], Event]] = {
     "body": BodyFinished,
@@ -88,7 +90,9 @@ class Slice:
         stack: list[dict[str, Any]],
         event: dict[str, Any] | None,
         place: EvaluatedIn = EvaluatedIn.OWN,
+        ready_at: datetime | None = None,
     ) -> None:
+        """`ready_at`: since when the branch had waited for a worker, if it had."""
         self.transitions: list[TransitionDraft] = []
         self.state: dict[str, Any] = {}
         self.changes: dict[str, list[Change]] = {}
@@ -101,6 +105,7 @@ class Slice:
         self._place = place
         self._verdict: Verdict | None = None
         self._written = 0
+        self._times = Times(ready_at)
 
     def run(self, budget_s: float) -> Verdict:
         """Advance the branch as far as one slice may: a number of steps, the time, or what one commit may write."""
@@ -181,7 +186,7 @@ class Slice:
     def _take_event(self) -> dict[str, Any] | None:
         event, self._event = self._event, None
         if event is not None and event.get("retries"):
-            self._top.retries = [*self._top.retries, *event["retries"]][-MAX_RETRY_NOTES:]
+            self._top.retries = attempts.kept([*self._top.retries, *event["retries"]])
         return event
 
     def _keep_labels_of_children(self, frame: Frame) -> None:
@@ -312,7 +317,8 @@ class Slice:
         )
 
     def _wait(self, frame: Frame, outcome: Wait) -> None:
-        draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None)
+        label = self._step(frame).label
+        draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None, label=label)
         verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id, sleep_s=outcome.timeout)
         self._park(frame, outcome.memory, verdict)
 
@@ -372,7 +378,7 @@ class Slice:
         guard = next((index for index in range(len(self.frames) - 1, -1, -1) if self.frames[index].guarded), None)
         if guard is None and not self.frames[0].sheltered:
             self._write_failure(TransitionType.ERROR, failure, caught={})
-            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message)
+            self._verdict = Verdict(BranchStatus.FAILED, error=failure.message, fault=self._fault(failure))
             return
         if not failure.recorded:
             self._write_failure(TransitionType.STEP, failure, caught={"caught": True})
@@ -394,6 +400,11 @@ class Slice:
     def _shown_step(self) -> str:
         return self._step(self._top).label or f"{self._top.display}[{self._top.pc}]"
 
+    def _fault(self, failure: Failure) -> Fault:
+        frame = self._top
+        step = self._step(frame).label or place_of(frame.path, frame.pc)
+        return fault_of(self._run.version.task_id, step=step, type_=failure.type, message=failure.message)
+
     # -- the log --------------------------------------------------------------------------------------------------
 
     def _write_completion(
@@ -406,9 +417,8 @@ class Slice:
         next_: dict[str, Any] | None,
     ) -> None:
         step = self._step(frame)
-        described = {"step_type": step.step_type, **_retries(frame), **metadata}
-        draft = self._write(kind, value, frame=frame, next_=next_, metadata=described)
-        draft.step_label = step.label
+        described = {"step_type": step.step_type, **attempts.shown_retries(frame.retries), **metadata}
+        draft = self._write(kind, value, frame=frame, next_=next_, metadata=described, label=step.label)
         labels.finish_step(frame, step.label, str(draft.id))
         draft.position = frame.pc if frame.is_workflow else None
         if kind is TransitionType.FINISH_BRANCH:
@@ -417,8 +427,9 @@ class Slice:
     def _write_failure(self, kind: TransitionType, failure: Failure, *, caught: dict[str, Any]) -> None:
         frame = self._top
         following = None if self._is_last(frame) and not caught else frame.target(frame.pc + (not self._is_last(frame)))
-        described = {"step_type": self._step(frame).step_type, "error_type": failure.type, **_retries(frame)}
-        self._write(kind, failure.message, frame=frame, next_=following, metadata={**described, **caught})
+        step, notes = self._step(frame), attempts.shown_retries(frame.retries)
+        described = {"step_type": step.step_type, "error_type": failure.type, **notes, **caught}
+        self._write(kind, failure.message, frame=frame, next_=following, metadata=described, label=step.label)
 
     def _write(
         self,
@@ -428,7 +439,9 @@ class Slice:
         frame: Frame,
         next_: dict[str, Any] | None,
         metadata: dict[str, Any] | None = None,
+        label: str | None = None,
     ) -> TransitionDraft:
+        """Add a row. One with `metadata` ends a step, or an attempt at it."""
         draft = TransitionDraft(
             type=kind,
             current=frame.target(),
@@ -436,8 +449,10 @@ class Slice:
             output=output,
             output_text=storable_text(output),
             scope=frame.scope,
-            metadata=metadata or {},
+            step_label=label,
         )
+        notes = frame.retries if metadata else ()
+        draft.metadata = {**(metadata or {}), **self._times.of_row(draft.created_at, notes)}
         self.transitions.append(draft)
         self._written += len(draft.output_text)
         return draft
@@ -447,7 +462,3 @@ def _ended(body: Frame) -> dict[str, Any] | None:
     """What a branch that has ended keeps for the step that made it."""
     finished = labels.left_by(body)
     return {"kind": "ended", "labels": finished} if finished else None
-
-
-def _retries(frame: Frame) -> dict[str, Any]:
-    return {"retries": frame.retries} if frame.retries else {}

@@ -6,6 +6,7 @@ Each locks a single branch row and waits for nothing else while it holds it; onl
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from executions.engine.rows.turns import HAS_FOLLOWERS
 from executions.engine.run import Run
 from executions.models import Branch
 from executions.states import HOLDS_PLACE, TERMINAL_EXECUTION, BranchStatus
+from julep_project.core.clock import now
 from julep_project.core.work.lease import LEASE_END
 
 
@@ -25,7 +27,8 @@ class Claim:
     """A branch this worker holds, under the version it has to name when it commits.
 
     `held` is the status it is held in: `running` for a slice, `calling` for its effect. `is_nested`: its parent is a
-    child itself. `has_followers`: the run has not begun, and others of its developer may wait for that.
+    child itself. `has_followers`: the run has not begun, and others of its developer may wait for that. `ready_at`:
+    since when it had waited for a worker, if it had.
     """
 
     held: BranchStatus
@@ -41,13 +44,15 @@ class Claim:
     is_nested: bool
     held_up: dict[str, Any] | None
     has_followers: bool
+    ready_at: datetime | None
     run: Run = field(repr=False, compare=False)
+    taken_at: datetime = field(default_factory=now, compare=False)
 
 
 _CLAIM_COLUMNS = f"""
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
-    b.held_up, {HAS_FOLLOWERS}, e.task_version_id, e.developer_id, e.key_id
+    b.held_up, {HAS_FOLLOWERS}, b.updated_at, e.task_version_id, e.developer_id, e.key_id
 """
 
 LEASE_END_SQL = LEASE_END.format(seconds="%(lease)s")

@@ -5,7 +5,7 @@ single branch row and waits for nothing else while it holds it, so the order can
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,8 +20,8 @@ from executions import crashpoints
 from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
 from executions.engine.rows.claims import LEASE_END_SQL, TERMINAL_SQL, Claim, loaded
+from executions.engine.rows.ending import end_others
 from executions.engine.rows.statements import fetch_row
-from executions.models import Branch, Execution
 from executions.states import (
     FINAL_BRANCH,
     RUNNABLE_BRANCH,
@@ -30,6 +30,7 @@ from executions.states import (
     ExecutionStatus,
     TransitionType,
 )
+from julep_project.core.clock import now
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.work.draining import is_draining
 
@@ -79,7 +80,13 @@ _COMMIT = """
             open_waits = e.open_waits + %(waits)s,
             state = CASE WHEN %(state)s::jsonb IS NULL THEN e.state ELSE e.state || %(state)s::jsonb END,
             output = CASE WHEN %(final)s::text IS NULL THEN e.output ELSE %(output)s::jsonb END,
-            error = coalesce(%(error)s::text, e.error),
+            error = coalesce(%(error)s::text, e.error), error_type = coalesce(%(error_type)s::text, e.error_type),
+            error_step = coalesce(%(error_step)s::text, e.error_step),
+            error_hash = coalesce(%(error_hash)s::text, e.error_hash),
+            ended_at = CASE WHEN %(final)s::text IS NOT NULL
+                THEN greatest(e.updated_at, date_trunc('milliseconds', clock_timestamp())) END,
+            asleep_until = CASE WHEN %(is_asleep)s AND e.runnable + %(runnable)s = 1
+                THEN now() + make_interval(secs => %(sleep)s) END,
             status = CASE
                 WHEN %(final)s::text IS NOT NULL THEN %(final)s
                 WHEN e.open_waits + %(waits)s > 0 AND e.runnable + %(runnable)s {parent_runnable} = 0
@@ -205,7 +212,7 @@ def commit_slice(
             return None
         crashpoints.crashpoint("in_commit", claim.branch_id)
         if ends_others:
-            return _end_others(claim, verdict)
+            return Committed(parent_ready=end_others(claim, verdict))
     if keeps_effect:
         return Committed(parent_ready=False, claim=_claim_on_effect(claim, verdict, parameters["stack"]))
     following = _fresh_claim(claim, *row[2:]) if takes_child and row[2] is not None else None
@@ -272,6 +279,8 @@ def _fresh_claim(claim: Claim, branch_id: UUID, version: int, attempt: int, stac
         counts_as_wait=False,
         held_up=None,
         has_followers=False,
+        ready_at=None,
+        taken_at=now(),
     )
 
 
@@ -321,8 +330,19 @@ def _head_parameters(
         "state": to_json_text(contents.pack_state(state)) if state else None,
         "final": final.value if final else None,
         "output": contents.outlined(to_json_text(verdict.output)) if final is ExecutionStatus.SUCCEEDED else None,
-        "error": verdict.error if final else None,
+        **_fault_parameters(verdict if final else None),
+        "is_asleep": verdict.status is BranchStatus.SLEEPING,
         "status": STATUS_AFTER[newest].value if newest else None,
+    }
+
+
+def _fault_parameters(verdict: Verdict | None) -> dict[str, Any]:
+    fault = None if verdict is None else verdict.fault
+    return {
+        "error": None if verdict is None else verdict.error,
+        "error_type": None if fault is None else fault.type,
+        "error_step": None if fault is None else fault.step,
+        "error_hash": None if fault is None else fault.hash,
     }
 
 
@@ -382,59 +402,6 @@ def _item_parameters(items: Mapping[str, list[Any]], contents: Contents) -> dict
         "i_index": [index for _, index, _ in flat],
         "i_value": [contents.outlined(to_json_text(value)) for _, _, value in flat],
     }
-
-
-def _end_others(claim: Claim, verdict: Verdict) -> Committed:
-    """End the branches a failure or a `return` inside an arm takes with it. The execution row is locked by the commit.
-
-    A failure ends them all. A `return` ends the siblings and what hangs below them, and hands its value to the parent.
-    """
-    if verdict.interrupt is None:
-        others = Branch.objects.filter(execution_id=claim.execution_id).exclude(pk=claim.branch_id)
-        _cancel(others.exclude(status__in=FINAL_BRANCH).values_list("pk", flat=True))
-        return Committed(parent_ready=False)
-    assert claim.parent_id is not None
-    _cancel(_descendants(claim.parent_id))
-    Branch.objects.filter(pk=claim.parent_id, status=BranchStatus.JOINING).update(
-        status=BranchStatus.READY, event=verdict.interrupt, pending_children=0
-    )
-    _recount_branches(claim.execution_id)
-    return Committed(parent_ready=True)
-
-
-def _descendants(branch_id: UUID) -> list[UUID]:
-    """Unfinished branches below this one, at any depth."""
-    found: list[UUID] = []
-    level = [branch_id]
-    while level:
-        level = list(
-            Branch.objects.filter(parent_id__in=level).exclude(status__in=FINAL_BRANCH).values_list("pk", flat=True)
-        )
-        found += level
-    return found
-
-
-def _cancel(branch_ids: Iterable[UUID]) -> None:
-    """End branches from outside. Whatever their workers still bring is refused, because the status has changed."""
-    Branch.objects.filter(pk__in=list(branch_ids)).update(
-        status=BranchStatus.CANCELLED, lease_until=None, lease_owner=None, wake_at=None, effect=None, stack=[]
-    )
-
-
-def _recount_branches(execution_id: UUID) -> None:
-    """Set the counters from the branches, one of which was just made ready. The caller holds the execution's lock."""
-    branches = Branch.objects.filter(execution_id=execution_id)
-    Execution.objects.filter(pk=execution_id).update(
-        runnable=branches.filter(status__in=RUNNABLE_BRANCH).count(),
-        open_waits=branches.filter(status=BranchStatus.AWAITING_INPUT).count(),
-        status=ExecutionStatus.RUNNING,
-    )
-
-
-def cancel_branches(execution_id: UUID) -> None:
-    """End every unfinished branch of a run. The caller holds the execution's row lock."""
-    unfinished = Branch.objects.filter(execution_id=execution_id).exclude(status__in=FINAL_BRANCH)
-    _cancel(unfinished.values_list("pk", flat=True))
 
 
 # An effect's result touches only its branch. A cancel that has not reached this branch yet overwrites it afterwards,

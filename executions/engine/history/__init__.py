@@ -1,0 +1,1 @@
+"""What the rows of a run say of how it went."""
