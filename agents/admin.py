@@ -1,9 +1,11 @@
 """Staff pages. Only developers may be edited here; everything else changes through the API."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
 
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.tool_definitions import tool_to_wire
@@ -20,6 +22,31 @@ class DeveloperAdmin(ModelAdmin):
     list_filter = ("active",)
     search_fields = ("id", "email")
     readonly_fields = ("id", "created_at", "updated_at")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What would go with the developers, as numbers: they may own more rows than a page, or a process, can hold."""
+        told, numbers = [], {}
+        for developer in objs:
+            owned = _owned(developer)
+            numbers.update(owned)
+            told.append([str(developer), [f"{name}: {number}" for name, number in owned.items()]])
+        return told, numbers, set(), []
+
+
+# What a developer owns is counted no further.
+_COUNTED = 1000
+
+
+def _owned(developer: Developer) -> dict[str, str]:
+    """How many rows of each kind are the developer's own."""
+    found = {}
+    for relation in Developer._meta.related_objects:
+        rows = relation.related_model._base_manager.filter(**{relation.field.name: developer})
+        number = rows.order_by()[: _COUNTED + 1].values("pk").count()
+        if number and relation.on_delete is not models.DO_NOTHING:
+            name = str(relation.related_model._meta.verbose_name_plural)
+            found[name] = f"more than {_COUNTED}" if number > _COUNTED else str(number)
+    return found
 
 
 @admin.register(Project)

@@ -1,9 +1,9 @@
-"""Runs for operators: read them, and cancel one."""
+"""The rows of runs, to read. What can be done to runs is done in the console."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,10 +11,8 @@ from django.utils.html import format_html
 
 from agents.tools.presentation import with_shown_tools
 from agents.tools.presets import without_values
-from executions import services
 from executions.models import Branch, Execution, Transition
 from julep_project.core.admin import ReadOnlyAdmin, Show
-from julep_project.core.errors import DomainError
 
 
 class ValuesLeftAdmin(ReadOnlyAdmin):
@@ -38,24 +36,12 @@ class ExecutionAdmin(ValuesLeftAdmin):
     list_filter = ("status",)
     list_select_related = ("task",)
     search_fields = ("id__exact", "task__name")
-    actions = ("cancel",)
 
     @admin.display(description="log")
     def log(self, execution: Execution) -> str:
         """A link to the run's transitions."""
         url = reverse("admin:executions_transition_changelist") + f"?execution__id__exact={execution.pk}"
         return format_html('<a href="{}">{} rows</a>', url, execution.transition_count)
-
-    @admin.action(description="Cancel selected executions", permissions=["view"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
-        """Cancel each; one that has ended is reported."""
-        for execution in queryset.select_related("developer"):
-            try:
-                services.cancel_execution(
-                    developer=execution.developer, execution_id=execution.pk, reason="cancelled by an operator"
-                )
-            except DomainError as error:
-                self.message_user(request, f"{execution.pk}: {error.message}", messages.WARNING)
 
 
 @admin.register(Branch)
@@ -69,6 +55,7 @@ class BranchAdmin(ValuesLeftAdmin):
     list_filter = ("status",)
     raw_id_fields = ("execution", "parent")
     search_fields = ("id__exact", "execution__id__exact")
+    ordering = ("-id",)
 
 
 @admin.register(Transition)

@@ -8,9 +8,6 @@ from julep_project.core.api.exception_handler import unknown_route
 from julep_project.core.api.public_views import docs_page, healthz, livez, openapi_json, readyz
 from julep_project.core.health.witness_view import WitnessView
 
-admin.site.site_header = admin.site.site_title = "Agents backend"
-admin.site.site_url = "/docs"
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),

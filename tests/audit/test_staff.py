@@ -9,7 +9,7 @@ from django.test import Client
 
 from agents.audit.models import AuditRecord
 from agents.audit.staff import record_staff_act
-from agents.models import Developer
+from agents.models import Developer, Project
 from executions.models import Execution
 from julep_project.core.admin import Recorded
 from tests.flow_runner import FlowRunner
@@ -31,6 +31,9 @@ def test_a_developer_is_changed_and_removed(admin_client: Client, admin_user: An
     assert (act.address, act.developer_id, bool(act.request_id)) == ("192.0.2.9", stranger.pk, True)
     assert act.before == {"email": "stranger@example.com", "active": True, "tags": []}
     assert act.after == {"email": "other@example.com", "active": False, "tags": ["paid"]}
+    Project.objects.bulk_create(Project(developer=stranger, name=f"p{n}", canonical_name=f"p{n}") for n in range(1001))
+    asked = admin_client.get(page + "delete/").content.decode()
+    assert "projects: more than 1000" in asked and "p1000" not in asked
     assert admin_client.post(page + "delete/", {"post": "yes"}).status_code == 302
     assert (newest().verb, newest().developer_id) == ("delete", stranger.pk)
     assert not Developer.objects.filter(pk=stranger.pk).exists()
@@ -59,8 +62,7 @@ def test_logins_and_their_passwords(admin_client: Client) -> None:
 def test_actions_are_done_by_who_chose_them(admin_client: Client, flow: FlowRunner) -> None:
     task = flow.create({"main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}).json()
     run = flow.start(task["id"], {})
-    form = {"action": "cancel", "_selected_action": [run["id"]]}
-    assert admin_client.post("/admin/executions/execution/", form).status_code == 302
+    assert admin_client.post("/admin/runs/cancel/", {"run": [run["id"]]}).status_code == 302
     assert Execution.objects.get().status == "cancelled"
     assert (newest().verb, newest().object_id, newest().actor_kind) == ("cancel", run["id"], "staff")
 

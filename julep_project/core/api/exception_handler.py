@@ -84,12 +84,17 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
 
 
 def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """The last route of all, and Django's `handler404`."""
-    return _as_http(ErrorAnswer(404, {"detail": "Not Found"}))
+    """The last route of all, and Django's `handler404`. A page for people where staff look for one."""
+    if is_for_api(request.path_info):
+        return _as_http(ErrorAnswer(404, {"detail": "Not Found"}))
+    message = str(exception) if type(exception) is Http404 else ""
+    return _as_page(ErrorAnswer(404, _body(404, message or "There is no such page")))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's `handler400`."""
+    if not is_for_api(request.path_info):
+        return _as_page(ErrorAnswer(400, _body(400, str(exception))))
     return plain_response(exception if isinstance(exception, SuspiciousOperation) else BadRequest(), request)
 
 

@@ -1,0 +1,51 @@
+"""What staff do here: a POST under their own name, with a row in the audit log, and an answer in words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from julep_project.console.permissions import OPERATE, View, needs
+from julep_project.core.actor import acting_as
+from julep_project.core.admin import staff_actor
+from julep_project.core.errors import DomainError
+
+
+def act(permission: str = OPERATE) -> Callable[[View], View]:
+    """A view that only a POST reaches, of one who has the permission. What it changes is recorded as theirs."""
+
+    def decorate(view: View) -> View:
+        guarded = needs(permission)(view)
+
+        @wraps(guarded)
+        def acting(request: HttpRequest, *arguments: Any, **options: Any) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            with acting_as(staff_actor(request)):
+                return guarded(request, *arguments, **options)
+
+        return acting
+
+    return decorate
+
+
+@contextmanager
+def told(request: HttpRequest, done: str) -> Iterator[None]:
+    """Say on the next page what was done in the block, or why it was refused."""
+    try:
+        yield
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, done)
+
+
+def back(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """To the page the form was sent from, if it is one of ours."""
+    wanted = request.POST.get("next", "")
+    is_ours = wanted.startswith("/admin/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()})
+    return HttpResponseRedirect(wanted if is_ours else otherwise)

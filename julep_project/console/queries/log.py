@@ -1,0 +1,104 @@
+"""The rows of a run's timeline: everything but what steps were given and what they gave."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from julep_project.console.queries.rows import Row, rows
+from julep_project.console.queries.standing import open_branches
+
+MOST_ROWS = 1000
+_MOST_LIVE = 200
+
+# In the order in which the page reads them.
+COLUMNS = (
+    "seq",
+    "type",
+    "branch",
+    "workflow",
+    "step",
+    "label",
+    "scope",
+    "at",
+    "kind",
+    "attempts",
+    "error",
+    "caught",
+    "t",
+    "calls",
+)
+
+_ROWS = """
+    SELECT t.seq, t.type, t.branch_id, t.current->>'workflow' AS workflow, (t.current->>'step')::int AS step,
+           t.step_label AS label, right(t.scope::text, 12) AS scope, t.created_at,
+           t.metadata->>'step_type' AS kind, jsonb_array_length(coalesce(t.metadata->'retries', '[]')) AS retries,
+           t.metadata->>'error_type' AS error, (t.metadata->>'caught')::bool AS caught, t.metadata->'t' AS t,
+           CASE WHEN t.next->>'scope_id' <> t.scope::text THEN right(t.next->>'scope_id', 12) END AS calls
+    FROM executions_transition t
+    WHERE t.execution_id = %s AND t.seq > %s ORDER BY t.seq LIMIT %s
+"""
+# With those above them: the page draws children below the step that made them.
+_BRANCHES = """
+    WITH RECURSIVE found AS (
+        SELECT b.id, b.parent_id, b.index, b.status, b.fork FROM executions_branch b WHERE b.id = ANY(%s)
+        UNION
+        SELECT p.id, p.parent_id, p.index, p.status, p.fork FROM found
+        JOIN executions_branch p ON p.id = found.parent_id
+    )
+    SELECT * FROM found
+"""
+
+
+def log_rows(execution_id: UUID, after_seq: int, limit: int) -> dict[str, Any]:
+    """Rows after a number in the log, as columns, and the branches they belong to."""
+    found = rows(_ROWS, [execution_id, after_seq, min(limit, MOST_ROWS)])
+    branches = rows(_BRANCHES, [list({row["branch_id"] for row in found})]) if found else []
+    return {
+        "columns": COLUMNS,
+        "rows": [_columns(row) for row in found],
+        "branches": {str(branch["id"]): _branch(branch) for branch in branches},
+    }
+
+
+def _columns(row: Row) -> list[Any]:
+    told = {**row, "branch": str(row["branch_id"]), "at": _ms(row["created_at"]), "attempts": row["retries"] + 1}
+    return [told[name] for name in COLUMNS]
+
+
+def _branch(branch: Row) -> list[Any]:
+    parent = branch["parent_id"]
+    return [None if parent is None else str(parent), branch["index"], branch["status"]]
+
+
+def live_rows(execution_id: UUID, version_id: UUID) -> list[dict[str, Any]]:
+    """What is under way, which has no row of its own yet."""
+    return [
+        {
+            "branch": str(branch.id),
+            "status": branch.status,
+            "label": branch.label,
+            "since": _ms(branch.updated_at),
+            "attempts": max(branch.attempts, 1),
+        }
+        for branch in open_branches(execution_id, version_id, may_read=False)[:_MOST_LIVE]
+    ]
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+# The row before in the same body: its output is what the step was given.
+_BEFORE = """
+    SELECT t.id FROM executions_transition t
+    WHERE t.execution_id = %s AND t.seq < %s AND t.branch_id = %s AND t.scope = %s AND t.current->>'workflow' = %s
+      AND t.type <> 'wait'
+    ORDER BY t.seq DESC LIMIT 1
+"""
+
+
+def row_before(execution_id: UUID, seq: int, branch_id: UUID, scope: UUID, workflow: str) -> UUID | None:
+    """The row whose output was the input of the step that ended with this one."""
+    found: Sequence[Row] = rows(_BEFORE, [execution_id, seq, branch_id, scope, workflow])
+    return found[0]["id"] if found else None

@@ -1,0 +1,289 @@
+"""The list of runs of all tasks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.http import QueryDict
+
+from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
+from executions.states import TERMINAL_EXECUTION, ExecutionStatus
+from julep_project.console.keyset import Place
+from julep_project.console.queries.places import PLACE, label_at, label_of_row
+from julep_project.console.queries.rows import Row, rows
+from julep_project.core.reading.jsontext import to_json_text
+
+# A text is looked for in so many of the newest runs that the other filters leave.
+SEARCHED = 20_000
+_MOST_TASKS = 500
+_LONGEST = 200
+_METADATA = 5
+_BUCKETS = 48
+_COUNTED = 50_000
+
+_FINAL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECUTION))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs. An empty part asks for nothing."""
+
+    status: tuple[str, ...] = ()
+    task: str = ""
+    agent: str = ""
+    error: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        """As an address asks.
+
+        Raises:
+            BadRequest: a part of it cannot be.
+        """
+        status = tuple(one for given in query.getlist("status") for one in given.split(",") if one)
+        if unknown := set(status) - set(ExecutionStatus.values):
+            raise BadRequest(f"There is no status {min(unknown)}")
+        pairs = [given.partition("=") for given in query.getlist("meta") if given.strip()][:_METADATA]
+        if any(name.strip() in (*ARGUMENT_KEYS, *SETUP_KEYS) for name, _, _ in pairs):
+            raise BadRequest("What is preset for tools is as secret as their definitions")
+        return cls(
+            status=status,
+            task=_text(query, "task"),
+            agent=_text(query, "agent"),
+            error=_text(query, "error"),
+            text=_text(query, "q"),
+            since=_moment(query, "since"),
+            until=_moment(query, "until"),
+            metadata=tuple((name.strip()[:_LONGEST], value.strip()[:_LONGEST]) for name, _, value in pairs),
+        )
+
+    def __bool__(self) -> bool:
+        return self != RunFilter()
+
+    def conditions(self) -> tuple[list[str], dict[str, Any]]:
+        """What a row `e` of the table of runs has to meet, and the parameters of that."""
+        found: list[str] = []
+        parameters: dict[str, Any] = {}
+        if self.status:
+            found.append("e.status = ANY(%(status)s)")
+            parameters["status"] = list(self.status)
+        if self.task or self.agent:
+            found.append("e.task_id = ANY(%(tasks)s)")
+            parameters["tasks"] = _tasks(self.task, self.agent)
+        if self.error:
+            found.append("e.status = 'failed' AND strpos(lower(e.error), lower(%(error)s)) > 0")
+            parameters["error"] = self.error
+        if self.since:
+            found.append("e.created_at >= %(since)s")
+            parameters["since"] = self.since
+        if self.until:
+            found.append("e.created_at < %(until)s")
+            parameters["until"] = self.until
+        for number, (name, value) in enumerate(self.metadata):
+            # A number or a truth may have been meant as one or as a text.
+            found.append(f"(e.metadata @> %(meta{number})s::jsonb OR e.metadata @> %(alike{number})s::jsonb)")
+            parameters[f"meta{number}"] = to_json_text({name: value})
+            parameters[f"alike{number}"] = to_json_text({name: _alike(value)})
+        return found, parameters
+
+
+def _text(query: QueryDict, name: str) -> str:
+    return query.get(name, "").strip().replace("\0", "")[:_LONGEST]
+
+
+def _moment(query: QueryDict, name: str) -> datetime | None:
+    """ISO, or `-1h`, `-7d` before now."""
+    given = query.get(name, "").strip()
+    if not given:
+        return None
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if given[0] == "-" and given[-1] in units and given[1:-1].isdecimal():
+        return datetime.now(UTC) - timedelta(**{units[given[-1]]: min(int(given[1:-1]), 100_000)})
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadRequest(f"{name} is no time") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _alike(value: str) -> Any:
+    if value in ("true", "false"):
+        return value == "true"
+    return int(value) if value.isdecimal() and len(value) < 16 else value
+
+
+def _tasks(task: str, agent: str) -> list[UUID]:
+    """Tasks by id or exact name, of agents by id or exact name; nothing is taken apart into words."""
+    found = rows(
+        """
+        SELECT t.id FROM tasks_task t JOIN agents_agent a ON a.id = t.agent_id
+        WHERE (%(task)s = '' OR t.name = %(task)s OR t.canonical_name = %(task)s OR t.id = %(task_id)s)
+          AND (%(agent)s = '' OR a.name = %(agent)s OR a.canonical_name = %(agent)s OR a.id = %(agent_id)s)
+        LIMIT %(most)s
+        """,
+        {"task": task, "task_id": _uuid(task), "agent": agent, "agent_id": _uuid(agent), "most": _MOST_TASKS},
+    )
+    return [row["id"] for row in found]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+_COLUMNS = """
+    e.id, e.status, e.error, e.created_at, e.updated_at, e.metadata, e.transition_count, e.open_waits, e.task_id,
+    e.task_version_id, e.developer_id
+"""
+
+
+def list_runs(wanted: RunFilter, *, after: Place | None, limit: int) -> list[Row]:
+    """Runs, the newest first, from behind a place on."""
+    found, parameters = wanted.conditions()
+    if after is not None:
+        found.append("(e.created_at, e.id) < (%(at)s, %(id)s)")
+        parameters |= {"at": after.at, "id": after.id}
+    # With metadata no index is in this order, and Postgres would walk through all runs for a few.
+    order = "e.created_at + interval '0'" if wanted.metadata else "e.created_at"
+    source = f"""
+        SELECT {_COLUMNS} FROM executions_execution e WHERE {" AND ".join(found) or "true"}
+        ORDER BY {order} DESC, e.id DESC LIMIT %(size)s
+    """
+    parameters["size"] = SEARCHED if wanted.text else limit
+    if wanted.text:
+        parameters |= {"text": wanted.text.lower(), "limit": limit, "secret": [*ARGUMENT_KEYS, *SETUP_KEYS]}
+        source = f"""
+            SELECT * FROM ({source}) AS e
+            WHERE strpos(lower(coalesce(e.error, '')), %(text)s) > 0
+               OR strpos(lower((e.metadata - %(secret)s::text[])::text), %(text)s) > 0
+            ORDER BY e.created_at DESC, e.id DESC LIMIT %(limit)s
+        """
+    return _described(rows(source, parameters))
+
+
+def _described(runs: list[Row]) -> list[Row]:
+    """The runs with the names of their tasks, where they stand, and what they cost."""
+    if not runs:
+        return []
+    tasks = _by_id(
+        "SELECT t.id, t.name, t.agent_id FROM tasks_task t WHERE t.id = ANY(%s)", {run["task_id"] for run in runs}
+    )
+    versions = _by_id(
+        "SELECT v.id, v.number FROM tasks_taskversion v WHERE v.id = ANY(%s)", {run["task_version_id"] for run in runs}
+    )
+    steps, costs = _steps(runs), usage_of([run["id"] for run in runs])
+    return [
+        {
+            **run,
+            "task": tasks.get(run["task_id"], {}).get("name", ""),
+            "version": versions.get(run["task_version_id"], {}).get("number"),
+            "step": steps.get(run["id"], ""),
+            "length": _length(run),
+            "ended_at": run["updated_at"] if run["status"] in TERMINAL_EXECUTION else None,
+            **costs.get(run["id"], NO_USAGE),
+        }
+        for run in runs
+    ]
+
+
+def _by_id(statement: str, ids: set[UUID]) -> dict[UUID, Row]:
+    return {row["id"]: row for row in rows(statement, [list(ids)])}
+
+
+def _length(run: Row) -> timedelta:
+    end = run["updated_at"] if run["status"] in TERMINAL_EXECUTION else datetime.now(UTC)
+    length: timedelta = end - run["created_at"]
+    return length
+
+
+def _steps(runs: Sequence[Row]) -> dict[UUID, str]:
+    """The step each run stands at or failed in."""
+    versions = {run["id"]: run["task_version_id"] for run in runs}
+    failed = [run["id"] for run in runs if run["status"] == ExecutionStatus.FAILED]
+    under_way = [run["id"] for run in runs if run["status"] not in TERMINAL_EXECUTION]
+    found: dict[UUID, str] = {}
+    if failed:
+        for row in rows(
+            "SELECT execution_id, step_label, current FROM executions_transition "
+            "WHERE execution_id = ANY(%s) AND type = 'error'",
+            [failed],
+        ):
+            found[row["execution_id"]] = label_of_row(row["step_label"], row["current"])
+    if under_way:
+        for row in rows(_OPEN_PLACE, [under_way]):
+            found[row["id"]] = label_at(versions[row["id"]], row["path"], row["pc"], row["display"])
+    return found
+
+
+# Of a run with many branches, one that is not joining tells most.
+_OPEN_PLACE = f"""
+    SELECT run.id, place.path, place.pc, place.display
+    FROM unnest(%s::uuid[]) AS run(id) CROSS JOIN LATERAL (
+        SELECT {PLACE} FROM executions_branch b
+        WHERE b.execution_id = run.id AND b.status NOT IN ('done', 'failed', 'cancelled', 'joining') LIMIT 1
+    ) AS place
+"""
+
+NO_USAGE: Mapping[str, Any] = {"calls": 0, "tokens": 0, "cost": None, "unpriced": 0}
+
+
+def usage_of(run_ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """What the models' calls of each run used, as far as their accounts are kept."""
+    found = rows(
+        """
+        SELECT execution_id, count(*) AS calls, sum(prompt_tokens + completion_tokens)::bigint AS tokens,
+               sum(cost) AS cost, count(*) FILTER (WHERE cost IS NULL) AS unpriced
+        FROM agents_modelusage WHERE execution_id = ANY(%s) GROUP BY execution_id
+        """,
+        [list(run_ids)],
+    )
+    return {row.pop("execution_id"): row for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many runs began in each of equal spans of time, by how they stand."""
+
+    since: datetime
+    until: datetime
+    bars: list[dict[str, Any]]
+    most: int
+
+
+def histogram(wanted: RunFilter) -> Histogram:
+    """The runs of a filter over its time, or over the last day."""
+    until = wanted.until or datetime.now(UTC)
+    since = wanted.since or until - timedelta(days=1)
+    width = max((until - since) / _BUCKETS, timedelta(seconds=1))
+    found, parameters = wanted.conditions()
+    narrowed = " AND ".join(condition for condition in found if "created_at" not in condition) or "true"
+    counted = rows(
+        f"""
+        SELECT width_bucket(extract(epoch FROM e.created_at), extract(epoch FROM %(from)s::timestamptz),
+                            extract(epoch FROM %(to)s::timestamptz), %(buckets)s) AS bucket,
+               CASE WHEN e.status = 'failed' THEN 'failed' WHEN e.status IN ({_FINAL}) THEN 'ended' ELSE 'open' END
+                   AS kind, count(*) AS number
+        FROM (SELECT e.created_at, e.status FROM executions_execution e
+              WHERE e.created_at >= %(from)s AND e.created_at < %(to)s AND {narrowed}
+              ORDER BY e.created_at DESC LIMIT %(counted)s) AS e
+        GROUP BY 1, 2
+        """,
+        {**parameters, "from": since, "to": since + width * _BUCKETS, "buckets": _BUCKETS, "counted": _COUNTED},
+    )
+    numbers = {(row["bucket"], row["kind"]): row["number"] for row in counted}
+    bars = [_bar(numbers, bucket, since + width * (bucket - 1), width) for bucket in range(1, _BUCKETS + 1)]
+    return Histogram(since, until, bars, max((bar["total"] for bar in bars), default=0))
+
+
+def _bar(numbers: Mapping[tuple[int, str], int], bucket: int, begin: datetime, width: timedelta) -> dict[str, Any]:
+    parts = {kind: numbers.get((bucket, kind), 0) for kind in ("failed", "open", "ended")}
+    return {"begin": begin, "end": begin + width, "total": sum(parts.values()), **parts}

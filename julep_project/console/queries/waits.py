@@ -1,0 +1,75 @@
+"""Open waits of all runs, the oldest first."""
+
+from datetime import datetime
+from typing import Any
+
+from julep_project.console.keyset import Place
+from julep_project.console.queries.places import PLACE, label_at, label_of_row
+from julep_project.console.queries.rows import Row, rows
+
+KINDS = ("input", "attention", "budget")
+
+# What it asks is left where it lies when it is too large to be looked through in a list.
+_WAITS = f"""
+    SELECT b.id, b.execution_id, b.wait_id, b.updated_at, b.wake_at, {PLACE}, b.effect->>'key' AS key,
+           b.effect->'request'->'tool'->>'name' AS tool, b.effect->'waits_for'->>'type' AS waits_for,
+           b.effect IS NOT NULL AS is_call, e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
+           t.step_label, t.current, t.created_at AS since,
+           CASE WHEN pg_column_size(t.output) < 65536 THEN t.output END AS asks
+    FROM executions_branch b
+    JOIN executions_execution e ON e.id = b.execution_id
+    LEFT JOIN executions_transition t ON t.id = b.wait_id
+    WHERE b.status = 'awaiting_input' AND {{narrowed}}
+    ORDER BY b.updated_at, b.id LIMIT %(limit)s
+"""
+_OF_KIND = {
+    "input": "b.effect IS NULL",
+    "attention": "b.effect IS NOT NULL AND b.effect->'waits_for' IS NULL",
+    "budget": "b.effect->'waits_for'->>'type' = 'budget'",
+}
+
+
+def list_waits(*, kind: str, after: Place | None, limit: int, run: Any = None, wait: Any = None) -> list[Row]:
+    """Waits of a kind, or of all; from behind a place on."""
+    narrowed: list[str] = ["true"]
+    parameters: dict[str, Any] = {"limit": limit}
+    if kind:
+        narrowed.append(_OF_KIND[kind])
+    if after is not None:
+        narrowed.append("(b.updated_at, b.id) > (%(at)s, %(id)s)")
+        parameters |= {"at": after.at, "id": after.id}
+    if run is not None:
+        narrowed.append("b.execution_id = %(run)s")
+        parameters["run"] = run
+    if wait is not None:
+        narrowed.append("b.wait_id = %(wait)s")
+        parameters["wait"] = wait
+    found = rows(_WAITS.format(narrowed=" AND ".join(narrowed)), parameters)
+    names = _tasks([row["task_id"] for row in found])
+    return [_described(row, names) for row in found]
+
+
+def _tasks(ids: list[Any]) -> dict[Any, str]:
+    return {row["id"]: row["name"] for row in rows("SELECT id, name FROM tasks_task WHERE id = ANY(%s)", [ids])}
+
+
+def _described(row: Row, names: dict[Any, str]) -> Row:
+    label = label_at(row["task_version_id"], row["path"], row["pc"], row["display"])
+    kind = "budget" if row["waits_for"] == "budget" else "attention" if row["is_call"] else "input"
+    since: datetime = row["since"] or row["updated_at"]
+    return {
+        **row,
+        "task": names.get(row["task_id"], ""),
+        "label": label or label_of_row(row["step_label"], row["current"]),
+        "kind": kind,
+        "since": since,
+    }
+
+
+def count_waits() -> int:
+    """How many there are, counted no further than a thousand."""
+    counted = (
+        "SELECT count(*) AS number FROM (SELECT FROM executions_branch WHERE status = 'awaiting_input' LIMIT 1000) AS w"
+    )
+    number: int = rows(counted)[0]["number"]
+    return number

@@ -1,0 +1,98 @@
+"""The site of the staff pages: the console first, the pages of the models behind it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, path, reverse
+
+from julep_project.console.page import POLICY, rights
+from julep_project.console.permissions import VIEW, may
+from julep_project.console.views import inbox, runs, search
+from julep_project.console.views.run import acts as run_acts
+from julep_project.console.views.run import events as run_events
+from julep_project.console.views.run import page as run_page
+from julep_project.console.views.run import values as run_values
+
+# Groups of the sidebar, with the title and the route of each page.
+NAVIGATION = (("Now", (("Runs", "console_runs"), ("Inbox", "console_inbox"))),)
+
+
+# Pages that are not in the sidebar, by the beginnings of their routes, and where they belong.
+_SECTIONS = {"console_run": "console_runs", "console_wait": "console_inbox", "console_search": "console_search"}
+
+
+def _section(request: HttpRequest) -> str:
+    """The route of the page of the sidebar that this one belongs to; empty for the pages of the models."""
+    route = (request.resolver_match.url_name if request.resolver_match else None) or ""
+    return next(
+        (section for beginning, section in _SECTIONS.items() if route.startswith(beginning)),
+        route if route.startswith("console_") else "",
+    )
+
+
+class ConsoleSite(admin.AdminSite):
+    """Django's admin site with pages of its own, which those may see who have `console.view_console`."""
+
+    site_header = site_title = "Agents backend"
+    site_url = "/docs"
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """The pages of the console, then those of the models."""
+        run = "runs/<uuid:run_id>/"
+        pages = [
+            path("search/", self._page(search.find), name="console_search"),
+            path("runs/", self._page(runs.listing), name="console_runs"),
+            path("runs/histogram/", self._page(runs.bars), name="console_histogram"),
+            path("runs/cancel/", self._page(runs.cancel), name="console_runs_cancel"),
+            path(run, self._page(run_page.overview), name="console_run"),
+            path(f"{run}head/", self._page(run_page.head), name="console_run_head"),
+            path(f"{run}rows/", self._page(run_page.rows), name="console_run_rows"),
+            path(f"{run}detail/", self._page(run_page.detail), name="console_run_detail"),
+            path(f"{run}value/", self._page(run_values.value), name="console_run_value"),
+            path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
+            path(f"{run}events/", run_events.stream, name="console_run_events"),
+            path("inbox/", self._page(inbox.listing), name="console_inbox"),
+            path("inbox/<uuid:wait_id>/", self._page(inbox.show), name="console_wait"),
+            path("inbox/<uuid:wait_id>/answer/", self._page(inbox.answer), name="console_answer"),
+        ]
+        return [*pages, *super().get_urls()]
+
+    def _page(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        page: Callable[..., HttpResponse] = self.admin_view(view)
+        return page
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """A page for staff only, with the policy of what it may load."""
+        inner = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *arguments: Any, **options: Any) -> HttpResponse:
+            response: HttpResponse = inner(request, *arguments, **options)
+            response.headers.setdefault("Content-Security-Policy", POLICY)
+            return response
+
+        return guarded
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The login page, under the same policy."""
+        response: HttpResponse = super().login(request, extra_context)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        return response
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Where staff begin: with the runs, or with the models they may see."""
+        if may(request, VIEW):
+            return HttpResponseRedirect(reverse("admin:console_runs"))
+        return super().index(request, extra_context)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page shows: the sidebar, and what who asks may do."""
+        is_known = may(request, VIEW)
+        return {
+            **super().each_context(request),
+            **rights(request),
+            "console_navigation": NAVIGATION if is_known else (),
+            "is_console": is_known,
+            "section": _section(request),
+        }

@@ -1,0 +1,194 @@
+"""How values look on the pages."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from julep_project.console.sentences import Moment, Sentence, Since, Until, one_line, span
+from julep_project.console.text import LONGEST, cut, pieces, visible
+from julep_project.core.clock import now, to_wire
+
+register = template.Library()
+
+_SHORT = 8
+_END = 4
+
+
+def _marked(text: str) -> SafeString:
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html('<span class="mark">{}</span>', one.text) if one.is_mark else one.text,) for one in pieces(text)),
+    )
+
+
+@register.filter
+def text(value: Any, most: int = LONGEST) -> SafeString:
+    """A text of somebody else: isolated, harmless, not too long."""
+    shown, left = cut("" if value is None else str(value), most)
+    return format_html("<bdi>{}{}</bdi>", _marked(shown), "…" if left else "")
+
+
+@register.filter
+def value(value: Any, most: int = LONGEST) -> SafeString:
+    """A JSON value in lines, cut."""
+    return block(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2), most)
+
+
+def block(whole: str, most: int) -> SafeString:
+    """A text of many lines, cut, with how much was left away."""
+    shown, left = cut(whole, most)
+    told = format_html('<span class="left-away" data-left="{}"></span>', left) if left else ""
+    return format_html('<pre class="value"><bdi>{}</bdi>{}</pre>', _marked(shown), told)
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString:
+    """A moment: UTC here, the browser's zone once the page is read."""
+    if moment is None:
+        return mark_safe('<span class="none">–</span>')  # noqa: S308  (constant)
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', to_wire(moment), to_wire(moment), utc.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString:
+    """How long ago it is, going on while the page is open."""
+    if moment is None:
+        return mark_safe('<span class="none">–</span>')  # noqa: S308  (constant)
+    told = duration(now() - moment)
+    return format_html('<time datetime="{}" title="{}" data-ago>{}</time>', to_wire(moment), to_wire(moment), told)
+
+
+@register.filter
+def left(moment: datetime | None) -> SafeString | str:
+    """How long it is until then, going on while the page is open."""
+    return "–" if moment is None else _part(Until(moment))
+
+
+@register.filter
+def iso(moment: datetime) -> str:
+    """As an address has it."""
+    return to_wire(moment)
+
+
+@register.filter
+def duration(length: timedelta | float | None) -> str:
+    """`0.2 s`, `31 s`, `5 h 41 min`."""
+    return "–" if length is None else span(length)
+
+
+@register.filter
+def short(identifier: UUID | str | None) -> SafeString:
+    """An id by its beginning and end: ids of one minute begin alike."""
+    if identifier is None:
+        return mark_safe('<span class="none">–</span>')  # noqa: S308  (constant)
+    whole = str(identifier)
+    return format_html('<code class="id" title="{}">{}…{}</code>', whole, whole[:_SHORT], whole[-_END:])
+
+
+@register.filter
+def money(cost: Decimal | float | None) -> str:
+    """US dollars; nothing is guessed where no price is known."""
+    if cost is None:
+        return "–"
+    return f"${cost:.2f}" if cost >= 1 else f"${cost:.4f}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A number with its thousands apart."""
+    return "–" if number is None else f"{number:,}".replace(",", "\u202f")
+
+
+@register.filter
+def plain(value: Any, most: int = LONGEST) -> str:
+    """The same as `text` for places where there can be no markup, such as a title."""
+    shown, rest = cut("" if value is None else str(value), most)
+    return visible(shown) + ("…" if rest else "")
+
+
+@register.filter
+def pairs(told: str) -> list[list[str]]:
+    """`a:b,c:d` as pairs."""
+    return [pair.split(":") for pair in told.split(",")]
+
+
+@register.filter
+def split_words(told: str) -> list[str]:
+    """`a,b` as a list."""
+    return told.split(",")
+
+
+@register.simple_tag
+def span_of(begin: Any, end: Any) -> str:
+    """The time between two moments of a step, which are told in milliseconds."""
+    return span((end - begin) / 1000) if isinstance(begin, int | float) and isinstance(end, int | float) else "–"
+
+
+_WAIT_KINDS = {"input": "question", "attention": "needs attention", "budget": "budget"}
+
+
+@register.filter
+def wait_kind(kind: str) -> str:
+    """What a kind of wait is called."""
+    return _WAIT_KINDS[kind]
+
+
+@register.simple_tag
+def bar_parts(bar: Any, most: int, place: int) -> SafeString:
+    """The parts of one bar of a histogram of 40 units of height, the failed ones at its foot."""
+    parts, foot = [], 40.0
+    for kind in ("failed", "open", "ended"):
+        height = max(bar[kind] * 38 / most, 1.0) if bar[kind] else 0.0
+        foot -= height
+        if height:
+            parts.append((kind, place * 10 + 1, f"{max(foot, 0):.1f}", f"{height:.1f}"))
+    return format_html_join("", '<rect class="{}" x="{}" y="{}" width="8" height="{}"></rect>', parts)
+
+
+@register.filter
+def words(status: str) -> str:
+    """A status as people write it."""
+    return status.replace("_", " ")
+
+
+@register.filter
+def sentence(told: Sentence) -> SafeString:
+    """A sentence with its parts made harmless; times go on while the page is open."""
+    return format_html(told.form, *(_part(part) for part in told.parts))
+
+
+def _part(part: Any) -> SafeString | str:
+    match part:
+        case Since():
+            return ago(part.at)
+        case Until():
+            stamp, left = to_wire(part.at), span(part.at - now())
+            return format_html('<time datetime="{}" title="{}" data-until>{}</time>', stamp, stamp, left)
+        case Moment():
+            return when(part.at)
+        case str():
+            return format_html("<b><bdi>{}</bdi></b>", one_line(part))
+    return str(part)
+
+
+@register.simple_tag(takes_context=True)
+def link(context: template.Context, **changes: Any) -> str:
+    """The page's own address with some of its parameters changed; None takes one away. The place in a list is left."""
+    query = context["request"].GET.copy()
+    query.pop("after", None)
+    for name, given in changes.items():
+        query.pop(name, None)
+        if given is not None:
+            query[name] = str(given)
+    told = query.urlencode()
+    return f"?{told}" if told else "?"

@@ -1,0 +1,1 @@
+"""The page of one run: its parts, its events, and what can be done to it."""

@@ -1,0 +1,135 @@
+"""A run, its timeline, and the details of a row."""
+
+from typing import Any
+from uuid import UUID
+
+import yaml
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from agents.tools.presentation import with_shown_tools
+from agents.tools.presets import without_values
+from executions.models import Execution, Transition
+from executions.states import TERMINAL_EXECUTION
+from julep_project.console.exports import as_file, wanted_format
+from julep_project.console.page import page, part
+from julep_project.console.permissions import CONTENTS, VIEW, may, needs
+from julep_project.console.queries.log import MOST_ROWS, live_rows, log_rows
+from julep_project.console.queries.runs import NO_USAGE, usage_of
+from julep_project.console.queries.standing import Standing
+from julep_project.console.views.run.lookup import get_row, get_run, number
+from julep_project.console.views.run.values import shown_value
+from julep_project.core.clock import now, to_wire
+from tasks.models import TaskVersion
+
+_TABS = ("summary", "input", "output", "json")
+
+
+def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
+    moment = now()
+    is_ended = run.status in TERMINAL_EXECUTION
+    return {
+        "run": run,
+        "standing": Standing(run, may_read=may(request, CONTENTS), now=moment),
+        "is_ended": is_ended,
+        "length": (run.updated_at if is_ended else moment) - run.created_at,
+        "usage": usage_of([run.pk]).get(run.pk, NO_USAGE),
+        "metadata": [(name, value) for name, value in without_values(run.metadata).items()],
+    }
+
+
+@needs(VIEW)
+def overview(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """The page; the rows of the timeline come by themselves."""
+    run = get_run(run_id)
+    if form := wanted_format(request):
+        return as_file(form, f"run-{run_id}", _exported(run_id, request))
+    return page(
+        request, "run.html", f"{run.task.name} {str(run_id)[:8]}", **_standing(request, run), tabs=_TABS, most=MOST_ROWS
+    )
+
+
+def _exported(run_id: UUID, request: HttpRequest) -> list[dict[str, Any]]:
+    told = log_rows(run_id, number(request, "after_seq", 0), MOST_ROWS)
+    return [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
+
+
+@needs(VIEW)
+def head(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """How the run stands: the part of the page above the timeline."""
+    return part(request, "run_head.html", **_standing(request, get_run(run_id)))
+
+
+@needs(VIEW)
+def rows(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Rows of the log after a number, without what steps were given and gave, and what is under way."""
+    run = get_run(run_id)
+    told = log_rows(run_id, number(request, "after_seq", 0), number(request, "limit", MOST_ROWS))
+    is_ended = run.status in TERMINAL_EXECUTION
+    live = [] if is_ended else live_rows(run_id, run.task_version_id)
+    return JsonResponse(
+        {
+            **told,
+            "count": run.transition_count,
+            "status": run.status,
+            "is_ended": is_ended,
+            "begun": round(run.created_at.timestamp() * 1000),
+            "now": round(now().timestamp() * 1000),
+            "live": live,
+        }
+    )
+
+
+@needs(VIEW)
+def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """What is known of one row: a tab of it."""
+    run, row = get_run(run_id), get_row(run_id, number(request, "seq", 0))
+    tab = request.GET.get("tab", "summary")
+    if tab not in _TABS:
+        raise BadRequest("There is no such tab")
+    reads = tab in ("input", "output")
+    context: dict[str, Any] = {"run": run, "row": row, "tab": tab, "tabs": _TABS, "label": _label(row)}
+    if reads and may(request, CONTENTS):
+        context |= shown_value(run, row, tab)
+    elif tab == "json":
+        context["json"] = _row_to_json(row)
+    elif tab == "summary":
+        context |= _summary(run, row)
+    return part(request, "run_detail.html", **context)
+
+
+def _label(row: Transition) -> str:
+    return row.step_label or f"{row.current['workflow']}[{row.current['step']}]"
+
+
+def _summary(run: Execution, row: Transition) -> dict[str, Any]:
+    retries = row.metadata.get("retries") or []
+    is_failure = row.type == "error" or row.metadata.get("caught")
+    return {
+        "is_failure": is_failure,
+        "message": run.error if row.type == "error" else None,
+        "retries": retries,
+        "attempts": len(retries) + 1,
+        "kind": row.metadata.get("step_type", ""),
+        "source": _source(run, row),
+        "times": row.metadata.get("t") or {},
+    }
+
+
+def _source(run: Execution, row: Transition) -> str:
+    """The step as its author wrote it, if it stands in a workflow itself."""
+    sources = TaskVersion.objects.filter(pk=run.task_version_id).values_list("source", flat=True)
+    workflow = (sources.first() or {}).get(row.current["workflow"])
+    place = row.current["step"]
+    if not isinstance(workflow, list) or place >= len(workflow):
+        return ""
+    step = {name: part for name, part in workflow[place].items() if part is not None and name != "kind_"}
+    told: str = yaml.safe_dump(with_shown_tools(step), allow_unicode=True, sort_keys=False, width=100)
+    return told
+
+
+def _row_to_json(row: Transition) -> dict[str, Any]:
+    shown = ("id", "branch_id", "seq", "type", "current", "next", "step_label", "metadata", "scope", "position", "loop")
+    told = {name: getattr(row, name) for name in shown}
+    plain = {name: str(value) if isinstance(value, UUID) else value for name, value in told.items()}
+    return {**plain, "created_at": to_wire(row.created_at)}

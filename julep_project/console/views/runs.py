@@ -1,0 +1,103 @@
+"""The list of runs."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from agents.tools.presets import without_values
+from executions import services
+from executions.models import Execution
+from executions.states import ExecutionStatus
+from julep_project.console.acts import act, back
+from julep_project.console.exports import as_file, wanted_format
+from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
+from julep_project.console.page import page, part
+from julep_project.console.permissions import VIEW, needs
+from julep_project.console.queries.runs import SEARCHED, RunFilter, histogram, list_runs
+from julep_project.core.errors import DomainError
+
+# What one request cancels.
+MOST_CANCELLED = 100
+_CHIPS = 4
+
+
+@needs(VIEW)
+def listing(request: HttpRequest) -> HttpResponse:
+    """A page of runs, the newest first, as the address narrows them."""
+    wanted = RunFilter.of(request.GET)
+    form = wanted_format(request)
+    size = FILE if form else PAGE
+    found, has_more = split(list_runs(wanted, after=read_place(request.GET.get("after")), limit=size + 1), size)
+    following = _following(request, found[-1]) if has_more else None
+    if form:
+        return as_file(form, "runs", [_exported(row) for row in found], following=following)
+    return page(
+        request,
+        "runs.html",
+        "Runs",
+        runs=[{**row, "chips": _chips(row["metadata"])} for row in found],
+        wanted=wanted,
+        following=following,
+        statuses=ExecutionStatus.values,
+        searched=SEARCHED,
+        query=request.GET.urlencode(),
+    )
+
+
+def _following(request: HttpRequest, last: Mapping[str, Any]) -> str:
+    query = request.GET.copy()
+    query["after"] = Place(last["created_at"], last["id"]).token()
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _chips(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    shown = {name: value for name, value in without_values(metadata).items() if not isinstance(value, dict | list)}
+    return [(name, str(value)) for name, value in list(shown.items())[:_CHIPS]]
+
+
+_EXPORTED = ("id", "status", "task", "version", "step", "created_at", "ended_at", "error", "calls", "tokens", "cost")
+
+
+def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: row[name] for name in _EXPORTED}, "metadata": without_values(row["metadata"])}
+
+
+@needs(VIEW)
+def bars(request: HttpRequest) -> HttpResponse:
+    """How many runs of the filter began when: a part of the list."""
+    return part(request, "histogram.html", histogram=histogram(RunFilter.of(request.GET)))
+
+
+@act()
+def cancel(request: HttpRequest) -> HttpResponse:
+    """Cancel the selected runs, each by itself, with the reason in its log."""
+    ids = _ids(request.POST.getlist("run"))
+    reason = request.POST.get("reason", "").strip()[:500] or "cancelled by an operator"
+    cancelled, refused = 0, 0
+    for execution in Execution.objects.filter(pk__in=ids).select_related("developer").defer("input", "output"):
+        stop = partial(services.cancel_execution, developer=execution.developer, execution_id=execution.pk)
+        try:
+            stop(reason=reason)
+            cancelled += 1
+        except DomainError:
+            refused += 1
+    if cancelled:
+        messages.success(request, f"{cancelled} runs cancelled")
+    if refused or not ids:
+        messages.warning(request, f"{refused} had ended already" if ids else "No run was selected")
+    return back(request, reverse("admin:console_runs"))
+
+
+def _ids(given: list[str]) -> list[UUID]:
+    if len(given) > MOST_CANCELLED:
+        raise BadRequest(f"At most {MOST_CANCELLED} at once")
+    try:
+        return [UUID(one) for one in given]
+    except ValueError:
+        raise BadRequest("That is no id") from None

@@ -1,0 +1,67 @@
+"""Staff of each group, and runs to look at."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from tests.flow_runner import FlowRunner
+
+# Each may do more than those before it.
+ROLES = ("nobody", "viewer", "operator", "administrator")
+HOSTILE = "\u202e<script>alert(1)</script><img src=x onerror=alert(2)>\u0007\u2066"
+
+
+@pytest.fixture
+def staff(db: None) -> Callable[[str], Client]:
+    """`staff(role)`: the browser of one of that group, logged in."""
+
+    def log_in(role: str) -> Client:
+        user, is_new = User.objects.get_or_create(username=role, defaults={"is_staff": True})
+        if is_new and role != "nobody":
+            user.groups.add(Group.objects.get(name=f"Console {role}"))
+        client = Client(raise_request_exception=False)
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def viewer(staff: Callable[[str], Client]) -> Client:
+    return staff("viewer")
+
+
+@pytest.fixture
+def operator(staff: Callable[[str], Client]) -> Client:
+    return staff("operator")
+
+
+ASK = {
+    "type": "object",
+    "required": ["approved"],
+    "properties": {"approved": {"type": "boolean"}, "note": {"type": "string"}},
+}
+
+
+@pytest.fixture
+def waiting(flow: FlowRunner) -> dict[str, Any]:
+    """A run that asks a person, with the id of its wait."""
+    ask = {"wait_for_input": {"info": {"question": "Refund 274 EUR?", "schema": ASK}}, "label": "ask a person"}
+    main = [{"evaluate": {"order": "$ _.order"}, "label": "look up"}, ask, {"evaluate": {"is": "$ _.approved"}}]
+    task = flow.create({"name": "Refund order", "main": main}).json()
+    run = flow.start(task["id"], {"order": "A-7"}, metadata={"customer": "acme"})
+    (wait,) = (row for row in flow.log(run["id"]) if row["type"] == "wait")
+    return {**run, "wait_id": wait["id"], "task": task["id"]}
+
+
+@pytest.fixture
+def hostile(flow: FlowRunner) -> dict[str, Any]:
+    """A failed run whose every text is somebody's who means ill."""
+    step = {"evaluate": {"x": "$ _.x"}, "label": HOSTILE.replace("\u0007", "")}
+    main = [step, {"error": HOSTILE.replace("\u0007", "")}]
+    task = flow.create({"name": HOSTILE.replace("\u0007", ""), "main": main})
+    assert task.status_code == 201, task.json()
+    return flow.start(task.json()["id"], {"x": HOSTILE}, metadata={HOSTILE: HOSTILE, "=cmd": "=1+1"})

@@ -1,0 +1,108 @@
+"""Who may see which page and do what: over every route of the console."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from executions.models import Execution
+from tests.console.conftest import ROLES
+
+# What a page needs beyond a login of staff, and what an act does.
+SEES, READS, OPERATES = 1, 2, 2
+PAGES = {
+    "console_search": SEES,
+    "console_runs": SEES,
+    "console_histogram": SEES,
+    "console_run": SEES,
+    "console_run_head": SEES,
+    "console_run_rows": SEES,
+    "console_run_detail": SEES,
+    "console_run_value": READS,
+    "console_inbox": SEES,
+    "console_wait": SEES,
+}
+ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
+# Async, so that its connection may stay open; it is tried on running processes.
+STREAMS = {"console_run_events"}
+
+
+def routes() -> dict[str, URLPattern]:
+    found = {one.name: one for one in site.get_urls() if isinstance(one, URLPattern) and one.name}
+    return {name: one for name, one in found.items() if name.startswith("console_")}
+
+
+def address(name: str, run: dict[str, Any]) -> str:
+    wanted = {"run_id": run["id"], "wait_id": run["wait_id"]}
+    names = routes()[name].pattern.converters
+    path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
+    return path + ("?seq=1" if name == "console_run_detail" else "")
+
+
+def test_every_route_is_known() -> None:
+    assert set(routes()) == {*PAGES, *ACTS, *STREAMS}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages(staff: Callable[[str], Client], waiting: dict[str, Any], role: str) -> None:
+    client, rank = staff(role), ROLES.index(role)
+    for name, needed in PAGES.items():
+        path = address(name, waiting)
+        assert client.get(path).status_code == (200 if rank >= needed else 403), name
+        assert Client().get(path).status_code == 302, name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_acts(staff: Callable[[str], Client], waiting: dict[str, Any], role: str) -> None:
+    client, rank = staff(role), ROLES.index(role)
+    for name, needed in ACTS.items():
+        path = address(name, waiting)
+        assert client.get(path).status_code == 405, name
+        assert Client().post(path).status_code == 302, name
+        if rank < needed:
+            assert client.post(path, {"run": waiting["id"]}).status_code == 403, name
+    assert Execution.objects.get(pk=waiting["id"]).status == "awaiting_input"
+
+
+def test_a_viewer_sees_no_contents(viewer: Client, waiting: dict[str, Any]) -> None:
+    """Neither what is asked, nor what steps were given and gave; nor a button for an act."""
+    for name in PAGES:
+        text = viewer.get(address(name, waiting)).content.decode()
+        assert "Refund 274 EUR?" not in text and "A-7" not in text, name
+        assert "Cancel" not in text and 'method="post" action="/admin/inbox' not in text, name
+    for seq in (2, 3):
+        for tab in ("input", "output", "json"):
+            text = viewer.get(f"/admin/runs/{waiting['id']}/detail/?seq={seq}&tab={tab}").content.decode()
+            assert "Refund 274 EUR?" not in text and "A-7" not in text
+    assert viewer.get("/admin/inbox/?format=json").json()["items"][0].keys().isdisjoint({"asks"})
+
+
+def test_the_site_begins_with_the_console(viewer: Client, staff: Callable[[str], Client], admin_client: Client) -> None:
+    assert viewer.get("/admin/").headers["Location"] == "/admin/runs/"
+    assert admin_client.get("/admin/").headers["Location"] == "/admin/runs/"
+    assert staff("nobody").get("/admin/").status_code == 200
+
+
+def test_groups_hold_each_other(db: None) -> None:
+    held = [
+        set(Group.objects.get(name=f"Console {role}").permissions.values_list("codename", flat=True))
+        for role in ROLES[1:]
+    ]
+    assert held[0] == {"view_console"}
+    assert held[0] < held[1] < held[2]
+
+
+def test_pages_load_nothing_of_others(operator: Client, waiting: dict[str, Any]) -> None:
+    for name in PAGES:
+        answer = operator.get(address(name, waiting))
+        text, policy = answer.content.decode(), answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert (
+            "<script>" not in text
+            and " style=" not in text
+            and "//" not in text.replace("http://testserver", "").replace("http://www.w3.org", "").split("<body")[0]
+        ), name
