@@ -1,7 +1,6 @@
 """Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +23,7 @@ from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import WAITS_FOR
 from executions.engine.frame import Frame
+from executions.engine.observing import note_cancel, note_start
 from executions.engine.rows import ending
 from executions.engine.start import insert_run
 from executions.models import AT_WORK, Branch, Execution, Transition
@@ -47,8 +47,6 @@ from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.schemas.schema_defaults import with_defaults
 from tasks.models import Task, TaskVersion
 from tasks.selectors import current_version, version_of
-
-log = logging.getLogger(__name__)
 
 # How many open waits an error lists.
 _MAX_NAMED_WAITS = 100
@@ -98,10 +96,10 @@ def start_execution(
             break
         # The task is newer than the caller's copy of it.
         version = current_version(task)
+    transaction.on_commit(partial(note_start, execution, task.name))
     if started.has_turn:
         ring = partial(dispatcher().advance, started.branch_id, is_surplus=started.is_surplus)
         transaction.on_commit(ring)
-    log.info("execution started", extra={"execution_id": execution.pk, "task_id": task.pk})
     return execution
 
 
@@ -161,7 +159,7 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
         changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "ended_at", "asleep_until"]
         execution.save(update_fields=changed)
         transaction.on_commit(lambda: announcements.announce(execution.pk))
-    log.info("execution cancelled", extra={"execution_id": execution.pk})
+        transaction.on_commit(partial(note_cancel, execution, execution.task.name))
     return selectors.get_execution(developer, execution_id)
 
 

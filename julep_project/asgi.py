@@ -1,6 +1,7 @@
 """The whole product on one port: async views on a handler of their own, everything else on threads."""
 
 import os
+from functools import partial
 from typing import cast
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from julep_project.core.database import Use, use_database_as
 from julep_project.core.health.checks import refuse_errors
 from julep_project.core.live.reader import in_background
 from julep_project.core.process import memory
+from julep_project.core.telemetry import process as telemetry
+from julep_project.core.telemetry.registry import REQUESTS_OPEN
 from julep_project.serving.admission import UNREAD_TIMES, Admission, Bodies
 from julep_project.serving.answers import EveryAnswer
 from julep_project.serving.paths import is_health, is_search, is_stream
@@ -36,7 +39,7 @@ _streams = Admission(_asynchronous, _bodies, most=settings.API_STREAMS)
 _health = Admission(_asynchronous, _bodies, most=settings.API_WAITING)
 
 
-def _in_threads(threads: int) -> Application:
+def _in_threads(threads: int) -> Admission:
     application = ThreadedWsgi(_wsgi, threads=threads, max_body_bytes=settings.MAX_BODY_BYTES)
     return Admission(application, _bodies, most=threads + settings.API_WAITING)
 
@@ -75,16 +78,25 @@ def _warm() -> None:
     memory.settle()
 
 
+def _tell_of_process() -> None:
+    parts = {"resources": _resources, "searches": _searches, "streams": _streams}
+    for name, part in parts.items():
+        REQUESTS_OPEN.watch(partial(getattr, part, "inside"), name)
+    telemetry.begin("api")
+
+
 async def _answer_lifespan(receive: Receive, send: Send) -> None:
     while True:
         event = (await receive())["type"]
         if event == "lifespan.startup":
             stop_in_time()
             in_background(end_unread(settings.CHAT_READER_TIMEOUT_S * UNREAD_TIMES))
+            _tell_of_process()
             # Connections wait, or go to other processes of this server, until all that a request needs is imported.
             _warm()
         if event == "lifespan.shutdown":
             await last_words()
+            telemetry.end()
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return

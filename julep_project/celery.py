@@ -1,5 +1,6 @@
 """The Celery application. Settings live in `settings.py` under the prefix `CELERY_`."""
 
+import logging.config
 import os
 import sys
 from typing import Any
@@ -10,10 +11,13 @@ from celery.signals import (
     beat_init,
     before_task_publish,
     heartbeat_sent,
+    setup_logging,
     task_postrun,
     task_prerun,
     worker_init,
     worker_process_init,
+    worker_process_shutdown,
+    worker_shutdown,
 )
 from celery.worker.control import inspect_command
 from django.conf import settings
@@ -27,6 +31,7 @@ from julep_project.core.process import memory
 from julep_project.core.process.panics import contained
 from julep_project.core.process.release import read_release
 from julep_project.core.process.request_id import current_request_id, set_request_id
+from julep_project.core.telemetry import process as telemetry
 from julep_project.worker_stop import StopStep, stop_beat
 from tasks.expressions.apart import standstill
 
@@ -57,6 +62,12 @@ def _release(state: Any) -> str:
     return _RELEASE
 
 
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log_as_all_do(**_: Any) -> None:
+    """In place of Celery's own lines and levels: `--loglevel` means nothing, `LOG_LEVEL` counts."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _check_settings(**_: Any) -> None:
     """As the API does. What a handler raises is logged and no more, but for an order to end."""
@@ -79,6 +90,7 @@ heartbeat_sent.connect(touch_alive_file)
 @beat_init.connect  # type: ignore[untyped-decorator]
 def _prepare_beat(sender: Any, **_: Any) -> None:
     stop_beat(sender)
+    telemetry.begin("beat")
     after_task_publish.connect(touch_alive_file)
 
 
@@ -129,6 +141,29 @@ def _warm_gateway(sender: Any, **_: Any) -> None:
     if "io" in sender.app.amqp.queues.consume_from:
         gateway.warm_if_configured()
     memory.settle()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _tell_of_worker(sender: Any, **_: Any) -> None:
+    """A worker of threads works itself; of a prefork one each of its processes does, and knows the queues from here."""
+    global _queues
+    _queues = tuple(sender.app.amqp.queues.consume_from)
+    if "prefork" not in str(sender.pool_cls):
+        telemetry.begin("worker", _queues)
+
+
+_queues: tuple[str, ...] = ()
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _tell_of_child(**_: Any) -> None:
+    telemetry.begin("worker", _queues)
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _tell_no_more(**_: Any) -> None:
+    telemetry.end()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from psycopg.conninfo import conninfo_to_dict
 
 from julep_project.core.limits import LONGEST_ATTEMPT_S
+from julep_project.core.telemetry.log_settings import log_settings
 from julep_project.env import (
     InvalidSetting,
     env_addresses,
@@ -455,22 +456,13 @@ CELERY_TASK_ROUTES = [
     },
 ]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"fields": {"()": "julep_project.core.logs.FieldsFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "fields"}},
-    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    "loggers": {
-        # Two lines for every message; the transition log tells more.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        # They write whole addresses and headers, keys among them.
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-        "botocore": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
-        # Failed logins are warnings; what remains says which of its settings the library read.
-        "axes": {"level": "WARNING"},
-    },
-}
+# A line for a statement or a request that took longer, in milliseconds; 0: for none.
+SLOW_STATEMENT_MS = env_int("SLOW_STATEMENT_MS", 500, low=0)
+SLOW_REQUEST_MS = env_int("SLOW_REQUEST_MS", 2000, low=0)
+# Names of tasks, of models and of tools that metrics tell apart; further ones are `other`.
+METRICS_NAMES = env_int("METRICS_NAMES", 100, low=1, high=10_000)
+LOGGING = log_settings(
+    level=env_str("LOG_LEVEL", "INFO").upper(),
+    form=env_choice("LOG_FORMAT", ("auto", "json", "text")),
+    handler=env_str("LOG_HANDLER"),
+)

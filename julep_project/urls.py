@@ -7,12 +7,14 @@ from julep_project.core.api.auth import IsOperator
 from julep_project.core.api.exception_handler import unknown_route
 from julep_project.core.api.public_views import docs_page, healthz, livez, openapi_json, readyz
 from julep_project.core.health.witness_view import WitnessView
+from julep_project.metrics_view import metrics
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("livez", livez),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("witness/<uuid:inquiry>", WitnessView.as_view(permission_classes=[IsOperator])),
     path("openapi.json", openapi_json),
     path("docs", docs_page),

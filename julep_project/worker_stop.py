@@ -20,6 +20,7 @@ from celery.worker import state
 from django.conf import settings
 
 from julep_project.core.process import memory
+from julep_project.core.telemetry import process as telemetry
 from julep_project.core.work import draining
 
 log = logging.getLogger(__name__)
@@ -121,5 +122,6 @@ def _end_in_time() -> None:
 
 def _end() -> None:
     """Without waiting for threads that wait for the world."""
+    telemetry.end()
     logging.shutdown()
     os._exit(EX_OK)

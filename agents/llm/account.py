@@ -24,18 +24,20 @@ from julep_project.core.database import give_connection_back, run_query
 from julep_project.core.json_value import Json
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
+from julep_project.core.telemetry.calls import SeenCall
 
 Amount = Callable[[], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who pays for a question, and what it is for: as is said where it is made."""
+    """Who pays for a question, and what it is for: as is said where it is made. `kind` is what is asked for."""
 
     developer: Developer
     model: str
     is_callers: bool
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    kind: str = "model"
     attribution: Attribution = field(default_factory=current_attribution)
 
     @classmethod
@@ -51,9 +53,9 @@ class Account:
         """
         call = self._call()
         if self._costs_nothing or ledger.is_free_of_limits(call):
-            return Payment(Reservation(call, is_stored=False))
+            return self._payment(Reservation(call, is_stored=False))
         try:
-            return Payment(ledger.reserve(call, amount))
+            return self._payment(ledger.reserve(call, amount))
         finally:
             give_connection_back()
 
@@ -61,13 +63,16 @@ class Account:
         """`reserve` for async code. Tokens are not counted on the threads that all queries share."""
         call = self._call()
         if self._costs_nothing:
-            return Payment(Reservation(call, is_stored=False))
+            return self._payment(Reservation(call, is_stored=False))
         if ledger.is_free_of_limits(call) is None:
             await run_query(partial(limits.in_force, self.developer))
         if ledger.is_free_of_limits(call):
-            return Payment(Reservation(call, is_stored=False))
+            return self._payment(Reservation(call, is_stored=False))
         wanted = await in_thread(amount)
-        return Payment(await run_query(partial(ledger.reserve, call, lambda: wanted)))
+        return self._payment(await run_query(partial(ledger.reserve, call, lambda: wanted)))
+
+    def _payment(self, reservation: Reservation) -> "Payment":
+        return Payment(reservation, SeenCall(self.kind, self.model))
 
     @property
     def _costs_nothing(self) -> bool:
@@ -79,36 +84,47 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One call that may be made, and is settled whatever comes of it."""
+    """One call that may be made, and is settled whatever comes of it. `seen` is told how it goes."""
 
     reservation: Reservation
+    seen: SeenCall
 
     def settle(self, usage: Mapping[str, Any], cost: Decimal | None, *, estimated: bool) -> None:
         """Write what the call used. `estimated`: its tokens were counted here."""
         prompt, completion = (token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+        self.seen.end_of_model(prompt, completion, cost)
         ledger.settle(self.reservation, Used(prompt, completion, cost, estimated))
 
     @contextmanager
-    def until_answered(self) -> Iterator[None]:
-        """A call that fails in this block used nothing; of one that is stopped nobody knows."""
+    def until_answered(self, *, is_asked: bool = True) -> Iterator[None]:
+        """A call that fails in this block used nothing; of one that is stopped nobody knows. Not `is_asked`: there is
+        nothing to ask for."""
+        if is_asked:
+            self.seen.begin()
         try:
             yield
-        except Exception:
+        except Exception as error:
+            self.seen.fail(error)
             ledger.release(self.reservation)
             raise
-        except BaseException:
+        except BaseException as error:
+            self.seen.fail(error)
             ledger.give_up(self.reservation)
             raise
 
     @asynccontextmanager
-    async def until_answered_async(self) -> AsyncIterator[None]:
+    async def until_answered_async(self, *, is_asked: bool = True) -> AsyncIterator[None]:
         """`until_answered` for async code."""
+        if is_asked:
+            self.seen.begin()
         try:
             yield
-        except Exception:
+        except Exception as error:
+            self.seen.fail(error)
             await self.end_async(ledger.release)
             raise
-        except BaseException:
+        except BaseException as error:
+            self.seen.fail(error)
             await self.end_async(ledger.give_up)
             raise
 

@@ -93,7 +93,7 @@ def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]
     model = resolve_embedding_model(options.get("model"))
     request = _request_of(model, choose_key(developer, model, options.get("custom_key")), options)
     payment = _account_of(developer, request, options).reserve(partial(amount_of_vectors, request.model, texts))
-    with payment.until_answered():
+    with payment.until_answered(is_asked=bool(texts)):
         embedded = _own(request, texts) or _embed_with(request, texts)
     _pay(payment, embedded)
     return embedded.vectors
@@ -110,7 +110,7 @@ async def aembed_counted(developer: Developer, texts: Sequence[str], **options: 
     request = _request_of(model, await achoose_key(developer, model, options.get("custom_key")), options)
     account = _account_of(developer, request, options)
     payment = await account.areserve(partial(amount_of_vectors, request.model, texts))
-    async with payment.until_answered_async():
+    async with payment.until_answered_async(is_asked=bool(texts)):
         embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
     await uninterrupted(run_query(partial(_pay, payment, embedded)))
     return embedded
@@ -240,7 +240,9 @@ def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Ve
 
 def _account_of(developer: Developer, request: Request, options: Options) -> Account:
     metadata = options.get("metadata") or {}
-    return Account(developer, request.model, is_callers=request.api_key is not None, metadata=metadata)
+    return Account(
+        developer, request.model, is_callers=request.api_key is not None, metadata=metadata, kind="embedding"
+    )
 
 
 def _pay(payment: Payment, embedded: Embedded) -> None:

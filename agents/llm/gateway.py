@@ -4,7 +4,6 @@
 them in tests.
 """
 
-import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -53,8 +52,6 @@ __all__ = [
     "warm",
 ]
 
-log = logging.getLogger(__name__)
-
 # What the second question gets when the first has used up the time of both.
 _SHORTEST_S = 0.1
 
@@ -100,11 +97,9 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     deadline = time.monotonic() + asking.request.timeout_s
     while True:
         payment = asking.account.reserve(partial(amount_of_answer, asking.request))
-        started = time.monotonic()
         with payment.until_answered():
             raw, cost = _ask(asking.request)
             answer = asking.mended(raw)
-        _log_answer(asking.request, started)
         try:
             asking.take_whole(answer)
         finally:
@@ -124,11 +119,9 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
     asking.use_key(await achoose_key(developer, asking.request.model, question.get("custom_key")))
     while True:
         payment = await asking.account.areserve(partial(amount_of_answer, asking.request))
-        started = time.monotonic()
         async with payment.until_answered_async():
             raw, cost = await with_patience(partial(_ask_async, asking.request))
             answer = asking.mended(raw)
-        _log_answer(asking.request, started)
         try:
             asking.take_whole(answer)
         finally:
@@ -188,7 +181,7 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
     while True:
         request = asking.request
         payment = await asking.account.areserve(partial(amount_of_answer, request))
-        started = time.monotonic()
+        payment.seen.begin()
         stream: ModelStream | None = None
         used: _Used | None = None
         has_begun = False
@@ -203,10 +196,10 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
                 used = _Used(stream.usage, price(request.model, stream.usage), estimated=False)
             else:
                 used = await in_thread(_counted, request, answer)
-            _log_answer(request, started)
             is_settled = await in_thread(asking.is_settled, used.usage)
             yield asking.rest(), {}
-        except Exception:
+        except Exception as error:
+            payment.seen.fail(error)
             if not has_begun:
                 used = _NOTHING
             raise
@@ -349,11 +342,6 @@ def _own_answer(request: ModelRequest) -> provider.Answered | None:
     if request.model == offline.ECHO:
         return offline.answer(request), Decimal(0)
     return None
-
-
-def _log_answer(request: ModelRequest, started: float) -> None:
-    seconds = round(time.monotonic() - started, 3)
-    log.info("model answered", extra={"action": "model_answered", "model": request.model, "seconds": seconds})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from agents.models import Agent
 from julep_project.core.actor import ActorKind, current_actor
+from julep_project.core.telemetry.context import add_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,11 @@ def current_attribution() -> Attribution:
     if actor.kind is ActorKind.KEY and found.key_id is None:
         return replace(found, key_id=UUID(actor.id))
     return found
+
+
+def _shown_in_logs() -> dict[str, object]:
+    found = _current.get()
+    return {name: value for name in DIMENSIONS if (value := getattr(found, name)) is not None}
+
+
+add_source(_shown_in_logs)

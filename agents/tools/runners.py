@@ -1,7 +1,6 @@
 """Runs one tool call, whatever its kind."""
 
 import logging
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, with_setup
-from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
+from agents.tools.registry import ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
 from agents.tools.secret_marks import as_references, replaced
 from agents.tools.secret_names import SecretMisused, filled, names_of
 from agents.tools.secret_values import opened
 from agents.tools.supplied import settle_by_author, settle_by_model
 from agents.vault.masking import Masker
+from julep_project.core.telemetry.calls import calling_tool
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ def run_tool(
             secret_names=frozenset(names),
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
-        with hiding(plain, values), _contained(hidden):
-            return hidden.value(_timed(runner, call))
+        with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
+            return hidden.value(runner(call))
 
 
 def _names_of(tool: Mapping[str, Any]) -> set[str]:
@@ -134,17 +134,3 @@ def _one_deeper(depth: int) -> Iterator[int]:
         yield depth + 1
     finally:
         _depth.reset(token)
-
-
-def _timed(runner: Runner, call: ToolCall) -> Any:
-    started = time.monotonic()
-    outcome = "failed"
-    try:
-        result = runner(call)
-        outcome = "succeeded"
-        return result
-    finally:
-        seconds = round(time.monotonic() - started, 3)
-        log.info(
-            "tool called", extra={"action": "tool_called", "kind": call.kind, "outcome": outcome, "seconds": seconds}
-        )

@@ -25,6 +25,7 @@ from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once
 from executions.engine.history.attempts import SUCCEEDED, time_of_attempt
 from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S, storable_text
+from executions.engine.observing import call_under_way, note_lost_call
 from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
@@ -79,6 +80,8 @@ def perform_claimed(claim: Claim, keep: Keep) -> Advanced | None:
 
 def _perform(claim: Claim, keep: Keep) -> Advanced | None:
     effect = _effect_of(claim)
+    if lost_its_worker(effect):
+        note_lost_call()
     if is_at_most_once(effect) and lost_its_worker(effect):
         return _ask(claim, "the worker was lost while it called the tool", keep)
     policy = RetryPolicy.of(effect["options"])
@@ -144,7 +147,7 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
-            with contained(), attributed(**spent_for):
+            with contained(), attributed(**spent_for), call_under_way(claim):
                 value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
         text = storable_text(value)

@@ -14,6 +14,7 @@ from executions.crashpoints import crashpoint
 from executions.engine.draft import Verdict
 from executions.engine.evaluation import EvaluatedIn
 from executions.engine.limits import careful_s
+from executions.engine.observing import note_commit, note_refusal, slice_under_way
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
@@ -82,7 +83,8 @@ def run_slice(
         if standing is not None:
             hand_back(claim, standing)
             return None
-        return _run_slice(claim, event, keep, _budget_s(place) if budget_s is None else budget_s, place)
+        with slice_under_way(claim):
+            return _run_slice(claim, event, keep, _budget_s(place) if budget_s is None else budget_s, place)
     except (DatabaseError, ServiceUnavailable) as error:
         if claim.held is not BranchStatus.RUNNING:
             raise
@@ -125,10 +127,12 @@ def _run_slice(
         )
     if committed is None:
         refused = "effect refused" if claim.held is BranchStatus.CALLING else "slice refused"
+        note_refusal()
         log.info(refused, extra={"branch_id": claim.branch_id, "version": claim.version})
         return None
     crashpoint("after_commit", claim.branch_id, call=claim.held is BranchStatus.CALLING)
     announcements.announce(claim.execution_id)
+    note_commit(claim, verdict, current.transitions)
     return Advanced(
         branch_id=claim.branch_id,
         parent_id=claim.parent_id,

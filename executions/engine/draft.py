@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from executions.engine.history.faults import Fault
-from executions.states import BranchStatus, TransitionType
+from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 
@@ -67,6 +67,12 @@ class Verdict:
     fault: Fault | None = None
     is_late: bool = False
     is_heavy: bool = False
+
+    def ends_run(self, *, is_main: bool) -> ExecutionStatus | None:
+        """How the run ends with this, of its main branch or of one below; None when it goes on."""
+        if self.status is BranchStatus.FAILED and self.interrupt is None:
+            return ExecutionStatus.FAILED
+        return ExecutionStatus.SUCCEEDED if self.status is BranchStatus.DONE and is_main else None
 
 
 def is_at_most_once(effect: Mapping[str, Any]) -> bool:

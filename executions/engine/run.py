@@ -23,6 +23,8 @@ class LoadedVersion:
 
     id: UUID
     task_id: UUID
+    # As it was when the version was first loaded here.
+    task_name: str
     program: Program
     tools: tuple[dict[str, Any], ...]
     inherit_tools: bool
@@ -45,10 +47,11 @@ class LoadedVersion:
 @lru_cache(maxsize=256)
 def load_version(version_id: UUID) -> LoadedVersion:
     """The program of a task version; kept per process."""
-    version = TaskVersion.objects.get(pk=version_id)
+    version = TaskVersion.objects.select_related("task").get(pk=version_id)
     return LoadedVersion(
         id=version.id,
         task_id=version.task_id,
+        task_name=version.task.name,
         program=Program.load(version.program),
         tools=tuple(version.tools),
         inherit_tools=version.inherit_tools,

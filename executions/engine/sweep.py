@@ -12,6 +12,7 @@ from django.conf import settings
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
 from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
 from executions.engine.rows.turns import HELD_BACK_EXIST, followers_of_all
+from executions.states import FINAL_BRANCH, BranchStatus
 from julep_project.core.database import fetch
 from julep_project.core.work import rings
 from julep_project.core.work.figures import MOST, Figures
@@ -185,3 +186,28 @@ def figures() -> Figures:
     oldest = oldest_due()
     [(due, running)] = fetch(f"SELECT ({_DUE}), ({_RUNNING})")
     return Figures(due=due, oldest_s=0.0 if oldest is None else oldest[1], running=running)
+
+
+# Of each status apart and as a constant, so that each has its index: many may sleep, and more have ended.
+_COUNTED = sorted(set(BranchStatus) - FINAL_BRANCH - {BranchStatus.PENDING})
+_BY_STATUS = "SELECT " + ", ".join(
+    f"(SELECT count(*) FROM (SELECT FROM executions_branch WHERE status = '{status}' LIMIT {MOST}) AS found)"
+    for status in _COUNTED
+)
+_LATE_TIMER = """
+    SELECT coalesce(extract(epoch FROM now() - min(b.wake_at))::float, 0)
+    FROM executions_branch b WHERE b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()
+"""
+
+
+def branches_by_status() -> dict[str, int]:
+    """How many branches stand at each status but the final ones, at most `MOST` of each. Children that wait for a
+    place are not counted."""
+    [counts] = fetch(_BY_STATUS)
+    return dict(zip((status.value for status in _COUNTED), counts, strict=True))
+
+
+def late_timer_s() -> float:
+    """For how long the first of all timers that are due has been; 0 when none is."""
+    [(late_s,)] = fetch(_LATE_TIMER)
+    return float(late_s)

@@ -27,3 +27,8 @@ def uuid7() -> uuid.UUID:
         milliseconds, counter = _last_ms, _counter
     random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
     return uuid.UUID(int=(milliseconds << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | random_bits)
+
+
+def made_at(id_: uuid.UUID) -> float | None:
+    """When such an id was made, in seconds since 1970; None for one of another kind."""
+    return (id_.int >> 80) / 1000 if id_.version == 7 else None

@@ -88,7 +88,7 @@ def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Prog
         _threads("io", pooled, plan.io_threads, home),
         # Apart from the calls: timers and recovery must not wait for a thread until some model has answered.
         _threads("maintenance", pooled, MAINTENANCE_THREADS, home),
-        _celery("beat", environ, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule / 'schedule'}"),
+        _celery("beat", environ, "beat", "--pidfile=", f"--schedule={schedule / 'schedule'}"),
         _celery("flower", quiet, "flower", f"--address={LOOPBACK}", f"--port={plan.flower_port}"),
     ]
 
@@ -128,7 +128,7 @@ def _threads(name: str, environ: Mapping[str, str], threads: int, home: Path) ->
 
 
 def _worker(name: str, environ: Mapping[str, str], queues: str, *arguments: str) -> Program:
-    common = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={name}@%h", f"--queues={queues}"]
+    common = ["--without-gossip", "--without-mingle", f"--hostname={name}@%h", f"--queues={queues}"]
     return replace(_celery(name, {**_QUIET_ROOT, **environ}, "worker", *common, *arguments), drains=True)
 
 

@@ -106,19 +106,19 @@ class Admission:
         self._application = application
         self._bodies = bodies
         self._most = most
-        self._inside = 0
+        self.inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._inside >= self._most:
+        if self.inside >= self._most:
             await send_error(TooBusy(), send)
             return
-        self._inside += 1
+        self.inside += 1
         held = HeldBody(self._bodies)
         try:
             await self._serve(scope, receive, send, held)
         finally:
             held.release()
-            self._inside -= 1
+            self.inside -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, held: HeldBody) -> None:
         has_body, has_answer = False, False

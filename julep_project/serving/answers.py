@@ -1,5 +1,6 @@
 """Answers that are made around Django, and what all answers have in common."""
 
+from julep_project.core.api.access_log import note_arrival, note_refusal
 from julep_project.core.api.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.renderers import to_json
@@ -19,6 +20,7 @@ class EveryAnswer:
             await self._application(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        note_arrival()
         with serving_request(request_id_of(headers.get("x-request-id"))):
             await self._serve(scope, receive, send, headers)
 
@@ -47,6 +49,7 @@ class EveryAnswer:
 async def send_error(error: Exception, send: Send) -> None:
     """Answer with an error, as the views would."""
     answer = answer_for(error, operation="get", resource="Resource")
+    note_refusal(answer.status)
     await _send(send, answer.status, {"content-type": "application/json", **answer.headers}, to_json(answer.body))
 
 

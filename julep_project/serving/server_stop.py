@@ -19,6 +19,7 @@ from types import FrameType
 from django.conf import settings
 
 from julep_project.core.live.events import HUB
+from julep_project.core.telemetry import process as telemetry
 from julep_project.core.work import draining, renewing
 
 log = logging.getLogger(__name__)
@@ -76,5 +77,6 @@ def _end_in_time() -> None:
             time.sleep(_POLL_S)
         time.sleep(_FINISH_S)
     log.warning("requests did not end in time", extra={"requests": _requests})
+    telemetry.end()
     logging.shutdown()
     os._exit(0)

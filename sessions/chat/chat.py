@@ -27,6 +27,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
 from sessions.chat.chat_wire import Envelope, chunks_of, total_usage
+from sessions.chat.observing import observed
 from sessions.chat.speaker import ChatContext, OnDelta, Said, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
@@ -105,7 +106,7 @@ class Chat:
 
     def begin(self) -> "asyncio.Task[None]":
         """Run in a task that outlives whoever waits for it."""
-        task = asyncio.create_task(self.run())
+        task = asyncio.create_task(observed(self._call.session_id, self.envelope.id, self.run))
         _tasks.add(task)
         task.add_done_callback(_forget)
         return task

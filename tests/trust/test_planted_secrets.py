@@ -16,6 +16,7 @@ from agents.models import Developer
 from agents.tools.errors import ToolError
 from agents.tools.runners import run_tool
 from agents.tools.system import all_operations
+from julep_project.core.telemetry.logs import FieldsFormatter, JsonFormatter
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
 from tests.flow_runner import FlowRunner
@@ -67,6 +68,11 @@ def planted(flow: FlowRunner, hook: WebServer) -> dict[str, str]:
         "execution_id": execution["id"],
         "tool_id": flow.api.get(f"/agents/{created.json()['agent_id']}/tools").json()["items"][0]["id"],
     }
+
+
+def written(records: list[logging.LogRecord]) -> str:
+    """What programs and people read of log records, with all that they are given."""
+    return "\n".join(form.format(record) for record in records for form in (JsonFormatter(), FieldsFormatter()))
 
 
 def leaks(text: str) -> list[str]:
@@ -170,7 +176,8 @@ def test_errors_and_logs(
     with caplog.at_level(logging.DEBUG), pytest.raises(ToolError) as caught:
         run_tool(developer, tool, {} if name in ("hook", "form") else given, idempotency_key="k")
 
-    shown = [caught.value.message, str(caught.value), json.dumps(caught.value.details), caplog.text]
+    shown = [caught.value.message, str(caught.value), json.dumps(caught.value.details), written(caplog.records)]
+    assert "call failed" in shown[-1]
     assert leaks(" ".join(shown)) == []
 
 

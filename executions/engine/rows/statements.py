@@ -1,5 +1,6 @@
 """Runs the engine's own SQL: values travel apart from the text, so the database parses and plans a statement once."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.db import connection
 from psycopg import Cursor
 
 from julep_project.core.row_security import scoping
+from julep_project.core.telemetry.statements import note_time
 from julep_project.core.tenancy import system_scope
 
 
@@ -20,6 +22,8 @@ def fetch_row(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None
     connection.ensure_connection()
     # Django's own cursor checks a connection that was not used lately, and refuses a broken transaction.
     with connection.cursor(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        began = time.monotonic()
         with scoping.told(connection.connection):
             cursor.execute(sql.encode(), parameters, prepare=True)
+        note_time(sql, began)
         return cursor.fetchone()

@@ -317,11 +317,7 @@ def _head_parameters(
 
     A claimed branch counts as runnable, but for one whose open wait has timed out: that still counts as a wait.
     """
-    final = None
-    if verdict.status is BranchStatus.FAILED and verdict.interrupt is None:
-        final = ExecutionStatus.FAILED
-    elif verdict.status is BranchStatus.DONE and claim.parent_id is None:
-        final = ExecutionStatus.SUCCEEDED
+    final = verdict.ends_run(is_main=claim.parent_id is None)
     newest = next((t.type for t in reversed(transitions) if t.type is not TransitionType.WAIT), None)
     return {
         "rows": len(transitions),

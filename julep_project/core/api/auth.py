@@ -105,8 +105,17 @@ class IsOperator(HasDeveloper):
     """Refuses whoever does not hold the operator's own key."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        if principal_of(request).actor.kind is ActorKind.INTERNAL:
-            return True
+        require_operator(principal_of(request))
+        return True
+
+
+def require_operator(principal: Principal) -> None:
+    """Refuse whoever does not hold the operator's own key.
+
+    Raises:
+        NotAuthenticated
+    """
+    if principal.actor.kind is not ActorKind.INTERNAL:
         raise NotAuthenticated
 
 

@@ -7,6 +7,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from julep_project.core.api.access_log import serving
 from julep_project.core.api.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.request_id import begin_request
@@ -40,21 +41,23 @@ class ApiMiddleware:
         if iscoroutinefunction(self):
             return self._serve_async(request)
         _begin(request)
-        if not _is_api(request):
-            with system_scope():
-                return self._answer(request)
-        early = _early_answer(request)
-        with serving_request(_id_of(request)), empty_scope():
-            return _finish(request, early or self._answer(request))
+        with serving(request, may_last=False) as served:
+            if not _is_api(request):
+                with system_scope():
+                    return served.answered(self._answer(request))
+            early = _early_answer(request)
+            with serving_request(_id_of(request)), empty_scope():
+                return served.answered(_finish(request, early or self._answer(request)))
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
         _begin(request)
-        if not _is_api(request):
-            with system_scope():
-                return await self._answer_async(request)
-        early = _early_answer(request)
-        with serving_request(_id_of(request)), empty_scope():
-            return _finish(request, early or await self._answer_async(request))
+        with serving(request, may_last=True) as served:
+            if not _is_api(request):
+                with system_scope():
+                    return served.answered(await self._answer_async(request))
+            early = _early_answer(request)
+            with serving_request(_id_of(request)), empty_scope():
+                return served.answered(_finish(request, early or await self._answer_async(request)))
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         """What Django makes of it. Django itself handles errors only, not what is beyond."""

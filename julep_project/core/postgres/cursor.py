@@ -1,5 +1,6 @@
 """Django's cursor for Postgres, whose statements take the scope along that code runs in."""
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from julep_project.core.row_security import scoping
 from julep_project.core.row_security.scoping import Telling
+from julep_project.core.telemetry.statements import note_time
 
 
 class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
@@ -21,6 +23,13 @@ class ScopedCursor(base.CursorMixin, ClientCursor[Any]):
     _telling: Telling | None = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        began = time.monotonic()
+        try:
+            return self._execute(query, params, **options)
+        finally:
+            note_time(query, began)
+
+    def _execute(self, query: Any, params: Any, **options: Any) -> Self:
         telling = scoping.due(self.connection)
         if telling is None:
             super().execute(query, params, **options)

@@ -6,6 +6,7 @@ when its time has come; any number may run, anywhere, and what is left out is fo
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from celery import shared_task
 
 from julep_project.core.health import heartbeats
+from julep_project.core.telemetry.registry import SWEEP_FOUND, SWEEP_SECONDS, SWEEPS
 from julep_project.core.work.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -39,12 +41,25 @@ class Keeper:
     def run(self) -> None:
         if not self._under_way.acquire(blocking=False):
             log.warning("left out: the last one is still under way", extra={"keeper": self.name})
+            SWEEPS.add(self.name, "left_out")
             return
+        began, result = time.monotonic(), "failed"
         try:
-            self.keep()
+            found = self.keep()
             heartbeats.beat(self.name)
+            result = "done"
+            SWEEP_FOUND.add(self.name, amount=_count(found))
         finally:
             self._under_way.release()
+            SWEEPS.add(self.name, result)
+            SWEEP_SECONDS.observe(time.monotonic() - began, self.name)
+
+
+def _count(found: object) -> int:
+    """What a pass says it has found: how many, or how many of each kind."""
+    if isinstance(found, Mapping):
+        return sum(_count(each) for each in found.values())
+    return found if isinstance(found, int) else 0
 
 
 KEEPERS: dict[str, Keeper] = {}

@@ -18,6 +18,7 @@ from django.db.models.expressions import CombinedExpression, RawSQL
 from django.db.models.functions import Greatest
 
 from julep_project.core.clock import DatabaseNow, TransactionNow
+from julep_project.core.telemetry.registry import LEASES_LOST
 from julep_project.core.tenancy import system_scope
 from julep_project.core.work import figures
 from julep_project.core.work.renewing import Renewer
@@ -98,6 +99,7 @@ class Leases(Generic[Row]):
         figures.count(self.name, "claimed")
         if row["lease_until"] is not None:
             figures.count(self.name, "lost")
+            LEASES_LOST.add(self.name)
         return held
 
     # -- working --------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pytest
 from celery import current_app
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
-from julep_project.core.logs import FieldsFormatter
 from julep_project.core.process.request_id import current_request_id, serving_request
+from julep_project.core.telemetry.logs import FieldsFormatter, KnownHere
 from tests.api_client import ApiClient
 
 log = logging.getLogger("tests.request_id")
@@ -26,6 +26,7 @@ def lines() -> Any:
             written.append(FieldsFormatter().format(record))
 
     handler = Writing()
+    handler.addFilter(KnownHere())
     logging.getLogger().addHandler(handler)
     yield written
     logging.getLogger().removeHandler(handler)
