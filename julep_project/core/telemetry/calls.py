@@ -39,8 +39,9 @@ class SeenCall:
         """It gave no answer. What the error says may hold what was sent, so its kind is told."""
         if self._close():
             seconds = self._count("failed")
-            fields = {**self._fields, "error_type": type(error).__name__, "seconds": seconds}
-            log.warning("call failed", extra=fields)
+            cause = {} if error.__cause__ is None else {"cause": type(error.__cause__).__name__}
+            told = {"error_type": type(error).__name__, "seconds": seconds, **cause}
+            log.warning("call failed", extra={**self._fields, **told})
 
     def end(self, **fields: object) -> None:
         """It gave its answer."""
