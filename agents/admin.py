@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from agents.access.developers import make_default_project
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presentation import shown_tool
@@ -22,6 +23,11 @@ class DeveloperAdmin(ModelAdmin):
     list_filter = ("active",)
     search_fields = ("id", "email")
     readonly_fields = ("id", "created_at", "updated_at")
+
+    def save_model(self, request: HttpRequest, obj: Developer, form: Any, change: bool) -> None:
+        """A developer with its default project, which it also gets if it was made without one."""
+        super().save_model(request, obj, form, change)
+        make_default_project(obj.pk)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What would go with the developers, as numbers: they may own more rows than a page, or a process, can hold."""

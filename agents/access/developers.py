@@ -79,6 +79,11 @@ def find_or_make_developer(developer_id: UUID, email: str) -> Developer:
 def make_developer(developer_id: UUID, email: str) -> None:
     """A developer with its default project. Of several at the same time, all but one change nothing."""
     Developer.objects.bulk_create([Developer(id=developer_id, email=_usable(email))], ignore_conflicts=True)
+    make_default_project(developer_id)
+
+
+def make_default_project(developer_id: UUID) -> None:
+    """See to it that a developer has the project that whatever names none belongs to."""
     project = Project(developer_id=developer_id, name=DEFAULT_PROJECT, canonical_name=DEFAULT_PROJECT)
     Project.objects.bulk_create([project], ignore_conflicts=True)
 

@@ -114,6 +114,10 @@ class ModelAdmin(Recorded, _ModelAdmin):
 
     formfield_overrides: ClassVar[Any] = {ArrayField: {"form_class": ShortList}}
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What cannot be chosen; a row that is yet to be made has none of it to show."""
+        return super().get_readonly_fields(request, obj) if obj else ()
+
     def get_search_results(self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str) -> Any:
         """What has the whole text in one of its fields, and ids that are that text: no word of it by itself, and no
         column turned into text, so that an index finds the row."""

@@ -7,7 +7,7 @@ from django.contrib.admin import site
 from django.db.models import JSONField
 from django.test import Client
 
-from agents.models import Agent, Developer, ModelUsage, Tool
+from agents.models import Agent, Developer, ModelUsage, Project, Tool
 from tests.api_client import ApiClient
 
 
@@ -33,9 +33,20 @@ def test_rows_cannot_be_edited(staff: Client) -> None:
     assert staff.post(f"/admin/agents/tool/{tool.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+def test_new_rows_show_no_values_yet(admin_client: Client) -> None:
+    for page in ("agents/developer", "spending/spendinglimit"):
+        assert "DatabaseDefault" not in admin_client.get(f"/admin/{page}/add/").content.decode()
+
+
 def test_strangers_are_sent_to_the_login_page(client: Client, db: None) -> None:
     response = client.get("/admin/agents/agent/")
     assert (response.status_code, response.headers["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+def test_a_developer_that_staff_make_has_the_default_project(admin_client: Client) -> None:
+    page = "/admin/agents/developer/add/"
+    assert admin_client.post(page, {"email": "new@example.com", "active": "on", "tags": ""}).status_code == 302
+    assert Project.objects.get(developer__email="new@example.com").canonical_name == "default"
 
 
 def _send_tags(staff: Client, tags: str) -> Any:

@@ -9,7 +9,7 @@ from django.test import Client
 
 from agents.audit.models import AuditRecord
 from agents.audit.staff import record_staff_act
-from agents.models import Developer, Project
+from agents.models import Agent, Developer, Project
 from executions.models import Execution
 from julep_project.core.admin import Recorded
 from tests.flow_runner import FlowRunner
@@ -39,10 +39,13 @@ def test_a_developer_is_changed_and_removed(admin_client: Client, admin_user: An
     assert not Developer.objects.filter(pk=stranger.pk).exists()
 
 
-def test_removing_several(admin_client: Client, stranger: Developer) -> None:
+def test_removing_several_with_what_they_own(admin_client: Client, stranger: Developer) -> None:
+    project = Project.objects.create(developer=stranger, name="p", canonical_name="p")
+    Agent.objects.create(developer=stranger, project=project, name="a", canonical_name="a")
     form = {"action": "delete_selected", "_selected_action": [str(stranger.pk)], "post": "yes"}
     assert admin_client.post("/admin/agents/developer/", form).status_code == 302
     assert (newest().verb, newest().object_id) == ("delete", str(stranger.pk))
+    assert not Agent.objects.filter(developer=stranger).exists()
 
 
 def test_logins_and_their_passwords(admin_client: Client) -> None:
