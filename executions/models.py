@@ -20,6 +20,9 @@ AT_WORK = (ExecutionStatus.QUEUED, ExecutionStatus.STARTING, ExecutionStatus.RUN
 # Runs that have not ended.
 OPEN = (*AT_WORK, ExecutionStatus.AWAITING_INPUT)
 
+# Runs that somebody may have to act on, of which there are few.
+TO_LOOK_AT = (ExecutionStatus.AWAITING_INPUT, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
+
 
 class Execution(Resource):
     """One run of a task, pinned to the version it started with.
@@ -50,6 +53,11 @@ class Execution(Resource):
     ended_at = models.DateTimeField(null=True, editable=False)
     asleep_until = models.DateTimeField(null=True, help_text="while nothing of it moves before that time")
 
+    retried_from = models.UUIDField(null=True, help_text="the run that this one does again; it may be gone")
+    values_of = models.UUIDField(
+        null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"
+    )
+
     objects = TenantManager()
 
     class Meta(Resource.Meta):
@@ -62,6 +70,13 @@ class Execution(Resource):
             models.Index(
                 fields=["developer", "status", "created_at"], name="execution_at_work", condition=Q(status__in=AT_WORK)
             ),
+            models.Index(
+                fields=["developer", "status", "-created_at", "-id"],
+                name="execution_to_look_at",
+                condition=Q(status__in=TO_LOOK_AT),
+            ),
+            models.Index(fields=["retried_from"], name="execution_retries", condition=Q(retried_from__isnull=False)),
+            models.Index(fields=["values_of"], name="execution_values_of", condition=Q(values_of__isnull=False)),
             metadata_index("execution_metadata"),
             # Those of operators, who look at the runs of all developers. None is on `updated_at`: every commit would
             # write to all indexes then.

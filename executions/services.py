@@ -25,7 +25,7 @@ from executions.engine.draft import WAITS_FOR
 from executions.engine.frame import Frame
 from executions.engine.observing import note_cancel, note_start
 from executions.engine.rows import ending
-from executions.engine.start import insert_run
+from executions.engine.start import Started, insert_run
 from executions.models import AT_WORK, Branch, Execution, Transition
 from executions.states import (
     STATUS_AFTER,
@@ -75,8 +75,7 @@ def start_execution(
     known = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
     if known is not None:
         return known
-    check_executions(developer, partial(selectors.list_executions, developer, task))
-    _check_rate(developer)
+    check_may_start(developer, task)
     version = version_of(task.pk, task.version_number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
@@ -97,13 +96,38 @@ def start_execution(
         # The task is newer than the caller's copy of it.
         version = current_version(task)
     transaction.on_commit(partial(note_start, execution, task.name))
-    if started.has_turn:
-        ring = partial(dispatcher().advance, started.branch_id, is_surplus=started.is_surplus)
-        transaction.on_commit(ring)
+    _ring_for(started)
     return execution
 
 
-def _check_rate(developer: Developer) -> None:
+def begin_execution(execution: Execution, act: Act) -> None:
+    """Begin a run that was made for this version of its task, whatever the current one is, recorded as the act.
+
+    Raises: as `start_execution` does.
+    """
+    check_may_start(execution.developer, execution.task)
+    execution.input = with_defaults(execution.task_version.input_schema or {}, execution.input)
+    _check_input(execution.task_version, execution.input)
+    started = insert_run(execution, None, act)
+    if started is None:
+        raise NotFound("Task not found")
+    _ring_for(started)
+
+
+def _ring_for(started: Started) -> None:
+    if started.has_turn:
+        ring = partial(dispatcher().advance, started.branch_id, is_surplus=started.is_surplus)
+        transaction.on_commit(ring)
+
+
+def check_may_start(developer: Developer, task: Task) -> None:
+    """Refuse one run more of the task.
+
+    Raises:
+        Forbidden: the developer's are as many as the free tier allows.
+        TooManyRuns: as many are at work as the developer may have at once.
+    """
+    check_executions(developer, partial(selectors.list_executions, developer, task))
     most = limits_of(developer.pk).runs
     if most and Execution.objects.for_developer(developer).filter(status__in=AT_WORK)[:most].count() == most:
         raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")

@@ -10,9 +10,10 @@ _RESUME = ExecutionViewSet.as_view({"post": "resume_by_token"})
 urlpatterns = [
     path("tasks/<str:task_id>/executions", TaskExecutionViewSet.as_view({"get": "list", "post": "create"})),
     path("tasks/<str:task_id>/executions/<str:execution_id>", TaskExecutionViewSet.as_view({"patch": "change"})),
-    path("executions", _RESUME),
+    path("executions", ExecutionViewSet.as_view({"get": "list", "post": "resume_by_token"})),
     path("executions/resume", _RESUME),
     path("executions/<str:id>", ExecutionViewSet.as_view({"get": "retrieve", "put": "update"})),
+    path("executions/<str:id>/retry", ExecutionViewSet.as_view({"post": "retry"})),
     path("executions/<str:execution_id>/status.stream", stream_status),
     path("executions/<str:execution_id>/transitions.stream", stream_transitions),
     path("executions/<str:execution_id>/transitions/stream", stream_transitions_elsewhere),

@@ -22,6 +22,7 @@ def execution_to_wire(execution: Execution) -> dict[str, Any]:
         "error": execution.error,
         "transition_count": execution.transition_count,
         "metadata": execution.metadata,
+        "retried_from": None if execution.retried_from is None else str(execution.retried_from),
         "created_at": to_wire(execution.created_at),
         "updated_at": to_wire(execution.updated_at),
     }

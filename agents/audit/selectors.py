@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer
+from julep_project.core.api.pagination import Cursor
 
 # Parameters of a search, and what they ask of a row.
 FILTERS = {
@@ -31,7 +32,5 @@ def list_records(developer: Developer, wanted: Mapping[str, Any]) -> "QuerySet[A
 def records_behind(rows: "QuerySet[AuditRecord]", last: AuditRecord | None, *, limit: int) -> list[AuditRecord]:
     """The next rows, newest first, behind one that was read before. Others may be written meanwhile."""
     if last is not None:
-        earlier = Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, pk__lt=last.pk)
-        # Said twice, so that the index is entered at this time instead of read up to it.
-        rows = rows.filter(earlier, created_at__lte=last.created_at)
+        rows = Cursor.at(last).behind(rows)
     return list(rows.order_by("-created_at", "-pk")[:limit])

@@ -12,6 +12,7 @@ class Verb(StrEnum):
     CLEAR = "clear"
     CANCEL = "cancel"
     RESUME = "resume"
+    RETRY = "retry"
     REVOKE = "revoke"
     ROTATE = "rotate"
     ERASE = "erase"

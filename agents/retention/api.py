@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -17,9 +16,7 @@ from agents.retention.removal import count_due
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.reading.fields import Body, Text
-from julep_project.core.reading.validation import invalid
-
-_ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": False}
+from julep_project.core.reading.validation import read_flag
 
 
 class PeriodBody(Body):
@@ -51,7 +48,7 @@ class RetentionViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         """Every kind with its period; with `dry_run`, how many rows are too old, and none is removed."""
-        due = count_due(self.developer) if _is_dry_run(request.query_params) else {}
+        due = count_due(self.developer) if read_flag(request.query_params, "dry_run") else {}
         return Response({"items": [_to_wire(period, due) for period in list_periods(self.developer)]})
 
     @extend_schema(operation_id="retention_retrieve", responses=PeriodAnswer)
@@ -96,10 +93,3 @@ def _to_wire(period: Period, due: dict[str, int] | None = None) -> dict[str, Any
     name = period.kind.name
     shown = {"kind": name, "description": period.kind.text, "days": period.days, "is_default": period.is_default}
     return shown | ({"due": due[name]} if due and name in due else {})
-
-
-def _is_dry_run(query: QueryDict) -> bool:
-    text = str(query.get("dry_run", "")).lower()
-    if text not in _ANSWERS:
-        raise invalid(("query", "dry_run"), "bool_type", received=text)
-    return _ANSWERS[text]

@@ -1,21 +1,33 @@
 """Runs and their logs."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions import selectors, services
-from executions.api.serializers import ChangeBody, ExecutionAnswer, ExecutionBody, TransitionAnswer
+from executions.api.serializers import (
+    ChangeBody,
+    ExecutionAnswer,
+    ExecutionBody,
+    RetryAnswer,
+    RetryBody,
+    RunFilterBody,
+    TransitionAnswer,
+)
+from executions.finding import RunFilter, find_runs
 from executions.models import Execution
+from executions.retrying.services import preview_retry, retry_execution
 from executions.wire import execution_to_wire, transition_to_wire
 from julep_project.core.api.api_schema import describe
-from julep_project.core.api.pagination import SmallPagination, read_page_request
+from julep_project.core.api.pagination import Cursor, SmallPagination, read_page_request
 from julep_project.core.api.views import ApiViewSet, created
 from julep_project.core.reading.metadata_filter import metadata_condition
-from julep_project.core.reading.validation import invalid, parse_uuid
+from julep_project.core.reading.validation import invalid, parse_uuid, read_flag
 from tasks.selectors import get_task
 
 
@@ -50,11 +62,25 @@ class TaskExecutionViewSet(ApiViewSet):
         return Response(execution_to_wire(_change(self.developer, execution.pk, request.data)))
 
 
-@describe("execution", body=ChangeBody, answer=ExecutionAnswer)
+@describe("execution", body=ChangeBody, answer=ExecutionAnswer, max_limit=100)
 class ExecutionViewSet(ApiViewSet):
-    """`/executions/{id}`."""
+    """`/executions` and `/executions/{id}`."""
 
     resource = "Execution"
+    pagination = SmallPagination
+
+    @extend_schema(parameters=[RunFilterBody, OpenApiParameter("cursor", OpenApiTypes.STR)])
+    def list(self, request: Request) -> Response:
+        """Runs of all tasks, newest first. Any sort is by time. `next_cursor` is null at the end."""
+        query = request.query_params
+        page = replace(read_page_request(query, max_limit=self.pagination.max_limit), sort_by="created_at")
+        rows = find_runs(self.developer, _filter_of(query)).filter(metadata_condition(query))
+        cursor = Cursor.read(query.get("cursor", ""))
+        if cursor is not None:
+            rows = cursor.behind(rows, descending=page.descending)
+        found = selectors.page_of_executions(rows, page)
+        further = Cursor.at(found[-1]).to_text() if len(found) == page.limit else None
+        return Response({"items": [execution_to_wire(execution) for execution in found], "next_cursor": further})
 
     def retrieve(self, request: Request, id: UUID) -> Response:
         """One run."""
@@ -63,6 +89,21 @@ class ExecutionViewSet(ApiViewSet):
     def update(self, request: Request, id: UUID) -> Response:
         """Resume or cancel."""
         return Response(execution_to_wire(_change(self.developer, id, request.data)))
+
+    @extend_schema(
+        operation_id="execution_retry",
+        parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
+        request=RetryBody,
+        responses={201: ExecutionAnswer, 200: RetryAnswer},
+    )
+    def retry(self, request: Request, id: UUID) -> Response:
+        """Begin a new run that does again what a run that has ended did, from some point on; what is before that is
+        taken along. With `preview`, only tell what would be done."""
+        asked = RetryBody.request(request.data)
+        if read_flag(request.query_params, "preview"):
+            return Response(preview_retry(developer=self.developer, execution_id=id, request=asked))
+        execution = retry_execution(developer=self.developer, execution_id=id, request=asked)
+        return created(execution_to_wire(execution))
 
     @extend_schema(request=ChangeBody, responses=ExecutionAnswer)
     def resume_by_token(self, request: Request) -> Response:
@@ -75,6 +116,14 @@ class ExecutionViewSet(ApiViewSet):
             raise invalid(["status"], "literal_error", received=values["status"], expected="running")
         execution = services.resume_by_token(developer=self.developer, token=token, value=values.get("input"))
         return Response(execution_to_wire(execution))
+
+
+def _filter_of(query: Any) -> RunFilter:
+    """The filter in a query string; a status may be given several times, or several between commas."""
+    given: dict[str, Any] = {name: value for name, value in query.items() if value}
+    if "status" in given:
+        given["status"] = [status for text in query.getlist("status") for status in text.split(",") if status]
+    return RunFilter.of(RunFilterBody.read(given))
 
 
 def _change(developer: Any, execution_id: UUID, data: Any) -> Execution:

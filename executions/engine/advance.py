@@ -16,6 +16,7 @@ from executions.engine.evaluation import EvaluatedIn
 from executions.engine.limits import careful_s
 from executions.engine.observing import note_commit, note_refusal, slice_under_way
 from executions.engine.outage import HoldUp, hand_back, hold_up_of
+from executions.engine.replaying.replay import Replay, is_again
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
 from executions.engine.rows.shared_state import state_to_commit
@@ -167,7 +168,8 @@ def _opened(claim: Claim, event: dict[str, Any] | None, place: EvaluatedIn) -> t
     }
     try:
         told = event or contents.unpack_event(claim.event)
-        return Slice(claim.run, claim.branch_id, stack=contents.unpack_stack(claim.stack), event=told, **ran), None
+        kind = Replay if is_again(told) else Slice
+        return kind(claim.run, claim.branch_id, stack=contents.unpack_stack(claim.stack), event=told, **ran), None
     except ContentMissing as error:
         left = contents.unpack_what_is_left(claim.stack)
         return Slice(claim.run, claim.branch_id, stack=left, event=None, **ran), error

@@ -64,7 +64,7 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
         case BranchStatus.CALLING:
             dispatcher.effect(advanced.branch_id, delay_s=verdict.sleep_s or 0)
         case BranchStatus.JOINING:
-            dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, len(verdict.children)))
+            dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, verdict.awaited))
         case BranchStatus.SLEEPING | BranchStatus.AWAITING_INPUT if (verdict.sleep_s or 0) > 0:
             dispatcher.advance(advanced.branch_id, delay_s=verdict.sleep_s or 0)
     if advanced.parent_ready and advanced.parent_id is not None:

@@ -49,8 +49,8 @@ class Verdict:
     `event` is what a step is still to be told when the budget ran out. `fork` groups the children made together.
     `interrupt` is an event for the parent that ends all its other children: a `return` or a failure inside an arm.
     `wait_id` is the `wait` transition a suspended branch stands at. `sleep_s` is counted by the database's clock.
-    `is_late`: the slice ended because its time was over. `is_heavy`: what comes next is not for a process that others
-    share.
+    `again`: frames of children that are there already, and wait for it. `is_late`: the slice ended because its time was
+    over. `is_heavy`: what comes next is not for a process that others share.
     """
 
     status: BranchStatus
@@ -60,6 +60,7 @@ class Verdict:
     effect: dict[str, Any] | None = None
     wait_id: UUID | None = None
     children: list[ChildDraft] = field(default_factory=list)
+    again: Mapping[UUID, list[dict[str, Any]]] = field(default_factory=dict)
     parallelism: int | None = None
     fork: str | None = None
     interrupt: dict[str, Any] | None = None
@@ -73,6 +74,11 @@ class Verdict:
         if self.status is BranchStatus.FAILED and self.interrupt is None:
             return ExecutionStatus.FAILED
         return ExecutionStatus.SUCCEEDED if self.status is BranchStatus.DONE and is_main else None
+
+    @property
+    def awaited(self) -> int:
+        """How many children it waits for."""
+        return len(self.children) + len(self.again)
 
 
 def is_at_most_once(effect: Mapping[str, Any]) -> bool:

@@ -35,7 +35,8 @@ def note_start(execution: Execution, task_name: str) -> None:
     """The rows of a run are there for all."""
     RUNS_STARTED.add(task_name)
     fields = {"execution_id": execution.pk, "task_id": execution.task_id, "task": task_name}
-    log.info("execution started", extra=fields)
+    retried = {} if execution.retried_from is None else {"retried_from": execution.retried_from}
+    log.info("execution started", extra={**fields, **retried})
 
 
 def note_cancel(execution: Execution, task_name: str) -> None:

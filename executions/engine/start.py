@@ -33,12 +33,14 @@ _INSERT_RUN = f"""
                                          LIMIT part.size) AS first) AS is_surplus
         FROM (SELECT {SHARE.format(developer="%(developer)s")} AS size) AS part
     ), task AS (
-        SELECT id FROM tasks_task WHERE id = %(task)s AND version_number = %(number)s FOR KEY SHARE
+        SELECT id FROM tasks_task
+        WHERE id = %(task)s AND (%(number)s::int IS NULL OR version_number = %(number)s) FOR KEY SHARE
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
-                                          transition_count, runnable, open_waits, depth, key_id)
+                                          transition_count, runnable, open_waits, depth, key_id, retried_from,
+                                          values_of)
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
-               0, 1, 0, %(depth)s, %(key)s::uuid
+               0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -61,8 +63,9 @@ class Started:
     is_surplus: bool
 
 
-def insert_run(execution: Execution, version_number: int) -> Started | None:
-    """Write a new run and its main branch.
+def insert_run(execution: Execution, version_number: int | None, act: Act | None = None) -> Started | None:
+    """Write a new run and its main branch, recorded as the act, or as its creation. Without a number the version may
+    be any.
 
     None: that is not the task's current version any more, or the task was removed; nothing was written.
     """
@@ -73,7 +76,7 @@ def insert_run(execution: Execution, version_number: int) -> Started | None:
     stored_input = contents.outlined(to_json_text(given))
     stack = to_json_text(contents.pack_stack([frame.to_json()]))
     contents.write()
-    act = Act(Verb.CREATE, ObjectKind.EXECUTION, execution.pk, after={"task": str(execution.task_id)})
+    act = act or Act(Verb.CREATE, ObjectKind.EXECUTION, execution.pk, after={"task": str(execution.task_id)})
     row = fetch_row(
         _INSERT_RUN,
         {
@@ -87,6 +90,8 @@ def insert_run(execution: Execution, version_number: int) -> Started | None:
             "metadata": to_json_text(execution.metadata),
             "depth": execution.depth,
             "key": execution.key_id,
+            "retried_from": execution.retried_from,
+            "values_of": execution.values_of,
             "stack": stack,
             "share": settings.TENANT_SHARE,
             **parameters_of(execution.developer_id, act),

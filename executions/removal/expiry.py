@@ -42,9 +42,22 @@ _PARTS = (
     RETURNING id
     """,
 )
+# What other runs of a family of retries refer to becomes that of one of them.
 _RUNS = """
-    DELETE FROM executions_execution WHERE id IN (
-        SELECT id FROM executions_execution WHERE id = ANY (%(runs)s) LIMIT %(rows)s) RETURNING id
+    WITH gone AS (
+        DELETE FROM executions_execution WHERE id IN (
+            SELECT id FROM executions_execution WHERE id = ANY (%(runs)s) LIMIT %(rows)s)
+        RETURNING id, coalesce(values_of, id) AS family
+    ), heir AS (
+        SELECT gone.id, (
+            SELECT e.id FROM executions_execution e
+            WHERE (e.values_of = gone.family OR e.id = gone.family) AND e.id <> ALL (%(runs)s) LIMIT 1) AS heir
+        FROM gone
+    ), handed_on AS (
+        UPDATE executions_blob b SET execution_id = heir.heir FROM heir
+        WHERE b.execution_id = heir.id AND heir.heir IS NOT NULL AND b.content IS NULL
+    )
+    SELECT id FROM gone
 """
 
 

@@ -84,6 +84,11 @@ class World:
     def run(self) -> str:
         return str(self.flow.start(self.task(), {})["id"])
 
+    def ended_run(self) -> str:
+        run = self.run()
+        assert self.api.put(f"/executions/{run}", CANCELLED).status_code == 200
+        return run
+
     def run_of_its_task(self) -> str:
         task = self.task()
         return f"/tasks/{task}/executions/{self.flow.start(task, {})['id']}"
@@ -207,6 +212,11 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         lambda w: w.new(f"/tasks/{w.task()}/executions", {"input": {}}),
     ),
     ("put", "executions/<str:id>"): ("cancel", "execution", lambda w: w.api.put(f"/executions/{w.run()}", CANCELLED)),
+    ("post", "executions/<str:id>/retry"): (
+        "retry",
+        "execution",
+        lambda w: w.api.post(f"/executions/{w.ended_run()}/retry", {}),
+    ),
     ("post", "executions"): (
         "resume",
         "execution",

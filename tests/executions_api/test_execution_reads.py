@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from executions.models import Execution
 from tests.api_client import ApiClient
 from tests.executions_api.conftest import MISSING
+from tests.flow_runner import FlowRunner
 
 
 def _start(api: ApiClient, task_id: str, count: int, **fields: Any) -> list[str]:
@@ -78,6 +79,7 @@ def test_unknown_foreign_and_malformed_ids(api: ApiClient, foreign_execution: Ex
 
 
 ROUTES = [
+    ("GET", "/executions"),
     ("GET", "/tasks/{id}/executions"),
     ("POST", "/tasks/{id}/executions"),
     ("PATCH", "/tasks/{id}/executions/{id}"),
@@ -112,8 +114,60 @@ def test_ids_that_are_none(api: ApiClient, method: str, path: str) -> None:
     assert response.json()["error"]["details"][0]["type"] == "uuid_parsing"
 
 
-@pytest.mark.parametrize("path", ["/executions", "/executions/resume"])
-def test_there_is_no_list_of_all_runs(api: ApiClient, path: str) -> None:
-    response = api.get(path)
-    assert response.status_code in (405, 422)
-    assert "error" in response.json()
+def _found(api: ApiClient, query: Any = None) -> list[str]:
+    response = api.get("/executions", query)
+    assert response.status_code == 200, response.content
+    return [item["id"] for item in response.json()["items"]]
+
+
+def test_runs_of_all_tasks(
+    flow: FlowRunner, waiting: dict[str, Any], double: str, foreign_execution: Execution
+) -> None:
+    api = flow.api
+    failed = flow.start(flow.create({"main": [{"error": "no"}]}).json()["id"], {}, metadata={"a": 1})["id"]
+    queued = _start(api, double, 2)
+    everything = [*queued[::-1], failed, waiting["id"]]
+
+    assert _found(api) == everything
+    assert _found(api, {"limit": 2, "offset": 1}) == everything[1:3]
+    assert _found(api, {"direction": "asc", "limit": 1}) == everything[-1:]
+    assert _found(api, {"status": "failed"}) == [failed]
+    assert _found(api, "status=failed&status=awaiting_input") == [failed, waiting["id"]]
+    assert _found(api, {"status": "failed,awaiting_input", "metadata_filter.a": 1}) == [failed]
+    assert _found(api, {"task_id": double, "status": "queued"}) == queued[::-1]
+    agent = api.get(f"/tasks/{double}").json()["agent_id"]
+    assert _found(api, {"agent_id": agent}) == queued[::-1]
+    assert _found(api, {"agent_id": MISSING}) == _found(api, {"task_id": foreign_execution.task_id}) == []
+    since = api.get(f"/executions/{queued[0]}").json()["created_at"]
+    assert _found(api, {"since": since}) == [run for run in everything if run in _found(api, {"since": since})]
+    assert set(_found(api, {"since": since})) | set(_found(api, {"until": since})) == set(everything)
+    assert queued[0] in _found(api, {"since": since})
+
+
+def test_a_cursor_goes_on_where_the_page_ended(api: ApiClient, double: str) -> None:
+    started = _start(api, double, 5)
+    first = api.get("/executions", {"limit": 2}).json()
+    later = _start(api, double, 1)
+    second = api.get("/executions", {"limit": 2, "cursor": first["next_cursor"]}).json()
+    last = api.get("/executions", {"limit": 2, "cursor": second["next_cursor"]}).json()
+
+    pages = [[item["id"] for item in page["items"]] for page in (first, second, last)]
+    assert pages == [[started[4], started[3]], [started[2], started[1]], [started[0]]]
+    assert last["next_cursor"] is None
+    up = api.get("/executions", {"limit": 5, "direction": "asc"}).json()["next_cursor"]
+    assert _found(api, {"cursor": up, "direction": "asc"}) == later
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"cursor": "nonsense"}, 400),
+        ({"cursor": "MjAyNi0wMS0wMSB4"}, 400),
+        ({"status": "lost"}, 422),
+        ({"task_id": "no-uuid"}, 422),
+        ({"since": "yesterday"}, 422),
+        ({"limit": 101}, 400),
+    ],
+)
+def test_what_a_list_of_all_runs_refuses(api: ApiClient, query: dict[str, Any], status: int) -> None:
+    assert api.get("/executions", query).status_code == status

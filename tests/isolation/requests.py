@@ -39,6 +39,8 @@ KIND_OF_SEGMENT = {
 }
 # Of a user or an agent they are other rows than of a developer or an agent.
 KIND_BELOW = {("users", "doc"): "user_doc", ("agents", "secret"): "agent_secret"}
+# Of some paths it has to be one that a request can do something to.
+KIND_AT = {"/executions/{id}/retry": {"id": "ended_execution"}}
 # Not rows of a tenant.
 _SHARED = {"models", "retention"}
 
@@ -133,6 +135,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /users/{id}/search": [{"text": "tides"}],
     "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
     "GET /usage": _USED_FOR,
+    "GET /executions": [{"task_id": "<task>"}, {"agent_id": "<agent>"}],
     "GET /audit": _AUDITED,
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],
@@ -220,7 +223,7 @@ def _parameters(path: str) -> dict[str, str]:
         if part.startswith("{") and before not in _SHARED:
             kind = KIND_OF_SEGMENT[before]
             kinds[part.strip("{}")] = KIND_BELOW.get((parts[0], kind), kind)
-    return kinds
+    return {**kinds, **KIND_AT.get(path, {})}
 
 
 def fields_with_markers(value: Any) -> Iterator[str]:

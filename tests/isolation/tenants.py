@@ -92,6 +92,8 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
     made("limit", "/limits", {"scope": "session", "scope_id": str(uuid4()), "period": "total", "amount": 1})
     made("task", f"/agents/{agent}/tasks", ASK)
+    ended = made("ended_execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
+    assert tenant.api.put(f"/executions/{ended}", {"status": "cancelled"}).status_code == 200
     execution = made("execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     dispatcher.run_to_rest(UUID(execution))
     rows = tenant.api.get(f"/executions/{execution}/transitions").json()["items"]

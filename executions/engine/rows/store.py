@@ -129,6 +129,13 @@ _CHILDREN = """
     )
 """
 
+_AGAIN = """
+    , again AS (
+        UPDATE executions_branch c SET stack = a.stack
+        FROM head, unnest(%(a_id)s::uuid[], %(a_stack)s::jsonb[]) AS a(id, stack) WHERE c.id = a.id
+    )
+"""
+
 _ITEMS = """
     , items AS (
         INSERT INTO executions_loopitem (branch_id, loop, index, value)
@@ -203,7 +210,8 @@ def commit_slice(
         **_item_parameters(items, contents),
     }
     contents.write()
-    sql = _commit_sql(bool(verdict.children), bool(items), counts_down, takes_child)
+    parts = (_CHILDREN if verdict.children else "") + (_AGAIN if verdict.again else "") + (_ITEMS if items else "")
+    sql = _commit_sql(parts, counts_down, takes_child)
     ends_others = verdict.interrupt is not None or verdict.status is BranchStatus.FAILED
     # By itself the statement is a transaction; one is opened only if more has to end in it.
     with transaction.atomic() if ends_others or crashpoints.is_planned("in_commit") else nullcontext():
@@ -292,9 +300,9 @@ def commit_wait(claim: Claim, verdict: Verdict, wait: TransitionDraft) -> bool:
 
 
 @cache
-def _commit_sql(has_children: bool, has_items: bool, counts_down: bool, takes_child: bool) -> str:
+def _commit_sql(parts: str, counts_down: bool, takes_child: bool) -> str:
     """The commit statement with the parts this slice needs."""
-    more = (_CHILDREN if has_children else "") + (_ITEMS if has_items else "") + (_PARENT if counts_down else "")
+    more = parts + (_PARENT if counts_down else "")
     if not counts_down:
         blanks = dict.fromkeys(("guard_parent", "join_parent", "lock_parent", "parent_runnable"), "")
         return _COMMIT.format(terminal=TERMINAL_SQL, more=more, result="", result_from="", **blanks)
@@ -373,7 +381,7 @@ def _branch_parameters(verdict: Verdict, stack: list[dict[str, Any]], contents: 
         "effect": _optional_text(verdict.effect),
         "own_output": contents.outlined(to_json_text(verdict.output)) if final else None,
         "wait": verdict.wait_id,
-        "pending": len(verdict.children),
+        "pending": verdict.awaited,
         "parallelism": verdict.parallelism,
     }
 
@@ -388,6 +396,8 @@ def _children_parameters(verdict: Verdict, contents: Contents) -> dict[str, Any]
         "c_id": [child.id for child in verdict.children],
         "c_index": [child.index for child in verdict.children],
         "c_stack": [to_json_text(contents.pack_stack(child.stack)) for child in verdict.children],
+        "a_id": list(verdict.again),
+        "a_stack": [to_json_text(contents.pack_stack(stack)) for stack in verdict.again.values()],
     }
 
 

@@ -1,11 +1,18 @@
-"""Lists: `{"items": [...]}` with `limit`, `offset`, `sort_by` and `direction`."""
+"""Lists: `{"items": [...]}` with `limit`, `offset`, `sort_by` and `direction`.
 
+In those with a `cursor` the next page is found by its place, however many rows are before it and whatever was added
+meanwhile.
+"""
+
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import DateTimeField, ExpressionWrapper, F, JSONField, Lookup, QuerySet
+from django.db.models import DateTimeField, ExpressionWrapper, F, JSONField, Lookup, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -47,6 +54,51 @@ class PageRequest:
         page = self.apply(rows)
         check_page(page)
         return list(page)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place of a row in a list by `created_at`: what comes behind it is the next page."""
+
+    created_at: datetime
+    row_id: UUID
+
+    @classmethod
+    def at(cls, row: Any) -> "Cursor":
+        return cls(row.created_at, row.pk)
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """What `text` stands for; None when it is empty.
+
+        Raises:
+            BadRequest: it was not made by `to_text`.
+        """
+        if not text:
+            return None
+        try:
+            moment, _, row_id = base64.urlsafe_b64decode(text).decode().partition(" ")
+            return cls(_moment_with_zone(moment), UUID(row_id))
+        except (ValueError, binascii.Error):
+            raise BadRequest("The cursor is not valid") from None
+
+    def to_text(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.created_at.isoformat()} {self.row_id}".encode()).decode()
+
+    def behind(self, rows: "QuerySet[Any]", *, descending: bool = True) -> "QuerySet[Any]":
+        """The rows that come after this place. Others may be written meanwhile."""
+        way = "lt" if descending else "gt"
+        further = Q(**{f"created_at__{way}": self.created_at})
+        beside = Q(created_at=self.created_at, **{f"pk__{way}": self.row_id})
+        # Said twice, so that the index is entered at this time instead of read up to it.
+        return rows.filter(further | beside, **{f"created_at__{way}e": self.created_at})
+
+
+def _moment_with_zone(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
 
 
 def _looks_into_json(condition: Any) -> bool:

@@ -163,6 +163,21 @@ def parse_uuid(text: str, *loc: str) -> UUID:
         raise invalid(loc, "uuid_parsing", received=text) from None
 
 
+_FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
+
+
+def read_flag(query: Mapping[str, Any], name: str) -> bool:
+    """A parameter of a query that is true or false; false when it is not given.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    text = str(query.get(name, "")).lower()
+    if text not in _FLAGS:
+        raise invalid(("query", name), "bool_type", received=text)
+    return _FLAGS[text]
+
+
 def _filled(text: str, params: Mapping[str, Any]) -> str:
     if "{" not in text:
         return text

@@ -40,8 +40,26 @@ class Set(Step, kind="set"):
                 return Fail(str(error), "TypeError")
         return Done({**stored, **{change.key: change.value for change in changes}}, state=stored, changes=changes)
 
+    def stores(self, output: Mapping[str, Json]) -> bool:
+        """Whether the step may have had this output."""
+        return {key for value in (self.values, self.increment, self.append) for key in _keys(value)} == set(output)
+
+    def stored_by(self, output: Mapping[str, Json]) -> tuple[dict[str, Json], list[Change]]:
+        """What it merged into the store when it had this output, and what it changed there."""
+        changes: list[Change] = [
+            make(key, output[key])
+            for value, make in ((self.increment, Increment), (self.append, Append))
+            for key in _keys(value)
+        ]
+        return {key: output[key] for key in _keys(self.values)}, changes
+
     def _changes(self, ctx: StepContext) -> Iterator[Change]:
         for value, make in ((self.increment, Increment), (self.append, Append)):
             given: Mapping[str, Json] = {} if value is None else ctx.resolve(value)
             for key, item in given.items():
                 yield make(key, item)
+
+
+def _keys(value: Value | None) -> list[str]:
+    """Keys are never evaluated."""
+    return [] if value is None else list(next(iter(value.dump().values())))

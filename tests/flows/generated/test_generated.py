@@ -1,9 +1,12 @@
 """The engine and the reference interpreter agree, however the run is cut into slices."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.flow_runner import FlowRunner
@@ -11,6 +14,13 @@ from tests.flows.generated.strategy import INPUTS, tasks
 from tests.flows.oracle import Ending, predict
 
 _EXAMPLES = 45
+_RETRIES = 15
+Capture = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture
+def capture(django_capture_on_commit_callbacks: Capture) -> Capture:
+    return django_capture_on_commit_callbacks
 
 
 @examples(_EXAMPLES)
@@ -23,6 +33,25 @@ def test_generated(task: dict[str, Any], arguments: dict[str, Any], flow: FlowRu
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.conf.settings.SLICE_STEPS", 1)
         assert _ending(flow.start(answer.json()["id"], arguments), expected) == expected
+
+
+@examples(_RETRIES)
+@given(task=tasks(), arguments=INPUTS, place=st.floats(0, 1))
+def test_a_retry_ends_as_the_run_did(
+    task: dict[str, Any], arguments: dict[str, Any], place: float, flow: FlowRunner, capture: Capture
+) -> None:
+    """From any row: what is taken along and what is done again make the same run."""
+    run = flow.start(flow.create(task).json()["id"], arguments)
+    log = flow.log(run["id"])
+    chosen = log[int(place * (len(log) - 1))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.conf.settings.SLICE_STEPS", 1)
+        with capture(execute=True):
+            answer = flow.api.post(f"/executions/{run['id']}/retry", {"from": chosen["id"]})
+        assert answer.status_code == 201, answer.json()
+        again = flow.settle(answer.json()["id"])
+    told = [(each["status"], each["output"]) for each in (run, again)]
+    assert told[0] == told[1], (again["error"], chosen)
 
 
 def _ending(execution: dict[str, Any], expected: Ending) -> Ending:

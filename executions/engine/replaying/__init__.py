@@ -1,0 +1,1 @@
+"""Goes on where another run stood."""

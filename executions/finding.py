@@ -1,0 +1,91 @@
+"""Runs of a developer by what is known of them, over all tasks: for lists, and for acts on many."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import and_
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from agents.models import Developer
+from executions.models import Execution
+from julep_project.core.reading.metadata_filter import object_condition
+from tasks.models import Task
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What a run has to meet; of what is not given, anything will do. `since` is included, `until` is not.
+
+    Ids of others, or of nothing, are met by no run.
+    """
+
+    status: tuple[str, ...] = ()
+    task_id: UUID | None = None
+    agent_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From what a request or a stored action says; `metadata` may be called `metadata_filter`."""
+        given = {"metadata": values.get("metadata_filter"), **values}
+        known = {name: given[name] for name in cls.__dataclass_fields__ if given.get(name)}
+        return cls(**{**known, "status": tuple(known.get("status", ()))})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every run meets it."""
+        return self == type(self)()
+
+    def condition(self, developer: Developer) -> Q:
+        parts = [
+            Q(status__in=self.status) if self.status else Q(),
+            Q(task_id=self.task_id) if self.task_id else Q(),
+            Q(task_id__in=_tasks_of(developer, self.agent_id)) if self.agent_id else Q(),
+            Q(created_at__gte=self.since) if self.since else Q(),
+            Q(created_at__lt=self.until) if self.until else Q(),
+            object_condition(self.metadata) if self.metadata else Q(),
+        ]
+        return reduce(and_, parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is given, as it is told and kept; `from_json` reads it."""
+        found: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if value:
+                found[name] = _plain(value)
+        return found
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        read: dict[str, Any] = {
+            "task_id": UUID,
+            "agent_id": UUID,
+            "since": datetime.fromisoformat,
+            "until": datetime.fromisoformat,
+        }
+        return cls.of({name: read[name](value) if name in read else value for name, value in stored.items()})
+
+
+def find_runs(developer: Developer, wanted: RunFilter) -> "QuerySet[Execution]":
+    """The developer's runs that meet the filter."""
+    rows: QuerySet[Execution] = Execution.objects.for_developer(developer).filter(wanted.condition(developer))
+    return rows
+
+
+def _tasks_of(developer: Developer, agent_id: UUID) -> Any:
+    return Task.objects.for_developer(developer).filter(agent_id=agent_id).values("pk")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
