@@ -378,7 +378,18 @@
   let asked = false;
   function redraw() { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; draw(); }); } }
 
+  // The row at the top stays there, whatever is put before it; a place of the address is come back to once it is there.
+  let wantedTop = state.top;
+  function hold() {
+    const at = Math.floor(grid.scrollTop / ROW), line = lines[at];
+    if (!line || !grid.scrollTop || wantedTop) return () => { if (wantedTop) { grid.scrollTop = wantedTop; if (Math.abs(grid.scrollTop - wantedTop) < 2 && contiguous >= Math.min(newest, run.count)) wantedTop = 0; } };
+    const over = grid.scrollTop - at * ROW;
+    return () => { const now = lines[at]?.id === line.id ? at : lines.findIndex((one) => one.id === line.id); if (now >= 0 && now !== at) grid.scrollTop = now * ROW + over; };
+  }
+  for (const kind of ["wheel", "pointerdown", "keydown", "touchstart"]) grid.addEventListener(kind, () => { wantedTop = 0; }, { passive: true });
+
   function show() {
+    const back = hold();
     lines = flatten();
     scale = makeScale();
     version++;
@@ -386,6 +397,7 @@
     grid.setAttribute("aria-rowcount", lines.length);
     const loaded = log.reduce((sum, row) => sum + (row ? 1 : 0), 0);
     told.textContent = loaded < run.count ? `${loaded} of ${run.count} rows` : `${run.count} rows`;
+    back();
     draw();
     drawStrip();
   }
@@ -396,8 +408,7 @@
     show();
     if (isFirst && lines.length) {
       isFirst = false;
-      if (state.top) grid.scrollTop = state.top;
-      else if (state.sel) reveal(state.sel);
+      if (!state.top && state.sel) reveal(state.sel);
       if (state.sel) select(state.sel, false);
     }
   }
@@ -405,7 +416,7 @@
   // -- choosing ------------------------------------------------------------------------------------------------------
   function remember(push) {
     const next = new URLSearchParams(location.search), put = (name, value, none) => (value && value !== none ? next.set(name, value) : next.delete(name));
-    put("view", state.view, "tree"); put("tab", state.tab, "summary"); put("sel", state.sel); put("q", filter.value.trim()); put("only", onlyFailed.checked ? "failed" : ""); put("idle", collapse.checked ? "0" : ""); put("top", Math.round(grid.scrollTop) || "");
+    put("view", state.view, "tree"); put("tab", state.tab, "summary"); put("sel", state.sel); put("q", filter.value.trim()); put("only", onlyFailed.checked ? "failed" : ""); put("idle", collapse.checked ? "0" : ""); put("top", wantedTop || Math.round(grid.scrollTop) || "");
     history[push ? "pushState" : "replaceState"](null, "", `?${next}`);
   }
 
@@ -431,7 +442,7 @@
     draw();
     if (push) remember(false);
     detail.setAttribute("aria-busy", "true");
-    window.htmx.ajax("GET", `${home.dataset.detail}?seq=${seq}&tab=${state.tab}`, { target: detail, swap: "innerHTML" }).finally(() => detail.removeAttribute("aria-busy"));
+    window.htmx.ajax("GET", `${home.dataset.detail}?seq=${seq}&tab=${state.tab}`, { target: detail, swap: "innerHTML" }).catch(() => {}).finally(() => detail.removeAttribute("aria-busy"));
   }
 
   detail.addEventListener("click", (event) => {
@@ -506,7 +517,7 @@
   let events = null, headDue = 0;
   function refreshHead() {
     if (headDue) return;
-    headDue = setTimeout(() => { headDue = 0; window.htmx.ajax("GET", home.dataset.head, { target: "#run-head", swap: "outerHTML" }); }, 700);
+    headDue = setTimeout(() => { headDue = 0; window.htmx.ajax("GET", home.dataset.head, { target: "#run-head", swap: "outerHTML" }).catch(() => {}); }, 700);
   }
   function listen() {
     if (events || run.ended || document.hidden) return;
