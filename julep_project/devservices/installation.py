@@ -25,6 +25,7 @@ _LAST_FACTOR = 1.5
 _MARGIN_S = 10.0
 _READY_S = 60
 _MIGRATE_S = 600.0
+_ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
 class Installation:
@@ -53,7 +54,8 @@ class Installation:
         redis = Redis(self._home.path) if self._plan.embeds_redis else None
         self._services = [service for service in (postgres, redis) if service is not None]
         start_services(self._services, self._supervisor, is_stopping=self._stop.requested)
-        addresses = {"DATABASE_URL": postgres.url if postgres else None, "REDIS_URL": redis.url if redis else None}
+        urls = (postgres.url if postgres else None, redis.url if redis else None)
+        addresses = dict(zip(_ADDRESSES, urls, strict=True))
         self._environ = environment_of(self._plan, self._home, self._given, addresses)
         if len(self._services) < 2:
             self._manage("services", "check_services", "--only", "database", "redis", failure="")
@@ -156,7 +158,8 @@ def run_installation(*, environ: Mapping[str, str] = os.environ, out: TextIO = s
         with home.locked() as lock, StopSignals() as stop:
             guardian = Guardian(keep_open=[lock])
             try:
-                _supervise(read_plan(environ), home, guardian, stop, environ=environ, say=say)
+                plan = read_plan({**_added_lines(home), **environ})
+                _supervise(plan, home, guardian, stop, environ=environ, say=say)
             finally:
                 guardian.close()
     except ServiceError as error:
@@ -164,6 +167,11 @@ def run_installation(*, environ: Mapping[str, str] = os.environ, out: TextIO = s
             print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def _added_lines(home: Home) -> dict[str, str]:
+    """What people wrote into the env file. The addresses in it are those of embedded services."""
+    return {name: value for name, value in home.read_env().items() if name not in _ADDRESSES}
 
 
 def _supervise(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from julep_project.devservices.installation import run_installation
 from tests.devservices.conftest import STOP_S, Up, alive, manage, running, wait_for
 
 
@@ -113,6 +114,15 @@ def test_an_unreachable_database_is_named_in_one_line(tmp_path: Path) -> None:
     assert "secret-word" not in answer.stdout + answer.stderr
     assert not (home / "postgres").exists()
     assert not (home / "redis").exists()
+
+
+def test_lines_that_people_add_count_for_the_supervisor_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "env").write_text("PORT=none\nDATABASE_URL=of an earlier start\n")
+    monkeypatch.setenv("JULEP_HOME", str(tmp_path))
+    assert run_installation(environ={"FLOWER_PORT": "never looked at"}) == 1
+    assert "error: PORT must be a port number between 0 and 65535; it is 'none'" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_named_before_anything_starts(up: Up, tmp_path: Path) -> None:
