@@ -57,6 +57,11 @@ class Execution(Resource):
     values_of = models.UUIDField(
         null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"
     )
+    traceparent = models.CharField(
+        max_length=64,
+        null=True,
+        help_text="the span that started it, as W3C Trace Context writes it, if that is traced",
+    )
 
     objects = TenantManager()
 

@@ -45,6 +45,7 @@ from julep_project.core.rates.limits import limits_of
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.schemas.schema_defaults import with_defaults
+from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task, TaskVersion
 from tasks.selectors import current_version, version_of
 
@@ -89,6 +90,7 @@ def start_execution(
             metadata=metadata or {},
             depth=depth,
             key_id=current_attribution().key_id,
+            traceparent=new_traceparent(),
         )
         started = insert_run(execution, version.number)
         if started is not None:

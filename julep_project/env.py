@@ -78,6 +78,13 @@ def given_values() -> dict[str, str]:
     return {name: value for name, value in values.items() if value or not name.endswith(PROVIDER_ENDINGS)}
 
 
+def hand_on(prefix: str) -> None:
+    """Put lines of `.julep/env` into the environment, for a library that reads variables of its own."""
+    for name, value in _file_values().items():
+        if name.startswith(prefix):
+            os.environ.setdefault(name, value)
+
+
 def env_secret(name: str, default: str = "") -> str:
     """Like `env_str`; a separate name so that secrets are easy to find."""
     return env_str(name, default)

@@ -7,6 +7,7 @@ that is the body. See `arguments.py`.
 """
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,7 +16,9 @@ from agents.tools.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall
+from julep_project.core.http import OutgoingRequest
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
+from julep_project.core.telemetry.tracing import outgoing_headers
 
 
 def run(call: ToolCall) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def run(call: ToolCall) -> dict[str, Any]:
     Raises:
         ToolError: no answer, one with a status outside 200-299, or one that does not fit the tool's `schema`.
     """
-    answer = exchange(build_request(call))
+    answer = exchange(_in_trace(build_request(call)))
     body = json_of(answer)
     _check_schema(call, body)
     shown = call.hidden.value(body)
@@ -32,6 +35,14 @@ def run(call: ToolCall) -> dict[str, Any]:
     if wants_content(call):
         result["content"] = base64.b64encode(_shown_content(call, answer.content, body, shown)).decode("ascii")
     return result
+
+
+def _in_trace(request: OutgoingRequest) -> OutgoingRequest:
+    """With the headers that name the trace it belongs to, if anything is traced; the author's own come first."""
+    ours = outgoing_headers()
+    if not ours or any(name.lower() in ours for name in request.headers):
+        return request
+    return replace(request, headers={**ours, **request.headers})
 
 
 def _shown_content(call: ToolCall, content: bytes, body: Any, shown: Any) -> bytes:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from executions.engine.rows.claims import Claim
 from executions.models import Execution
 from executions.states import ExecutionStatus
 from julep_project.core.ids import made_at
+from julep_project.core.telemetry import tracing
 from julep_project.core.telemetry.context import about
 from julep_project.core.telemetry.registry import (
     LEASES_LOST,
@@ -41,7 +43,8 @@ def note_start(execution: Execution, task_name: str) -> None:
 
 def note_cancel(execution: Execution, task_name: str) -> None:
     """A run was ended from outside."""
-    _note_end(execution.pk, execution.task_id, task_name, ExecutionStatus.CANCELLED)
+    ended = _Ended(execution.pk, execution.task_id, task_name, execution.traceparent)
+    _note_end(ended, ExecutionStatus.CANCELLED)
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def slice_under_way(claim: Claim) -> Iterator[None]:
     if claim.attempt > 1 and claim.held_up is None:
         LEASES_LOST.add(_SLICES)
     began = time.monotonic()
-    with attributed(execution_id=claim.execution_id), _about(claim, max(claim.attempt, 1)):
+    with attributed(execution_id=claim.execution_id), _about(claim, max(claim.attempt, 1)), _span_of_slice(claim):
         yield
     SLICE_SECONDS.observe(time.monotonic() - began)
 
@@ -58,7 +61,8 @@ def slice_under_way(claim: Claim) -> Iterator[None]:
 @contextmanager
 def call_under_way(claim: Claim) -> Iterator[None]:
     """The call of a claimed branch is made in this block."""
-    with _about(claim, (claim.effect or {}).get("attempts", 1), step=_place(claim)):
+    run, attempt = claim.run, (claim.effect or {}).get("attempts", 1)
+    with _about(claim, attempt, step=_place(claim)), tracing.in_run(run.traceparent, run.execution_id):
         yield
 
 
@@ -75,6 +79,7 @@ def note_refusal() -> None:
 def note_commit(claim: Claim, verdict: Verdict, transitions: Sequence[TransitionDraft]) -> None:
     """A slice is committed. If the run has ended with it, that is told: nobody else has committed it."""
     SLICES.add("committed")
+    tracing.annotate({"julep.transitions": len(transitions), "julep.status": verdict.status.value})
     for kind, count in Counter(row.metadata.get("step_type") for row in transitions).items():
         if kind is not None:
             STEPS.add(kind, amount=count)
@@ -82,25 +87,51 @@ def note_commit(claim: Claim, verdict: Verdict, transitions: Sequence[Transition
     if status is not None:
         version = claim.run.version
         failed = _failure(transitions[-1]) if status is ExecutionStatus.FAILED else {}
-        _note_end(claim.execution_id, version.task_id, version.task_name, status, **failed)
+        ended = _Ended(claim.execution_id, version.task_id, version.task_name, claim.run.traceparent)
+        _note_end(ended, status, **failed)
 
 
-def _note_end(execution_id: UUID, task_id: UUID, task_name: str, status: ExecutionStatus, **fields: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A run that has ended."""
+
+    execution_id: UUID
+    task_id: UUID
+    task: str
+    traceparent: str | None
+
+
+def _note_end(run: _Ended, status: ExecutionStatus, **fields: Any) -> None:
+    execution_id, task_name = run.execution_id, run.task
     began = made_at(execution_id)
     seconds = None if began is None else round(max(time.time() - began, 0.0), 3)
     RUNS_ENDED.add(task_name, status.value)
     if seconds is not None:
         RUN_SECONDS.observe(seconds, status.value)
-    told = {"execution_id": execution_id, "task_id": task_id, "task": task_name, "status": status.value}
+    told = {"execution_id": execution_id, "task_id": run.task_id, "task": task_name, "status": status.value}
     is_failed = status is ExecutionStatus.FAILED
     message = "execution failed" if is_failed else "execution ended"
     log.log(logging.WARNING if is_failed else logging.INFO, message, extra={**told, "seconds": seconds, **fields})
+    described = {f"julep.{name}": value for name, value in {**told, **fields}.items()}
+    error = fields.get("error_type") if is_failed else None
+    tracing.close_run(run.traceparent, execution_id, f"run {task_name}", described, error)
 
 
 def _failure(row: TransitionDraft) -> dict[str, Any]:
     """Of what kind an error is, and where it came. What it says may hold what the run was given."""
     place = row.step_label or f"{row.current['workflow']}[{row.current['step']}]"
     return {"error_type": row.metadata.get("error_type"), "step": place}
+
+
+@contextmanager
+def _span_of_slice(claim: Claim) -> Iterator[None]:
+    run = claim.run
+    if not tracing.is_traced(run.traceparent):
+        yield
+        return
+    told = {"julep.execution_id": run.execution_id, "julep.branch_id": claim.branch_id, "julep.attempt": claim.attempt}
+    with tracing.in_run(run.traceparent, run.execution_id), tracing.spanning("slice", told):
+        yield
 
 
 def _about(claim: Claim, attempt: int, **fields: object) -> AbstractContextManager[None]:

@@ -65,8 +65,17 @@ class Run:
     One message uses one, whatever it does for the run; the next message reads anew.
     """
 
-    def __init__(self, *, execution_id: UUID, developer_id: UUID, version_id: UUID, key_id: UUID | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        execution_id: UUID,
+        developer_id: UUID,
+        version_id: UUID,
+        key_id: UUID | None = None,
+        traceparent: str | None = None,
+    ) -> None:
         self.execution_id = execution_id
+        self.traceparent = traceparent
         self.key_id = key_id
         self.developer_id = developer_id
         self._version_id = version_id

@@ -37,10 +37,10 @@ _INSERT_RUN = f"""
         WHERE id = %(task)s AND (%(number)s::int IS NULL OR version_number = %(number)s) FOR KEY SHARE
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
-                                          transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                          values_of)
+                                         transition_count, runnable, open_waits, depth, key_id, retried_from,
+                                         values_of, traceparent)
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
-               0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid
+               0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -92,6 +92,7 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
             "key": execution.key_id,
             "retried_from": execution.retried_from,
             "values_of": execution.values_of,
+            "traceparent": execution.traceparent,
             "stack": stack,
             "share": settings.TENANT_SHARE,
             **parameters_of(execution.developer_id, act),

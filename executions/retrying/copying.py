@@ -52,10 +52,11 @@ _COPY = f"""
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                           transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                          values_of)
+                                          values_of, traceparent)
         SELECT %(id)s, %(developer)s, %(task)s, %(version)s, 'running', %(input)s::jsonb, %(state)s::jsonb,
                %(metadata)s::jsonb, (SELECT count(*) FROM rows), (SELECT count(*) FROM kept WHERE is_open), 0,
-               %(depth)s, %(key)s::uuid, %(source)s, %(values_of)s
+               %(depth)s, %(key)s::uuid, %(source)s, %(values_of)s,
+               %(traceparent)s
         FROM source
         RETURNING created_at, updated_at, transition_count
     ), branches AS (
@@ -127,6 +128,7 @@ def insert_copy(run: Execution, plan: Plan, store: dict[str, Any], act: Act, *, 
         "depth": run.depth,
         "key": run.key_id,
         "values_of": run.values_of,
+        "traceparent": run.traceparent,
         "stack": to_json_text(contents.pack_stack([_first_frame(run, plan)])),
         "open": [kept.is_open for kept in plan.kept],
         "events": [to_json_text(_event(kept, plan, salt, told, contents)) for kept in plan.kept],

@@ -28,6 +28,7 @@ from executions.retrying.errors import ConfirmationNeeded, NotRetryable
 from executions.retrying.plan import FAILED, Plan, plan_retry
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task, TaskVersion
 from tasks.programs.program import Program
 from tasks.selectors import current_version
@@ -118,6 +119,7 @@ def retry_execution(
         key_id=current_attribution().key_id,
         retried_from=source.pk,
         values_of=source.values_of or source.pk,
+        traceparent=new_traceparent(),
     )
     act = Act(
         Verb.RETRY,

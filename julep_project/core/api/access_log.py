@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from julep_project.core.api.auth import Principal
+from julep_project.core.telemetry import tracing
 from julep_project.core.telemetry.registry import HTTP_REFUSED, HTTP_REQUESTS, HTTP_SECONDS
 
 log = logging.getLogger("julep_project.access")
@@ -26,6 +27,14 @@ _ASKED_OFTEN = frozenset({"livez", "readyz", "healthz", "metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT = 499
 _SERVER_ERROR = 500
+
+_SPAN_ATTRIBUTES = {
+    "http.request.method": "method",
+    "http.route": "route",
+    "http.response.status_code": "status",
+    "julep.request.id": "request_id",
+    "julep.developer.id": "developer_id",
+}
 
 _arrived_at: ContextVar[float | None] = ContextVar("arrived_at", default=None)
 
@@ -43,6 +52,8 @@ class Served:
         self._may_last = may_last
         self._began = _arrived_at.get() or time.monotonic()
         self._is_answered = False
+        is_told = request.path_info.strip("/") not in _ASKED_OFTEN
+        self.span = tracing.open_request(method_of(request), request.headers) if is_told else None
 
     def answered(self, response: HttpResponseBase) -> HttpResponseBase:
         """The answer as it is; a stream is over when it is closed."""
@@ -77,6 +88,10 @@ class Served:
         if type(principal) is Principal:
             fields["developer_id"] = principal.developer.pk
         log.log(self._level(route, status, seconds), "request answered", extra=fields)
+        if self.span is not None:
+            self.span.rename(f"{method} {route}")
+            self.span.set({name: fields.get(key) for name, key in _SPAN_ATTRIBUTES.items()})
+            self.span.end(str(status) if status >= _SERVER_ERROR else None)
 
     def _level(self, route: str, status: int, seconds: float) -> int:
         is_slow = not self._may_last and 0 < settings.SLOW_REQUEST_MS <= seconds * 1000
@@ -89,10 +104,11 @@ class Served:
 def serving(request: HttpRequest, *, may_last: bool) -> Iterator[Served]:
     """Serve the request in this block, and hand the answer through `answered`."""
     served = Served(request, may_last=may_last)
-    try:
-        yield served
-    finally:
-        served.left()
+    with tracing.current(served.span):
+        try:
+            yield served
+        finally:
+            served.left()
 
 
 def note_refusal(status: int) -> None:

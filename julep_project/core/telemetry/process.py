@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from julep_project.core.process.memory import resident_mb
-from julep_project.core.telemetry import registry
+from julep_project.core.telemetry import registry, tracing
 from julep_project.core.telemetry.shared import Publisher
 
 _publisher: Publisher | None = None
@@ -25,6 +25,7 @@ def begin(kind: str, queues: Sequence[str] = ()) -> None:
         registry.WORKERS.watch(lambda: 1, queue)
     _publisher = Publisher(kind, queues)
     _publisher.start()
+    tracing.begin(kind)
 
 
 def end() -> None:
@@ -33,6 +34,7 @@ def end() -> None:
     publisher, _publisher = _publisher, None
     if publisher is not None:
         publisher.stop()
+        tracing.end()
 
 
 def _pooled(state: str) -> float:
