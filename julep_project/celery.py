@@ -149,7 +149,7 @@ def _tell_of_worker(sender: Any, **_: Any) -> None:
     global _queues
     _queues = tuple(sender.app.amqp.queues.consume_from)
     if "prefork" not in str(sender.pool_cls):
-        telemetry.begin("worker", _queues)
+        telemetry.begin("+".join(sorted(_queues)), _queues)
 
 
 _queues: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ _queues: tuple[str, ...] = ()
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _tell_of_child(**_: Any) -> None:
-    telemetry.begin("worker", _queues)
+    telemetry.begin("+".join(sorted(_queues)), _queues)
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

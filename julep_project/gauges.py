@@ -6,6 +6,7 @@ Rows are counted up to a bound, so that it costs little however many there are.
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import redis
 from django.conf import settings
@@ -89,10 +90,9 @@ def _of_database() -> Found:
 
 def _of_disk() -> Found:
     if isinstance(default_storage, FileSystemStorage):
-        try:
-            usage = shutil.disk_usage(settings.MEDIA_ROOT)
-        except OSError:  # not made yet, or not mounted
-            return
+        # The folder is made when the first content is stored.
+        folder = Path(settings.MEDIA_ROOT).absolute()
+        usage = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists()))
         yield registry.DISK_FREE, (), usage.free
         yield registry.DISK_BYTES, (), usage.total
 

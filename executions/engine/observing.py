@@ -129,7 +129,8 @@ def _span_of_slice(claim: Claim) -> Iterator[None]:
     if not tracing.is_traced(run.traceparent):
         yield
         return
-    told = {"julep.execution_id": run.execution_id, "julep.branch_id": claim.branch_id, "julep.attempt": claim.attempt}
+    told: dict[str, object] = {"julep.execution_id": run.execution_id, "julep.branch_id": claim.branch_id}
+    told["julep.attempt"] = max(claim.attempt, 1)
     with tracing.in_run(run.traceparent, run.execution_id), tracing.spanning("slice", told):
         yield
 

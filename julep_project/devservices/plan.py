@@ -76,6 +76,9 @@ def manage(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
 
 def programs(plan: Plan, environ: Mapping[str, str], *, home: Path) -> list[Program]:
     """Everything that is kept running."""
+    if sys.stdout.isatty():
+        # What they write comes through the supervisor, so they cannot know.
+        environ = {"LOG_FORMAT": "text", **environ}
     pooled = {"DB_POOL": "1", **environ}
     # One process does one thing at a time and keeps its connection; a pool is for threads.
     engine = {**environ, "DB_POOL": ""}

@@ -17,7 +17,7 @@ from julep_project.core.telemetry.registry import (
     TOOL_SECONDS,
 )
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("agents.calls")
 
 _OPERATIONS = {"model": "chat", "embedding": "embeddings", "tool": "execute_tool"}
 # By the first word of models that name no provider.

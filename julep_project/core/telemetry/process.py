@@ -14,7 +14,10 @@ _publisher: Publisher | None = None
 
 
 def begin(kind: str, queues: Sequence[str] = ()) -> None:
-    """This process does work from now on: `kind` is `api`, `worker` or `beat`. After it was forked, if it was."""
+    """This process does work from now on: `kind` is `api`, `beat` or the queues of a worker.
+
+    After it was forked, if it was.
+    """
     global _publisher
     registry.PROCESSES.watch(lambda: 1, kind)
     registry.RESIDENT.watch(lambda: resident_mb() * 2**20, kind)
