@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -12,7 +13,10 @@ from django.utils.html import format_html
 from agents.tools.presentation import with_shown_tools
 from agents.tools.presets import without_values
 from executions.models import Branch, Execution, Transition
+from executions.operating import pausing
 from julep_project.core.admin import ReadOnlyAdmin, Show
+from julep_project.core.errors import DomainError
+from julep_project.core.pauses.models import Pause, PauseScope
 
 
 class ValuesLeftAdmin(ReadOnlyAdmin):
@@ -72,3 +76,58 @@ class TransitionAdmin(ValuesLeftAdmin):
     @admin.display(description="step")
     def step(self, transition: Transition) -> str:
         return f"{transition.current['workflow']}[{transition.current['step']}]"
+
+
+class PauseForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What is to be paused: made when it is checked, for only then it is known whether it can be."""
+
+    class Meta:
+        model = Pause
+        fields = ("scope", "key", "reason", "until")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if self.errors:
+            return values
+        try:
+            self.instance = pausing.pause(
+                scope=PauseScope(values["scope"]), key=values["key"], reason=values["reason"], until=values["until"]
+            )
+        except DomainError as error:
+            raise forms.ValidationError(error.message) from None
+        return values
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnlyAdmin):
+    """What is paused, and was."""
+
+    actions = ("lift",)
+    list_display = ("scope", "key", "reason", "until", "made_by", "created_at", "lifted_by", "lifted_at")
+    list_filter = ("scope", ("lifted_at", admin.EmptyFieldListFilter))
+    search_fields = ("key", "reason")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("pauses.add_pause"))
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Whether the action `lift` is offered."""
+        return bool(request.user.has_perm("pauses.change_pause"))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        """Of a new one, the form that makes it."""
+        if obj is None:
+            options["form"] = PauseForm
+        return super().get_form(request, obj, change, **options)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing: it is made, and recorded."""
+
+    @admin.action(description="Lift selected pauses", permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        """End each; one that is over is told of."""
+        for row in queryset:
+            try:
+                pausing.lift(pause_id=row.pk)
+            except DomainError as error:
+                self.message_user(request, f"{row}: {error.message}", messages.WARNING)

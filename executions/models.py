@@ -173,6 +173,11 @@ class Branch(models.Model):
                 condition=Q(held_up__developer__isnull=False),
             ),
             models.Index(
+                KeyTextTransform("pause", "held_up"),
+                name="branch_held_by_pause",
+                condition=Q(held_up__pause__isnull=False),
+            ),
+            models.Index(
                 fields=["updated_at"],
                 name="branch_waits_in_call",
                 condition=Q(status=BranchStatus.AWAITING_INPUT, effect__isnull=False),

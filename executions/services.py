@@ -40,6 +40,7 @@ from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import fetch
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
+from julep_project.core.pauses.standing import check_intake
 from julep_project.core.rates.errors import TooManyRuns
 from julep_project.core.rates.limits import limits_of
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
@@ -126,9 +127,11 @@ def check_may_start(developer: Developer, task: Task) -> None:
     """Refuse one run more of the task.
 
     Raises:
+        Paused: no new work is taken.
         Forbidden: the developer's are as many as the free tier allows.
         TooManyRuns: as many are at work as the developer may have at once.
     """
+    check_intake()
     check_executions(developer, partial(selectors.list_executions, developer, task))
     most = limits_of(developer.pk).runs
     if most and Execution.objects.for_developer(developer).filter(status__in=AT_WORK)[:most].count() == most:

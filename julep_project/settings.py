@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "julep_project",
     "julep_project.core.idempotency",
     "julep_project.core.rates",
+    "julep_project.core.pauses",
     "agents",
     "agents.access",
     "agents.audit",

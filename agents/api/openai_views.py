@@ -27,6 +27,7 @@ from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
+from julep_project.core.pauses.standing import acheck_intake
 from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 
@@ -100,6 +101,7 @@ class _EmbeddingsBody(Body):
 @api_view("POST")
 async def chat_completions(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One answer of a model, whole or as it arrives."""
+    await acheck_intake()
     values = await read_request(request, _ChatBody.read)
     options: dict[str, Json] = {
         "messages": values["messages"],

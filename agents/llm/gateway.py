@@ -35,6 +35,7 @@ from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.database import run_query
 from julep_project.core.json_value import Json
+from julep_project.core.pauses.standing import check_model
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
 
@@ -90,7 +91,7 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
         ReplyTooLong: what the call used is recorded.
         ReplyRejected: both answers lack the form that was asked for.
         BadRequest: the model's name cannot be one, or the schema of the form cannot be used.
-        CostLimitExceeded: the model was not asked.
+        CostLimitExceeded, Paused: the model was not asked.
     """
     asking = _Asking(developer, question, Answer(), live=False)
     asking.use_key(choose_key(developer, asking.request.model, question.get("custom_key")))
@@ -214,6 +215,7 @@ class _Asking:
 
     def __init__(self, developer: Developer, question: Question, answer: Answer, *, live: bool) -> None:
         self.request = _request_of(question)
+        check_model(self.request.model)
         self.account = _account_of(developer, self.request, question, live=live)
         self._answer = answer
         self._form = ReplyForm(self.request.settings.get("response_format"), holds_all=not live)

@@ -9,6 +9,7 @@ from agents.llm import gateway
 from agents.spending import limits
 from agents.tools.presets import present_with
 from executions.engine.run import Run
+from julep_project.core.pauses.standing import in_force
 
 
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
@@ -17,6 +18,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     developer, agent = run.developer, run.agent
     tools = _offered(run, request.get("tools"))
     limits.in_force(developer)  # read while there is a connection
+    in_force()  # likewise
     timeout_s = effect["options"].get("timeout") or server.MODEL_TIMEOUT_S
     return lambda: gateway.complete(
         developer,

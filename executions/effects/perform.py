@@ -30,12 +30,14 @@ from executions.engine.outage import HoldUp, hand_back, held_up_for_s, hold_up_o
 from executions.engine.rows import claims, store
 from executions.engine.rows.claims import Claim
 from executions.engine.rows.store import Keep
-from executions.engine.standing import hold_up_of_developer
+from executions.engine.standing import hold_up_before
+from executions.engine.standing import hold_up_of as hold_up_of_pause
 from executions.states import BranchStatus
 from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import CostLimitExceeded, DomainError, RateLimited
 from julep_project.core.outages import when_back
+from julep_project.core.pauses.errors import Paused
 from julep_project.core.process.panics import contained
 from julep_project.core.reading.jsontext import NotStorable
 from julep_project.core.storage_errors import took_too_long
@@ -138,7 +140,7 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
     """One attempt: the event that tells its result, or why there is none."""
     may_be_sent = False
     try:
-        standing = hold_up_of_developer(claim)
+        standing = hold_up_before(claim)
         if standing is not None:
             return standing
         with holding(claim), tenant_scope(claim.run.developer_id):
@@ -180,6 +182,8 @@ def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None
         return HoldUp("calls under way, for which the rest of a limit is set aside", limit.message)
     if isinstance(error, ToolError):
         return _hold_up_of_tool(claim, error)
+    if isinstance(error, Paused):
+        return hold_up_of_pause(error.pause, "the end of a pause of the model")
     if isinstance(error, RateLimited):
         hold_up = HoldUp("the model provider", error.message, error.wait_s, error.spread_s)
         return hold_up if _has_patience(claim) else None

@@ -22,7 +22,7 @@ from executions.engine.rows.claims import Claim
 from executions.engine.rows.shared_state import state_to_commit
 from executions.engine.rows.store import Keep
 from executions.engine.slice import Slice
-from executions.engine.standing import hold_up_of_developer
+from executions.engine.standing import hold_up_before
 from executions.states import BranchStatus
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.storage_errors import took_too_long
@@ -80,7 +80,7 @@ def run_slice(
     """
     place = EvaluatedIn.SHARED if is_shared else EvaluatedIn.SUSPECT if claim.attempt > 1 else EvaluatedIn.OWN
     try:
-        standing = hold_up_of_developer(claim) if claim.held is BranchStatus.RUNNING else None
+        standing = hold_up_before(claim) if claim.held is BranchStatus.RUNNING else None
         if standing is not None:
             hand_back(claim, standing)
             return None

@@ -34,7 +34,7 @@ class HoldUp:
     """By what a branch is held up, in words that follow "waits for", and what it said.
 
     `wait_s`: how long it asked to be left alone, if it did; `spread_s`: over how long to spread out after that.
-    `developer_id`: for whom nothing is done until the developer is switched on again.
+    `developer_id`: for whom nothing is done until the developer is switched on again; `pause_id`: what has to be over.
     """
 
     by: str
@@ -42,6 +42,7 @@ class HoldUp:
     wait_s: float | None = None
     spread_s: float = 0.0
     developer_id: UUID | None = None
+    pause_id: UUID | None = None
 
     def pause_s(self, times: int) -> float:
         """Seconds to wait when it is met that many times in a row."""
@@ -105,6 +106,8 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
     }
     if hold_up.developer_id is not None:
         described["developer"] = str(hold_up.developer_id)
+    if hold_up.pause_id is not None:
+        described["pause"] = str(hold_up.pause_id)
     effect = claim.effect or {}
     parameters: dict[str, Any] = {
         "branch": claim.branch_id,

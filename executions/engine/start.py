@@ -14,6 +14,7 @@ from executions.engine.rows.statements import fetch_row
 from executions.engine.rows.turns import SHARE
 from executions.models import Execution
 from julep_project.core.ids import uuid7
+from julep_project.core.pauses.standing import paused_tasks
 from julep_project.core.reading.jsontext import to_json_text
 
 # A run is held back, its main branch pending, while its developer has a whole share of runs that wait for their first
@@ -25,6 +26,7 @@ _INSERT_RUN = f"""
         SELECT part.size > (
                    SELECT count(*) FROM (SELECT FROM executions_execution
                                          WHERE developer_id = %(developer)s AND status = 'queued'
+                                           AND task_id <> ALL (%(paused)s::uuid[])
                                          LIMIT part.size) AS first) AS has_turn,
                part.size <= (
                    SELECT count(*) FROM (SELECT FROM executions_execution
@@ -95,6 +97,7 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
             "traceparent": execution.traceparent,
             "stack": stack,
             "share": settings.TENANT_SHARE,
+            "paused": paused_tasks(),
             **parameters_of(execution.developer_id, act),
         },
     )

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("executions", "0016_retries")]
+    dependencies = [("executions", "0016_acting_on_runs")]
 
     operations = [
         migrations.AddField(

@@ -23,6 +23,7 @@ from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingMode
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
+from julep_project.core.pauses.models import Pause
 from julep_project.core.rates.models import TenantRates
 from julep_project.core.work.rows import LeasedRow
 from sessions.models import Entry, Job, Session, SessionAgent, SessionUser, Turn
@@ -179,6 +180,7 @@ WITH_CONTENTS = (FileContent, Blob)
 LEFT_OUT: Mapping[Any, str] = {
     EmbeddingModel: "belongs to the installation; the archive says which models its vectors are of",
     IdempotencyKey: "answers for repetitions of the last 24 hours, which were sent to the other installation",
+    Pause: "what an installation lets rest is decided there",
     TenantRates: "what an installation gives its tenants is decided there",
     Turn: "the queue of chats, and what those were answered that may be repeated to the other installation",
 }

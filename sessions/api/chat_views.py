@@ -14,6 +14,7 @@ from julep_project.core.api.async_views import api_view, json_response, read_req
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.idempotency import work_of
 from julep_project.core.database import run_query
+from julep_project.core.pauses.standing import acheck_intake
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
 from sessions.context.chat_request import ChatBody, ChatRequest
@@ -25,6 +26,7 @@ from sessions.context.prompt import build_prompt
 @api_view("POST", keeps_answers=True)
 async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """`POST /sessions/{id}/chat`: the answer, or with `stream` its events."""
+    await acheck_intake()
     work = work_of(request)
     call = ChatCall(
         developer=developer,

@@ -1,7 +1,8 @@
 """Whose runs begin next. Of each developer the oldest runs that wait for their first step have messages on their way,
 as many as its share; further ones are held back, and each that begins lets the next one follow.
 
-So however many runs one developer starts, the others' wait behind a few of them, and those of several take turns.
+So however many runs one developer starts, the others' wait behind a few of them, and those of several take turns. Runs
+of tasks that are paused are passed over.
 """
 
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from julep_project.core.database import fetch
+from julep_project.core.pauses.standing import paused_tasks
 from julep_project.core.rates.models import TenantRates
 
 # How many runs are a developer's share.
@@ -27,7 +29,7 @@ HAS_FOLLOWERS = """
 
 _OLDEST = f"""
     SELECT q.id, row_number() OVER (ORDER BY q.created_at, q.id) AS turn FROM executions_execution q
-    WHERE q.developer_id = {{developer}} AND q.status = 'queued'
+    WHERE q.developer_id = {{developer}} AND q.status = 'queued' AND q.task_id <> ALL (%(paused)s::uuid[])
     ORDER BY q.created_at, q.id LIMIT {SHARE}
 """
 
@@ -72,4 +74,5 @@ def followers_of_all(room: int) -> list[UUID]:
 
 
 def _ids(statement: str, **values: object) -> list[UUID]:
-    return [branch_id for (branch_id,) in fetch(statement, {"share": settings.TENANT_SHARE, **values})]
+    given = {"share": settings.TENANT_SHARE, "paused": paused_tasks(), **values}
+    return [branch_id for (branch_id,) in fetch(statement, given)]

@@ -17,6 +17,7 @@ from julep_project.core.errors import ReaderTooSlow
 from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_named_event
+from julep_project.core.pauses.standing import acheck_intake
 from julep_project.core.process.threads import in_thread
 from sessions.responses.answering.answer import Answering, answer_whole, encoded
 from sessions.responses.answering.following import follow_response
@@ -41,6 +42,7 @@ async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase
         if row is not None:
             return _told_again(row, body)
         work = work if await run_query(partial(store.is_free, work.id)) else None
+    await acheck_intake()
     response_id = None if work is None else work.id
     begun = await begin(developer, body, custom_key_of(request.headers), response_id=response_id)
     asked = begun.plan.request

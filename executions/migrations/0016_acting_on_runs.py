@@ -1,5 +1,7 @@
-"""Runs know which run they do again; indexes for lists of runs over all tasks, built while rows are written."""
+"""Runs know which run they do again, and branches are found that pauses hold up. Indexes, for lists of runs over all
+tasks too, are built while rows are written."""
 
+import django.db.models.fields.json
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
@@ -41,6 +43,14 @@ class Migration(migrations.Migration):
             model_name="execution",
             index=models.Index(
                 condition=models.Q(("values_of__isnull", False)), fields=["values_of"], name="execution_values_of"
+            ),
+        ),
+        AddIndexConcurrently(
+            model_name="branch",
+            index=models.Index(
+                django.db.models.fields.json.KeyTextTransform("pause", "held_up"),
+                condition=models.Q(("held_up__pause__isnull", False)),
+                name="branch_held_by_pause",
             ),
         ),
     ]
