@@ -223,6 +223,12 @@ def failure(label: str, branch: str, step: int, attempts: int, error_type: str, 
     return Sentence("failed", form, (label, branch, error_type, message))
 
 
+def others(number: int) -> Sentence:
+    """How many runs failed in the same way within a day."""
+    runs = "run" if number == 1 else "runs"
+    return Sentence("alike", f"{{}} other {runs} failed in the same way within a day.", (number,), act="alike")
+
+
 _STATUS_WORDS = {
     "attention": "needs attention",
     "budget": "waiting for budget",

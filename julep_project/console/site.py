@@ -9,14 +9,18 @@ from django.urls import URLPattern, URLResolver, path, reverse
 
 from julep_project.console.page import POLICY, rights
 from julep_project.console.permissions import VIEW, may
-from julep_project.console.views import inbox, runs, search
+from julep_project.console.views import audit, errors, inbox, queues, runs, search
 from julep_project.console.views.run import acts as run_acts
 from julep_project.console.views.run import events as run_events
 from julep_project.console.views.run import page as run_page
 from julep_project.console.views.run import values as run_values
 
 # Groups of the sidebar, with the title and the route of each page.
-NAVIGATION = (("Now", (("Runs", "console_runs"), ("Inbox", "console_inbox"))),)
+NAVIGATION = (
+    ("Now", (("Runs", "console_runs"), ("Errors", "console_errors"), ("Inbox", "console_inbox"))),
+    ("Fleet", (("Queues & workers", "console_queues"),)),
+    ("System", (("Audit", "console_audit"),)),
+)
 
 
 # Pages that are not in the sidebar, by the beginnings of their routes, and where they belong.
@@ -53,6 +57,10 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}value/", self._page(run_values.value), name="console_run_value"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
+            path("errors/", self._page(errors.listing), name="console_errors"),
+            path("queues/", self._page(queues.overview), name="console_queues"),
+            path("queues/workers/", self._page(queues.workers), name="console_workers"),
+            path("audit/", self._page(audit.listing), name="console_audit"),
             path("inbox/", self._page(inbox.listing), name="console_inbox"),
             path("inbox/<uuid:wait_id>/", self._page(inbox.show), name="console_wait"),
             path("inbox/<uuid:wait_id>/answer/", self._page(inbox.answer), name="console_answer"),

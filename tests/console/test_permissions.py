@@ -25,6 +25,10 @@ PAGES = {
     "console_run_value": READS,
     "console_inbox": SEES,
     "console_wait": SEES,
+    "console_errors": SEES,
+    "console_queues": SEES,
+    "console_workers": SEES,
+    "console_audit": SEES,
 }
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.

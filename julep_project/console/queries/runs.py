@@ -39,6 +39,7 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+    fault: str = ""
 
     @classmethod
     def of(cls, query: QueryDict) -> Self:
@@ -59,6 +60,7 @@ class RunFilter:
             agent=_text(query, "agent"),
             error=_text(query, "error"),
             text=_text(query, "q"),
+            fault=_text(query, "fault"),
             since=_moment(query, "since"),
             until=_moment(query, "until"),
             metadata=tuple((name.strip()[:_LONGEST], value.strip()[:_LONGEST]) for name, _, value in pairs),
@@ -80,6 +82,9 @@ class RunFilter:
         if self.error:
             found.append("e.status = 'failed' AND strpos(lower(e.error), lower(%(error)s)) > 0")
             parameters["error"] = self.error
+        if self.fault:
+            found.append("e.error_hash = %(fault)s")
+            parameters["fault"] = self.fault
         if self.since:
             found.append("e.created_at >= %(since)s")
             parameters["since"] = self.since
@@ -141,7 +146,8 @@ def _uuid(text: str) -> UUID | None:
 
 
 _COLUMNS = """
-    e.id, e.status, e.error, e.created_at, e.updated_at, e.metadata, e.transition_count, e.open_waits, e.task_id,
+    e.id, e.status, e.error, e.error_step, e.created_at, e.updated_at, e.ended_at, e.asleep_until, e.metadata,
+    e.transition_count, e.open_waits, e.task_id,
     e.task_version_id, e.developer_id
 """
 
@@ -188,7 +194,7 @@ def _described(runs: list[Row]) -> list[Row]:
             "version": versions.get(run["task_version_id"], {}).get("number"),
             "step": steps.get(run["id"], ""),
             "length": _length(run),
-            "ended_at": run["updated_at"] if run["status"] in TERMINAL_EXECUTION else None,
+            "ended_at": _end(run),
             **costs.get(run["id"], NO_USAGE),
         }
         for run in runs
@@ -200,17 +206,22 @@ def _by_id(statement: str, ids: set[UUID]) -> dict[UUID, Row]:
 
 
 def _length(run: Row) -> timedelta:
-    end = run["updated_at"] if run["status"] in TERMINAL_EXECUTION else datetime.now(UTC)
-    length: timedelta = end - run["created_at"]
+    length: timedelta = (_end(run) or datetime.now(UTC)) - run["created_at"]
     return length
+
+
+def _end(run: Row) -> datetime | None:
+    """When the run ended; of one from before that was written, when it was changed last."""
+    is_ended = run["status"] in TERMINAL_EXECUTION
+    return (run["ended_at"] or run["updated_at"]) if is_ended else None
 
 
 def _steps(runs: Sequence[Row]) -> dict[UUID, str]:
     """The step each run stands at or failed in."""
     versions = {run["id"]: run["task_version_id"] for run in runs}
-    failed = [run["id"] for run in runs if run["status"] == ExecutionStatus.FAILED]
+    found = {run["id"]: run["error_step"] for run in runs if run["error_step"]}
+    failed = [run["id"] for run in runs if run["status"] == ExecutionStatus.FAILED and run["id"] not in found]
     under_way = [run["id"] for run in runs if run["status"] not in TERMINAL_EXECUTION]
-    found: dict[UUID, str] = {}
     if failed:
         for row in rows(
             "SELECT execution_id, step_label, current FROM executions_transition "

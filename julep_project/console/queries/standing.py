@@ -1,7 +1,7 @@
 """Reads what a run's open branches wait for."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from django.conf import settings
 
 from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
+from julep_project.console.queries.errors import failed_alike
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
 from julep_project.console.queries.rows import Row, rows
-from julep_project.console.sentences import Fleet, Open, Sentence, failure, sentences, status_word
+from julep_project.console.sentences import Fleet, Open, Sentence, failure, others, sentences, status_word
+from julep_project.core.clock import now
 
 # Of a run with more open branches, the rest is like these.
 _MOST = 1000
@@ -33,13 +35,13 @@ _BRANCHES = f"""
 class Standing:
     """How a run stands: its sentences, and the word of its status."""
 
-    def __init__(self, execution: Execution, *, may_read: bool, now: datetime) -> None:
+    def __init__(self, execution: Execution, *, may_read: bool, moment: datetime) -> None:
         self.branches: list[Open] = []
         if execution.status in TERMINAL_EXECUTION:
             self.sentences = _ended(execution, may_read=may_read)
         else:
             self.branches = open_branches(execution.pk, execution.task_version_id, may_read=may_read)
-            self.sentences = sentences(self.branches, _fleet(self.branches), now)
+            self.sentences = sentences(self.branches, _fleet(self.branches), moment)
         told = [] if execution.status in TERMINAL_EXECUTION else self.sentences
         self.word = status_word(execution.status, told, self.branches)
 
@@ -147,7 +149,8 @@ def _ended(execution: Execution, *, may_read: bool) -> list[Sentence]:
         return [Sentence("cancelled", "Cancelled by {}: {}", (who, str(reason or "no reason given")))]
     if not found:
         return [Sentence("failed", "Failed: {}", (execution.error or "",))]
-    return [_failed(found[0], execution.error or "")]
+    alike = failed_alike(execution.error_hash, now() - timedelta(days=1)) if execution.error_hash else 0
+    return [_failed(found[0], execution.error or ""), *([others(alike - 1)] if alike > 1 else [])]
 
 
 def _failed(row: Row, error: str) -> Sentence:

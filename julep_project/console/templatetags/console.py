@@ -134,6 +134,30 @@ def span_of(begin: Any, end: Any) -> str:
     return span((end - begin) / 1000) if isinstance(begin, int | float) and isinstance(end, int | float) else "–"
 
 
+@register.filter
+def percent(share: float | None) -> str:
+    """A part of one; what is not nothing is not told as nothing."""
+    if share is None:
+        return "–"
+    return "<1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"
+
+
+@register.filter
+def names(settings: Any) -> str:
+    """The names of an object's parts."""
+    return ", ".join(settings) if isinstance(settings, dict) else ""
+
+
+@register.simple_tag
+def sparkline(numbers: list[int]) -> SafeString:
+    """A row of small bars."""
+    most = max([*numbers, 1])
+    heights = ((place * 4, max(number * 16 / most, 1.5)) for place, number in enumerate(numbers) if number)
+    bars = "".join(f"M{left} 16v-{height:.1f}h3v{height:.1f}z" for left, height in heights)
+    shape = '<svg class="spark" viewBox="0 0 {} 16" aria-hidden="true"><path d="{}"></path></svg>'
+    return format_html(shape, len(numbers) * 4, bars)
+
+
 _WAIT_KINDS = {"input": "question", "attention": "needs attention", "budget": "budget"}
 
 

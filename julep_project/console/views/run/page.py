@@ -30,9 +30,9 @@ def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
     is_ended = run.status in TERMINAL_EXECUTION
     return {
         "run": run,
-        "standing": Standing(run, may_read=may(request, CONTENTS), now=moment),
+        "standing": Standing(run, may_read=may(request, CONTENTS), moment=moment),
         "is_ended": is_ended,
-        "length": (run.updated_at if is_ended else moment) - run.created_at,
+        "length": ((run.ended_at or run.updated_at) if is_ended else moment) - run.created_at,
         "usage": usage_of([run.pk]).get(run.pk, NO_USAGE),
         "metadata": [(name, value) for name, value in without_values(run.metadata).items()],
     }

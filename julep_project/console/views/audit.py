@@ -1,0 +1,47 @@
+"""The audit log: who did what."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+
+from agents.audit.verbs import ObjectKind, Verb
+from julep_project.console.exports import as_file, wanted_format
+from julep_project.console.keyset import FILE, PAGE, split
+from julep_project.console.page import page
+from julep_project.console.permissions import VIEW, needs
+from julep_project.console.queries.audit import FILTERS, LOOKED_AT, list_acts
+from julep_project.core.actor import ActorKind
+
+_LONGEST = 255
+
+
+@needs(VIEW)
+def listing(request: HttpRequest) -> HttpResponse:
+    """Acts, the newest first."""
+    wanted = {name: request.GET.get(name, "").strip().replace("\0", "")[:_LONGEST] for name in FILTERS}
+    form = wanted_format(request)
+    size = FILE if form else PAGE
+    found, has_more = split(list_acts(wanted, after=_after(request), limit=size + 1), size)
+    following = _following(request, found[-1]) if has_more else None
+    if form:
+        return as_file(form, "audit", found, following=following)
+    choices = {"verbs": list(Verb), "kinds": list(ObjectKind), "actors": list(ActorKind)}
+    return page(
+        request, "audit.html", "Audit", acts=found, wanted=wanted, following=following, most=LOOKED_AT, **choices
+    )
+
+
+def _after(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.GET["after"]) if request.GET.get("after") else None
+    except ValueError:
+        raise BadRequest("The place in the list is not valid") from None
+
+
+def _following(request: HttpRequest, last: Mapping[str, Any]) -> str:
+    query = request.GET.copy()
+    query["after"] = str(last["id"])
+    return f"{request.path}?{query.urlencode()}"
