@@ -59,6 +59,7 @@ _ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE"
 # As many open streams as there are sockets; the library would let only some hundred go to one provider at a time.
 _CONNECTIONS = "10000"
 _IDLE_CONNECTIONS = 100
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 # Imported by the library within the first call, which would hold up the event loop; or many threads do it at once.
 _IMPORTED_LATE = (
     "anyio._backends._asyncio",
@@ -96,7 +97,11 @@ def library() -> ModuleType:
             import_module(name)
         litellm.ModelResponse()  # the library finishes its classes on first use, with warnings about its own code
     _set_up(litellm)
-    logging.getLogger("LiteLLM").setLevel(env_str("LITELLM_LOG", "WARNING"))
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(env_str("LITELLM_LOG", "WARNING"))
+        # Its lines take the way of all others, once.
+        logger.handlers.clear()
     return litellm
 
 

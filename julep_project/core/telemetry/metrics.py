@@ -37,10 +37,24 @@ class Metric:
         self.told = told
         self.labels = (*named, *labels)
         self._named = tuple(named)
+        self._keys: dict[tuple[tuple[str, ...], str], Key] = {}
         if DECLARED.setdefault(name, self) is not self:
             raise ValueError(f"the metric {name} is declared twice")
 
     def _key(self, values: tuple[str, ...], part: str) -> Key:
+        found = self._keys.get((values, part))
+        if found is not None:
+            return found
+        key = self._made_key(values, part)
+        if OTHER not in key:
+            # As many as there are values: those that are told apart.
+            self._keys[values, part] = key
+        return key
+
+    def forget_keys(self) -> None:
+        self._keys.clear()
+
+    def _made_key(self, values: tuple[str, ...], part: str) -> Key:
         if len(values) != len(self.labels):
             raise ValueError(f"{self.name} has the labels {self.labels}, not {len(values)}")
         bounded = tuple(known_name(label, value) for label, value in zip(self._named, values, strict=False))
@@ -100,6 +114,13 @@ def known_name(label: str, value: str) -> str:
 def names_known() -> Mapping[str, Iterable[str]]:
     """Values from outside by label."""
     return {label: tuple(known) for label, known in _names.items()}
+
+
+def forget_names() -> None:
+    """As in a new process."""
+    _names.clear()
+    for metric in DECLARED.values():
+        metric.forget_keys()
 
 
 def learn_names(label: str, names: Iterable[str]) -> None:

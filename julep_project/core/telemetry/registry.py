@@ -35,6 +35,7 @@ TOOL_CALLS = Counter(
 TOOL_SECONDS = Histogram("julep_tool_call_seconds", "Until the tool gave its result.", ("type",), bounds=_CALLS)
 CHATS = Counter("julep_chats_total", "Chats that ended: `succeeded` or `failed`.", ("result",))
 CHAT_SECONDS = Histogram("julep_chat_seconds", "From the begin of a chat to its end.", bounds=_CALLS)
+RESPONSES = Counter("julep_responses_total", "Responses that ended, by their status.", ("status",))
 
 # -- Work in the background --
 LEASES_LOST = Counter("julep_leases_lost_total", "Claims whose worker did not come back in time.", ("work",))

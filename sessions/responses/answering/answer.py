@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from functools import partial
@@ -17,6 +18,7 @@ from julep_project.core.live.sse import encode_named_event
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.panics import contained
 from julep_project.core.storage_errors import as_domain_error
+from julep_project.core.telemetry.registry import RESPONSES
 from sessions.responses.answering.planning import Begun
 from sessions.responses.answering.run import ResponseRun
 from sessions.responses.models import ResponseStatus
@@ -81,6 +83,7 @@ class Answering:
         self._may_wait = may_wait
         self._run = ResponseRun(begun.plan, live=live)
         self._ending: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
+        self._began = time.monotonic()
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Every event, numbered. The end is recorded before the last one is given. Closing the generator early counts
@@ -105,6 +108,7 @@ class Answering:
         with ExitStack() as held:
             if self._begun.held is not None:
                 held.enter_context(LEASES.holding(self._begun.held))
+            log.info("response started", extra={"response": self.body["id"]})
             try:
                 for event in first_events(self.body):
                     yield event
@@ -189,6 +193,16 @@ class Answering:
         if self._begun.held is not None:
             body = await run_query(partial(end_response, self._begun.held, body))
         self.body = shown_body(body, self._include)
+        self._note_end(status)
+
+    def _note_end(self, status: ResponseStatus) -> None:
+        RESPONSES.add(status.value)
+        seconds = round(time.monotonic() - self._began, 3)
+        fields = {"response": self.body["id"], "status": status.value, "seconds": seconds}
+        if self.error is not None:
+            fields["error_type"] = type(self.error).__name__
+        level = logging.WARNING if status is ResponseStatus.FAILED else logging.INFO
+        log.log(level, "response ended", extra=fields)
 
 
 def first_events(body: Json) -> list[Event]:
