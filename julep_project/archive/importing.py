@@ -6,6 +6,7 @@ before, upkeep removes them, and another attempt writes over them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from agents.audit.models import AuditRecord
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
+from agents.llm.own.hashing import DIMENSIONS, HASHING
 from agents.models import DEFAULT_PROJECT, Developer, Project
 from docs_store.model_coverage import cover_docs_of, register_model
 from docs_store.models import EmbeddingModel
@@ -29,10 +31,15 @@ from julep_project.archive.loading import Loading, read_names
 from julep_project.archive.manifest import Manifest
 from julep_project.archive.members import MANIFEST, Member, read_members
 from julep_project.archive.tables import NAMED, TABLES
+from julep_project.core.database import execute, fetch
 from julep_project.core.tenancy import system_scope
 
 # Of a developer that is there already, these may be, beside what no archive has.
 _MAY_BE_THERE = (Developer, Project, AuditRecord)
+
+_IMPORT_LOCK = 0x696D7074
+# What the database stores of a vector.
+_MOST_DIMENSIONS = 16_000
 
 Named = Callable[[str, Mapping[str, Any]], object]
 
@@ -64,7 +71,7 @@ def import_developer(
     Raises:
         ArchiveRefused, RowsTaken, StorageUnavailable, OSError: nothing of it is there.
     """
-    with path.open("rb") as file, system_scope():
+    with path.open("rb") as file, system_scope(), _alone():
         manifest = _read_through(file, how.most_bytes)
         imported = Imported(manifest, how.developer_id or manifest.developer_id)
         _require_room(imported.developer_id)
@@ -171,6 +178,7 @@ def _verify(imported: Imported, records: int, contents: int | None) -> None:
     for table in TABLES:
         there = records if table.model is AuditRecord else 0
         verification.check_rows(table, developer_id, imported.written[table.name] + there)
+        verification.check_values(table, developer_id)
     verification.check_programs(developer_id)
     verification.check_vectors(developer_id)
     if contents is not None:
@@ -191,4 +199,30 @@ def _make_room(developer_id: UUID) -> None:
 def _usable_models(manifest: Manifest) -> set[str]:
     """The models whose vectors docs have here, and of which those in the archive can be."""
     here = EmbeddingModel.objects.filter(name__in=manifest.vectors).values_list("name", "dimensions")
-    return {name for name, dimensions in here if dimensions in (None, manifest.vectors[name])}
+    return {name for name, known in here if _fits(manifest.vectors[name], name, known)}
+
+
+def _fits(dimensions: int, model: str, known: int | None) -> bool:
+    """Whether vectors of the archive can stand beside those that there are of the model, or are to come, of any
+    developer."""
+    if model == HASHING:
+        known = DIMENSIONS
+    return dimensions == known if known is not None else dimensions <= _MOST_DIMENSIONS
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """The only import: what another one has stored looks like left over from one that was lost, until it ends.
+
+    Raises:
+        RowsTaken: it is not.
+    """
+    [(is_alone,)] = fetch("SELECT pg_try_advisory_lock(%s)", [_IMPORT_LOCK])
+    if not is_alone:
+        raise RowsTaken("Another import is under way")
+    try:
+        yield
+    finally:
+        # With its connection the lock is gone.
+        with suppress(DatabaseError):
+            execute("SELECT pg_advisory_unlock(%s)", [_IMPORT_LOCK])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, ProgrammingError, connection
 from psycopg.errors import UniqueViolation
 
 from agents.models import Developer
@@ -35,7 +35,8 @@ class Loading:
     def __init__(self, manifest: Manifest, developer_id: UUID, *, models: Collection[str], report: Report) -> None:
         self._manifest = manifest
         self._developer_id = developer_id
-        self._models = frozenset(models)
+        # What rows name may be no text, which is compared but in no set.
+        self._models = tuple(models)
         self._report = report
         self._tables = iter(TABLES)
         self._table: Table | None = None
@@ -119,7 +120,7 @@ def _told(name: str) -> Iterator[None]:
         if isinstance(error.__cause__, UniqueViolation):
             raise RowsTaken(f"Rows of {name} have ids or names that are taken already ({constraint})") from error
         raise ArchiveRefused(f"Rows of {name} do not fit together ({constraint})") from error
-    except DataError as error:
+    except (DataError, ProgrammingError) as error:
         raise ArchiveRefused(f"Rows of {name} hold what cannot be stored there") from error
 
 

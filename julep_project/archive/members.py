@@ -23,6 +23,8 @@ from julep_project.core.reading.jsontext import to_json_text
 
 MANIFEST, END = "manifest.json", "end.json"
 LARGEST_ROW = 64 * 1024 * 1024
+# Which a header has digits for.
+LARGEST_MEMBER = 8**11 - 1
 _LARGEST_TEXT = 4 * 1024 * 1024
 _BLOCK = tarfile.BLOCKSIZE
 _PIECE = 64 * 1024
@@ -54,7 +56,13 @@ class Writer:
             self._part.unlink(missing_ok=True)
 
     def add(self, name: str, content: IO[bytes], size: int) -> None:
-        """Write one member; the content has this size."""
+        """Write one member; the content has this size.
+
+        Raises:
+            ArchiveRefused: it is larger than any member.
+        """
+        if size > LARGEST_MEMBER:
+            raise ArchiveRefused(f"{name} has {size} bytes: a content in an archive has at most {LARGEST_MEMBER}")
         info = tarfile.TarInfo(name)
         info.size, info.mode = size, 0o600
         self._write(info.tobuf(tarfile.USTAR_FORMAT))

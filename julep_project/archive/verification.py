@@ -3,11 +3,35 @@
 The database knows that a row exists which another one names, but not whose it is.
 """
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, Func, JSONField, Max, Min, OuterRef, TextField
+from django.db.models import (
+    BigIntegerField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    Exists,
+    F,
+    Field,
+    FloatField,
+    Func,
+    JSONField,
+    Max,
+    Min,
+    Model,
+    OuterRef,
+    Q,
+    Sum,
+    TextField,
+)
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Abs
 
+from agents.models import ModelUsage
+from agents.spending.models import SpendingTotal, UsageDay
 from docs_store.models import Embedding, EmbeddingModel, File, FileContent
 from executions.models import Blob
 from executions.stored_json import REFERENCE, StoredJson
@@ -18,6 +42,10 @@ from tasks.models import TaskVersion
 from tasks.programs.program import Program
 
 _REST = f"CASE WHEN jsonb_typeof(%(expressions)s) = 'object' THEN %(expressions)s - '{REFERENCE}' END"
+
+# Upkeep adds these up, for all developers in one statement: none may be so large that the sums find no place.
+_ADDED_UP: tuple[type[Model], ...] = (SpendingTotal, UsageDay, ModelUsage)
+_FULL = 4
 
 
 def check_rows(table: Table, developer_id: UUID, expected: int) -> None:
@@ -34,6 +62,46 @@ def check_rows(table: Table, developer_id: UUID, expected: int) -> None:
         own = OF_MODEL[each.related_model].all_rows(developer_id).filter(pk=OuterRef(each.attname))
         if rows.filter(~Exists(own), **{f"{each.name}__isnull": False}).exists():
             raise ArchiveRefused(f"Rows of {table.name} name something that is not in the archive: {each.attname}")
+
+
+def check_values(table: Table, developer_id: UUID) -> None:
+    """That moments and numbers are such as the server writes: what the database also takes (`infinity`, `NaN`) nobody
+    can read or add up.
+
+    Raises:
+        ArchiveRefused
+    """
+    rows = table.rows(developer_id)
+    odd = Q()
+    for each in table.fields:
+        if (bounds := _bounds(each)) is not None:
+            odd |= Q(**{f"{each.attname}__lt": bounds[0]}) | Q(**{f"{each.attname}__gt": bounds[1]})
+    if odd and rows.filter(odd).exists():
+        raise ArchiveRefused(f"Rows of {table.name} hold moments or numbers that are none")
+    if table.model not in _ADDED_UP:
+        return
+    most = {each.attname: _most(each) for each in table.fields if isinstance(each, DecimalField | BigIntegerField)}
+    sums = rows.aggregate(**{f"{name}_sum": Sum(Abs(name)) for name in most})
+    if any((sums[f"{name}_sum"] or 0) > bound / _FULL for name, bound in most.items()):
+        raise ArchiveRefused(f"Rows of {table.name} hold amounts that are too large together")
+
+
+def _bounds(each: "Field[Any, Any]") -> tuple[Any, Any] | None:
+    """The least and the largest value that a column of this kind has; the database sorts `NaN` behind all others."""
+    if isinstance(each, DateTimeField):
+        return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    if isinstance(each, DateField):
+        return date.min, date.max
+    if isinstance(each, FloatField):
+        return -1e300, 1e300
+    return (-_most(each), _most(each)) if isinstance(each, DecimalField) else None
+
+
+def _most(each: "DecimalField[Any, Any] | BigIntegerField[Any, Any]") -> Decimal:
+    """What a column holds at most."""
+    if isinstance(each, DecimalField):
+        return Decimal(10) ** (each.max_digits - each.decimal_places)
+    return Decimal(2**63)
 
 
 def check_programs(developer_id: UUID) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db.models import JSONField, Value
 
-from agents.models import Agent, Developer, Project, Tool
+from agents.models import Agent, Developer, ModelUsage, Project, Tool
 from agents.retention.models import Erasure
 from agents.spending.folding import fold
 from docs_store.embedding import embed_due
@@ -122,6 +122,7 @@ def small(transactional_db: None, settings: Any, tmp_path: Path) -> Small:
     Tool.objects.create(developer=developer, agent=agent, name="t", type="function")
     file = create_file(developer=developer, values={"name": "f", "content": "aGk="})
     _add_doc(developer, agent)
+    ModelUsage.objects.create(developer=developer, model="m", cost=1)
     task = Task.objects.create(developer=developer, agent=agent, name="t", canonical_name="t")
     program = {"format": 1, "dialect": "modern", "workflows": {}}
     version = TaskVersion.objects.create(task=task, number=1, sha256="", dialect="modern", program=program, source={})

@@ -1,5 +1,6 @@
 """What is moved, what is not, and what stands in the way."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -21,9 +22,10 @@ from docs_store.models import Doc, DocEmbedding, Embedding, EmbeddingModel, File
 from executions.blobs import prune_blobs
 from executions.models import Blob, Execution
 from julep_project.archive import contents, exporting, importing
-from julep_project.archive.errors import RowsTaken
+from julep_project.archive.errors import ArchiveRefused, RowsTaken
 from julep_project.archive.exporting import export_developer
 from julep_project.archive.importing import Importing, import_developer
+from julep_project.archive.members import Writer
 from sessions.responses.models import StoredResponse
 from tests.archive.conftest import LARGE, Small
 from tests.archive.forging import forge, members_of, renamed, same
@@ -175,6 +177,29 @@ def test_a_process_that_was_lost(small: Small, elsewhere: Any, monkeypatch: pyte
     assert (prune_contents() + prune_blobs(), is_whole(small)) == (0, True)
 
 
+def test_one_at_a_time(small: Small, elsewhere: Any) -> None:
+    """What is stored but not committed looks to a second one like left over, and it would take it away."""
+
+    def import_beside(*_: object) -> None:
+        def begin() -> None:
+            try:
+                import_developer(small.path, Importing())
+            except RowsTaken as error:
+                told.append(error.message)
+            finally:
+                connection.close()
+
+        if not told:
+            beside = Thread(target=begin)
+            beside.start()
+            beside.join()
+
+    told: list[str] = []
+    elsewhere()
+    import_developer(small.path, Importing(), report=import_beside)
+    assert (told, is_whole(small)) == (["Another import is under way"], True)
+
+
 def test_a_content_that_is_missing(small: Small, elsewhere: Any, tmp_path: Path, capsys: Any) -> None:
     default_storage.delete(f"files/{small.developer.pk}/{small.file.pk}")
     path = tmp_path / "missing.tar.gz"
@@ -227,7 +252,9 @@ def test_what_cannot_be_written(small: Small, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(exporting, "LARGEST_ROW", 10)
     with pytest.raises(CommandError, match="more than an archive may have"):
         call_command("export_developer", str(small.developer.pk), str(tmp_path / "x.tar.gz"))
-    assert sorted(path.name for path in tmp_path.glob("*.tar.gz*")) == ["small.tar.gz"]
+    with Writer(tmp_path / "y.tar.gz") as writer, pytest.raises(ArchiveRefused, match="has at most 8589934591"):
+        writer.add("contents/files/x", io.BytesIO(), 8 * 1024**3)
+    assert sorted(path.name for path in tmp_path.glob("*.tar.gz*")) == ["small.tar.gz", "y.tar.gz"]
     for arguments, match in (((str(uuid4()), "x"), "no developer"), ((str(small.developer.pk),), "FILE")):
         with pytest.raises(CommandError, match=match):
             call_command("export_developer", *arguments)

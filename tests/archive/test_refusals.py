@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.storage import default_storage
 
+from agents.llm.own.hashing import HASHING
 from agents.models import Agent, Developer, Project
 from docs_store.models import EmbeddingModel, FileContent
 from executions.models import Blob
@@ -83,6 +84,10 @@ FOREIGN = {
     "a vector of another length": ("docs_store_embedding", set_to("vector", lambda: "[1]"), "dimensions"),
     "a moment that is none": ("agents_agent", set_to("created_at", lambda: "soon"), "cannot be stored"),
     "a status that is none": ("executions_execution", set_to("status", lambda: "lost"), "fit together"),
+    "a moment at no time": ("agents_agent", set_to("created_at", lambda: "-infinity"), "none"),
+    "words that are none": ("docs_store_chunk", set_to("search", lambda: "a:b"), "cannot be stored"),
+    "an amount that is none": ("agents_modelusage", set_to("cost", lambda: "NaN"), "none"),
+    "amounts that have no sum": ("agents_modelusage", set_to("cost", lambda: 999_999_999), "too large together"),
     "a text with a NUL": ("agents_agent", set_to("name", lambda: "a\0b"), "cannot be stored"),
 }
 
@@ -111,6 +116,19 @@ MANIFESTS: dict[str, tuple[Callable[[Any], object], str]] = {
 def test_a_manifest_that_is_not_that_of_the_archive(small: Small, victim: Developer) -> None:
     for case, (change, match) in MANIFESTS.items():
         refused(forge(small.path, with_manifest(change)), small, match, case)
+
+
+def test_how_long_vectors_of_others_will_be_is_not_decided_by_an_archive(small: Small, victim: Developer) -> None:
+    EmbeddingModel.objects.update_or_create(name="m", defaults={"dimensions": None})
+    hashing, _ = EmbeddingModel.objects.update_or_create(name=HASHING, defaults={"dimensions": None})
+
+    def change(said: Any) -> None:
+        said["vectors"] = {HASHING: 2, "m": 10**30}
+
+    no_model = forge(small.path, with_rows("docs_store_docembedding", set_to("model_id", list)))
+    imported = import_developer(forge(no_model, with_manifest(change)), Importing())
+    hashing.refresh_from_db()
+    assert (hashing.dimensions, imported.embedded_anew) == (None, ["m", HASHING])
 
 
 def _plain(name: str, content: bytes = b"") -> Callable[[Writer], None]:
