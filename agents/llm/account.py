@@ -161,4 +161,4 @@ def _longest_answer(settings_: Mapping[str, Json]) -> int | None:
     bounds = [token_count(settings_.get(name)) for name in ("max_completion_tokens", "max_tokens")]
     given = [bound for bound in bounds if bound]
     answers = token_count(settings_.get("n")) or 1
-    return min(given) * answers if given else None
+    return max(given) * answers if given else None

@@ -176,3 +176,23 @@ def test_a_call_that_fails_used_nothing_and_of_one_that_is_stopped_nobody_knows(
     assert list(ModelUsage.objects.values_list("state", flat=True)) == ([] if state is None else [state])
     total = SpendingTotal.objects.get(limit=row)
     assert (total.spent, total.reserved) == (0 if state is None else CENT, 0)
+
+
+def test_of_two_bounds_the_longer_one_is_set_aside(developer: Developer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them a provider keeps to is its own affair."""
+    aside = []
+
+    def look(request: Any) -> Any:
+        aside.append(SpendingTotal.objects.get(limit=row).reserved)
+        raise RuntimeError
+
+    row = limit(developer, "1")
+    monkeypatch.setattr(gateway, "_ask", look)
+    for bounds in (
+        {"max_tokens": 900},
+        {"max_tokens": 900, "max_completion_tokens": 1},
+        {"max_tokens": 1, "max_completion_tokens": 900},
+    ):
+        with pytest.raises(RuntimeError):
+            gateway.complete(developer, model="gpt-4o", messages=ASK["messages"], settings=bounds)
+    assert len(aside) == 3 and len(set(aside)) == 1
