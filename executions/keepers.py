@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from agents.calls.removal import TEXTS
 from agents.retention import kinds
 from executions import blobs, services
 from executions.engine.dispatch import CeleryDispatcher
@@ -17,3 +18,4 @@ register(Keeper("executions.resume_within_budget", 5, services.resume_within_bud
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
 kinds.register(RUNS)
 kinds.register_personal(RUNS_OF_USERS)
+kinds.register_personal(TEXTS)

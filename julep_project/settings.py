@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "agents",
     "agents.access",
     "agents.audit",
+    "agents.calls",
     "agents.retention",
     "agents.vault",
     "agents.spending",
@@ -305,7 +306,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
 
 # How many days rows are kept, by their kind, where a developer sets nothing else; what is left out is kept for ever.
-RETENTION_DAYS = env_days("RETENTION_DAYS")
+RETENTION_DAYS = {"records": 14, **env_days("RETENTION_DAYS")}
+# Of which calls of models and tools it is kept what they were asked and answered.
+CALLS_KEPT = env_choice("CALLS_KEPT", ("all", "failed", "none"))
 
 # Outgoing HTTP for users: what may be reached beside the public internet (addresses or CIDR, with or without a port)
 JULEP_HTTP_ALLOW = env_list("JULEP_HTTP_ALLOW")

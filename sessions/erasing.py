@@ -1,5 +1,6 @@
 """Removes conversations that a user alone had with agents. From those with others only its part in them goes."""
 
+from agents.calls.removal import forget_calls
 from agents.retention.kinds import Person, Personal
 from agents.retention.pace import Pace
 from agents.retention.stripping import strip_records
@@ -30,6 +31,7 @@ def _remove(person: Person, pace: Pace) -> int:
         # First, while it is known whose they were.
         strip_records(person.developer_id, found, pace)
         pace.drain(_ENTRIES, {"sessions": found})
+        forget_calls("session", found, pace)
         count += pace.drain(_SESSIONS, {"sessions": found})
     return count
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from agents.access.verification_keys import KEYS
+from agents.calls.recorder import RECORDER
 from agents.llm.keys.stored import forget_keys
 from agents.models import Developer
 from agents.spending import limits
@@ -57,6 +58,13 @@ def nothing_remembered_of_callers() -> None:
     forget_everything()
     KEYS.forget()
     limits.forget()
+
+
+@pytest.fixture(autouse=True)
+def own_records() -> None:
+    """What calls are recorded in a test is written when it says so, where it reads."""
+    RECORDER.has_thread = False
+    RECORDER.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
+from agents.calls.models import CallKind
+from agents.calls.purpose import current_purpose
+from agents.calls.recording import Attempt
 from agents.llm.own.offline import is_offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers import provider
@@ -88,6 +92,16 @@ class Payment:
 
     reservation: Reservation
     seen: SeenCall
+
+    def begin(self, kind: CallKind = CallKind.MODEL) -> Attempt:
+        """The call begins now: what is kept of it beside its account."""
+        call, purpose = self.reservation.call, current_purpose()
+        response_id = call.metadata.get("response_id")
+        if isinstance(response_id, str):
+            purpose = replace(purpose, response_id=UUID(response_id))
+        return Attempt.begin(
+            kind, call.model, call.developer.pk, attribution=call.attribution, purpose=purpose, usage_id=call.id
+        )
 
     def settle(self, usage: Mapping[str, Any], cost: Decimal | None, *, estimated: bool) -> None:
         """Write what the call used. `estimated`: its tokens were counted here."""

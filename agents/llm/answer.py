@@ -120,6 +120,10 @@ class Answer:
         """What was said to the reader, and is kept."""
         return {"role": "assistant", "content": self.text or None, "tool_calls": self.calls or None}
 
+    def choices_so_far(self) -> list[dict[str, Json]]:
+        """What has come, for its record."""
+        return [{"message": self.whole_message(), "finish_reason": self.finish_reason}]
+
     def whole_message(self) -> dict[str, Json]:
         """All that was said, thoughts included. A block of thoughts without its signature was cut off, and no
         provider takes it back."""
@@ -207,6 +211,12 @@ class Answer:
         self._characters += 1 + _characters(choices)
         if self._characters > settings.MAX_REPLY_CHARACTERS:
             raise ReplyTooLong(f"The model's reply is longer than {settings.MAX_REPLY_CHARACTERS} characters")
+
+
+def choices_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """The choices of a whole answer, for its record; their texts stand in it twice."""
+    choices = answer.get("choices") or ()
+    return [{name: part for name, part in choice.items() if name != "content"} for choice in choices]
 
 
 def mended(

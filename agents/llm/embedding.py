@@ -9,6 +9,8 @@ from typing import Any, TypedDict, TypeVar, Unpack
 import numpy as np
 from django.conf import settings as server
 
+from agents.calls.models import CallKind
+from agents.calls.recording import Asked, Attempt
 from agents.llm.account import Account, Payment, amount_of_vectors
 from agents.llm.choice import resolve_embedding_model
 from agents.llm.key_choice import KeyChoice, achoose_key, choose_key
@@ -93,9 +95,11 @@ def embed(developer: Developer, texts: Sequence[str], **options: Unpack[Options]
     model = resolve_embedding_model(options.get("model"))
     request = _request_of(model, choose_key(developer, model, options.get("custom_key")), options)
     payment = _account_of(developer, request, options).reserve(partial(amount_of_vectors, request.model, texts))
-    with payment.until_answered(is_asked=bool(texts)):
+    attempt, asked = payment.begin(CallKind.EMBEDDING), _asked(request, texts)
+    with attempt.failing(asked), payment.until_answered(is_asked=bool(texts)):
         embedded = _own(request, texts) or _embed_with(request, texts)
     _pay(payment, embedded)
+    _end(attempt, asked, embedded)
     return embedded.vectors
 
 
@@ -110,10 +114,25 @@ async def aembed_counted(developer: Developer, texts: Sequence[str], **options: 
     request = _request_of(model, await achoose_key(developer, model, options.get("custom_key")), options)
     account = _account_of(developer, request, options)
     payment = await account.areserve(partial(amount_of_vectors, request.model, texts))
-    async with payment.until_answered_async(is_asked=bool(texts)):
-        embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
+    attempt, asked = payment.begin(CallKind.EMBEDDING), _asked(request, texts)
+    with attempt.failing(asked):
+        async with payment.until_answered_async(is_asked=bool(texts)):
+            embedded = await in_thread(_own, request, texts) or await _aembed_with(request, texts)
     await uninterrupted(run_query(partial(_pay, payment, embedded)))
+    _end(attempt, asked, embedded)
     return embedded
+
+
+def _asked(request: Request, texts: Sequence[str]) -> Asked:
+    """How much was to be embedded. The texts are kept where they belong."""
+    described = {"texts": len(texts), "characters": sum(map(len, texts)), "dimensions": request.dimensions}
+    return Asked({name: value for name, value in described.items() if value is not None})
+
+
+def _end(attempt: Attempt, asked: Asked, embedded: Embedded) -> None:
+    if embedded.vectors:
+        told = {"vectors": len(embedded.vectors), "dimensions": len(embedded.vectors[0])}
+        attempt.end(asked, told, tokens=(embedded.prompt_tokens, 0))
 
 
 def _request_of(model: str, key: KeyChoice, options: Options) -> Request:

@@ -15,7 +15,7 @@ from typing import Required, TypedDict, Unpack
 from django.conf import settings as server
 
 from agents.llm.account import Account, Payment, amount_of_answer, price
-from agents.llm.answer import Answer, mended
+from agents.llm.answer import Answer, choices_of, mended
 from agents.llm.choice import list_models, resolve_model
 from agents.llm.chunks import Chunk, Telling, end_chunk, usage_chunk
 from agents.llm.embedding import Embedded, aembed, aembed_counted, embed
@@ -30,7 +30,7 @@ from agents.llm.reply_form import ReplyForm, ReplyRejected, objection, rejected
 from agents.llm.request import ModelRequest, merged_settings, normal_messages, normal_tool_choice
 from agents.llm.stream import ModelStream, open_stream
 from agents.llm.tokens import counted_usage
-from agents.llm.usage import total_usage
+from agents.llm.usage import tokens_of, total_usage
 from agents.models import Agent, Developer
 from agents.tools.presentation import present_tools
 from julep_project.core.database import run_query
@@ -98,7 +98,8 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     deadline = time.monotonic() + asking.request.timeout_s
     while True:
         payment = asking.account.reserve(partial(amount_of_answer, asking.request))
-        with payment.until_answered():
+        attempt, asked = payment.begin(), asking.request.asked()
+        with attempt.failing(asked), payment.until_answered():
             raw, cost = _ask(asking.request)
             answer = asking.mended(raw)
         try:
@@ -106,6 +107,7 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
         finally:
             used = _completed(asking.request, answer, cost)
             used.pay(payment)
+            attempt.end(asked, choices_of(answer), tokens=tokens_of(used.usage))
         if asking.is_settled(used.usage):
             return asking.completion(answer)
         asking.set_timeout(deadline - time.monotonic())
@@ -120,13 +122,17 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
     asking.use_key(await achoose_key(developer, asking.request.model, question.get("custom_key")))
     while True:
         payment = await asking.account.areserve(partial(amount_of_answer, asking.request))
-        async with payment.until_answered_async():
-            raw, cost = await with_patience(partial(_ask_async, asking.request))
-            answer = asking.mended(raw)
+        attempt, asked = payment.begin(), asking.request.asked()
+        with attempt.failing(asked):
+            async with payment.until_answered_async():
+                raw, cost = await with_patience(partial(_ask_async, asking.request))
+                answer = asking.mended(raw)
         try:
             asking.take_whole(answer)
         finally:
-            await uninterrupted(_finish(payment, asking.request, answer, cost))
+            used = partial(_completed, asking.request, answer, cost)
+            end = partial(attempt.end, asked, choices_of(answer))
+            await uninterrupted(_finish(payment, used, end))
         if await in_thread(asking.is_settled, answer["usage"]):
             return asking.completion(answer)
 
@@ -183,8 +189,10 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
         request = asking.request
         payment = await asking.account.areserve(partial(amount_of_answer, request))
         payment.seen.begin()
+        attempt = payment.begin()
         stream: ModelStream | None = None
         used: _Used | None = None
+        said: list[dict[str, Json]] | None = None
         has_begun = False
         try:
             stream = await with_patience(partial(open_stream, request))
@@ -193,6 +201,7 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
                     has_begun = True
                     yield asking.take(raw), raw["choices"][0] if raw.get("choices") else {}
             answer.end()
+            said = answer.choices_so_far()
             if stream.usage:
                 used = _Used(stream.usage, price(request.model, stream.usage), estimated=False)
             else:
@@ -201,11 +210,13 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
             yield asking.rest(), {}
         except Exception as error:
             payment.seen.fail(error)
+            attempt.fail(error)
             if not has_begun:
                 used = _NOTHING
             raise
         finally:
-            await uninterrupted(_end_stream(stream, partial(_pay_for_stream, payment, request, answer, used)))
+            end = partial(attempt.end, request.asked(live=True), said or answer.choices_so_far())
+            await uninterrupted(_end_stream(stream, partial(_pay_for_stream, payment, request, answer, used, end)))
         if is_settled:
             return
 
@@ -372,10 +383,11 @@ def _completed(request: ModelRequest, answer: dict[str, Json], cost: Decimal | N
     return _Used(answer["usage"], price(request.model, answer["usage"]), estimated=True)
 
 
-async def _finish(payment: Payment, request: ModelRequest, answer: dict[str, Json], cost: Decimal | None) -> None:
+async def _finish(payment: Payment, complete_: Callable[[], _Used], end: Callable[..., None]) -> None:
     """Complete the answer and record it. Tokens are not counted on the threads that all queries share."""
-    used = await in_thread(_completed, request, answer, cost)
+    used = await in_thread(complete_)
     await run_query(partial(used.pay, payment))
+    await in_thread(end, tokens=tokens_of(used.usage))
 
 
 async def _end_stream(stream: ModelStream | None, pay: Callable[[], Awaitable[None]]) -> None:
@@ -386,13 +398,17 @@ async def _end_stream(stream: ModelStream | None, pay: Callable[[], Awaitable[No
         await pay()
 
 
-async def _pay_for_stream(payment: Payment, request: ModelRequest, answer: Answer, used: _Used | None) -> None:
+async def _pay_for_stream(
+    payment: Payment, request: ModelRequest, answer: Answer, used: _Used | None, end: Callable[..., None]
+) -> None:
     """Of a stream that did not come to its end, count what there is."""
     if used is _NOTHING:
         await payment.end_async()
+        await in_thread(end)
         return
     whole = await in_thread(_counted, request, answer) if used is None else used
     await run_query(partial(whole.pay, payment))
+    await in_thread(end, tokens=tokens_of(whole.usage))
 
 
 def _counted(request: ModelRequest, answer: Answer) -> _Used:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agents.calls.recording import Asked
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Agent
 from julep_project.core.json_value import Json
@@ -26,6 +27,15 @@ class ModelRequest:
     disable_cache: bool = False
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Own names of tools, by those under which the provider knows them."""
+
+    def asked(self, *, live: bool = False) -> Asked:
+        """What is kept of it: the key is no part of that."""
+        described: dict[str, Json] = {"settings": dict(self.settings), "timeout_s": round(self.timeout_s, 3)}
+        if self.tool_choice is not None:
+            described["tool_choice"] = self.tool_choice
+        if live:
+            described["streaming"] = True
+        return Asked(described, self.messages, self.tools)
 
     def call_ids(self) -> set[str]:
         """Of the calls in the messages."""

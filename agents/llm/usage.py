@@ -21,6 +21,11 @@ def token_counts(usage: Mapping[str, Any]) -> dict[str, Any]:
     return {**usage, "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
+def tokens_of(usage: Mapping[str, Any]) -> tuple[int, int]:
+    """Of the prompt and of the answer."""
+    return token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))
+
+
 def total_usage(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What several calls used together; of the details, those of the last."""
     totals = {name: sum(token_count(usage.get(name)) for usage in usages) for name in _COUNTS}

@@ -5,19 +5,23 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from agents.calls.models import CallKind
+from agents.calls.purpose import current_purpose
+from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools import api_call, system
 from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
-from agents.tools.presets import NO_PRESETS, Presets, with_setup
+from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
 from agents.tools.registry import ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
-from agents.tools.secret_marks import as_references, replaced
+from agents.tools.secret_marks import as_references, replaced, shown
 from agents.tools.secret_names import SecretMisused, filled, names_of
 from agents.tools.secret_values import opened
 from agents.tools.supplied import settle_by_author, settle_by_model
@@ -48,7 +52,7 @@ def run_tool(
     agent_id: UUID | None = None,
     secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Any:
-    """Carry out a tool given as its wire body and return its result as plain JSON.
+    """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
     The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call.
     Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
@@ -59,6 +63,47 @@ def run_tool(
     Raises:
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
+    purpose = replace(current_purpose(), key=idempotency_key)
+    attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
+    asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
+    with attempt.failing(asked):
+        result = _run(
+            developer,
+            tool,
+            arguments,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            presets=presets,
+            from_model=from_model,
+            depth=depth,
+            agent_id=agent_id,
+            secrets=secrets,
+        )
+    attempt.end(asked, result)
+    return result
+
+
+def _shown(tool: Mapping[str, Any], arguments: Any, presets: Presets, secrets: Mapping[str, str]) -> Any:
+    """The arguments as anybody may see them."""
+    preset = presets.for_tool(tool)
+    if preset and isinstance(arguments, Mapping):
+        arguments = {name: masked(value) if name in preset else value for name, value in arguments.items()}
+    return shown(arguments, secrets)
+
+
+def _run(
+    developer: Developer,
+    tool: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    *,
+    idempotency_key: str,
+    timeout: float | None,
+    presets: Presets,
+    from_model: bool,
+    depth: int | None,
+    agent_id: UUID | None,
+    secrets: Mapping[str, str],
+) -> Any:
     kind = str(tool["type"])
     if not isinstance(arguments, Mapping):
         raise ToolError(f"the arguments of the tool {tool['name']!r} must be an object")

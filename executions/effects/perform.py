@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from agents.calls.purpose import calling_for
 from agents.spending.attribution import attributed
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
@@ -139,6 +140,7 @@ def _held_up(claim: Claim, hold_up: HoldUp) -> Advanced | None:
 def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExceeded:
     """One attempt: the event that tells its result, or why there is none."""
     may_be_sent = False
+    effect = _effect_of(claim)
     try:
         standing = hold_up_before(claim)
         if standing is not None:
@@ -149,7 +151,8 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
-            with contained(), attributed(**spent_for), call_under_way(claim):
+            told = calling_for(key=effect["key"], attempt=effect["attempts"])
+            with contained(), attributed(**spent_for), call_under_way(claim), told:
                 value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
         text = storable_text(value)

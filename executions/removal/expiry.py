@@ -8,6 +8,7 @@ it, and `blobs.prune_blobs` knows those that are left then.
 from typing import Any
 from uuid import UUID
 
+from agents.calls.removal import forget_calls
 from agents.retention.kinds import Expired, Kind
 from agents.retention.pace import Pace
 from executions import blobs
@@ -66,6 +67,7 @@ def remove_runs(run_ids: list[UUID], pace: Pace) -> int:
     values: dict[str, Any] = {"runs": run_ids}
     for statement in _PARTS:
         pace.drain(statement, values)
+    forget_calls("run", run_ids, pace)
     count = pace.drain(_RUNS, values)
     blobs.forget_runs(run_ids)
     return count

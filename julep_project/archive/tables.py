@@ -15,6 +15,7 @@ from django.db.models import NOT_PROVIDED, AutoField, F, Field, ForeignKey, JSON
 
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
+from agents.calls.models import Call, CallText
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import SpendingLimit, SpendingTotal, UsageDay
@@ -177,7 +178,11 @@ NAMED: Mapping[Any, tuple[str, ...]] = {
 # Rows that are made anew on the other side, with the contents they know of (`archive.contents`).
 WITH_CONTENTS = (FileContent, Blob)
 
+_RECORDS = "what calls were asked and answered is kept for some days, to find out what went wrong here"
+
 LEFT_OUT: Mapping[Any, str] = {
+    Call: _RECORDS,
+    CallText: _RECORDS,
     EmbeddingModel: "belongs to the installation; the archive says which models its vectors are of",
     IdempotencyKey: "answers for repetitions of the last 24 hours, which were sent to the other installation",
     Pause: "what an installation lets rest is decided there",

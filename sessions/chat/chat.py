@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
 
+from agents.calls.purpose import calling_for
 from agents.models import Developer
 from agents.spending.attribution import attributed
 from julep_project.core.database import run_query
@@ -174,7 +175,7 @@ class Chat:
                     return
                 load = partial(load_conversation, call.developer, call.session_id, call.request)
                 conversation = await run_query(load)
-                with attributed(session_id=conversation.session.pk):
+                with attributed(session_id=conversation.session.pk), calling_for(key=self.envelope.id):
                     await self._let_speak(conversation, turn)
                 await self._save(conversation.session, turn)
             except BaseException as error:

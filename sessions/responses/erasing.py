@@ -1,8 +1,9 @@
 """Removes responses that were made for a user, as `user` or `metadata.user_id` says, and those that follow them, which
 are parts of the same conversation."""
 
+from agents.calls.removal import forget_calls
 from agents.retention.kinds import Person, Personal
-from agents.retention.pace import Pace
+from agents.retention.pace import Pace, Row
 
 _FOUND = """
     SELECT id FROM chat_sessions_storedresponse response
@@ -26,7 +27,10 @@ _REMOVE = """
 
 
 def _remove(person: Person, pace: Pace) -> int:
-    return pace.drain(_REMOVE, person.values)
+    def forget(removed: list[Row]) -> None:
+        forget_calls("response", [response_id for (response_id,) in removed], pace)
+
+    return pace.drain(_REMOVE, person.values, forget)
 
 
 RESPONSES = Personal("responses", _FOUND, _remove)

@@ -1,8 +1,9 @@
 """Rows of the kinds that no request of `furnish` makes."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
+from agents.calls.models import Call, CallText
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import UsageDay
 from docs_store.models import Chunk, Embedding
@@ -33,4 +34,7 @@ def complete(tenant: Tenant) -> Tenant:
     RetentionPeriod.objects.create(developer=developer, kind="runs")
     numbers = {"calls": 1, "unpriced": 0, "prompt_tokens": 1, "completion_tokens": 1, "cost": 1}
     UsageDay.objects.create(developer=developer, day=date(2026, 1, 1), model="m", custom_api_used=False, **numbers)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    Call.objects.create(developer=developer, kind="tool", name="n", status="ok", started_at=moment, ended_at=moment)
+    CallText.objects.create(id=uuid4(), developer=developer, content=b"{}", size=2, is_packed=False, last_used=moment)
     return tenant

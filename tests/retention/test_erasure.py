@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from agents.audit.models import AuditRecord
+from agents.calls.models import Call, CallText
+from agents.calls.recorder import RECORDER
+from agents.llm import gateway
 from agents.models import Developer, User
 from agents.retention.erasure import TASK, erase_user
 from agents.retention.kinds import PERSONAL
 from agents.retention.models import Erasure
 from agents.retention.pace import Pace
+from agents.spending.attribution import attributed
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
 from executions.engine.dispatch import dispatching_to
 from executions.models import Execution, Transition
@@ -82,6 +87,14 @@ def texts() -> str:
     return "".join(str(list(model._base_manager.values())) for model in models)
 
 
+def told(session: str, *texts_: str) -> None:
+    """A model was told this in the session, and it is recorded."""
+    with attributed(session_id=UUID(session)):
+        messages = [{"role": "user", "content": text} for text in texts_]
+        gateway.complete(Developer.objects.get(), messages=messages, model="offline/echo")
+    RECORDER.flush()
+
+
 def erase(api: ApiClient, user: str) -> Json:
     """The job that has erased a user."""
     answer = api.post(f"/users/{user}/erase")
@@ -93,10 +106,12 @@ def erase(api: ApiClient, user: str) -> Json:
 
 
 def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None:
-    Life(flow, "somebody else")
+    other = Life(flow, "somebody else")
     before = everything()
     life = Life(flow, CANARY)
+    told(other.session, "hello")
     flow.api.patch(f"/users/{life.user}", {"about": CANARY + " again"})
+    told(life.session, CANARY, "hello")
     together = life.new("/sessions", {"agent": life.agent, "users": [life.user, life.new("/users", {})]})
     job = erase(flow.api, life.user)
     assert (job["state"], job["progress"], job["user_id"]) == ("succeeded", 100.0, life.user)
@@ -106,6 +121,7 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
         "sessions": 1,
         "responses": 2,
         "users": 1,
+        "texts of calls": 1,
     }
     shared = {"User": 1, "Session": 1, "SessionUser": 1}
     assert everything() == {name: count + shared.get(name, 0) for name, count in before.items()}
@@ -113,6 +129,8 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
     for path in (f"/users/{life.user}", f"/sessions/{life.session}", f"/executions/{life.run}"):
         assert flow.api.get(path).status_code == 404
     assert CANARY not in texts()
+    [left] = Call.objects.all()
+    assert (str(left.session_id), CallText.objects.count()) == (other.session, 1)
     assert rung == [] or str(rung[0]) == job["id"]
 
 

@@ -46,6 +46,12 @@ def developer(transactional_db: None) -> Developer:
     return found
 
 
+@pytest.fixture(autouse=True)
+def no_defaults(settings: Any) -> None:
+    """Everything is kept for ever, unless a test says otherwise."""
+    settings.RETENTION_DAYS = {}
+
+
 @pytest.fixture
 def keep(developer: Developer) -> Callable[..., None]:
     """Sets periods of 30 days."""
@@ -285,7 +291,7 @@ def test_the_command(developer: Developer, keep: Any, capsys: Any) -> None:
 
 def test_runs_that_have_ended_are_known_by_their_statuses() -> None:
     assert all(f"'{status.value}'" in expiry.RUNS.due for status in TERMINAL_EXECUTION)
-    assert sorted(KINDS) == ["audit", "calls", "docs", "entries", "files", "responses", "runs"]
+    assert sorted(KINDS) == ["audit", "calls", "docs", "entries", "files", "records", "responses", "runs"]
 
 
 def test_without_periods_nothing_goes(developer: Developer, settings: Any) -> None:

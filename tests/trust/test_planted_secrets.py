@@ -12,6 +12,9 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from agents.calls.models import Call, CallText
+from agents.calls.recorder import RECORDER
+from agents.calls.texts import unpacked
 from agents.models import Developer
 from agents.tools.errors import ToolError
 from agents.tools.runners import run_tool
@@ -109,6 +112,15 @@ def test_transitions_and_streams(flow: FlowRunner, planted: dict[str, str]) -> N
 
     assert any("status 400" in json.dumps(row) for row in log)  # the hook was called, and said all it knew
     assert leaks(json.dumps(log)) == []
+
+
+def test_records_of_calls(flow: FlowRunner, planted: dict[str, str]) -> None:
+    RECORDER.flush()
+    told = [str(row) for row in Call.objects.values()]
+    told += [unpacked(row.content, is_packed=row.is_packed).decode() for row in CallText.objects.all()]
+
+    assert any('"look"' in text for text in told) and any("hook" in text for text in told)
+    assert leaks("".join(told)) == []
 
 
 def test_operations(flow: FlowRunner, planted: dict[str, str], developer: Developer) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from agents.calls.models import Call, CallText
+from agents.calls.recorder import RECORDER
+from agents.calls.texts import unpacked
 from agents.llm.own.scripted import scripted_model
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
@@ -132,6 +135,10 @@ def test_runs(
         assert waiting["status"] == "awaiting_input", waiting
         ended = flow.resume(waiting["id"], {})
     heard = json.dumps([request.messages for request in model.requests])
+    RECORDER.flush()
+    told_models = [
+        (str(row.pk), unpacked(row.content, is_packed=row.is_packed).decode()) for row in CallText.objects.all()
+    ]
 
     assert (ended["status"], len(model.requests)) == ("failed", 3)
     sent = " ".join(
@@ -141,7 +148,8 @@ def test_runs(
     assert found_in(sent)  # they went out
     told = [("log", caplog.text + str([vars(record) for record in caplog.records])), ("heard", heard)]
     told += [("api", json.dumps([ended, flow.log(ended["id"]), created.json()]))]
-    assert leaks([*told, *kept(tmp_path), *staff_pages(admin_client)]) == {}
+    assert {"model", "tool", "embedding"} == set(Call.objects.values_list("kind", flat=True)) and told_models
+    assert leaks([*told, *told_models, *kept(tmp_path), *staff_pages(admin_client)]) == {}
 
 
 def test_what_the_search_for_them_would_find() -> None:
