@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "sessions.responses",
     "tasks",
     "executions",
+    "executions.bulk",
 ]
 
 MIDDLEWARE = [
@@ -446,8 +447,8 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONSUMER = "julep_project.consumer:SteadyConsumer"
-# `maintenance` is for keepers alone, each of which is short: timers and recovery depend on them. Whatever waits for a
-# model or builds something large belongs to `io`.
+# `maintenance` is for keepers and what operators do to many runs, a second at a time: timers and recovery depend on it.
+# Whatever waits for a model or builds something large belongs to `io`.
 CELERY_TASK_ROUTES = [
     "julep_project.core.work.keeper.route",
     {
@@ -457,6 +458,7 @@ CELERY_TASK_ROUTES = [
         "sessions.answer_response": {"queue": "io"},
         "sessions.shorten_history": {"queue": "io"},
         "retention.erase_user": {"queue": "io"},
+        "bulk.work": {"queue": "maintenance"},
     },
 ]
 

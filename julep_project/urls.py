@@ -31,6 +31,7 @@ urlpatterns = [
     path("", include("sessions.responses.urls")),
     path("", include("tasks.urls")),
     path("", include("executions.urls")),
+    path("", include("executions.bulk.urls")),
     re_path("", unknown_route),
 ]
 

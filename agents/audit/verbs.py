@@ -35,6 +35,7 @@ class ObjectKind(StrEnum):
     DOC = "doc"
     FILE = "file"
     EXECUTION = "execution"
+    BULK = "bulk"
     RESPONSE = "response"
     PAUSE = "pause"
     SECRET = "secret"

@@ -21,6 +21,7 @@ from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import SpendingLimit, SpendingTotal, UsageDay
 from agents.vault.models import Secret
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
+from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
@@ -185,6 +186,8 @@ LEFT_OUT: Mapping[Any, str] = {
     CallText: _RECORDS,
     EmbeddingModel: "belongs to the installation; the archive says which models its vectors are of",
     IdempotencyKey: "answers for repetitions of the last 24 hours, which were sent to the other installation",
+    BulkAction: "what was done to many runs there, by whom",
+    BulkItem: "goes with its bulk action",
     Pause: "what an installation lets rest is decided there",
     TenantRates: "what an installation gives its tenants is decided there",
     Turn: "the queue of chats, and what those were answered that may be repeated to the other installation",

@@ -163,6 +163,7 @@ LIMIT = "limits/<str:id>"
 TASKS = "agents/<str:agent_id>/tasks"
 TASK = TASKS + "/<str:task_id>"
 TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
+MANY = {"action": "cancel", "filter": {"status": ["running"]}}
 CANCELLED, GOES_ON = {"status": "cancelled"}, {"status": "running", "input": {}}
 ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     **member("agent", "/agents", lambda w: w.new("/agents", {"name": "b"}), {"name": "c"}),
@@ -212,6 +213,12 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         lambda w: w.new(f"/tasks/{w.task()}/executions", {"input": {}}),
     ),
     ("put", "executions/<str:id>"): ("cancel", "execution", lambda w: w.api.put(f"/executions/{w.run()}", CANCELLED)),
+    ("post", "bulk"): ("create", "bulk", lambda w: w.api.post("/bulk", MANY)),
+    ("post", "bulk/<str:id>/abort"): (
+        "cancel",
+        "bulk",
+        lambda w: w.api.post(f"/bulk/{w.api.post('/bulk', MANY).json()['id']}/abort"),
+    ),
     ("post", "executions/<str:id>/retry"): (
         "retry",
         "execution",

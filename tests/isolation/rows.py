@@ -7,6 +7,7 @@ from agents.calls.models import Call, CallText
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import UsageDay
 from docs_store.models import Chunk, Embedding
+from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, LoopItem
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.rates.models import TenantRates
@@ -30,6 +31,9 @@ def complete(tenant: Tenant) -> Tenant:
     LoopItem.objects.create(branch=branch, loop=uuid4(), index=0, value=1)
     IdempotencyKey.objects.create(developer=developer, key="k", digest=b"d")
     TenantRates.objects.create(developer=developer)
+    described = {"action": "cancel", "filter": {}, "matched": 0, "name": "n"}
+    bulk = BulkAction.objects.create(developer=developer, **described)
+    BulkItem.objects.create(bulk=bulk, execution_id=execution, outcome="done")
     Erasure.objects.create(developer=developer, user_id=uuid4(), name="n")
     RetentionPeriod.objects.create(developer=developer, kind="runs")
     numbers = {"calls": 1, "unpriced": 0, "prompt_tokens": 1, "completion_tokens": 1, "cost": 1}

@@ -90,6 +90,7 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("api_key", "/api_keys", {"label": "k"})
     made("secret", "/secrets", SECRET)
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
+    ids["bulk"] = tenant.api.post("/bulk", {"action": "cancel", "filter": {"task_id": str(uuid4())}}).json()["id"]
     made("limit", "/limits", {"scope": "session", "scope_id": str(uuid4()), "period": "total", "amount": 1})
     made("task", f"/agents/{agent}/tasks", ASK)
     ended = made("ended_execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]

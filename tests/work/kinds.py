@@ -13,6 +13,9 @@ from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.ingestion.working import ingest_file
 from docs_store.model_coverage import register_model
 from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState, Ingestion
+from executions.bulk.actions import NAME as BULK_ACTION
+from executions.bulk.models import BulkAction
+from executions.bulk.working import BULKS, work_on
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import JobState
@@ -145,6 +148,18 @@ class Erasures(Kind):
 
     def work(self, subject: Any) -> None:
         erase_user(UUID(str(subject)))
+
+
+class Bulks(Kind):
+    leases, queued, done = BULKS.leases, BULKS.queued, JobState.SUCCEEDED.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        described = {"action": "cancel", "filter": {"status": ["running"]}, "matched": 0, "actor": {"kind": "system"}}
+        rows = [BulkAction(developer_id=tenant.developer_id, name=BULK_ACTION, **described) for _ in range(count)]
+        return [row.pk for row in BulkAction.objects.bulk_create(rows)]
+
+    def work(self, subject: Any) -> None:
+        work_on(UUID(str(subject)))
 
 
 def tenant(name: str) -> Agent:

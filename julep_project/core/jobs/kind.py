@@ -32,6 +32,7 @@ class JobKind(Generic[Row]):
         task: str,
         give_up: "Callable[[ClaimedJob[Row], str], object] | None" = None,
         at_once: int | None = None,
+        queue: str = "io",
     ) -> None:
         self.model = model
         self._give_up = give_up or (lambda job, reason: job.end(JobState.FAILED, reason))
@@ -42,7 +43,7 @@ class JobKind(Generic[Row]):
             waiting={"state": JobState.RETRYING},
             ring=lambda job_id: rings.ring(task, job_id),
         )
-        self.queued = Queued(self.leases, task=task, at_once=at_once)
+        self.queued = Queued(self.leases, task=task, queue=queue, at_once=at_once)
         KINDS[model] = self
 
     def start(self, job: Any) -> UUID:
