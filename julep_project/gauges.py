@@ -4,6 +4,7 @@ Rows are counted up to a bound, so that it costs little however many there are.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from executions.engine.sweep import branches_by_status, late_timer_s
 from julep_project.core.database import fetch
 from julep_project.core.health import heartbeats
 from julep_project.core.health.health import QUEUES
+from julep_project.core.pauses.models import PauseScope
+from julep_project.core.pauses.standing import in_force
 from julep_project.core.telemetry import registry, shared
 from julep_project.core.telemetry.exposition import exposition
 from julep_project.core.telemetry.metrics import Gauge, Key
@@ -29,6 +32,9 @@ from julep_project.core.work import rings
 from julep_project.core.work.keeper import KEEPERS
 
 Found = Iterator[tuple[Gauge, tuple[str, ...], float]]
+
+# What branches say that wait for one, whose names are many.
+_PAUSES, _PAUSED = "the end of a pause", "a pause"
 
 _SERVER = "SELECT (SELECT count(*) FROM pg_stat_activity), current_setting('max_connections')::int"
 _SIZE = "SELECT pg_database_size(current_database())"
@@ -77,8 +83,14 @@ def _of_database() -> Found:
     for status, count in branches_by_status().items():
         yield registry.BRANCHES, (status,), count
     yield registry.TIMERS_LATE, (), late_timer_s()
-    for neighbour, count, _, _ in held_up_branches():
+    held_up: Counter[str] = Counter()
+    for by, count, _, _ in held_up_branches():
+        held_up[_PAUSED if by.startswith(_PAUSES) else by] += count
+    for neighbour, count in held_up.items():
         yield registry.HELD_UP, (neighbour,), count
+    paused = Counter(scope for scope, _ in in_force())
+    for scope in PauseScope.values:
+        yield registry.PAUSES, (scope,), paused[scope]
     [(connections, most)] = fetch(_SERVER)
     yield registry.DATABASE_CONNECTIONS, (), connections
     yield registry.DATABASE_CONNECTIONS_MOST, (), most

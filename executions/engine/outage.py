@@ -120,7 +120,9 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
     }
     sql = _HAND_BACK_EFFECT if claim.held is BranchStatus.CALLING else _HAND_BACK_SLICE
     row = when_back(lambda: fetch_row(sql, parameters))
-    log.warning("branch held up", extra={"action": "held_up", "branch_id": claim.branch_id, **described})
+    # What was said may hold what was sent: the row has it, and `manage.py doctor` shows it.
+    told = {name: value for name, value in described.items() if name != "error"}
+    log.warning("branch held up", extra={"action": "held_up", "branch_id": claim.branch_id, **told})
     return None if row is None else pause_s
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger("tests.telemetry")
 
 RUN = ("execution started", "execution ended", "execution failed")
 CALL = ("call started", "call ended", "call failed")
-CALLS_AND_FAILS = {
+CALLS_AND_FAILS: dict[str, Any] = {
     "name": "Ship it",
     "tools": [{"name": "look", "type": "system", "system": {"resource": "agent", "operation": "list"}}],
     "main": [

@@ -52,7 +52,8 @@ def test_only_the_operator_reads_them(api: ApiClient) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_run_counts_for(flow: FlowRunner) -> None:
-    created = flow.create(CALLS_AND_FAILS).json()
+    main = [{"sleep": {"seconds": 5}}, *CALLS_AND_FAILS["main"]]
+    created = flow.create({**CALLS_AND_FAILS, "main": main}).json()
     assert flow.start(created["id"], {})["status"] == "failed"
     assert shared.publish("here@one:1")
 
@@ -65,6 +66,7 @@ def test_what_a_run_counts_for(flow: FlowRunner) -> None:
     assert found[("julep_tool_calls_total", "succeeded", "look", "system")] == 1
     assert found[("julep_steps_total", "PromptStep")] == found[("julep_steps_total", "ToolCallStep")] == 1
     assert found[("julep_slices_total", "committed")] == found[("julep_slice_seconds_count",)]
+    assert found[("julep_timer_lateness_seconds_count",)] == 1 and found[("julep_branch_wait_seconds_count",)] >= 1
     assert found[("julep_http_requests_total", "POST", "tasks/<task_id>/executions", "2xx")] == 1
     assert found[("julep_run_seconds_bucket", "+Inf", "failed")] == 1
     assert found[("julep_database_up",)] == found[("julep_redis_up",)] == 1

@@ -19,6 +19,7 @@ from executions.engine.run import Run
 from executions.models import Branch
 from executions.states import HOLDS_PLACE, TERMINAL_EXECUTION, BranchStatus
 from julep_project.core.clock import now
+from julep_project.core.telemetry.registry import BRANCH_WAIT, TIMER_LATENESS
 from julep_project.core.work.lease import LEASE_END
 
 
@@ -62,17 +63,20 @@ TERMINAL_SQL = ", ".join(f"'{status.value}'" for status in sorted(TERMINAL_EXECU
 # too, so nothing was or can be committed under it, and a slice has no effect outside: the row is ready as before. The
 # commit that follows waits, and with it goes everything written earlier.
 _CLAIM_ADVANCE = f"""
-    WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
+    WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true)), timer AS (
+        SELECT wake_at FROM executions_branch WHERE id = %(branch)s AND status IN ('sleeping', 'awaiting_input')
+    )
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
         event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
         lease_owner = %(owner)s, lease_until = {LEASE_END_SQL}
-    FROM unhurried, executions_execution e
+    FROM unhurried, executions_execution e LEFT JOIN timer ON true
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})
       AND (b.status = 'ready'
            OR (b.status = 'running' AND (b.lease_until < now() OR b.lease_owner = %(owner)s))
            OR (b.status IN ('sleeping', 'awaiting_input') AND b.wake_at <= now()))
-    RETURNING {_CLAIM_COLUMNS}
+    RETURNING {_CLAIM_COLUMNS}, timer.wake_at IS NOT NULL,
+              extract(epoch FROM now() - coalesce(timer.wake_at, b.updated_at))::float
 """
 
 # What is declared `at_most_once` must not be forgotten to have been tried. For other calls a count that is lost with
@@ -101,17 +105,20 @@ _CLAIM_EFFECT = f"""
 
 def claim_branch(branch_id: UUID, owner: str) -> Claim | None:
     """Take a branch that can go on. None: someone else holds it, or there is nothing to do."""
-    return _claim(_CLAIM_ADVANCE, BranchStatus.RUNNING, branch_id, owner)
+    row = fetch_row(_CLAIM_ADVANCE, {"branch": branch_id, **_held_by(owner)})
+    if row is None:
+        return None
+    *columns, is_timer, due_s = row
+    claim = _claim_of_row(BranchStatus.RUNNING, columns)
+    if claim.attempt == 1:
+        (TIMER_LATENESS if is_timer else BRANCH_WAIT).observe(max(due_s, 0.0))
+    return claim
 
 
 def claim_effect(branch_id: UUID, owner: str) -> Claim | None:
     """Take the effect a branch waits for; its attempt is counted before it runs."""
-    return _claim(_CLAIM_EFFECT, BranchStatus.CALLING, branch_id, owner)
-
-
-def _claim(sql: str, held: BranchStatus, branch_id: UUID, owner: str) -> Claim | None:
-    row = fetch_row(sql, {"branch": branch_id, **_held_by(owner)})
-    return None if row is None else _claim_of_row(held, row)
+    row = fetch_row(_CLAIM_EFFECT, {"branch": branch_id, **_held_by(owner)})
+    return None if row is None else _claim_of_row(BranchStatus.CALLING, row)
 
 
 def _held_by(owner: str) -> dict[str, Any]:

@@ -19,6 +19,14 @@ SLICES = Counter(
     ("result",),
 )
 SLICE_SECONDS = Histogram("julep_slice_seconds", "From the claim of a branch to the commit.", bounds=_QUICK)
+BRANCH_WAIT = Histogram(
+    "julep_branch_wait_seconds", "From when a branch could go on until a worker took it.", bounds=_QUICK
+)
+TIMER_LATENESS = Histogram(
+    "julep_timer_lateness_seconds",
+    "From the time that a sleeping branch waited for until a worker took it.",
+    bounds=_QUICK,
+)
 
 # -- Calls --
 MODEL_CALLS = Counter(
@@ -55,7 +63,12 @@ WORK_OLDEST = Gauge("julep_work_oldest_seconds", "How long the first of them has
 WORK_RUNNING = Gauge("julep_work_running", "Rows that are worked on, at most 10,000.", ("keeper",))
 BRANCHES = Gauge("julep_branches", "Branches of runs by their status, at most 10,000.", ("status",))
 TIMERS_LATE = Gauge("julep_timers_late_seconds", "How long the time is over that a sleeping branch waits for.")
-HELD_UP = Gauge("julep_branches_held_up", "Branches that wait for a neighbour that is away.", ("neighbour",))
+HELD_UP = Gauge(
+    "julep_branches_held_up",
+    "Branches that wait for a neighbour that is away, for `a pause`, or for `its developer` to be switched on.",
+    ("neighbour",),
+)
+PAUSES = Gauge("julep_pauses", "Pauses that are in force.", ("scope",))
 QUEUE_MESSAGES = Gauge("julep_queue_messages", "Messages that wait in Redis.", ("queue",))
 
 # -- HTTP --
