@@ -89,6 +89,7 @@ def test_a_run_with_a_model_and_tools(flow: FlowRunner, web_server: WebServer, s
 
 @pytest.mark.django_db(transaction=True)
 def test_chats_and_responses(flow: FlowRunner) -> None:
+    RECORDER.has_thread = True
     agent = flow.api.post("/agents", {"name": "Ada"}).json()["id"]
     session = flow.api.post("/sessions", {"agent": agent}).json()["id"]
     body = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -97,7 +98,7 @@ def test_chats_and_responses(flow: FlowRunner) -> None:
         with pytest.raises(ModelUnavailable):
             asyncio.run(streamed(Developer.objects.get(), **body))
         response = flow.api.post("/responses", {"model": "gpt-4o", "input": "Hi"}).json()
-    RECORDER.flush()
+    RECORDER.wait()
 
     broken = Call.objects.get(status="failed")
     assert (broken.session_id, broken.error) == (None, "gone")
