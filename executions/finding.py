@@ -28,6 +28,8 @@ class RunFilter:
     agent_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+    error_type: str = ""
+    error_hash: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -49,6 +51,8 @@ class RunFilter:
             Q(task_id__in=_tasks_of(developer, self.agent_id)) if self.agent_id else Q(),
             Q(created_at__gte=self.since) if self.since else Q(),
             Q(created_at__lt=self.until) if self.until else Q(),
+            Q(error_type=self.error_type) if self.error_type else Q(),
+            Q(error_hash=self.error_hash) if self.error_hash else Q(),
             object_condition(self.metadata) if self.metadata else Q(),
         ]
         return reduce(and_, parts)

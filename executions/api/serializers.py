@@ -38,6 +38,8 @@ class RunFilterBody(Body):
     agent_id = serializers.UUIDField(required=False, help_text="of any task of this agent")
     since = serializers.DateTimeField(required=False, help_text="started at this moment or later")
     until = serializers.DateTimeField(required=False, help_text="started before this moment")
+    error_type = Text(required=False, max_length=120, help_text="the kind of failure that ended it")
+    error_hash = Text(required=False, max_length=16, help_text="the same for runs that failed by the same fault")
 
 
 class ExecutionAnswer(Body):

@@ -134,6 +134,9 @@ def test_runs_of_all_tasks(
     assert _found(api, {"status": "failed"}) == [failed]
     assert _found(api, "status=failed&status=awaiting_input") == [failed, waiting["id"]]
     assert _found(api, {"status": "failed,awaiting_input", "metadata_filter.a": 1}) == [failed]
+    fault = Execution.objects.get(pk=failed)
+    assert _found(api, {"error_type": fault.error_type, "error_hash": fault.error_hash}) == [failed]
+    assert _found(api, {"error_type": "Other"}) == []
     assert _found(api, {"task_id": double, "status": "queued"}) == queued[::-1]
     agent = api.get(f"/tasks/{double}").json()["agent_id"]
     assert _found(api, {"agent_id": agent}) == queued[::-1]

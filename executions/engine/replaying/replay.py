@@ -177,7 +177,8 @@ class Replay(Slice):
         if not isinstance(outcome, Enter):
             raise CannotGoOn(f"step {frame.display}[{frame.pc}] does not go into a body again")
         self._enter(frame, outcome)
-        self._keep_loop(frame)
+        if outcome.items is not None:
+            self._keep_loop(frame)
 
     def _started(self, frame: Frame) -> Any:
         heard, self._heard = self._heard, None
@@ -235,8 +236,7 @@ class Replay(Slice):
 
     def _keep_loop(self, frame: Frame) -> None:
         """Turns that have finished know the loop by its id."""
-        if frame.loop is None or frame.loop not in self.items:
-            return
+        assert frame.loop is not None
         body = self._top
         known = next((row.loop for row in self._rows if row.loop and row.workflow == body.display), None)
         if known is not None:
