@@ -67,6 +67,7 @@ class Doc(Resource):
         indexes = [
             models.Index(fields=["agent", "-created_at", "-id"], name="doc_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user", "-created_at", "-id"], name="doc_of_user", condition=_OF_USER),
+            models.Index(fields=["developer", "-created_at", "-id"], name="doc_of_developer"),
             metadata_index("doc_metadata"),
         ]
 
