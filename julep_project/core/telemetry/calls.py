@@ -70,7 +70,8 @@ class SeenCall:
         if self.span is not None:
             used = {"input_tokens": prompt_tokens, "output_tokens": completion_tokens}
             self.span.set({f"gen_ai.usage.{name}": count for name, count in used.items()})
-        self.end(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cost=cost)
+        spent = None if cost is None else float(cost)
+        self.end(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cost=spent)
 
     def _described(self) -> tuple[str, dict[str, object]]:
         """Name and attributes of the span, by the conventions for generative AI."""

@@ -63,9 +63,9 @@ _tracing: Tracing | None = None
 
 def is_wanted() -> bool:
     """Whether the standard variables name a place for traces."""
-    places = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    place = env_str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env_str("OTEL_EXPORTER_OTLP_ENDPOINT")
     is_off = env_bool("OTEL_SDK_DISABLED") or env_str("OTEL_TRACES_EXPORTER", "otlp") != "otlp"
-    return not is_off and any(env_str(name) for name in places)
+    return bool(place) and not is_off
 
 
 def begin(process: str) -> None:
