@@ -4,12 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, URLResolver, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
 
 from julep_project.console.page import POLICY, rights
 from julep_project.console.permissions import VIEW, may
-from julep_project.console.views import audit, errors, inbox, queues, runs, search
+from julep_project.console.views import (
+    audit,
+    chats,
+    controls,
+    documents,
+    errors,
+    health,
+    inbox,
+    overview,
+    queues,
+    runs,
+    search,
+    usage,
+)
 from julep_project.console.views.run import acts as run_acts
 from julep_project.console.views.run import events as run_events
 from julep_project.console.views.run import page as run_page
@@ -17,23 +30,39 @@ from julep_project.console.views.run import values as run_values
 
 # Groups of the sidebar, with the title and the route of each page.
 NAVIGATION = (
-    ("Now", (("Runs", "console_runs"), ("Errors", "console_errors"), ("Inbox", "console_inbox"))),
-    ("Fleet", (("Queues & workers", "console_queues"),)),
-    ("System", (("Audit", "console_audit"),)),
+    (
+        "Now",
+        (
+            ("Overview", "index"),
+            ("Runs", "console_runs"),
+            ("Errors", "console_errors"),
+            ("Inbox", "console_inbox"),
+            ("Chats", "console_chats"),
+        ),
+    ),
+    (
+        "Fleet",
+        (
+            ("Queues & workers", "console_queues"),
+            ("Usage", "console_usage"),
+            ("Documents", "console_documents"),
+        ),
+    ),
+    ("System", (("Health", "console_health"), ("Controls", "console_controls"), ("Audit", "console_audit"))),
 )
 
 
 # Pages that are not in the sidebar, by the beginnings of their routes, and where they belong.
-_SECTIONS = {"console_run": "console_runs", "console_wait": "console_inbox", "console_search": "console_search"}
+_SECTIONS = {"console_run": "console_runs", "console_wait": "console_inbox", "console_chat": "console_chats"}
 
 
 def _section(request: HttpRequest) -> str:
     """The route of the page of the sidebar that this one belongs to; empty for the pages of the models."""
     route = (request.resolver_match.url_name if request.resolver_match else None) or ""
-    return next(
-        (section for beginning, section in _SECTIONS.items() if route.startswith(beginning)),
-        route if route.startswith("console_") else "",
-    )
+    for beginning, section in _SECTIONS.items():
+        if route.startswith(beginning):
+            return section
+    return route if route.startswith("console_") or route == "index" else ""
 
 
 class ConsoleSite(admin.AdminSite):
@@ -61,6 +90,15 @@ class ConsoleSite(admin.AdminSite):
             path("queues/", self._page(queues.overview), name="console_queues"),
             path("queues/workers/", self._page(queues.workers), name="console_workers"),
             path("audit/", self._page(audit.listing), name="console_audit"),
+            path("chats/", self._page(chats.listing), name="console_chats"),
+            path("chats/<uuid:session_id>/", self._page(chats.show), name="console_chat"),
+            path("usage/", self._page(usage.listing), name="console_usage"),
+            path("documents/", self._page(documents.overview), name="console_documents"),
+            path("health/", self._page(health.overview), name="console_health"),
+            path("health/doctor/", self._page(health.lines), name="console_doctor"),
+            path("controls/", self._page(controls.overview), name="console_controls"),
+            path("controls/pause/", self._page(controls.make_pause), name="console_pause"),
+            path("controls/<uuid:pause_id>/lift/", self._page(controls.lift_pause), name="console_lift"),
             path("inbox/", self._page(inbox.listing), name="console_inbox"),
             path("inbox/<uuid:wait_id>/", self._page(inbox.show), name="console_wait"),
             path("inbox/<uuid:wait_id>/answer/", self._page(inbox.answer), name="console_answer"),
@@ -89,9 +127,9 @@ class ConsoleSite(admin.AdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Where staff begin: with the runs, or with the models they may see."""
+        """Where staff begin: with an overview, or with the models they may see."""
         if may(request, VIEW):
-            return HttpResponseRedirect(reverse("admin:console_runs"))
+            return overview.show(request)
         return super().index(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

@@ -54,7 +54,10 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     task = flow.create({"name": "Refund order", "main": main}).json()
     run = flow.start(task["id"], {"order": "A-7"}, metadata={"customer": "acme"})
     (wait,) = (row for row in flow.log(run["id"]) if row["type"] == "wait")
-    return {**run, "wait_id": wait["id"], "task": task["id"]}
+    session = flow.api.post("/sessions", {"agent": task["agent_id"]}).json()["id"]
+    said = {"role": "user", "name": "Ann", "content": "Where is A-7?"}
+    assert flow.api.post(f"/sessions/{session}/messages", said).status_code == 201
+    return {**run, "wait_id": wait["id"], "task": task["id"], "session_id": session}
 
 
 @pytest.fixture

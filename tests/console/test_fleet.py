@@ -7,6 +7,9 @@ import pytest
 import redis
 from django.test import Client
 
+from agents.models import Developer, ModelUsage
+from agents.spending.models import UsageDay
+from docs_store.models import DocEmbedding
 from executions.models import Branch, Execution
 from julep_project.core.clock import now
 from tests.flow_runner import FlowRunner
@@ -71,3 +74,76 @@ def test_who_did_what(operator: Client, waiting: dict[str, Any]) -> None:
     first = operator.get("/admin/audit/?format=json").json()["items"][0]["id"]
     assert acts(f"after={first}") == acts("")[1:]
     assert operator.get("/admin/audit/?after=x").status_code == 400
+
+
+def test_the_last_hour(operator: Client, waiting: dict[str, Any], hostile: dict[str, Any]) -> None:
+    told = {one["name"]: (one["now"], one["before"]) for one in operator.get("/admin/?format=json").json()["items"]}
+    assert told["Runs begun"] == (2, None) and told["Runs failed"] == (1, None)
+    page = operator.get("/admin/").content.decode()
+    assert "Refund 274 EUR?" in page and "Nothing waits that should not" in page
+    assert "<html" not in operator.get("/admin/?part=1").content.decode()
+
+    Branch.objects.filter(execution_id=waiting["id"]).update(
+        status="ready", updated_at=now() - timedelta(minutes=9, seconds=5)
+    )
+    assert "has waited for a worker for 9 min" in operator.get("/admin/?part=1").content.decode()
+
+
+@pytest.mark.parametrize("group", ["model", "task", "agent", "developer", "day"])
+def test_usage(operator: Client, developer: Developer, group: str) -> None:
+    numbers = {"prompt_tokens": 10, "completion_tokens": 5}
+    day = {"day": now().date(), "custom_api_used": False, "unpriced": 1, **numbers}
+    UsageDay.objects.create(developer=developer, model="gpt-x", calls=3, cost=2, **day)
+    ModelUsage.objects.create(developer=developer, model="gpt-x", cost=1, **numbers)
+    ModelUsage.objects.create(developer=developer, model="gpt-x", cost=1, folded=True, **numbers)
+    (row,) = operator.get(f"/admin/usage/?by={group}&format=json").json()["items"]
+    assert (row["calls"], row["prompt_tokens"], row["cost"], row["unpriced"], row["share"]) == (4, 20, 3.0, 1, 1.0)
+    assert operator.get(f"/admin/usage/?by={group}").status_code == 200
+
+
+def test_a_chat_is_read(operator: Client, waiting: dict[str, Any], flow: FlowRunner) -> None:
+    path = f"/admin/chats/{waiting['session_id']}/"
+    assert "Where is A-7?" in operator.get(path).content.decode()
+    entries = operator.get(f"{path}?format=json").json()["items"]
+    assert [(one["role"], one["name"], one["text"]) for one in entries] == [("user", "Ann", "Where is A-7?")]
+    assert operator.get(f"{path}?after=1&format=json").json()["items"] == []
+    (listed,) = operator.get("/admin/chats/?agent=Ada&format=json").json()["items"]
+    assert (listed["id"], listed["agents"]) == (waiting["session_id"], ["Ada"])
+    assert operator.get("/admin/chats/?user=nobody&format=json").json()["items"] == []
+    assert operator.get("/admin/search/", {"q": entries[0]["id"]}).headers["Location"] == path
+    assert operator.get("/admin/chats/00000000-0000-0000-0000-000000000001/").status_code == 404
+
+
+def test_docs_without_vectors(operator: Client, flow: FlowRunner) -> None:
+    agent = flow.api.post("/agents", {"name": "Ada"}).json()["id"]
+    flow.api.post(f"/agents/{agent}/docs", {"title": "Tides", "content": "high at noon"})
+    DocEmbedding.objects.update(state="failed", error="no such model")
+    page = operator.get("/admin/documents/").content.decode()
+    assert "Tides" in page and "no such model" in page and "high at noon" in page
+    assert [one["state"] for one in operator.get("/admin/documents/?format=json").json()["items"]] == ["failed"]
+
+
+def test_pausing(
+    operator: Client, waiting: dict[str, Any], flow: FlowRunner, django_capture_on_commit_callbacks: Any
+) -> None:
+    form = {"scope": "intake", "key": "", "reason": "the provider is down", "length": "1h"}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert operator.post("/admin/controls/pause/", form).status_code == 302
+    (paused,) = operator.get("/admin/controls/?format=json").json()["items"]
+    assert (paused["scope"], paused["made_by"], paused["reason"]) == ("intake", "operator", "the provider is down")
+    assert flow.api.post(f"/tasks/{waiting['task']}/executions", {"input": {}}).status_code == 503
+    assert "the provider is down" in operator.get("/admin/").content.decode()
+    again = operator.post("/admin/controls/pause/", form, follow=True).content.decode()
+    assert "paused already" in again and again.count("the provider is down") == 1
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert operator.post(f"/admin/controls/{paused['id']}/lift/").status_code == 302
+    assert operator.get("/admin/controls/?format=json").json()["items"] == []
+    acts = operator.get("/admin/audit/?format=json&object_kind=pause").json()["items"]
+    assert [(one["verb"], one["actor_label"]) for one in acts] == [("lift", "operator"), ("pause", "operator")]
+    for wrong in ({"scope": "x"}, {"length": "9y"}):
+        assert operator.post("/admin/controls/pause/", {**form, **wrong}).status_code == 400
+    assert (
+        "needs a reason"
+        in operator.post("/admin/controls/pause/", {**form, "reason": ""}, follow=True).content.decode()
+    )

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from executions.models import Execution
+from julep_project.core.health.health import Report
 from tests.console.conftest import ROLES
 
 # What a page needs beyond a login of staff, and what an act does.
@@ -29,8 +30,16 @@ PAGES = {
     "console_queues": SEES,
     "console_workers": SEES,
     "console_audit": SEES,
+    "console_chats": SEES,
+    "console_chat": SEES,
+    "console_usage": SEES,
+    "console_documents": SEES,
+    "console_health": SEES,
+    "console_doctor": SEES,
+    "console_controls": SEES,
 }
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
+ACTS |= {"console_pause": OPERATES, "console_lift": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 
@@ -41,7 +50,8 @@ def routes() -> dict[str, URLPattern]:
 
 
 def address(name: str, run: dict[str, Any]) -> str:
-    wanted = {"run_id": run["id"], "wait_id": run["wait_id"]}
+    wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
+    wanted["pause_id"] = run["id"]
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")
@@ -49,6 +59,12 @@ def address(name: str, run: dict[str, Any]) -> str:
 
 def test_every_route_is_known() -> None:
     assert set(routes()) == {*PAGES, *ACTS, *STREAMS}
+
+
+@pytest.fixture(autouse=True)
+def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks workers, of which there are none, for seconds."""
+    monkeypatch.setattr("julep_project.doctor.examine", lambda: [Report("redis", ok=False, detail="away")])
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -86,9 +102,9 @@ def test_a_viewer_sees_no_contents(viewer: Client, waiting: dict[str, Any]) -> N
 
 
 def test_the_site_begins_with_the_console(viewer: Client, staff: Callable[[str], Client], admin_client: Client) -> None:
-    assert viewer.get("/admin/").headers["Location"] == "/admin/runs/"
-    assert admin_client.get("/admin/").headers["Location"] == "/admin/runs/"
-    assert staff("nobody").get("/admin/").status_code == 200
+    for client in (viewer, admin_client):
+        assert "Oldest waits" in client.get("/admin/").content.decode()
+    assert "Oldest waits" not in staff("nobody").get("/admin/").content.decode()
 
 
 def test_groups_hold_each_other(db: None) -> None:

@@ -1,9 +1,9 @@
 """What waits for workers, as the rows say."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from julep_project.console.queries.rows import Row, rows
+from julep_project.console.queries.times import first_id
 
 # Rows are counted no further.
 MOST = 10_000
@@ -51,7 +51,6 @@ def backlog() -> list[Row]:
 def rows_written(seconds: int) -> int:
     """How many rows of logs were written in the last so many seconds: their ids tell their times."""
     begin = datetime.now(UTC) - timedelta(seconds=seconds)
-    low = UUID(int=int(begin.timestamp() * 1000) << 80)
     counted = "SELECT count(*) AS number FROM (SELECT FROM executions_transition WHERE id >= %s LIMIT 100000) AS t"
-    number: int = rows(counted, [low])[0]["number"]
+    number: int = rows(counted, [first_id(begin)])[0]["number"]
     return number

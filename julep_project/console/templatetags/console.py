@@ -158,6 +158,22 @@ def sparkline(numbers: list[int]) -> SafeString:
     return format_html(shape, len(numbers) * 4, bars)
 
 
+@register.simple_tag
+def amount(number: Any, unit: str) -> str:
+    """A number in its unit; nothing counted is none."""
+    if unit == "count":
+        return count(number or 0)
+    return money(number) if unit == "money" else duration(number)
+
+
+@register.simple_tag
+def meter(share: float | None) -> SafeString:
+    """A part of one as a bar, with its number."""
+    width = round((share or 0) * 100)
+    shape = '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg> {}'
+    return format_html(shape, format_html('<rect width="{}" height="8"></rect>', width), percent(share))
+
+
 _WAIT_KINDS = {"input": "question", "attention": "needs attention", "budget": "budget"}
 
 

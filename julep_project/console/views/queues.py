@@ -34,7 +34,7 @@ def workers(request: HttpRequest) -> HttpResponse:
         context: dict[str, Any] = {"messages": _messages(), "workers": _workers()}
     except (redis.RedisError, OperationalError, KombuError, OSError) as error:
         context = {"trouble": type(error).__name__}
-    return part(request, "workers.html", **context)
+    return part(request, "parts/workers.html", **context)
 
 
 def _messages() -> list[tuple[str, int]]:

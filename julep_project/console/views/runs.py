@@ -71,7 +71,7 @@ def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
 @needs(VIEW)
 def bars(request: HttpRequest) -> HttpResponse:
     """How many runs of the filter began when: a part of the list."""
-    return part(request, "histogram.html", histogram=histogram(RunFilter.of(request.GET)))
+    return part(request, "parts/histogram.html", histogram=histogram(RunFilter.of(request.GET)))
 
 
 @act()

@@ -36,6 +36,8 @@
   tellAll(document);
   document.addEventListener("htmx:load", (event) => tellAll(event.target));
   setInterval(() => { if (!document.hidden) tellMoving(); }, 1000);
+  const fresh = document.querySelector("[data-refresh]");
+  if (fresh) setInterval(() => { if (!document.hidden && !fresh.contains(document.activeElement)) window.htmx.ajax("GET", fresh.dataset.refresh, { target: fresh, swap: "innerHTML" }).catch(() => {}); }, 5000);
   const shown = document.getElementById("zone");
   if (shown) shown.textContent = zone;
 

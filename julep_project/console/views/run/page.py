@@ -57,7 +57,7 @@ def _exported(run_id: UUID, request: HttpRequest) -> list[dict[str, Any]]:
 @needs(VIEW)
 def head(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """How the run stands: the part of the page above the timeline."""
-    return part(request, "run_head.html", **_standing(request, get_run(run_id)))
+    return part(request, "parts/run_head.html", **_standing(request, get_run(run_id)))
 
 
 @needs(VIEW)
@@ -95,7 +95,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         context["json"] = _row_to_json(row)
     elif tab == "summary":
         context |= _summary(run, row)
-    return part(request, "run_detail.html", **context)
+    return part(request, "parts/run_detail.html", **context)
 
 
 def _label(row: Transition) -> str:

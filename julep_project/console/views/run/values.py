@@ -56,4 +56,4 @@ def value(request: HttpRequest, run_id: UUID) -> HttpResponse:
         text = _text_of(run, row, which) or "null"
         return HttpResponse(text, content_type="application/json", headers=headers)
     most = _WHOLE if request.GET.get("full") else LONGEST
-    return part(request, "value.html", run=run, **shown_value(run, row, which, most=most))
+    return part(request, "parts/value.html", run=run, **shown_value(run, row, which, most=most))
