@@ -189,7 +189,11 @@ def test_answering(
     assert AuditRecord.objects.filter(verb="resume").count() == 1
 
 
-@pytest.mark.parametrize(("value", "is_taken"), [('{"approved": false}', True), ('"no"', True), ("no", False)])
+@pytest.mark.parametrize(
+    ("value", "is_taken"),
+    [('{"approved": false}', True), ('"no"', True), ("no", False), ("[" * 100_000, False), ("NaN", False)],
+    ids=["object", "text", "no JSON", "too deep", "no number"],
+)
 def test_answering_with_json(operator: Client, waiting: dict[str, Any], value: str, is_taken: bool) -> None:
     page = f"/admin/inbox/{waiting['wait_id']}/"
     digest = operator.get(page).context["digest"]

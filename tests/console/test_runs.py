@@ -50,7 +50,8 @@ def test_filters(operator: Client, several: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["status=x", "since=x", "after=x", "format=xml", "meta=x-integration-args=1", "after=W10"]
+    "query",
+    ["status=x", "since=x", "after=x", "format=xml", "meta=x-integration-args=1", "after=W10", "after=2026-01-01~x"],
 )
 def test_what_cannot_be_asked(operator: Client, db: None, query: str) -> None:
     answer = operator.get(f"/admin/runs/?{query}")

@@ -353,11 +353,15 @@ def test_search_by_get(api: ApiClient, agent: str, doc: Store) -> None:
     ("query", "most"), [({"text": "ship"}, 4), ({"vector": [1, 0, 0]}, 6), ({"text": "ship", "vector": [1, 0, 0]}, 8)]
 )
 def test_number_of_queries(api: ApiClient, agent: str, doc: Store, query: dict[str, Any], most: int) -> None:
+    def queries_of_a_search() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert len(api.post(f"/agents/{agent}/search", {**query, "limit": 3}).json()["docs"]) == 3
+        return len(queries)
+
     counts = []
     for size in (5, 10):
         for number in range(size):
             doc(f"ship {size} {number}", (1, number / 100, 0))
-        with CaptureQueriesContext(connection) as queries:
-            assert len(api.post(f"/agents/{agent}/search", {**query, "limit": 3}).json()["docs"]) == 3
-        counts.append(len(queries))
+        # Now and then a request also reads anew what is remembered for a while.
+        counts.append(min(queries_of_a_search(), queries_of_a_search()))
     assert counts[0] == counts[1] <= most

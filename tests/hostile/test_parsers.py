@@ -72,6 +72,9 @@ _ALLOWED = {
     "executions/engine/evaluation.py": "reads what the evaluating process wrote",
     "julep_project/core/schemas/schema_keywords.py": "reads what it wrote",
     "julep_project/core/health/witness.py": "reads what this product wrote",
+    "julep_project/core/telemetry/shared.py": "reads what this product wrote",
+    "julep_project/console/queries/rows.py": "reads what this product wrote",
+    "agents/calls/selectors.py": "reads what this product wrote",
     "julep_project/doctor_processes.py": "reads what this installation's API wrote",
     "tasks/expressions/apart/evaluator.py": "reads what the engine's process wrote",
 }

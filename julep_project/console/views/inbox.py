@@ -23,6 +23,7 @@ from julep_project.console.queries.waits import KINDS, list_waits
 from julep_project.console.schema_form import Field, fields_of, read_answer
 from julep_project.console.text import first_text
 from julep_project.core.errors import DomainError
+from julep_project.core.reading.outside_json import read_json
 
 _LONGEST_ANSWER = 1024 * 1024
 
@@ -139,6 +140,6 @@ def _answer(request: HttpRequest, fields: list[Field]) -> Any:
     if len(text) > _LONGEST_ANSWER:
         raise ValueError("The answer is too long")
     try:
-        return json.loads(text or "null")
+        return read_json(text or "null")
     except ValueError as error:
         raise ValueError(f"This is no JSON: {error}. A text stands in double quotes") from None
