@@ -170,6 +170,8 @@ class ModelUsage(models.Model):
             models.Index(fields=["developer", "-created_at"], name="usage_of_developer"),
             models.Index(fields=["developer", "created_at"], name="usage_not_folded", condition=Q(folded=False)),
             models.Index(fields=["created_at"], name="usage_reserved", condition=Q(state=UsageState.RESERVED)),
+            models.Index(fields=["execution_id"], name="account_of_execution", condition=Q(execution_id__isnull=False)),
+            models.Index(fields=["session_id"], name="account_of_session", condition=Q(session_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -75,6 +75,8 @@ class Call(models.Model):
             models.Index(
                 fields=["response_id", "started_at"], name="call_of_response", condition=Q(response_id__isnull=False)
             ),
+            # The newest of all are found by their ids.
+            models.Index(fields=["-id"], name="call_failed", condition=Q(status=CallStatus.FAILED)),
         ]
 
     def __str__(self) -> str:

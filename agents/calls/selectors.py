@@ -62,6 +62,22 @@ def list_calls(
     return list(rows[: min(limit, MOST_CALLS)])
 
 
+def newest_calls(
+    *,
+    kind: str | None = None,
+    name: str | None = None,
+    status: str | None = None,
+    developer_id: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = MOST_CALLS,
+) -> list[Call]:
+    """Calls of whatever kind, those that ended last first, without what they were asked and answered. `before`: those
+    that follow this one in the list."""
+    given = {"kind": kind, "name": name, "status": status, "developer": developer_id, "pk__lt": before}
+    rows = Call.objects.filter(**{column: value for column, value in given.items() if value is not None})
+    return list(rows.defer(*_LARGE).order_by("-id")[: min(limit, MOST_CALLS)])
+
+
 def show_call(call_id: UUID, *, developer_id: UUID | None = None, most_bytes: int = MOST_BYTES) -> ShownCall:
     """One call with its messages put together.
 

@@ -15,7 +15,7 @@ from agents.calls import recorder
 from agents.calls.models import Call, CallText
 from agents.calls.recorder import RECORDER
 from agents.calls.removal import RECORDS, forget_calls, forget_unused_texts
-from agents.calls.selectors import OMITTED, list_calls, show_call
+from agents.calls.selectors import OMITTED, list_calls, newest_calls, show_call
 from agents.calls.texts import CUT, LONGEST_TEXT, LONGEST_VALUE, written
 from agents.llm import gateway
 from agents.llm.own.scripted import Spoken, scripted_model
@@ -154,7 +154,10 @@ def test_a_call_that_fails(developer: Developer) -> None:
         ask(developer, "Hi", answer=ModelUnavailable("overloaded"))
     RECORDER.flush()
 
-    call = Call.objects.get()
+    ask(developer, "Hi")
+    [call] = newest_calls(status="failed")
+    assert [one.status for one in newest_calls(limit=5)] == ["ok", "failed"]
+    assert newest_calls(before=newest_calls(limit=1)[0].pk) == [call]
     assert (call.status, call.error_type, call.error, call.response) == (
         "failed", "ModelUnavailable", "overloaded", None,
     )  # fmt: skip
