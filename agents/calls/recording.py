@@ -72,12 +72,21 @@ class Attempt:
             log.warning("a call was not recorded", extra={"action": "calls_not_recorded"}, exc_info=True)
 
     @contextmanager
-    def failing(self, asked: Asked) -> Iterator[None]:
-        """An error of the block ends it."""
+    def noting(self) -> Iterator[None]:
+        """An error of the block is one of it; it ends later."""
         try:
             yield
         except BaseException as error:
             self.fail(error)
+            raise
+
+    @contextmanager
+    def failing(self, asked: Asked) -> Iterator[None]:
+        """An error of the block ends it."""
+        try:
+            with self.noting():
+                yield
+        except BaseException:
             self.end(asked)
             raise
 

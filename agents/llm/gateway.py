@@ -103,7 +103,8 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
             raw, cost = _ask(asking.request)
             answer = asking.mended(raw)
         try:
-            asking.take_whole(answer)
+            with attempt.noting():
+                asking.take_whole(answer)
         finally:
             used = _completed(asking.request, answer, cost)
             used.pay(payment)
@@ -128,7 +129,8 @@ async def acomplete(developer: Developer, into: Answer | None = None, **question
                 raw, cost = await with_patience(partial(_ask_async, asking.request))
                 answer = asking.mended(raw)
         try:
-            asking.take_whole(answer)
+            with attempt.noting():
+                asking.take_whole(answer)
         finally:
             used = partial(_completed, asking.request, answer, cost)
             end = partial(attempt.end, asked, choices_of(answer))

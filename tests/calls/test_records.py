@@ -24,7 +24,7 @@ from agents.retention.kinds import Expired
 from agents.retention.pace import Pace
 from agents.spending.attribution import attributed
 from julep_project.core.database import fetch
-from julep_project.core.errors import ModelUnavailable, NotFound
+from julep_project.core.errors import ModelUnavailable, NotFound, ReplyTooLong
 from julep_project.core.ids import uuid7
 from julep_project.devservices.loopback import Reply
 from tests.effects.conftest import api_tool
@@ -205,6 +205,17 @@ def test_a_database_that_is_away_costs_no_call(
 
     assert answer["choices"][0]["content"] == "fine"
     assert "records of calls not written" in caplog.text
+
+
+def test_an_answer_that_is_too_long_failed(developer: Developer, settings: LazySettings) -> None:
+    settings.MAX_REPLY_CHARACTERS = 10
+    with pytest.raises(ReplyTooLong):
+        ask(developer, "Hi", answer="far too much")
+    RECORDER.flush()
+
+    [call] = newest_calls(status="failed")
+    shown = show_call(call.pk)
+    assert (call.error_type, shown.response[0]["message"]["content"]) == ("ReplyTooLong", "far too much")
 
 
 def test_too_many_that_wait_are_left_out(developer: Developer, monkeypatch: pytest.MonkeyPatch) -> None:
