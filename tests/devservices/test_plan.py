@@ -1,4 +1,8 @@
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from julep_project.core.health.witness import PER_PROCESS
 from julep_project.devservices.plan import programs, read_plan
@@ -10,3 +14,13 @@ def test_programs_differ_only_in_what_the_doctor_does_not_compare(tmp_path: Path
     names = {name for env in envs for name in env if any(other.get(name) != env[name] for other in envs)}
     assert {"DB_POOL", "RETIRING_FILE"} <= names
     assert names - PER_PROCESS == {"PYTHONWARNINGS"}  # which is no setting
+
+
+@pytest.mark.parametrize(("is_terminal", "form"), [(True, "text"), (False, None)])
+def test_people_at_a_terminal_get_the_form_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool, form: str | None
+) -> None:
+    environ = {"PORT": "0", "FLOWER_PORT": "0"}
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: is_terminal))
+    found = programs(read_plan(environ), environ, home=tmp_path)
+    assert {program.env.get("LOG_FORMAT") for program in found} == {form}

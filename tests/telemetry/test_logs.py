@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from julep_project.core.process.request_id import serving_request
 from julep_project.core.telemetry.context import about
 from julep_project.core.telemetry.log_settings import log_settings
-from julep_project.core.telemetry.logs import FieldsFormatter
+from julep_project.core.telemetry.logs import FieldsFormatter, KnownHere
 from tests.api_client import ApiClient
 from tests.flow_runner import FlowRunner
 from tests.telemetry.conftest import Lines
@@ -57,18 +58,32 @@ def test_the_form_for_people_forges_no_lines() -> None:
     assert FieldsFormatter().format(record).partition(" ")[2] == "INFO a: b\\nc reason=d\\r\\ne"
 
 
-def test_errors_also_go_to_a_handler_of_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_also_go_to_a_handler_of_the_operators() -> None:
     said = log_settings(level="INFO", form="json", handler=f"{__name__}.Collecting")
-    collecting = logging.config.DictConfigurator(said).configure_handler(  # type: ignore[attr-defined]
-        {**said["handlers"]["errors"], "filters": []}
-    )
-    assert isinstance(collecting, Collecting) and collecting.level == logging.ERROR
     assert said["root"]["handlers"] == ["console", "errors"]
     assert said["handlers"]["console"]["formatter"] == "json"
+    configured = logging.config.DictConfigurator({**said, "filters": {"known_here": KnownHere()}})  # type: ignore[attr-defined]
+    handler = configured.configure_handler(said["handlers"]["errors"])
+    log.addHandler(handler)
+    try:
+        with serving_request("abc-1"):
+            log.warning("no error")
+            log.error("an error", exc_info=ValueError("bad"))
+    finally:
+        log.removeHandler(handler)
+    [record] = handler.records
+    assert record.request_id == "abc-1" and record.exc_info[0] is ValueError
 
 
 class Collecting(logging.Handler):
     """What an operator might name in `LOG_HANDLER`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def test_each_start_and_end_of_a_run_and_its_calls_once(flow: FlowRunner, lines: Lines) -> None:

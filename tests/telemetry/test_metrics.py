@@ -100,6 +100,14 @@ def test_processes_add_up_and_leave_nothing(settings: Any) -> None:
     metrics._watched.clear()
 
 
+def test_a_killed_process_leaves_not_even_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shared.time, "time", lambda: 1e9)
+        shared.publish("api@killed:1")
+    shared.publish("api@one:1")
+    assert shared.redis_client().zrange(shared._PROCESSES, 0, -1) == [b"api@one:1"]
+
+
 def test_what_redis_does_not_take_is_kept(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.CHATS.add("failed")
     with monkeypatch.context() as patch:

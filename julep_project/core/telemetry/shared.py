@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,9 @@ from julep_project.core.telemetry.metrics import Key
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-# One that does not tell any more is gone.
+# One that does not tell any more is gone, and its name is not looked for any longer, however far clocks differ.
 _KEPT_S = 20
+_NAMED_S = 3600
 _PREFIX = "julep:metrics:"
 _GROWN, _PROCESSES, _OF, _NAMES = (_PREFIX + part for part in ("grown", "processes", "of:", "names:"))
 _ANSWER_S = 1.0
@@ -49,7 +51,8 @@ def publish(who: str) -> bool:
             for key, amount in grown.items():
                 pipe.hincrbyfloat(_GROWN, orjson.dumps(key), amount)
             pipe.set(_OF + who, orjson.dumps(list(metrics.watched_now().items())), ex=_KEPT_S)
-            pipe.sadd(_PROCESSES, who)
+            pipe.zadd(_PROCESSES, {who: time.time()})
+            pipe.zremrangebyscore(_PROCESSES, "-inf", time.time() - _NAMED_S)
             for label, known in names.items():
                 pipe.sadd(_NAMES + label, *known)
             for label in names:
@@ -71,12 +74,9 @@ def read() -> Told:
     """
     client: Any = redis_client(_ANSWER_S, _ANSWER_S)
     told = Told({tuple(orjson.loads(key)): float(value) for key, value in client.hgetall(_GROWN).items()})
-    processes = [name.decode() for name in client.smembers(_PROCESSES)]
-    for who, text in zip(processes, client.mget([_OF + who for who in processes]) if processes else (), strict=True):
-        if text is None:
-            client.srem(_PROCESSES, who)
-            continue
-        for key, value in orjson.loads(text):
+    processes = [name.decode() for name in client.zrange(_PROCESSES, 0, -1)]
+    for text in client.mget([_OF + who for who in processes]) if processes else ():
+        for key, value in orjson.loads(text) if text is not None else ():
             told.now[tuple(key)] = told.now.get(tuple(key), 0.0) + value
     return told
 
@@ -84,7 +84,10 @@ def read() -> Told:
 def forget(who: str) -> None:
     """A process ends in good order."""
     try:
-        redis_client(_ANSWER_S, _ANSWER_S).delete(_OF + who)
+        with redis_client(_ANSWER_S, _ANSWER_S).pipeline() as pipe:
+            pipe.delete(_OF + who)
+            pipe.zrem(_PROCESSES, who)
+            pipe.execute()
     except redis.RedisError:
         log.debug("process not forgotten", extra={"process": who})
 
