@@ -15,6 +15,8 @@ from executions.models import Execution
 from julep_project.core.reading.metadata_filter import object_condition
 from tasks.models import Task
 
+_MOST_NAMED = 100
+
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
@@ -84,7 +86,10 @@ def find_runs(developer: Developer, wanted: RunFilter) -> "QuerySet[Execution]":
 
 
 def _tasks_of(developer: Developer, agent_id: UUID) -> Any:
-    return Task.objects.for_developer(developer).filter(agent_id=agent_id).values("pk")
+    """Named one by one as long as they are few: then it is known how many runs they have, and by which index to go."""
+    tasks = Task.objects.for_developer(developer).filter(agent_id=agent_id).values_list("pk", flat=True)
+    few = list(tasks[: _MOST_NAMED + 1])
+    return few if len(few) <= _MOST_NAMED else tasks
 
 
 def _plain(value: Any) -> Any:

@@ -34,7 +34,8 @@ _COUNT = f"SELECT count(*) FROM {_ROWS}"
 
 # Whose content is gone.
 _GONE = f"""
-    SELECT t.seq FROM {_ROWS} AND t.output ? '$blob'
+    SELECT t.seq FROM {_ROWS}
+      AND jsonb_typeof(t.output) = 'object' AND t.output ? '$blob' AND t.output - '$blob' = '{{}}'
       AND NOT EXISTS (SELECT FROM executions_blob WHERE name = t.output->>'$blob') LIMIT 1
 """
 

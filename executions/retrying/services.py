@@ -29,7 +29,7 @@ from executions.retrying.plan import FAILED, Plan, plan_retry
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.telemetry.tracing import new_traceparent
-from tasks.models import Task, TaskVersion
+from tasks.models import TaskVersion
 from tasks.programs.program import Program
 from tasks.selectors import current_version
 from tasks.steps.kinds.set import Set
@@ -148,7 +148,7 @@ def _go_on(run: Execution, retry: Retry, request: RetryRequest, act: Act, is_sur
 def _thought_through(developer: Developer, execution_id: UUID, request: RetryRequest) -> Retry:
     source = selectors.get_execution(developer, execution_id)
     plan = plan_retry(source, request.point)
-    version = _version(source.task, source, request)
+    version = current_version(source.task) if request.is_latest else source.task_version
     run = Run(execution_id=source.pk, developer_id=developer.pk, version_id=version.pk)
     if not plan.is_from_start and version.dialect != source.task_version.dialect:
         raise NotRetryable("The task is written in another dialect now; retry the execution from its start")
@@ -157,15 +157,6 @@ def _thought_through(developer: Developer, execution_id: UUID, request: RetryReq
     if request.has_input and not plan.is_from_start and plan.place is None:
         raise BadRequest("Several steps are done again; name the transition of the one that gets the input")
     return Retry(plan, version, effects_again(plan, run))
-
-
-def _version(task: Task, source: Execution, request: RetryRequest) -> TaskVersion:
-    if request.is_latest:
-        return current_version(task)
-    version = TaskVersion.objects.filter(pk=source.task_version_id).first()
-    if version is None:
-        raise NotRetryable("The version of the task that the execution ran is gone")
-    return version
 
 
 def _differences(old: TaskVersion, new: TaskVersion) -> list[str]:

@@ -336,6 +336,13 @@ def test_a_run_whose_content_is_gone(retrying: Retrying, settings: Any) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "execution_not_retryable")
 
 
+def test_what_only_looks_like_a_reference_is_none(retrying: Retrying) -> None:
+    run = retrying.run(
+        [{"evaluate": {"$blob": "$ 1", "a": "$ 2"}}, {"evaluate": "$ ['$blob']"}, {"error": "no"}], MENDED
+    )
+    assert retrying.again(run)["error"] == "no"
+
+
 def test_branches_of_a_retry_are_counted(retrying: Retrying) -> None:
     run = retrying.run([{**MAP, "parallelism": 2}], BROKEN, MENDED, input={"items": [1, 2, 3, 4]})
     new = retrying.again(run)

@@ -81,6 +81,10 @@ class Replay(Slice):
             return self._cannot(str(error))
         return self._verdict or super().run(budget_s)
 
+    def fail(self, message: str, type_: str = "error") -> Verdict:
+        """Nothing can be gone on with: the place was not found."""
+        return self._cannot(message, type_)
+
     def _cannot(self, message: str, type_: str = "CannotGoOn") -> Verdict:
         """The run has failed, whatever tries to hear of it: nobody knows where in the program it stands."""
         self._write(TransitionType.ERROR, message, frame=self._top, next_=None, metadata={"error_type": type_})
