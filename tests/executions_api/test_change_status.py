@@ -61,6 +61,35 @@ def test_input_may_be_any_json(flow: FlowRunner, waiting: dict[str, Any], value:
     assert flow.resume(waiting["id"], value)["output"] == {"answer": value}
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}, "items": {"type": "array", "items": {"type": "integer"}}},
+    "required": ["ok"],
+}
+
+
+def test_an_answer_has_to_fit_the_schema_that_the_wait_shows(flow: FlowRunner, make_task: Any) -> None:
+    asking = {"wait_for_input": {"info": {"question": "Ship?", "schema": SCHEMA}}}
+    run = flow.start(make_task({"main": [asking, {"evaluate": "$ _"}]}), {})
+    (token,) = tokens(flow, run["id"])
+    for method, path, more in (
+        ("PUT", f"/executions/{run['id']}", {}),
+        ("POST", "/executions/resume", {"task_token": token}),
+    ):
+        refused = flow.api.send(method, path, {"status": "running", "input": {"items": [1, "x"]}, **more})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "validation_error")
+        places = {detail["loc"]: detail["msg"] for detail in refused.json()["error"]["details"]}
+        assert places == {"input": "'ok' is a required property", "input.items[1]": "'x' is not of type 'integer'"}
+    _unchanged(flow.api, run)
+    assert flow.resume(run["id"], {"ok": True, "items": [1]})["output"] == {"ok": True, "items": [1]}
+
+
+@pytest.mark.parametrize("schema", [None, "object", {}, {"type": "form"}, {"$ref": "#/nowhere"}])
+def test_what_is_no_schema_asks_for_nothing(flow: FlowRunner, make_task: Any, schema: Any) -> None:
+    run = flow.start(make_task({"main": [{"wait_for_input": {"info": {"schema": schema}}}]}), {})
+    assert flow.resume(run["id"], "anything")["output"] == "anything"
+
+
 def test_several_waits_and_no_token(flow: FlowRunner, waiting_twice: dict[str, Any]) -> None:
     response = flow.api.put(f"/executions/{waiting_twice['id']}", RESUME)
     assert response.status_code == 400

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -23,7 +24,14 @@ from julep_project.core.schemas.schema_effort import check_pattern, effort, limi
 from julep_project.core.schemas.schema_keywords import KEYWORDS, Errors, Keyword
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 
-__all__ = ["SchemaProblem", "UnusableSchema", "check_references", "find_problem", "find_schema_problem"]
+__all__ = [
+    "SchemaProblem",
+    "UnusableSchema",
+    "check_references",
+    "find_problem",
+    "find_problems",
+    "find_schema_problem",
+]
 
 _LONGEST_MESSAGE = 500
 # An error is an object with its path and its text.
@@ -45,13 +53,18 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> SchemaProblem | None:
     Raises:
         UnusableSchema
     """
-    # Before anything is applied: what goes round for ever has the same answer whatever else is wrong with it.
-    check_references(schema)
-    with _typed_errors("value"), limited_effort("value"):
-        dialect = _dialect_of(schema)
-        # The registry knows no way to fetch a reference; the default one would open any URL, files included.
-        validator = _bounded(dialect)(schema, registry=referencing.Registry(), _resolver=_resolver(dialect, schema))
+    with _checking(schema) as validator:
         return _problem_of(best_match(validator.iter_errors(value)))
+
+
+def find_problems(schema: Mapping[str, Any], value: Any, *, most: int = 20) -> list[SchemaProblem]:
+    """The first reasons why the value does not fit the schema, each with its place.
+
+    Raises:
+        UnusableSchema
+    """
+    with _checking(schema) as validator:
+        return [problem for error in islice(validator.iter_errors(value), most) if (problem := _problem_of(error))]
 
 
 def find_schema_problem(schema: Mapping[str, Any]) -> SchemaProblem | None:
@@ -65,6 +78,17 @@ def find_schema_problem(schema: Mapping[str, Any]) -> SchemaProblem | None:
         dialect = _dialect_of(schema)
         checker = _bounded(dialect)(dialect.META_SCHEMA, registry=SPECIFICATIONS, format_checker=_formats(dialect))
         return _problem_of(best_match(checker.iter_errors(schema)))
+
+
+@contextmanager
+def _checking(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """What finds errors in values, within its bounds."""
+    # Before anything is applied: what goes round for ever has the same answer whatever else is wrong with it.
+    check_references(schema)
+    with _typed_errors("value"), limited_effort("value"):
+        dialect = _dialect_of(schema)
+        # The registry knows no way to fetch a reference; the default one would open any URL, files included.
+        yield _bounded(dialect)(schema, registry=referencing.Registry(), _resolver=_resolver(dialect, schema))
 
 
 @contextmanager
