@@ -24,8 +24,10 @@ from julep_project.console.views import (
     usage,
 )
 from julep_project.console.views.run import acts as run_acts
+from julep_project.console.views.run import calls as run_calls
 from julep_project.console.views.run import events as run_events
 from julep_project.console.views.run import page as run_page
+from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 
 # Groups of the sidebar, with the title and the route of each page.
@@ -84,6 +86,9 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}rows/", self._page(run_page.rows), name="console_run_rows"),
             path(f"{run}detail/", self._page(run_page.detail), name="console_run_detail"),
             path(f"{run}value/", self._page(run_values.value), name="console_run_value"),
+            path(f"{run}calls/<uuid:call_id>/", self._page(run_calls.call), name="console_run_call"),
+            path(f"{run}retry/", self._page(run_retrying.preview), name="console_run_retry"),
+            path(f"{run}retry/begin/", self._page(run_retrying.begin), name="console_run_retry_begin"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
             path("errors/", self._page(errors.listing), name="console_errors"),

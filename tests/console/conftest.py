@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from agents.calls.models import Call
+from julep_project.core.clock import now
 from tests.flow_runner import FlowRunner
 
 # Each may do more than those before it.
@@ -57,7 +60,19 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     session = flow.api.post("/sessions", {"agent": task["agent_id"]}).json()["id"]
     said = {"role": "user", "name": "Ann", "content": "Where is A-7?"}
     assert flow.api.post(f"/sessions/{session}/messages", said).status_code == 201
-    return {**run, "wait_id": wait["id"], "task": task["id"], "session_id": session}
+    call = Call.objects.create(
+        developer_id=UUID(int=0),
+        kind="tool",
+        name="look",
+        status="ok",
+        execution_id=run["id"],
+        started_at=now(),
+        ended_at=now(),
+        request='{"q": "A-7"}',
+        response='"found"',
+    )
+    told = {"wait_id": wait["id"], "task": task["id"], "session_id": session, "call_id": str(call.pk)}
+    return {**run, **told}
 
 
 @pytest.fixture

@@ -37,9 +37,11 @@ PAGES = {
     "console_health": SEES,
     "console_doctor": SEES,
     "console_controls": SEES,
+    "console_run_call": READS,
+    "console_run_retry": OPERATES,
 }
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
-ACTS |= {"console_pause": OPERATES, "console_lift": OPERATES}
+ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 
@@ -51,7 +53,7 @@ def routes() -> dict[str, URLPattern]:
 
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
-    wanted["pause_id"] = run["id"]
+    wanted |= {"pause_id": run["id"], "call_id": run["call_id"]}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")
@@ -98,7 +100,11 @@ def test_a_viewer_sees_no_contents(viewer: Client, waiting: dict[str, Any]) -> N
         for tab in ("input", "output", "json"):
             text = viewer.get(f"/admin/runs/{waiting['id']}/detail/?seq={seq}&tab={tab}").content.decode()
             assert "Refund 274 EUR?" not in text and "A-7" not in text
-    assert viewer.get("/admin/inbox/?format=json").json()["items"][0].keys().isdisjoint({"asks"})
+    for page, hidden in (("inbox", {"asks"}), ("audit", {"before", "after"})):
+        items = viewer.get(f"/admin/{page}/?format=json").json()["items"]
+        assert items and items[0].keys().isdisjoint(hidden)
+    (said,) = viewer.get(f"/admin/chats/{waiting['session_id']}/?format=json").json()["items"]
+    assert said.keys().isdisjoint({"text", "tool_calls"})
 
 
 def test_the_site_begins_with_the_console(viewer: Client, staff: Callable[[str], Client], admin_client: Client) -> None:

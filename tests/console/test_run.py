@@ -9,7 +9,8 @@ import redis
 from django.test import Client
 
 from agents.audit.models import AuditRecord
-from executions.models import Branch, Execution
+from agents.calls.models import Call
+from executions.models import Branch, Execution, Transition
 from julep_project.console.sentences import Fleet, Open, sentences
 from tests.console.conftest import HOSTILE
 from tests.flow_runner import FlowRunner
@@ -209,6 +210,46 @@ def test_cancelling(operator: Client, waiting: dict[str, Any]) -> None:
     assert (act.actor_label, act.object_id) == ("operator", waiting["id"])
     again = operator.post(f"{page}cancel/", follow=True).content.decode()
     assert "has ended" in again and AuditRecord.objects.filter(verb="cancel").count() == 1
+
+
+def test_trying_again(operator: Client, hostile: dict[str, Any], django_capture_on_commit_callbacks: Any) -> None:
+    page = f"/admin/runs/{hostile['id']}/retry/"
+    told = operator.get(page).content.decode()
+    assert "rows of its log are taken along" in told and "Begin the new run" in told
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = operator.post(f"{page}begin/", {"from": "start", "input": '{"x": 7}'})
+    fresh = Execution.objects.get(retried_from=hostile["id"])
+    assert (answer.headers["Location"], fresh.input) == (f"/admin/runs/{fresh.pk}/", {"x": 7})
+    assert AuditRecord.objects.get(verb="retry").actor_label == "operator"
+    assert str(fresh.pk) in operator.get(f"/admin/runs/{hostile['id']}/head/").content.decode()
+    for wrong in ({"from": "start", "input": "{"}, {"from": str(fresh.pk)}):
+        assert operator.post(f"{page}begin/", wrong).headers["Location"].startswith(page)
+    assert Execution.objects.filter(retried_from=hostile["id"]).count() == 1
+    assert "has not ended" in operator.get(f"/admin/runs/{fresh.pk}/retry/").content.decode()
+
+
+def test_what_was_called(operator: Client, flow: FlowRunner, waiting: dict[str, Any]) -> None:
+    """The calls of a step stand beside it; one is shown by the run that made it only."""
+    row = Transition.objects.get(execution_id=waiting["id"], seq=2)
+    call = Call.objects.get(pk=waiting["call_id"])
+    at = round(call.started_at.timestamp() * 1000)
+    times = {"start": at, "end": at + 9, "calls": [[at, at + 9, "ok"]]}
+    fresh = Transition.objects.create(
+        execution_id=row.execution_id,
+        branch_id=row.branch_id,
+        seq=99,
+        type="step",
+        current=row.current,
+        metadata={"t": times},
+        created_at=row.created_at,
+        scope=row.scope,
+    )
+    told = operator.get(f"/admin/runs/{waiting['id']}/detail/?seq={fresh.seq}&tab=calls").content.decode()
+    assert "look" in told and waiting["call_id"] in told
+    shown = operator.get(f"/admin/runs/{waiting['id']}/calls/{call.pk}/").content.decode()
+    assert "A-7" in shown and "found" in shown
+    other = flow.start(waiting["task"], {"order": "B"})["id"]
+    assert operator.get(f"/admin/runs/{other}/calls/{call.pk}/").status_code == 404
 
 
 def test_pages_need_no_redis(operator: Client, waiting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,12 +133,13 @@ def _tasks(task: str, agent: str) -> list[UUID]:
           AND (%(agent)s = '' OR a.name = %(agent)s OR a.canonical_name = %(agent)s OR a.id = %(agent_id)s)
         LIMIT %(most)s
         """,
-        {"task": task, "task_id": _uuid(task), "agent": agent, "agent_id": _uuid(agent), "most": _MOST_TASKS},
+        {"task": task, "task_id": uuid_of(task), "agent": agent, "agent_id": uuid_of(agent), "most": _MOST_TASKS},
     )
     return [row["id"] for row in found]
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """The id that a text is; None if it is none."""
     try:
         return UUID(text)
     except ValueError:

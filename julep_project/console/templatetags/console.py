@@ -159,6 +159,12 @@ def sparkline(numbers: list[int]) -> SafeString:
 
 
 @register.simple_tag
+def between(begin: datetime, end: datetime) -> str:
+    """How long it took."""
+    return span(end - begin)
+
+
+@register.simple_tag
 def amount(number: Any, unit: str) -> str:
     """A number in its unit; nothing counted is none."""
     if unit == "count":

@@ -11,7 +11,7 @@ from agents.audit.verbs import ObjectKind, Verb
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, split
 from julep_project.console.page import page
-from julep_project.console.permissions import VIEW, needs
+from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.audit import FILTERS, LOOKED_AT, list_acts
 from julep_project.core.actor import ActorKind
 
@@ -27,11 +27,16 @@ def listing(request: HttpRequest) -> HttpResponse:
     found, has_more = split(list_acts(wanted, after=_after(request), limit=size + 1), size)
     following = _following(request, found[-1]) if has_more else None
     if form:
-        return as_file(form, "audit", found, following=following)
+        return as_file(form, "audit", [_exported(row, may(request, CONTENTS)) for row in found], following=following)
     choices = {"verbs": list(Verb), "kinds": list(ObjectKind), "actors": list(ActorKind)}
     return page(
         request, "audit.html", "Audit", acts=found, wanted=wanted, following=following, most=LOOKED_AT, **choices
     )
+
+
+def _exported(row: Mapping[str, Any], reads: bool) -> dict[str, Any]:
+    """Settings before and after are contents."""
+    return {name: part for name, part in row.items() if reads or name not in ("before", "after")}
 
 
 def _after(request: HttpRequest) -> UUID | None:

@@ -17,12 +17,13 @@ from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.log import MOST_ROWS, live_rows, log_rows
 from julep_project.console.queries.runs import NO_USAGE, usage_of
 from julep_project.console.queries.standing import Standing
+from julep_project.console.views.run.calls import calls_during
 from julep_project.console.views.run.lookup import get_row, get_run, number
 from julep_project.console.views.run.values import shown_value
 from julep_project.core.clock import now, to_wire
 from tasks.models import TaskVersion
 
-_TABS = ("summary", "input", "output", "json")
+_TABS = ("summary", "input", "output", "calls", "json")
 
 
 def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
@@ -32,10 +33,20 @@ def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
         "run": run,
         "standing": Standing(run, may_read=may(request, CONTENTS), moment=moment),
         "is_ended": is_ended,
+        "retries": _retries(run),
         "length": ((run.ended_at or run.updated_at) if is_ended else moment) - run.created_at,
         "usage": usage_of([run.pk]).get(run.pk, NO_USAGE),
         "metadata": [(name, value) for name, value in without_values(run.metadata).items()],
     }
+
+
+_MOST_RETRIES = 5
+
+
+def _retries(run: Execution) -> list[UUID]:
+    """Runs that do this one again."""
+    found = Execution.objects.filter(retried_from=run.pk).order_by("created_at")
+    return list(found.values_list("pk", flat=True)[:_MOST_RETRIES])
 
 
 @needs(VIEW)
@@ -93,6 +104,8 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         context |= shown_value(run, row, tab)
     elif tab == "json":
         context["json"] = _row_to_json(row)
+    elif tab == "calls":
+        context["calls"] = calls_during(row)
     elif tab == "summary":
         context |= _summary(run, row)
     return part(request, "parts/run_detail.html", **context)

@@ -1,0 +1,64 @@
+"""What models and tools were asked and what they answered, as far as that is kept."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from agents.calls.models import Call
+from agents.calls.selectors import show_call
+from executions.models import Transition
+from julep_project.console.page import part
+from julep_project.console.permissions import CONTENTS, VIEW, needs
+from julep_project.console.queries.chats import text_of
+from julep_project.core.errors import NotFound
+
+_MOST = 100
+_SHOWN_BYTES = 256 * 1024
+# The clock of the call and that of the row may differ by so much.
+_SLACK = timedelta(milliseconds=50)
+
+
+def calls_during(row: Transition) -> list[Call]:
+    """The calls of the run that began while the step of the row was at work. Steps beside it may have made some."""
+    times = row.metadata.get("t") or {}
+    attempts = times.get("calls") or []
+    if not attempts:
+        return []
+    begin, end = min(one[0] for one in attempts), max(one[1] for one in attempts)
+    between = (_moment(begin) - _SLACK, _moment(end) + _SLACK)
+    found = Call.objects.filter(execution_id=row.execution_id, started_at__range=between)
+    return list(found.defer("request", "response", "pieces", "rest").order_by("started_at", "id")[:_MOST])
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@needs(VIEW, CONTENTS)
+def call(request: HttpRequest, run_id: UUID, call_id: UUID) -> HttpResponse:
+    """One call: its messages, settings, tools and answer."""
+    try:
+        shown = show_call(call_id, most_bytes=_SHOWN_BYTES)
+    except NotFound:
+        raise Http404("There is no such call, or it is not kept any more") from None
+    if shown.call.execution_id != run_id:
+        raise Http404("The run has no such call")
+    most = max([*shown.sizes, 1])
+    messages = [_message(one, size, most) for one, size in zip(shown.messages, shown.sizes, strict=True)]
+    context = {"call": shown.call, "request_body": shown.request, "response": shown.response, "tools": shown.tools}
+    return part(request, "parts/call.html", messages=messages, **context)
+
+
+def _message(message: Any, size: int, most: int) -> dict[str, Any]:
+    told = message if isinstance(message, dict) else {}
+    text = text_of(told.get("content"))
+    calls = told.get("tool_calls")
+    return {
+        "role": str(told.get("role") or "not shown"),
+        "text": text or str(told.get("$omitted", "")),
+        "calls": calls,
+        "size": size,
+        "share": size / most,
+    }
