@@ -31,6 +31,9 @@ register(
 keeper.register(keeper.Keeper("retention.retain", 3600, removal.retain, queue="io"))
 keeper.register(
     keeper.Keeper(
-        "retention.sweep_erasures", settings.SWEEP_SECONDS, ERASURES.queued.ring_due, figures=ERASURES.queued.figures
+        "retention.sweep_erasures",
+        keeper.RARELY * settings.SWEEP_SECONDS,
+        ERASURES.queued.ring_due,
+        figures=ERASURES.queued.figures,
     )
 )

@@ -14,5 +14,7 @@ _ENDED = """
 
 register(Kind("bulk", "Acts on many runs that have ended", _ENDED, removed_by(deletion("bulk_bulkaction", _ENDED))))
 keeper.register(
-    keeper.Keeper("bulk.sweep", settings.SWEEP_SECONDS, BULKS.queued.ring_due, figures=BULKS.queued.figures)
+    keeper.Keeper(
+        "bulk.sweep", keeper.RARELY * settings.SWEEP_SECONDS, BULKS.queued.ring_due, figures=BULKS.queued.figures
+    )
 )

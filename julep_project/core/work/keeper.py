@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 # Messages that nobody took in so many times their pause are dropped: others are under way.
 _EXPIRES_AFTER = 5
 
+# What people begin one at a time is swept once in so many sweeps of the rest: each asks the database something, also
+# where nobody does anything.
+RARELY = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
