@@ -19,6 +19,8 @@ OWN_TASKS = {
     "executions.prune_blobs": "maintenance",
     "executions.resume_within_budget": "maintenance",
     "executions.let_go_on": "maintenance",
+    "bulk.work": "maintenance",
+    "bulk.sweep": "maintenance",
     "retention.erase_user": "io",
     "retention.retain": "io",
     "retention.sweep_erasures": "maintenance",
@@ -111,7 +113,6 @@ def test_the_sweeps_come_every_few_seconds(settings: Any) -> None:
         "executions.sweep",
         "docs_store.sweep",
         "docs_store.sweep_ingestions",
-        "retention.sweep_erasures",
         "sessions.sweep_jobs",
         "sessions.sweep_responses",
     }
