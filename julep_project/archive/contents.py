@@ -1,7 +1,8 @@
 """Contents in the file storage that belong to a developer: those of files, and large values of runs.
 
 In an archive they have names of their own, of which every part is an id: `contents/files/ID` and
-`contents/blobs/RUN/ID`. One that the storage does not have any more is `missing/...` there, and empty.
+`contents/blobs/RUN/ID`, or `contents/blobs/RUN/FIRST_ID` where it was stored by another run. One that the storage does
+not have any more is `missing/...` there, and empty.
 """
 
 import io
@@ -37,6 +38,8 @@ THERE, MISSING = "contents", "missing"
 _ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _FILE = re.compile(rf"files/({_ID})")
 _BLOB = re.compile(rf"blobs/({_ID})/{_ID}")
+# That of a run which is gone, and which another one refers to that was its retry.
+_HANDED_ON = re.compile(rf"blobs/({_ID})/({_ID})_({_ID})")
 _IN_MEMORY = 1024 * 1024
 _AT_ONCE = 100
 
@@ -56,8 +59,8 @@ def list_contents(developer_id: UUID) -> Generator[StoredContent, None, None]:
         yield StoredContent(storage_name(developer_id, file_id), f"files/{file_id}", size)
     for content_id, size in _read_now(developer_id).iterator():
         yield StoredContent(storage_name(developer_id, content_id), f"files/{content_id}", size)
-    for name, size in _blobs(developer_id).iterator():
-        yield StoredContent(name, name, size or None)
+    for name, size, run_id in _blobs(developer_id).iterator():
+        yield StoredContent(name, _archived(name, run_id), size or None)
 
 
 def count_contents(developer_id: UUID) -> int:
@@ -148,6 +151,9 @@ class Storing:
             return self._known_file(UUID(found[1]))
         if found := _BLOB.fullmatch(name):
             return self._known_blob(name, UUID(found[1]), facts)
+        if found := _HANDED_ON.fullmatch(name):
+            self._check_free(UUID(found[2]))
+            return self._known_blob(f"blobs/{found[2]}/{found[3]}", UUID(found[1]), facts)
         raise ArchiveRefused(f"The archive has a content of an unknown name: {name}")
 
     def _known_file(self, file_id: UUID) -> str:
@@ -161,12 +167,17 @@ class Storing:
         return place
 
     def _known_blob(self, name: str, run_id: UUID, facts: dict[str, Any]) -> str:
-        if Execution.objects.filter(pk=run_id).exists():
-            raise RowsTaken(f"The run {run_id} is there already")
-        _, is_new = Blob.objects.get_or_create(name=name, defaults={"execution_id": run_id, **facts})
+        self._check_free(run_id)
+        row, is_new = Blob.objects.get_or_create(name=name, defaults={"execution_id": run_id, **facts})
         if not is_new:
+            self._check_free(row.execution_id)
             self._begin_again(Blob.objects.filter(pk=name), name)
         return name
+
+    @staticmethod
+    def _check_free(run_id: UUID) -> None:
+        if Execution.objects.filter(pk=run_id).exists():
+            raise RowsTaken(f"The run {run_id} is there already")
 
     def _begin_again(self, row: "QuerySet[Any]", place: str) -> None:
         """An earlier import has left it."""
@@ -185,8 +196,14 @@ def _read_now(developer_id: UUID) -> "QuerySet[Any, tuple[UUID, int]]":
     return open_.exclude(content_id__in=files.values("pk")).order_by("content_id").values_list("content_id", "size")
 
 
-def _blobs(developer_id: UUID) -> "QuerySet[Any, tuple[str, int]]":
+def _blobs(developer_id: UUID) -> "QuerySet[Any, tuple[str, int, UUID]]":
     """Those in the storage. Values in rows are what the engine needs of runs that have not ended."""
     ended = Execution.objects.filter(developer=developer_id, status__in=TERMINAL_EXECUTION)
     blobs = Blob.objects.filter(execution_id__in=ended.values("pk"), content=None)
-    return blobs.order_by("pk").values_list("name", "size")
+    return blobs.order_by("pk").values_list("name", "size", "execution_id")
+
+
+def _archived(name: str, run_id: UUID) -> str:
+    """What a blob of this run is called in an archive."""
+    _, first_run, blob = name.split("/")
+    return name if first_run == str(run_id) else f"blobs/{run_id}/{first_run}_{blob}"

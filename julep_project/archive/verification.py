@@ -24,16 +24,17 @@ from django.db.models import (
     Model,
     OuterRef,
     Q,
+    Subquery,
     Sum,
     TextField,
 )
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Abs
+from django.db.models.functions import Abs, Coalesce
 
 from agents.models import ModelUsage
 from agents.spending.models import SpendingTotal, UsageDay
 from docs_store.models import Embedding, EmbeddingModel, File, FileContent
-from executions.models import Blob
+from executions.models import Blob, Execution
 from executions.stored_json import REFERENCE, StoredJson
 from julep_project.archive.contents import count_contents
 from julep_project.archive.errors import ArchiveRefused
@@ -149,13 +150,18 @@ def check_contents(developer_id: UUID, expected: int) -> None:
 
 
 def _check_references(table: Table, column: str, developer_id: UUID) -> None:
-    """A reference in a row is read without asking whose the content is."""
+    """A reference in a row is read without asking whose the content is: one of the run's, or of those that it shares
+    contents with, which are retries of one another."""
     run = table.owner.removesuffix("developer").removesuffix("__")
-    own = Blob.objects.filter(name=OuterRef("reference"), execution_id=OuterRef("run"))
+    at = f"{run}__" if run else ""
+    sharing = Execution.objects.filter(pk=OuterRef("execution_id"), developer_id=developer_id)
+    family = sharing.values_list(Coalesce("values_of", "pk"), flat=True)[:1]
+    own = Blob.objects.filter(name=OuterRef("reference")).annotate(family=Subquery(family))
+    own = own.filter(family=OuterRef("family"))
     rows = table.rows(developer_id).annotate(
         reference=KeyTextTransform(REFERENCE, column),
         rest=Func(F(column), template=_REST, output_field=JSONField()),
-        run=F(f"{run}__pk" if run else "pk"),
+        family=Coalesce(f"{at}values_of", f"{at}pk"),
     )
     if rows.filter(~Exists(own), rest={}, **{f"{column}__has_key": REFERENCE}).exists():
         raise ArchiveRefused(f"Rows of {table.name} refer to contents that are not theirs")

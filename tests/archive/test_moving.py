@@ -11,16 +11,19 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import JSONField, Value
 from django.db.models.functions import Now
 
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
 from agents.models import Agent, Developer, Project
+from agents.retention.pace import Pace
 from docs_store.files.services import prune_contents, read_content, store_upload
 from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.blobs import prune_blobs
 from executions.models import Blob, Execution
+from executions.removal.expiry import remove_runs
 from julep_project.archive import contents, exporting, importing
 from julep_project.archive.errors import ArchiveRefused, RowsTaken
 from julep_project.archive.exporting import export_developer
@@ -112,6 +115,25 @@ def test_work_that_has_not_ended(small: Small, tmp_path: Path) -> None:
     ]
     assert told == []
     assert sum(name.startswith("contents/blobs/") for name, _ in members_of(path)) == 1
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_contents_that_a_retry_refers_to(small: Small, elsewhere: Any, tmp_path: Path, is_gone: bool) -> None:
+    """Whether the run that stored them is still there or not."""
+    run = Execution.objects.get()
+    values = {"developer": small.developer, "task_id": run.task_id, "task_version_id": run.task_version_id}
+    retry = Execution.objects.create(**values, status="succeeded", retried_from=run.pk, values_of=run.pk)
+    Execution.objects.filter(pk=retry.pk).update(output=Value({"$blob": Blob.objects.get().name}, JSONField()))
+    if is_gone:
+        remove_runs([run.pk], Pace())
+    path = tmp_path / "retry.tar.gz"
+    export_developer(small.developer, path)
+    elsewhere()
+    import_developer(path, Importing())
+    Blob.objects.update(created_at="2020-01-01T00:00:00Z")
+    assert prune_blobs() == 0
+    assert Execution.objects.get(pk=retry.pk).output == {"text": LARGE}
+    assert Blob.objects.get().execution_id == (retry.pk if is_gone else run.pk)
 
 
 def test_work_that_may_be_done_twice_goes_on(small: Small, elsewhere: Any, tmp_path: Path) -> None:
