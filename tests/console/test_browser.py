@@ -1,6 +1,8 @@
 """The console in a real browser, on running processes."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,19 @@ from tests.console.conftest import HOSTILE
 pytestmark = pytest.mark.slow
 
 MAP = {"over": "$ list(range(_.n))", "map": {"evaluate": {"n": "$ _"}, "label": "shape"}, "label": "describe all"}
+
+
+PAGES = ("/admin/", "/admin/runs/", "/admin/errors/", "/admin/inbox/", "/admin/chats/", "/admin/queues/")
+PAGES += (
+    "/admin/usage/",
+    "/admin/documents/",
+    "/admin/health/",
+    "/admin/controls/",
+    "/admin/audit/",
+    "/admin/search/?q=x",
+)
+# With this set, the picture of the documentation is made anew.
+PICTURE = os.environ.get("CONSOLE_PICTURE")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +141,31 @@ def test_a_long_run_is_scrolled_and_found_again(backend: Backend, runs: Runs, co
     assert page.evaluate("document.getElementById('grid').scrollTop") == 26000
 
 
+def test_the_picture_of_the_readme(backend: Backend, runs: Runs, console: Console, tmp_path: Path) -> None:
+    """A run that was asked about, slept, described a list in parallel and failed once on its way."""
+    describe = {"over": "$ _", "map": {"prompt": "Describe item {{ _ }}", "label": "describe"}, "parallelism": 4}
+    careful = {"try": [{"evaluate": {"price": "$ 1 // 0"}, "label": "look up price"}], "catch": [PRICE]}
+    main = [
+        {"evaluate": {"items": "$ list(range(_.n))"}, "label": "list items"},
+        {"evaluate": {"n": "$ _['items']"}, "label": "sort"},
+        {**describe, "over": "$ _.n", "label": "describe all"},
+        {"sleep": {"seconds": 1}, "label": "let the shop catch up"},
+        {**careful, "label": "price"},
+        {"prompt": "Summarise the catalogue", "label": "summarise"},
+    ]
+    run = runs.begin("Catalogue", main, {"n": 8})
+    wait_for_end(run, backend)
+    page = console.page
+    page.goto(f"/admin/runs/{run}/")
+    page.locator(".tl", has_text="summarise").click()
+    expect(page.locator("#detail .facts")).to_contain_text("PromptStep")
+    expect(page.locator(".tl")).not_to_have_count(0)
+    console.picture(Path(PICTURE) if PICTURE else tmp_path / "run.png")
+
+
+PRICE = {"evaluate": {"price": "$ None"}, "label": "go without"}
+
+
 # Three seconds from the top to the end: elements made meanwhile, and how long drawing takes in most frames.
 _SCROLL = """() => new Promise((end) => {
   const grid = document.getElementById("grid"), most = grid.scrollHeight - grid.clientHeight;
@@ -178,7 +218,7 @@ def test_every_page_fits(
     wait_for_end(run, backend)
     options: Any = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     other = Console(browser, backend.url, "oscar", **options)
-    for path in ("/admin/runs/", f"/admin/runs/{run}/?sel=3", "/admin/inbox/", "/admin/search/?q=x"):
+    for path in (*PAGES, f"/admin/runs/{run}/?sel=3", f"/admin/runs/{run}/retry/"):
         other.page.goto(path)
         assert other.page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert other.page.evaluate(_CONTRAST) >= 4.5, path

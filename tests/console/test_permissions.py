@@ -65,7 +65,8 @@ def test_every_route_is_known() -> None:
 
 @pytest.fixture(autouse=True)
 def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks workers, of which there are none, for seconds."""
+    """It asks workers, of which there are none, for seconds; so does the page of queues."""
+    monkeypatch.setattr("julep_project.console.views.queues._workers", list)
     monkeypatch.setattr("julep_project.doctor.examine", lambda: [Report("redis", ok=False, detail="away")])
 
 
@@ -75,7 +76,8 @@ def test_pages(staff: Callable[[str], Client], waiting: dict[str, Any], role: st
     for name, needed in PAGES.items():
         path = address(name, waiting)
         assert client.get(path).status_code == (200 if rank >= needed else 403), name
-        assert Client().get(path).status_code == 302, name
+        if not rank:
+            assert Client().get(path).status_code == 302, name
 
 
 @pytest.mark.parametrize("role", ROLES)

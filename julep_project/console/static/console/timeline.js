@@ -278,8 +278,8 @@
     if (line.kind === "run" || line.children.length) return [[line.start, line.end, line.isOpen ? "live" : "wait"]];
     if (row?.t) {
       const t = row.t, some = [];
-      if (t.ready && t.start > t.ready) some.push([t.ready, t.start, "wait"]);
-      some.push([t.start || own.start, t.end || own.end, RESTS.test(kind) ? "sleep" : "engine"]);
+      if (t.ready && t.start > t.ready) some.push([t.ready, t.start, RESTS.test(kind) ? "sleep" : "wait"]);
+      some.push([t.start || own.start, t.end || own.end, RESTS.test(kind) ? "sleep" : own.failed ? "bad" : "engine"]);
       for (const [from, to, status] of (t.calls || []).slice(-4)) some.push([from, to, status === "ok" || status === "succeeded" || (typeof status === "number" && status < 400) ? "outside" : "bad"]);
       return some;
     }
