@@ -11,6 +11,7 @@ from django.urls import URLPattern, reverse
 
 from executions.models import Execution
 from julep_project.core.health.health import Report
+from julep_project.serving.paths import is_stream
 from tests.console.conftest import ROLES
 
 # What a page needs beyond a login of staff, and what an act does.
@@ -134,3 +135,11 @@ def test_pages_load_nothing_of_others(operator: Client, waiting: dict[str, Any])
             and " style=" not in text
             and "//" not in text.replace("http://testserver", "").replace("http://www.w3.org", "").split("<body")[0]
         ), name
+
+
+def test_a_stream_is_opened_to_nobody_unknown(waiting: dict[str, Any]) -> None:
+    """It is served without the middleware of pages, and so looks at the cookie itself."""
+    path = address("console_run_events", waiting)
+    assert is_stream(path) and not is_stream(address("console_run_rows", waiting))
+    for client in (Client(), Client(headers={"Cookie": "sessionid=forged"})):
+        assert (client.get(path).status_code, client.post(path).status_code) == (403, 405)
