@@ -33,11 +33,17 @@ _OLDEST = f"""
     ORDER BY q.created_at, q.id LIMIT {SHARE}
 """
 
+# Rows are named by arrays, which are always looked up; joined, all that are held back might be read, as they are while
+# the planner does not know yet that there are many.
 _LET_FOLLOW = """
-    UPDATE executions_branch b SET status = 'ready', rung_at = now() WHERE b.id IN (
-        SELECT h.id FROM ({oldest}) AS run JOIN executions_branch h ON h.execution_id = run.id
-        WHERE h.parent_id IS NULL AND h.status = 'pending'
-        ORDER BY run.turn LIMIT %(room)s FOR UPDATE OF h SKIP LOCKED)
+    WITH asked AS MATERIALIZED (
+        SELECT coalesce(array_agg(run.id ORDER BY run.turn), '{{}}') AS ids FROM ({oldest}) AS run
+    )
+    UPDATE executions_branch b SET status = 'ready', rung_at = now() WHERE b.id = ANY (ARRAY(
+        SELECT h.id FROM executions_branch h
+        WHERE h.execution_id = ANY ((SELECT ids FROM asked)::uuid[]) AND h.parent_id IS NULL AND h.status = 'pending'
+        ORDER BY array_position((SELECT ids FROM asked), h.execution_id)
+        LIMIT %(room)s FOR UPDATE SKIP LOCKED))
       AND b.status = 'pending'
     RETURNING b.id
 """
