@@ -139,7 +139,8 @@ class ModelUsage(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
-    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    # Its index is `usage_of_developer`.
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
     model = models.CharField(max_length=255)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)

@@ -53,4 +53,5 @@ def test_what_they_tell_of_a_run(backend: Backend) -> None:
         # The API has started it and a worker has ended it.
         assert found[ended] == found[("julep_runs_started_total", TASK)] == 1
         assert [found[("julep_workers", queue)] for queue in ("engine", "io", "maintenance")] == [2, 1, 1]
-        assert found[("julep_processes", "api")] == 1 and found[("julep_http_requests_open", "resources")] == 0
+        # Servers that other tests have started and ended are known of for a while.
+        assert found[("julep_processes", "api")] >= 1 and found[("julep_http_requests_open", "resources")] == 0

@@ -1,6 +1,5 @@
 """Trying a run again: what that would do, and doing it."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from julep_project.console.permissions import OPERATE, VIEW, needs
 from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
 from julep_project.core.errors import DomainError
+from julep_project.core.reading.outside_json import read_json
 
 _LONGEST_INPUT = 1024 * 1024
 
@@ -70,6 +70,6 @@ def _read(text: str) -> Any:
     if len(text) > _LONGEST_INPUT:
         raise ValueError("The input is too long")
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError as error:
         raise ValueError(f"The input is no JSON: {error}") from None
