@@ -15,7 +15,7 @@ from docs_store.embedding_queue import LEASES
 from docs_store.models import DocEmbedding, EmbeddingState
 from executions.engine.outage import held_up_branches
 from executions.engine.sweep import oldest_due
-from julep_project import doctor_processes
+from julep_project import doctor_database, doctor_processes
 from julep_project.core.clock import TransactionNow
 from julep_project.core.health import health, heartbeats
 from julep_project.core.health.health import Report
@@ -40,7 +40,7 @@ def examine(apis: Sequence[str] = ()) -> list[Report]:
     """
     reports = health.report(timeout_s=_PATIENCE_S)
     reports += [_guarded(name, check) for name, check in _CHECKS.items()]
-    return [*reports, *doctor_processes.examine(apis)]
+    return [*reports, *doctor_database.examine(), *doctor_processes.examine(apis)]
 
 
 def _guarded(name: str, check: Callable[[], tuple[bool, str]]) -> Report:

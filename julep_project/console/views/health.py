@@ -21,5 +21,5 @@ def overview(request: HttpRequest) -> HttpResponse:
 @needs(VIEW)
 def lines(request: HttpRequest) -> HttpResponse:
     """The report of `doctor`: a part of the page, since the workers are asked, too."""
-    reports = sorted(doctor.examine(), key=lambda report: report.ok)
+    reports = sorted(doctor.examine(), key=lambda report: (report.ok, not report.warns))
     return part(request, "parts/doctor.html", reports=reports)

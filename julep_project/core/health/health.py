@@ -35,11 +35,20 @@ _ASKED = ThreadPoolExecutor(max_workers=2, thread_name_prefix="health-asked")
 
 @dataclass(frozen=True)
 class Report:
-    """State of one component. `detail` says what is wrong and how to mend it; it may name hosts, never secrets."""
+    """State of one component. `detail` says what is wrong and how to mend it; it may name hosts, never secrets.
+
+    `warns`: it is well, and will not stay so unless somebody acts.
+    """
 
     component: str
     ok: bool
     detail: str = ""
+    warns: bool = False
+
+    @property
+    def level(self) -> str:
+        """In one word."""
+        return "problem" if not self.ok else "warning" if self.warns else "ok"
 
     @property
     def suffix(self) -> str:

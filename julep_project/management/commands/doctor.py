@@ -10,10 +10,11 @@ from julep_project.doctor import examine
 
 
 class Command(BaseCommand):
-    """Prints one line for each check; exit code 1 if any finds a problem."""
+    """Prints one line for each check; exit code 1 if any finds a problem. Warnings are none."""
 
     help = (
         "Report what is wrong: parts that do not answer, late rows, docs and sweeps, Redis settings, outdated workers, "
+        "tables that nothing cleans, old transactions, rows kept for too long, "
         "processes that cannot read what others store or have other settings."
     )
     requires_system_checks = ["julep"]
@@ -24,6 +25,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reports = examine(options["api"])
         for report in reports:
-            self.stdout.write(f"{report.component}: {'ok' if report.ok else 'problem'}{report.suffix}")
+            self.stdout.write(f"{report.component}: {report.level}{report.suffix}")
         if not all(report.ok for report in reports):
             sys.exit(1)

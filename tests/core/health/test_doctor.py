@@ -11,7 +11,7 @@ from django.db import connection
 
 from executions.engine.rows.claims import take_child
 from executions.models import Branch, Execution
-from julep_project import doctor, doctor_processes
+from julep_project import doctor, doctor_database, doctor_processes
 from julep_project.core.health import health, heartbeats
 from julep_project.core.health.health import Report
 from julep_project.core.work.keeper import KEEPERS
@@ -28,6 +28,7 @@ FINE = {name: (lambda: (True, "")) for name in doctor._CHECKS}
 @pytest.fixture
 def healthy_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "report", lambda **_: [Report("database", ok=True)])
+    monkeypatch.setattr(doctor_database, "examine", list)
     monkeypatch.setattr(doctor_processes, "examine", lambda apis: [])
 
 
@@ -49,7 +50,7 @@ def test_a_healthy_installation(backend: Backend) -> None:
     code, lines = run()
 
     assert code == 0, {name: said for name, said in lines.items() if not said.startswith("ok")}
-    assert set(lines) == {*health.COMPONENTS, *doctor._CHECKS, *ASKED}
+    assert set(lines) == {*health.COMPONENTS, *doctor._CHECKS, *doctor_database.CHECKS, *ASKED}
     assert lines["keepers"].startswith("ok: all ran in the last ")
     assert lines["work"].startswith("ok: ") and "executions.sweep: 0 due, 0 at work on" in lines["work"]
     assert lines["oldest runnable"] == "ok: nothing waits for a worker"
@@ -61,6 +62,15 @@ def only(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
         code, lines = run()
     assert code == (0 if lines[name].startswith("ok") else 1)
     return lines[name]
+
+
+def test_a_warning_is_no_problem(healthy_parts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = Report("dead rows", ok=True, detail="runs has many: run VACUUM", warns=True)
+    monkeypatch.setattr(doctor_database, "examine", lambda: [warning])
+
+    with patch.dict(doctor._CHECKS, FINE):
+        assert run()[0] == 0
+        assert run()[1]["dead rows"] == "warning: runs has many: run VACUUM"
 
 
 @pytest.mark.parametrize(
