@@ -274,9 +274,19 @@ def test_the_newest_version_mends_the_step_that_failed(retrying: Retrying) -> No
     assert retrying.again(run)["status"] == "failed"
     # A step that has come before the ones that were done: nobody can tell what was done then.
     assert retrying.flow.api.patch(path, {"main": [{"log": "new"}, *mended]}).status_code == 200
-    lost = retrying.again(run, version="latest")
-    assert lost["status"] == "failed"
-    assert "another one in this version" in lost["error"]
+    assert "another one in this version" in _lost(retrying, run, at="main[0]")["error"]
+    assert retrying.flow.api.patch(path, {"main": main[:1]}).status_code == 200
+    assert "no step main[1]" in _lost(retrying, run, at="main[1]")["error"]
+
+
+def _lost(retrying: Retrying, run: Json, *, at: str) -> Json:
+    """A retry that could not find its place. It is found by its fault as any other that has failed."""
+    new = retrying.again(run, version="latest")
+    row = Execution.objects.get(pk=new["id"])
+    assert (new["status"], row.error_type, row.error_step) == ("failed", "CannotGoOn", at)
+    found = retrying.flow.api.get("/executions", {"error_hash": row.error_hash}).json()["items"]
+    assert [item["id"] for item in found] == [new["id"]]
+    return new
 
 
 def test_what_cannot_be_retried(retrying: Retrying, foreign_execution: Execution) -> None:

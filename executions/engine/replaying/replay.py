@@ -15,6 +15,7 @@ from executions.engine.context import StepRunContext
 from executions.engine.draft import Verdict
 from executions.engine.evaluation import HeavyExpression
 from executions.engine.frame import Frame, frames_from_json
+from executions.engine.history.faults import fault_of, place_of
 from executions.engine.replaying.places import is_return
 from executions.engine.rows.replayed import (
     AGAIN,
@@ -87,8 +88,12 @@ class Replay(Slice):
 
     def _cannot(self, message: str, type_: str = "CannotGoOn") -> Verdict:
         """The run has failed, whatever tries to hear of it: nobody knows where in the program it stands."""
-        self._write(TransitionType.ERROR, message, frame=self._top, next_=None, metadata={"error_type": type_})
-        return Verdict(BranchStatus.FAILED, error=message)
+        frame = self._top
+        label = self._step(frame).label if self._exists(frame) else None
+        self._write(TransitionType.ERROR, message, frame=frame, next_=None, metadata={"error_type": type_}, label=label)
+        step = label or place_of(frame.path, frame.pc)
+        fault = fault_of(self._run.version.task_id, step=step, type_=type_, message=message)
+        return Verdict(BranchStatus.FAILED, error=message, fault=fault)
 
     # -- the walk -------------------------------------------------------------------------------------------------
 
@@ -110,7 +115,8 @@ class Replay(Slice):
     def _goes_on(self) -> bool:
         """One row further, or over a whole step."""
         frame = self._top
-        self._check_exists(frame)
+        if not self._exists(frame):
+            raise CannotGoOn(f"there is no step {frame.display}[{frame.pc}] in this version of the task")
         if not frame.opened:
             if self._at == len(self._rows):
                 return False
@@ -126,11 +132,12 @@ class Replay(Slice):
         self._enter_again(frame)
         return True
 
-    def _check_exists(self, frame: Frame) -> None:
+    def _exists(self, frame: Frame) -> bool:
         try:
             self._step(frame)
         except LookupError:
-            raise CannotGoOn(f"there is no step {frame.display}[{frame.pc}] in this version of the task") from None
+            return False
+        return True
 
     def _take(self, frame: Frame, *types: TransitionType) -> Row:
         row = self._rows[self._at]
@@ -153,10 +160,10 @@ class Replay(Slice):
             self._input_of[id(frame)] = frame, row
             frame.waiting, frame.memory, frame.loop, frame.retries = False, None, None, []
             return
+        if len(self.frames) == 1:
+            raise CannotGoOn("the branch had ended")
         self.frames.pop()
         self._input_of.pop(id(frame), None)
-        if not self.frames:
-            raise CannotGoOn("the branch had ended")
         labels.leave(frame, self._top)
         self._heard = _Heard(row)
 
