@@ -36,6 +36,7 @@ from executions.states import (
 )
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
+from julep_project.core.actor import current_actor
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import fetch
 from julep_project.core.errors import BadRequest, InvalidInput, NotFound
@@ -53,6 +54,7 @@ from tasks.selectors import current_version, version_of
 
 # How many open waits an error lists.
 _MAX_NAMED_WAITS = 100
+_LONGEST_NAME = 255
 
 
 def start_execution(
@@ -310,7 +312,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=wait)
+    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata={"resumed_by": _actor_to_json()})
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -402,7 +404,20 @@ def _newest_place(execution: Execution) -> Transition:
     return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
 
 
-def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Transition) -> None:
+def _actor_to_json() -> dict[str, str]:
+    """Who acts here, as the log of a run tells it for good."""
+    actor = current_actor()
+    return {"kind": actor.kind.value, "id": actor.id, "name": actor.label[:_LONGEST_NAME]}
+
+
+def _append(
+    execution: Execution,
+    type_: TransitionType,
+    *,
+    output: Any,
+    at: Transition,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Add a row to the log at the place of another. The execution row is locked; the caller saves its new counter.
 
     `output` is as a row takes it: what is large lies in the storage already.
@@ -416,6 +431,7 @@ def _append(execution: Execution, type_: TransitionType, *, output: Any, at: Tra
         type=type_,
         current=at.current,
         output=output,
+        metadata=metadata or {},
         created_at=execution.updated_at,
         scope=at.scope,
     )

@@ -182,6 +182,9 @@ def test_answering(
         answer = operator.post(f"{page}answer/", form)
     assert answer.headers["Location"] == f"/admin/runs/{waiting['id']}/"
     assert flow.settle(waiting["id"])["output"] == {"is": True}
+    seq = Transition.objects.get(execution=waiting["id"], type="resume").seq
+    answered = operator.get(f"/admin/runs/{waiting['id']}/detail/?seq={seq}").content.decode()
+    assert "<dt>By</dt><dd><bdi>operator</bdi>" in answered
     act = AuditRecord.objects.get(verb="resume")
     assert (act.actor_kind, act.actor_label, act.object_id) == ("staff", "operator", waiting["id"])
     # Somebody else had the same page open.

@@ -51,6 +51,7 @@ def test_resume(flow: FlowRunner, waiting: dict[str, Any], method: str, path: st
     assert response.json()["transition_count"] == waiting["transition_count"] + 1
     resumed = Transition.objects.get(type=TransitionType.RESUME)
     assert resumed.output == {"name": "Ada"}
+    assert resumed.metadata == {"resumed_by": {"kind": "internal", "id": "", "name": ""}}
     waited = Transition.objects.get(type=TransitionType.WAIT)
     assert resumed.current == waited.current
     assert Branch.objects.get().status == BranchStatus.READY

@@ -157,7 +157,7 @@ def test_wait_that_nobody_answers() -> None:
     )
     assert step({"wait_for_input": {**waiting, "on_timeout": {"late": "_"}}}).resume(
         PlainContext(3), TimedOut()
-    ) == Done({"late": 3})
+    ) == Done({"late": 3}, metadata={"timed_out": True})
 
 
 def test_foreach_turn_by_turn() -> None:

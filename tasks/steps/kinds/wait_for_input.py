@@ -39,7 +39,7 @@ class WaitForInput(Step, kind="wait_for_input"):
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         if isinstance(event, TimedOut):
             if self.on_timeout is not None:
-                return Done(ctx.resolve(self.on_timeout))
+                return Done(ctx.resolve(self.on_timeout), metadata={"timed_out": True})
             assert self.timeout is not None
             return Fail.unanswered(self.timeout)
         return super().resume(ctx, event)
