@@ -36,17 +36,17 @@ from executions.states import (
 )
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
+from executions.waits.answers import check_answer
 from julep_project.core.actor import current_actor
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import fetch
-from julep_project.core.errors import BadRequest, InvalidInput, NotFound
+from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.pauses.standing import check_intake
 from julep_project.core.rates.errors import TooManyRuns
 from julep_project.core.rates.limits import limits_of
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
-from julep_project.core.reading.validation import problem
-from julep_project.core.schemas.json_schema import UnusableSchema, find_problem, find_problems
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.schemas.schema_defaults import with_defaults
 from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task, TaskVersion
@@ -201,7 +201,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
     Raises:
         NotFound: there is no such run.
         BadRequest: nothing waits, several steps wait (each has its own task token), or the run has ended.
-        InvalidInput: the input does not fit the schema that the wait shows.
+        Forbidden, InvalidInput: as `check_answer`.
     """
     checked = _check_answer_of(developer, execution_id, value)
     with _placed(developer, execution_id, value) as output, transaction.atomic():
@@ -214,7 +214,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
                 "Several steps wait for input; resume one of them with its task token",
                 extra={"waiting": [branch_wait.current for branch_wait in _open_waits(waiting)]},
             )
-        if checked not in (None, waiting[0].wait_id):
+        if checked != waiting[0].wait_id:
             raise BadRequest("The execution waits for something else by now")
         _resume(execution, waiting[0], value, output)
         record(developer.pk, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
@@ -226,13 +226,13 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
 
     Raises:
         NotFound: the token is unknown, or of another tenant. BadRequest: that wait is over.
-        InvalidInput: the input does not fit the schema that the wait shows.
+        Forbidden, InvalidInput: as `check_answer`.
     """
     wait_id = wait_of_token(token)
     transition = selectors.get_wait(developer, wait_id) if wait_id else None
     if transition is None or execution_id not in (None, transition.execution_id):
         raise NotFound("Task token not found")
-    _check_answer(transition.pk, value)
+    check_answer(transition.pk, value)
     with _placed(developer, transition.execution_id, value) as output, transaction.atomic():
         execution = _lock_open(developer, transition.execution_id)
         branch = _waiting_branches(execution).filter(wait_id=transition.pk).first()
@@ -251,27 +251,8 @@ def _check_answer_of(developer: Developer, execution_id: UUID, value: Any) -> UU
     wait_ids = list(waiting.values_list("wait_id", flat=True)[:2])
     wait_id = wait_ids[0] if len(wait_ids) == 1 else None
     if wait_id is not None:
-        _check_answer(wait_id, value)
+        check_answer(wait_id, value)
     return wait_id
-
-
-def _check_answer(wait_id: UUID, value: Any) -> None:
-    """Refuse an input that does not fit the `schema` of what the wait shows. One that is no schema asks for nothing."""
-    shown = Transition.objects.filter(pk=wait_id).values_list("output", flat=True).first()
-    schema = shown.get("schema") if isinstance(shown, dict) else None
-    if not isinstance(schema, dict):
-        return
-    try:
-        problems = find_problems(schema, value)
-    except UnusableSchema:
-        return
-    if problems:
-        raise InvalidInput(
-            [
-                {**problem(["input"], "value_error"), "loc": f"input{found.path[1:]}", "msg": found.message}
-                for found in problems
-            ]
-        )
 
 
 @contextmanager

@@ -205,6 +205,19 @@ def test_answering_with_json(operator: Client, waiting: dict[str, Any], value: s
     assert (Branch.objects.get(execution_id=waiting["id"]).status != "awaiting_input") is is_taken
 
 
+@pytest.mark.parametrize(
+    ("assignee", "is_taken"), [("staff:operator", True), ("staff:anna", False), ("key:operator", False)]
+)
+def test_answering_for_somebody_else(operator: Client, flow: FlowRunner, assignee: str, is_taken: bool) -> None:
+    task = flow.create({"main": [{"wait_for_input": {"info": {"assignees": assignee}}}]}).json()
+    run = flow.start(task["id"], {})
+    page = f"/admin/inbox/{Transition.objects.get(execution=run['id'], type='wait').pk}/"
+    form = {"digest": operator.get(page).context["digest"], "value": "1"}
+    told = operator.post(f"{page}answer/", form, follow=True).content.decode()
+    assert ("may be answered only by" in told) is not is_taken
+    assert (Branch.objects.get(execution=run["id"]).status != "awaiting_input") is is_taken
+
+
 def test_cancelling(operator: Client, waiting: dict[str, Any]) -> None:
     page = f"/admin/runs/{waiting['id']}/"
     assert operator.post(f"{page}cancel/", {"reason": "wrong order"}).headers["Location"] == page

@@ -91,6 +91,32 @@ def test_what_is_no_schema_asks_for_nothing(flow: FlowRunner, make_task: Any, sc
     assert flow.resume(run["id"], "anything")["output"] == "anything"
 
 
+def test_only_those_may_answer_whom_the_wait_names(flow: FlowRunner, make_task: Any) -> None:
+    asking = {"wait_for_input": {"info": {"assignees": ["staff:anna", "key:refunds", "the boss"]}}}
+    run = flow.start(make_task({"main": [asking]}), {})
+    (token,) = tokens(flow, run["id"])
+    keys = [flow.api.post("/api_keys", {"label": label}).json()["key"] for label in ("refunds", "anna")]
+    named, other = (ApiClient(key=key) for key in keys)
+    for client in (flow.api, other):
+        for refused in (
+            client.put(f"/executions/{run['id']}", RESUME),
+            client.post("/executions/resume", {**RESUME, "task_token": token}),
+        ):
+            told = "This wait may be answered only by: staff:anna, key:refunds"
+            assert (refused.status_code, refused.json()["error"]["message"]) == (403, told)
+    _unchanged(flow.api, run)
+
+    assert named.put(f"/executions/{run['id']}", RESUME).status_code == 200
+    resumed_by = Transition.objects.get(type=TransitionType.RESUME).metadata["resumed_by"]
+    assert (resumed_by["kind"], resumed_by["name"]) == ("key", "refunds")
+
+
+@pytest.mark.parametrize("assignees", ["key:AGENTS_API_KEY", ["boss", 5, ["key:x"]], {"key:x": 1}, None])
+def test_whom_the_server_does_not_know_may_be_anybody(flow: FlowRunner, make_task: Any, assignees: Any) -> None:
+    run = flow.start(make_task({"main": [{"wait_for_input": {"info": {"assignees": assignees}}}]}), {})
+    assert flow.resume(run["id"], "fine")["output"] == "fine"
+
+
 def test_several_waits_and_no_token(flow: FlowRunner, waiting_twice: dict[str, Any]) -> None:
     response = flow.api.put(f"/executions/{waiting_twice['id']}", RESUME)
     assert response.status_code == 400

@@ -1,0 +1,1 @@
+"""Open waits: who may answer one, and with what."""
