@@ -39,7 +39,7 @@ MOST_COUNTED = 100_000
 _SAMPLES = 10
 _FAILURES_SHOWN = 20
 # More than so many have to be confirmed.
-_FREELY = 100
+FREELY = 100
 _LARGEST_FILTER = 16 * 1024
 
 
@@ -86,7 +86,7 @@ def start_bulk(*, developer: Developer, request: BulkRequest, confirm: int | Non
     if request.action is BulkVerb.RETRY:
         check_intake()
     met = preview_bulk(developer=developer, request=request)
-    if met.count != confirm and (confirm is not None or met.count > _FREELY):
+    if met.count != confirm and (confirm is not None or met.count > FREELY):
         raise CountNeeded(f"{met.count} runs meet the filter", extra={"matched": met.count, "is_more": met.is_more})
     actor = current_actor()
     bulk = BulkAction(

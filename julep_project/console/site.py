@@ -23,6 +23,8 @@ from julep_project.console.views import (
     search,
     usage,
 )
+from julep_project.console.views.bulk import begin as bulk_begin
+from julep_project.console.views.bulk import page as bulk_page
 from julep_project.console.views.run import acts as run_acts
 from julep_project.console.views.run import calls as run_calls
 from julep_project.console.views.run import events as run_events
@@ -46,6 +48,7 @@ NAVIGATION = (
         "Fleet",
         (
             ("Queues & workers", "console_queues"),
+            ("Bulk actions", "console_bulk"),
             ("Usage", "console_usage"),
             ("Documents", "console_documents"),
         ),
@@ -55,7 +58,12 @@ NAVIGATION = (
 
 
 # Pages that are not in the sidebar, by the beginnings of their routes, and where they belong.
-_SECTIONS = {"console_run": "console_runs", "console_wait": "console_inbox", "console_chat": "console_chats"}
+_SECTIONS = {
+    "console_run": "console_runs",
+    "console_wait": "console_inbox",
+    "console_chat": "console_chats",
+    "console_bulk": "console_bulk",
+}
 
 
 def _section(request: HttpRequest) -> str:
@@ -91,6 +99,11 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}retry/begin/", self._page(run_retrying.begin), name="console_run_retry_begin"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
+            path("bulk/", self._page(bulk_page.listing), name="console_bulk"),
+            path("bulk/new/", self._page(bulk_begin.preview), name="console_bulk_new"),
+            path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),
+            path("bulk/<uuid:bulk_id>/", self._page(bulk_page.show), name="console_bulk_action"),
+            path("bulk/<uuid:bulk_id>/abort/", self._page(bulk_page.abort), name="console_bulk_abort"),
             path("errors/", self._page(errors.listing), name="console_errors"),
             path("queues/", self._page(queues.overview), name="console_queues"),
             path("queues/workers/", self._page(queues.workers), name="console_workers"),

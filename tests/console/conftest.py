@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from agents.calls.models import Call
+from executions.bulk.models import BulkAction, BulkItem
 from julep_project.core.clock import now
 from tests.flow_runner import FlowRunner
 
@@ -71,7 +72,24 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         request='{"q": "A-7"}',
         response='"found"',
     )
-    told = {"wait_id": wait["id"], "task": task["id"], "session_id": session, "call_id": str(call.pk)}
+    bulk = BulkAction.objects.create(
+        developer_id=UUID(int=0),
+        name="bulk_action",
+        action="retry",
+        state="succeeded",
+        filter={"status": ["failed"], "task_id": task["id"], "since": "2026-01-01T00:00:00+00:00"},
+        matched=1,
+        failed=1,
+        actor={"kind": "staff", "label": "Olga"},
+    )
+    BulkItem.objects.create(bulk=bulk, execution_id=run["id"], outcome="failed", error="It has not failed")
+    told = {
+        "bulk_id": str(bulk.pk),
+        "wait_id": wait["id"],
+        "task": task["id"],
+        "session_id": session,
+        "call_id": str(call.pk),
+    }
     return {**run, **told}
 
 

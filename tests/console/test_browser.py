@@ -30,6 +30,8 @@ PAGES += (
     "/admin/controls/",
     "/admin/audit/",
     "/admin/search/?q=x",
+    "/admin/bulk/",
+    "/admin/bulk/new/?action=retry&status=succeeded",
 )
 # With this set, the picture of the documentation is made anew.
 PICTURE = os.environ.get("CONSOLE_PICTURE")

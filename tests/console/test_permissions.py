@@ -40,9 +40,13 @@ PAGES = {
     "console_controls": SEES,
     "console_run_call": READS,
     "console_run_retry": OPERATES,
+    "console_bulk": SEES,
+    "console_bulk_action": SEES,
+    "console_bulk_new": OPERATES,
 }
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
+ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 
@@ -54,7 +58,7 @@ def routes() -> dict[str, URLPattern]:
 
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
-    wanted |= {"pause_id": run["id"], "call_id": run["call_id"]}
+    wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"]}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")

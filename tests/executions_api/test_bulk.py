@@ -166,7 +166,7 @@ def test_a_worker_that_ends_on_the_way(api: ApiClient, double: str, monkeypatch:
 
 
 def test_many_have_to_be_confirmed(api: ApiClient, double: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("executions.bulk.actions._FREELY", 2)
+    monkeypatch.setattr("executions.bulk.actions.FREELY", 2)
     start(api, double, 3)
     asked: Json = {"action": "cancel", "filter": {"task_id": double}}
     for confirm in ({}, {"confirm": 2}):

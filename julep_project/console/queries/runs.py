@@ -69,6 +69,12 @@ class RunFilter:
     def __bool__(self) -> bool:
         return self != RunFilter()
 
+    @property
+    def order(self) -> str:
+        """What its newest rows come first by. With metadata no index is in this order, and Postgres would walk through
+        all runs for a few."""
+        return "e.created_at + interval '0'" if self.metadata else "e.created_at"
+
     def conditions(self) -> tuple[list[str], dict[str, Any]]:
         """What a row `e` of the table of runs has to meet, and the parameters of that."""
         found: list[str] = []
@@ -159,11 +165,9 @@ def list_runs(wanted: RunFilter, *, after: Place | None, limit: int) -> list[Row
     if after is not None:
         found.append("(e.created_at, e.id) < (%(at)s, %(id)s)")
         parameters |= {"at": after.at, "id": after.id}
-    # With metadata no index is in this order, and Postgres would walk through all runs for a few.
-    order = "e.created_at + interval '0'" if wanted.metadata else "e.created_at"
     source = f"""
         SELECT {_COLUMNS} FROM executions_execution e WHERE {" AND ".join(found) or "true"}
-        ORDER BY {order} DESC, e.id DESC LIMIT %(size)s
+        ORDER BY {wanted.order} DESC, e.id DESC LIMIT %(size)s
     """
     parameters["size"] = SEARCHED if wanted.text else limit
     if wanted.text:
@@ -175,6 +179,14 @@ def list_runs(wanted: RunFilter, *, after: Place | None, limit: int) -> list[Row
             ORDER BY e.created_at DESC, e.id DESC LIMIT %(limit)s
         """
     return _described(rows(source, parameters))
+
+
+def runs_named(ids: Sequence[UUID]) -> list[Row]:
+    """These runs, the newest first."""
+    statement = (
+        f"SELECT {_COLUMNS} FROM executions_execution e WHERE e.id = ANY(%s) ORDER BY e.created_at DESC, e.id DESC"
+    )
+    return _described(rows(statement, [list(ids)]))
 
 
 def _described(runs: list[Row]) -> list[Row]:

@@ -189,6 +189,15 @@ def wait_kind(kind: str) -> str:
     return _WAIT_KINDS[kind]
 
 
+_BULK_TONES = {"succeeded": "succeeded", "failed": "failed", "aborted": "cancelled", "pending": "queued"}
+
+
+@register.filter
+def bulk_tone(state: str) -> str:
+    """The dot of a state of a bulk action, as runs have them."""
+    return _BULK_TONES.get(state, "running")
+
+
 @register.simple_tag
 def bar_parts(bar: Any, most: int, place: int) -> SafeString:
     """The parts of one bar of a histogram of 40 units of height, the failed ones at its foot."""

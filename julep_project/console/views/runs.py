@@ -37,6 +37,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     following = _following(request, found[-1]) if has_more else None
     if form:
         return as_file(form, "runs", [_exported(row) for row in found], following=following)
+    narrowing = request.GET.copy()
+    narrowing.pop("after", None)
     return page(
         request,
         "runs.html",
@@ -47,6 +49,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         statuses=ExecutionStatus.values,
         searched=SEARCHED,
         query=request.GET.urlencode(),
+        narrowing=narrowing.urlencode(),
     )
 
 
