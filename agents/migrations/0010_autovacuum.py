@@ -6,6 +6,6 @@ from julep_project.core.autovacuum import CHANGED, look_after
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agents", "0008_accounts_of_runs")]
+    dependencies = [("agents", "0009_one_index_fewer")]
 
     operations = [look_after(["agents_modelusage"], CHANGED)]
