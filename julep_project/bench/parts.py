@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import answers, chat_streams, dbos_peer, documents, peer, postgres, programs, tenants
+from julep_project.bench import ages, answers, chat_streams, dbos_peer, documents, peer, postgres, programs, tenants
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, at_ranks, median, percentile
@@ -36,6 +36,9 @@ class Workload:
     queued: int = 50_000
     mapped_beside: int = 100_000
     unembedded: int = 1_000_000
+    days: int = 30
+    runs_a_day: int = 6700
+    real_a_day: int = 100
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -44,6 +47,7 @@ QUICK: dict[str, Any] = {
     **{"repeats": 3, "sustained_s": 5.0, "starts": 50, "sleepers": 1000, "sleep_s": 20, "items": 200},
     **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
     **{"chats": 20, "queued": 2000, "mapped_beside": 5000, "unembedded": 40_000},
+    **{"days": 6, "runs_a_day": 500, "real_a_day": 20},
 }
 
 
@@ -169,6 +173,8 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "q": beside_another_developer,
     # Whether searches find what questions are about.
     "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
+    # Latencies before and after a month of runs and of retention; the last, because of what it leaves.
+    "o": lambda effort: ages.measure(effort.days, effort.runs_a_day, effort.real_a_day, effort.starts),
 }
 
 

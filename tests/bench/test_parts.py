@@ -1,10 +1,14 @@
 """The measurements run on real workers and give numbers; how large they are is nobody's business here."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
+from django.db.models import Count
+from django.db.models.functions import Now
 
 from executions.models import Execution
-from julep_project.bench import programs, tenants
+from julep_project.bench import ages, programs, tenants
 from julep_project.bench.chat_streams import offline_chat
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
@@ -46,3 +50,16 @@ def test_single_runs_and_chats_are_measured_beside_another_developers(backend: B
     assert len(rows) == 12
     assert all(row.here > 0 for row in rows)
     assert not Execution.objects.exclude(status="succeeded").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_days_pass_and_what_is_too_old_goes(backend: Backend) -> None:
+    rows = ages.measure(days=3, runs=5, real=4, times=1)
+
+    assert len(rows) == 5
+    assert all(row.here > 0 for row in rows[:4])
+    assert rows[4].here >= 0  # autovacuum may have been here just now
+    assert not Execution.objects.exclude(status="succeeded").exists()
+    assert Execution.objects.filter(created_at__lt=Now() - timedelta(hours=1)).count() == 5
+    logs = Execution.objects.annotate(rows=Count("transitions"))
+    assert set(logs.values_list("rows", flat=True)) == {10}
