@@ -60,6 +60,9 @@ def test_all_that_match_are_tried_again_once(
     told = operator.get(f"/admin/bulk/{bulk.pk}/").content.decode()
     assert "Charge card" in told and "the gateway is back" in told and "data-refresh" not in told
     assert operator.get("/admin/bulk/?format=json").json()["items"][0]["done"] == 2
+    assert operator.get(f"/admin/bulk/{bulk.pk}/?part=1").headers["HX-Refresh"] == "true"
+    again, _ = form_of(operator, "action=retry&task=Charge card&status=failed&until=" + form["until"][0][:19])
+    assert "2 of them were tried again before" in " ".join(re.sub("<[^>]+>", "", again).split())
 
 
 def test_what_is_meant_stays_meant(operator: Client, failed: list[str]) -> None:
@@ -70,26 +73,31 @@ def test_what_is_meant_stays_meant(operator: Client, failed: list[str]) -> None:
     assert (query["task"], query["status"]) == ([task], ["failed"])
     assert query["since"][0].startswith("20") and query["until"][0].startswith("20")
     assert operator.get(page.headers["Location"]).status_code == 200
+    (group,) = re.findall(r'href="/admin/bulk/new/\?([^"]+)"', operator.get("/admin/errors/").content.decode())
+    _, form = form_of(operator, group.replace("&amp;", "&"))
+    assert (form["confirm"], form["task"]) == (["3"], [task])
 
 
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("action=cancel", "Every run meets this"),
-        ("action=cancel&until=2100-01-01", "Every run meets this"),
-        ("action=cancel&q=card", "Texts are looked for"),
-        ("action=cancel&error=card", "Texts are looked for"),
-        ("action=cancel&status=failed", "None of these can be met"),
-        ("action=cancel&status=running", "No run that matches"),
-        ("action=retry&task=Charge&developer=00000000-0000-0000-0000-000000000000", "None of this developer"),
-        ("action=retry&meta=a=1&meta=a=2", "cannot have two values"),
-    ],
-)
-def test_what_cannot_be_meant(operator: Client, failed: list[str], query: str, said: str) -> None:
-    text, form = form_of(operator, query)
-    assert said in text and "reason" not in form
-    operator.post("/admin/bulk/begin/", {**parse_qs(query), "confirm": "0"})
-    assert not BulkAction.objects.filter(matched__gt=0).exists()
+CANNOT_BE_MEANT = {
+    "action=cancel": "Every run meets this",
+    "action=cancel&until=2100-01-01": "Every run meets this",
+    "action=cancel&q=card": "Texts are looked for",
+    "action=cancel&error=card": "Texts are looked for",
+    "action=cancel&status=failed": "None of these can be met",
+    "action=cancel&status=running": "No run that matches",
+    "action=retry&task=Charge&developer=00000000-0000-0000-0000-000000000000": "None of this developer",
+    "action=retry&status=failed&developer=ada": "There is no such developer",
+    "action=retry&meta=a=1&meta=a=2": "cannot have two values",
+}
+
+
+def test_what_cannot_be_meant(operator: Client, failed: list[str]) -> None:
+    for query, said in CANNOT_BE_MEANT.items():
+        text, form = form_of(operator, query)
+        assert said in text and "confirm" not in form, query
+        operator.post("/admin/bulk/begin/", {**parse_qs(query), "confirm": "0"})
+    assert not BulkAction.objects.exists()
+    assert operator.get("/admin/bulk/new/?action=delete&status=failed").status_code == 400
 
 
 def test_one_developer_is_chosen(operator: Client, failed: list[str], stranger: Any) -> None:

@@ -6,8 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
+from agents.models import Developer
+from executions import finding
+from executions.bulk.actions import MOST_COUNTED
 from executions.bulk.models import BulkVerb
-from executions.models import OPEN
+from executions.models import OPEN, Execution
 from executions.states import ExecutionStatus
 from julep_project.console.queries.rows import Row, rows
 from julep_project.console.queries.runs import RunFilter, uuid_of
@@ -109,6 +114,13 @@ def developers_of(wanted: RunFilter) -> list[Row]:
         """,
         {**parameters, "looked_at": LOOKED_AT, "most": _MOST_DEVELOPERS},
     )
+
+
+def tried_before(developer: Developer, wanted: finding.RunFilter) -> int:
+    """How many of the runs that meet a filter were tried again already, as far as they are counted."""
+    again = Execution.objects.filter(retried_from=OuterRef("pk"))
+    found: int = finding.find_runs(developer, wanted).filter(Exists(again)).order_by()[:MOST_COUNTED].count()
+    return found
 
 
 def named(table: str, developer_id: UUID, text: str) -> list[UUID]:

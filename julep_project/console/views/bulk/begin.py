@@ -1,6 +1,7 @@
 """An act on all runs that a list of runs means: what it would meet, and beginning it."""
 
-from datetime import datetime
+import shlex
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from executions.retrying.plan import FAILED, START
 from julep_project.console.acts import act
 from julep_project.console.page import page
 from julep_project.console.permissions import OPERATE, VIEW, needs
-from julep_project.console.queries.bulk import LOOKED_AT, VERBS, readable
+from julep_project.console.queries.bulk import LOOKED_AT, VERBS, readable, tried_before
 from julep_project.console.queries.runs import runs_named
 from julep_project.console.queries.times import first_id
 from julep_project.console.views.bulk.meaning import Meant, meaning
@@ -26,6 +27,7 @@ from julep_project.core.errors import DomainError
 from julep_project.core.reading.jsontext import to_json_text
 
 _LONGEST_REASON = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @needs(VIEW, OPERATE)
@@ -65,7 +67,9 @@ def _met(meant: Meant, developer: Developer) -> dict[str, Any]:
         "is_many": met.count > FREELY,
         "fields": [(name, one) for name, given in meant.address().lists() for one in given],
         "points": ((FAILED, "from where each failed"), (START, "from the start")),
-        "body": to_json_text({"action": meant.action.value, "filter": _in_words_of_the_api(meant)}),
+        "before": tried_before(developer, meant.filter) if meant.action is BulkVerb.RETRY else 0,
+        # To be pasted into a shell: values of strangers may be in it.
+        "body": shlex.quote(to_json_text({"action": meant.action.value, "filter": _in_words_of_the_api(meant)})),
         "asked_at": to_wire(now()),
     }
 
@@ -132,4 +136,4 @@ def _moment(form: QueryDict) -> datetime:
         moment = datetime.fromisoformat(form.get("asked_at", ""))
     except ValueError:
         return now()
-    return moment if moment.tzinfo else now()
+    return moment if moment.tzinfo and moment > _EPOCH else now()

@@ -71,9 +71,9 @@ def _of_developer(action: BulkVerb, wanted: RunFilter, given: str) -> Meant:
     )
     candidates = () if given else tuple(developers_of(wanted))
     chosen = uuid_of(given) if given else next((one["id"] for one in candidates if len(candidates) == 1), None)
-    if chosen is None:
+    if chosen is None and not given:
         return Meant(action, filter_, candidates=candidates)
-    developer = Developer.objects.filter(pk=chosen).first()
+    developer = Developer.objects.filter(pk=chosen).first() if chosen else None
     if developer is None:
         raise BadRequest("There is no such developer")
     filter_ = replace(

@@ -53,7 +53,11 @@ def show(request: HttpRequest, bulk_id: UUID) -> HttpResponse:
         return as_file(form, f"bulk-{bulk_id}", failed)
     context = {"action": action, "failed": failed, "pace": _pace(action)}
     if request.GET.get("part"):
-        return part(request, "parts/bulk_progress.html", **context)
+        progress = part(request, "parts/bulk_progress.html", **context)
+        if not action["is_open"]:
+            # The page has a button to abort it, and goes on asking.
+            progress.headers["HX-Refresh"] = "true"
+        return progress
     return page(request, "bulk_action.html", f"{action['action']} {action['matched']} runs", **context)
 
 
