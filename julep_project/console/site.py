@@ -21,6 +21,7 @@ from julep_project.console.views import (
     queues,
     runs,
     search,
+    tasks,
     usage,
 )
 from julep_project.console.views.bulk import begin as bulk_begin
@@ -63,6 +64,7 @@ _SECTIONS = {
     "console_wait": "console_inbox",
     "console_chat": "console_chats",
     "console_bulk": "console_bulk",
+    "console_task": "console_runs",
 }
 
 
@@ -99,6 +101,7 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}retry/begin/", self._page(run_retrying.begin), name="console_run_retry_begin"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
+            path("tasks/<uuid:task_id>/", self._page(tasks.show), name="console_task"),
             path("bulk/", self._page(bulk_page.listing), name="console_bulk"),
             path("bulk/new/", self._page(bulk_begin.preview), name="console_bulk_new"),
             path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
-from executions.models import Transition
+from executions.models import Execution, Transition
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_for_end, wait_until
 from tests.console.browser import PASSWORD, Console, running
@@ -220,7 +220,8 @@ def test_every_page_fits(
     wait_for_end(run, backend)
     options: Any = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     other = Console(browser, backend.url, "oscar", **options)
-    for path in (*PAGES, f"/admin/runs/{run}/?sel=3", f"/admin/runs/{run}/retry/"):
+    task = f"/admin/tasks/{Execution.objects.get(pk=run).task_id}/"
+    for path in (*PAGES, f"/admin/runs/{run}/?sel=3", f"/admin/runs/{run}/retry/", task):
         other.page.goto(path)
         assert other.page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert other.page.evaluate(_CONTRAST) >= 4.5, path

@@ -40,6 +40,7 @@ PAGES = {
     "console_controls": SEES,
     "console_run_call": READS,
     "console_run_retry": OPERATES,
+    "console_task": SEES,
     "console_bulk": SEES,
     "console_bulk_action": SEES,
     "console_bulk_new": OPERATES,
@@ -58,7 +59,7 @@ def routes() -> dict[str, URLPattern]:
 
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
-    wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"]}
+    wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")

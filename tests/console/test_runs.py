@@ -117,7 +117,7 @@ def test_search_leads_to_what_an_id_names(operator: Client, waiting: dict[str, A
         "branch": str(Branch.objects.get(execution_id=waiting["id"]).pk),
         "task": waiting["task"],
     }
-    url = f"/admin/tasks/task/{ids['task']}/change/" if kind == "task" else f"/admin/runs/{waiting['id']}/"
+    url = f"/admin/tasks/{ids['task']}/" if kind == "task" else f"/admin/runs/{waiting['id']}/"
     for text in (ids[kind], ids[kind].upper(), ids[kind].replace("-", ""), f"{ids[kind][:8]}…{ids[kind][-6:]}"):
         answer = operator.get("/admin/search/", {"q": f" {text} "})
         assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (302, url)

@@ -51,7 +51,7 @@ _KINDS = (
     _Kind("run", "executions_execution", "status", "admin:console_run"),
     _Kind("transition", "executions_transition", "type", "admin:console_run", "execution_id", "seq"),
     _Kind("branch", "executions_branch", "status", "admin:console_run", "execution_id"),
-    _Kind("task", "tasks_task", "name", "admin:tasks_task_change"),
+    _Kind("task", "tasks_task", "name", "admin:console_task"),
     _Kind("session", "chat_sessions_session", "''", "admin:console_chat"),
     _Kind("entry", "chat_sessions_entry", "role", "admin:console_chat", "session_id"),
     _Kind("doc", "docs_store_doc", "title", "admin:docs_store_doc_change"),

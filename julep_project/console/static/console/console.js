@@ -90,11 +90,12 @@
     const ends = [from, place(svg, event)].sort((a, b) => a - b), bars = svg.querySelectorAll("g");
     from = null;
     const bar = (at) => bars[Math.min(Math.floor(at / 10), bars.length - 1)];
-    const query = new URLSearchParams(location.search);
-    query.set("since", bar(ends[0]).dataset.since);
-    query.set("until", bar(ends[1]).dataset.until);
-    query.delete("after");
-    location.search = query;
+    // The list whose time is narrowed, which may be another page.
+    const list = new URL(svg.closest("[data-brushed]")?.dataset.brushed ?? location.href, location.href);
+    list.searchParams.set("since", bar(ends[0]).dataset.since);
+    list.searchParams.set("until", bar(ends[1]).dataset.until);
+    list.searchParams.delete("after");
+    location.assign(list);
   });
 
   // -- keys

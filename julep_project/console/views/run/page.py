@@ -3,11 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-import yaml
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from agents.tools.presentation import with_shown_tools
 from agents.tools.presets import without_values
 from executions.models import Execution, Transition
 from executions.states import TERMINAL_EXECUTION
@@ -20,6 +18,7 @@ from julep_project.console.queries.standing import Standing
 from julep_project.console.views.run.calls import calls_during
 from julep_project.console.views.run.lookup import get_row, get_run, number
 from julep_project.console.views.run.values import shown_value
+from julep_project.console.views.source import as_written
 from julep_project.core.clock import now, to_wire
 from tasks.models import TaskVersion
 
@@ -136,9 +135,7 @@ def _source(run: Execution, row: Transition) -> str:
     place = row.current["step"]
     if not isinstance(workflow, list) or place >= len(workflow):
         return ""
-    step = {name: part for name, part in workflow[place].items() if part is not None and name != "kind_"}
-    told: str = yaml.safe_dump(with_shown_tools(step), allow_unicode=True, sort_keys=False, width=100)
-    return told
+    return as_written(workflow[place])
 
 
 def _row_to_json(row: Transition) -> dict[str, Any]:
