@@ -9,9 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import transaction
 
 from agents.retention.kinds import KINDS
-from julep_project.core.database import fetch
+from julep_project.core.database import execute, fetch
 from julep_project.core.health.health import Report
 
 
@@ -164,7 +165,10 @@ def _first_late(name: str, late: int) -> Any:
     # The statement of the kind is for one developer; here it is asked of each row of `late`.
     due = KINDS[name].due % {"developer": "late.id", "before": "late.before"}
     values = {"kind": name, "default": settings.RETENTION_DAYS.get(name), "developers": _DEVELOPERS, "late": late}
-    return next(iter(fetch(_KEPT.format(due=due), values)), None)
+    with transaction.atomic():
+        # Where one developer has nearly all rows, the planner would read the table once for each of them.
+        execute("SET LOCAL enable_seqscan = off")
+        return next(iter(fetch(_KEPT.format(due=due), values)), None)
 
 
 def _by_time(seconds: float | None, limits: dict[Level, int]) -> Level:

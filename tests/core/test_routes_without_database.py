@@ -17,10 +17,11 @@ from tests.backend import Backend
 from tests.outages import database_away
 
 NAME, PASSWORD = "operator", "a long pass phrase"
-# What needs no database. The last route of all says 404 before it looks at anything.
+# What needs no database: metrics are told without what Postgres would say, and the last route of all says 404 before it
+# looks at anything.
 # The list of models is a setting, and who asks for it is known from the request before.
 MODELS = {"/models", "/agents/models"}
-WITHOUT = {"/livez", "/openapi.json", "/docs", "/swagger", "/admin/jsi18n/", "/nowhere", *MODELS}
+WITHOUT = {"/livez", "/metrics", "/openapi.json", "/docs", "/swagger", "/admin/jsi18n/", "/nowhere", *MODELS}
 ITSELF = {"/healthz", "/readyz"}
 
 

@@ -79,16 +79,19 @@ def check_intake() -> None:
     Raises:
         Paused
     """
-    pause = pause_of(PauseScope.INTAKE)
-    if pause is not None:
-        raise Paused("No new work is taken", pause)
+    _refuse_intake(in_force())
 
 
 async def acheck_intake() -> None:
     """The same for code on an event loop, which may ask a model later."""
-    if known() is None:
-        await run_query(in_force)
-    check_intake()
+    pauses = known()
+    _refuse_intake(await run_query(in_force) if pauses is None else pauses)
+
+
+def _refuse_intake(pauses: Pauses) -> None:
+    pause = _standing(pauses, PauseScope.INTAKE, "")
+    if pause is not None:
+        raise Paused("No new work is taken", pause)
 
 
 def check_model(model: str) -> None:

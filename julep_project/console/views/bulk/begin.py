@@ -46,7 +46,7 @@ def preview(request: HttpRequest) -> HttpResponse:
             context |= _met(meant, meant.developer)
     except DomainError as error:
         context["refused"] = error.message
-    return page(request, "bulk_new.html", f"{verb.label} many runs", **context)
+    return page(request, "bulk/new.html", f"{verb.label} many runs", **context)
 
 
 def _verb(query: QueryDict) -> BulkVerb:

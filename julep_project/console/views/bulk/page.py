@@ -30,7 +30,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if form:
         following = following and f"{following}&format={form}"
         return as_file(form, "bulk-actions", [_exported(row) for row in found], following=following)
-    return page(request, "bulk.html", "Bulk actions", actions=found, following=following)
+    return page(request, "bulk/list.html", "Bulk actions", actions=found, following=following)
 
 
 def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def show(request: HttpRequest, bulk_id: UUID) -> HttpResponse:
             # The page has a button to abort it, and goes on asking.
             progress.headers["HX-Refresh"] = "true"
         return progress
-    return page(request, "bulk_action.html", f"{action['action']} {action['matched']} runs", **context)
+    return page(request, "bulk/action.html", f"{action['action']} {action['matched']} runs", **context)
 
 
 def _pace(action: Mapping[str, Any]) -> dict[str, float]:
