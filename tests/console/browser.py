@@ -1,14 +1,14 @@
 """A real browser: the system's Chromium, headless, that reaches this machine only."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.demanded import leave_out
 
 PROGRAM = shutil.which("chromium") or "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
@@ -18,9 +18,7 @@ PASSWORD = "correct horse battery"
 def running() -> Iterator[Browser]:
     """The browser, for the length of the block. Without one the test is left out, or fails where it is demanded."""
     if not Path(PROGRAM).exists():
-        # Since 2026-11-29: a browser is no Python package; CI installs and demands it.
-        leave_out = pytest.fail if os.environ.get("REHEARSAL") == "required" else pytest.skip
-        leave_out("needs chromium (a package of the system)")
+        leave_out("a browser is needed: chromium, a package of the system")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         try:

@@ -15,24 +15,19 @@ from typing import Self
 import pytest
 
 from julep_project.devservices.process import is_alive
+from tests.demanded import leave_out
 from tests.loopback.network_guard import own_network
 
 # The user of the image, and one whom the system knows by name, which Postgres insists on.
 USER = 10001
 SERVICES_USER = 65534
 _PREFIX = "jl"
-# Set where this test may not be left out.
-_DEMANDED = "REHEARSAL"
 
 
 def need_namespaces() -> None:
     """Leave the test out, or fail where it is demanded, if this machine lets us make no hosts."""
-    missing = _missing()
-    if missing and os.environ.get(_DEMANDED) == "required":
-        pytest.fail(f"the rehearsal on two hosts {missing}")
-    if missing:
-        # Since 2026-11-28: without root or these programs no hosts can be made; CI demands them.
-        pytest.skip(reason=f"the rehearsal on two hosts {missing}; {_DEMANDED}=required makes this a failure")
+    if missing := _missing():
+        leave_out(f"the rehearsal on two hosts {missing}")
 
 
 @cache
