@@ -9,7 +9,9 @@ from agents.models import Agent, Developer, Project
 from executions.models import Execution
 from tests.api_client import ApiClient
 from tests.executions.conftest import make_branch
+from tests.executions_api.retrying import Retrying
 from tests.flow_runner import FlowRunner
+from tests.loopback.web_server import WebServer
 
 MISSING = "01900000-0000-7000-8000-000000000000"
 
@@ -66,6 +68,14 @@ def waiting_twice(flow: FlowRunner, make_task: Callable[[dict[str, Any]], str]) 
     execution = flow.start(make_task(ASK_TWICE), {})
     assert execution["status"] == "awaiting_input", execution
     return execution
+
+
+@pytest.fixture
+def retrying(
+    flow: FlowRunner, web_server: WebServer, settings: Any, django_capture_on_commit_callbacks: Any
+) -> Retrying:
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    return Retrying(flow, web_server, django_capture_on_commit_callbacks)
 
 
 @pytest.fixture

@@ -3,74 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from agents.retention.pace import Pace
-from executions.models import Blob, Branch, Execution, Transition
+from executions.models import Blob, Branch, Execution, LoopItem
 from executions.removal.expiry import remove_runs
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
 from tests.executions_api.conftest import MISSING
-from tests.flow_runner import FlowRunner
-from tests.loopback.web_server import WebServer
-
-Json = dict[str, Any]
-BROKEN, MENDED = Reply(422, "no"), Reply(200, {"paid": True})
-PAY: Json = {"tool": "pay", "arguments": {"json": {"n": "$ _"}}, "label": "charge"}
-
-
-class Retrying:
-    """Runs a task whose tool answers as scripted, and retries the run."""
-
-    def __init__(self, flow: FlowRunner, web: WebServer, capture: Any) -> None:
-        self.flow, self.web, self._capture = flow, web, capture
-
-    def task(self, main: list[Any], *replies: Reply, once: bool = False, **more: Any) -> str:
-        url = self.web.script("/pay", *replies)
-        tool = {"name": "pay", "type": "api_call", "api_call": {"method": "POST", "url": url}, "at_most_once": once}
-        answer = self.flow.create({"tools": [tool], "main": main, **more})
-        assert answer.status_code == 201, answer.json()
-        return str(answer.json()["id"])
-
-    def run(self, main: list[Any], *replies: Reply, input: Json | None = None, **more: Any) -> Json:
-        return self.flow.start(self.task(main, *replies, **more), input or {})
-
-    def ask(self, run: Json, query: Json | None = None, **body: Any) -> Any:
-        with self._capture(execute=True):
-            return self.flow.api.send("POST", f"/executions/{run['id']}/retry", body, query_params=query)
-
-    def again(self, run: Json, **body: Any) -> Json:
-        """The new run once it has come to rest; the old one is as it was."""
-        before = self.flow.api.get(f"/executions/{run['id']}").json()
-        answer = self.ask(run, **body)
-        assert answer.status_code == 201, answer.json()
-        new = self.flow.settle(answer.json()["id"])
-        assert new["retried_from"] == run["id"]
-        assert self.flow.api.get(f"/executions/{run['id']}").json() == before
-        seqs = Transition.objects.filter(execution=new["id"]).order_by("seq").values_list("seq", flat=True)
-        assert list(seqs) == list(range(1, new["transition_count"] + 1))
-        return new
-
-    def preview(self, run: Json, **body: Any) -> Json:
-        answer = self.ask(run, {"preview": "true"}, **body)
-        assert answer.status_code == 200, answer.json()
-        told: Json = answer.json()
-        return told
-
-    def types(self, run: Json) -> list[str]:
-        return [row["type"] for row in self.flow.log(run["id"])]
-
-    @property
-    def calls(self) -> list[Any]:
-        return [request.json()["n"] for request in self.web.requests]
-
-
-@pytest.fixture
-def retrying(
-    flow: FlowRunner, web_server: WebServer, settings: Any, django_capture_on_commit_callbacks: Any
-) -> Retrying:
-    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
-    return Retrying(flow, web_server, django_capture_on_commit_callbacks)
+from tests.executions_api.retrying import BROKEN, MENDED, PAY, Json, Retrying
 
 
 def test_the_steps_before_the_failure_are_taken_along(retrying: Retrying) -> None:
@@ -378,3 +317,22 @@ def test_arms_that_were_left_by_a_return_are_begun_again(retrying: Retrying) -> 
     assert len(chosen) > 2
     for row in chosen:
         assert retrying.again(run, **{"from": row["id"]})["output"] == "early", row
+
+
+def test_a_place_that_is_far_is_come_to_in_many_slices(retrying: Retrying, settings: Any) -> None:
+    """None is longer than others, each goes on where the one before ended, and the run is the same."""
+    turn = [{"evaluate": "$ _ * 2"}, {"if": "$ _ == 398", "then": [PAY], "else": [{"evaluate": "$ _"}]}]
+    main = [{"foreach": {"in": "$ list(range(200))", "do": turn}}, {"evaluate": "$ len(_)"}]
+    run = retrying.run(main, BROKEN, MENDED, MENDED)
+    assert run["status"] == "failed"
+
+    def claims() -> int:
+        new = retrying.again(run)
+        assert (new["status"], new["output"]) == ("succeeded", 200)
+        return int(Branch.objects.get(execution=new["id"]).version)
+
+    at_once = claims()
+    settings.SLICE_STEPS = 1
+    places = 200 * 4
+    assert claims() - at_once >= places // 20
+    assert LoopItem.objects.count() == 3 * 200

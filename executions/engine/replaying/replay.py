@@ -1,29 +1,33 @@
 """Goes on where another run stood: finds the frames of a branch again from the rows of its log.
 
 A run that is retried begins with copies of rows, and with branches that have no frames beside their first. The first
-slice of each walks along its rows as a slice would have that wrote them. Steps that have finished are passed over, with
+slices of each walk along its rows as a slice would have that wrote them. Steps that have finished are passed over, with
 all that is in them; of steps that were under way only those are started that have bodies, to learn what their frames
-hold: whatever else they do is done again from the beginning. Nothing is written by it.
+hold: whatever else they do is done again from the beginning. No row is written by it. A slice whose budget is used
+before hands on how far it is: the frames, the row that was passed last, and what the top frame's step has to hear.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.conf import settings
 
 from executions.engine import labels
 from executions.engine.context import StepRunContext
 from executions.engine.draft import Verdict
 from executions.engine.evaluation import HeavyExpression
-from executions.engine.frame import Frame, frames_from_json
+from executions.engine.frame import Frame
 from executions.engine.history.faults import fault_of, place_of
 from executions.engine.replaying.places import is_return
 from executions.engine.rows.replayed import (
     AGAIN,
+    BranchLog,
     Row,
     ends_below,
     labels_within,
     last_failure_below,
-    rows_of_branch,
 )
 from executions.engine.slice import Slice
 from executions.models import Branch
@@ -36,7 +40,8 @@ from tasks.expressions.errors import ExpressionError
 from tasks.steps.outcomes import BodyFailed, BodyFinished, BodyReturned, CallWorkflow, Enter, Event, Fork
 
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
-_ENDINGS = (TransitionType.FINISH_BRANCH, TransitionType.FINISH)
+# Places that are passed for each step that a slice may run: a place is so much lighter.
+_PLACES_PER_STEP = 20
 
 
 class CannotGoOn(Exception):
@@ -58,29 +63,41 @@ class Replay(Slice):
         super().__init__(*args, **options)
         assert self._event is not None and self._event["kind"] == AGAIN
         self._told = self._event
-        self._first = self.frames[0].to_json()
-        self._at = 0
-        self._rows: Sequence[Row] = ()
-        self._finished: Mapping[tuple[str, str, int], Row] = {}
+        progress = self._told.get("progress") or {"passed": 0, "heard": None}
+        self._log = BranchLog(self._run.execution_id, self._branch_id, passed=progress["passed"])
+        self._before: dict[str, Any] | None = progress["heard"]
         self._heard: _Heard | None = None
         # Where `_` of a frame's step stands, until it is read. The frame is kept, so that no other has its id.
         self._input_of: dict[int, tuple[Frame, Row]] = {}
 
     def run(self, budget_s: float) -> Verdict:
         """Find the place, and go on from there."""
+        self._event, deadline = None, time.monotonic() + budget_s
         try:
             with contained():
-                self._find_place()
+                if self._before is not None:
+                    self._heard = _Heard(self._log.at(self._before["row"]), self._before["failed"])
+                handed_on = self._walk(deadline)
+                if handed_on is not None:
+                    return handed_on
+                self._take_place()
         except HeavyExpression:
-            self.frames, self.items = frames_from_json([self._first]), {}
-            return Verdict(BranchStatus.READY, event=self._told, is_heavy=True)
+            return self._handed_on(is_heavy=True)
         except ContentMissing as error:
             return self._cannot(error.message, "ContentMissing")
         except (ExpressionError, NotStorable) as error:
             return self._cannot(f"what led here cannot be found out again: {error}")
         except CannotGoOn as error:
             return self._cannot(str(error))
-        return self._verdict or super().run(budget_s)
+        return self._verdict or super().run(max(deadline - time.monotonic(), 0.0))
+
+    def _handed_on(self, **how: Any) -> Verdict:
+        """What the next slice goes on with."""
+        for frame in self.frames:
+            self._read_input(frame)
+        heard = self._heard and {"row": self._heard.row.seq, "failed": self._heard.failed}
+        event = {**self._told, "progress": {"passed": self._log.passed, "heard": heard}}
+        return Verdict(BranchStatus.READY, event=event, **how)
 
     def fail(self, message: str, type_: str = "error") -> Verdict:
         """Nothing can be gone on with: the place was not found."""
@@ -97,12 +114,16 @@ class Replay(Slice):
 
     # -- the walk -------------------------------------------------------------------------------------------------
 
-    def _find_place(self) -> None:
-        self._event = None
-        self._rows = rows_of_branch(self._branch_id)
-        self._finished = {row.place: row for row in self._rows if row.ends_step}
-        while self._goes_on():
-            pass
+    def _walk(self, deadline: float) -> Verdict | None:
+        """Come to the end of the rows, or hand on when the budget is used before."""
+        for _ in range(settings.SLICE_STEPS * _PLACES_PER_STEP):
+            if not self._goes_on():
+                return None
+            if time.monotonic() >= deadline:
+                return self._handed_on(is_late=True)
+        return self._handed_on()
+
+    def _take_place(self) -> None:
         for frame in self.frames:
             self._read_input(frame)
         if "value" in self._told:
@@ -117,19 +138,19 @@ class Replay(Slice):
         frame = self._top
         if not self._exists(frame):
             raise CannotGoOn(f"there is no step {frame.display}[{frame.pc}] in this version of the task")
+        following = self._log.following()
+        if following is None:
+            return False
         if not frame.opened:
-            if self._at == len(self._rows):
-                return False
-            self._take(frame, *_OPENINGS)
+            self._take(following, frame, *_OPENINGS)
             frame.opened = True
             return True
-        done = self._finished.get((frame.display, frame.scope, frame.pc))
-        if done is not None and done.index >= self._at:
+        # A step whose body was gone into has not finished, or it would have been passed over.
+        done = None if frame.waiting else self._log.end_of((frame.display, frame.scope, frame.pc))
+        if done is not None:
             self._finish(frame, done)
-            return True
-        if self._at == len(self._rows):
-            return False
-        self._enter_again(frame)
+        else:
+            self._enter_again(frame, following)
         return True
 
     def _exists(self, frame: Frame) -> bool:
@@ -139,12 +160,10 @@ class Replay(Slice):
             return False
         return True
 
-    def _take(self, frame: Frame, *types: TransitionType) -> Row:
-        row = self._rows[self._at]
+    def _take(self, row: Row, frame: Frame, *types: TransitionType) -> None:
         if row.type not in types or (row.workflow, row.scope) != (frame.display, frame.scope):
             raise CannotGoOn(f"the program does not lead to row {row.seq} of the log")
-        self._at += 1
-        return row
+        self._log.pass_over(row)
 
     def _finish(self, frame: Frame, row: Row) -> None:
         step = self._step(frame)
@@ -153,7 +172,7 @@ class Replay(Slice):
         if step.blocks():
             self._keep_labels_within(frame, row)
         labels.finish_step(frame, step.label, str(row.id))
-        self._at = row.index + 1
+        self._log.pass_over(row)
         self._heard = None
         if row.type is TransitionType.STEP:
             frame.pc += 1
@@ -167,11 +186,10 @@ class Replay(Slice):
         labels.leave(frame, self._top)
         self._heard = _Heard(row)
 
-    def _enter_again(self, frame: Frame) -> None:
+    def _enter_again(self, frame: Frame, row: Row) -> None:
         """The step was under way, and what comes next is in one of its bodies, or is its failure."""
-        row = self._rows[self._at]
         if row.type is TransitionType.STEP and row.place == (frame.display, frame.scope, frame.pc):
-            self._at += 1
+            self._log.pass_over(row)
             if row.caught:
                 self._fail_again(row, row)
             else:
@@ -192,13 +210,15 @@ class Replay(Slice):
             self._keep_loop(frame)
 
     def _started(self, frame: Frame) -> Any:
-        heard, self._heard = self._heard, None
         self._read_input(frame)
         step = self._step(frame)
         context = StepRunContext(self._run, self.journal, frame, self.state, self._place)
-        if heard is None or not frame.waiting:
-            return step.start(context)
-        return step.resume(context, self._event_of(frame, heard))
+        if self._heard is None or not frame.waiting:
+            outcome = step.start(context)
+        else:
+            outcome = step.resume(context, self._event_of(frame, self._heard))
+        self._heard = None
+        return outcome
 
     def _event_of(self, frame: Frame, heard: _Heard) -> Event:
         if heard.failed is not None:
@@ -212,7 +232,9 @@ class Replay(Slice):
         if not self._is_guard():
             return False
         while row.type is TransitionType.FINISH_BRANCH:
-            before = self._rows[row.index - 1]
+            before = self._log.before(row)
+            if before is None:
+                return False
             ends = ends_below(self._branch_id, row.scope, after=before.seq, before=row.seq)
             if any(is_return(self._run.program, end.workflow, end.step) for end in (row, *ends)):
                 return True
@@ -249,12 +271,12 @@ class Replay(Slice):
         """Turns that have finished know the loop by its id."""
         assert frame.loop is not None
         body = self._top
-        known = next((row.loop for row in self._rows if row.loop and row.workflow == body.display), None)
-        if known is not None:
+        known = self._log.turn_of(body.display, body.scope)
+        if known is not None and known.loop is not None:
             items = self.items.pop(frame.loop)
-            self.items[known] = items
-            self.journal.add_items(known, items)
-            frame.loop = body.turn = known
+            self.items[known.loop] = items
+            self.journal.add_items(known.loop, items)
+            frame.loop = body.turn = known.loop
 
     # -- the place ------------------------------------------------------------------------------------------------
 

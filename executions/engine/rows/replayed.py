@@ -1,5 +1,6 @@
-"""Rows of a branch's log as whoever finds its place again reads them: without their outputs."""
+"""The log of a branch as whoever finds its place again reads it: a window at a time, and without outputs."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,8 @@ AGAIN = "again"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the log. `index` counts those of its branch."""
+    """One row of the log."""
 
-    index: int
     id: UUID
     seq: int
     type: TransitionType
@@ -57,10 +57,40 @@ _COLUMNS = """
     t.next->>'workflow', t.next->>'scope_id', t.loop::text
 """
 
+# Rows that are read at once, of a branch that has more than are read at the beginning.
+_WINDOW = 2000
+
+# Waits and answers belong to steps.
+_IN_LOG = "t.type NOT IN ('wait', 'resume')"
 _OF_BRANCH = f"""
     SELECT {_COLUMNS} FROM executions_transition t
-    WHERE t.branch_id = %s AND t.type NOT IN ('wait', 'resume') ORDER BY t.seq
+    WHERE t.branch_id = %(branch)s AND t.seq > %(after)s AND {_IN_LOG}
 """
+_FIRST_ROWS = f"SELECT * FROM ({_OF_BRANCH} LIMIT {_WINDOW} + 1) AS t ORDER BY seq"
+# Most rows of the run are its own then: they are met in the order of the run's log, whatever the planner thinks.
+_WINDOW_OF_RUN = f"""
+    WITH rows AS MATERIALIZED (
+        SELECT * FROM executions_transition
+        WHERE execution_id = %(run)s AND seq > %(after)s ORDER BY seq LIMIT {_WINDOW}
+    )
+    SELECT (SELECT max(seq) FROM rows), {_COLUMNS}
+    FROM (SELECT 1) AS one LEFT JOIN rows AS t ON t.branch_id = %(branch)s AND {_IN_LOG} ORDER BY t.seq
+"""
+_END_OF_STEP = f"""
+    {_OF_BRANCH} AND t.scope = %(scope)s AND t.current->>'workflow' = %(workflow)s
+      AND (t.current->>'step')::int = %(step)s AND t.type IN ('step', 'finish_branch', 'finish')
+      AND NOT t.metadata ? 'caught' AND (t.type <> 'step' OR t.next->>'scope_id' = t.scope::text)
+    ORDER BY t.seq LIMIT 1
+"""
+_TURN = f"""
+    {_OF_BRANCH} AND t.loop IS NOT NULL AND t.scope = %(scope)s AND t.current->>'workflow' = %(workflow)s
+    ORDER BY t.seq LIMIT 1
+"""
+_BEFORE = f"""
+    SELECT {_COLUMNS} FROM executions_transition t
+    WHERE t.branch_id = %(branch)s AND t.seq < %(seq)s AND {_IN_LOG} ORDER BY t.seq DESC LIMIT 1
+"""
+_AT = f"SELECT {_COLUMNS} FROM executions_transition t WHERE t.execution_id = %(run)s AND t.seq = %(seq)s"
 
 _BELOW = f"""
     WITH RECURSIVE below AS (
@@ -85,21 +115,86 @@ _LABELS_WITHIN = """
 """
 
 
-def rows_of_branch(branch_id: UUID) -> list[Row]:
-    """Its rows in their order, but for waits and answers: those belong to steps."""
-    return [_row(index, columns) for index, columns in enumerate(fetch(_OF_BRANCH, [branch_id]))]
+class BranchLog:
+    """The rows of a branch behind the one that was `passed` last: in their order, and read when they are come to."""
+
+    def __init__(self, execution_id: UUID, branch_id: UUID, *, passed: int = 0) -> None:
+        self.passed = passed
+        self._values = {"run": execution_id, "branch": branch_id}
+        self._rows: deque[Row] = deque()
+        # How far the log was read: to its end, if nothing.
+        self._read_to: int | None = passed
+        self._is_first = True
+
+    def following(self) -> Row | None:
+        """The next row; None at the end."""
+        while not self._rows and self._read_to is not None:
+            self._read_on(self._read_to)
+        return self._rows[0] if self._rows else None
+
+    def pass_over(self, row: Row) -> None:
+        """Go on behind this row, which is the next one or one behind it."""
+        self.passed = row.seq
+        while self._rows and self._rows[0].seq <= row.seq:
+            self._rows.popleft()
+        if self._read_to is not None:
+            self._read_to = max(self._read_to, row.seq)
+
+    def end_of(self, place: tuple[str, str, int]) -> Row | None:
+        """The row that says that the step at this place has finished, if it is still to come."""
+        self.following()
+        found = next((row for row in self._rows if row.ends_step and row.place == place), None)
+        workflow, scope, step = place
+        return found or self._further(_END_OF_STEP, workflow=workflow, scope=scope, step=step)
+
+    def turn_of(self, workflow: str, scope: str) -> Row | None:
+        """The next row that ended a turn of a loop whose body has this name."""
+        self.following()
+        alike = (row for row in self._rows if row.loop and (row.workflow, row.scope) == (workflow, scope))
+        return next(alike, None) or self._further(_TURN, workflow=workflow, scope=scope)
+
+    def before(self, row: Row) -> Row | None:
+        """The row of the branch before another."""
+        return self._one(_BEFORE, seq=row.seq)
+
+    def at(self, seq: int) -> Row:
+        """The row with this number, which is there."""
+        row = self._one(_AT, seq=seq)
+        assert row is not None
+        return row
+
+    def _further(self, statement: str, **values: Any) -> Row | None:
+        """A row behind those that were read."""
+        return None if self._read_to is None else self._one(statement, after=self._read_to, **values)
+
+    def _one(self, statement: str, **values: Any) -> Row | None:
+        found = fetch(statement, {**self._values, **values})
+        return _row(found[0]) if found else None
+
+    def _read_on(self, after: int) -> None:
+        values = {**self._values, "after": after}
+        if self._is_first:
+            self._is_first = False
+            found = [_row(columns) for columns in fetch(_FIRST_ROWS, values)]
+            if len(found) <= _WINDOW:
+                self._rows.extend(found)
+                self._read_to = None
+                return
+        told = fetch(_WINDOW_OF_RUN, values)
+        self._read_to = told[0][0]
+        self._rows.extend(_row(columns) for _, *columns in told if columns[0] is not None)
 
 
 def last_failure_below(branch_id: UUID, *, before: int) -> Row | None:
     """The last failure before a row that a branch below this one has handed to it."""
     found = fetch(_LAST_FAILURE, {"branch": branch_id, "before": before})
-    return _row(-1, found[0]) if found else None
+    return _row(found[0]) if found else None
 
 
 def ends_below(branch_id: UUID, scope: str, *, after: int, before: int) -> list[Row]:
     """Ends of bodies of one call of a workflow in the branches below this one, between two rows; the last one first."""
     values = {"branch": branch_id, "scope": scope, "after": after, "before": before}
-    return [_row(-1, columns) for columns in fetch(_ENDS, values)]
+    return [_row(columns) for columns in fetch(_ENDS, values)]
 
 
 def labels_within(execution_id: UUID, place: tuple[str, str, int], *, before: int) -> dict[str, str]:
@@ -109,6 +204,6 @@ def labels_within(execution_id: UUID, place: tuple[str, str, int], *, before: in
     return dict(fetch(_LABELS_WITHIN, values))
 
 
-def _row(index: int, columns: Any) -> Row:
+def _row(columns: Any) -> Row:
     id_, seq, type_, *rest = columns
-    return Row(index, id_, seq, TransitionType(type_), *rest)
+    return Row(id_, seq, TransitionType(type_), *rest)
