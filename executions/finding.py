@@ -8,7 +8,7 @@ from operator import and_
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.models import Developer
 from executions.models import Execution
@@ -16,11 +16,13 @@ from julep_project.core.reading.metadata_filter import object_condition
 from tasks.models import Task
 
 _MOST_NAMED = 100
+_IS_RETRIED = Exists(Execution.objects.filter(retried_from=OuterRef("pk")))
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """What a run has to meet; of what is not given, anything will do. `since` is included, `until` is not.
+    `is_retried`: another run does it again, as a retry or as a variant of a fork.
 
     Ids of others, or of nothing, are met by no run.
     """
@@ -32,13 +34,15 @@ class RunFilter:
     until: datetime | None = None
     error_type: str = ""
     error_hash: str = ""
+    fork_id: UUID | None = None
+    is_retried: bool | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """From what a request or a stored action says; `metadata` may be called `metadata_filter`."""
         given = {"metadata": values.get("metadata_filter"), **values}
-        known = {name: given[name] for name in cls.__dataclass_fields__ if given.get(name)}
+        known = {name: given[name] for name in cls.__dataclass_fields__ if _is_given(given.get(name))}
         return cls(**{**known, "status": tuple(known.get("status", ()))})
 
     @property
@@ -55,6 +59,8 @@ class RunFilter:
             Q(created_at__lt=self.until) if self.until else Q(),
             Q(error_type=self.error_type) if self.error_type else Q(),
             Q(error_hash=self.error_hash) if self.error_hash else Q(),
+            Q(fork_id=self.fork_id) if self.fork_id else Q(),
+            Q() if self.is_retried is None else Q(_IS_RETRIED) if self.is_retried else ~Q(_IS_RETRIED),
             object_condition(self.metadata) if self.metadata else Q(),
         ]
         return reduce(and_, parts)
@@ -64,7 +70,7 @@ class RunFilter:
         found: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if value:
+            if _is_given(value):
                 found[name] = _plain(value)
         return found
 
@@ -73,6 +79,7 @@ class RunFilter:
         read: dict[str, Any] = {
             "task_id": UUID,
             "agent_id": UUID,
+            "fork_id": UUID,
             "since": datetime.fromisoformat,
             "until": datetime.fromisoformat,
         }
@@ -83,6 +90,10 @@ def find_runs(developer: Developer, wanted: RunFilter) -> "QuerySet[Execution]":
     """The developer's runs that meet the filter."""
     rows: QuerySet[Execution] = Execution.objects.for_developer(developer).filter(wanted.condition(developer))
     return rows
+
+
+def _is_given(value: Any) -> bool:
+    return bool(value) or value is False
 
 
 def _tasks_of(developer: Developer, agent_id: UUID) -> Any:

@@ -57,6 +57,11 @@ class Execution(Resource):
     values_of = models.UUIDField(
         null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"
     )
+    fork_id = models.UUIDField(null=True, help_text="the same for the variants that were begun together")
+    variant = models.JSONField(null=True, help_text="which variant of a fork it is, and what was edited")
+    overrides = models.JSONField(
+        null=True, help_text="what it has otherwise than the program of its version: prompts, models, settings"
+    )
     traceparent = models.CharField(
         max_length=64,
         null=True,
@@ -82,6 +87,7 @@ class Execution(Resource):
             ),
             models.Index(fields=["retried_from"], name="execution_retries", condition=Q(retried_from__isnull=False)),
             models.Index(fields=["values_of"], name="execution_values_of", condition=Q(values_of__isnull=False)),
+            models.Index(fields=["fork_id"], name="execution_fork", condition=Q(fork_id__isnull=False)),
             metadata_index("execution_metadata"),
             # Those of operators, who look at the runs of all developers. None is on `updated_at`: every commit would
             # write to all indexes then.

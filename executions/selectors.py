@@ -40,7 +40,7 @@ def list_executions(developer: Developer, task: Task) -> QuerySet[Execution]:
 
 def page_of_executions(rows: QuerySet[Execution], page: PageRequest) -> list[Execution]:
     """Part of a list of runs; see `show` for values that cannot be shown in it."""
-    return _shown(page.apply(rows), "input", "output")
+    return _shown(page.apply(rows), "input", "output", "overrides")
 
 
 def list_transitions(execution: Execution) -> QuerySet[Transition]:

@@ -293,7 +293,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata={"resumed_by": _actor_to_json()})
+    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata={"resumed_by": actor_to_json()})
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -385,7 +385,7 @@ def _newest_place(execution: Execution) -> Transition:
     return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
 
 
-def _actor_to_json() -> dict[str, str]:
+def actor_to_json() -> dict[str, str]:
     """Who acts here, as the log of a run tells it for good."""
     actor = current_actor()
     return {"kind": actor.kind.value, "id": actor.id, "name": actor.label[:_LONGEST_NAME]}

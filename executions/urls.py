@@ -14,6 +14,7 @@ urlpatterns = [
     path("executions/resume", _RESUME),
     path("executions/<str:id>", ExecutionViewSet.as_view({"get": "retrieve", "put": "update"})),
     path("executions/<str:id>/retry", ExecutionViewSet.as_view({"post": "retry"})),
+    path("executions/<str:id>/fork", ExecutionViewSet.as_view({"post": "fork"})),
     path("executions/<str:execution_id>/status.stream", stream_status),
     path("executions/<str:execution_id>/transitions.stream", stream_transitions),
     path("executions/<str:execution_id>/transitions/stream", stream_transitions_elsewhere),

@@ -1,5 +1,6 @@
 """Runs and transitions as clients, models and programs see them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.tools.presets import without_values
@@ -7,6 +8,7 @@ from executions.models import TIMES, Execution, Transition
 from executions.states import TERMINAL_EXECUTION, TransitionType
 from executions.wait_tokens import task_token
 from julep_project.core.clock import now, to_wire
+from tasks.programs.overrides import Override
 
 
 def execution_to_wire(execution: Execution) -> dict[str, Any]:
@@ -23,9 +25,17 @@ def execution_to_wire(execution: Execution) -> dict[str, Any]:
         "transition_count": execution.transition_count,
         "metadata": execution.metadata,
         "retried_from": None if execution.retried_from is None else str(execution.retried_from),
+        "fork": None if execution.fork_id is None else {"id": str(execution.fork_id), **(execution.variant or {})},
+        "overrides": overrides_to_wire(execution.overrides),
         "created_at": to_wire(execution.created_at),
         "updated_at": to_wire(execution.updated_at),
     }
+
+
+def overrides_to_wire(stored: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+    """What a run has otherwise than the program of its version, by step."""
+    found = [Override.from_json(each) for each in stored or ()]
+    return [{"step": each.place, "step_label": each.label, **each.given} for each in found]
 
 
 def status_detail(execution: Execution) -> str | None:

@@ -13,6 +13,7 @@ class Verb(StrEnum):
     CANCEL = "cancel"
     RESUME = "resume"
     RETRY = "retry"
+    FORK = "fork"
     PAUSE = "pause"
     LIFT = "lift"
     REVOKE = "revoke"

@@ -1,12 +1,15 @@
 """Bodies this app reads, and the objects it answers with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from executions.retrying.edits import Edits
+from executions.retrying.forking import MOST_VARIANTS, ForkRequest
 from executions.retrying.plan import FAILED
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus, TransitionType
@@ -40,6 +43,30 @@ class RunFilterBody(Body):
     until = serializers.DateTimeField(required=False, help_text="started before this moment")
     error_type = Text(required=False, max_length=120, help_text="the kind of failure that ended it")
     error_hash = Text(required=False, max_length=16, help_text="the same for runs that failed by the same fault")
+    fork_id = serializers.UUIDField(required=False, help_text="a variant of this fork")
+    is_retried = serializers.BooleanField(required=False, help_text="whether another run does it again")
+
+
+class OverrideAnswer(Body):
+    """What a prompt step of one run has otherwise, for the API description."""
+
+    step = Text()
+    step_label = Text(allow_null=True)
+    prompt = AnyJson(required=False)
+    settings = JsonObject(required=False)
+
+
+class VariantAnswer(Body):
+    """A variant of a fork, for the API description."""
+
+    id = serializers.UUIDField()
+    index = serializers.IntegerField()
+    name = Text()
+    edited = serializers.ListField(child=Text())
+
+    def get_fields(self) -> dict[str, Any]:
+        """One of them is a word of Python's."""
+        return {"from": Text(), **super().get_fields()}
 
 
 class ExecutionAnswer(Body):
@@ -55,6 +82,8 @@ class ExecutionAnswer(Body):
     transition_count = serializers.IntegerField()
     metadata = JsonObject()
     retried_from = serializers.UUIDField(allow_null=True, help_text="the run that this one does again")
+    fork = VariantAnswer(allow_null=True, help_text="which variant of a fork it is")
+    overrides = OverrideAnswer(many=True, help_text="what it has otherwise than the program of its version")
     created_at = Timestamp()
     updated_at = Timestamp()
 
@@ -99,10 +128,9 @@ class ChangeBody(Body):
         return values
 
 
-class RetryBody(Body):
-    """How a run is tried again. All of it may be left out."""
+class AgainBody(Body):
+    """From where a run is done again, and by which program."""
 
-    input = AnyJson(required=False, help_text="of the run, or of the step that is done again")
     version = serializers.ChoiceField(
         choices=["pinned", "latest"], required=False, help_text="of the task: that of the run, or the newest"
     )
@@ -115,17 +143,65 @@ class RetryBody(Body):
         told = "`start`, `failed` (where it failed, or was cancelled), or the id of a transition"
         return {"from": Text(required=False, max_length=64, help_text=told), **super().get_fields()}
 
-    @classmethod
-    def request(cls, data: Any) -> RetryRequest:
-        """What is asked for."""
-        values = cls.read(data)
-        given = {"input": data["input"]} if isinstance(data, Mapping) and "input" in data else {}
+    @staticmethod
+    def common(values: Mapping[str, Any]) -> RetryRequest:
+        """What is asked for, but for what is edited."""
         return RetryRequest(
             point=values.get("from") or FAILED,
             is_latest=values.get("version") == "latest",
             repeats_once=values.get("repeat_at_most_once", False),
-            **given,
         )
+
+
+class RetryBody(AgainBody):
+    """How a run is tried again. All of it may be left out."""
+
+    input = AnyJson(required=False, help_text="of the run, or of the step that is done again")
+
+    @classmethod
+    def request(cls, data: Any) -> RetryRequest:
+        """What is asked for."""
+        given = {"input": data["input"]} if isinstance(data, Mapping) and "input" in data else {}
+        return replace(cls.common(cls.read(data)), edits=Edits(**given))
+
+
+class VariantBody(Body):
+    """What is edited in one variant. Without anything it does the same again."""
+
+    name = Text(required=False, max_length=120)
+    input = AnyJson(required=False, help_text="of the run, or of the step that is done again")
+    output = AnyJson(required=False, help_text="of the step, which is not done again then")
+    step = Text(
+        required=False,
+        max_length=300,
+        help_text="the prompt step that is edited, by its label, its place or a transition; else the one done again",
+    )
+    prompt = AnyJson(required=False, help_text="what it asks, as in a task")
+    model = Text(required=False, min_length=1, max_length=255)
+    settings = JsonObject(required=False, help_text="laid over those of the step; null takes one away")
+
+
+class ForkBody(AgainBody):
+    """How a run is done again in several ways."""
+
+    variants = ListOf(child=VariantBody(), min_length=1, max_length=MOST_VARIANTS)
+
+    @classmethod
+    def request(cls, data: Any) -> ForkRequest:
+        """What is asked for."""
+        values = cls.read(data)
+        pairs = enumerate(zip(values["variants"], data["variants"], strict=True))
+        return ForkRequest(cls.common(values), [cls._variant(index, *pair) for index, pair in pairs])
+
+    @staticmethod
+    def _variant(index: int, values: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, Edits]:
+        edits = Edits(
+            **{name: given[name] for name in ("input", "output") if name in given},
+            step=values.get("step", ""),
+            prompt={name: values[name] for name in ("prompt", "model", "settings") if name in values},
+            loc=("variants", index),
+        )
+        return values.get("name", ""), edits
 
 
 class EffectAgainAnswer(Body):
@@ -146,6 +222,44 @@ class RetryVersionAnswer(Body):
     used = serializers.IntegerField()
     changed_steps = serializers.ListField(child=Text())
     changed_count = serializers.IntegerField()
+
+
+class VariantPreviewAnswer(Body):
+    """What a variant would do, for the API description."""
+
+    index = serializers.IntegerField()
+    name = Text()
+    edited = serializers.ListField(child=Text())
+    overrides = OverrideAnswer(many=True)
+    again = EffectAgainAnswer(many=True)
+    again_count = serializers.IntegerField()
+    needs_confirmation = serializers.BooleanField()
+
+
+class ForkPreviewAnswer(Body):
+    """What a fork would do, for the API description."""
+
+    execution_id = serializers.UUIDField()
+    version = RetryVersionAnswer()
+    copied_transitions = serializers.IntegerField(help_text="of all variants together")
+    variants = VariantPreviewAnswer(many=True)
+    needs_confirmation = serializers.BooleanField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """One of them is a word of Python's."""
+        return {"from": Text(), **super().get_fields()}
+
+
+class ForkAnswer(Body):
+    """What was begun together, for the API description."""
+
+    id = serializers.UUIDField()
+    execution_id = serializers.UUIDField()
+    runs = VariantAnswer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """One of them is a word of Python's."""
+        return {"from": Text(), **super().get_fields()}
 
 
 class RetryAnswer(Body):

@@ -14,6 +14,9 @@ from executions.api.serializers import (
     ChangeBody,
     ExecutionAnswer,
     ExecutionBody,
+    ForkAnswer,
+    ForkBody,
+    ForkPreviewAnswer,
     RetryAnswer,
     RetryBody,
     RunFilterBody,
@@ -21,6 +24,7 @@ from executions.api.serializers import (
 )
 from executions.finding import RunFilter, find_runs
 from executions.models import Execution
+from executions.retrying.forking import fork_execution, preview_fork
 from executions.retrying.services import preview_retry, retry_execution
 from executions.wire import execution_to_wire, transition_to_wire
 from julep_project.core.api.api_schema import describe
@@ -104,6 +108,20 @@ class ExecutionViewSet(ApiViewSet):
             return Response(preview_retry(developer=self.developer, execution_id=id, request=asked))
         execution = retry_execution(developer=self.developer, execution_id=id, request=asked)
         return created(execution_to_wire(execution))
+
+    @extend_schema(
+        operation_id="execution_fork",
+        parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
+        request=ForkBody,
+        responses={201: ForkAnswer, 200: ForkPreviewAnswer},
+    )
+    def fork(self, request: Request, id: UUID) -> Response:
+        """Begin several new runs that do again what a run did that has ended, each with something edited: all or none.
+        With `preview`, only tell what would be done."""
+        asked = ForkBody.request(request.data)
+        if read_flag(request.query_params, "preview"):
+            return Response(preview_fork(developer=self.developer, execution_id=id, request=asked))
+        return created(fork_execution(developer=self.developer, execution_id=id, request=asked).to_wire())
 
     @extend_schema(request=ChangeBody, responses=ExecutionAnswer)
     def resume_by_token(self, request: Request) -> Response:

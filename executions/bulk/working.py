@@ -128,6 +128,8 @@ def _act_on(job: ClaimedJob[BulkAction], run: Execution) -> None:
     act = partial(_ACTS[bulk.action], bulk.developer, run.pk, bulk.options, bulk.why)
     try:
         with transaction.atomic():
+            if bulk.filter.get("is_retried") is False:
+                _check_not_retried(bulk.developer, run.pk)
             result = act()
             _say(job, run, Outcome.DONE, result=result)
         return
@@ -191,6 +193,13 @@ def _retry(developer: Developer, run_id: UUID, options: Mapping[str, Any], why: 
         raise _Skipped(error.message) from None
     key: UUID = run.pk
     return key
+
+
+def _check_not_retried(developer: Developer, run_id: UUID) -> None:
+    """Of two actions that mean runs which nobody has tried again, the second finds what the first has begun."""
+    list(Execution.objects.for_developer(developer).filter(pk=run_id).select_for_update().values_list("pk"))
+    if Execution.objects.filter(retried_from=run_id).exists():
+        raise _Skipped("it was tried again meanwhile")
 
 
 def _check_open(developer: Developer, run_id: UUID) -> str:

@@ -14,12 +14,13 @@ from executions.engine.labels import together
 from executions.engine.limits import check_gathered
 from executions.models import Branch, Execution
 from tasks.models import Task, TaskVersion
+from tasks.programs.overrides import Override, override
 from tasks.programs.program import Program
 
 
 @dataclass(frozen=True)
 class LoadedVersion:
-    """One immutable program, ready to run."""
+    """One immutable program, ready to run; of a run with overrides, as it runs it."""
 
     id: UUID
     task_id: UUID
@@ -45,14 +46,18 @@ class LoadedVersion:
 
 
 @lru_cache(maxsize=256)
-def load_version(version_id: UUID) -> LoadedVersion:
-    """The program of a task version; kept per process."""
+def load_version(version_id: UUID, overridden_by: UUID | None = None) -> LoadedVersion:
+    """The program of a task version, with what a run has otherwise; kept per process, since neither ever changes."""
     version = TaskVersion.objects.select_related("task").get(pk=version_id)
+    program = Program.load(version.program)
+    if overridden_by is not None:
+        stored = Execution.objects.values_list("overrides", flat=True).get(pk=overridden_by)
+        override(program, map(Override.from_json, stored or ()))
     return LoadedVersion(
         id=version.id,
         task_id=version.task_id,
         task_name=version.task.name,
-        program=Program.load(version.program),
+        program=program,
         tools=tuple(version.tools),
         inherit_tools=version.inherit_tools,
         input_schema=version.input_schema,
@@ -73,12 +78,14 @@ class Run:
         version_id: UUID,
         key_id: UUID | None = None,
         traceparent: str | None = None,
+        has_overrides: bool = False,
     ) -> None:
         self.execution_id = execution_id
         self.traceparent = traceparent
         self.key_id = key_id
         self.developer_id = developer_id
         self._version_id = version_id
+        self._has_overrides = has_overrides
 
     @cached_property
     def contents(self) -> Contents:
@@ -87,7 +94,7 @@ class Run:
 
     @cached_property
     def version(self) -> LoadedVersion:
-        return load_version(self._version_id)
+        return load_version(self._version_id, self.execution_id if self._has_overrides else None)
 
     @property
     def program(self) -> Program:

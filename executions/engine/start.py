@@ -40,9 +40,10 @@ _INSERT_RUN = f"""
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                          transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                         values_of, traceparent)
+                                         values_of, traceparent, fork_id, variant, overrides)
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
-               0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s
+               0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s,
+               %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -95,6 +96,7 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
             "retried_from": execution.retried_from,
             "values_of": execution.values_of,
             "traceparent": execution.traceparent,
+            **edited_columns(execution),
             "stack": stack,
             "share": settings.TENANT_SHARE,
             "paused": paused_tasks(),
@@ -106,3 +108,10 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
     execution.created_at, execution.updated_at, has_turn, is_surplus = row
     execution._state.adding = False
     return Started(branch_id, has_turn, is_surplus)
+
+
+def edited_columns(execution: Execution) -> dict[str, Any]:
+    """What a new run has otherwise than the one it does again, as parameters of a statement."""
+    edited = {"variant": execution.variant, "overrides": execution.overrides}
+    texts = {name: None if value is None else to_json_text(value) for name, value in edited.items()}
+    return {"fork_id": execution.fork_id, **texts}

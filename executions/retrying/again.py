@@ -6,7 +6,7 @@ from typing import Any
 
 from executions.engine.replaying.places import steps_at
 from executions.engine.run import Run
-from executions.retrying.plan import Kept, Plan
+from executions.retrying.plan import Answered, Kept, Plan
 from julep_project.core.database import fetch
 from tasks.steps.base import Step
 from tasks.steps.registry import all_kinds
@@ -20,6 +20,7 @@ _LEFT_BEHIND = f"""
     SELECT t.current->>'workflow', (t.current->>'step')::int, count(*)
     FROM executions_transition t LEFT JOIN unnest(%(kept)s::uuid[], %(cuts)s::int[]) AS k(id, cut) ON k.id = t.branch_id
     WHERE t.execution_id = %(source)s AND (k.id IS NULL OR t.seq > k.cut) AND t.metadata->>'step_type' = ANY(%(types)s)
+      AND NOT (t.branch_id = ANY(%(answered)s::uuid[]) AND t.seq > %(after)s AND t.seq <= %(until)s)
     GROUP BY 1, 2 ORDER BY min(t.seq) LIMIT {_MOST_GROUPS}
 """
 # Where branches stood that did not fail.
@@ -62,7 +63,9 @@ def effects_again(plan: Plan, run: Run) -> list[Again]:
 
 def _places(plan: Plan) -> Iterator[tuple[str, int, int]]:
     types = [kind.step_type for kind in all_kinds() if kind.has_effect]
+    answered = plan.answered or Answered((), 0, 0)
     values: dict[str, Any] = {"source": plan.source.pk, "types": types, **plan.columns}
+    values |= {"answered": list(answered.branches), "after": answered.after, "until": answered.until}
     yield from fetch(_LEFT_BEHIND, values)
     stood = [kept for kept in plan.kept if _stood(plan, kept)]
     values |= {"open": [kept.id for kept in stood], "stood": [kept.cut for kept in stood]}

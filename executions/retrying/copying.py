@@ -14,6 +14,7 @@ from executions.engine.contents import Contents
 from executions.engine.frame import Frame
 from executions.engine.rows.replayed import AGAIN
 from executions.engine.rows.statements import fetch_row
+from executions.engine.start import edited_columns
 from executions.models import Execution, Transition
 from executions.retrying.errors import NotRetryable
 from executions.retrying.plan import Plan
@@ -53,11 +54,11 @@ _COPY = f"""
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                           transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                          values_of, traceparent)
+                                          values_of, traceparent, fork_id, variant, overrides)
         SELECT %(id)s, %(developer)s, %(task)s, %(version)s, 'running', %(input)s::jsonb, %(state)s::jsonb,
                %(metadata)s::jsonb, (SELECT count(*) FROM rows), (SELECT count(*) FROM kept WHERE is_open), 0,
                %(depth)s, %(key)s::uuid, %(source)s, %(values_of)s,
-               %(traceparent)s
+               %(traceparent)s, %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb
         FROM source
         RETURNING created_at, updated_at, transition_count
     ), branches AS (
@@ -130,6 +131,7 @@ def insert_copy(run: Execution, plan: Plan, store: dict[str, Any], act: Act, *, 
         "key": run.key_id,
         "values_of": run.values_of,
         "traceparent": run.traceparent,
+        **edited_columns(run),
         "stack": to_json_text(contents.pack_stack([_first_frame(run, plan)])),
         "open": [kept.is_open for kept in plan.kept],
         "events": [to_json_text(_event(kept, plan, salt, told, contents)) for kept in plan.kept],

@@ -16,7 +16,7 @@ from executions.models import Execution, Transition
 from executions.retrying.errors import NotRetryable, StillRunning, TooManyTransitions
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.database import fetch
-from julep_project.core.errors import NotFound
+from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.reading.validation import parse_uuid
 from tasks.programs.program import Program
 from tasks.steps.base import Step
@@ -43,6 +43,15 @@ _STOOD_AT = """
     WHERE execution_id = %(run)s AND branch_id = %(branch)s AND seq < %(before)s AND type NOT IN ('wait', 'resume')
 """
 
+# The first row behind a place is of the step there, or of what it called: they are in one scope, or below it.
+_LAST_OF_STEP = """
+    SELECT max(t.seq) FROM executions_transition t, LATERAL (
+        SELECT p.type, p.current, p.next FROM executions_transition p
+        WHERE p.execution_id = %(run)s AND p.branch_id = %(branch)s AND p.seq = %(after)s) AS before
+    WHERE t.execution_id = %(run)s AND t.branch_id = %(branch)s AND t.seq > %(after)s
+      AND t.scope::text = before.next->>'scope_id' AND t.current->>'workflow' = before.next->>'workflow'
+      AND t.current->>'step' = before.next->>'step'
+"""
 
 # Ends of bodies in branches, with the call of a workflow that they are part of.
 _ENDS = """
@@ -64,15 +73,26 @@ class Kept:
     fork: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Rows of the chosen step, which is not done again: those of its branch and those below behind `after`, and not
+    behind `until`."""
+
+    branches: tuple[UUID, ...]
+    after: int
+    until: int
+
+
 @dataclass(slots=True)
 class Plan:
     """What is taken along of `source`, the main branch first; nothing, when it is begun anew. `place` is the branch of
-    the chosen step."""
+    the chosen step; `answered`: its output is given."""
 
     source: Execution
     point: str
     kept: list[Kept] = field(default_factory=list)
     place: UUID | None = None
+    answered: Answered | None = None
 
     @property
     def is_from_start(self) -> bool:
@@ -96,16 +116,20 @@ class _Node:
     forks: dict[UUID, list["_Node"]] = field(default_factory=lambda: defaultdict(list))
 
 
-def plan_retry(source: Execution, point: str) -> Plan:
-    """What a new run takes along that goes on from `start`, from where it `failed`, or from the step of a transition.
+def plan_retry(source: Execution, point: str, *, answers: bool = False) -> Plan:
+    """What a new run takes along that goes on from `start`, from where it `failed`, or from the step of a transition;
+    with `answers` from behind that step, whose output is given.
 
     Raises:
         StillRunning, NotRetryable, TooManyTransitions
+        BadRequest: the output of which step is given cannot be told.
         NotFound: the run has no such transition. InvalidInput: it is no id.
     """
     if source.status not in TERMINAL_EXECUTION:
         raise StillRunning(f"The execution has not ended: it is {source.status}", extra={"status": source.status})
     if point == START:
+        if answers:
+            raise BadRequest("An output is that of a step: name the transition of one, or where it failed")
         return Plan(source, point)
     row = None if point == FAILED else _transition(source, point)
     if row is None and source.status == ExecutionStatus.SUCCEEDED:
@@ -117,7 +141,9 @@ def plan_retry(source: Execution, point: str) -> Plan:
             f"The execution has {source.transition_count} transitions; at most {MOST_TRANSITIONS} are copied",
             fix='Retry it with {"from": "start"}',
         )
-    plan = _Planning(source).plan(row)
+    if answers and row is not None and row.type in _OPENINGS:
+        raise BadRequest("An output is that of a step; this transition begins a body")
+    plan = _Planning(source).plan(row, answers=answers)
     plan.point = point
     return plan
 
@@ -129,6 +155,18 @@ def _transition(source: Execution, point: str) -> Transition:
     return row
 
 
+def chosen_row(source: Execution, point: str) -> Transition | None:
+    """A row of the step that is done again; None, when it is none in particular.
+
+    Raises: as `plan_retry` does.
+    """
+    if point == START:
+        return None
+    if point == FAILED:
+        return Transition.objects.defer("output").filter(execution=source, type=TransitionType.ERROR).first()
+    return _transition(source, point)
+
+
 class _Planning:
     def __init__(self, source: Execution) -> None:
         self._source = source
@@ -138,16 +176,31 @@ class _Planning:
             if node.parent_id is not None and node.fork is not None:
                 self._nodes[node.parent_id].forks[node.fork].append(node)
 
-    def plan(self, row: Transition | None) -> Plan:
+    def plan(self, row: Transition | None, *, answers: bool) -> Plan:
         main = next(node for node in self._nodes.values() if node.parent_id is None)
         cuts = {} if row is None else self._cuts_to(row)
         self._keep(main, cuts)
         place = self._failed() if row is None else row.branch_id
         [first] = [kept for kept in self._kept if kept.id == main.id]
+        if answers:
+            return Plan(self._source, START, self._kept, place, self._answered(place))
         if first.cut <= (main.first or 1) and first.fork is None:
             # Nothing was done before it.
             return Plan(self._source, START)
         return Plan(self._source, START, self._kept, place)
+
+    def _answered(self, place: UUID | None) -> Answered:
+        chosen = next((kept for kept in self._kept if kept.id == place), None)
+        if chosen is None or not chosen.cut:
+            raise NotRetryable("No step stands there that an output could be given of")
+        below, waiting = [], [self._nodes[chosen.id]]
+        while waiting:
+            node = waiting.pop()
+            below.append(node.id)
+            waiting += [child for children in node.forks.values() for child in children]
+        values = {"run": self._source.pk, "branch": chosen.id, "after": chosen.cut}
+        until = fetch(_LAST_OF_STEP, values)[0][0]
+        return Answered(tuple(below), chosen.cut, until or chosen.cut)
 
     def _is_done(self, node: _Node) -> bool:
         """Whether it has ended with what its step wants: a `return` would have to end all beside it again."""
@@ -186,9 +239,10 @@ class _Planning:
         return fetch(_STOOD_AT, values)[0][0] or 0
 
     def _failed(self) -> UUID | None:
-        failed = (node.id for node in self._nodes.values() if node.status == BranchStatus.FAILED)
-        open_ = {kept.id for kept in self._kept if kept.is_open}
-        return next((id_ for id_ in failed if id_ in open_), None)
+        failed = {node.id for node in self._nodes.values() if node.status == BranchStatus.FAILED}
+        found = [kept for kept in self._kept if kept.is_open and kept.id in failed]
+        # One that has made branches may have failed by one of them.
+        return next((kept.id for kept in sorted(found, key=lambda kept: kept.fork is not None)), None)
 
     def _cuts_to(self, row: Transition) -> dict[UUID, int]:
         """How far the log of the row's branch is kept, and of those above it, which waited for it."""

@@ -3,7 +3,7 @@
 The run that ended stays as it is. Which steps are done again, and which of them reach outside, `preview_retry` tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,8 +24,9 @@ from executions.engine.run import Run
 from executions.models import Execution, Transition
 from executions.retrying.again import MOST_PLACES, Again, effects_again
 from executions.retrying.copying import check_contents, count_rows, insert_copy
+from executions.retrying.edits import Edits, overrides_for
 from executions.retrying.errors import ConfirmationNeeded, NotRetryable
-from executions.retrying.plan import FAILED, Plan, plan_retry
+from executions.retrying.plan import FAILED, Plan, chosen_row, plan_retry
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.telemetry.tracing import new_traceparent
@@ -36,35 +37,53 @@ from tasks.steps.kinds.set import Set
 from tasks.steps.outcomes import UnfitValue
 
 _MOST_DIFFERENCES = 50
-_NOT_GIVEN: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRequest:
-    """How to try again. `point`: `start`, `failed`, or the id of a transition, whose step is done again. `input` is
-    that of the run, or of the step that is done again. `repeats_once`: also what is declared `at_most_once`."""
+    """How to try again. `point`: `start`, `failed`, or the id of a transition, whose step is done again.
+    `repeats_once`: also what is declared `at_most_once`."""
 
     point: str = FAILED
     is_latest: bool = False
     repeats_once: bool = False
-    input: Any = field(default=_NOT_GIVEN)
+    edits: Edits = field(default_factory=Edits)
 
-    @property
-    def has_input(self) -> bool:
-        return self.input is not _NOT_GIVEN
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Which of the runs that are begun together a run is."""
+
+    fork_id: UUID
+    index: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
     """A retry that was thought through, and not begun."""
 
+    request: RetryRequest
     plan: Plan
     version: TaskVersion
     again: list[Again]
+    overrides: list[dict[str, Any]]
 
     @property
     def needs_confirmation(self) -> bool:
         return any(again.at_most_once for again in self.again)
+
+    @property
+    def copied_rows(self) -> int:
+        return 0 if self.plan.is_from_start else count_rows(self.plan)
+
+    def effects_to_wire(self) -> dict[str, Any]:
+        """What is done again outside the database."""
+        return {
+            "again": [again.to_wire() for again in self.again[:MOST_PLACES]],
+            "again_count": len(self.again),
+            "needs_confirmation": self.needs_confirmation,
+        }
 
     def to_wire(self) -> dict[str, Any]:
         """What would be done."""
@@ -73,22 +92,20 @@ class Retry:
         return {
             "execution_id": str(source.pk),
             "from": self.plan.point,
-            "copied_transitions": 0 if self.plan.is_from_start else count_rows(self.plan),
+            "copied_transitions": self.copied_rows,
             "version": {
                 "pinned": source.task_version.number,
                 "used": self.version.number,
                 "changed_steps": changed[:_MOST_DIFFERENCES],
                 "changed_count": len(changed),
             },
-            "again": [again.to_wire() for again in self.again[:MOST_PLACES]],
-            "again_count": len(self.again),
-            "needs_confirmation": self.needs_confirmation,
+            **self.effects_to_wire(),
         }
 
 
 def preview_retry(*, developer: Developer, execution_id: UUID, request: RetryRequest) -> dict[str, Any]:
     """What `retry_execution` would do; nothing is done. Raises as that does, but for the confirmation."""
-    return _thought_through(developer, execution_id, request).to_wire()
+    return think_through(selectors.get_execution(developer, execution_id), request).to_wire()
 
 
 def retry_execution(
@@ -103,60 +120,93 @@ def retry_execution(
         StillRunning, NotRetryable, TooManyTransitions, ConfirmationNeeded
         BadRequest: the input does not fit. TooManyRuns, Forbidden: as for any start.
     """
-    retry = _thought_through(developer, execution_id, request)
-    if retry.needs_confirmation and not request.repeats_once:
-        told = [again.to_wire() for again in retry.again if again.at_most_once][:MOST_PLACES]
-        raise ConfirmationNeeded(extra={"again": told}, fix='Send "repeat_at_most_once": true if that is meant')
-    source = retry.plan.source
+    retry = think_through(selectors.get_execution(developer, execution_id), request)
+    check_confirmed([retry])
+    run = begin_again(retry, is_surplus=is_surplus)
+    return selectors.get_execution(developer, run.pk)
+
+
+def check_confirmed(retries: Sequence[Retry]) -> None:
+    """Raises ConfirmationNeeded: tools would be called again that are declared `at_most_once`."""
+    for retry in retries:
+        if retry.needs_confirmation and not retry.request.repeats_once:
+            told = [again.to_wire() for again in retry.again if again.at_most_once][:MOST_PLACES]
+            raise ConfirmationNeeded(extra={"again": told}, fix='Send "repeat_at_most_once": true if that is meant')
+
+
+def begin_again(retry: Retry, *, variant: Variant | None = None, is_surplus: bool = False) -> Execution:
+    """Begin the new run. Raises as `retry_execution` does."""
+    source, edits = retry.plan.source, retry.request.edits
+    told: dict[str, Any] = {"from": retry.request.point, "edited": edits.names}
+    if variant is not None:
+        told = {"index": variant.index, "name": variant.name, **told}
     run = Execution(
         id=uuid7(),
-        developer=developer,
+        developer_id=source.developer_id,
         task=source.task,
         task_version=retry.version,
-        input=request.input if request.has_input and retry.plan.is_from_start else source.input,
+        input=edits.input if edits.has_input and retry.plan.is_from_start else source.input,
         metadata=source.metadata,
         depth=source.depth,
         key_id=current_attribution().key_id,
         retried_from=source.pk,
         values_of=source.values_of or source.pk,
+        fork_id=None if variant is None else variant.fork_id,
+        variant=None if variant is None else told,
+        overrides=retry.overrides or None,
         traceparent=new_traceparent(),
     )
-    act = Act(
-        Verb.RETRY,
-        ObjectKind.EXECUTION,
-        run.pk,
-        after={"retried_from": str(source.pk), "from": request.point, "version": retry.version.number},
-    )
+    after = {"retried_from": str(source.pk), "version": retry.version.number, **told}
+    if variant is not None:
+        after["fork_id"] = str(variant.fork_id)
+    verb = Verb.RETRY if variant is None else Verb.FORK
+    act = Act(verb, ObjectKind.EXECUTION, run.pk, after=after)
     if retry.plan.is_from_start:
         services.begin_execution(run, act)
     else:
-        _go_on(run, retry, request, act, is_surplus)
+        _go_on(run, retry, act, is_surplus)
     transaction.on_commit(partial(note_start, run, source.task.name))
-    return selectors.get_execution(developer, run.pk)
+    return run
 
 
-def _go_on(run: Execution, retry: Retry, request: RetryRequest, act: Act, is_surplus: bool) -> None:
+def _go_on(run: Execution, retry: Retry, act: Act, is_surplus: bool) -> None:
     services.check_may_start(run.developer, run.task)
     check_contents(retry.plan)
-    told = {"value": request.input} if request.has_input else {}
-    main = insert_copy(run, retry.plan, _store_at(retry.plan), act, told=told)
+    main = insert_copy(run, retry.plan, _store_at(retry.plan), act, told=_told_to_step(retry.request.edits))
     if main is None:
         raise NotFound("Execution not found")
     transaction.on_commit(partial(dispatcher().advance, main, is_surplus=is_surplus))
 
 
-def _thought_through(developer: Developer, execution_id: UUID, request: RetryRequest) -> Retry:
-    source = selectors.get_execution(developer, execution_id)
-    plan = plan_retry(source, request.point)
-    version = current_version(source.task) if request.is_latest else source.task_version
-    run = Run(execution_id=source.pk, developer_id=developer.pk, version_id=version.pk)
-    if not plan.is_from_start and version.dialect != source.task_version.dialect:
-        raise NotRetryable("The task is written in another dialect now; retry the execution from its start")
-    if request.has_input and plan.is_from_start and not isinstance(request.input, dict):
+def _told_to_step(edits: Edits) -> dict[str, Any]:
+    """What the chosen step is given, or has given."""
+    if edits.has_output:
+        return {"value": edits.output, "answers": True, "by": services.actor_to_json()}
+    return {"value": edits.input} if edits.has_input else {}
+
+
+def think_through(source: Execution, request: RetryRequest, like: Retry | None = None) -> Retry:
+    """What a retry would do. One that is `like` another, but for what is edited, goes on from where that does.
+
+    Raises: as `retry_execution` does.
+    """
+    edits = request.edits
+    edits.check_values()
+    if like is None:
+        version = current_version(source.task) if request.is_latest else source.task_version
+        plan = plan_retry(source, request.point, answers=edits.has_output)
+        if not plan.is_from_start and version.dialect != source.task_version.dialect:
+            raise NotRetryable("The task is written in another dialect now; retry the execution from its start")
+        run = Run(execution_id=source.pk, developer_id=source.developer_id, version_id=version.pk)
+        again = effects_again(plan, run)
+    else:
+        version, plan, again = like.version, like.plan, like.again
+    if edits.has_input and plan.is_from_start and not isinstance(edits.input, dict):
         raise BadRequest("The input of an execution is an object")
-    if request.has_input and not plan.is_from_start and plan.place is None:
+    if edits.has_input and not plan.is_from_start and plan.place is None:
         raise BadRequest("Several steps are done again; name the transition of the one that gets the input")
-    return Retry(plan, version, effects_again(plan, run))
+    overrides = overrides_for(source, version, edits, chosen_row(source, request.point) if edits.prompt else None)
+    return Retry(request, plan, version, again, overrides)
 
 
 def _differences(old: TaskVersion, new: TaskVersion) -> list[str]:

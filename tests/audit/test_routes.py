@@ -224,6 +224,11 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         "execution",
         lambda w: w.api.post(f"/executions/{w.ended_run()}/retry", {}),
     ),
+    ("post", "executions/<str:id>/fork"): (
+        "fork",
+        "execution",
+        lambda w: w.api.post(f"/executions/{w.ended_run()}/fork", {"from": "start", "variants": [{}]}),
+    ),
     ("post", "executions"): (
         "resume",
         "execution",

@@ -98,6 +98,36 @@ def test_retried(flow: FlowRunner, failing: str, django_capture_on_commit_callba
     assert Execution.objects.exclude(retried_from=None).count() == 3
 
 
+def test_each_run_that_nobody_has_tried_again(flow: FlowRunner, failing: str, monkeypatch: Any) -> None:
+    """Those of a filter; not such as are tried again while others have their turn."""
+    api = flow.api
+    first, second, third = (flow.start(failing, {"n": 0})["id"] for _ in range(3))
+    assert api.post(f"/executions/{first}/retry", {}).status_code == 201
+    assert api.post(f"/executions/{second}/fork", {"from": "start", "variants": [{}, {}]}).status_code == 201
+
+    def found(is_retried: str) -> set[str]:
+        items = api.get("/executions", {"is_retried": is_retried, "status": "failed"}).json()["items"]
+        return {item["id"] for item in items}
+
+    assert (found("true"), found("false")) == ({first, second}, {third})
+    fourth = flow.start(failing, {"n": 0})["id"]
+    Execution.objects.update(created_at=now() - timedelta(seconds=5))
+    asked = {"action": "retry", "filter": {"status": ["failed"], "is_retried": False}}
+    begun = begin(api, **asked)
+    assert (begun["filter"], begun["matched"]) == (asked["filter"], 2)
+    following = working._next
+
+    def overtaken(bulk: BulkAction) -> list[Execution]:
+        runs = following(bulk)
+        if runs:
+            assert api.post(f"/executions/{third}/retry", {}).status_code == 201
+        return runs
+
+    monkeypatch.setattr(working, "_next", overtaken)
+    assert counts(work(api, begun)) == (2, 1, 1, 0)
+    assert Execution.objects.filter(retried_from__in=[third, fourth]).count() == 2
+
+
 def test_what_cannot_be_done_is_told(
     flow: FlowRunner, failing: str, waiting: Json, django_capture_on_commit_callbacks: Any
 ) -> None:

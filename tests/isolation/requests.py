@@ -41,7 +41,10 @@ KIND_OF_SEGMENT = {
 # Of a user or an agent they are other rows than of a developer or an agent.
 KIND_BELOW = {("users", "doc"): "user_doc", ("agents", "secret"): "agent_secret"}
 # Of some paths it has to be one that a request can do something to.
-KIND_AT = {"/executions/{id}/retry": {"id": "ended_execution"}}
+KIND_AT = {
+    "/executions/{id}/retry": {"id": "ended_execution"},
+    "/executions/{id}/fork": {"id": "ended_execution"},
+}
 # Not rows of a tenant.
 _SHARED = {"models", "retention"}
 
@@ -114,7 +117,11 @@ BODIES: Mapping[str, list[Any]] = {
     ],
     "POST /executions/resume": [_RESUMED],
     "POST /executions": [_RESUMED],
-    "POST /bulk": [{"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>"}}],
+    "POST /executions/{id}/fork": [{"from": "start", "variants": [{}]}],
+    "POST /bulk": [
+        {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>"}},
+        {"action": "cancel", "filter": {"fork_id": "<fork>"}},
+    ],
     "POST /sessions": _TAKING_PART,
     "POST /sessions/{id}": _TAKING_PART,
     "PUT /sessions/{id}": _TAKING_PART,
@@ -137,7 +144,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /users/{id}/search": [{"text": "tides"}],
     "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
     "GET /usage": _USED_FOR,
-    "GET /executions": [{"task_id": "<task>"}, {"agent_id": "<agent>"}],
+    "GET /executions": [{"task_id": "<task>"}, {"agent_id": "<agent>"}, {"fork_id": "<fork>"}],
     "GET /audit": _AUDITED,
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],

@@ -95,6 +95,9 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("task", f"/agents/{agent}/tasks", ASK)
     ended = made("ended_execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     assert tenant.api.put(f"/executions/{ended}", {"status": "cancelled"}).status_code == 200
+    fork = tenant.api.post(f"/executions/{ended}/fork", {"from": "start", "variants": [{}]}).json()
+    ids["fork"] = fork["id"]
+    assert tenant.api.put(f"/executions/{fork['runs'][0]['id']}", {"status": "cancelled"}).status_code == 200
     execution = made("execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     dispatcher.run_to_rest(UUID(execution))
     rows = tenant.api.get(f"/executions/{execution}/transitions").json()["items"]

@@ -9,7 +9,7 @@ before hands on how far it is: the frames, the row that was passed last, and wha
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -37,7 +37,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
 from julep_project.core.reading.jsontext import NotStorable
 from tasks.expressions.errors import ExpressionError
-from tasks.steps.outcomes import BodyFailed, BodyFinished, BodyReturned, CallWorkflow, Enter, Event, Fork
+from tasks.steps.outcomes import BodyFailed, BodyFinished, BodyReturned, CallWorkflow, Done, Enter, Event, Fork
 
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
 # Places that are passed for each step that a slice may run: a place is so much lighter.
@@ -126,6 +126,9 @@ class Replay(Slice):
     def _take_place(self) -> None:
         for frame in self.frames:
             self._read_input(frame)
+        if self._told.get("answers"):
+            self._answer(self._told["value"])
+            return
         if "value" in self._told:
             self._top.input = self._told["value"]
         if self._told.get("fork"):
@@ -289,6 +292,16 @@ class Replay(Slice):
         else:
             kind = "body_returned" if self._has_returned(heard.row) else "body"
             self._event = {"kind": kind, "value": self._output(heard.row)}
+
+    def _answer(self, output: Json) -> None:
+        """The step is not done again: it has this output."""
+        self._heard = None
+        frame = self._top
+        context = StepRunContext(self._run, self.journal, frame, self.state, self._place)
+        outcome = self._step(frame).answered(context, output)
+        if isinstance(outcome, Done):
+            outcome = replace(outcome, metadata={**outcome.metadata, "given_by": self._told["by"]})
+        self._apply(frame, outcome)
 
     def _is_guard(self) -> bool:
         return self._step(self._top).kind == "try"

@@ -53,7 +53,8 @@ class Claim:
 _CLAIM_COLUMNS = f"""
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
-    b.held_up, {HAS_FOLLOWERS}, b.updated_at, e.task_version_id, e.developer_id, e.key_id, to_jsonb(e.traceparent)
+    b.held_up, {HAS_FOLLOWERS}, b.updated_at, e.task_version_id, e.developer_id, e.key_id, to_jsonb(e.traceparent),
+    e.overrides IS NOT NULL
 """
 
 LEASE_END_SQL = LEASE_END.format(seconds="%(lease)s")
@@ -126,14 +127,15 @@ def _held_by(owner: str) -> dict[str, Any]:
 
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
-    """The columns stand in the order of the claim's fields; the last four are those of its run."""
-    *columns, version_id, developer_id, key_id, traceparent = map(loaded, row)
+    """The columns stand in the order of the claim's fields; the last five are those of its run."""
+    *columns, version_id, developer_id, key_id, traceparent, has_overrides = map(loaded, row)
     run = Run(
         execution_id=columns[1],
         developer_id=developer_id,
         version_id=version_id,
         key_id=key_id,
         traceparent=traceparent,
+        has_overrides=has_overrides,
     )
     fields: list[Any] = [held, *columns, run]
     return Claim(*fields)

@@ -1,5 +1,6 @@
 """`return`: end the enclosing workflow."""
 
+from julep_project.core.json_value import Json
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
 from tasks.steps.outcomes import Outcome
@@ -14,3 +15,6 @@ class Return(Step, kind="return"):
 
     def start(self, ctx: StepContext) -> Outcome:
         return ReturnOutcome(ctx.resolve(self.value))
+
+    def answered(self, ctx: StepContext, output: Json) -> Outcome:
+        return ReturnOutcome(output)

@@ -31,8 +31,17 @@ class Set(Step, kind="set"):
         return super().read(raw, reader)
 
     def start(self, ctx: StepContext) -> Outcome:
-        stored = ctx.resolve(self.values)
-        changes = tuple(self._changes(ctx))
+        return self._done(ctx, ctx.resolve(self.values), tuple(self._changes(ctx)))
+
+    def answered(self, ctx: StepContext, output: Json) -> Outcome:
+        """It has stored what it would have with that output; nothing, if that is not one of this step."""
+        if not isinstance(output, dict) or not self.stores(output):
+            return Done(output)
+        stored, changes = self.stored_by(output)
+        return self._done(ctx, stored, tuple(changes))
+
+    @staticmethod
+    def _done(ctx: StepContext, stored: dict[str, Json], changes: tuple[Change, ...]) -> Outcome:
         for change in changes:
             try:
                 change.applied(ctx.state(change.key)[1])

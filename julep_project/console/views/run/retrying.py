@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from executions.retrying.edits import Edits
 from executions.retrying.services import RetryRequest, preview_retry, retry_execution
 from julep_project.console.acts import act
 from julep_project.console.page import page
@@ -51,9 +52,9 @@ def begin(request: HttpRequest, run_id: UUID) -> HttpResponse:
     )
     text = request.POST.get("input", "").strip()
     try:
-        given = {"input": _read(text)} if text else {}
+        edits = Edits(input=_read(text)) if text else Edits()
         asked = RetryRequest(
-            point=point, is_latest=is_latest, repeats_once=request.POST.get("repeats_once") == "on", **given
+            point=point, is_latest=is_latest, repeats_once=request.POST.get("repeats_once") == "on", edits=edits
         )
         fresh = retry_execution(developer=run.developer, execution_id=run.pk, request=asked)
     except DomainError as error:
