@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from agents.tool_types import ToolType
+from agents.tool_types import LONGEST_CONDITION, NEVER, ToolType
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, canonical_name_unique, metadata_index
@@ -103,6 +103,12 @@ class Tool(Resource):
     spec = models.JSONField(default=dict, blank=True)
     at_most_once = models.BooleanField(
         default=False, db_default=False, help_text="a call whose outcome is unclear is not repeated"
+    )
+    approval = models.CharField(
+        max_length=LONGEST_CONDITION,
+        default=NEVER,
+        db_default=NEVER,
+        help_text="whether a person agrees to calls first: always, never, or a condition on their arguments",
     )
 
     objects = TenantManager()

@@ -39,7 +39,7 @@ def create_tool(call: SystemCall) -> Json:
 @operation("agent.tool.update", ids="agent_id tool_id", body=ToolBody)
 def replace_tool(call: SystemCall) -> Json:
     """Overwrite a tool of an agent."""
-    return tool_as_shown(services.replace_tool(body=call.arguments, **_by(call), **_ids(call)))
+    return tool_as_shown(services.replace_tool(body=call.arguments, **_change_by(call), **_ids(call)))
 
 
 @operation("agent.tool.patch", ids="agent_id tool_id", body=ToolBody, partial=True)
@@ -47,7 +47,7 @@ def patch_tool(call: SystemCall) -> Json:
     """Change some fields of a tool of an agent; the keys of its spec are merged."""
     ids = _ids(call)
     changes = {name: value for name, value in call.arguments.items() if name not in ids}
-    return tool_as_shown(services.change_tool(body=changes, **_by(call), **ids))
+    return tool_as_shown(services.change_tool(body=changes, **_change_by(call), **ids))
 
 
 @operation("agent.tool.delete", ids="agent_id tool_id")
@@ -60,6 +60,11 @@ def delete_tool(call: SystemCall) -> Json:
 
 def _by(call: SystemCall) -> Json:
     return {"developer": call.developer, "may_name": call.secret_names}
+
+
+def _change_by(call: SystemCall) -> Json:
+    """A model does not decide whether people are asked about calls of a tool that is there."""
+    return {**_by(call), "keeps_approval": call.from_model}
 
 
 def _ids(call: SystemCall) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Writes of projects, agents, users and tools. Each is one transaction, limited to one developer."""
 
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -110,9 +111,15 @@ def create_tool(
 
 
 def replace_tool(
-    *, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any, may_name: AbstractSet[str] | None = None
+    *,
+    developer: Developer,
+    agent_id: UUID,
+    tool_id: UUID,
+    body: Any,
+    may_name: AbstractSet[str] | None = None,
+    keeps_approval: bool = False,
 ) -> Tool:
-    """Overwrite a tool, its type included.
+    """Overwrite a tool, its type included, but for its `approval` if that is to be kept.
 
     Raises:
         NotFound: there is no such agent, or it has no such tool.
@@ -122,17 +129,23 @@ def replace_tool(
     tools = selectors.list_tools(developer, agent_id)
     definition = _allowed(parse_tool(body), may_name)
     with transaction.atomic():
-        return _update_tool(_locked_tool(tools, tool_id), definition)
+        return _update_tool(_locked_tool(tools, tool_id), definition, keeps_approval)
 
 
 def change_tool(
-    *, developer: Developer, agent_id: UUID, tool_id: UUID, body: Any, may_name: AbstractSet[str] | None = None
+    *,
+    developer: Developer,
+    agent_id: UUID,
+    tool_id: UUID,
+    body: Any,
+    may_name: AbstractSet[str] | None = None,
+    keeps_approval: bool = False,
 ) -> Tool:
     """Merge a PATCH body into a tool. Raises what `replace_tool` raises."""
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        return _update_tool(locked, _allowed(patch_tool(locked, body), may_name))
+        return _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_approval)
 
 
 def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
@@ -162,8 +175,10 @@ def _locked_tool(tools: "QuerySet[Tool]", tool_id: UUID) -> Tool:
     return get_or_not_found(tools.select_for_update(), tool_id, "Tool")
 
 
-def _update_tool(locked: Tool, definition: ToolDefinition) -> Tool:
+def _update_tool(locked: Tool, definition: ToolDefinition, keeps_approval: bool) -> Tool:
     before = settings_of_tool(locked)
+    if keeps_approval:
+        definition = replace(definition, approval=locked.approval)
     rows = Tool.objects.filter(pk=locked.pk)
     rows.update(updated_at=DatabaseNow(), **vars(definition))
     changed: Tool = rows.get()

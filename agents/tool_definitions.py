@@ -9,7 +9,8 @@ from django.utils.crypto import salted_hmac
 
 from agents.models import Developer, Tool
 from agents.tool_specs import SPECS
-from agents.tool_types import ToolType
+from agents.tool_types import ALWAYS, LONGEST_CONDITION, NEVER, ToolType
+from agents.tools.approval import problem_of
 from agents.tools.presentation import shown_body, shown_tool
 from agents.tools.presets import masked
 from agents.tools.secret_names import WHERE, SecretMisused, names_of
@@ -30,18 +31,19 @@ _NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_C
 @dataclass(frozen=True)
 class ToolDefinition:
     """A valid tool. `spec` is what stands under the key named like `type`. `at_most_once`: a call whose outcome is
-    unclear is not repeated, a person decides."""
+    unclear is not repeated, a person decides. `approval`: whether one agrees to calls before they are made."""
 
     name: str
     type: str
     description: str | None
     spec: dict[str, Any]
     at_most_once: bool = False
+    approval: str = NEVER
 
     def to_wire(self) -> dict[str, Any]:
         """The body again, complete; what a task keeps of its own tools."""
         body = {"name": self.name, "type": self.type, "description": self.description, self.type: self.spec}
-        return {**body, **_declared(self.at_most_once)}
+        return {**body, **_declared(self.at_most_once, self.approval)}
 
 
 def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
@@ -53,13 +55,16 @@ def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
     where = [at] if at else []
     kind = _type_of(as_object(body, where), where)
     given = body.get(kind)
-    return ToolDefinition(
+    definition = ToolDefinition(
         name=read_name(body.get("name", ABSENT), where),
         type=kind,
         description=read_description(body, where),
         spec=read_spec(kind, {} if given is None and kind not in _NEEDS_SPEC else given, where),
         at_most_once=read_at_most_once(body, where) or False,
+        approval=read_approval(body, where) or NEVER,
     )
+    _check_approval(definition, where)
+    return definition
 
 
 def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
@@ -75,13 +80,16 @@ def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
     given = {key: value for key, value in changes.items() if value is not None}
     description = read_description(body, [])
     at_most_once = read_at_most_once(body, [])
-    return ToolDefinition(
+    definition = ToolDefinition(
         name=tool.name if body.get("name") is None else read_name(body["name"], []),
         type=tool.type,
         description=tool.description if description is None else description,
         spec=read_spec(tool.type, {**tool.spec, **given}, []),
         at_most_once=tool.at_most_once if at_most_once is None else at_most_once,
+        approval=read_approval(body, []) or tool.approval,
     )
+    _check_approval(definition, [])
+    return definition
 
 
 def read_name(name: Any, where: Path) -> str:
@@ -118,9 +126,30 @@ def read_at_most_once(body: Mapping[str, Any], where: Path) -> bool | None:
     return declared
 
 
-def _declared(at_most_once: bool) -> dict[str, Any]:
-    """The key as clients see it: only where it says something."""
-    return {"at_most_once": True} if at_most_once else {}
+def read_approval(body: Mapping[str, Any], where: Path) -> str | None:
+    """When a person agrees to calls first, if the body says so."""
+    approval, loc = body.get("approval"), [*where, "approval"]
+    if approval is None:
+        return None
+    if not isinstance(approval, str):
+        raise invalid(loc, "string_type", received=approval)
+    if len(approval) > LONGEST_CONDITION:
+        raise invalid(loc, "string_too_long", received=approval, bound=LONGEST_CONDITION)
+    word = approval.strip()
+    return (word.lower() if word.lower() in (ALWAYS, NEVER) else word) or None
+
+
+def _check_approval(definition: ToolDefinition, where: Path) -> None:
+    found = problem_of(definition.approval, definition.to_wire())
+    if found is not None:
+        fix = "Write `always`, `never`, or an expression over the arguments of the call"
+        raise invalid([*where, "approval"], "value_error", received=definition.approval, msg=found, fix=fix)
+
+
+def _declared(at_most_once: bool, approval: str) -> dict[str, Any]:
+    """The keys as clients see them: only where they say something."""
+    once = {"at_most_once": True} if at_most_once else {}
+    return once if approval == NEVER else {**once, "approval": approval}
 
 
 def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
@@ -155,7 +184,12 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
     description = tool.description
     if description is None and tool.type == ToolType.FUNCTION:
         description = tool.spec.get("description")
-    about = {"type": tool.type, "description": description, tool.type: tool.spec, **_declared(tool.at_most_once)}
+    about = {
+        "type": tool.type,
+        "description": description,
+        tool.type: tool.spec,
+        **_declared(tool.at_most_once, tool.approval),
+    }
     return {**row_to_wire(tool, "name"), **about}
 
 
@@ -175,7 +209,7 @@ def tool_as_shown(tool: Tool) -> dict[str, Any]:
 def settings_of_tool(tool: Tool) -> dict[str, Any]:
     """What the audit log keeps of a tool: what models are told, the names in its spec, and a mark by which two specs
     can be told apart, which says nothing of either."""
-    told = {**shown_tool(tool_to_wire(tool)), **_declared(tool.at_most_once)}
+    told = {**shown_tool(tool_to_wire(tool)), **_declared(tool.at_most_once, tool.approval)}
     told.pop("function", None)
     mark = salted_hmac("agents.audit", to_json_text(tool.spec), algorithm="sha256").hexdigest()[:_MARK_LENGTH]
     return {**told, "spec": {"fields": masked(tool.spec), "mark": mark}}

@@ -1,6 +1,13 @@
-"""The kinds of tool there are. The value is both the `type` on the wire and the key its spec sits under."""
+"""The kinds of tool there are, and what is said of all kinds alike.
+
+The value of a kind is both the `type` on the wire and the key its spec sits under.
+"""
 
 from django.db.models import TextChoices
+
+# Whether a person agrees to calls of a tool before they are made, unless a condition on their arguments says so.
+NEVER, ALWAYS = "never", "always"
+LONGEST_CONDITION = 2000
 
 
 class ToolType(TextChoices):

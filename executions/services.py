@@ -36,6 +36,7 @@ from executions.states import (
 )
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
+from executions.waits import approvals
 from executions.waits.answers import check_answer
 from julep_project.core.actor import current_actor
 from julep_project.core.clock import DatabaseNow, now
@@ -216,8 +217,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
             )
         if checked != waiting[0].wait_id:
             raise BadRequest("The execution waits for something else by now")
-        _resume(execution, waiting[0], value, output)
-        record(developer.pk, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
+        record(developer.pk, _resume(execution, waiting[0], value, output))
     return selectors.get_execution(developer, execution_id)
 
 
@@ -238,8 +238,7 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
         branch = _waiting_branches(execution).filter(wait_id=transition.pk).first()
         if branch is None:
             raise BadRequest("This step no longer waits for input")
-        _resume(execution, branch, value, output)
-        record(developer.pk, Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk))
+        record(developer.pk, _resume(execution, branch, value, output))
     return selectors.get_execution(developer, transition.execution_id)
 
 
@@ -272,20 +271,16 @@ def _placed(developer: Developer, execution_id: UUID, value: Any) -> Iterator[An
         yield output
 
 
-def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> None:
-    """Log the resume, hand the value to the branch and ring. The execution row is locked.
+def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Act:
+    """Log the resume, hand the value to the branch and ring. The execution row is locked. Gives what is to be recorded.
 
-    `output` is the value as the log takes it. A branch that still has an effect waits because a call's outcome is
-    unclear: the value stands for its result. One whose call was not allowed yet makes it now, whatever the value is.
+    `output` is the value as the log takes it.
     """
     (wait,) = _open_waits([branch])
-    effect = branch.effect or {}
-    calls = WAITS_FOR in effect
+    onwards, act = _onwards(branch, value, output)
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
-        status=BranchStatus.CALLING if calls else BranchStatus.READY,
-        event=None if calls else _answer(branch, value, output),
-        effect={name: part for name, part in effect.items() if name != WAITS_FOR} if calls else None,
+        **onwards,
         wait_id=None,
         wake_at=None,
         rung_at=DatabaseNow(),
@@ -301,8 +296,29 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> No
     changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "asleep_until"]
     execution.save(update_fields=changed)
     transaction.on_commit(lambda: announcements.announce(execution.pk))
-    ring = dispatcher().effect if calls else dispatcher().advance
+    ring = dispatcher().effect if onwards["status"] == BranchStatus.CALLING else dispatcher().advance
     transaction.on_commit(lambda: ring(branch.pk))
+    return act
+
+
+def _onwards(branch: Branch, value: Any, output: Any) -> tuple[dict[str, Any], Act]:
+    """How the branch goes on with the value, and the act of whoever gives it.
+
+    A branch that still has an effect waits because a call's outcome is unclear: the value stands for its result. One
+    whose call was not allowed yet makes it now: if a person has to agree, when the value says so; else whatever it is.
+    """
+    if approvals.is_approval(branch):
+        onwards, act = approvals.decided(branch, value)
+        event = onwards["event"]
+        return {**onwards, "event": None if event is None else told_with_notes(event, branch.effect or {})}, act
+    effect = branch.effect or {}
+    calls = WAITS_FOR in effect
+    onwards = {
+        "status": BranchStatus.CALLING if calls else BranchStatus.READY,
+        "event": None if calls else _answer(branch, value, output),
+        "effect": {name: part for name, part in effect.items() if name != WAITS_FOR} if calls else None,
+    }
+    return onwards, Act(Verb.RESUME, ObjectKind.EXECUTION, branch.execution_id)
 
 
 def resume_within_budget() -> int:

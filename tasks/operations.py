@@ -5,18 +5,22 @@ from typing import Any
 from uuid import UUID
 
 from agents.selectors import get_agent
+from agents.tools.approval import register_conditions
 from agents.tools.presentation import with_shown_tools
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from julep_project.core.api.views import deletion
 from tasks import selectors, services
 from tasks.api.serializers import TaskBody, read_definition
+from tasks.language import conditions
 from tasks.models import Task, TaskVersion
 from tasks.services import TaskDefinition
 from tasks.wire import task_to_wire
 
 Json = dict[str, Any]
 _IDS = ("agent_id", "task_id")
+
+register_conditions(conditions)
 
 
 @operation("task.list", ids="agent_id", page=100, more=METADATA_FILTER)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from executions.inprocess import InProcessDispatcher
-from executions.models import Transition
+from executions.models import Branch, Transition
 from executions.states import MAY_FOLLOW, TransitionType
 from tests.api_client import ApiClient
 
@@ -19,6 +19,11 @@ def assert_in_order(execution_id: str) -> None:
         before, after = last.get(branch), TransitionType(type_)
         assert after in MAY_FOLLOW[before], f"{after} after {before}"
         last[branch] = after
+
+
+def decision_about(asked: dict[str, Any], decision: str) -> dict[str, Any]:
+    """What a person sends who decides about a call as it was told."""
+    return {"id": asked["id"], "hash": asked["hash"], "decision": decision}
 
 
 class FlowRunner:
@@ -57,6 +62,16 @@ class FlowRunner:
     def resume(self, execution_id: str, value: Any) -> dict[str, Any]:
         """Answer the open wait and let the run come to rest."""
         return self._change(execution_id, {"status": "running", "input": value})
+
+    def decide(self, execution_id: str, decision: str, **fields: Any) -> dict[str, Any]:
+        """Decide about the first call that is asked about, by the token of its wait, and let the run come to rest."""
+        open_ = set(
+            Branch.objects.filter(execution=execution_id, wait_id__isnull=False).values_list("wait_id", flat=True)
+        )
+        wait = next(row for row in self.log(execution_id) if UUID(row["id"]) in open_)
+        value = {**decision_about(wait["output"], decision), **fields}
+        token = wait["metadata"]["task_token"]
+        return self._change(execution_id, {"status": "running", "input": value, "task_token": token})
 
     def resume_wait(self, execution_id: str, shown: Any, value: Any) -> dict[str, Any]:
         """Answer the wait that shows this, by its own token, and let the run come to rest."""

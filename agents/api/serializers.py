@@ -16,7 +16,7 @@ from agents.tool_specs import (
     SystemSpec,
     TextEditorSpec,
 )
-from agents.tool_types import ToolType
+from agents.tool_types import LONGEST_CONDITION, ToolType
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
@@ -83,6 +83,11 @@ class ToolBody(Body):
     description = Text(required=False)
     at_most_once = serializers.BooleanField(
         required=False, help_text="never repeat a call whose outcome is unclear; a person decides"
+    )
+    approval = Text(
+        required=False,
+        max_length=LONGEST_CONDITION,
+        help_text="whether a person agrees to calls first: `always`, `never`, or an expression over their arguments",
     )
     function = FunctionSpec(required=False)
     integration = IntegrationSpec(required=False)

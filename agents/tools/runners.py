@@ -15,6 +15,7 @@ from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools import api_call, system
+from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
@@ -51,6 +52,7 @@ def run_tool(
     depth: int | None = None,
     agent_id: UUID | None = None,
     secrets: Mapping[str, str] = NO_SECRETS,
+    agreed: str | None = None,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
@@ -58,11 +60,13 @@ def run_tool(
     Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
-    developer. None of their values is in the result.
+    developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
 
     Raises:
+        ApprovalNeeded: a person must agree to it first, and nothing was done.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
+    check_agreed(tool, arguments, presets=presets, from_model=from_model, secrets=secrets, agreed=agreed)
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})

@@ -166,6 +166,12 @@ def run(call: ToolCall) -> Json:
         raise _as_tool_error(known) from error
 
 
+def flat(spec: Mapping[str, Json], arguments: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The arguments of a call as the operation that the spec means reads them."""
+    operation = find_operation(spec)
+    return arguments if operation is None else _flat(operation, arguments)
+
+
 def _parameters(ids: list[str], body: Mapping[str, Json], page: int, more: Mapping[str, Json]) -> dict[str, Json]:
     properties: dict[str, Json] = {name: {"type": "string", "format": "uuid"} for name in ids}
     properties.update(body.get("properties", {}))

@@ -1,24 +1,32 @@
 """Effects that cannot go on by themselves, as open waits.
 
 Of one that must not be repeated, when nobody knows whether it was carried out, a person decides; one that a limit of
-what may be spent did not allow is made when the limit has room, or a person says so.
+what may be spent did not allow is made when the limit has room, or a person says so; one of a tool with `approval` is
+made when a person has agreed to it.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from agents.tools.approval import AskedCall
 from agents.tools.secret_marks import shown
 from executions import announcements
-from executions.engine.draft import WAITS_FOR, TransitionDraft, Verdict
+from executions.engine.draft import AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
 from executions.engine.rows import store
 from executions.engine.rows.claims import Claim
 from executions.states import BranchStatus, TransitionType
 from julep_project.core.errors import CostLimitExceeded
+from julep_project.core.ids import uuid7
 
 NEEDS_ATTENTION = "needs_attention"
 BUDGET = "budget"
+TOOL_APPROVAL = "tool_approval"
+
+log = logging.getLogger(__name__)
 
 
 def ask_a_person(claim: Claim, reason: str) -> Verdict | None:
@@ -56,10 +64,35 @@ def wait_for_budget(claim: Claim, error: CostLimitExceeded) -> Verdict | None:
     return _wait(claim, waiting, {"type": BUDGET, "reason": error.message, **error.extra})
 
 
-def _wait(claim: Claim, effect: Mapping[str, Any], output: dict[str, Any]) -> Verdict | None:
+def wait_for_approval(claim: Claim, asked: AskedCall) -> Verdict | None:
+    """Turn the effect into an open wait for somebody who agrees to exactly this call, or does not. Nothing was done,
+    so the attempt is not counted.
+
+    The effect stays in the row with the question. None: the claim was lost.
+    """
+    assert claim.effect is not None
+    effect = claim.run.contents.unpack_effect(claim.effect)
+    wait_id = uuid7()
+    told = {"type": TOOL_APPROVAL, "id": str(wait_id), "tool": asked.tool, "arguments": asked.arguments}
+    waiting = {
+        **{name: part for name, part in effect.items() if name != AGREED},
+        "attempts": max(effect["attempts"] - 1, 0),
+        WAITS_FOR: {"type": APPROVAL, "tool": asked.tool, "hash": asked.hash, "digest": asked.digest},
+    }
+    verdict = _wait(claim, waiting, {**told, "hash": asked.hash}, wait_id)
+    if verdict is not None:
+        fields = {"action": "approval_asked_for", "execution_id": claim.execution_id, "wait_id": wait_id}
+        log.info("approval asked for", extra={**fields, "tool": asked.tool})
+    return verdict
+
+
+def _wait(
+    claim: Claim, effect: Mapping[str, Any], output: dict[str, Any], wait_id: UUID | None = None
+) -> Verdict | None:
     frame = frames_from_json(claim.run.contents.unpack_stack(claim.stack))[-1]
     step = claim.run.program.block(frame.path)[frame.pc]
     wait = TransitionDraft(
+        id=wait_id or uuid7(),
         type=TransitionType.WAIT,
         current=frame.target(),
         next=None,

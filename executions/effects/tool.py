@@ -1,19 +1,35 @@
-"""Effect of a tool step, and of a prompt that runs its tools: run the tool."""
+"""Effect of a tool step, and of a prompt that runs its tools: run the tool, if need be when a person has agreed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from agents.tools.approval import check_agreed
 from agents.tools.errors import BadArguments
 from agents.tools.runners import run_tool
+from executions.engine.draft import AGREED
 from executions.engine.run import Run
 from julep_project.core.actor import Actor, ActorKind, acting_as
 
 
 def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
-    """What gives the tool's result; everything it needs from the database is read by now."""
+    """What gives the tool's result; everything it needs from the database is read by now.
+
+    Raises:
+        ApprovalNeeded: a person must agree to the call first.
+    """
     request = effect["request"]
     from_model = request.get("from_model") is True
+    told: dict[str, Any] = {
+        "presets": run.presets,
+        "from_model": from_model,
+        "secrets": request.get("secrets") or {},
+        "agreed": effect.get(AGREED),
+    }
+    # A model that gave the wrong arguments is told so when the call is made.
+    with suppress(BadArguments):
+        check_agreed(request["tool"], request["arguments"], **told)
 
     call = partial(
         run_tool,
@@ -22,11 +38,9 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         request["arguments"],
         idempotency_key=effect["key"],
         timeout=effect["options"].get("timeout"),
-        presets=run.presets,
-        from_model=from_model,
         depth=run.depth,
         agent_id=run.agent_id,
-        secrets=request.get("secrets") or {},
+        **told,
     )
     return partial(_acting, run, partial(_told, call) if from_model else call)
 

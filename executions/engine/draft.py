@@ -13,6 +13,10 @@ from julep_project.core.ids import uuid7
 
 # What an effect in an open wait says that it waits for, if it is to be made when the wait is over.
 WAITS_FOR = "waits_for"
+# Of those: for a person who agrees to the call.
+APPROVAL = "approval"
+# In the effect of a call that a person has agreed to: the digest of exactly that call.
+AGREED = "agreed"
 
 
 @dataclass(slots=True)

@@ -48,6 +48,10 @@ def _answer_waits(program: Mapping[str, Any], flow: FlowRunner, task_id: str) ->
     for shown, value in program.get("answers", []):
         assert execution["status"] == "awaiting_input", execution
         execution = flow.resume_wait(execution["id"], shown, value)
+    for decision in program.get("decide", []):
+        assert execution["status"] == "awaiting_input", execution
+        decided = {"decision": decision} if isinstance(decision, str) else decision
+        execution = flow.decide(execution["id"], **decided)
     if program.get("cancel"):
         execution = flow.cancel(execution["id"])
     return execution

@@ -3,7 +3,8 @@
 An entry has `task` (or `main` for short), and may have `agent`, `input`, `metadata` (of the execution), `replies` (of
 the scripted model; `{unavailable: text}` is a failure that may pass), `web` (answers by path, one or a list; `{web}`
 in the program is the server's address), `resume` (answers to the only open wait, in order), `answers` (pairs of what
-a wait shows and its answer, given by token) and `cancel: true`. With `clock: stands` no timer fires.
+a wait shows and its answer, given by token), `decide` (`approve` or `deny`, or more of a decision, about the call that
+is asked about first) and `cancel: true`. With `clock: stands` no timer fires.
 
 `expect` names what must hold: `status` (succeeded), `output`, `error`; of the transitions `types`, `outputs`,
 `workflows` (display names), `branches` (which there are), `labels`, `log` (texts of log steps), `caught` (messages),

@@ -1,0 +1,155 @@
+"""Whether a person must agree to a call before it is made: the one place that decides it.
+
+`run_tool` asks here before it does anything, so whoever calls tools and knows nothing of approvals gets an error and
+calls nothing. What was agreed to is one call: the tool as it is defined, with these arguments. Of anything else,
+`run_tool` asks again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from agents.tool_types import ALWAYS, NEVER, ToolType
+from agents.tools import system
+from agents.tools.arguments import REQUEST_FIELDS
+from agents.tools.body import name_of, spec_of
+from agents.tools.definition import fixed_arguments
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.presentation import parameters_of
+from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
+from agents.tools.secrecy import NO_SECRETS
+from agents.tools.secret_marks import shown
+from agents.tools.supplied import Settled, settle_by_author, settle_by_model
+from julep_project.core.json_value import Json
+
+# What a condition reads all arguments by.
+ARGUMENTS = "arguments"
+_SALT = "agents.tools.approval"
+
+
+class Conditions(Protocol):
+    """The language of conditions, which is defined further up."""
+
+    def problem_of(self, source: str, names: frozenset[str] | None) -> str | None:
+        """What is wrong with a condition that may read these names, or any if they are not known."""
+
+    def is_met(self, source: str, scope: Mapping[str, Json]) -> bool:
+        """Whether it is true; whatever keeps it from being evaluated counts as that."""
+
+
+_conditions: list[Conditions] = []
+
+
+def register_conditions(conditions: Conditions) -> None:
+    """Let conditions be read and evaluated by these."""
+    _conditions[:] = [conditions]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """A call that a person is asked about. `arguments` are those that may be seen: what the definition, metadata and
+    secrets supply is masked. `hash` is theirs; `digest` stands for all that decides what is called."""
+
+    tool: str
+    arguments: dict[str, Json]
+    hash: str
+    digest: str
+
+
+class ApprovalNeeded(ToolError):
+    """A person has not agreed to the call, and nothing was done."""
+
+    kind = "ApprovalNeeded"
+
+    def __init__(self, asked: AskedCall) -> None:
+        super().__init__(f"a person must agree to this call of {asked.tool!r}", delivery=Delivery.NOT_SENT)
+        self.asked = asked
+
+
+def problem_of(approval: str, tool: Mapping[str, Json]) -> str | None:
+    """What is wrong with `always`, `never` or a condition, as the `approval` of a tool."""
+    if approval in (NEVER, ALWAYS):
+        return None
+    if not _conditions:
+        return "conditions cannot be read here; write `always` or `never`"
+    return _conditions[0].problem_of(approval, _readable(tool))
+
+
+def check_agreed(
+    tool: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    *,
+    presets: Presets = NO_PRESETS,
+    from_model: bool = False,
+    secrets: Mapping[str, str] = NO_SECRETS,
+    agreed: str | None = None,
+) -> None:
+    """Return if the call may be made now. `agreed` is the digest of a call that a person has agreed to.
+
+    Raises:
+        ApprovalNeeded: it is not this one, and this one needs it.
+        BadArguments: a model's do not fit, so there is nothing to agree to.
+    """
+    approval = tool.get("approval") or NEVER
+    if approval == NEVER or not isinstance(arguments, Mapping):
+        return
+    settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
+    if approval != ALWAYS and not _is_met(approval, tool, shown(dict(settled.arguments), secrets)):
+        return
+    theirs = settled.by_model if from_model else arguments.keys() - presets.for_tool(tool).keys()
+    asked = _asked(tool, settled, presets, secrets, theirs=theirs)
+    if agreed is None or not constant_time_compare(agreed, asked.digest):
+        raise ApprovalNeeded(asked)
+
+
+def canonical(value: Json) -> str:
+    """The JSON text that hashes are made of: keys in order, no blanks, characters as they are."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _is_met(condition: str, tool: Mapping[str, Any], arguments: Mapping[str, Json]) -> bool:
+    if not _conditions:
+        return True
+    if tool.get("type") == ToolType.SYSTEM:
+        arguments = system.flat(spec_of(tool), arguments)
+    return _conditions[0].is_met(condition, {**arguments, ARGUMENTS: dict(arguments)})
+
+
+def _asked(
+    tool: Mapping[str, Any],
+    settled: Settled,
+    presets: Presets,
+    secrets: Mapping[str, str],
+    *,
+    theirs: AbstractSet[str],
+) -> AskedCall:
+    """`theirs`: names of the arguments that the author of the call supplies."""
+    seen = {name: value if name in theirs else masked(value) for name, value in settled.arguments.items()}
+    arguments = shown(seen, secrets)
+    return AskedCall(
+        tool=name_of(tool),
+        arguments=arguments,
+        hash=hashlib.sha256(canonical(arguments).encode()).hexdigest(),
+        digest=_digest(tool, settled, presets, secrets),
+    )
+
+
+def _digest(tool: Mapping[str, Any], settled: Settled, presets: Presets, secrets: Mapping[str, str]) -> str:
+    whole = with_setup(presets, tool)
+    called = [whole.get("type"), name_of(whole), spec_of(whole), dict(settled.arguments), dict(secrets)]
+    return salted_hmac(_SALT, canonical(called), algorithm="sha256").hexdigest()
+
+
+def _readable(tool: Mapping[str, Json]) -> frozenset[str] | None:
+    """Names of the arguments, if the definition says which there are."""
+    parameters = parameters_of(tool)
+    declared = parameters.get("properties")
+    if not isinstance(declared, Mapping) or not declared or parameters.get("additionalProperties") is True:
+        return None
+    fields = REQUEST_FIELDS if tool.get("type") == ToolType.API_CALL else frozenset()
+    return frozenset(declared) | frozenset(fixed_arguments(tool)) | fields
