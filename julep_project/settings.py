@@ -350,6 +350,7 @@ RATE_LIMIT_WAIT_S = env_int("RATE_LIMIT_WAIT_S", 5, low=0, high=60)
 # Chat: how often an agent may call tools before it has to answer, how long a chat may take with all its waiting, and
 # how long what is told (of runs and responses too) waits for a client that does not read
 CHAT_TOOL_ROUNDS = env_int("CHAT_TOOL_ROUNDS", 16, low=1, high=100)
+CHAT_APPROVAL_S = env_int("CHAT_APPROVAL_S", 86_400, low=1)
 CHAT_TIMEOUT_S = env_int("CHAT_TIMEOUT_S", 900, low=1)
 CHAT_READER_TIMEOUT_S = env_int("CHAT_READER_TIMEOUT_S", 60, low=1)
 

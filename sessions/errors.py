@@ -9,6 +9,8 @@ Conflict                409
     TurnLost            the lease ran out; nothing is kept
     ChatNotRead         the client did not read; what was said so far is kept
     ChatTimedOut  504   it took longer than a chat may; what was said so far is kept
+  ApprovalOver          the call no longer waits for approval
+  ApprovalChanged       the call would be another one by now
 TooManyToolRounds       502
 TemplateFailed          400
 PromptOverBudget        400
@@ -64,6 +66,18 @@ class ChatNotRead(ReaderTooSlow, TurnStopped):
 
 class ChatTimedOut(AnswerTimedOut, TurnStopped):
     """The chat took longer than a chat may."""
+
+
+class ApprovalOver(Conflict):
+    """The call does not wait for approval (any more)."""
+
+    code = "approval_over"
+
+
+class ApprovalChanged(Conflict):
+    """The call is not the one that was asked about any more: its tool, or what is preset for it, has changed."""
+
+    code = "approval_changed"
 
 
 class TooManyToolRounds(DomainError):

@@ -6,14 +6,15 @@ from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
 from sessions.erasing import SESSIONS
 from sessions.expiry import ENTRIES
-from sessions.history import turns
+from sessions.history import pending, turns
 from sessions.shortening import jobs
 
 
 def sweep_jobs() -> None:
-    """Ring for jobs nobody looks at, and forget turns of long ago."""
+    """Ring for jobs nobody looks at, and forget turns of long ago, and calls that nobody has decided about."""
     jobs.QUEUED.ring_due()
     turns.prune_turns()
+    pending.prune_pending()
 
 
 register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))

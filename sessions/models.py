@@ -212,6 +212,34 @@ class Entry(models.Model):
         return f"{self.session_id} {self.seq} {self.role}"
 
 
+class PendingRound(models.Model):
+    """The calls of a reply that were not made because a person must agree to some of them first. A session has at most
+    one: that of its latest reply.
+
+    `calls` are as they are made if they are agreed to. `decided` is what was decided about those that were asked
+    about, by id; `results` are there once the calls are made, and are told to the model by the chat that goes on.
+    """
+
+    tenancy = _OF_SESSION
+
+    session = models.OneToOneField(Session, primary_key=True, on_delete=models.DO_NOTHING, related_name="pending_round")
+    id = models.UUIDField(default=uuid7, editable=False, help_text="the keys of its calls are made of it")
+    agent_id = models.UUIDField(help_text="whose calls they are")
+    is_alone = models.BooleanField(help_text="no other agents were to answer after this one")
+    entry_count = models.PositiveBigIntegerField(help_text="of the session; with another one, something else was said")
+    calls = models.JSONField()
+    decided = models.JSONField(null=True)
+    results = models.JSONField(null=True)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="pending_round_expires")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {len(self.calls)} calls"
+
+
 class Job(JobRow):
     """Work on a session in the background. At most one is open for each session."""
 

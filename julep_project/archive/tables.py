@@ -28,7 +28,7 @@ from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.pauses.models import Pause
 from julep_project.core.rates.models import TenantRates
 from julep_project.core.work.rows import LeasedRow
-from sessions.models import Entry, Job, Session, SessionAgent, SessionUser, Turn
+from sessions.models import Entry, Job, PendingRound, Session, SessionAgent, SessionUser, Turn
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows.store import OPEN as OPEN_RESPONSE
 from tasks.models import Task, TaskVersion
@@ -190,5 +190,6 @@ LEFT_OUT: Mapping[Any, str] = {
     BulkItem: "goes with its bulk action",
     Pause: "what an installation lets rest is decided there",
     TenantRates: "what an installation gives its tenants is decided there",
+    PendingRound: "calls that a person is asked about there",
     Turn: "the queue of chats, and what those were answered that may be repeated to the other installation",
 }

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Coroutine, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
+from sessions.chat.agreement import Settled, settle
 from sessions.chat.chat_wire import Envelope, chunks_of, total_usage
 from sessions.chat.observing import observed
 from sessions.chat.speaker import ChatContext, OnDelta, Said, Speaker
@@ -44,6 +45,7 @@ from sessions.errors import (
     WaitedTooLong,
 )
 from sessions.history.entries import new_entry, save_entries
+from sessions.history.pending import Pending, forget_pending, keep_pending
 from sessions.history.turns import (
     LEASES,
     end_turn,
@@ -104,6 +106,8 @@ class Chat:
         self._ending: asyncio.Future[TurnStopped] = asyncio.get_running_loop().create_future()
         self._stopped: TurnStopped | None = None
         self._earlier: dict[str, Json] | None = None
+        self._settled: Settled | None = None
+        self._pending: Pending | None = None
 
     def begin(self) -> "asyncio.Task[None]":
         """Run in a task that outlives whoever waits for it."""
@@ -154,13 +158,14 @@ class Chat:
         """The whole answer of a chat that has run."""
         if self._earlier is not None:
             return self._earlier
-        return self.envelope.around([speaker.choice() for speaker in self._speakers], self._usage())
+        return self.envelope.around([speaker.choice() for speaker in self._speakers], self._usage(), self._asked())
 
     def last_chunks(self) -> list[dict[str, Json]]:
         """What ends the answer of a chat that has run; all of it when it was answered before."""
         if self._earlier is not None:
             return chunks_of(self._earlier)
-        return [self.envelope.around([speaker.last_chunk() for speaker in self._speakers], self._usage())]
+        ends = [speaker.last_chunk() for speaker in self._speakers]
+        return [self.envelope.around(ends, self._usage(), self._asked())]
 
     async def _take_turn(self) -> None:
         call = self._call
@@ -176,6 +181,8 @@ class Chat:
                 load = partial(load_conversation, call.developer, call.session_id, call.request)
                 conversation = await run_query(load)
                 with attributed(session_id=conversation.session.pk), calling_for(key=self.envelope.id):
+                    if call.request.approvals:
+                        conversation = await self._settle(conversation)
                     await self._let_speak(conversation, turn)
                 await self._save(conversation.session, turn)
             except BaseException as error:
@@ -211,9 +218,18 @@ class Chat:
             known.is_final = True
         return known
 
+    async def _settle(self, conversation: Conversation) -> Conversation:
+        """Make the calls that were agreed to. The conversation as it goes on with their results."""
+        self._settled = await settle(conversation, self._call.request, deadline=self._deadline)
+        self._call = replace(self._call, request=self._settled.request)
+        call = self._call
+        return await run_query(partial(load_conversation, call.developer, call.session_id, call.request))
+
     async def _let_speak(self, conversation: Conversation, turn: Turn) -> None:
         """Let the agents speak one after the other, until somebody stops them."""
         answering = conversation.speakers(self._call.request.agent)
+        if self._settled is not None:
+            answering = self._settled.onwards(answering)
         # A chat that is interrupted keeps what it was asked, which has to be rendered for that.
         await self._unless_stopped(self._begin(conversation, answering))
         self._stopped = await run_query(partial(stop_of, turn))
@@ -230,6 +246,10 @@ class Chat:
             self._speakers.append(speaker)
             with attributed(agent_id=agent.id, project_id=agent.row.project_id):
                 await speaker.speak()
+            if speaker.pending:
+                is_alone = self._call.request.agent is not None
+                self._pending = Pending.of(agent.id, speaker.pending, is_alone=is_alone)
+                return
 
     async def _begin(self, conversation: Conversation, answering: Sequence[AgentView]) -> None:
         """Recall the docs of all who answer, which every chunk names, and make the first prompt."""
@@ -316,14 +336,23 @@ class Chat:
                 finish_turn(turn)
             if saves and is_answered:
                 self._ask_for_room(session, replies)
+            if self._settled is not None:
+                forget_pending(session.pk)
+            if self._pending is not None and is_answered:
+                keep_pending(session.pk, self._pending)
             if is_answered and self._call.chat_id is not None:
                 keep_answer(turn, self.answer())
 
     def _entries(self, said: Sequence[Said]) -> tuple[list[Entry], list[Entry]]:
         """The messages of the request and what was said, as they are stored."""
+        results = range(0) if self._settled is None else self._settled.results
         asked = [
-            new_entry(message, source=EntrySource.API_REQUEST, model=self._prompts[0].model)
-            for message in self._prompts[0].new_messages
+            new_entry(
+                message,
+                source=EntrySource.TOOL_RESPONSE if place in results else EntrySource.API_REQUEST,
+                model=self._prompts[0].model,
+            )
+            for place, message in enumerate(self._prompts[0].new_messages)
         ]
         replies = [
             new_entry(one.message, source=one.source, model=one.model, written_by=one.written_by) for one in said
@@ -344,6 +373,9 @@ class Chat:
             call = self._call
             job_id = await run_query(partial(request_after_refusal, call.developer, call.session_id, size))
             error.extra["jobs"] = [] if job_id is None else [str(job_id)]
+
+    def _asked(self) -> list[dict[str, Json]]:
+        return [] if self._pending is None else self._pending.to_wire()
 
     def _usage(self) -> dict[str, int]:
         return total_usage(usage for speaker in self._speakers for usage in speaker.usages)

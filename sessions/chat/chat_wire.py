@@ -15,6 +15,8 @@ _USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 # The only reasons clients know; whatever else a provider says counts as a normal end.
 _REASONS = frozenset({"stop", *CUT_SHORT})
 _FILLER_REASON = "stop"
+# Nothing was called: a person must agree first.
+REQUIRES_ACTION = "requires_action"
 # How most providers call what a model thought.
 _THOUGHTS = "reasoning_content"
 
@@ -29,9 +31,11 @@ class Envelope:
     jobs: list[str] = field(default_factory=list)
     _encoded_docs: bytes | None = field(default=None, init=False, repr=False)
 
-    def around(self, choices: Sequence[Json], usage: Mapping[str, int] | None) -> dict[str, Json]:
-        """The body around these choices."""
-        return {
+    def around(
+        self, choices: Sequence[Json], usage: Mapping[str, int] | None, asked: Sequence[Json] = ()
+    ) -> dict[str, Json]:
+        """The body around these choices. `asked`: calls that a person has to decide about."""
+        body = {
             "id": self.id,
             "created_at": self.created_at,
             "jobs": self.jobs,
@@ -39,6 +43,7 @@ class Envelope:
             "usage": usage,
             "choices": choices,
         }
+        return {**body, REQUIRES_ACTION: list(asked)} if asked else body
 
     def chunk(self, choice: Json) -> bytes:
         """The encoded body around one of many deltas. The docs are encoded once for all of them."""
@@ -49,8 +54,11 @@ class Envelope:
         return to_json({**body, "jobs": []})[:-1] + b',"docs":' + self._encoded_docs + b"}"
 
 
-def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str | None) -> dict[str, Json]:
-    """One agent's whole reply. `calls` are those the client is to answer, `name` the agent's where several answer."""
+def choice_to_wire(
+    index: int, reply: Answer, calls: Sequence[Call], name: str | None, *, waits: bool = False
+) -> dict[str, Json]:
+    """One agent's whole reply. `calls` are those the client is to answer, `name` the agent's where several answer. It
+    `waits` if a person must agree to others."""
     shown = list(calls) or None
     message: dict[str, Json] = {"role": "assistant", "content": reply.text or None, "tool_calls": shown}
     if reply.thoughts:
@@ -59,7 +67,7 @@ def choice_to_wire(index: int, reply: Answer, calls: Sequence[Call], name: str |
         message["name"] = name
     return {
         "index": index,
-        "finish_reason": _finish_reason(reply, calls),
+        "finish_reason": _finish_reason(reply, calls, waits),
         "message": message,
         "tool_calls": shown,
         "logprobs": reply.logprobs,
@@ -72,13 +80,13 @@ def piece_chunk(index: int, piece: Piece) -> dict[str, Json]:
     return _chunk_choice(index, {"role": "assistant", **said})
 
 
-def last_chunk(index: int, reply: Answer, calls: Sequence[Call]) -> dict[str, Json]:
+def last_chunk(index: int, reply: Answer, calls: Sequence[Call], *, waits: bool = False) -> dict[str, Json]:
     """The choice of the chunk that ends a reply: its reason, and the calls the client is to answer."""
     delta: dict[str, Json] = {"role": "assistant", "content": None}
     if calls:
         delta["tool_calls"] = calls
     choice = _chunk_choice(index, delta)
-    return {**choice, "finish_reason": _finish_reason(reply, calls), "tool_calls": calls or None}
+    return {**choice, "finish_reason": _finish_reason(reply, calls, waits), "tool_calls": calls or None}
 
 
 def chunks_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
@@ -93,7 +101,8 @@ def chunks_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
         if piece.text
     ]
     ends = [_end_of(choice) for choice in answer["choices"]]
-    return [*({**answer, "jobs": [], "usage": None, "choices": [one]} for one in said), {**answer, "choices": ends}]
+    plain = {name: part for name, part in answer.items() if name != REQUIRES_ACTION}
+    return [*({**plain, "jobs": [], "usage": None, "choices": [one]} for one in said), {**answer, "choices": ends}]
 
 
 def _end_of(choice: Mapping[str, Json]) -> dict[str, Json]:
@@ -114,8 +123,10 @@ def total_usage(usages: Iterable[Mapping[str, Json]]) -> dict[str, int]:
     return {name: sum(int(usage.get(name) or 0) for usage in told) for name in _USAGE}
 
 
-def _finish_reason(reply: Answer, calls: Sequence[Call]) -> str:
-    """`tool_calls` exactly when there are calls for the client to answer."""
+def _finish_reason(reply: Answer, calls: Sequence[Call], waits: bool) -> str:
+    """`requires_action` when a person has to decide; else `tool_calls` exactly when the client has calls to answer."""
+    if waits:
+        return REQUIRES_ACTION
     if calls:
         return "tool_calls"
     return reply.finish_reason if reply.finish_reason in _REASONS else _FILLER_REASON

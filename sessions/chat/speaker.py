@@ -19,6 +19,7 @@ from sessions.chat.tool_rounds import Toolbox, ToolRound
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
 from sessions.errors import TooManyToolRounds
+from sessions.history.pending import PendingCall
 from sessions.models import EntrySource
 
 Message = dict[str, Json]
@@ -66,6 +67,8 @@ class Speaker:
     def __init__(self, context: ChatContext, prompt: Prompt, *, index: int, name: str | None) -> None:
         """`index` is the number of the choice; `name` the agent's, where several take part."""
         self.usages: list[Mapping[str, Json]] = []
+        # Calls that are not made, because a person must agree to some of them first.
+        self.pending: list[PendingCall] = []
         self._context = context
         self._prompt = prompt
         self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets, prompt.agent_id)
@@ -92,6 +95,11 @@ class Speaker:
                 rounds = self._dialogue.most_rounds
                 raise TooManyToolRounds(f"the model called tools {rounds} times without coming to an end")
             self._for_client = [self._toolbox.completed(call) for call in move.client]
+            if self._toolbox.may_ask_about(move.run):
+                self.pending = await in_thread(self._asked_about, move.run)
+            if self.pending:
+                self._is_done = True
+                return
             if move.run:
                 self._round = self._new_round(move.run)
                 await self._round.run()
@@ -111,11 +119,12 @@ class Speaker:
 
     def choice(self) -> Message:
         """The reply as a choice of the answer."""
-        return choice_to_wire(self._index, self._reply, self._for_client, self._name)
+        waits = bool(self.pending)
+        return choice_to_wire(self._index, self._reply, self._for_client, self._name, waits=waits)
 
     def last_chunk(self) -> Message:
         """The choice of the chunk that ends the reply."""
-        return last_chunk(self._index, self._reply, self._for_client)
+        return last_chunk(self._index, self._reply, self._for_client, waits=bool(self.pending))
 
     def for_other_agents(self) -> Message:
         """The reply as the agents after this one get it."""
@@ -123,6 +132,11 @@ class Speaker:
 
     def _is_clients(self, call: Call) -> bool:
         return not self._context.auto_run_tools or self._toolbox.is_for_client(call)
+
+    def _asked_about(self, calls: Sequence[Call]) -> list[PendingCall]:
+        """All of the calls, if a person is asked about one of them: none is made before that."""
+        pending = [PendingCall.of(call, self._toolbox.asked_about(call)) for call in calls]
+        return pending if any(call.asked is not None for call in pending) else []
 
     def _new_round(self, calls: Sequence[Call]) -> ToolRound:
         context = self._context
@@ -178,7 +192,7 @@ class Speaker:
             results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]
             return [Said(message, source, model), *results]
         # Half a call is none, and what nobody is asked to run is not kept.
-        given = {call["id"] for call in self._for_client}
+        given = {call["id"] for call in (*self._for_client, *(one.call for one in self.pending))}
         message["tool_calls"] = [call for call in message["tool_calls"] or () if call["id"] in given] or None
         if message["content"] is None and not message["tool_calls"]:
             message["content"] = ""

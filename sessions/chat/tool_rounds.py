@@ -15,7 +15,8 @@ from django.db import connection
 from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, completed, result_message
 from agents.models import Developer
 from agents.tool_types import ToolType
-from agents.tools.errors import Delivery, ToolError
+from agents.tools.approval import ApprovalNeeded, AskedCall, check_agreed
+from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
 from agents.tools.runners import current_depth, run_tool
@@ -59,15 +60,35 @@ class Toolbox:
         tool = self._tools.get(call["function"]["name"])
         return dict(call) if tool is None else completed(call, partial(apply, self._presets, tool), to_json_text)
 
-    def run(self, call: Call, key: str, deadline: float) -> str:
+    def asked_about(self, call: Call) -> AskedCall | None:
+        """What a person is asked before the call is made; None if nobody is, or it cannot be made as it is."""
+        tool = self._tools.get(call["function"]["name"])
+        try:
+            if tool is not None and "approval" in tool:
+                check_agreed(tool, arguments_of(call), presets=self._presets, from_model=True)
+        except ApprovalNeeded as needed:
+            return needed.asked
+        except (BadArguments, UnreadableArguments):
+            pass  # the model is told when the call is made
+        return None
+
+    def may_ask_about(self, calls: Sequence[Call]) -> bool:
+        """Whether one of the calls is to a tool that says when a person is asked."""
+        return any("approval" in self._tools.get(call["function"]["name"], ()) for call in calls)
+
+    def is_at_most_once(self, call: Call) -> bool:
+        """Whether the call must not be repeated."""
+        return self._tools.get(call["function"]["name"], {}).get("at_most_once") is True
+
+    def run(self, call: Call, key: str, deadline: float, agreed: str | None = None) -> str:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
-        `deadline`, a time of the monotonic clock.
+        `deadline`, a time of the monotonic clock. `agreed`: the digest of a call that a person has agreed to.
         """
         try:
             with contained():
-                return self._result(call, key, deadline)
+                return self._result(call, key, deadline, agreed)
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except (NotStorable, UnreadableArguments) as error:
@@ -78,7 +99,7 @@ class Toolbox:
         finally:
             connection.close()
 
-    def _result(self, call: Call, key: str, deadline: float) -> str:
+    def _result(self, call: Call, key: str, deadline: float, agreed: str | None) -> str:
         name = call["function"]["name"]
         tool = self._tools.get(name)
         if tool is None:
@@ -96,6 +117,7 @@ class Toolbox:
             presets=self._presets,
             from_model=True,
             agent_id=self._agent_id,
+            agreed=agreed,
         )
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
@@ -107,10 +129,21 @@ class Toolbox:
 class ToolRound:
     """The calls of one message of a model, run at the same time."""
 
-    def __init__(self, toolbox: Toolbox, calls: Sequence[Call], *, chat_id: UUID, place: str, deadline: float) -> None:
-        """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`."""
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        calls: Sequence[Call],
+        *,
+        chat_id: UUID,
+        place: str,
+        deadline: float,
+        agreed: Sequence[str | None] = (),
+    ) -> None:
+        """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`.
+        `agreed`: for each call, the digest of what a person has agreed to."""
         self._toolbox = toolbox
         self._calls = list(calls)
+        self._agreed = list(agreed) or [None] * len(self._calls)
         self._deadline = deadline
         self._keys = [_key(chat_id, f"{place}/{number}", call) for number, call in enumerate(self._calls)]
         self._results: dict[int, str] = {}
@@ -129,7 +162,8 @@ class ToolRound:
 
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
-        work = partial(self._toolbox.run, self._calls[number], self._keys[number], self._deadline)
+        call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
+        work = partial(self._toolbox.run, call, key, self._deadline, agreed)
         # A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be
         # waiting for it.
         executor = None if current_depth() else _EXECUTOR

@@ -11,6 +11,7 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
+from agents.tools.decisions import Decision, DecisionBody
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
@@ -21,6 +22,7 @@ Message = dict[str, Json]
 
 # In all messages of a chat together: parts of contents, and calls.
 _MOST_PARTS = 10_000
+_MOST_APPROVALS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class ChatRequest:
     """A checked request. What is None was not given: the session or the agent decides.
 
     `messages` are plain chat messages, contents a text or a list of parts. `tools` are complete tool bodies.
-    `settings` are those for the provider.
+    `settings` are those for the provider. `approvals` are decisions about calls of the reply before.
     """
 
     messages: tuple[Message, ...]
@@ -44,6 +46,7 @@ class ChatRequest:
     metadata: Mapping[str, Json] = field(default_factory=dict)
     settings: Mapping[str, Json] = field(default_factory=dict)
     on_busy: str | None = None
+    approvals: tuple[Decision, ...] = ()
 
     @classmethod
     def read(cls, body: Json) -> Self:
@@ -52,10 +55,12 @@ class ChatRequest:
         Raises:
             InvalidInput
         """
-        values = ChatBody.read(_with_messages(body))
+        reader = DecidingBody if isinstance(body, Mapping) and body.get("approvals") is not None else ChatBody
+        values = reader.read(_with_messages(body))
         sampling = SAMPLING | OPEN_MODEL_SAMPLING
         return cls(
-            messages=tuple(dict(message) for message in values.pop("messages")),
+            messages=tuple(dict(message) for message in values.pop("messages", ())),
+            approvals=tuple(map(Decision.of, values.pop("approvals", ()))),
             tools=tuple(_tool(tool, index) for index, tool in enumerate(values.pop("tools", ()))),
             model=values.pop("model", None) or None,
             settings={name: values.pop(name) for name in sampling & values.keys()},
@@ -109,6 +114,19 @@ class ChatBody(Body):
     top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)
     parallel_tool_calls = serializers.BooleanField(required=False)
     reasoning_effort = Text(required=False, min_length=1, max_length=64)
+    approvals = ListOf(
+        required=False,
+        child=DecisionBody(),
+        min_length=1,
+        max_length=_MOST_APPROVALS,
+        help_text="decisions about the calls in `requires_action`; `messages` may be left out then",
+    )
+
+
+class DecidingBody(ChatBody):
+    """The body of a chat that goes on with decisions about calls."""
+
+    messages = Messages(required=False, child=MessageBody(), max_length=MOST_MESSAGES)
 
 
 def _with_messages(body: Json) -> Json:

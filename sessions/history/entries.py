@@ -14,6 +14,7 @@ from julep_project.core.api.page_bytes import check_whole
 from julep_project.core.errors import NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.tenancy import get_or_not_found
+from sessions.history.pending import forget_pending
 from sessions.history.turns import finish_turn, forget_answers
 from sessions.models import Entry, EntrySource, Session, Turn
 
@@ -135,6 +136,7 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
         get_or_not_found(sessions, session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
         forget_answers(session_id)
+        forget_pending(session_id)
         record(developer.pk, Act(Verb.CLEAR, ObjectKind.SESSION, session_id))
 
 

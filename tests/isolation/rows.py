@@ -11,7 +11,7 @@ from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, LoopItem
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.rates.models import TenantRates
-from sessions.models import Job, Turn
+from sessions.models import Job, PendingRound, Turn
 from tests.isolation.tenants import Tenant
 
 
@@ -23,6 +23,8 @@ def complete(tenant: Tenant) -> Tenant:
         developer=developer, session_id=session, name="n", through_seq=1, model="m", budget=1, urgent=False
     )
     Turn.objects.create(session_id=session)
+    pending = {"is_alone": False, "entry_count": 0, "calls": [], "expires_at": datetime(2100, 1, 1, tzinfo=UTC)}
+    PendingRound.objects.create(session_id=session, agent_id=uuid4(), **pending)
     chunk = Chunk.objects.for_developer(developer).exclude(agent=None)[0]
     placed = {"developer": developer, "agent_id": chunk.agent_id, "doc_id": chunk.doc_id, "chunk": chunk}
     Embedding.objects.create(**placed, model="m", vector=[1, 2, 3])

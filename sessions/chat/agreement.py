@@ -1,0 +1,157 @@
+"""Goes on with a chat whose calls waited for a person: makes those that were agreed to, as they were asked about.
+
+What is decided is kept before anything is called, and what the calls give before the model is asked. So a chat that
+fails then may be repeated, with the same decisions: nothing is called again whose result is known.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.llm.dialogue import result_message
+from agents.models import Developer
+from agents.tools.decisions import Decision, check_is_person
+from julep_project.core.database import run_query
+from julep_project.core.errors import BadRequest
+from julep_project.core.json_value import Json
+from sessions.chat.tool_rounds import Toolbox, ToolRound, error_text
+from sessions.context.calls import called
+from sessions.context.chat_request import ChatRequest
+from sessions.context.conversation import AgentView, Conversation
+from sessions.context.prompt import available_tools
+from sessions.errors import ApprovalChanged, ApprovalOver
+from sessions.history.pending import PendingCall, calls_of, decide, find_pending, keep_results
+from sessions.models import PendingRound
+
+log = logging.getLogger(__name__)
+
+_UNCLEAR = "the server was lost while it called the tool: what became of the call is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A round that is settled: the request that goes on with its results, where they stand in its messages, and whose
+    calls they were."""
+
+    request: ChatRequest
+    results: range
+    agent_id: UUID
+
+    def onwards(self, agents: Sequence[AgentView]) -> tuple[AgentView, ...]:
+        """The agents that answer now: the one whose calls they were, and those after it."""
+        ids = [agent.id for agent in agents]
+        return tuple(agents[ids.index(self.agent_id) :])
+
+
+async def settle(conversation: Conversation, request: ChatRequest, *, deadline: float) -> Settled:
+    """Carry out what was decided. The turn of the session is held.
+
+    Raises:
+        Forbidden: it is not a person that decides.
+        ApprovalOver, ApprovalMismatch, ApprovalChanged, InvalidInput, BadRequest: nothing was called.
+    """
+    check_is_person()
+    found = await run_query(partial(find_pending, conversation.session, request.approvals))
+    agent = _agent_of(conversation, request, found)
+    toolbox = Toolbox(
+        conversation.developer,
+        available_tools(agent, request.tools),
+        conversation.presets(agent),
+        agent.id,
+    )
+    calls = calls_of(found)
+    place = _place_of_results(conversation, request, calls)
+    results = found.results
+    if results is None:
+        was_decided = found.decided is not None
+        if not was_decided:
+            _check_same(toolbox, calls)
+            await run_query(partial(_decide, conversation.developer, found, request.approvals))
+        results = await _carried_out(toolbox, found, calls, request.approvals, deadline, is_again=was_decided)
+        await run_query(partial(keep_results, found, results))
+    messages = [_told(call, result) for call, result in zip(calls, results, strict=True)]
+    goes_on = replace(
+        request,
+        messages=(*request.messages[:place], *messages, *request.messages[place:]),
+        agent=agent.id if found.is_alone else request.agent,
+    )
+    return Settled(goes_on, range(place, place + len(messages)), agent.id)
+
+
+async def _carried_out(
+    toolbox: Toolbox,
+    found: PendingRound,
+    calls: Sequence[PendingCall],
+    decisions: Sequence[Decision],
+    deadline: float,
+    *,
+    is_again: bool,
+) -> list[str]:
+    """What each call gave: those that need no approval are made too, now that the others are decided about.
+
+    If it `is_again`, an earlier attempt may have made them. They have the same keys; those that must not be repeated
+    are not.
+    """
+    by_id = {decision.id: decision for decision in decisions}
+    results = {call.id: error_text(by_id[call.id].told) for call in calls if _is_denied(call, by_id)}
+    if is_again:
+        results |= {call.id: error_text(_UNCLEAR) for call in calls if toolbox.is_at_most_once(call.call)} | results
+    made = [call for call in calls if call.id not in results]
+    digests = [None if call.asked is None else call.asked.digest for call in made]
+    round_ = ToolRound(
+        toolbox, [call.call for call in made], chat_id=found.id, place="agreed", deadline=deadline, agreed=digests
+    )
+    await round_.run()
+    told = zip(made, round_.messages(), strict=True)
+    results |= {call.id: str(message["content"]) for call, message in told}
+    return [results[call.id] for call in calls]
+
+
+def _is_denied(call: PendingCall, decisions: Mapping[str, Decision]) -> bool:
+    decision = decisions.get(call.id)
+    return decision is not None and not decision.approves
+
+
+def _decide(developer: Developer, found: PendingRound, decisions: Sequence[Decision]) -> None:
+    with transaction.atomic():
+        decide(developer.pk, found, decisions)
+    for decision in decisions:
+        fields = {"session_id": found.session_id, "call_id": decision.id, "decision": decision.shown()["decision"]}
+        log.info("approval decided", extra={"action": "approval_decided", **fields})
+
+
+def _agent_of(conversation: Conversation, request: ChatRequest, found: PendingRound) -> AgentView:
+    agent = next((agent for agent in conversation.agents if agent.id == found.agent_id), None)
+    if agent is None:
+        raise ApprovalOver("The agent that made the call does not take part in the session any more")
+    if request.agent not in (None, agent.id):
+        raise BadRequest("The calls that were decided about are those of another agent")
+    return agent
+
+
+def _place_of_results(conversation: Conversation, request: ChatRequest, calls: Sequence[PendingCall]) -> int:
+    """Where in the messages of the request the results belong: behind the message that makes the calls. That is the
+    last one of the history, or, of a chat that was not saved, one that the client sends."""
+    wanted = {call.call["id"] for call in calls}
+    for place, message in reversed(list(enumerate(request.messages))):
+        if wanted <= set(called(message)):
+            return place + 1
+    made = {call["id"] for entry in conversation.entries for call in entry.tool_calls or ()}
+    if not wanted <= made:
+        raise BadRequest("No message of the conversation makes the calls that were decided about")
+    return 0
+
+
+def _check_same(toolbox: Toolbox, calls: Sequence[PendingCall]) -> None:
+    for call in calls:
+        asked = None if call.asked is None else toolbox.asked_about(call.call)
+        if call.asked is not None and (asked is None or asked.digest != call.asked.digest):
+            raise ApprovalChanged
+
+
+def _told(call: PendingCall, result: str) -> dict[str, Json]:
+    return {**result_message(call.call, result), "name": call.call["function"]["name"]}
