@@ -86,6 +86,7 @@ class Fleet:
 # What a person has to do comes first, then what may be wrong.
 _ORDER = (
     "attention",
+    "approval",
     "budget",
     "input",
     "held",
@@ -187,6 +188,10 @@ def _awaiting(branch: Open) -> Sentence:
         form = "It is unclear whether {} was carried out ({}). Check key {}, then answer with its result, or cancel."
         reason = str(asks.get("reason") or "the worker was lost")
         return Sentence("attention", form, (branch.label, reason, branch.key), act="answer", wait_id=branch.wait_id)
+    if asks.get("type") in ("tool_approval", "approval"):
+        form = "The call of {} by {} waits for somebody who agrees to it since {}."
+        asked = (str(asks.get("tool") or branch.target), branch.label, Since(branch.updated_at))
+        return Sentence("approval", form, asked, act="answer", wait_id=branch.wait_id)
     if asks.get("type") == "budget":
         form = "The call of {} waits for room in a spending limit since {}: {}"
         budget = (branch.label, Since(branch.updated_at), str(asks.get("reason", "")))
@@ -231,6 +236,7 @@ def others(number: int) -> Sentence:
 
 _STATUS_WORDS = {
     "attention": "needs attention",
+    "approval": "waiting for approval",
     "budget": "waiting for budget",
     "input": "waiting for an answer",
     "held": "held up",

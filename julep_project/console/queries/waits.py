@@ -7,7 +7,7 @@ from julep_project.console.keyset import Place
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
 from julep_project.console.queries.rows import Row, rows
 
-KINDS = ("input", "attention", "budget")
+KINDS = ("input", "approval", "attention", "budget")
 
 # What it asks is left where it lies when it is too large to be looked through in a list.
 _WAITS = f"""
@@ -25,6 +25,7 @@ _WAITS = f"""
 _OF_KIND = {
     "input": "b.effect IS NULL",
     "attention": "b.effect IS NOT NULL AND b.effect->'waits_for' IS NULL",
+    "approval": "b.effect->'waits_for'->>'type' = 'approval'",
     "budget": "b.effect->'waits_for'->>'type' = 'budget'",
 }
 
@@ -55,7 +56,7 @@ def _tasks(ids: list[Any]) -> dict[Any, str]:
 
 def _described(row: Row, names: dict[Any, str]) -> Row:
     label = label_at(row["task_version_id"], row["path"], row["pc"], row["display"])
-    kind = "budget" if row["waits_for"] == "budget" else "attention" if row["is_call"] else "input"
+    kind = row["waits_for"] or ("attention" if row["is_call"] else "input")
     since: datetime = row["since"] or row["updated_at"]
     return {
         **row,

@@ -180,7 +180,12 @@ def meter(share: float | None) -> SafeString:
     return format_html(shape, format_html('<rect width="{}" height="8"></rect>', width), percent(share))
 
 
-_WAIT_KINDS = {"input": "question", "attention": "needs attention", "budget": "budget"}
+_WAIT_KINDS = {
+    "input": "question",
+    "approval": "tool approval",
+    "attention": "needs attention",
+    "budget": "budget",
+}
 
 
 @register.filter

@@ -22,6 +22,7 @@ from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.waits import KINDS, list_waits
 from julep_project.console.schema_form import Field, fields_of, read_answer
 from julep_project.console.text import first_text
+from julep_project.console.views.approving import decision_in
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.outside_json import read_json
 
@@ -66,7 +67,7 @@ def _exported(row: Mapping[str, Any], reads: bool) -> dict[str, Any]:
 
 def _question(row: Mapping[str, Any]) -> str:
     asks = row["asks"]
-    if row["kind"] == "attention" and isinstance(asks, Mapping):
+    if row["kind"] in ("approval", "attention") and isinstance(asks, Mapping):
         return f"{asks.get('tool', '')}({json.dumps(asks.get('arguments'), ensure_ascii=False)[:500]})"
     return first_text(asks) or (json.dumps(asks, ensure_ascii=False)[:500] if asks is not None else "")
 
@@ -117,7 +118,10 @@ def answer(request: HttpRequest, wait_id: UUID) -> HttpResponse:
         messages.error(request, "What is asked has changed since this page was opened. Look at it again")
         return HttpResponseRedirect(own)
     try:
-        value = _answer(request, fields_of(_schema(wait)))
+        if wait["kind"] == "approval":
+            value = decision_in(request, wait_id)
+        else:
+            value = _answer(request, fields_of(_schema(wait)))
         developer = Developer.objects.get(pk=wait["developer_id"])
         run_id = wait["execution_id"]
         services.resume_by_token(developer=developer, token=task_token(wait_id), value=value, execution_id=run_id)
