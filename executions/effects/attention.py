@@ -13,7 +13,7 @@ from uuid import UUID
 from agents.tools.approval import AskedCall
 from agents.tools.secret_marks import shown
 from executions import announcements
-from executions.engine.draft import AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict
+from executions.engine.draft import AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict, is_surely_unsent
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
 from executions.engine.rows import store
@@ -73,10 +73,11 @@ def wait_for_approval(claim: Claim, asked: AskedCall) -> Verdict | None:
     assert claim.effect is not None
     effect = claim.run.contents.unpack_effect(claim.effect)
     wait_id = uuid7()
+    attempts = 0 if is_surely_unsent(effect) else max(effect["attempts"] - 1, 0)
     told = {"type": TOOL_APPROVAL, "id": str(wait_id), "tool": asked.tool, "arguments": asked.arguments}
     waiting = {
         **{name: part for name, part in effect.items() if name != AGREED},
-        "attempts": max(effect["attempts"] - 1, 0),
+        "attempts": attempts,
         WAITS_FOR: {"type": APPROVAL, "tool": asked.tool, "hash": asked.hash, "digest": asked.digest},
     }
     verdict = _wait(claim, waiting, {**told, "hash": asked.hash}, wait_id)

@@ -20,11 +20,11 @@ from agents.spending.attribution import attributed
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
-from executions.effects import attention, embed, model, search, tool
+from executions.effects import agreement, attention, embed, model, search, tool
 from executions.effects.effect_lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
-from executions.engine.draft import Verdict, is_at_most_once
+from executions.engine.draft import Verdict, is_at_most_once, is_surely_unsent
 from executions.engine.history.attempts import SUCCEEDED, time_of_attempt
 from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S, storable_text
 from executions.engine.observing import call_under_way, note_lost_call
@@ -47,7 +47,13 @@ from julep_project.core.tenancy import tenant_scope
 
 log = logging.getLogger(__name__)
 
-PREPARERS = {"embed": embed.prepare, "model": model.prepare, "search": search.prepare, "tool": tool.prepare}
+PREPARERS = {
+    "agreement": agreement.prepare,
+    "embed": embed.prepare,
+    "model": model.prepare,
+    "search": search.prepare,
+    "tool": tool.prepare,
+}
 
 
 def perform_effect(branch_id: UUID, *, owner: str) -> Advanced | None:
@@ -86,7 +92,7 @@ def _perform(claim: Claim, keep: Keep) -> Advanced | None:
     effect = _effect_of(claim)
     if lost_its_worker(effect):
         note_lost_call()
-    if is_at_most_once(effect) and lost_its_worker(effect):
+    if is_at_most_once(effect) and lost_its_worker(effect) and not is_surely_unsent(effect):
         return _ask(claim, "the worker was lost while it called the tool", keep)
     policy = RetryPolicy.of(effect["options"])
     attempts = effect["attempts"]

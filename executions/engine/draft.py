@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from agents.tool_types import ALWAYS
 from executions.engine.history.faults import Fault
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.clock import now
@@ -88,3 +89,8 @@ class Verdict:
 def is_at_most_once(effect: Mapping[str, Any]) -> bool:
     """Whether the effect calls a tool that is declared `at_most_once`."""
     return effect["kind"] == "tool" and effect["request"]["tool"].get("at_most_once") is True
+
+
+def is_surely_unsent(effect: Mapping[str, Any]) -> bool:
+    """Whether the effect is a call that a person must agree to, and nobody has: no attempt can have made it."""
+    return effect["kind"] == "tool" and effect["request"]["tool"].get("approval") == ALWAYS and AGREED not in effect

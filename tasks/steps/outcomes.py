@@ -122,7 +122,11 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Work outside the database: `model`, `tool`, `embed` or `search`. `options` may hold `retry` and `timeout`."""
+    """Work outside the database: `model`, `tool`, `embed` or `search`. `options` may hold `retry` and `timeout`.
+
+    `agreement` is none, but that a person agrees to a call of the client's. It gives the `arguments`, or, of a call
+    that is `from_model`, why it is denied.
+    """
 
     kind: str
     request: dict[str, Json]

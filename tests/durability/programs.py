@@ -9,10 +9,13 @@ from executions.wait_tokens import task_token
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import ApiClient
 from tests.durability.step_kinds import ANSWER, PROGRAMS
+from tests.flow_runner import decision_about
 from tests.loopback.web_server import WebServer
 
 # Path of the tool that is declared `at_most_once`.
 ONCE = "/once"
+# Path of the tool whose calls people agree to.
+ASKED = "/asked"
 
 
 def create_task(api: ApiClient, url: str, name: str, main: list[Any]) -> str:
@@ -27,10 +30,11 @@ def create_task(api: ApiClient, url: str, name: str, main: list[Any]) -> str:
 def create_step_tasks(api: ApiClient, web_server: WebServer, names: Iterable[str]) -> dict[str, str]:
     """Tasks for these of the programs that show one step kind each; their ids by name."""
     agent = api.post("/agents", {"name": "steps", "model": "offline/echo"}).json()
-    world, once = (web_server.script(path, _one_more) for path in ("/world", ONCE))
+    world, once, asked = (web_server.script(path, _one_more) for path in ("/world", ONCE, ASKED))
     tools = [
         {"name": "world", "type": "api_call", "api_call": {"method": "GET", "url": world}},
         {"name": "once", "type": "api_call", "api_call": {"method": "GET", "url": once}, "at_most_once": True},
+        {"name": "asked", "type": "api_call", "api_call": {"method": "GET", "url": asked}, "approval": "always"},
     ]
     found = {}
     for name in names:
@@ -52,12 +56,14 @@ def start_run(api: ApiClient, task_id: str, input_: dict[str, Any] | None = None
 
 
 def answer_waits(api: ApiClient) -> None:
-    """Answer each open wait; a call of unclear outcome gets the result it would have had."""
+    """Answer each open wait; a call of unclear outcome gets the result it would have had, others are agreed to."""
     for branch in Branch.objects.filter(status="awaiting_input"):
         wait = Transition.objects.get(pk=branch.wait_id)
         value: Any = ANSWER
         if isinstance(wait.output, dict) and wait.output.get("type") == "needs_attention":
             value = {"json": {"n": wait.output["arguments"]["params"]["n"] + 1}}
+        elif isinstance(wait.output, dict) and wait.output.get("type") == "tool_approval":
+            value = decision_about(wait.output, "approve")
         body = {"status": "running", "input": value, "task_token": task_token(wait.pk)}
         answer = api.put(f"/executions/{branch.execution_id}", body)
         assert answer.status_code == 200, answer.json()

@@ -50,6 +50,7 @@ KINDS = [
     Kind("evaluate", [ADD], _next),
     Kind("tool_call", [_call(), READ], _next, calls=True),
     Kind("at_most_once", [_call("once"), READ], _next, calls=True),
+    Kind("approval", [_call("asked"), READ], _next, calls=True),
     Kind("prompt", [{"prompt": "$ f'Say {_.n}'", "unwrap": True}], lambda n: f"Say {n}", calls=True),
     Kind("get", [{"set": {"kept": 5}}, {"get": "kept"}], lambda n: 5),
     Kind("set", [{"set": {"kept": 5}}, {"evaluate": "$ state.kept"}], lambda n: 5),

@@ -8,10 +8,14 @@ import pytest
 
 from agents.audit.models import AuditRecord
 from agents.llm.own.scripted import scripted_model
-from agents.models import Agent
+from agents.models import Agent, Developer, Tool, User
 from executions.effects import perform
+from executions.engine import dispatch
+from executions.engine.advance import advance_branch
 from executions.models import Branch, Execution
+from executions.services import start_execution
 from julep_project.devservices.loopback import Reply
+from tasks.models import Task
 from tests.api_client import ApiClient
 from tests.effects.conftest import Started, api_tool, let_leases_run_out
 from tests.flow_runner import FlowRunner, decision_about
@@ -195,6 +199,34 @@ def test_what_was_agreed_to_is_not_called_with_something_else(
     assert [request.json() for request in web_server.requests] == [{"to": "Eve", "amount": 5}]
 
 
+def test_the_client_gets_what_was_agreed_to(run: Started, flow: FlowRunner) -> None:
+    tool = {"name": "world", "type": "function", "function": {"parameters": PARAMETERS}, "approval": "amount > 4"}
+    execution = run([CALL, {"evaluate": {"paid": "$ _"}}], tools=[tool])
+    assert [asked["type"] for asked in asked_in(flow, execution)] == ["tool_approval"]
+
+    execution = flow.decide(execution["id"], "approve")
+
+    assert asked_in(flow, execution)[1]["function"] == {"name": "world", "arguments": {"amount": 5, "to": "Bob"}}
+    assert flow.resume(execution["id"], "yes")["output"] == {"paid": "yes"}
+    assert flow.decide(run([CALL], tools=[tool])["id"], "deny")["error"] == "denied by a person"
+
+
+def test_the_client_gets_of_a_models_calls_what_was_agreed_to(run: Started, flow: FlowRunner) -> None:
+    tool = {"name": "world", "type": "function", "function": {"parameters": PARAMETERS}, "approval": "to != 'Bob'"}
+    made = [{"to": "Ann"}, {"to": "Bob"}, {"to": "Eve"}]
+    main = [{"prompt": "Pay them", "auto_run_tools": True, "unwrap": True}]
+    with scripted_model([model_calls(*made), "done"]) as model:
+        execution = flow.decide(run(main, tools=[tool])["id"], "approve")
+        execution = flow.decide(execution["id"], "deny", reason="no Eve")
+        handed_out = asked_in(flow, execution)[-1]
+        assert [json.loads(call["function"]["arguments"]) for call in handed_out] == made[:2]
+        execution = flow.resume(execution["id"], {"c0": "Ann has it", "c1": "Bob has it"})
+
+    assert execution["output"] == "done"
+    told = {message["tool_call_id"]: message["content"] for message in model.requests[1].messages[-3:]}
+    assert told == {"c0": "Ann has it", "c1": "Bob has it", "c2": "denied by a person: no Eve"}
+
+
 @pytest.mark.parametrize("once", [False, True])
 def test_a_worker_lost_at_the_call_leaves_what_was_agreed_to(
     run: Started, flow: FlowRunner, web_server: WebServer, once: bool
@@ -216,6 +248,45 @@ def test_a_worker_lost_at_the_call_leaves_what_was_agreed_to(
         assert web_server.requests == []
     else:
         assert (execution["status"], len(web_server.requests)) == ("succeeded", 1)
+
+
+def test_a_worker_lost_before_anybody_was_asked(flow: FlowRunner, web_server: WebServer) -> None:
+    task = flow.create({"main": [CALL], "tools": [careful(web_server, at_most_once=True)]}).json()["id"]
+    with dispatch.dispatching_to(flow.dispatcher):
+        run = start_execution(developer=Developer.objects.get(), task=Task.objects.get(pk=task), input_={})
+    branch = Branch.objects.get()
+    advance_branch(branch.pk, owner="w")
+    assert perform.claims.claim_effect(branch.pk, "lost") is not None
+    let_leases_run_out()
+
+    assert perform.perform_effect(branch.pk, owner="next") is not None
+
+    execution = flow.settle(str(run.pk))
+    assert [asked["type"] for asked in asked_in(flow, execution)] == ["tool_approval"]
+    assert flow.decide(execution["id"], "approve")["status"] == "succeeded"
+
+
+def test_operations_of_this_api_wait_however_their_arguments_are_written(run: Started, flow: FlowRunner) -> None:
+    spec = {"resource": "user", "operation": "create"}
+    tool = {"name": "enter", "type": "system", "system": spec, "approval": "arguments.get('name') == 'Bob'"}
+    main = [{"tool": "enter", "arguments": {"data": {"name": name}}} for name in ("Ann", "Bob")]
+    execution = run(main, tools=[tool])
+    assert [user.name for user in User.objects.all()] == ["Ann"]
+    assert flow.decide(execution["id"], "approve")["output"]["name"] == "Bob"
+
+
+def test_a_model_does_not_change_what_people_are_asked_about(run: Started) -> None:
+    patch = {"resource": "agent", "subresource": "tool", "operation": "patch"}
+    run([{"evaluate": {"a": "$ 1"}}])
+    agent = Agent.objects.get()
+    tool = Tool.objects.create(developer=agent.developer, agent=agent, name="pay", type="function", approval="always")
+    given = {"agent_id": str(agent.pk), "tool_id": str(tool.pk), "approval": "never", "description": "pays"}
+    call = {"id": "c1", "type": "function", "function": {"name": "change", "arguments": json.dumps(given)}}
+    tools = [{"name": "change", "type": "system", "system": patch}]
+    with scripted_model([{"tool_calls": [call]}, "done"]):
+        execution = run([{"prompt": "Go", "auto_run_tools": True, "unwrap": True}], tools=tools)
+    tool.refresh_from_db()
+    assert (execution["output"], tool.approval, tool.description) == ("done", "always", "pays")
 
 
 def test_a_tool_decides_nothing(run: Started, flow: FlowRunner, web_server: WebServer) -> None:

@@ -51,7 +51,8 @@ class Prompt(Step, kind="prompt", has_effect=True):
     never asked for tools must get text. With `auto_run_tools` the tools the model calls are run and it is asked
     again, at most `max_tool_rounds` times; functions of the client suspend the step, for at most `timeout` each time.
 
-    Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client.
+    Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client,
+    before that `unasked`, which a person may have to agree to, and `agreed` with their final arguments.
     """
 
     messages: Value = evaluated("prompt", read_messages)
@@ -96,6 +97,8 @@ class Prompt(Step, kind="prompt", has_effect=True):
             call, *calls = memory["calls"]
             messages = [*memory["messages"], result_message(call, as_text(event.value))]
             return self._run_tools(ctx, {**memory, "messages": messages, "calls": calls})
+        if memory.get("unasked"):
+            return self._run_tools(ctx, self._agreed(memory, event.value))
         return self._model_answered(ctx, memory, event.value)
 
     def _ask(self, memory: dict[str, Json]) -> Outcome:
@@ -136,8 +139,10 @@ class Prompt(Step, kind="prompt", has_effect=True):
         waiting = [call for call in move.run if self._is_clients(ctx, call)]
         mine = [call for call in move.run if call not in waiting]
         dialogue.go_on(asking_message(message), ())
-        memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": waiting}
-        return self._run_tools(ctx, memory)
+        unasked = [call for call in waiting if "approval" in (self._definition(ctx, call) or {})]
+        handed_out = [call for call in waiting if call not in unasked]
+        memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": handed_out}
+        return self._run_tools(ctx, {**memory, "unasked": unasked} if unasked else memory)
 
     def _output(self, answer: Json) -> Outcome:
         return _unwrapped(answer) if self.unwrap else Done(answer)
@@ -161,13 +166,40 @@ class Prompt(Step, kind="prompt", has_effect=True):
             kept = {**memory, "messages": messages, "calls": calls}
             return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
         memory = {**memory, "messages": messages, "calls": []}
-        if not memory["waiting"]:
+        while memory.get("unasked"):
+            call = memory["unasked"][0]
+            definition = self._definition(ctx, call)
+            if definition is None:
+                memory = self._agreed(memory, self._no_such_tool(call))
+                continue
+            try:
+                request = {"tool": definition, "arguments": arguments_of(call), "from_model": True}
+                return Call(Effect("agreement", request), memory=memory)
+            except UnreadableArguments:
+                memory = self._agreed(memory, _BAD_ARGUMENTS)
+        return self._hand_out(ctx, memory)
+
+    def _hand_out(self, ctx: StepContext, memory: dict[str, Json]) -> Outcome:
+        """Wait for what the client has to call, or ask the model again."""
+        waiting, agreed = memory["waiting"], memory.get("agreed", [])
+        if not waiting and not agreed:
             return self._ask(memory)
         shown = [
-            completed(call, partial(ctx.with_presets, self._definition(ctx, call) or {}), as_text)
-            for call in memory["waiting"]
+            completed(call, partial(ctx.with_presets, self._definition(ctx, call) or {}), as_text) for call in waiting
         ]
-        return Wait(shown, memory=memory, timeout=self.options.get("timeout"))
+        memory = {**memory, "waiting": [*waiting, *agreed]}
+        return Wait([*shown, *agreed], memory=memory, timeout=self.options.get("timeout"))
+
+    def _agreed(self, memory: dict[str, Json], told: Json) -> dict[str, Json]:
+        """What becomes of the first call that was unasked: the client gets it as it was agreed to, or the model is told
+        why it does not."""
+        call, *unasked = memory["unasked"]
+        if isinstance(told, str):
+            messages = [*memory["messages"], result_message(call, told)]
+            return {**memory, "messages": messages, "unasked": unasked}
+        function = {**call["function"], "arguments": as_text(told["arguments"])}
+        agreed = [*memory.get("agreed", []), {**call, "function": function}]
+        return {**memory, "agreed": agreed, "unasked": unasked}
 
     def _client_answered(self, memory: dict[str, Json], answer: Json) -> Outcome:
         calls = memory["waiting"]

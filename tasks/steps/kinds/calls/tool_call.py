@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 
 from agents.tools.secret_marks import marks_for
+from julep_project.core.json_value import Json
 from tasks.language.scope import SECRETS
 from tasks.language.secret_use import names_in_value
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated, literal
-from tasks.steps.outcomes import Call, Effect, Event, Fail, Outcome, TimedOut, Wait
+from tasks.steps.outcomes import Call, Effect, EffectSucceeded, Event, Fail, Outcome, TimedOut, Wait
 from tasks.steps.reader import StepReader
 
 # The client runs these and resumes with the result.
@@ -53,9 +54,9 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
         if tool["type"] in CLIENT_SIDE:
             if marks:
                 return Fail(f"the client runs {self.tool!r}: it gets no secrets", "SecretMisused")
-            call = {"name": self.tool, "arguments": ctx.with_presets(tool, arguments)}
-            shown = {"type": tool["type"], "id": new_call_id(), tool["type"]: call}
-            return Wait(shown, timeout=self.options.get("timeout"))
+            if "approval" in tool:
+                return Call(Effect("agreement", {"tool": tool, "arguments": arguments}), memory=tool["type"])
+            return self._handed_out(tool["type"], ctx.with_presets(tool, arguments))
         if self.method is not None and tool["type"] == INTEGRATION:
             tool = {**tool, INTEGRATION: {**tool[INTEGRATION], "method": self.method}}
         request = {"tool": tool, "arguments": arguments}
@@ -64,10 +65,17 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
         return Call(Effect("tool", request, options=dict(self.options)))
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
-        """The result is there, or the client gave none in time."""
+        """The result is there, or the client gave none in time; or it may get the call now."""
         if isinstance(event, TimedOut):
             return Fail.unanswered(self.options["timeout"])
+        if isinstance(event, EffectSucceeded) and ctx.memory is not None:
+            return self._handed_out(ctx.memory, event.value["arguments"])
         return super().resume(ctx, event)
+
+    def _handed_out(self, kind: str, arguments: Json) -> Outcome:
+        call = {"name": self.tool, "arguments": arguments}
+        shown = {"type": kind, "id": new_call_id(), kind: call}
+        return Wait(shown, timeout=self.options.get("timeout"))
 
 
 def new_call_id() -> str:
