@@ -32,7 +32,8 @@ class Call(models.Model):
     Whom it was for is said by ids without constraints, and `usage_id` is that of its account: the record goes earlier
     than those do, or later. `request` and `response` are JSON texts. What a model was told is a list of `CallText`:
     `pieces` are texts that each list the ids of the next few messages, `rest` are the ids of the last ones; so calls
-    of one conversation share all but its end. `tools` is the text of the tools that were offered.
+    of one conversation share all but its end. `tools` is the text of the tools that were offered. `context` says
+    what the messages are made of, and what was left out of them, if whoever put them together told so.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -51,6 +52,7 @@ class Call(models.Model):
     pieces = ArrayField(models.UUIDField(), default=list)
     rest = ArrayField(models.UUIDField(), default=list)
     tools = models.UUIDField(null=True)
+    context = models.TextField(null=True, help_text="JSON")
     prompt_tokens = models.PositiveIntegerField(null=True)
     completion_tokens = models.PositiveIntegerField(null=True)
     usage_id = models.UUIDField(null=True)

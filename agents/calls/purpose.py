@@ -1,20 +1,24 @@
 """Which effect or response a call is made for, beside whom it is accounted to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from julep_project.core.json_value import Json
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """`key` is the same for all attempts of one effect, `attempt` the number of this one."""
+    """`key` is the same for all attempts of one effect, `attempt` the number of this one. `context` is what the
+    messages to a model are made of, in few words: numbers and ids."""
 
     key: str | None = None
     attempt: int = 1
     response_id: UUID | None = None
+    context: Mapping[str, Json] | None = None
 
 
 _NOTHING = Purpose()

@@ -169,6 +169,7 @@ _COLUMNS = {
     "pieces": "uuid[]",
     "rest": "uuid[]",
     "tools": "uuid",
+    "context": "text",
     "prompt_tokens": "int",
     "completion_tokens": "int",
     "usage_id": "uuid",

@@ -90,6 +90,10 @@ class Attempt:
             self.end(asked)
             raise
 
+    def _context(self) -> str | None:
+        context = self.purpose.context
+        return None if context is None or self.kind is not CallKind.MODEL else written(context).decode()
+
     def _note(self, asked: Asked, response: Any, tokens: tuple[int | None, int | None]) -> Note:
         found = listed(self.developer_id, asked.messages)
         tools_id = None
@@ -115,6 +119,7 @@ class Attempt:
             "pieces": found.pieces,
             "rest": found.rest,
             "tools": tools_id,
+            "context": self._context(),
             "prompt_tokens": tokens[0],
             "completion_tokens": tokens[1],
             "usage_id": self.usage_id,

@@ -18,7 +18,7 @@ MOST_BYTES = 2 * 1024 * 1024
 OMITTED = "$omitted"
 _TOO_MUCH, _GONE = "the messages are too large together", "it is not kept any more"
 # What lists do not need of a record.
-_LARGE = ("request", "response", "pieces", "rest")
+_LARGE = ("request", "response", "pieces", "rest", "context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class ShownCall:
     messages: list[Any]
     sizes: list[int]
     tools: list[Any]
+    context: Any
 
 
 def list_calls(
@@ -99,6 +100,7 @@ def show_call(call_id: UUID, *, developer_id: UUID | None = None, most_bytes: in
         messages=[_shown(text_id, texts, sizes) for text_id in ids],
         sizes=[sizes.get(text_id, 0) for text_id in ids],
         tools=json.loads(texts[call.tools]) if call.tools is not None and call.tools in texts else [],
+        context=None if call.context is None else json.loads(call.context),
     )
 
 

@@ -11,7 +11,6 @@ from julep_project.console.page import POLICY, rights
 from julep_project.console.permissions import VIEW, may
 from julep_project.console.views import (
     audit,
-    chats,
     controls,
     documents,
     errors,
@@ -26,6 +25,8 @@ from julep_project.console.views import (
 )
 from julep_project.console.views.bulk import begin as bulk_begin
 from julep_project.console.views.bulk import page as bulk_page
+from julep_project.console.views.chat import context as chat_context
+from julep_project.console.views.chat import page as chat_page
 from julep_project.console.views.run import acts as run_acts
 from julep_project.console.views.run import calls as run_calls
 from julep_project.console.views.run import events as run_events
@@ -85,7 +86,7 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of the console, then those of the models."""
-        run = "runs/<uuid:run_id>/"
+        run, chat = "runs/<uuid:run_id>/", "chats/<uuid:session_id>/"
         pages = [
             path("search/", self._page(search.find), name="console_search"),
             path("runs/", self._page(runs.listing), name="console_runs"),
@@ -111,8 +112,10 @@ class ConsoleSite(admin.AdminSite):
             path("queues/", self._page(queues.overview), name="console_queues"),
             path("queues/workers/", self._page(queues.workers), name="console_workers"),
             path("audit/", self._page(audit.listing), name="console_audit"),
-            path("chats/", self._page(chats.listing), name="console_chats"),
-            path("chats/<uuid:session_id>/", self._page(chats.show), name="console_chat"),
+            path("chats/", self._page(chat_page.listing), name="console_chats"),
+            path(chat, self._page(chat_page.show), name="console_chat"),
+            path(f"{chat}now/", self._page(chat_context.now_rendered), name="console_chat_now"),
+            path(f"{chat}replies/<uuid:entry_id>/", self._page(chat_context.reply), name="console_chat_context"),
             path("usage/", self._page(usage.listing), name="console_usage"),
             path("documents/", self._page(documents.overview), name="console_documents"),
             path("health/", self._page(health.overview), name="console_health"),

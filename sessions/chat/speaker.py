@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from agents.calls.purpose import calling_for
 from agents.llm import gateway
 from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message
@@ -77,6 +78,7 @@ class Speaker:
         self._said: list[Said] = []
         self._dialogue = Dialogue(list(prompt.messages), settings.CHAT_TOOL_ROUNDS, prompt.tool_choice)
         self._fitting: Sequence[Mapping[str, Json]] = prompt.messages
+        self._composition = prompt.composition
         self._reply = Answer()
         self._round: ToolRound | None = None
         self._for_client: list[Message] = []
@@ -155,12 +157,14 @@ class Speaker:
             "metadata": self._context.usage_metadata,
         }
         arriving = gateway.listen(self._context.developer, self._reply, live=on_delta is not None, **question)
+        context = self._composition.to_json(self._index, self._dialogue.rounds)
         # Leaving early closes the connection to the provider.
-        async with aclosing(arriving):
-            async for pieces in arriving:
-                for piece in pieces:
-                    if on_delta is not None and piece.call is None:
-                        await on_delta(self._index, piece)
+        with calling_for(context=context):
+            async with aclosing(arriving):
+                async for pieces in arriving:
+                    for piece in pieces:
+                        if on_delta is not None and piece.call is None:
+                            await on_delta(self._index, piece)
         self.usages.append(self._reply.usage or {})
 
     async def _go_on(self) -> None:
@@ -171,10 +175,13 @@ class Speaker:
         self._said, self._round, self._reply = self.said(), None, Answer()
         if self._prompt.budget is not None:
             await in_thread(self._make_room)
+        else:
+            whole, asked = self._dialogue.messages, len(self._prompt.messages)
+            self._composition = self._prompt.composition.after_rounds(range(asked), len(whole) - asked)
 
     def _make_room(self) -> None:
         whole, asked = self._dialogue.messages, len(self._prompt.messages)
-        fitting, _ = fit(
+        fitting, tokens = fit(
             whole,
             model=self._prompt.model,
             budget=self._prompt.budget,
@@ -183,6 +190,7 @@ class Speaker:
             stay=self._prompt.stay | set(range(asked, len(whole))),
         )
         self._fitting = [whole[index] for index in fitting]
+        self._composition = self._prompt.composition.after_rounds(set(fitting), len(whole) - asked, tokens)
 
     def _latest(self) -> list[Said]:
         """The message being said, or said last, and the results of its calls."""

@@ -38,7 +38,7 @@ class AgentView:
 class Conversation:
     """What was read; using it needs no database. Agents, users and entries stand in their order.
 
-    Of a long history, only entries are there that a prompt may have room for.
+    Of a long history, only entries are there that a prompt may have room for; the others have `unread_tokens`.
     """
 
     developer: Developer
@@ -46,6 +46,7 @@ class Conversation:
     agents: tuple[AgentView, ...]
     users: tuple[User, ...]
     entries: tuple[Entry, ...]
+    unread_tokens: int = 0
 
     def speakers(self, agent_id: UUID | None) -> tuple[AgentView, ...]:
         """Who answers: the agent that was asked for, else all.
@@ -90,15 +91,19 @@ def load_conversation(developer: Developer, session_id: UUID, request: ChatReque
         users=tuple(session_users(session)),
         entries=(),
     )
-    return replace(conversation, entries=tuple(_history(conversation, request)))
+    found, tokens = _history(conversation, request)
+    entries = tuple(found)
+    unread = max(tokens - sum(entry.token_count for entry in entries), 0)
+    return replace(conversation, entries=entries, unread_tokens=unread)
 
 
-def _history(conversation: Conversation, request: ChatRequest) -> "QuerySet[Entry]":
-    """What was said, as far as prompts may have room for it."""
+def _history(conversation: Conversation, request: ChatRequest) -> "tuple[QuerySet[Entry], int]":
+    """What was said, as far as prompts may have room for it; and the tokens of all that was said."""
     session = conversation.session
     entries = active_entries(session.pk)
-    if history_tokens(entries) <= FREELY_READ:
-        return entries
+    tokens = history_tokens(entries)
+    if tokens <= FREELY_READ:
+        return entries, tokens
     if not request.recall_tools:
         results = (message for message in request.messages if message["role"] == "tool")
         entries = without_tools(entries, [result["tool_call_id"] for result in results])
@@ -108,7 +113,7 @@ def _history(conversation: Conversation, request: ChatRequest) -> "QuerySet[Entr
         budget = min(token_budget(session, models[0]) or LONGEST_HISTORY, most)
         text = f"The history has {tokens} tokens, which is more than the {budget} a prompt may have"
         raise PromptOverBudget(text, model=models[0], tokens=tokens, budget=budget)
-    return newest_entries(entries, most) if tokens > most else entries
+    return (newest_entries(entries, most) if tokens > most else entries), tokens
 
 
 def session_agents(session: Session) -> list[Agent]:

@@ -8,8 +8,9 @@ from agents.llm.tokens import count_each
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 from sessions.context.calls import call_groups
+from sessions.context.composition import Section
 from sessions.history.entries import to_message, tokenizer_of
-from sessions.models import Entry
+from sessions.models import Entry, EntrySource
 
 Message = Mapping[str, Json]
 
@@ -23,23 +24,25 @@ class CountedMessage:
     message: Message
     tokens: int
     stays: bool = False
+    section: Section = Section.NEW
 
 
 def count_stored(entries: Iterable[Entry], model: str) -> list[CountedMessage]:
     """Stored messages; their tokens are counted again only where they were counted for another model."""
-    return [
-        CountedMessage(to_message(entry), entry.token_count)
-        if entry.tokenizer == tokenizer_of(model)
-        else count_new([to_message(entry)], model)[0]
-        for entry in entries
-    ]
+    return [_count_entry(entry, model) for entry in entries]
 
 
-def count_new(messages: Sequence[Message], model: str) -> list[CountedMessage]:
+def _count_entry(entry: Entry, model: str) -> CountedMessage:
+    section = Section.SUMMARY if entry.source == EntrySource.SUMMARIZER else Section.HISTORY
+    if entry.tokenizer == tokenizer_of(model):
+        return CountedMessage(to_message(entry), entry.token_count, section=section)
+    return count_new([to_message(entry)], model, section)[0]
+
+
+def count_new(messages: Sequence[Message], model: str, section: Section = Section.NEW) -> list[CountedMessage]:
     """Messages that are not stored yet."""
-    return [
-        CountedMessage(message, tokens) for message, tokens in zip(messages, count_each(model, messages), strict=True)
-    ]
+    counts = count_each(model, messages)
+    return [CountedMessage(message, tokens, section=section) for message, tokens in zip(messages, counts, strict=True)]
 
 
 def with_calls(

@@ -13,6 +13,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from sessions.context.budget import token_budget
 from sessions.context.chat_request import ChatRequest
+from sessions.context.composition import Amount, Composition, Reason, Section, tokens_of_docs
 from sessions.context.conversation import AgentView, Conversation
 from sessions.context.history import CountedMessage, count_new, count_stored, for_agent, with_calls
 from sessions.context.recalled import recall_docs
@@ -34,7 +35,7 @@ class Prompt:
     `tools` are whole bodies, for running them with `presets`; `offered` are those the model is shown. `settings` are
     merged, the request's over the agent's. `new_messages` is the input as it is to be stored. Those at the positions
     `stay` of `messages` are never left out to make room. `budget` None: the model's window is not known, and the
-    session sets no limit.
+    session sets no limit. `composition` tells what `messages` are made of.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Prompt:
     presets: Presets = NO_PRESETS
     token_count: int = 0
     budget: int | None = None
+    composition: Composition = Composition(None, None)
 
     @property
     def offered(self) -> list[dict[str, Json]]:
@@ -131,6 +133,7 @@ def _assemble(
         sizes=[item.tokens for item in counted],
         stay=_staying(counted),
     )
+    composition = _composition(conversation, prompt, counted, len(new) + len(said)).cut(set(fitting)).with_tools(count)
     counted = [counted[index] for index in fitting]
     return replace(
         prompt,
@@ -138,6 +141,28 @@ def _assemble(
         stay=_staying(counted),
         new_messages=new,
         token_count=count,
+        composition=composition,
+    )
+
+
+def _composition(
+    conversation: Conversation, prompt: Prompt, counted: Sequence[CountedMessage], added: int
+) -> Composition:
+    """What the messages are made of, of which `added` were not stored yet, before any is left out for want of room."""
+    system = next((item for item in counted if item.section is Section.SYSTEM), None)
+    text = "" if system is None else str(system.message["content"])
+    dropped = len(conversation.entries) + added + (system is not None) - len(counted)
+    left_out = {
+        Reason.UNREAD: Amount(None, conversation.unread_tokens),
+        Reason.CALLS: Amount(dropped, None),
+    }
+    return Composition(
+        budget=prompt.budget,
+        overflow=conversation.session.context_overflow,
+        parts=[(item.section, item.tokens) for item in counted],
+        docs=[str(doc["id"]) for doc in prompt.docs],
+        docs_tokens=0 if system is None else tokens_of_docs(text, system.tokens, prompt.docs),
+        left_out={reason: amount for reason, amount in left_out.items() if amount.messages or amount.tokens},
     )
 
 
@@ -165,7 +190,7 @@ def _messages(
     last = len(new) - 1
     added = [replace(item, stays=index >= last) for index, item in enumerate(count_new([*new, *said], model))]
     stored = count_stored(conversation.entries, model)
-    counted = [*count_new(first, model), *with_calls(stored, added, with_earlier=request.recall_tools)]
+    counted = [*count_new(first, model, Section.SYSTEM), *with_calls(stored, added, with_earlier=request.recall_tools)]
     name = agent.row.name if len(conversation.agents) > 1 else None
     return [replace(item, message=for_agent(name, item.message)) for item in counted]
 

@@ -11,6 +11,7 @@ from django.test import Client
 from agents.calls.models import Call
 from executions.bulk.models import BulkAction, BulkItem
 from julep_project.core.clock import now
+from sessions.models import Entry
 from tests.flow_runner import FlowRunner
 
 # Each may do more than those before it.
@@ -72,6 +73,30 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         request='{"q": "A-7"}',
         response='"found"',
     )
+    reply = Entry.objects.create(
+        session_id=session,
+        seq=2,
+        place=2,
+        role="assistant",
+        content="A-7 is on its way",
+        source="api_response",
+        tokenizer="m",
+        token_count=5,
+        model="gpt-4o",
+    )
+    Call.objects.create(
+        developer_id=UUID(int=0),
+        kind="model",
+        name="gpt-4o",
+        status="ok",
+        session_id=session,
+        started_at=reply.created_at,
+        ended_at=now(),
+        request="{}",
+        response='[{"message": {"content": "A-7 is on its way"}}]',
+        key="chat",
+        context='{"place": [0, 0], "sections": {"new": {"messages": 1, "tokens": 5}}}',
+    )
     bulk = BulkAction.objects.create(
         developer_id=UUID(int=0),
         name="bulk_action",
@@ -89,6 +114,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         "task": task["id"],
         "session_id": session,
         "call_id": str(call.pk),
+        "entry_id": str(reply.pk),
     }
     return {**run, **told}
 

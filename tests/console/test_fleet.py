@@ -105,8 +105,11 @@ def test_a_chat_is_read(operator: Client, waiting: dict[str, Any], flow: FlowRun
     path = f"/admin/chats/{waiting['session_id']}/"
     assert "Where is A-7?" in operator.get(path).content.decode()
     entries = operator.get(f"{path}?format=json").json()["items"]
-    assert [(one["role"], one["name"], one["text"]) for one in entries] == [("user", "Ann", "Where is A-7?")]
-    assert operator.get(f"{path}?after=1&format=json").json()["items"] == []
+    assert [(one["role"], one["text"]) for one in entries] == [
+        ("user", "Where is A-7?"),
+        ("assistant", "A-7 is on its way"),
+    ]
+    assert operator.get(f"{path}?after=2&format=json").json()["items"] == []
     (listed,) = operator.get("/admin/chats/?agent=Ada&format=json").json()["items"]
     assert (listed["id"], listed["agents"]) == (waiting["session_id"], ["Ada"])
     assert operator.get("/admin/chats/?user=nobody&format=json").json()["items"] == []

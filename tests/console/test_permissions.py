@@ -33,6 +33,8 @@ PAGES = {
     "console_audit": SEES,
     "console_chats": SEES,
     "console_chat": SEES,
+    "console_chat_context": SEES,
+    "console_chat_now": READS,
     "console_usage": SEES,
     "console_documents": SEES,
     "console_health": SEES,
@@ -60,6 +62,7 @@ def routes() -> dict[str, URLPattern]:
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
     wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
+    wanted |= {one: run[one] for one in ("entry_id",)}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")
@@ -111,7 +114,7 @@ def test_a_viewer_sees_no_contents(viewer: Client, waiting: dict[str, Any]) -> N
     for page, hidden in (("inbox", {"asks"}), ("audit", {"before", "after"})):
         items = viewer.get(f"/admin/{page}/?format=json").json()["items"]
         assert items and items[0].keys().isdisjoint(hidden)
-    (said,) = viewer.get(f"/admin/chats/{waiting['session_id']}/?format=json").json()["items"]
+    said, _ = viewer.get(f"/admin/chats/{waiting['session_id']}/?format=json").json()["items"]
     assert said.keys().isdisjoint({"text", "tool_calls"})
 
 

@@ -284,3 +284,13 @@ def test_what_is_not_there_is_a_page(operator: Client, page: str) -> None:
     answer = operator.get(f"/admin/{page}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert "tried" not in answer.content.decode()
+
+
+def test_names_that_a_step_could_read(operator: Client, viewer: Client, waiting: dict[str, Any]) -> None:
+    path = f"/admin/runs/{waiting['id']}"
+    text = operator.get(f"{path}/detail/?seq=3&tab=context").content.decode()
+    assert "outputs[0]" in text and "look up" in text and "as it is now" in text and "A-7" not in text
+    assert f'hx-get="{path}/value/?seq=0&amp;of=state"' in text
+    for of, said in (("input", "A-7"), ("metadata", "acme"), ("state", "{}")):
+        assert said in operator.get(f"{path}/value/?seq=0&of={of}").content.decode()
+    assert "outputs[0]" in viewer.get(f"{path}/detail/?seq=3&tab=context").content.decode()

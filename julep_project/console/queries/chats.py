@@ -1,4 +1,4 @@
-"""Conversations of all developers, the newest first, and what was said in one."""
+"""Conversations of all developers, the newest first, what was said in one, and by which calls of models."""
 
 from typing import Any
 from uuid import UUID
@@ -60,3 +60,49 @@ def text_of(content: Any) -> str:
         return ""
     parts = (part for part in content if isinstance(part, dict))
     return "\n".join(str(part.get("text") or f"[{part.get('type', 'part')}]") for part in parts)
+
+
+# What one chat stores stands together, and is stored at one moment.
+_NEAR = 1000
+# A chat has no more calls of its models.
+_MOST_CALLS = 1000
+
+_REPLY = f"""
+    SELECT e.id, e.seq, e.created_at, e.name, e.model, e.token_count,
+           (SELECT count(*) FROM chat_sessions_entry o
+            WHERE o.session_id = e.session_id AND o.seq < e.seq AND o.seq > e.seq - {_NEAR}
+              AND o.created_at = e.created_at AND o.role = 'assistant' AND o.model <> '') AS place
+    FROM chat_sessions_entry e
+    WHERE e.id = %(entry)s AND e.session_id = %(session)s AND e.role = 'assistant' AND e.model <> ''
+"""
+# The chat that was stored at that moment is the one that called last before.
+_CALLS = f"""
+    WITH last AS (
+        SELECT key FROM calls_call
+        WHERE session_id = %(session)s AND started_at <= %(stored)s AND context IS NOT NULL
+        ORDER BY started_at DESC LIMIT 1)
+    SELECT c.id, c.context::jsonb->'place' AS place
+    FROM (SELECT id, key, context, status, started_at FROM calls_call
+          WHERE session_id = %(session)s AND started_at <= %(stored)s ORDER BY started_at DESC LIMIT {_MOST_CALLS}) AS c
+    WHERE c.key = (SELECT key FROM last) AND c.context IS NOT NULL AND c.status = 'ok' ORDER BY c.started_at
+"""
+
+
+def get_reply(session_id: UUID, entry_id: UUID) -> Row | None:
+    """An entry that a model wrote; `place` counts those before it that are of the same chat."""
+    found = rows(_REPLY, {"session": session_id, "entry": entry_id})
+    return found[0] if found else None
+
+
+def call_of(session_id: UUID, reply: Row) -> UUID | None:
+    """The call whose answer the reply is; None when it is not kept."""
+    found = rows(_CALLS, {"session": session_id, "stored": reply["created_at"]})
+    by_place = {tuple(row["place"]): row["id"] for row in found}
+    calls: list[UUID] = [by_place[place] for place in sorted(by_place)]
+    return calls[reply["place"]] if reply["place"] < len(calls) else None
+
+
+def titles_of(docs: list[Any]) -> list[Row]:
+    """Docs by their ids, as far as they are there."""
+    ids = [UUID(str(one)) for one in docs]
+    return rows("SELECT id, title FROM docs_store_doc WHERE id = ANY(%s)", [ids]) if ids else []

@@ -180,6 +180,21 @@ def meter(share: float | None) -> SafeString:
     return format_html(shape, format_html('<rect width="{}" height="8"></rect>', width), percent(share))
 
 
+@register.simple_tag
+def thousandths(share: float) -> str:
+    """A part of one where the whole is a thousand units wide."""
+    return f"{share * 1000:.1f}"
+
+
+_SECTIONS = {"new": "new messages", "rounds": "calls made meanwhile", "tools": "tools offered"}
+
+
+@register.filter
+def section(name: str) -> str:
+    """What a section of a prompt is called."""
+    return _SECTIONS.get(name, name)
+
+
 _WAIT_KINDS = {
     "input": "question",
     "approval": "tool approval",

@@ -49,6 +49,19 @@
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // -- texts to paste elsewhere: where the browser does not let them be put there, they are shown
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-copy]");
+    if (!link || !navigator.clipboard || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    try {
+      const answer = await fetch(link.href);
+      if (!answer.ok) throw new Error(String(answer.status));
+      await navigator.clipboard.writeText(await answer.text());
+      link.textContent = "Copied";
+    } catch { location.assign(link.href); }
+  });
+
   // -- rows that are chosen
   const ticks = () => [...document.querySelectorAll("td.tick input")];
   function counted() {

@@ -1,7 +1,6 @@
 """What models and tools were asked and what they answered, as far as that is kept."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +10,7 @@ from agents.calls.selectors import show_call
 from executions.models import Transition
 from julep_project.console.page import part
 from julep_project.console.permissions import CONTENTS, VIEW, needs
-from julep_project.console.queries.chats import text_of
+from julep_project.console.views.messages import shown_messages
 from julep_project.core.errors import NotFound
 
 _MOST = 100
@@ -45,20 +44,6 @@ def call(request: HttpRequest, run_id: UUID, call_id: UUID) -> HttpResponse:
         raise Http404("There is no such call, or it is not kept any more") from None
     if shown.call.execution_id != run_id:
         raise Http404("The run has no such call")
-    most = max([*shown.sizes, 1])
-    messages = [_message(one, size, most) for one, size in zip(shown.messages, shown.sizes, strict=True)]
+    messages = shown_messages(shown.messages, shown.sizes)
     context = {"call": shown.call, "request_body": shown.request, "response": shown.response, "tools": shown.tools}
     return part(request, "parts/call.html", messages=messages, **context)
-
-
-def _message(message: Any, size: int, most: int) -> dict[str, Any]:
-    told = message if isinstance(message, dict) else {}
-    text = text_of(told.get("content"))
-    calls = told.get("tool_calls")
-    return {
-        "role": str(told.get("role") or "not shown"),
-        "text": text or str(told.get("$omitted", "")),
-        "calls": calls,
-        "size": size,
-        "share": size / most,
-    }

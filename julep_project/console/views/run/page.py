@@ -17,12 +17,13 @@ from julep_project.console.queries.runs import NO_USAGE, usage_of
 from julep_project.console.queries.standing import Standing
 from julep_project.console.views.run.calls import calls_during
 from julep_project.console.views.run.lookup import get_row, get_run, number
+from julep_project.console.views.run.names import names_at
 from julep_project.console.views.run.values import shown_value
 from julep_project.console.views.source import as_written
 from julep_project.core.clock import now, to_wire
 from tasks.models import TaskVersion
 
-_TABS = ("summary", "input", "output", "calls", "json")
+_TABS = ("summary", "input", "output", "calls", "context", "json")
 
 
 def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
@@ -105,6 +106,8 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         context["json"] = _row_to_json(row)
     elif tab == "calls":
         context["calls"] = calls_during(row)
+    elif tab == "context":
+        context |= names_at(run, row)
     elif tab == "summary":
         context |= _summary(run, row)
     return part(request, "parts/run_detail.html", **context)

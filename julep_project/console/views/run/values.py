@@ -14,11 +14,13 @@ from julep_project.console.permissions import CONTENTS, VIEW, needs
 from julep_project.console.queries.log import row_before
 from julep_project.console.text import LONGEST
 from julep_project.console.views.run.lookup import get_row, get_run, number
+from julep_project.console.views.run.names import value_of_run
 
 # Of a value that is asked for whole, a page has so many characters; all of it is had as a file.
 _WHOLE = 512 * 1024
 _READ = 32 * 1024 * 1024
-_WHICH = ("input", "output")
+_OF_RUN = ("state", "metadata")
+_WHICH = ("input", "output", *_OF_RUN)
 
 
 def shown_value(run: Execution, row: Transition | None, which: str, *, most: int = LONGEST) -> dict[str, Any]:
@@ -29,7 +31,10 @@ def shown_value(run: Execution, row: Transition | None, which: str, *, most: int
 
 
 def _text_of(run: Execution, row: Transition | None, which: str) -> str:
-    """A value as JSON text: of a row its input or output, without a row those of the run. Empty if there is none."""
+    """A value as JSON text: of a row its input or output, without a row those of the run and what it has beside them.
+    Empty if there is none."""
+    if which in _OF_RUN:
+        return json.dumps(value_of_run(run, which), ensure_ascii=False, indent=2)
     if row is None:
         return _as_text(Execution.objects.filter(pk=run.pk), which)
     if which == "output":
@@ -49,7 +54,7 @@ def value(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """A value: as a part of the page, or as a file."""
     run, seq, which = get_run(run_id), number(request, "seq", 0), request.GET.get("of", "output")
     if which not in _WHICH:
-        raise BadRequest("A value is an input or an output")
+        raise BadRequest("A value is one of " + ", ".join(_WHICH))
     row = get_row(run_id, seq) if seq else None
     if request.GET.get("format") == "json":
         headers = {"Content-Disposition": f'attachment; filename="{which}-{seq}.json"'}

@@ -29,7 +29,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if form:
         exported = [{name: row[name] for name in _EXPORTED} for row in found]
         return as_file(form, "chats", exported, following=following)
-    return page(request, "chats.html", "Chats", sessions=found, wanted=wanted, following=following)
+    return page(request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following)
 
 
 def _after(request: HttpRequest) -> UUID | None:
@@ -59,7 +59,7 @@ def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
     entries = [_shown(entry, reads=may(request, CONTENTS)) for entry in found]
     if form := wanted_format(request):
         return as_file(form, f"chat-{session_id}", entries, following=following)
-    return page(request, "chat.html", "Chat", session=session, entries=entries, following=following)
+    return page(request, "chat/page.html", "Chat", session=session, entries=entries, following=following)
 
 
 def _shown(entry: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Conversations, and what models were told in them."""

@@ -1,0 +1,47 @@
+"""Messages to a model as pages show them, and the request that would send them again."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from julep_project.console.queries.chats import text_of
+
+OMITTED, CUT = "$omitted", "$cut"
+
+
+def shown_messages(messages: Sequence[Any], sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """By role, with how much of the whole each is. `sizes` are their bytes."""
+    most = max([*sizes, 1])
+    return [_shown(one, size, size / most) for one, size in zip(messages, sizes, strict=True)]
+
+
+def _shown(message: Any, size: int, share: float) -> dict[str, Any]:
+    told = message if isinstance(message, dict) else {}
+    return {
+        "role": str(told.get("role") or "not shown"),
+        "text": text_of(told.get("content")) or str(told.get(OMITTED, "")),
+        "calls": told.get("tool_calls"),
+        "size": size,
+        "share": share,
+    }
+
+
+def body_of(model: str, messages: Sequence[Any], asked: Mapping[str, Any], tools: Sequence[Any]) -> dict[str, Any]:
+    """The call as a request of the chat completions API."""
+    settings = asked.get("settings")
+    body = {"model": model, "messages": list(messages), **(settings if isinstance(settings, Mapping) else {})}
+    if tools:
+        body["tools"] = list(tools)
+    if asked.get("tool_choice") is not None:
+        body["tool_choice"] = asked["tool_choice"]
+    return body
+
+
+def as_curl(origin: str, body: Mapping[str, Any]) -> str:
+    """A line for a shell: what strangers wrote is quoted in it, and consists of ASCII."""
+    return (
+        f"curl -X POST {shlex.quote(f'{origin}/v1/chat/completions')} \\\n"
+        '  -H "Authorization: Bearer $AGENTS_API_KEY" -H "Content-Type: application/json" \\\n'
+        f"  -d {shlex.quote(json.dumps(body))}\n"
+    )
