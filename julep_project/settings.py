@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "tasks",
     "executions",
     "executions.bulk",
+    "executions.operating",
 ]
 
 MIDDLEWARE = [

@@ -39,6 +39,7 @@ class ObjectKind(StrEnum):
     BULK = "bulk"
     RESPONSE = "response"
     PAUSE = "pause"
+    FAULT = "fault"
     SECRET = "secret"
     API_KEY = "api_key"
     LIMIT = "limit"

@@ -23,6 +23,7 @@ from agents.vault.models import Secret
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
+from executions.operating.models import FaultMark
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.pauses.models import Pause
@@ -188,6 +189,7 @@ LEFT_OUT: Mapping[Any, str] = {
     IdempotencyKey: "answers for repetitions of the last 24 hours, which were sent to the other installation",
     BulkAction: "what was done to many runs there, by whom",
     BulkItem: "goes with its bulk action",
+    FaultMark: "what operators decide about faults is decided there",
     Pause: "what an installation lets rest is decided there",
     TenantRates: "what an installation gives its tenants is decided there",
     PendingRound: "calls that a person is asked about there",

@@ -109,6 +109,7 @@ class ConsoleSite(admin.AdminSite):
             path("bulk/<uuid:bulk_id>/", self._page(bulk_page.show), name="console_bulk_action"),
             path("bulk/<uuid:bulk_id>/abort/", self._page(bulk_page.abort), name="console_bulk_abort"),
             path("errors/", self._page(errors.listing), name="console_errors"),
+            path("errors/mark/", self._page(errors.mark), name="console_errors_mark"),
             path("queues/", self._page(queues.overview), name="console_queues"),
             path("queues/workers/", self._page(queues.workers), name="console_workers"),
             path("audit/", self._page(audit.listing), name="console_audit"),

@@ -50,6 +50,7 @@ PAGES = {
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
+ACTS |= {"console_errors_mark": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 

@@ -8,7 +8,8 @@ from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import UsageDay
 from docs_store.models import Chunk, Embedding
 from executions.bulk.models import BulkAction, BulkItem
-from executions.models import Blob, Branch, LoopItem
+from executions.models import Blob, Branch, Execution, LoopItem
+from executions.operating.models import FaultMark
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.rates.models import TenantRates
 from sessions.models import Job, PendingRound, Turn
@@ -36,6 +37,8 @@ def complete(tenant: Tenant) -> Tenant:
     described = {"action": "cancel", "filter": {}, "matched": 0, "name": "n"}
     bulk = BulkAction.objects.create(developer=developer, **described)
     BulkItem.objects.create(bulk=bulk, execution_id=execution, outcome="done")
+    task_id = Execution.objects.values_list("task_id", flat=True).get(pk=execution)
+    FaultMark.objects.create(developer=developer, task_id=task_id, fault="f", state="resolved", version=1)
     Erasure.objects.create(developer=developer, user_id=uuid4(), name="n")
     RetentionPeriod.objects.create(developer=developer, kind="runs")
     numbers = {"calls": 1, "unpriced": 0, "prompt_tokens": 1, "completion_tokens": 1, "cost": 1}

@@ -1,9 +1,12 @@
 """Runs that failed by the same fault, as groups."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from executions.operating.faults import NEW, marks_of, standing
+from executions.operating.models import FaultMark
 from julep_project.console.queries.rows import Row, rows
 
 # Of the newest failed runs so many are put into groups.
@@ -54,16 +57,28 @@ def error_groups(since: datetime, until: datetime) -> list[Row]:
     if until - since <= _LONGEST_COUNTED:
         begun = {row["task_id"]: row["number"] for row in rows(_RUNS, {**span, "tasks": tasks})}
     bars = _bars(span)
+    marks = marks_of({group["fault"] for group in groups if group["fault"]})
     return [
         {
             **group,
+            **_standing(group, versions, marks),
             "task": names.get(group["task_id"], ""),
-            "versions": sorted(numbers.get(version, 0) for version in group["versions"]),
+            "versions": versions,
             "share": min(group["number"] / begun[group["task_id"]], 1.0) if group["task_id"] in begun else None,
             "bars": bars.get((group["task_id"], group["fault"]), [0] * BARS),
         }
         for group in groups
+        for versions in [sorted(numbers.get(version, 0) for version in group["versions"])]
     ]
+
+
+def _standing(group: Row, versions: list[int], marks: Mapping[tuple[UUID, str], FaultMark]) -> Row:
+    """What was decided about it, as far as that still counts."""
+    mark = marks.get((group["task_id"], group["fault"]))
+    state = standing(mark, last=group["last"], version=versions[-1])
+    if mark is None or state == NEW:
+        return {"state": state, "until": None, "by": ""}
+    return {"state": state, "until": mark.until, "by": mark.made_by}
 
 
 def _numbers(versions: list[UUID]) -> dict[UUID, int]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 
+from executions.operating.faults import NEW
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
@@ -32,7 +33,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "numbers": found,
         "counts": counts(),
         "troubles": troubles(),
-        "groups": error_groups(moment - timedelta(days=1), moment)[:_SHOWN],
+        "groups": [one for one in error_groups(moment - timedelta(days=1), moment) if one["state"] == NEW][:_SHOWN],
         "waits": waits,
     }
     if request.GET.get("part"):

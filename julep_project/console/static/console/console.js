@@ -44,7 +44,14 @@
   // -- dialogs
   document.addEventListener("click", (event) => {
     const opens = event.target.closest("[data-dialog]");
-    if (opens) document.getElementById(opens.dataset.dialog).showModal();
+    if (opens) {
+      const dialog = document.getElementById(opens.dataset.dialog);
+      // One dialog for many rows: which of them is meant.
+      for (const field of dialog.querySelectorAll("input[type=hidden]")) { const given = opens.dataset[`set${field.name[0].toUpperCase()}${field.name.slice(1)}`]; if (given !== undefined) field.value = given; }
+      const told = dialog.querySelector("[data-told]");
+      if (told) told.textContent = opens.dataset.setTold;
+      dialog.showModal();
+    }
     if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
