@@ -19,7 +19,7 @@ from celery.signals import (
     worker_process_shutdown,
     worker_shutdown,
 )
-from celery.worker.control import inspect_command
+from celery.worker.control import control_command, inspect_command
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
@@ -32,6 +32,8 @@ from julep_project.core.process.panics import contained
 from julep_project.core.process.release import read_release
 from julep_project.core.process.request_id import current_request_id, set_request_id
 from julep_project.core.telemetry import process as telemetry
+from julep_project.core.work.rings import DOORBELL
+from julep_project.worker_heartbeat import HeartbeatStep, told_no_more, told_now
 from julep_project.worker_stop import StopStep, stop_beat
 from tasks.expressions.apart import standstill
 
@@ -51,7 +53,7 @@ class ContainedTask(Task):  # type: ignore[misc]
 app = Celery("julep", task_cls=ContainedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="celery_tasks")
-app.steps["worker"].add(StopStep)
+app.steps["worker"].update((StopStep, HeartbeatStep))
 
 _RELEASE = read_release()
 
@@ -60,6 +62,13 @@ _RELEASE = read_release()
 def _release(state: Any) -> str:
     """The code this worker runs, asked for by `manage.py doctor`."""
     return _RELEASE
+
+
+@control_command(name=DOORBELL)  # type: ignore[untyped-decorator]
+def _look_at_row(state: Any) -> str:
+    """Somebody has asked something of this worker in its row."""
+    told_now()
+    return "looks"
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -164,6 +173,11 @@ def _tell_of_child(**_: Any) -> None:
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def _tell_no_more(**_: Any) -> None:
     telemetry.end()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _sign_off(**_: Any) -> None:
+    told_no_more()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

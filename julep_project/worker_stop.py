@@ -85,9 +85,14 @@ class _Retirement:
             held_mb = memory.resident_mb()
         if held_mb > self._limit_mb:
             log.info("worker is replaced", extra={"held_mb": round(held_mb), "limit_mb": round(self._limit_mb)})
-            if settings.RETIRING_FILE:
-                Path(settings.RETIRING_FILE).touch()
-            os.kill(os.getpid(), signal.SIGTERM)
+            retire()
+
+
+def retire() -> None:
+    """End this worker as if it had been told to stop; whoever starts the next one is told, if that is waited for."""
+    if settings.RETIRING_FILE:
+        Path(settings.RETIRING_FILE).touch()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def stop_beat(service: Any) -> None:

@@ -3,12 +3,13 @@
 `DO_NOTHING` means that the database cascades by itself (migration `marks`).
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import Shared, TenantManager
 
 
 class FaultState(models.TextChoices):
@@ -47,3 +48,23 @@ class FaultMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fault} {self.state}"
+
+
+class Worker(models.Model):
+    """A process that takes messages, as it tells of itself every so often while it is there."""
+
+    tenancy = Shared()
+
+    id = models.UUIDField(primary_key=True, editable=False, help_text="another one after each start")
+    name = models.CharField(max_length=255)
+    queues = ArrayField(models.CharField(max_length=64))
+    release = models.CharField(max_length=64)
+    pid = models.PositiveIntegerField()
+    begun_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    draining_since = models.DateTimeField(null=True)
+    drain_asked_at = models.DateTimeField(null=True)
+    drain_asked_by = models.CharField(max_length=255, blank=True, db_default="")
+
+    def __str__(self) -> str:
+        return self.name

@@ -23,7 +23,7 @@ from agents.vault.models import Secret
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
-from executions.operating.models import FaultMark
+from executions.operating.models import FaultMark, Worker
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.pauses.models import Pause
@@ -191,6 +191,7 @@ LEFT_OUT: Mapping[Any, str] = {
     BulkItem: "goes with its bulk action",
     FaultMark: "what operators decide about faults is decided there",
     Pause: "what an installation lets rest is decided there",
+    Worker: "tells of a process of the installation",
     TenantRates: "what an installation gives its tenants is decided there",
     PendingRound: "calls that a person is asked about there",
     Turn: "the queue of chats, and what those were answered that may be repeated to the other installation",

@@ -112,6 +112,8 @@ class ConsoleSite(admin.AdminSite):
             path("errors/mark/", self._page(errors.mark), name="console_errors_mark"),
             path("queues/", self._page(queues.overview), name="console_queues"),
             path("queues/workers/", self._page(queues.workers), name="console_workers"),
+            path("queues/ring/", self._page(queues.ring), name="console_ring"),
+            path("queues/workers/<uuid:worker_id>/drain/", self._page(queues.drain), name="console_drain"),
             path("audit/", self._page(audit.listing), name="console_audit"),
             path("chats/", self._page(chat_page.listing), name="console_chats"),
             path(chat, self._page(chat_page.show), name="console_chat"),

@@ -10,7 +10,9 @@ from django.test import Client
 
 from agents.calls.models import Call
 from executions.bulk.models import BulkAction, BulkItem
-from julep_project.core.clock import now
+from executions.operating.models import Worker
+from julep_project.core.clock import DatabaseNow, now
+from julep_project.core.ids import uuid7
 from sessions.models import Entry
 from tests.flow_runner import FlowRunner
 
@@ -97,6 +99,9 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         key="chat",
         context='{"place": [0, 0], "sections": {"new": {"messages": 1, "tokens": 5}}}',
     )
+    worker = Worker.objects.create(
+        id=uuid7(), name="io@h", queues=["io"], release="r", pid=1, begun_at=now(), seen_at=DatabaseNow()
+    )
     bulk = BulkAction.objects.create(
         developer_id=UUID(int=0),
         name="bulk_action",
@@ -115,6 +120,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         "session_id": session,
         "call_id": str(call.pk),
         "entry_id": str(reply.pk),
+        "worker_id": str(worker.pk),
     }
     return {**run, **told}
 

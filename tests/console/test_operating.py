@@ -1,13 +1,17 @@
-"""What operators decide about faults."""
+"""What operators decide about faults, queues and workers."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.test import Client
 
-from executions.models import Execution
-from executions.operating.models import FaultMark
+from executions.models import Branch, Execution
+from executions.operating import workers
+from executions.operating.heartbeat import Heartbeat
+from executions.operating.models import FaultMark, Worker
+from executions.operating.workers import Told
 from julep_project.core.clock import now
+from julep_project.core.work import rings
 from tests.flow_runner import FlowRunner
 
 
@@ -50,3 +54,50 @@ def test_faults_are_ignored_or_resolved_until_they_happen_again(operator: Client
     )
     acts = operator.get("/admin/audit/?format=json&object_kind=fault").json()["items"]
     assert [one["after"].get("state") for one in acts] == ["new", None, "ignored", "resolved"]
+
+
+def test_due_rows_are_rung_for_again(
+    operator: Client, waiting: dict[str, Any], monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(rings, "ring", lambda task, *ids: rung.append(task))
+    Branch.objects.update(status="ready", rung_at=now())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert operator.post("/admin/queues/ring/", {"queue": "io"}).status_code == 302
+        assert Branch.objects.get().rung_at is not None
+        operator.post("/admin/queues/ring/", {"queue": "engine"})
+    assert Branch.objects.get().rung_at is None and rung == ["executions.sweep"] * 2
+    assert (
+        "A queue that can be rung" in operator.post("/admin/queues/ring/", {"queue": "x"}, follow=True).content.decode()
+    )
+    (first, _) = operator.get("/admin/audit/?format=json&verb=ring").json()["items"]
+    assert (first["object_id"], first["after"]) == ("engine", {"rows": 1})
+
+
+def test_a_worker_is_drained(
+    operator: Client, db: None, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(workers, "call_worker", called.append)
+    ended: list[str] = []
+    told = Told(name="io@h", queues=["io"], release="r", pid=7)
+    heart = Heartbeat(told, forks=False, retire=lambda: ended.append("io@h"))
+    heart.once()
+    assert not ended
+    assert "io@h" in operator.get("/admin/queues/").content.decode()
+
+    path = f"/admin/queues/workers/{told.id}/drain/"
+    with django_capture_on_commit_callbacks(execute=True):
+        operator.post(path)
+    assert called == ["io@h"]
+    assert "asked to drain" in operator.get("/admin/queues/").content.decode()
+    assert "drains already" in operator.post(path, follow=True).content.decode()
+    heart.once()
+    assert ended == ["io@h"]
+    page = operator.get("/admin/queues/").content.decode()
+    assert "drains for" in page and "by <bdi>operator</bdi>" in page and "Drain it" not in page
+    heart.end()
+    assert not Worker.objects.exists()
+    assert "Worker not found" in operator.post(path, follow=True).content.decode()
+    (act,) = operator.get("/admin/audit/?format=json&verb=drain").json()["items"]
+    assert (act["object_kind"], act["name"], act["actor_label"]) == ("worker", "io@h", "operator")

@@ -50,7 +50,7 @@ PAGES = {
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
-ACTS |= {"console_errors_mark": OPERATES}
+ACTS |= {"console_errors_mark": OPERATES, "console_ring": OPERATES, "console_drain": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 
@@ -63,7 +63,7 @@ def routes() -> dict[str, URLPattern]:
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
     wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
-    wanted |= {one: run[one] for one in ("entry_id",)}
+    wanted |= {one: run[one] for one in ("entry_id", "worker_id")}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from docs_store.model_coverage import cover_model, register_model
+from executions.operating.workers import EVERY_S, Told, beat
 from julep_project.core.work.keeper import KEEPERS
 
 # Statements that those which come every few seconds may send together, per second.
@@ -31,4 +32,9 @@ def test_sweeps_that_find_nothing_send_few_statements(idle: None) -> None:
     often = [keeper for keeper in KEEPERS.values() if keeper.every_s < 60]
     assert len(often) >= 4
     sent = {keeper.name: _statements(keeper.name) / keeper.every_s for keeper in often}
+    # Each of three workers tells of itself.
+    told = Told(name="io@host", queues=["io"], release="r", pid=1)
+    with CaptureQueriesContext(connection) as beats:
+        beat(told)
+    sent["heartbeats"] = 3 * len(beats) / EVERY_S
     assert sum(sent.values()) <= MOST_PER_S, sent

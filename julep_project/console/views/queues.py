@@ -1,12 +1,21 @@
 """Queues and workers: what waits, as the rows say; and who takes messages, as Redis and the workers say."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import redis
 from celery import current_app
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from kombu.exceptions import KombuError, OperationalError
 
+from executions.operating.ringing import MOST as MOST_RUNG
+from executions.operating.ringing import QUEUES as QUEUES_RUNG
+from executions.operating.ringing import ring_again
+from executions.operating.workers import drain_worker, list_workers
+from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import VIEW, needs
@@ -24,7 +33,18 @@ def overview(request: HttpRequest) -> HttpResponse:
     found = backlog()
     if form := wanted_format(request):
         return as_file(form, "queues", found)
-    return page(request, "queues.html", "Queues & workers", kinds=found, most=MOST, rate=rows_written(_RATE_S))
+    return page(
+        request,
+        "queues.html",
+        "Queues & workers",
+        kinds=found,
+        most=MOST,
+        rate=rows_written(_RATE_S),
+        known=list_workers(),
+        drain=timedelta(seconds=settings.DRAIN_SECONDS),
+        most_rung=MOST_RUNG,
+        rung_queues=QUEUES_RUNG,
+    )
 
 
 @needs(VIEW)
@@ -35,6 +55,22 @@ def workers(request: HttpRequest) -> HttpResponse:
     except (redis.RedisError, OperationalError, KombuError, OSError) as error:
         context = {"trouble": type(error).__name__}
     return part(request, "parts/workers.html", **context)
+
+
+@act()
+def ring(request: HttpRequest) -> HttpResponse:
+    """Send wake-ups again for what waits for workers of a queue."""
+    with told(request, "Wake-ups are on their way, as many at a time as the queue has room for"):
+        ring_again(queue=request.POST.get("queue", ""))
+    return back(request, reverse("admin:console_queues"))
+
+
+@act()
+def drain(request: HttpRequest, worker_id: UUID) -> HttpResponse:
+    """Ask a worker to end what it does, and then itself."""
+    with told(request, "The worker takes nothing new as soon as it hears of it, within half a minute"):
+        drain_worker(worker_id=worker_id)
+    return back(request, reverse("admin:console_queues"))
 
 
 def _messages() -> list[tuple[str, int]]:

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 # What sending a message or looking at a queue raises while the broker is away.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
+# The command by which a worker looks at its row.
+DOORBELL = "look_at_row"
+
 # A queue this long means that its workers are behind, not that messages were lost: more of them would only add to it.
 # A few are sent all the same, for the rows that were rung least lately.
 _FULL = 1000
@@ -47,6 +50,15 @@ def ring(task: str, *ids: object) -> None:
             current_app.send_task(task, args=[str(value) for value in ids])
     except BROKER_ERRORS as error:
         log.warning("ring not sent; a sweep will", extra={"task": task, "reason": repr(error)})
+
+
+def call_worker(name: str) -> None:
+    """Have one worker look at its row now; while Redis is away it looks a little later."""
+    try:
+        with sending():
+            current_app.control.broadcast(DOORBELL, destination=[name])
+    except BROKER_ERRORS as error:
+        log.info("the worker is not called; it will look", extra={"worker": name, "reason": repr(error)})
 
 
 def backlog(queue: str) -> int:
