@@ -4,7 +4,7 @@ Somebody may delete docs at any moment, in any order. So nobody here waits for t
 another one: where several are meant, rows that are locked are passed over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -14,10 +14,13 @@ from django.db import transaction
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
 from docs_store.model_coverage import hold_models, register_model
 from docs_store.models import DocEmbedding, EmbeddingState
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import execute, fetch
+from julep_project.core.tenancy import system_scope
 from julep_project.core.work import figures
 from julep_project.core.work.backoff import Backoff
 from julep_project.core.work.lease import LEASE_END, Held, Leases, after
@@ -29,6 +32,8 @@ _PAUSES = Backoff(cap_s=300.0)
 # What failed is tried once more after so long, and so many docs in each sweep.
 _FAILED_FOR_S = 3600
 _REVIVED_AT_ONCE = 20
+# So many at once when somebody asks for it: those that failed first.
+REVIVED_BY_HAND = 10_000
 
 # Docs of one tenant that are embedded together, so that short ones share calls of the model.
 _DOCS_PER_CLAIM = 32
@@ -192,6 +197,33 @@ def revive(model: str) -> int:
     """Let docs whose vectors failed wait for them as if they were new; how many there were."""
     failed = DocEmbedding.objects.filter(model=model, state=EmbeddingState.FAILED)
     return failed.update(state=EmbeddingState.PENDING, attempts=0, due_at=DatabaseNow())
+
+
+_REVIVE = """
+    WITH failed AS MATERIALIZED (
+        SELECT e.id FROM docs_store_docembedding e
+        WHERE e.state = 'failed' AND (%(model)s::text IS NULL OR e.model_id = %(model)s)
+          AND (%(ids)s::bigint[] IS NULL OR e.id = ANY (%(ids)s))
+        ORDER BY e.due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    ), revived AS (
+        UPDATE docs_store_docembedding SET state = 'pending', attempts = 0, due_at = now(), rung_at = NULL
+        WHERE id IN (SELECT id FROM failed) RETURNING id
+    )
+    SELECT count(*) FROM revived
+"""
+
+
+@system_scope()
+def revive_failed(*, model: str | None = None, ids: Sequence[int] | None = None) -> int:
+    """Let failed rows with these ids wait as if they were new, or those of a model, or all, of whatever developers; how
+    many there were. Somebody knows that the reason is gone: it is in the audit log."""
+    wanted = {"model": model, "ids": None if ids is None else list(ids), "most": REVIVED_BY_HAND}
+    with transaction.atomic():
+        number = int(fetch(_REVIVE, wanted)[0][0])
+        told = {"docs": number, "model": model, "chosen": None if ids is None else len(ids)}
+        record(None, Act(Verb.RETRY, ObjectKind.DOC, "vectors", model or "", after=told))
+        transaction.on_commit(QUEUED.ring_due)
+    return number
 
 
 def revive_due() -> int:

@@ -121,6 +121,7 @@ class ConsoleSite(admin.AdminSite):
             path(f"{chat}replies/<uuid:entry_id>/", self._page(chat_context.reply), name="console_chat_context"),
             path("usage/", self._page(usage.listing), name="console_usage"),
             path("documents/", self._page(documents.overview), name="console_documents"),
+            path("documents/retry/", self._page(documents.retry), name="console_documents_retry"),
             path("health/", self._page(health.overview), name="console_health"),
             path("health/doctor/", self._page(health.lines), name="console_doctor"),
             path("controls/", self._page(controls.overview), name="console_controls"),

@@ -1,10 +1,11 @@
-"""What operators decide about faults, queues and workers."""
+"""What operators decide about faults, queues, workers and docs."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.test import Client
 
+from docs_store.models import DocEmbedding
 from executions.models import Branch, Execution
 from executions.operating import workers
 from executions.operating.heartbeat import Heartbeat
@@ -101,3 +102,27 @@ def test_a_worker_is_drained(
     assert "Worker not found" in operator.post(path, follow=True).content.decode()
     (act,) = operator.get("/admin/audit/?format=json&verb=drain").json()["items"]
     assert (act["object_kind"], act["name"], act["actor_label"]) == ("worker", "io@h", "operator")
+
+
+def test_docs_are_tried_again(operator: Client, flow: FlowRunner) -> None:
+    agent = flow.api.post("/agents", {"name": "Ada"}).json()["id"]
+    for title in ("Tides", "Moons", "Ebbs"):
+        flow.api.post(f"/agents/{agent}/docs", {"title": title, "content": "high at noon"})
+    DocEmbedding.objects.update(state="failed", error="no such model", attempts=12)
+    row = DocEmbedding.objects.get(doc__title="Tides")
+
+    assert operator.post("/admin/documents/retry/", {"row": [str(row.pk)]}).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("pending", 0)
+    listed = operator.get("/admin/documents/?of=failed&format=json").json()["items"]
+    assert {(one["title"], one["error"], one["begins"]) for one in listed} == {
+        ("Moons", "no such model", "high at noon"),
+        ("Ebbs", "no such model", "high at noon"),
+    }
+    operator.post("/admin/documents/retry/", {"all": "1", "model": "another"})
+    assert DocEmbedding.objects.filter(state="failed").count() == 2
+    operator.post("/admin/documents/retry/", {"all": "1", "model": row.model_id})
+    assert not DocEmbedding.objects.filter(state="failed").exists()
+    assert operator.post("/admin/documents/retry/", {"row": ["x"]}).status_code == 400
+    acts = operator.get("/admin/audit/?format=json&object_kind=doc&verb=retry").json()["items"]
+    assert [one["after"]["docs"] for one in acts] == [2, 0, 1]
