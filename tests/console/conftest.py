@@ -8,7 +8,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from agents.access.services import create_key
 from agents.calls.models import Call
+from agents.models import Developer
 from executions.bulk.models import BulkAction, BulkItem
 from executions.operating.models import Worker
 from julep_project.core.clock import DatabaseNow, now
@@ -102,6 +104,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     worker = Worker.objects.create(
         id=uuid7(), name="io@h", queues=["io"], release="r", pid=1, begun_at=now(), seen_at=DatabaseNow()
     )
+    key, _ = create_key(developer=Developer.objects.get(), values={"label": "ci"})
     bulk = BulkAction.objects.create(
         developer_id=UUID(int=0),
         name="bulk_action",
@@ -121,6 +124,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         "call_id": str(call.pk),
         "entry_id": str(reply.pk),
         "worker_id": str(worker.pk),
+        "key_id": str(key.pk),
     }
     return {**run, **told}
 

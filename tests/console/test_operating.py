@@ -1,5 +1,6 @@
-"""What operators decide about faults, queues, workers and docs."""
+"""What operators decide about faults, queues, workers, docs and keys."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -126,3 +127,24 @@ def test_docs_are_tried_again(operator: Client, flow: FlowRunner) -> None:
     assert operator.post("/admin/documents/retry/", {"row": ["x"]}).status_code == 400
     acts = operator.get("/admin/audit/?format=json&object_kind=doc&verb=retry").json()["items"]
     assert [one["after"]["docs"] for one in acts] == [2, 0, 1]
+
+
+def test_keys_are_made_and_revoked(staff: Callable[[str], Client], waiting: dict[str, Any]) -> None:
+    administrator = staff("administrator")
+    form = {"label": "nightly", "scope": ["read"], "length": "30d"}
+    made = administrator.post("/admin/controls/keys/", form)
+    assert made.headers["Cache-Control"].startswith("no-store")
+    text = made.context["text"]
+    assert text in made.content.decode() and text not in administrator.get("/admin/controls/").content.decode()
+    client = Client(headers={"Authorization": f"Bearer {text}"})
+    assert client.get("/agents").status_code == 200
+    key = made.context["key"]
+    assert administrator.post(f"/admin/controls/keys/{key.pk}/revoke/").status_code == 302
+    assert "nightly" in administrator.get("/admin/controls/").content.decode()
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    page = administrator.post("/admin/controls/keys/", {**form, "label": ""}, follow=True).content.decode()
+    assert "A key needs" in page
+    for wrong in ({"length": "x"}, {"scope": ["root"]}):
+        assert administrator.post("/admin/controls/keys/", {**form, **wrong}).status_code == 400
+    assert "Kept for" in page and "New key" not in staff("operator").get("/admin/controls/").content.decode()

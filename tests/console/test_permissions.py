@@ -15,7 +15,7 @@ from julep_project.serving.paths import is_stream
 from tests.console.conftest import ROLES
 
 # What a page needs beyond a login of staff, and what an act does.
-SEES, READS, OPERATES = 1, 2, 2
+SEES, READS, OPERATES, ADMINISTERS = 1, 2, 2, 3
 PAGES = {
     "console_search": SEES,
     "console_runs": SEES,
@@ -51,7 +51,7 @@ ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "consol
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
 ACTS |= {"console_errors_mark": OPERATES, "console_ring": OPERATES, "console_drain": OPERATES}
-ACTS |= {"console_documents_retry": OPERATES}
+ACTS |= {"console_documents_retry": OPERATES, "console_key_new": ADMINISTERS, "console_key_revoke": ADMINISTERS}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
 
@@ -64,7 +64,7 @@ def routes() -> dict[str, URLPattern]:
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
     wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
-    wanted |= {one: run[one] for one in ("entry_id", "worker_id")}
+    wanted |= {one: run[one] for one in ("entry_id", "worker_id", "key_id")}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")

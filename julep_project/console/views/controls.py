@@ -6,15 +6,22 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from agents.access.models import ApiKey
+from agents.models import Developer
+from agents.retention.kinds import KINDS
+from agents.retention.models import RetentionPeriod
+from agents.retention.periods import default_days
 from executions.operating.pausing import QUEUES, lift, list_pauses, pause
 from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
+from julep_project.console.views.keys import LENGTHS as KEY_LENGTHS
+from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import now
 from julep_project.core.pauses.models import PauseScope
 from tasks.models import Task
@@ -27,7 +34,7 @@ LENGTHS = {
     "8h": timedelta(hours=8),
     "1d": timedelta(days=1),
 }
-# Settings that say how much is let in and how long things are kept.
+# Settings that say how much is let in, and for how long things are tried.
 _IN_FORCE = (
     "TENANT_RUNS",
     "TENANT_STREAMS",
@@ -38,7 +45,6 @@ _IN_FORCE = (
     "LEASE_SECONDS",
     "CHAT_TOOL_ROUNDS",
     "MODEL_TIMEOUT_S",
-    "RETENTION_DAYS",
 )
 
 
@@ -58,8 +64,22 @@ def overview(request: HttpRequest) -> HttpResponse:
         queues=QUEUES,
         lengths=list(LENGTHS),
         keys=keys,
+        most_keys=_KEYS,
+        key_scopes=[scope.value for scope in KeyScope],
+        key_lengths=list(KEY_LENGTHS),
+        developers=Developer.objects.order_by("created_at")[:2].count(),
+        periods=_periods(),
         in_force=[(name, getattr(settings, name)) for name in _IN_FORCE],
     )
+
+
+def _periods() -> list[dict[str, Any]]:
+    """How long rows of each kind are kept, and how many developers have another period."""
+    own = dict(RetentionPeriod.objects.order_by().values_list("kind").annotate(Count("pk")))
+    return [
+        {"kind": name, "text": kind.text, "days": default_days(name), "own": own.get(name, 0)}
+        for name, kind in sorted(KINDS.items())
+    ]
 
 
 def _shown(row: Any) -> dict[str, Any]:
