@@ -196,7 +196,7 @@ class Branch(models.Model):
 
 
 # In the metadata of a transition: when it was waited for, begun and ended, in milliseconds since 1970, as
-# `{ready, start, end, calls: [[start, end, status], ...]}`. Clients get transitions without it.
+# `{ready, start, end, calls: [[start, end, status, key of the effect], ...]}`. Clients get transitions without it.
 TIMES = "t"
 
 

@@ -271,7 +271,7 @@ def _advanced(claim: Claim, verdict: Verdict) -> Advanced:
 
 
 def _at(claim: Claim, began: datetime, status: str) -> dict[str, Any]:
-    return time_of_attempt(claim.ready_at or claim.taken_at, began, status)
+    return time_of_attempt(claim.ready_at or claim.taken_at, began, status, _effect_of(claim)["key"])
 
 
 def _effect_of(claim: Claim) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from agents.models import Agent, Developer, Project
 from executions.models import Execution
 from tests.api_client import ApiClient
 from tests.executions.conftest import make_branch
-from tests.executions_api.retrying import Retrying
+from tests.executions_api.forking import MAIN, Forking
+from tests.executions_api.retrying import MENDED, Json, Retrying
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
 
@@ -76,6 +77,19 @@ def retrying(
 ) -> Retrying:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
     return Retrying(flow, web_server, django_capture_on_commit_callbacks)
+
+
+@pytest.fixture
+def forking(retrying: Retrying, django_capture_on_commit_callbacks: Any) -> Forking:
+    return Forking(retrying, django_capture_on_commit_callbacks)
+
+
+@pytest.fixture
+def said(forking: Forking) -> Json:
+    """A run that has asked a model."""
+    run = forking.retrying.run(MAIN, MENDED, input={"n": 1})
+    assert run["output"] == {"said": "Say 2"}
+    return run
 
 
 @pytest.fixture

@@ -145,6 +145,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
     "GET /usage": _USED_FOR,
     "GET /executions": [{"task_id": "<task>"}, {"agent_id": "<agent>"}, {"fork_id": "<fork>"}],
+    "GET /executions/comparison": [{"ids": "<execution>,<ended_execution>"}, {"fork_id": "<fork>"}],
     "GET /audit": _AUDITED,
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],

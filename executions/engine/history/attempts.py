@@ -25,9 +25,10 @@ def to_ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def time_of_attempt(asked: datetime, began: datetime, status: str) -> dict[str, Any]:
-    """What a note says of an attempt that has ended now: when it was asked for, began and ended, and how."""
-    return {_AT: [to_ms(asked), to_ms(began), to_ms(now()), status]}
+def time_of_attempt(asked: datetime, began: datetime, status: str, key: str) -> dict[str, Any]:
+    """What a note says of an attempt that has ended now: when it was asked for, began and ended, how, and by which
+    `key` others know the effect."""
+    return {_AT: [to_ms(asked), to_ms(began), to_ms(now()), status, key]}
 
 
 def kept(notes: Sequence[Note]) -> list[Note]:

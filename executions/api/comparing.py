@@ -1,0 +1,111 @@
+"""`/executions/comparison`: runs beside each other."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from executions.api.serializers import AnyJson
+from executions.comparing.comparison import MOST_STEPS, compare_runs, runs_to_compare
+from executions.comparing.wire import comparison_to_wire
+from executions.states import ExecutionStatus
+from julep_project.core.api.pagination import read_page_request
+from julep_project.core.api.views import ApiViewSet
+from julep_project.core.reading.fields import Body, Text, Timestamp
+from julep_project.core.reading.validation import parse_uuid
+
+
+class SpentAnswer(Body):
+    """What calls of models took, for the API description."""
+
+    calls = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    cost = serializers.FloatField(allow_null=True)
+
+
+class ComparedRunAnswer(SpentAnswer):
+    """One of the runs, for the API description."""
+
+    id = serializers.UUIDField()
+    task_id = serializers.UUIDField()
+    name = Text(help_text="of the variant")
+    status = serializers.ChoiceField(choices=ExecutionStatus.choices)
+    error = Text(allow_null=True)
+    output = AnyJson()
+    is_same = serializers.BooleanField(help_text="whether it ended as the first run did")
+    seconds = serializers.FloatField()
+    created_at = Timestamp()
+
+
+class ComparedCellAnswer(SpentAnswer):
+    """What a step gave in one run, for the API description."""
+
+    transition_id = serializers.UUIDField()
+    output = AnyJson()
+    error_type = Text(allow_null=True)
+    is_same = serializers.BooleanField(help_text="as in the first run that has it")
+    seconds = serializers.FloatField(allow_null=True)
+    models = serializers.ListField(child=Text())
+
+
+class ComparedStepAnswer(Body):
+    """A step in all runs, for the API description."""
+
+    workflow = Text()
+    step = serializers.IntegerField()
+    turn = serializers.IntegerField(help_text="how often the runs had come there")
+    step_label = Text(allow_null=True)
+    step_type = Text(allow_null=True)
+    is_same = serializers.BooleanField(help_text="whether all have done it alike")
+    runs = ComparedCellAnswer(many=True, allow_null=True, help_text="in the order of the runs; null where it was not")
+
+
+class ComparisonAnswer(Body):
+    """Runs beside each other, for the API description."""
+
+    runs = ComparedRunAnswer(many=True)
+    shared_transitions = serializers.IntegerField(help_text="rows at the beginning that all have taken along")
+    items = ComparedStepAnswer(many=True)
+    count = serializers.IntegerField()
+    is_cut = serializers.BooleanField(help_text="whether there are more steps than were looked at")
+    next_offset = serializers.IntegerField(allow_null=True)
+
+
+class ComparisonViewSet(ApiViewSet):
+    """`/executions/comparison`."""
+
+    resource = "Execution"
+
+    @extend_schema(
+        operation_id="execution_comparison",
+        parameters=[
+            OpenApiParameter("ids", OpenApiTypes.STR, description="runs, several times or several between commas"),
+            OpenApiParameter(
+                "fork_id", OpenApiTypes.UUID, description="the variants of a fork, and what they do again"
+            ),
+            OpenApiParameter("limit", OpenApiTypes.INT),
+            OpenApiParameter("offset", OpenApiTypes.INT),
+        ],
+        responses=ComparisonAnswer,
+    )
+    def retrieve(self, request: Request) -> Response:
+        """Runs beside each other: how each ended, what it took, and what their steps gave, by place in the program."""
+        query = request.query_params
+        page = read_page_request(query, max_limit=MOST_STEPS)
+        runs = runs_to_compare(self.developer, ids=_ids(query), fork_id=_fork(query))
+        compared = compare_runs(runs, offset=page.offset, limit=page.limit)
+        return Response(comparison_to_wire(compared, offset=page.offset))
+
+
+def _ids(query: Any) -> list[UUID]:
+    texts = [text for given in query.getlist("ids") for text in given.split(",") if text]
+    return [parse_uuid(text, "query", "ids") for text in texts]
+
+
+def _fork(query: Any) -> UUID | None:
+    text = query.get("fork_id")
+    return parse_uuid(text, "query", "fork_id") if text else None
