@@ -63,8 +63,8 @@ class Replay(Slice):
         super().__init__(*args, **options)
         assert self._event is not None and self._event["kind"] == AGAIN
         self._told = self._event
-        progress = self._told.get("progress") or {"passed": 0, "heard": None}
-        self._log = BranchLog(self._run.execution_id, self._branch_id, passed=progress["passed"])
+        progress = self._told.get("progress") or {"log": {}, "heard": None}
+        self._log = BranchLog(self._run.execution_id, self._branch_id, **progress["log"])
         self._before: dict[str, Any] | None = progress["heard"]
         self._heard: _Heard | None = None
         # Where `_` of a frame's step stands, until it is read. The frame is kept, so that no other has its id.
@@ -96,7 +96,8 @@ class Replay(Slice):
         for frame in self.frames:
             self._read_input(frame)
         heard = self._heard and {"row": self._heard.row.seq, "failed": self._heard.failed}
-        event = {**self._told, "progress": {"passed": self._log.passed, "heard": heard}}
+        log = {"passed": self._log.passed, "is_long": self._log.is_long}
+        event = {**self._told, "progress": {"log": log, "heard": heard}}
         return Verdict(BranchStatus.READY, event=event, **how)
 
     def fail(self, message: str, type_: str = "error") -> Verdict:
@@ -149,7 +150,8 @@ class Replay(Slice):
             frame.opened = True
             return True
         # A step whose body was gone into has not finished, or it would have been passed over.
-        done = None if frame.waiting else self._log.end_of((frame.display, frame.scope, frame.pc))
+        place = frame.display, frame.scope, frame.pc
+        done = None if frame.waiting else self._log.end_of(place, in_workflow=frame.is_workflow)
         if done is not None:
             self._finish(frame, done)
         else:
@@ -249,7 +251,9 @@ class Replay(Slice):
     def _keep_labels_within(self, frame: Frame, row: Row) -> None:
         if self._run.program.labels_bodies:
             place = frame.display, frame.scope, frame.pc
-            labels.keep(frame, "joined", labels_within(self._run.execution_id, place, before=row.seq))
+            # The step began behind the row that was passed last.
+            found = labels_within(self._run.execution_id, place, after=self._log.passed, before=row.seq)
+            labels.keep(frame, "joined", found)
 
     def _call_again(self, frame: Frame, row: Row) -> None:
         if row.next_scope is None or row.next_scope == row.scope or row.next_workflow is None:

@@ -76,6 +76,12 @@ _WINDOW_OF_RUN = f"""
     SELECT (SELECT max(seq) FROM rows), {_COLUMNS}
     FROM (SELECT 1) AS one LEFT JOIN rows AS t ON t.branch_id = %(branch)s AND {_IN_LOG} ORDER BY t.seq
 """
+# Found by its index, however far it is.
+_END_IN_WORKFLOW = f"""
+    SELECT {_COLUMNS} FROM executions_transition t
+    WHERE t.execution_id = %(run)s AND t.scope = %(scope)s AND t.position = %(step)s AND t.branch_id = %(branch)s
+      AND t.current->>'workflow' = %(workflow)s AND t.seq > %(after)s
+"""
 _END_OF_STEP = f"""
     {_OF_BRANCH} AND t.scope = %(scope)s AND t.current->>'workflow' = %(workflow)s
       AND (t.current->>'step')::int = %(step)s AND t.type IN ('step', 'finish_branch', 'finish')
@@ -109,7 +115,8 @@ _ENDS = f"""
 # A body's name in the log has in it where it stands: below which step of which body.
 _LABELS_WITHIN = """
     SELECT t.step_label, t.id::text FROM executions_transition t
-    WHERE t.execution_id = %(run)s AND t.scope = %(scope)s AND t.seq < %(before)s AND t.step_label IS NOT NULL
+    WHERE t.execution_id = %(run)s AND t.scope = %(scope)s AND t.seq > %(after)s AND t.seq < %(before)s
+      AND t.step_label IS NOT NULL
       AND position(%(below)s in t.current->>'workflow') > 0
     ORDER BY t.seq
 """
@@ -118,13 +125,14 @@ _LABELS_WITHIN = """
 class BranchLog:
     """The rows of a branch behind the one that was `passed` last: in their order, and read when they are come to."""
 
-    def __init__(self, execution_id: UUID, branch_id: UUID, *, passed: int = 0) -> None:
+    def __init__(self, execution_id: UUID, branch_id: UUID, *, passed: int = 0, is_long: bool = False) -> None:
+        """`is_long`: it is known to have more rows than are read at the beginning."""
         self.passed = passed
+        self.is_long = is_long
         self._values = {"run": execution_id, "branch": branch_id}
         self._rows: deque[Row] = deque()
         # How far the log was read: to its end, if nothing.
         self._read_to: int | None = passed
-        self._is_first = True
 
     def following(self) -> Row | None:
         """The next row; None at the end."""
@@ -140,12 +148,14 @@ class BranchLog:
         if self._read_to is not None:
             self._read_to = max(self._read_to, row.seq)
 
-    def end_of(self, place: tuple[str, str, int]) -> Row | None:
-        """The row that says that the step at this place has finished, if it is still to come."""
+    def end_of(self, place: tuple[str, str, int], *, in_workflow: bool) -> Row | None:
+        """The row that says that the step at this place has finished, if it is still to come. `in_workflow`: it is a
+        step of a workflow itself."""
         self.following()
         found = next((row for row in self._rows if row.ends_step and row.place == place), None)
         workflow, scope, step = place
-        return found or self._further(_END_OF_STEP, workflow=workflow, scope=scope, step=step)
+        statement = _END_IN_WORKFLOW if in_workflow else _END_OF_STEP
+        return found or self._further(statement, workflow=workflow, scope=scope, step=step)
 
     def turn_of(self, workflow: str, scope: str) -> Row | None:
         """The next row that ended a turn of a loop whose body has this name."""
@@ -173,13 +183,13 @@ class BranchLog:
 
     def _read_on(self, after: int) -> None:
         values = {**self._values, "after": after}
-        if self._is_first:
-            self._is_first = False
+        if not self.is_long:
             found = [_row(columns) for columns in fetch(_FIRST_ROWS, values)]
             if len(found) <= _WINDOW:
                 self._rows.extend(found)
                 self._read_to = None
                 return
+            self.is_long = True
         told = fetch(_WINDOW_OF_RUN, values)
         self._read_to = told[0][0]
         self._rows.extend(_row(columns) for _, *columns in told if columns[0] is not None)
@@ -197,10 +207,11 @@ def ends_below(branch_id: UUID, scope: str, *, after: int, before: int) -> list[
     return [_row(columns) for columns in fetch(_ENDS, values)]
 
 
-def labels_within(execution_id: UUID, place: tuple[str, str, int], *, before: int) -> dict[str, str]:
-    """Rows by the labels of steps that were finished in bodies of the step at this place; of one label the last."""
+def labels_within(execution_id: UUID, place: tuple[str, str, int], *, after: int, before: int) -> dict[str, str]:
+    """Rows by the labels of steps that were finished in bodies of the step at this place, between these two rows; of
+    one label the last."""
     workflow, scope, step = place
-    values = {"run": execution_id, "scope": scope, "before": before, "below": f"`{workflow}`[{step}]."}
+    values = {"run": execution_id, "scope": scope, "after": after, "before": before, "below": f"`{workflow}`[{step}]."}
     return dict(fetch(_LABELS_WITHIN, values))
 
 
