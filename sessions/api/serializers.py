@@ -77,6 +77,17 @@ class EntryAnswer(Body):
     tool_call_id = Text(allow_null=True)
 
 
+class AskedCallAnswer(Body):
+    """A call that a person has to decide about, for the API description."""
+
+    id = serializers.UUIDField()
+    tool_call_id = Text()
+    tool = Text()
+    arguments = JsonObject()
+    hash = Text()
+    expires_at = Timestamp()
+
+
 class HistoryAnswer(Body):
     """A history, for the API description."""
 
@@ -84,6 +95,7 @@ class HistoryAnswer(Body):
     created_at = Timestamp()
     relations = serializers.ListField(child=JsonObject())
     entries = EntryAnswer(many=True)
+    requires_action = AskedCallAnswer(many=True, required=False)
 
 
 def _participants(values: Mapping[str, Any], role: str) -> list[UUID]:

@@ -23,6 +23,7 @@ from sessions.api.serializers import (
 )
 from sessions.context.messages import MessageBody
 from sessions.history.entries import clear_history, list_visible, whole_history
+from sessions.history.pending import asked_in
 from sessions.wire import entry_to_wire, history_to_wire, session_to_wire
 
 SESSIONS = Resource(
@@ -54,9 +55,11 @@ class HistoryViewSet(ApiViewSet):
 
     @extend_schema(operation_id="session_history", responses=HistoryAnswer)
     def retrieve(self, request: Request, id: UUID) -> Response:
-        """What was said, oldest first."""
+        """What was said, oldest first, and about which calls of the last reply a person has to decide."""
         session = selectors.get_session(self.developer, id)
-        return Response(history_to_wire(session, whole_history(session)))
+        asked = asked_in(session)
+        history = history_to_wire(session, whole_history(session))
+        return Response({**history, "requires_action": asked} if asked else history)
 
     @extend_schema(operation_id="session_history_delete", responses={202: Deleted})
     def destroy(self, request: Request, id: UUID) -> Response:

@@ -138,6 +138,15 @@ def decide(developer_id: UUID, found: PendingRound, decisions: Sequence[Decision
     record(developer_id, *(Act(Verb.RESUME, ObjectKind.SESSION, found.session_id, after=each) for each in told))
 
 
+def asked_in(session: Session) -> list[dict[str, Json]]:
+    """What is asked about the latest reply of the session and can still be decided, as clients are told."""
+    undecided = PendingRound.objects.filter(session=session, entry_count=session.entry_count, decided__isnull=True)
+    found = undecided.filter(expires_at__gt=Now()).first()
+    if found is None:
+        return []
+    return Pending(found.agent_id, found.is_alone, calls_of(found), found.expires_at).to_wire()
+
+
 def keep_results(found: PendingRound, results: Sequence[str]) -> None:
     """Keep what the calls gave, for the chat that goes on, and for its repetition if it fails."""
     PendingRound.objects.filter(pk=found.pk, id=found.id).update(results=list(results))

@@ -1,5 +1,6 @@
 """Chats whose tools a person agrees to first: the chat ends with what is asked, and goes on with what was decided."""
 
+import asyncio
 import json
 from datetime import timedelta
 from hashlib import sha256
@@ -79,6 +80,8 @@ def test_a_chat_ends_with_what_is_asked_and_goes_on(
     assert first["hash"] == sha256(text.encode()).hexdigest()
     assert second["arguments"] == EVE[2] and first["expires_at"] > now().isoformat()
     assert web_server.requests == []
+    # Whoever did not get the answer finds it here.
+    assert talk.api.get(f"/sessions/{session}/history").json()["requires_action"] == asked["requires_action"]
 
     body = {"approvals": decisions(asked, "approve", "deny", reason="no Eve")}
     with scripted_model(["Paid"]) as model:
@@ -100,6 +103,7 @@ def test_a_chat_ends_with_what_is_asked_and_goes_on(
         ("internal", "approve", "pay"),
         ("internal", "deny", "pay"),
     ]
+    assert "requires_action" not in talk.api.get(f"/sessions/{session}/history").json()
     # Approving twice.
     assert refused(talk, session, body["approvals"]) == (409, "approval_over")
     assert len(web_server.requests) == 2
@@ -170,6 +174,20 @@ def test_what_a_lost_server_may_have_called_is_called_with_the_same_key(
 
     first, second = [request.headers["idempotency-key"] for request in web_server.requests]
     assert first == second
+
+
+def test_of_two_who_decide_at_the_same_time_one_wins(talk: Talk, session: str, web_server: WebServer) -> None:
+    asked = ask(talk, session, ANN)
+
+    async def both() -> list[Any]:
+        made = (talk.send(session, approvals=decisions(asked, decision)) for decision in ("approve", "approve"))
+        return await asyncio.gather(*made)
+
+    with scripted_model(["Paid"]):
+        answers = asyncio.run(both())
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert paths(web_server) == [("/pay", "Ann")]
 
 
 def test_calls_that_need_nobody_are_made_at_once(talk: Talk, session: str, web_server: WebServer) -> None:
