@@ -226,7 +226,7 @@ class PendingRound(models.Model):
     id = models.UUIDField(default=uuid7, editable=False, help_text="the keys of its calls are made of it")
     agent_id = models.UUIDField(help_text="whose calls they are")
     is_alone = models.BooleanField(help_text="no other agents were to answer after this one")
-    entry_count = models.PositiveBigIntegerField(help_text="of the session; with another one, something else was said")
+    entry_count = models.PositiveBigIntegerField(help_text="of the session; what comes behind was said since")
     calls = models.JSONField()
     decided = models.JSONField(null=True)
     results = models.JSONField(null=True)

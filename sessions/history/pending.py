@@ -3,6 +3,7 @@
 A round is read and written by whoever has the turn of its session, so by one chat at a time.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.audit.recording import Act, record
@@ -22,7 +24,9 @@ from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import problem
 from sessions.errors import ApprovalOver
-from sessions.models import PendingRound, Session
+from sessions.models import Entry, EntrySource, PendingRound, Session
+
+log = logging.getLogger(__name__)
 
 # Longer than anybody repeats a chat that goes on with results.
 _KEPT_FOR = timedelta(days=7)
@@ -91,6 +95,8 @@ def keep_pending(session_id: UUID, pending: Pending) -> None:
         calls=[asdict(call) for call in pending.calls],
         expires_at=pending.expires_at,
     )
+    fields = {"action": "approval_asked_for", "session_id": session_id, "calls": len(pending.to_wire())}
+    transaction.on_commit(lambda: log.info("approval asked for", extra=fields))
 
 
 def forget_pending(session_id: UUID) -> None:
@@ -112,7 +118,7 @@ def find_pending(session: Session, decisions: Sequence[Decision]) -> PendingRoun
     asked = {call.id: call.asked for call in calls_of(found) if call.asked is not None}
     if not {decision.id for decision in decisions} <= asked.keys():
         raise ApprovalOver("No such call of this session waits for approval")
-    if found.entry_count != session.entry_count:
+    if _was_said_since(found):
         raise ApprovalOver("Something else was said in the session since the call was asked about")
     if found.decided is None and found.expires_at < now():
         raise ApprovalOver("The time to decide about the call is over")
@@ -140,9 +146,9 @@ def decide(developer_id: UUID, found: PendingRound, decisions: Sequence[Decision
 
 def asked_in(session: Session) -> list[dict[str, Json]]:
     """What is asked about the latest reply of the session and can still be decided, as clients are told."""
-    undecided = PendingRound.objects.filter(session=session, entry_count=session.entry_count, decided__isnull=True)
-    found = undecided.filter(expires_at__gt=Now()).first()
-    if found is None:
+    undecided = PendingRound.objects.filter(session=session, decided__isnull=True, expires_at__gt=Now())
+    found = undecided.first()
+    if found is None or _was_said_since(found):
         return []
     return Pending(found.agent_id, found.is_alone, calls_of(found), found.expires_at).to_wire()
 
@@ -162,6 +168,12 @@ def prune_pending() -> int:
     old = PendingRound.objects.filter(expires_at__lt=Now() - _KEPT_FOR).values_list("pk", flat=True)
     removed, _ = PendingRound.objects.filter(pk__in=list(old[:_PRUNED_AT_ONCE])).delete()
     return removed
+
+
+def _was_said_since(found: PendingRound) -> bool:
+    """Whether the reply is not the latest any more. A summary of what was said before says nothing new."""
+    since = Entry.objects.filter(session_id=found.session_id, seq__gt=found.entry_count)
+    return since.exclude(source=EntrySource.SUMMARIZER).exists()
 
 
 def _decided(decisions: Iterable[Decision]) -> dict[str, Json]:

@@ -37,9 +37,7 @@ class Migration(migrations.Migration):
                 ("is_alone", models.BooleanField(help_text="no other agents were to answer after this one")),
                 (
                     "entry_count",
-                    models.PositiveBigIntegerField(
-                        help_text="of the session; with another one, something else was said"
-                    ),
+                    models.PositiveBigIntegerField(help_text="of the session; what comes behind was said since"),
                 ),
                 ("calls", models.JSONField()),
                 ("decided", models.JSONField(null=True)),

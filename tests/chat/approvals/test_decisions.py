@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,6 +15,7 @@ from agents.models import Agent
 from julep_project.core.clock import now
 from julep_project.core.errors import ModelUnavailable
 from julep_project.devservices.loopback import Reply
+from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, PendingRound, Session
 from tests.chat.conftest import Talk
 from tests.chat.test_tools import calls
@@ -149,6 +151,8 @@ def test_what_changed_since_is_not_called(
 
 def test_nothing_is_called_twice_when_the_model_fails_after_it(talk: Talk, session: str, web_server: WebServer) -> None:
     approvals = decisions(ask(talk, session, ANN), "approve")
+    # The server's own note of what was said before changes nothing.
+    save_entries(UUID(session), [new_entry({"role": "system", "content": "-"}, source="summarizer", model="m")])
     with scripted_model([ModelUnavailable("away")]):
         assert talk.chat(session, approvals=approvals).status_code == 502
     otherwise = talk.chat(session, approvals=[{**approvals[0], "decision": "deny"}])
@@ -158,7 +162,8 @@ def test_nothing_is_called_twice_when_the_model_fails_after_it(talk: Talk, sessi
         talk.ask(session, approvals=approvals)
 
     assert paths(web_server) == [("/pay", "Ann")]
-    assert "done" in model.requests[0].messages[-1]["content"]
+    (told,) = [message for message in model.requests[0].messages if message["role"] == "tool"]
+    assert "done" in told["content"]
 
 
 def test_what_a_lost_server_may_have_called_is_called_with_the_same_key(
