@@ -11,6 +11,7 @@ from julep_project.console.page import POLICY, rights
 from julep_project.console.permissions import VIEW, may
 from julep_project.console.views import (
     audit,
+    compare,
     controls,
     documents,
     errors,
@@ -31,6 +32,7 @@ from julep_project.console.views.chat import page as chat_page
 from julep_project.console.views.run import acts as run_acts
 from julep_project.console.views.run import calls as run_calls
 from julep_project.console.views.run import events as run_events
+from julep_project.console.views.run import forking as run_forking
 from julep_project.console.views.run import page as run_page
 from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
@@ -67,6 +69,7 @@ _SECTIONS = {
     "console_chat": "console_chats",
     "console_bulk": "console_bulk",
     "console_task": "console_runs",
+    "console_compare": "console_runs",
 }
 
 
@@ -101,8 +104,13 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}calls/<uuid:call_id>/", self._page(run_calls.call), name="console_run_call"),
             path(f"{run}retry/", self._page(run_retrying.preview), name="console_run_retry"),
             path(f"{run}retry/begin/", self._page(run_retrying.begin), name="console_run_retry_begin"),
+            path(f"{run}fork/", self._page(run_forking.ask), name="console_run_fork"),
+            path(f"{run}fork/begin/", self._page(run_forking.begin), name="console_run_fork_begin"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
+            path("compare/", self._page(compare.show), name="console_compare"),
+            path("compare/choose/", self._page(compare.choose), name="console_compare_choose"),
+            path("compare/step/", self._page(compare.step), name="console_compare_step"),
             path("tasks/<uuid:task_id>/", self._page(tasks.show), name="console_task"),
             path("bulk/", self._page(bulk_page.listing), name="console_bulk"),
             path("bulk/new/", self._page(bulk_begin.preview), name="console_bulk_new"),

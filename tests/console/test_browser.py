@@ -211,6 +211,40 @@ def test_hostile_texts_change_nothing(backend: Backend, runs: Runs, console: Con
     assert alerts == []
 
 
+def test_a_run_is_forked_and_its_variants_compared(
+    backend: Backend, runs: Runs, console: Console, tmp_path: Path
+) -> None:
+    ask = {"prompt": "$ f'Describe {_.place}'", "unwrap": True, "settings": {"model": "offline/echo"}, "label": "ask"}
+    main = [{"evaluate": {"place": "$ _.place"}}, ask, {"sleep": {"seconds": 1}}, {"evaluate": {"told": "$ _"}}]
+    run = runs.begin("Describe places", main, {"place": "the sea"})
+    wait_for_end(run, backend)
+    page = console.page
+    page.goto(f"/admin/runs/{run}/")
+    page.get_by_role("row", name="ask").first.click()
+    page.get_by_role("link", name="Fork from here").click()
+    page.get_by_label("Name").nth(1).fill("the land")
+    page.get_by_label("Input of the step").nth(1).fill('{"place": "the land"}')
+    page.get_by_role("button", name="One variant more").click()
+    page.get_by_label("Name").nth(2).fill("a song")
+    page.get_by_label("Prompt a text").nth(2).fill("Sing of\nthe sea")
+    console.picture(tmp_path / "fork.png")
+    page.get_by_role("button", name="Begin 3 runs").click()
+    # It goes on by itself until all have ended.
+    expect(page.locator("#comparison")).to_contain_text("succeeded", timeout=20_000)
+    expect(page.locator("#comparison[data-refresh]")).to_have_count(0, timeout=20_000)
+    expect(page.get_by_role("row", name="Output").locator(".added")).to_have_count(2)
+    page.get_by_role("link", name="what differs").first.click()
+    expect(page.locator(".step-difference .removed").first).to_contain_text("Describe the sea")
+    console.picture(tmp_path / "compare.png")
+    page.get_by_role("columnheader", name="a song").first.get_by_role("link").click()
+    expect(page.locator("#run-head")).to_contain_text("otherwise in ask")
+    page.get_by_role("row", name="ask").first.click()
+    page.get_by_role("link", name="Output", exact=True).click()
+    expect(page.locator("#detail .diff .added")).to_have_text(["Sing of\n", "the sea\n"])
+    console.picture(tmp_path / "output.png")
+    assert console.complaints == []
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 1360), ("light", 390)])
 def test_every_page_fits(
     backend: Backend, runs: Runs, browser: Browser, console: Console, scheme: str, width: int, tmp_path: Any
@@ -221,7 +255,10 @@ def test_every_page_fits(
     options: Any = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     other = Console(browser, backend.url, "oscar", **options)
     task = f"/admin/tasks/{Execution.objects.get(pk=run).task_id}/"
-    for path in (*PAGES, f"/admin/runs/{run}/?sel=3", f"/admin/runs/{run}/retry/", task):
+    second = runs.begin("Shorter", [MAP], {"n": 2})
+    wait_for_end(second, backend)
+    of_run = (f"/admin/runs/{run}/{part}" for part in ("?sel=3", "retry/", "fork/?from=start"))
+    for path in (*PAGES, *of_run, f"/admin/compare/?run={run}&run={second}", task):
         other.page.goto(path)
         assert other.page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert other.page.evaluate(_CONTRAST) >= 4.5, path

@@ -1,6 +1,6 @@
 """The rows of a run's timeline: everything but what steps were given and what they gave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -102,3 +102,20 @@ def row_before(execution_id: UUID, seq: int, branch_id: UUID, scope: UUID, workf
     """The row whose output was the input of the step that ended with this one."""
     found: Sequence[Row] = rows(_BEFORE, [execution_id, seq, branch_id, scope, workflow])
     return found[0]["id"] if found else None
+
+
+# Rows around one of another run that its step is looked for in.
+_AROUND = 2000
+_SAME_STEP = f"""
+    SELECT t.id, t.seq FROM executions_transition t
+    WHERE t.execution_id = %(run)s AND t.seq BETWEEN %(seq)s - {_AROUND} AND %(seq)s + {_AROUND}
+      AND t.current->>'workflow' = %(workflow)s AND t.current->>'step' = %(step)s AND t.metadata ? 'step_type'
+    ORDER BY abs(t.seq - %(seq)s), t.seq LIMIT 1
+"""
+
+
+def same_step(run_id: UUID, seq: int, current: Mapping[str, Any]) -> Row | None:
+    """The row of a run that ended the step at a place of the program, nearest to where another run had come there."""
+    place = {"workflow": current["workflow"], "step": str(current["step"])}
+    found: Sequence[Row] = rows(_SAME_STEP, {"run": run_id, "seq": seq, **place})
+    return found[0] if found else None

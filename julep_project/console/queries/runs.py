@@ -40,6 +40,7 @@ class RunFilter:
     until: datetime | None = None
     metadata: tuple[tuple[str, str], ...] = ()
     fault: str = ""
+    is_retried: bool | None = None
 
     @classmethod
     def of(cls, query: QueryDict) -> Self:
@@ -61,6 +62,7 @@ class RunFilter:
             error=_text(query, "error"),
             text=_text(query, "q"),
             fault=_text(query, "fault"),
+            is_retried=_yes_or_no(query, "retried"),
             since=_moment(query, "since"),
             until=_moment(query, "until"),
             metadata=tuple((name.strip()[:_LONGEST], value.strip()[:_LONGEST]) for name, _, value in pairs),
@@ -91,6 +93,9 @@ class RunFilter:
         if self.fault:
             found.append("e.error_hash = %(fault)s")
             parameters["fault"] = self.fault
+        if self.is_retried is not None:
+            again = "EXISTS (SELECT FROM executions_execution again WHERE again.retried_from = e.id)"
+            found.append(again if self.is_retried else f"NOT {again}")
         if self.since:
             found.append("e.created_at >= %(since)s")
             parameters["since"] = self.since
@@ -107,6 +112,13 @@ class RunFilter:
 
 def _text(query: QueryDict, name: str) -> str:
     return query.get(name, "").strip().replace("\0", "")[:_LONGEST]
+
+
+def _yes_or_no(query: QueryDict, name: str) -> bool | None:
+    given = query.get(name, "")
+    if given not in ("", "yes", "no"):
+        raise BadRequest(f"{name} is yes or no")
+    return given == "yes" if given else None
 
 
 def _moment(query: QueryDict, name: str) -> datetime | None:

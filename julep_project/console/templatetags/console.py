@@ -267,3 +267,32 @@ def link(context: template.Context, **changes: Any) -> str:
             query[name] = str(given)
     told = query.urlencode()
     return f"?{told}" if told else "?"
+
+
+@register.filter
+def beside(line: Any, columns: Any) -> list[tuple[Any, Any]]:
+    """The columns of a comparison, each with its cell of a line."""
+    return list(zip(columns, line.cells, strict=True))
+
+
+@register.filter
+def said(cell: Any) -> SafeString:
+    """What a step gave: of a model's answer the text, of anything else the JSON."""
+    told = cell.output
+    if told.is_cut:
+        return block(told.text, LONGEST)
+    given = json.loads(told.text)
+    answer = text_of_answer(given)
+    return block(
+        given if isinstance(given, str) else answer or json.dumps(given, ensure_ascii=False, indent=2), LONGEST
+    )
+
+
+def text_of_answer(given: Any) -> str:
+    """Of a whole answer of a model the text of its first choice; empty for anything else."""
+    choices = given.get("choices") if isinstance(given, dict) else None
+    message = (
+        choices[0].get("message") if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
+    )
+    content = message.get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, str) else ""

@@ -1,23 +1,11 @@
-"""Programs as their authors wrote them, in YAML, and what differs between two."""
+"""Programs as their authors wrote them, in YAML."""
 
 from collections.abc import Mapping
-from difflib import unified_diff
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from agents.tools.presentation import with_shown_tools
-
-_MOST_LINES = 2000
-_AROUND = 4
-_KINDS = {"+": "added", "-": "removed", "@": "place"}
-
-
-class Line(NamedTuple):
-    """A line of a difference; `kind` is `added`, `removed`, `place` or `same`."""
-
-    kind: str
-    text: str
 
 
 def as_written(part: Any) -> str:
@@ -34,10 +22,7 @@ def _given(part: Any) -> Any:
     return [_given(one) for one in part] if isinstance(part, list) else part
 
 
-def difference(before: str, after: str) -> list[Line] | None:
-    """What differs, with the lines around; nothing if nothing does, None if they are too long to be compared."""
-    old, new = before.splitlines(), after.splitlines()
-    if max(len(old), len(new)) > _MOST_LINES:
-        return None
-    lines = list(unified_diff(old, new, lineterm="", n=_AROUND))[2:]
-    return [Line(_KINDS.get(line[:1], "same"), line if line.startswith("@") else line[1:]) for line in lines]
+def written_step(source: Mapping[str, Any], workflow: str, step: int) -> str:
+    """A step as its author wrote it, if it stands in a workflow itself."""
+    steps = source.get(workflow)
+    return as_written(steps[step]) if isinstance(steps, list) and step < len(steps) else ""

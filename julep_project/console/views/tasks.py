@@ -6,13 +6,14 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 
 from executions.operating.pausing import list_pauses
+from julep_project.console.difference import difference
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.tasks import COUNTED, LOOKED_BACK, TIMED, list_steps, list_versions, sources
 from julep_project.console.views.controls import LENGTHS
 from julep_project.console.views.run.lookup import number
-from julep_project.console.views.source import as_written, difference
+from julep_project.console.views.source import as_written
 from julep_project.core.clock import now
 from julep_project.core.pauses.models import PauseScope
 from tasks.models import Task

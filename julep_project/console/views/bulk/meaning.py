@@ -38,6 +38,7 @@ class Meant:
             "fault": self.filter.error_hash,
             "since": self.filter.since and self.filter.since.isoformat(),
             "until": self.filter.until and self.filter.until.isoformat(),
+            "retried": {None: "", True: "yes", False: "no"}[self.filter.is_retried],
             "developer": self.developer and self.developer.pk,
         }
         query.update({name: str(part) for name, part in parts.items() if part})
@@ -67,6 +68,7 @@ def _of_developer(action: BulkVerb, wanted: RunFilter, given: str) -> Meant:
         since=wanted.since,
         until=wanted.until,
         error_hash=wanted.fault,
+        is_retried=wanted.is_retried,
         metadata=dict(wanted.metadata),
     )
     candidates = () if given else tuple(developers_of(wanted))

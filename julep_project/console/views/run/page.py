@@ -9,17 +9,18 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from agents.tools.presets import without_values
 from executions.models import Execution, Transition
 from executions.states import TERMINAL_EXECUTION
+from executions.wire import overrides_to_wire
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
-from julep_project.console.queries.log import MOST_ROWS, live_rows, log_rows
+from julep_project.console.queries.log import MOST_ROWS, live_rows, log_rows, same_step
 from julep_project.console.queries.runs import NO_USAGE, usage_of
 from julep_project.console.queries.standing import Standing
 from julep_project.console.views.run.calls import calls_during
 from julep_project.console.views.run.lookup import get_row, get_run, number
 from julep_project.console.views.run.names import names_at
-from julep_project.console.views.run.values import shown_value
-from julep_project.console.views.source import as_written
+from julep_project.console.views.run.values import differing, output_of_row, shown_value
+from julep_project.console.views.source import written_step
 from julep_project.core.clock import now, to_wire
 from tasks.models import TaskVersion
 
@@ -34,6 +35,7 @@ def _standing(request: HttpRequest, run: Execution) -> dict[str, Any]:
         "standing": Standing(run, may_read=may(request, CONTENTS), moment=moment),
         "is_ended": is_ended,
         "retries": _retries(run),
+        "overrides": overrides_to_wire(run.overrides) if may(request, CONTENTS) else (),
         "length": ((run.ended_at or run.updated_at) if is_ended else moment) - run.created_at,
         "usage": usage_of([run.pk]).get(run.pk, NO_USAGE),
         "metadata": [(name, value) for name, value in without_values(run.metadata).items()],
@@ -102,6 +104,8 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {"run": run, "row": row, "tab": tab, "tabs": _TABS, "label": _label(row)}
     if reads and may(request, CONTENTS):
         context |= shown_value(run, row, tab)
+        if tab == "output" and run.retried_from is not None:
+            context |= _against(run, row)
     elif tab == "json":
         context["json"] = _row_to_json(row)
     elif tab == "calls":
@@ -111,6 +115,14 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     elif tab == "summary":
         context |= _summary(run, row)
     return part(request, "parts/run_detail.html", **context)
+
+
+def _against(run: Execution, row: Transition) -> dict[str, Any]:
+    """What differs from the output of the same step of the run that this one does again."""
+    before = same_step(run.retried_from, row.seq, row.current) if run.retried_from else None
+    if before is None:
+        return {}
+    return {"before": before, **differing(output_of_row(before["id"]), output_of_row(row.pk))}
 
 
 def _label(row: Transition) -> str:
@@ -134,11 +146,7 @@ def _summary(run: Execution, row: Transition) -> dict[str, Any]:
 def _source(run: Execution, row: Transition) -> str:
     """The step as its author wrote it, if it stands in a workflow itself."""
     sources = TaskVersion.objects.filter(pk=run.task_version_id).values_list("source", flat=True)
-    workflow = (sources.first() or {}).get(row.current["workflow"])
-    place = row.current["step"]
-    if not isinstance(workflow, list) or place >= len(workflow):
-        return ""
-    return as_written(workflow[place])
+    return written_step(sources.first() or {}, row.current["workflow"], row.current["step"])
 
 
 def _row_to_json(row: Transition) -> dict[str, Any]:

@@ -15,10 +15,8 @@ from julep_project.console.page import page
 from julep_project.console.permissions import OPERATE, VIEW, needs
 from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
+from julep_project.console.views.run.typed import read_typed
 from julep_project.core.errors import DomainError
-from julep_project.core.reading.outside_json import read_json
-
-_LONGEST_INPUT = 1024 * 1024
 
 
 @needs(VIEW, OPERATE)
@@ -52,7 +50,7 @@ def begin(request: HttpRequest, run_id: UUID) -> HttpResponse:
     )
     text = request.POST.get("input", "").strip()
     try:
-        edits = Edits(input=_read(text)) if text else Edits()
+        edits = Edits(input=read_typed(text, "The input")) if text else Edits()
         asked = RetryRequest(
             point=point, is_latest=is_latest, repeats_once=request.POST.get("repeats_once") == "on", edits=edits
         )
@@ -65,12 +63,3 @@ def begin(request: HttpRequest, run_id: UUID) -> HttpResponse:
         return HttpResponseRedirect(own)
     messages.success(request, "A new run has begun; the one before stays as it is")
     return HttpResponseRedirect(reverse("admin:console_run", args=[fresh.pk]))
-
-
-def _read(text: str) -> Any:
-    if len(text) > _LONGEST_INPUT:
-        raise ValueError("The input is too long")
-    try:
-        return read_json(text)
-    except ValueError as error:
-        raise ValueError(f"The input is no JSON: {error}") from None
