@@ -21,6 +21,7 @@ from julep_project.console.views.messages import CUT, OMITTED, as_curl, body_of,
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.reading.jsontext import to_json_text
 from sessions.context.chat_request import ChatRequest
+from sessions.context.composition import Reason, Section
 from sessions.context.conversation import load_conversation
 from sessions.context.prompt import Prompt, build_prompt
 
@@ -87,17 +88,19 @@ def _part(request: HttpRequest, shown: ShownCall | None, part: str, *, reads: bo
 def _composed(told: Any, whole: int | None) -> dict[str, Any]:
     """The sections of a prompt with their shares, and what was left out. `whole`: its tokens, as its model says."""
     told = told if isinstance(told, Mapping) else {}
-    sections = [{"name": name, **amount} for name, amount in told.get("sections", {}).items()]
+    amounts = told.get("sections", {})
+    sections = [{"name": one.value, **amounts[one]} for one in Section if one in amounts]
     known = sum(one["tokens"] or 0 for one in sections)
     for one in sections:
         if one["tokens"] is None:
             one["tokens"] = max((whole or 0) - known, 0)
     total = sum(one["tokens"] for one in sections)
-    left, start = [], 0.0
+    start = 0.0
     for one in sections:
         one["share"] = one["tokens"] / total if total else 0.0
         one["start"], start = start, start + one["share"]
-    left = [{"why": why, **amount} for why, amount in told.get("left_out", {}).items()]
+    amounts = told.get("left_out", {})
+    left = [{"why": one.value, **amounts[one]} for one in Reason if one in amounts]
     return {
         "sections": sections,
         "total": total,

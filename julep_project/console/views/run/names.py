@@ -24,7 +24,7 @@ def names_at(run: Execution, row: Transition) -> dict[str, Any]:
         "metadata": {"type": "object", "of": "metadata", "seq": 0, "is_of_now": True},
     }
     names = [
-        {"name": name, "what": what, **(values.get(name) or {})}
+        {"name": name, "what": what.replace("`", ""), **(values.get(name) or {})}
         for name, what in RUNTIME_NAMES.items()
         if name not in _SELF_EXPLANATORY
     ]
