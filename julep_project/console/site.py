@@ -22,6 +22,7 @@ from julep_project.console.views import (
     queues,
     runs,
     search,
+    starting,
     tasks,
     usage,
 )
@@ -112,6 +113,8 @@ class ConsoleSite(admin.AdminSite):
             path("compare/choose/", self._page(compare.choose), name="console_compare_choose"),
             path("compare/step/", self._page(compare.step), name="console_compare_step"),
             path("tasks/<uuid:task_id>/", self._page(tasks.show), name="console_task"),
+            path("tasks/<uuid:task_id>/start/", self._page(starting.form), name="console_task_start"),
+            path("tasks/<uuid:task_id>/start/begin/", self._page(starting.begin), name="console_task_begin"),
             path("bulk/", self._page(bulk_page.listing), name="console_bulk"),
             path("bulk/new/", self._page(bulk_begin.preview), name="console_bulk_new"),
             path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),

@@ -46,13 +46,14 @@ PAGES = {
     "console_compare": SEES,
     "console_compare_step": READS,
     "console_task": SEES,
+    "console_task_start": OPERATES,
     "console_bulk": SEES,
     "console_bulk_action": SEES,
     "console_bulk_new": OPERATES,
 }
 ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
-ACTS |= {"console_run_fork_begin": OPERATES, "console_compare_choose": SEES}
+ACTS |= {"console_run_fork_begin": OPERATES, "console_compare_choose": SEES, "console_task_begin": OPERATES}
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
 ACTS |= {"console_errors_mark": OPERATES, "console_ring": OPERATES, "console_drain": OPERATES}
 ACTS |= {"console_documents_retry": OPERATES, "console_key_new": ADMINISTERS, "console_key_revoke": ADMINISTERS}

@@ -5,6 +5,9 @@ from uuid import uuid4
 
 from django.test import Client
 
+from agents.audit.models import AuditRecord
+from executions.models import Execution
+from julep_project.core.ids import uuid7
 from tests.flow_runner import FlowRunner
 
 
@@ -40,3 +43,31 @@ def test_how_its_versions_do(
     with django_capture_on_commit_callbacks(execute=True):
         paused = operator.post("/admin/controls/pause/", form, follow=True)
     assert paused.redirect_chain == [(page, 302)] and form["reason"] in paused.content.decode()
+
+
+SCHEMA = {
+    "type": "object",
+    "required": ["order"],
+    "properties": {"order": {"type": "string", "title": "Order"}, "amount": {"type": "integer", "default": 3}},
+}
+
+
+def test_a_run_is_started(operator: Client, flow: FlowRunner) -> None:
+    """From the fields of the schema, or JSON; a form that is sent twice starts one."""
+    created = flow.create({"name": "Refund", "main": [{"evaluate": {"n": "$ 1"}}], "input_schema": SCHEMA}).json()
+    path = f"/admin/tasks/{created['id']}/start/"
+    page = operator.get(path)
+    assert "Order" in page.content.decode() and path in operator.get(f"/admin/tasks/{created['id']}/").content.decode()
+    form = {"form": "fields", "run_id": str(page.context["run_id"]), "field-order": "A-7", "field-amount": "5"}
+    where = {operator.post(f"{path}begin/", form).headers["Location"] for _ in range(2)}
+    run = Execution.objects.get()
+    assert where == {f"/admin/runs/{run.pk}/"} and run.input == {"order": "A-7", "amount": 5}
+    typed = {"run_id": str(uuid7()), "value": '{"order": "A-8"}'}
+    operator.post(f"{path}begin/", typed)
+    assert Execution.objects.get(pk=typed["run_id"]).input == {"order": "A-8", "amount": 3}
+    assert AuditRecord.objects.filter(object_kind="execution", actor_label="operator").count() == 2
+    for value, said in (("[1]", "is an object"), ("{", "no JSON"), ("{}", "order")):
+        again = operator.post(f"{path}begin/", {"run_id": str(uuid7()), "value": value}, follow=True)
+        assert said in again.content.decode() and 'name="value"' in again.content.decode()
+    assert operator.post(f"{path}begin/", {"run_id": "x"}).headers["Location"] == path
+    assert Execution.objects.count() == 2
