@@ -28,6 +28,7 @@ class RunFilter:
     """
 
     status: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     task_id: UUID | None = None
     agent_id: UUID | None = None
     since: datetime | None = None
@@ -43,7 +44,8 @@ class RunFilter:
         """From what a request or a stored action says; `metadata` may be called `metadata_filter`."""
         given = {"metadata": values.get("metadata_filter"), **values}
         known = {name: given[name] for name in cls.__dataclass_fields__ if _is_given(given.get(name))}
-        return cls(**{**known, "status": tuple(known.get("status", ()))})
+        ids = tuple(str(one) for one in known.get("ids", ()))
+        return cls(**{**known, "status": tuple(known.get("status", ())), "ids": ids})
 
     @property
     def is_empty(self) -> bool:
@@ -53,6 +55,7 @@ class RunFilter:
     def condition(self, developer: Developer) -> Q:
         parts = [
             Q(status__in=self.status) if self.status else Q(),
+            Q(pk__in=self.ids) if self.ids else Q(),
             Q(task_id=self.task_id) if self.task_id else Q(),
             Q(task_id__in=_tasks_of(developer, self.agent_id)) if self.agent_id else Q(),
             Q(created_at__gte=self.since) if self.since else Q(),

@@ -28,15 +28,18 @@ from julep_project.core.api.api_schema import describe
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.jobs.kind import job_to_wire
 from julep_project.core.jobs.rows import JobState
-from julep_project.core.reading.fields import Body, JsonObject, Text, Timestamp
+from julep_project.core.reading.fields import Body, JsonObject, ListOf, Text, Timestamp
 from julep_project.core.reading.validation import invalid, read_flag
 
 _LONGEST_REASON = 500
+# More are meant by what they have in common.
+MOST_IDS = 200
 
 
 class BulkFilterBody(RunFilterBody):
     """Which runs are meant: one of these at least."""
 
+    ids = ListOf(child=serializers.UUIDField(), required=False, max_length=MOST_IDS, help_text="these runs")
     metadata_filter = JsonObject(required=False)
 
 

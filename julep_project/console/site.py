@@ -96,7 +96,6 @@ class ConsoleSite(admin.AdminSite):
             path("search/", self._page(search.find), name="console_search"),
             path("runs/", self._page(runs.listing), name="console_runs"),
             path("runs/histogram/", self._page(runs.bars), name="console_histogram"),
-            path("runs/cancel/", self._page(runs.cancel), name="console_runs_cancel"),
             path(run, self._page(run_page.overview), name="console_run"),
             path(f"{run}head/", self._page(run_page.head), name="console_run_head"),
             path(f"{run}rows/", self._page(run_page.rows), name="console_run_rows"),

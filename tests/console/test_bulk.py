@@ -97,7 +97,8 @@ def test_what_cannot_be_meant(operator: Client, failed: list[str]) -> None:
         assert said in text and "confirm" not in form, query
         operator.post("/admin/bulk/begin/", {**parse_qs(query), "confirm": "0"})
     assert not BulkAction.objects.exists()
-    assert operator.get("/admin/bulk/new/?action=delete&status=failed").status_code == 400
+    assert operator.get("/admin/bulk/new/?action=x&status=failed").status_code == 400
+    assert operator.get("/admin/bulk/new/?action=retry&run=x").status_code == 400
 
 
 def test_one_developer_is_chosen(operator: Client, failed: list[str], stranger: Any) -> None:
@@ -117,3 +118,47 @@ def test_aborting(operator: Client, failed: list[str]) -> None:
     assert BulkAction.objects.get().state == "aborted"
     assert "The action has ended" in operator.post(f"{where}abort/", follow=True).content.decode()
     assert Execution.objects.filter(retried_from=None).count() == 4
+
+
+def test_chosen_runs(
+    operator: Client, failed: list[str], waiting: dict[str, Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    """Those that can be acted on, of those that were chosen on the list; and nothing else."""
+    page = operator.get("/admin/runs/").content.decode()
+    assert 'action="/admin/bulk/new/" id="selection"' in page and "Delete selected" not in page
+    Execution.objects.update(created_at=now() - timedelta(hours=1))
+    text, form = form_of(operator, f"action=cancel&run={failed[0]}&run={waiting['id']}")
+    assert form["confirm"] == ["1"] and waiting["id"] in text and "Of 2 chosen runs those" in text
+    where = operator.post("/admin/bulk/begin/", {**form, "reason": "night shift"}).headers["Location"]
+    with django_capture_on_commit_callbacks(execute=True):
+        work_on(BulkAction.objects.get(action="cancel").pk)
+    assert Execution.objects.get(pk=waiting["id"]).status == "cancelled"
+    assert "Of 2 chosen runs those" in operator.get(where).content.decode()
+    head = operator.get(f"/admin/runs/{waiting['id']}/head/").content.decode()
+    assert "Cancelled by" in head and "night shift" in head
+    _, form = form_of(operator, f"action=retry&run={failed[0]}&run={failed[1]}")
+    assert form["confirm"] == ["2"] and form["run"] == failed[:2]
+
+
+def test_waits_are_answered_and_ended_runs_deleted(
+    operator: Client, staff: Any, failed: list[str], waiting: dict[str, Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    _, form = form_of(operator, f"action=resume&task={waiting['task']}")
+    wrong = operator.post("/admin/bulk/begin/", {**form, "reason": "x", "input": "{"}, follow=True)
+    assert "no JSON" in wrong.content.decode()
+    operator.post("/admin/bulk/begin/", {**form, "reason": "x", "input": '{"approved": true}'})
+    bulk = BulkAction.objects.get(action="resume")
+    assert (bulk.options, bulk.matched) == ({"input": {"approved": True}}, 1)
+
+    Execution.objects.update(created_at=now() - timedelta(hours=1))
+    query = f"action=delete&run={failed[0]}&run={waiting['id']}"
+    assert operator.get(f"/admin/bulk/new/?{query}").status_code == 403
+    administrator = staff("administrator")
+    text, form = form_of(administrator, query)
+    assert "for good" in text and form["confirm"] == ["1"]
+    assert operator.post("/admin/bulk/begin/", {**form, "reason": "x"}).status_code == 403
+    administrator.post("/admin/bulk/begin/", {**form, "reason": "x"})
+    with django_capture_on_commit_callbacks(execute=True):
+        work_on(BulkAction.objects.get(action="delete").pk)
+    assert not Execution.objects.filter(pk=failed[0]).exists()
+    assert Execution.objects.filter(pk__in=[*failed[1:], waiting["id"]]).count() == 3

@@ -51,7 +51,7 @@ PAGES = {
     "console_bulk_action": SEES,
     "console_bulk_new": OPERATES,
 }
-ACTS = {"console_runs_cancel": OPERATES, "console_run_cancel": OPERATES, "console_answer": OPERATES}
+ACTS = {"console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
 ACTS |= {"console_run_fork_begin": OPERATES, "console_compare_choose": SEES, "console_task_begin": OPERATES}
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}

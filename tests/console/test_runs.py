@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from executions.models import Branch, Execution, Transition
+from executions.models import Branch, Execution
 from julep_project.core.clock import DatabaseNow
 from tests.flow_runner import FlowRunner
 
@@ -88,19 +88,6 @@ def test_csv_holds_no_formula(operator: Client, hostile: dict[str, Any]) -> None
     assert row["error"] == "'=HYPERLINK(1)"
     assert not [cell for cell in row.values() if cell[:1] in ("=", "+", "-", "@")]
     assert json.loads(operator.get("/admin/runs/?format=json").content)["items"][0]["error"] == "=HYPERLINK(1)"
-
-
-def test_cancelling_some(operator: Client, waiting: dict[str, Any], hostile: dict[str, Any]) -> None:
-    form = {"run": [waiting["id"], hostile["id"]], "reason": "night shift", "next": "/admin/runs/?status=failed"}
-    answer = operator.post("/admin/runs/cancel/", form)
-    assert answer.headers["Location"] == "/admin/runs/?status=failed"
-    run = Execution.objects.get(pk=waiting["id"])
-    assert (run.status, Transition.objects.get(execution=run, type="cancelled").output) == ("cancelled", "night shift")
-    assert Execution.objects.get(pk=hostile["id"]).status == "failed"
-    assert "Cancelled by operator: night shift" in _words(operator.get(f"/admin/runs/{waiting['id']}/head/"))
-    assert operator.post("/admin/runs/cancel/", {"run": ["x"]}).status_code == 400
-    elsewhere = operator.post("/admin/runs/cancel/", {"next": "https://evil.example/admin/"})
-    assert elsewhere.headers["Location"] == "/admin/runs/"
 
 
 def _words(answer: Any) -> str:

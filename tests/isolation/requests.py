@@ -119,7 +119,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /executions": [_RESUMED],
     "POST /executions/{id}/fork": [{"from": "start", "variants": [{}]}],
     "POST /bulk": [
-        {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>"}},
+        {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>", "ids": ["<execution>"]}},
         {"action": "cancel", "filter": {"fork_id": "<fork>"}},
     ],
     "POST /sessions": _TAKING_PART,

@@ -13,7 +13,7 @@ from executions import finding
 from executions.bulk.actions import MOST_COUNTED
 from executions.bulk.models import BulkVerb
 from executions.models import OPEN, Execution
-from executions.states import ExecutionStatus
+from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from julep_project.console.queries.rows import Row, rows
 from julep_project.console.queries.runs import RunFilter, uuid_of
 
@@ -24,6 +24,8 @@ _MOST_DEVELOPERS = 50
 # Runs that are acted on: of those that are not named, these.
 _MET: Mapping[BulkVerb, tuple[tuple[str, ...], tuple[str, ...]]] = {
     BulkVerb.CANCEL: (tuple(OPEN), tuple(OPEN)),
+    BulkVerb.RESUME: ((ExecutionStatus.AWAITING_INPUT,), (ExecutionStatus.AWAITING_INPUT,)),
+    BulkVerb.DELETE: (tuple(TERMINAL_EXECUTION), tuple(TERMINAL_EXECUTION)),
     BulkVerb.RETRY: ((ExecutionStatus.FAILED, ExecutionStatus.CANCELLED), (ExecutionStatus.FAILED,)),
 }
 VERBS = tuple(_MET)
@@ -94,9 +96,11 @@ def _names(table: str, ids: Iterable[str | None]) -> dict[str | None, str]:
 
 
 def narrowed(wanted: RunFilter, action: BulkVerb) -> RunFilter:
-    """Of the runs of a list those that can be acted on; without a status none can."""
+    """Of the runs of a list those that can be acted on; without a status none can. Who names runs one by one means all
+    of them that can."""
     possible, usual = _MET[action]
-    status = tuple(one for one in possible if one in wanted.status) if wanted.status else usual
+    unsaid = possible if wanted.ids else usual
+    status = tuple(one for one in possible if one in wanted.status) if wanted.status else unsaid
     return replace(wanted, status=tuple(str(one) for one in status))
 
 

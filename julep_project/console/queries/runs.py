@@ -20,6 +20,7 @@ from julep_project.core.reading.jsontext import to_json_text
 SEARCHED = 20_000
 _MOST_TASKS = 500
 _LONGEST = 200
+_MOST_IDS = 200
 _METADATA = 5
 _BUCKETS = 48
 _COUNTED = 50_000
@@ -32,6 +33,7 @@ class RunFilter:
     """Which runs. An empty part asks for nothing."""
 
     status: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     task: str = ""
     agent: str = ""
     error: str = ""
@@ -57,6 +59,7 @@ class RunFilter:
             raise BadRequest("What is preset for tools is as secret as their definitions")
         return cls(
             status=status,
+            ids=_ids(query.getlist("run")),
             task=_text(query, "task"),
             agent=_text(query, "agent"),
             error=_text(query, "error"),
@@ -84,6 +87,9 @@ class RunFilter:
         if self.status:
             found.append("e.status = ANY(%(status)s)")
             parameters["status"] = list(self.status)
+        if self.ids:
+            found.append("e.id = ANY(%(ids)s::uuid[])")
+            parameters["ids"] = list(self.ids)
         if self.task or self.agent:
             found.append("e.task_id = ANY(%(tasks)s)")
             parameters["tasks"] = _tasks(self.task, self.agent)
@@ -119,6 +125,13 @@ def _yes_or_no(query: QueryDict, name: str) -> bool | None:
     if given not in ("", "yes", "no"):
         raise BadRequest(f"{name} is yes or no")
     return given == "yes" if given else None
+
+
+def _ids(given: list[str]) -> tuple[str, ...]:
+    """Runs that are named one by one."""
+    if len(given) > _MOST_IDS or not all(map(uuid_of, given)):
+        raise BadRequest(f"run is the id of one, {_MOST_IDS} times at most")
+    return tuple(dict.fromkeys(str(uuid_of(one)) for one in given))
 
 
 def _moment(query: QueryDict, name: str) -> datetime | None:

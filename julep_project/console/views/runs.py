@@ -1,29 +1,18 @@
 """The list of runs."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
-from uuid import UUID
 
-from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 from agents.tools.presets import without_values
-from executions import services
-from executions.models import Execution
 from executions.states import ExecutionStatus
-from julep_project.console.acts import act, back
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page, part
 from julep_project.console.permissions import VIEW, needs
 from julep_project.console.queries.runs import SEARCHED, RunFilter, histogram, list_runs
-from julep_project.core.errors import DomainError
 
-# What one request cancels.
-MOST_CANCELLED = 100
 _CHIPS = 4
 
 
@@ -75,32 +64,3 @@ def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
 def bars(request: HttpRequest) -> HttpResponse:
     """How many runs of the filter began when: a part of the list."""
     return part(request, "parts/histogram.html", histogram=histogram(RunFilter.of(request.GET)))
-
-
-@act()
-def cancel(request: HttpRequest) -> HttpResponse:
-    """Cancel the selected runs, each by itself, with the reason in its log."""
-    ids = _ids(request.POST.getlist("run"))
-    reason = request.POST.get("reason", "").strip()[:500] or "cancelled by an operator"
-    cancelled, refused = 0, 0
-    for execution in Execution.objects.filter(pk__in=ids).select_related("developer").defer("input", "output"):
-        stop = partial(services.cancel_execution, developer=execution.developer, execution_id=execution.pk)
-        try:
-            stop(reason=reason)
-            cancelled += 1
-        except DomainError:
-            refused += 1
-    if cancelled:
-        messages.success(request, f"{cancelled} runs cancelled")
-    if refused or not ids:
-        messages.warning(request, f"{refused} had ended already" if ids else "No run was selected")
-    return back(request, reverse("admin:console_runs"))
-
-
-def _ids(given: list[str]) -> list[UUID]:
-    if len(given) > MOST_CANCELLED:
-        raise BadRequest(f"At most {MOST_CANCELLED} at once")
-    try:
-        return [UUID(one) for one in given]
-    except ValueError:
-        raise BadRequest("That is no id") from None

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -17,7 +17,7 @@ from executions.bulk.models import BulkAction, BulkVerb
 from executions.retrying.plan import FAILED, START
 from julep_project.console.acts import act
 from julep_project.console.page import page
-from julep_project.console.permissions import OPERATE, VIEW, needs
+from julep_project.console.permissions import ADMINISTER, OPERATE, VIEW, may, needs
 from julep_project.console.queries.bulk import LOOKED_AT, VERBS, readable, tried_before
 from julep_project.console.queries.runs import runs_named
 from julep_project.console.queries.times import first_id
@@ -25,16 +25,18 @@ from julep_project.console.views.bulk.meaning import Meant, meaning
 from julep_project.core.clock import now, to_wire
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.jsontext import to_json_text
+from julep_project.core.reading.outside_json import read_json
 
 _LONGEST_REASON = 500
+_LONGEST_ANSWER = 8 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @needs(VIEW, OPERATE)
 def preview(request: HttpRequest) -> HttpResponse:
     """How many runs would be acted on, some of them, and a form to begin. Its address means the same later."""
-    verb = _verb(request.GET)
-    context: dict[str, Any] = {"verb": verb.value, "query": request.GET}
+    verb = _verb(request, request.GET)
+    context: dict[str, Any] = {"verb": verb.value, "words": _WORDS[verb], "query": request.GET}
     try:
         meant = meaning(request.GET)
         address = meant.address()
@@ -49,10 +51,22 @@ def preview(request: HttpRequest) -> HttpResponse:
     return page(request, "bulk/new.html", f"{verb.label} many runs", **context)
 
 
-def _verb(query: QueryDict) -> BulkVerb:
+# The title of the form, and what its button says before and behind the number of runs.
+_WORDS = {
+    BulkVerb.CANCEL: ("Cancel many runs", "Cancel", ""),
+    BulkVerb.RETRY: ("Try many runs again", "Try", "again"),
+    BulkVerb.RESUME: ("Answer many runs", "Answer", ""),
+    BulkVerb.DELETE: ("Delete many runs", "Delete", "for good"),
+}
+
+
+def _verb(request: HttpRequest, query: QueryDict) -> BulkVerb:
+    """What is to be done, by somebody who may do it: what is deleted is gone as by retention."""
     given = query.get("action", BulkVerb.CANCEL.value)
     if given not in VERBS:
         raise BadRequest("action is one of " + ", ".join(VERBS))
+    if given == BulkVerb.DELETE and not may(request, ADMINISTER):
+        raise PermissionDenied
     return BulkVerb(given)
 
 
@@ -69,9 +83,14 @@ def _met(meant: Meant, developer: Developer) -> dict[str, Any]:
         "points": ((FAILED, "from where each failed"), (START, "from the start")),
         "before": tried_before(developer, meant.filter) if meant.action is BulkVerb.RETRY else 0,
         # To be pasted into a shell: values of strangers may be in it.
-        "body": shlex.quote(to_json_text({"action": meant.action.value, "filter": _in_words_of_the_api(meant)})),
+        "body": shlex.quote(to_json_text(_body(meant))),
         "asked_at": to_wire(now()),
     }
+
+
+def _body(meant: Meant) -> dict[str, Any]:
+    body: dict[str, Any] = {"action": meant.action.value, "filter": _in_words_of_the_api(meant)}
+    return {**body, "input": None} if meant.action is BulkVerb.RESUME else body
 
 
 def _in_words_of_the_api(meant: Meant) -> dict[str, Any]:
@@ -83,7 +102,7 @@ def _in_words_of_the_api(meant: Meant) -> dict[str, Any]:
 @act()
 def begin(request: HttpRequest) -> HttpResponse:
     """Begin it, once, and go to its page."""
-    verb, form = _verb(request.POST), request.POST
+    verb, form = _verb(request, request.POST), request.POST
     try:
         meant = meaning(form)
     except DomainError as error:
@@ -93,11 +112,11 @@ def begin(request: HttpRequest) -> HttpResponse:
     if meant.developer is None:
         return HttpResponseRedirect(own)
     reason = form.get("reason", "").strip()[:_LONGEST_REASON]
-    asked = BulkRequest(verb, meant.filter, reason, _options(verb, form))
     try:
+        asked = BulkRequest(verb, meant.filter, reason, _options(verb, form))
         bulk_id = _begun_once(meant.developer, asked, _number(form.get("confirm", "")), _moment(form))
-    except DomainError as error:
-        messages.error(request, error.message)
+    except (ValueError, DomainError) as error:
+        messages.error(request, getattr(error, "message", None) or str(error))
         return HttpResponseRedirect(own)
     return HttpResponseRedirect(reverse("admin:console_bulk_action", args=[bulk_id]))
 
@@ -114,6 +133,13 @@ def _begun_once(developer: Developer, asked: BulkRequest, confirm: int, since: d
 
 
 def _options(verb: BulkVerb, form: QueryDict) -> dict[str, Any]:
+    """How each is done.
+
+    Raises:
+        ValueError: the answer is no JSON.
+    """
+    if verb is BulkVerb.RESUME:
+        return {"input": _answer(form.get("input", ""))}
     if verb is not BulkVerb.RETRY:
         return {}
     options: dict[str, Any] = {"from": START if form.get("from") == START else FAILED}
@@ -122,6 +148,15 @@ def _options(verb: BulkVerb, form: QueryDict) -> dict[str, Any]:
     if form.get("repeats_once") == "on":
         options["repeat_at_most_once"] = True
     return options
+
+
+def _answer(text: str) -> Any:
+    if len(text) > _LONGEST_ANSWER:
+        raise ValueError("The answer is too long")
+    try:
+        return read_json(text.strip() or "null")
+    except ValueError as error:
+        raise ValueError(f"The answer is no JSON: {error}") from None
 
 
 def _number(given: str) -> int:

@@ -32,6 +32,8 @@ class Meant:
         query = QueryDict(mutable=True)
         query["action"] = self.action.value
         query.setlist("status", list(self.filter.status))
+        if self.filter.ids:
+            query.setlist("run", list(self.filter.ids))
         parts = {
             "task": self.filter.task_id,
             "agent": self.filter.agent_id,
@@ -65,6 +67,7 @@ def meaning(query: QueryDict) -> Meant:
 def _of_developer(action: BulkVerb, wanted: RunFilter, given: str) -> Meant:
     filter_ = finding.RunFilter(
         status=wanted.status,
+        ids=wanted.ids,
         since=wanted.since,
         until=wanted.until,
         error_hash=wanted.fault,
