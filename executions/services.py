@@ -18,6 +18,7 @@ from agents.spending.attribution import current_attribution
 from agents.spending.free_tier import check_executions
 from executions import announcements, selectors
 from executions.blobs import placed
+from executions.effects.attention import BUDGET
 from executions.effects.retry import told_with_notes
 from executions.engine.contents import PACKED, is_packing, unmarked
 from executions.engine.dispatch import dispatcher
@@ -341,9 +342,9 @@ def _resume_call(developer: Developer, execution_id: UUID, branch_id: UUID) -> b
     execution = _locked_execution(developer, execution_id)
     if execution is None or execution.status in TERMINAL_EXECUTION:
         return False
-    branch = _waiting_branches(execution).filter(pk=branch_id, effect__has_key=WAITS_FOR).first()
+    branch = _waiting_branches(execution).filter(pk=branch_id, effect__waits_for__type=BUDGET).first()
     if branch is not None:
-        _resume(execution, branch, None, {"type": "budget"})
+        _resume(execution, branch, None, {"type": BUDGET})
     return branch is not None
 
 
@@ -354,7 +355,7 @@ _WAITING_FOR_BUDGET = f"""
     SELECT e.developer_id, b.effect->'{WAITS_FOR}'->>'limits', max((b.effect->'{WAITS_FOR}'->>'asked')::float),
            (array_agg(ARRAY[b.execution_id::text, b.id::text] ORDER BY b.updated_at))[1:%s]
     FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-    WHERE b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = 'budget'
+    WHERE b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = '{BUDGET}'
     GROUP BY 1, 2
 """
 
