@@ -3,7 +3,7 @@
 Whoever acts is the current actor.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -61,9 +61,10 @@ def _told(mark: FaultMark | None) -> dict[str, str | None]:
     return {"state": str(mark.state), "until": None if mark.until is None else to_wire(mark.until)}
 
 
-def marks_of(faults: Iterable[str]) -> dict[tuple[UUID, str], FaultMark]:
+def marks_of(faults: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], FaultMark]:
     """What was decided about these, by task and fault."""
-    found = FaultMark.objects.filter(fault__in=list(faults))
+    tasks, hashes = {task for task, _ in faults}, {fault for _, fault in faults}
+    found = FaultMark.objects.filter(task__in=tasks, fault__in=hashes)
     return {(mark.task_id, mark.fault): mark for mark in found}
 
 

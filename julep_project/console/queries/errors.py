@@ -57,7 +57,7 @@ def error_groups(since: datetime, until: datetime) -> list[Row]:
     if until - since <= _LONGEST_COUNTED:
         begun = {row["task_id"]: row["number"] for row in rows(_RUNS, {**span, "tasks": tasks})}
     bars = _bars(span)
-    marks = marks_of({group["fault"] for group in groups if group["fault"]})
+    marks = marks_of([(group["task_id"], group["fault"]) for group in groups if group["fault"]])
     return [
         {
             **group,

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from executions.models import Branch, Execution, Transition
+from executions.operating.models import Worker
+from executions.operating.workers import drain_worker
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import assert_recorded_once, wait_for_end, wait_until
@@ -147,10 +149,16 @@ def test_who_asks_twice_does_not_wait(start_workers: Any, world: World) -> None:
 
 
 def test_idle_workers_end(start_workers: Any) -> None:
+    """Told by a signal, or in the row by which each tells that it is there; that is gone then."""
     workers = start_workers(LONG_S)
-
-    stopping = [workers.terminate(name) for name in ("engine", "io")]
-    assert [wait_for_exit(process, workers) for process in stopping] == [0, 0]
+    wait_until(lambda: Worker.objects.count() == 2, LONG_S, workers)
+    [told] = Worker.objects.filter(queues=["io"])
+    drain_worker(worker_id=told.pk)
+    stopping = workers.terminate("engine")
+    assert wait_for_exit(stopping, workers) == 0
+    assert workers.has_ended("io")
+    assert "worker was asked to drain" in workers.log("io")
+    wait_until(lambda: not Worker.objects.exists(), LONG_S, workers)
     assert_quiet(workers, "io", "engine")
 
 
