@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from julep_project.console.permissions import ADMINISTER, CONTENTS, OPERATE, may
-from julep_project.console.text import cut, visible
 from julep_project.core.process.release import read_release
+from julep_project.core.reading.visible_text import cut, visible
 
 # Nothing of another origin, nothing inline: what strangers wrote stays text even if it were let into a page as markup.
 POLICY = (

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from executions.states import BranchStatus
-from julep_project.console.text import first_text, visible
+from executions.waits.asked import first_text
+from julep_project.core.reading.visible_text import visible
 
 MOST_SENTENCES = 3
 _LONGEST_TOLD = 300

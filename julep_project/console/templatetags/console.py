@@ -11,8 +11,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from julep_project.console.sentences import Moment, Sentence, Since, Until, one_line, span
-from julep_project.console.text import LONGEST, cut, pieces, visible
 from julep_project.core.clock import now, to_wire
+from julep_project.core.reading.visible_text import LONGEST, cut, pieces, visible
 
 register = template.Library()
 

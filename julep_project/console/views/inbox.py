@@ -14,14 +14,14 @@ from django.urls import reverse
 from agents.models import Developer
 from executions import services
 from executions.wait_tokens import task_token
+from executions.waits.asked import first_text
+from executions.waits.form import Field, fields_of, read_answer
 from julep_project.console.acts import act, back
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.waits import KINDS, list_waits
-from julep_project.console.schema_form import Field, fields_of, read_answer
-from julep_project.console.text import first_text
 from julep_project.console.views.approving import decision_in
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.outside_json import read_json

@@ -5,13 +5,13 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse
 
 from executions.operating.faults import NEW
+from executions.waits.asked import first_text
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.errors import error_groups
 from julep_project.console.queries.overview import counts, numbers, troubles
 from julep_project.console.queries.waits import list_waits
-from julep_project.console.text import first_text
 from julep_project.core.clock import now
 
 _SHOWN = 5

@@ -14,10 +14,10 @@ from julep_project.console.difference import canonical, difference
 from julep_project.console.page import part
 from julep_project.console.permissions import CONTENTS, VIEW, needs
 from julep_project.console.queries.log import row_before
-from julep_project.console.text import LONGEST
 from julep_project.console.views.run.lookup import get_row, get_run, number
 from julep_project.console.views.run.names import value_of_run
 from julep_project.core.reading.jsontext import to_json_text
+from julep_project.core.reading.visible_text import LONGEST
 
 # Of a value that is asked for whole, a page has so many characters; all of it is had as a file.
 _WHOLE = 512 * 1024
