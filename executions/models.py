@@ -3,6 +3,8 @@
 `DO_NOTHING` means that the database cascades by itself (migration `database_cascades`).
 """
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTextTransform
@@ -198,6 +200,9 @@ class Branch(models.Model):
 # In the metadata of a transition: when it was waited for, begun and ended, in milliseconds since 1970, as
 # `{ready, start, end, calls: [[start, end, status, key of the effect], ...]}`. Clients get transitions without it.
 TIMES = "t"
+# Likewise: how many have to answer a `wait`, and have by the time of a `resume`; which `wait` that is an answer to, and
+# whose. Each of these people answers once.
+QUORUM, OF_WAIT, PERSON = "quorum", "wait", "person"
 
 
 class Transition(models.Model):
@@ -240,6 +245,13 @@ class Transition(models.Model):
                 condition=Q(position__isnull=False),
                 name="transition_step_once",
             ),
+            models.UniqueConstraint(
+                "execution",
+                KeyTextTransform(OF_WAIT, "metadata"),
+                KeyTextTransform(PERSON, "metadata"),
+                condition=Q(type=TransitionType.RESUME, metadata__has_key=PERSON),
+                name="transition_answer_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["loop", "seq"], name="transition_of_loop", condition=Q(loop__isnull=False)),
@@ -247,6 +259,12 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.execution_id} #{self.seq} {self.type}"
+
+
+def answers_to(execution_id: UUID, wait_id: str) -> "models.QuerySet[Transition]":
+    """Rows of answers to a wait with a quorum."""
+    answers = Transition.objects.filter(execution=execution_id, type=TransitionType.RESUME, metadata__has_key=PERSON)
+    return answers.alias(wait=KeyTextTransform(OF_WAIT, "metadata")).filter(wait=wait_id)
 
 
 class LoopItem(models.Model):

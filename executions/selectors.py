@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from agents.models import Developer
 from executions.models import Execution, Transition
 from executions.stored_json import as_stored, omit, show, show_first
+from executions.waits.counting import with_progress
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES, rows_within, split_page
 from julep_project.core.api.pagination import PageRequest
 from julep_project.core.errors import NotFound
@@ -54,7 +55,9 @@ def page_of_transitions(execution: Execution, page: PageRequest, *, scope: UUID 
     """
     rows = list_transitions(execution) if scope is None else list_transitions(execution).filter(scope=scope)
     ordered = rows.order_by("-seq" if page.descending else "seq")
-    return _shown(ordered[page.offset : page.offset + page.limit], "output")
+    found: list[Transition] = _shown(ordered[page.offset : page.offset + page.limit], "output")
+    with_progress(found)
+    return found
 
 
 def _shown(page: QuerySet[Any], *columns: str) -> list[Any]:
@@ -73,6 +76,7 @@ def get_transition(execution: Execution, transition_id: UUID) -> Transition:
     transition = list_transitions(execution).filter(pk=transition_id).first()
     if transition is None:
         raise NotFound("Transition not found")
+    with_progress([transition])
     return transition
 
 

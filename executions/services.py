@@ -38,8 +38,9 @@ from executions.states import (
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
 from executions.waits import approvals
+from executions.waits.actors import actor_to_json
 from executions.waits.answers import check_answer
-from julep_project.core.actor import current_actor
+from executions.waits.counting import Counted, count_answer
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import fetch
 from julep_project.core.errors import BadRequest, NotFound
@@ -56,7 +57,6 @@ from tasks.selectors import current_version, version_of
 
 # How many open waits an error lists.
 _MAX_NAMED_WAITS = 100
-_LONGEST_NAME = 255
 
 
 def start_execution(
@@ -203,7 +203,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
     Raises:
         NotFound: there is no such run.
         BadRequest: nothing waits, several steps wait (each has its own task token), or the run has ended.
-        Forbidden, InvalidInput: as `check_answer`.
+        Forbidden, InvalidInput: as `check_answer`. AnsweredAlready: as `count_answer`.
     """
     checked = _check_answer_of(developer, execution_id, value)
     with _placed(developer, execution_id, value) as output, transaction.atomic():
@@ -227,7 +227,7 @@ def resume_by_token(*, developer: Developer, token: str, value: Any, execution_i
 
     Raises:
         NotFound: the token is unknown, or of another tenant. BadRequest: that wait is over.
-        Forbidden, InvalidInput: as `check_answer`.
+        Forbidden, InvalidInput: as `check_answer`. AnsweredAlready: as `count_answer`.
     """
     wait_id = wait_of_token(token)
     transition = selectors.get_wait(developer, wait_id) if wait_id else None
@@ -278,7 +278,12 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
     `output` is the value as the log takes it.
     """
     (wait,) = _open_waits([branch])
-    onwards, act = _onwards(branch, value, output)
+    counted = count_answer(wait, value)
+    told = {"resumed_by": actor_to_json(), **(counted.metadata if counted else {})}
+    if counted is not None and not counted.is_last:
+        _keep_answer(execution, branch, output, at=wait, metadata=told)
+        return Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk)
+    onwards, act = _onwards(branch, value, output, counted)
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         **onwards,
@@ -289,7 +294,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata={"resumed_by": actor_to_json()})
+    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata=told)
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -302,7 +307,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
     return act
 
 
-def _onwards(branch: Branch, value: Any, output: Any) -> tuple[dict[str, Any], Act]:
+def _onwards(branch: Branch, value: Any, output: Any, counted: Counted | None) -> tuple[dict[str, Any], Act]:
     """How the branch goes on with the value, and the act of whoever gives it.
 
     A branch that still has an effect waits because a call's outcome is unclear: the value stands for its result. One
@@ -316,10 +321,22 @@ def _onwards(branch: Branch, value: Any, output: Any) -> tuple[dict[str, Any], A
     calls = WAITS_FOR in effect
     onwards = {
         "status": BranchStatus.CALLING if calls else BranchStatus.READY,
-        "event": None if calls else _answer(branch, value, output),
+        "event": None if calls else _answer(branch, value, output, counted),
         "effect": {name: part for name, part in effect.items() if name != WAITS_FOR} if calls else None,
     }
     return onwards, Act(Verb.RESUME, ObjectKind.EXECUTION, branch.execution_id)
+
+
+def _keep_answer(
+    execution: Execution, branch: Branch, output: Any, *, at: Transition, metadata: dict[str, Any]
+) -> None:
+    """Log one of several answers; the wait goes on. As in `_resume`, it may have timed out meanwhile."""
+    waiting = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT)
+    if not waiting.update(rung_at=DatabaseNow()):
+        raise BadRequest("This step no longer waits for input")
+    _append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
+    execution.save(update_fields=["transition_count", "updated_at"])
+    transaction.on_commit(lambda: announcements.announce(execution.pk))
 
 
 def resume_within_budget() -> int:
@@ -360,7 +377,9 @@ _WAITING_FOR_BUDGET = f"""
 """
 
 
-def _answer(branch: Branch, value: Any, output: Any) -> dict[str, Any]:
+def _answer(branch: Branch, value: Any, output: Any, counted: Counted | None) -> dict[str, Any]:
+    if counted is not None:
+        return {"kind": "answers", "wait": counted.wait_id}
     event: dict[str, Any] = {"kind": "input" if branch.effect is None else "effect", "value": value}
     if is_packing() and is_reference(output):
         event |= {"value": output, PACKED: True}
@@ -400,12 +419,6 @@ def _newest_place(execution: Execution) -> Transition:
     branch = Branch.objects.get(execution=execution, parent=None)
     start = Frame(**unmarked(branch.stack[0]))
     return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
-
-
-def actor_to_json() -> dict[str, str]:
-    """Who acts here, as the log of a run tells it for good."""
-    actor = current_actor()
-    return {"kind": actor.kind.value, "id": actor.id, "name": actor.label[:_LONGEST_NAME]}
 
 
 def _append(

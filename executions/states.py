@@ -104,11 +104,13 @@ MAY_FOLLOW: dict[TransitionType | None, frozenset[TransitionType]] = {
     TransitionType.INIT: _GOES_ON - {TransitionType.FINISH_BRANCH},
     TransitionType.INIT_BRANCH: _GOES_ON,
     TransitionType.STEP: _GOES_ON,
-    TransitionType.RESUME: _GOES_ON,
+    # Each answer to a quorum is a row.
+    TransitionType.RESUME: _GOES_ON | {TransitionType.RESUME},
     TransitionType.FINISH_BRANCH: _GOES_ON,
     TransitionType.WAIT: frozenset(
         {
             TransitionType.RESUME,
+            TransitionType.INIT_BRANCH,
             TransitionType.STEP,
             TransitionType.CANCELLED,
             TransitionType.FINISH,

@@ -11,9 +11,10 @@ from julep_project.core.clock import now, to_wire
 from tasks.programs.overrides import Override
 
 
-def execution_to_wire(execution: Execution) -> dict[str, Any]:
-    """The execution object. While nothing of the run moves before some time, it also says that it sleeps."""
-    detail = status_detail(execution)
+def execution_to_wire(execution: Execution, *, progress: str | None = None) -> dict[str, Any]:
+    """The execution object. While nothing of the run moves before some time, it also says that it sleeps, else the
+    `progress` of what it waits for."""
+    detail = status_detail(execution) or progress
     return {
         "id": str(execution.pk),
         "task_id": str(execution.task_id),

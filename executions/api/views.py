@@ -26,6 +26,7 @@ from executions.finding import RunFilter, find_runs
 from executions.models import Execution
 from executions.retrying.forking import fork_execution, preview_fork
 from executions.retrying.services import preview_retry, retry_execution
+from executions.waits.counting import progress_of
 from executions.wire import execution_to_wire, transition_to_wire
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.pagination import Cursor, SmallPagination, read_page_request
@@ -88,7 +89,8 @@ class ExecutionViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, id: UUID) -> Response:
         """One run."""
-        return Response(execution_to_wire(selectors.get_execution(self.developer, id)))
+        execution = selectors.get_execution(self.developer, id)
+        return Response(execution_to_wire(execution, progress=progress_of(execution)))
 
     def update(self, request: Request, id: UUID) -> Response:
         """Resume or cancel."""

@@ -27,6 +27,7 @@ from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
 from executions.engine.tail import replaced_frame
+from executions.models import QUORUM
 from executions.states import BranchStatus, TransitionType
 from julep_project.core.errors import ContentMissing, ServiceUnavailable
 from julep_project.core.ids import uuid7
@@ -203,8 +204,10 @@ class Slice:
                 return ChildrenJoined(self._run.children_outputs(self._branch_id, frame.loop))
             case "body_failed":
                 return BodyFailed(event["message"], event["type"], event["step"])
+            case "answers":
+                return InputReceived(self.journal.answers(event["wait"]))
             case "timed_out":
-                return TimedOut()
+                return TimedOut(tuple(self.journal.answers(event.get("wait"))))
         raise ValueError(f"unknown event {event['kind']!r}")
 
     def _apply(self, frame: Frame, outcome: Outcome) -> None:
@@ -319,6 +322,8 @@ class Slice:
     def _wait(self, frame: Frame, outcome: Wait) -> None:
         label = self._step(frame).label
         draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None, label=label)
+        if outcome.quorum is not None:
+            draft.metadata[QUORUM] = outcome.quorum
         verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id, sleep_s=outcome.timeout)
         self._park(frame, outcome.memory, verdict)
 

@@ -27,6 +27,7 @@ from executions.retrying.copying import check_contents, count_rows, insert_copy
 from executions.retrying.edits import Edits, overrides_for
 from executions.retrying.errors import ConfirmationNeeded, NotRetryable
 from executions.retrying.plan import FAILED, Plan, chosen_row, plan_retry
+from executions.waits.actors import actor_to_json
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.telemetry.tracing import new_traceparent
@@ -181,7 +182,7 @@ def _go_on(run: Execution, retry: Retry, act: Act, is_surplus: bool) -> None:
 def _told_to_step(edits: Edits) -> dict[str, Any]:
     """What the chosen step is given, or has given."""
     if edits.has_output:
-        return {"value": edits.output, "answers": True, "by": services.actor_to_json()}
+        return {"value": edits.output, "answers": True, "by": actor_to_json()}
     return {"value": edits.input} if edits.has_input else {}
 
 

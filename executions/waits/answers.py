@@ -6,10 +6,10 @@ from uuid import UUID
 from executions.models import Transition
 from julep_project.core.actor import Actor, ActorKind, current_actor
 from julep_project.core.errors import Forbidden, InvalidInput
-from julep_project.core.reading.validation import problem
+from julep_project.core.reading.validation import invalid, problem
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problems
+from tasks.steps.quorum import APPROVE, named_assignees
 
-_NAMEABLE = tuple(f"{kind.value}:" for kind in (ActorKind.KEY, ActorKind.STAFF, ActorKind.TOKEN))
 # How the server's own key is listed beside others.
 _OWN_KEY = "key:AGENTS_API_KEY"
 _MOST_TOLD = 10
@@ -21,18 +21,22 @@ def check_answer(wait_id: UUID, value: Any) -> None:
 
     Raises:
         Forbidden: it names in its `assignees` who may answer, and the current actor is none of them.
-        InvalidInput: the value does not fit its `schema`. One that is no schema asks for nothing.
+        InvalidInput: the value does not fit its `schema`, or does not say whether it approves. What is no schema asks
+            for nothing.
     """
-    shown = Transition.objects.filter(pk=wait_id).values_list("output", flat=True).first()
+    wait = Transition.objects.filter(pk=wait_id).values_list("output", "metadata__quorum").first()
+    if wait is None:
+        return
+    shown, quorum = wait
+    _check_assignee(shown)
     if isinstance(shown, dict):
-        _check_assignee(shown.get("assignees"))
         _check_fits(shown.get("schema"), value)
+    if quorum is not None and APPROVE in quorum:
+        _check_approves(value)
 
 
-def _check_assignee(assignees: Any) -> None:
-    named = assignees if isinstance(assignees, list) else [assignees]
-    # Other names mean something to the client, which knows its own people.
-    known = [name for name in named if isinstance(name, str) and name.startswith(_NAMEABLE)]
+def _check_assignee(shown: Any) -> None:
+    known = named_assignees(shown)
     if known and _names_of(current_actor()).isdisjoint(known):
         told = ", ".join(name[:_LONGEST_TOLD] for name in known[:_MOST_TOLD])
         raise Forbidden(f"This wait may be answered only by: {told}")
@@ -42,6 +46,11 @@ def _names_of(actor: Actor) -> set[str]:
     if actor.kind is ActorKind.INTERNAL:
         return {_OWN_KEY}
     return {f"{actor.kind.value}:{name}" for name in (actor.id, actor.label) if name}
+
+
+def _check_approves(value: Any) -> None:
+    if not isinstance(value, dict) or not isinstance(value.get(APPROVE), bool):
+        raise invalid(["input", APPROVE], "value_error", expected="true or false")
 
 
 def _check_fits(schema: Any, value: Any) -> None:

@@ -21,6 +21,7 @@ SECRETS = "secrets"
 PLACE_NAMES: dict[str, str] = {
     "error": "in `catch`: `message`, `type` and `step` of the failure",
     "results": "in `reduce`: what was collected so far",
+    "answers": "in `on_timeout` and `timed_out`: what was answered to a `quorum` in time",
     SECRETS: "in the bodies of tools and the `arguments` of steps that call one: the developer's secrets",
 }
 

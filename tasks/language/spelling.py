@@ -28,7 +28,7 @@ _OF_THE_PROMPT = _SETTINGS | {
 _STORE_CHANGES = frozenset({"increment", "append"})
 
 # Keys whose value is a body: one step or a list of steps.
-BODY_KEYS = frozenset({"then", "else", "do", "map", "try", "catch", "finally"})
+BODY_KEYS = frozenset({"then", "else", "do", "map", "try", "catch", "finally", "timed_out"})
 
 
 def normalise_step(raw: Any, depth: int = 0) -> Any:

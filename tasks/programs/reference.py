@@ -13,7 +13,7 @@ from tasks.expressions.templates.template_filters import FILTERS, TESTS
 from tasks.language import effort, errors, slots, spelling
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.programs import effect_options, steps_reader
-from tasks.steps import prompts, reader, registry
+from tasks.steps import prompts, quorum, reader, registry
 from tasks.steps.base import Step
 from tasks.steps.kinds import map_reduce, parallel, sleep, while_
 
@@ -74,6 +74,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(map_reduce, "MAX_MAP_ITEMS", "items of a map"),
     Limit(while_, "MAX_TURNS", "turns of a `while` step"),
     Limit(sleep, "MAX_SLEEP_S", "seconds of one sleep"),
+    Limit(quorum, "MAX_QUORUM", "people whom a `quorum` asks for"),
     Limit(prompts, "DEFAULT_TOOL_ROUNDS", "rounds of tool calls of a prompt, without `max_tool_rounds`"),
     Limit(prompts, "MAX_TOOL_ROUNDS", "rounds of tool calls of a prompt, at most"),
     Limit(effect_options, "MAX_ATTEMPTS", "attempts a `retry` may ask for"),

@@ -84,10 +84,18 @@ def evaluated(
     return dataclass_field(metadata=metadata)
 
 
-def body(path: str, location: str = "", *, extra_names: frozenset[str] = frozenset(), optional: bool = False) -> Any:
+def body(
+    path: str,
+    location: str = "",
+    *,
+    extra_names: frozenset[str] = frozenset(),
+    optional: bool = False,
+    left_out: bool = False,
+) -> Any:
     """A field that holds a body, whose steps may read `extra_names` too; empty if it is `optional` and not given.
 
-    Outcomes and paths name it by the last key of its path, issues by its `location`, where that is another.
+    Outcomes and paths name it by the last key of its path, issues by its `location`, where that is another. `left_out`
+    as in `literal`.
     """
     key, location = path.rpartition(".")[2], location or path
 
@@ -95,14 +103,15 @@ def body(path: str, location: str = "", *, extra_names: frozenset[str] = frozens
         given = raw.get(path)
         return () if optional and given is None else reader.body(given, path, location, extra_names)
 
-    metadata = {"form": "body", "path": path, "key": key, "location": location}
+    metadata = {"form": "body", "path": path, "key": key, "location": location, "left_out": left_out}
     return dataclass_field(metadata={**metadata, "find": find, "extra_names": extra_names})
 
 
 def literal(path: str, read: ReadField, *, left_out: bool = False) -> Any:
     """A field that is never evaluated, found at this path; `read` knows what stands for one that is not given.
 
-    With `left_out`, None is not in the stored form: for fields that came later, since programs must not change.
+    With `left_out`, None or an empty body is not in the stored form: for fields that came later, since programs must
+    not change.
     """
 
     def find(raw: Mapping[str, Any], reader: "StepReader") -> Any:
@@ -249,12 +258,12 @@ def _load(field: "Field[Any]", stored: Any, load_body: LoadBody) -> Any:
         case "value":
             return None if stored is None else load_value(stored)
         case "body":
-            return load_body(stored)
+            return () if stored is None else load_body(stored)
     return stored
 
 
 def _is_left_out(field: "Field[Any]", content: Any) -> bool:
-    return content is None and bool(field.metadata.get("left_out"))
+    return content in (None, ()) and bool(field.metadata.get("left_out"))
 
 
 def dump_body(steps: tuple[Step, ...]) -> list[dict[str, Any]]:

@@ -150,11 +150,16 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Suspend until somebody answers; resume with `InputReceived`, or with `TimedOut` after `timeout` seconds."""
+    """Suspend until somebody answers; resume with `InputReceived`, or with `TimedOut` after `timeout` seconds.
+
+    With a `quorum` (see `tasks.steps.quorum`) until that is settled; what is received is the list of all answers then:
+    `{answer, by, at}`.
+    """
 
     info: Json
     memory: Json = None
     timeout: float | None = None
+    quorum: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class EffectSucceeded(_WithValue):
 
 
 class InputReceived(_WithValue):
-    """What was given to the open wait."""
+    """What was given to the open wait; with a quorum, by whom and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,9 @@ class Woken:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """Nobody answered the open wait in time."""
+    """Nobody answered the open wait in time, or with a quorum too few did."""
+
+    answers: tuple[Json, ...] = ()
 
 
 Event = BodyFinished | BodyFailed | BodyReturned | ChildrenJoined | EffectSucceeded | InputReceived | Woken | TimedOut

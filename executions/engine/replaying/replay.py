@@ -25,6 +25,7 @@ from executions.engine.rows.replayed import (
     AGAIN,
     BranchLog,
     Row,
+    answered_wait,
     ends_below,
     labels_within,
     last_failure_below,
@@ -37,7 +38,19 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
 from julep_project.core.reading.jsontext import NotStorable
 from tasks.expressions.errors import ExpressionError
-from tasks.steps.outcomes import BodyFailed, BodyFinished, BodyReturned, CallWorkflow, Done, Enter, Event, Fork
+from tasks.steps.outcomes import (
+    BodyFailed,
+    BodyFinished,
+    BodyReturned,
+    CallWorkflow,
+    Done,
+    Enter,
+    Event,
+    Fork,
+    Outcome,
+    TimedOut,
+    Wait,
+)
 
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
 # Places that are passed for each step that a slice may run: a place is so much lighter.
@@ -201,6 +214,8 @@ class Replay(Slice):
                 self._call_again(frame, row)
             return
         outcome = self._started(frame)
+        if isinstance(outcome, Wait):
+            outcome = self._given_up(frame, outcome, row)
         if isinstance(outcome, Fork):
             failure = last_failure_below(self._branch_id, before=row.seq)
             if failure is None:
@@ -224,6 +239,13 @@ class Replay(Slice):
             outcome = step.resume(context, self._event_of(frame, self._heard))
         self._heard = None
         return outcome
+
+    def _given_up(self, frame: Frame, wait: Wait, row: Row) -> Outcome:
+        """What the step did when nobody had answered in time."""
+        frame.memory = wait.memory
+        answers = self.journal.answers(answered_wait(self._branch_id, before=row.seq))
+        context = StepRunContext(self._run, self.journal, frame, self.state, self._place)
+        return self._step(frame).resume(context, TimedOut(tuple(answers)))
 
     def _event_of(self, frame: Frame, heard: _Heard) -> Event:
         if heard.failed is not None:

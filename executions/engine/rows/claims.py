@@ -69,7 +69,8 @@ _CLAIM_ADVANCE = f"""
     )
     UPDATE executions_branch b
     SET status = 'running', version = b.version + 1, attempt = b.attempt + 1, wake_at = NULL,
-        event = CASE b.status WHEN 'awaiting_input' THEN '{{"kind": "timed_out"}}'::jsonb ELSE b.event END,
+        event = CASE b.status WHEN 'awaiting_input'
+            THEN jsonb_build_object('kind', 'timed_out', 'wait', b.wait_id) ELSE b.event END,
         lease_owner = %(owner)s, lease_until = {LEASE_END_SQL}
     FROM unhurried, executions_execution e LEFT JOIN timer ON true
     WHERE b.id = %(branch)s AND e.id = b.execution_id AND e.status NOT IN ({TERMINAL_SQL})

@@ -8,8 +8,9 @@ from executions.blobs import stored_size
 from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft
 from executions.engine.limits import check_gathered
-from executions.models import Execution, LoopItem, Transition
+from executions.models import Execution, LoopItem, Transition, answers_to
 from executions.states import TransitionType
+from julep_project.core.clock import to_wire
 
 _ITEM_WINDOW = 200
 _OPENINGS = (TransitionType.INIT, TransitionType.INIT_BRANCH)
@@ -134,6 +135,19 @@ class Journal:
         check_gathered(size, "the outputs of the turns")
         outputs = stored.order_by("seq").values_list("output", flat=True)
         return [*outputs, *(draft.output for draft in drafts)]
+
+    def answers(self, wait_id: str | None) -> list[Any]:
+        """What was answered to a wait with a quorum so far, by whom and when, in order.
+
+        Raises:
+            OutputTooLarge: they are more than a step may gather.
+        """
+        if wait_id is None:
+            return []
+        rows = answers_to(self._execution_id, wait_id)
+        check_gathered(stored_size(rows), "the answers")
+        found = rows.order_by("seq").values_list("output", "metadata__resumed_by", "created_at")
+        return [{"answer": output, "by": who, "at": to_wire(at)} for output, who, at in found]
 
     def _rows(self) -> Any:
         return Transition.objects.filter(execution_id=self._execution_id)

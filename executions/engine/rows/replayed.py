@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from executions.models import OF_WAIT, PERSON
 from executions.states import TransitionType
 from julep_project.core.database import fetch
 
@@ -120,6 +121,22 @@ _LABELS_WITHIN = """
       AND position(%(below)s in t.current->>'workflow') > 0
     ORDER BY t.seq
 """
+
+
+# What was answered since the last wait of the branch.
+_ANSWERED = f"""
+    SELECT t.metadata->>'{OF_WAIT}' FROM executions_transition t
+    WHERE t.branch_id = %(branch)s AND t.seq < %(before)s AND t.type = 'resume' AND t.metadata ? '{PERSON}'
+      AND t.seq > (SELECT max(seq) FROM executions_transition
+                   WHERE branch_id = %(branch)s AND seq < %(before)s AND type = 'wait')
+    LIMIT 1
+"""
+
+
+def answered_wait(branch_id: UUID, *, before: int) -> str | None:
+    """The wait that somebody had answered, before a row that says it was given up."""
+    found = fetch(_ANSWERED, {"branch": branch_id, "before": before})
+    return str(found[0][0]) if found else None
 
 
 class BranchLog:

@@ -3,43 +3,114 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from tasks.language.values import Value
-from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.outcomes import Done, Event, Fail, Outcome, TimedOut, Wait
+from julep_project.core.json_value import Json
+from tasks.language.values import Literal, ObjectValue, Value, folded
+from tasks.steps.base import Step, StepContext, body, evaluated
+from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, InputReceived, Outcome, TimedOut, Wait
+from tasks.steps.quorum import APPROVE, DENY, WrongQuorum, named_assignees, outcome_of, quorum_of
 from tasks.steps.reader import StepReader
 
-_KEYS = frozenset({"info", "timeout", "on_timeout"})
+_KEYS = frozenset({"info", "quorum", "timeout", "on_timeout"})
 _MIN_TIMEOUT_S = 1
 _MAX_TIMEOUT_S = 10 * 366 * 86_400
+_ANSWERS = frozenset({"answers"})
 
 
 class WaitForInput(Step, kind="wait_for_input"):
-    """Shows `info` and outputs the answer as it is; after `timeout` seconds `on_timeout`, or the step fails."""
+    """Shows `info` and outputs the answer as it is, or with a `quorum` all answers.
+
+    After `timeout` seconds it outputs `on_timeout`, or runs `timed_out` and gives the output of that, or fails.
+    """
 
     info: Value = evaluated("wait_for_input.info")
+    quorum: Value | None = evaluated("wait_for_input.quorum", left_out=True)
     timeout: float | None
-    on_timeout: Value | None = evaluated("wait_for_input.on_timeout")
+    on_timeout: Value | None = evaluated("wait_for_input.on_timeout", extra_names=_ANSWERS)
+    timed_out: tuple[Step, ...] = body("timed_out", "wait_for_input.timed_out", extra_names=_ANSWERS, left_out=True)
 
     @classmethod
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
-        """`{info: any JSON, timeout?: seconds, on_timeout?: any JSON}`."""
+        """`{info: any JSON, quorum?: number or {approve, deny?}, timeout?: seconds, on_timeout?: any JSON}`."""
         content, place = reader.object(raw["wait_for_input"], "wait_for_input", _KEYS)
         timeout = place.number(content.get("timeout"), "timeout", low=_MIN_TIMEOUT_S, high=_MAX_TIMEOUT_S)
-        if "on_timeout" in content and content.get("timeout") is None:
-            place.at("on_timeout").problem("needs `timeout`", "missing", content["on_timeout"])
+        _check_ways(raw, content, reader)
+        info = place.value(content.get("info", {}), "info")
         return cls(
-            info=place.value(content.get("info", {}), "info"),
+            info=info,
+            quorum=_read_quorum(content.get("quorum"), place.at("quorum"), info),
             timeout=timeout,
             on_timeout=place.value(content["on_timeout"], "on_timeout") if "on_timeout" in content else None,
+            timed_out=cls._read_route(raw, reader),
         )
 
+    @staticmethod
+    def _read_route(raw: Mapping[str, Any], reader: StepReader) -> tuple[Step, ...]:
+        if raw.get("timed_out") is None:
+            return ()
+        return reader.body(raw["timed_out"], "timed_out", "wait_for_input.timed_out", _ANSWERS)
+
     def start(self, ctx: StepContext) -> Outcome:
-        return Wait(ctx.resolve(self.info), timeout=self.timeout)
+        info = ctx.resolve(self.info)
+        if self.quorum is None:
+            return Wait(info, timeout=self.timeout)
+        try:
+            quorum = quorum_of(ctx.resolve(self.quorum), len(named_assignees(info)))
+        except WrongQuorum as error:
+            return Fail(f"the quorum {error}", "QuorumError")
+        return Wait(info, memory=quorum, timeout=self.timeout, quorum=quorum)
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         if isinstance(event, TimedOut):
-            if self.on_timeout is not None:
-                return Done(ctx.resolve(self.on_timeout), metadata={"timed_out": True})
-            assert self.timeout is not None
-            return Fail.unanswered(self.timeout)
-        return super().resume(ctx, event)
+            return self._give_up(ctx, event)
+        if isinstance(event, BodyFinished):
+            return Done(event.value, metadata={"timed_out": True})
+        if self.quorum is None:
+            return super().resume(ctx, event)
+        assert isinstance(event, InputReceived)
+        return Done(outcome_of(ctx.memory, event.value))
+
+    def _give_up(self, ctx: StepContext, event: TimedOut) -> Outcome:
+        answers: list[Json] = list(event.answers)
+        if self.timed_out:
+            return Enter("timed_out", ctx.input, display="timed_out", names={"answers": answers})
+        if self.on_timeout is not None:
+            return Done(ctx.resolve(self.on_timeout, answers=answers), metadata={"timed_out": True})
+        assert self.timeout is not None
+        return Fail.unanswered(self.timeout)
+
+
+def _check_ways(raw: Mapping[str, Any], content: Mapping[str, Any], reader: StepReader) -> None:
+    """What is to happen after the timeout needs one, and is one thing."""
+    in_step = reader.at("wait_for_input").at("on_timeout") if "on_timeout" in content else None
+    beside = reader.at("timed_out") if raw.get("timed_out") is not None else None
+    for place in (in_step, beside):
+        if place is not None and content.get("timeout") is None:
+            place.problem("needs `timeout`", "missing")
+    if in_step is not None and beside is not None:
+        beside.problem("there is `on_timeout` already: one of the two", "conflict")
+
+
+def _read_quorum(raw: Any, reader: StepReader, info: Value) -> Value | None:
+    asked = reader.literal(raw, "", (int, str, dict))
+    if asked is None:
+        return None
+    if not isinstance(asked, Mapping):
+        quorum = reader.condition(asked)
+    else:
+        reader.unknown_keys(asked, frozenset({APPROVE, DENY}), "quorum")
+        parts = ((key, reader.condition(asked[key], key)) for key in (APPROVE, DENY) if asked.get(key) is not None)
+        quorum = folded(ObjectValue(tuple(parts)))
+    if isinstance(quorum, Literal):
+        try:
+            quorum_of(quorum.value, len(named_assignees({"assignees": _assignees(info)})))
+        except WrongQuorum as error:
+            reader.at(error.key).problem(str(error), "out_of_range", raw)
+    return quorum
+
+
+def _assignees(info: Value) -> Json:
+    """The assignees as far as they are known before the step runs."""
+    if isinstance(info, Literal):
+        return info.value.get("assignees") if isinstance(info.value, Mapping) else None
+    found = dict(info.items).get("assignees") if isinstance(info, ObjectValue) else None
+    return found.value if isinstance(found, Literal) else None
