@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "tasks",
     "executions",
     "executions.bulk",
+    "executions.links",
     "executions.operating",
 ]
 
@@ -373,6 +374,7 @@ RING_AGAIN_SECONDS = env_int("RING_AGAIN_SECONDS", 5, low=1)
 # keys together and of each, chats and streams that are open at once, runs that are at work at once.
 TENANT_REQUESTS_PER_MINUTE = env_int("TENANT_REQUESTS_PER_MINUTE", 0, low=0, high=1_000_000)
 KEY_REQUESTS_PER_MINUTE = env_int("KEY_REQUESTS_PER_MINUTE", 0, low=0, high=1_000_000)
+LINK_REQUESTS_PER_MINUTE = env_int("LINK_REQUESTS_PER_MINUTE", 60, low=0, high=1_000_000)
 TENANT_STREAMS = env_int("TENANT_STREAMS", 0, low=0)
 TENANT_RUNS = env_int("TENANT_RUNS", 0, low=0)
 # Of each developer, times its weight: runs that wait for their first step with a message on its way, further ones wait

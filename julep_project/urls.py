@@ -32,6 +32,7 @@ urlpatterns = [
     path("", include("tasks.urls")),
     path("", include("executions.urls")),
     path("", include("executions.bulk.urls")),
+    path("", include("executions.links.urls")),
     re_path("", unknown_route),
 ]
 

@@ -38,6 +38,7 @@ class ObjectKind(StrEnum):
     DOC = "doc"
     FILE = "file"
     EXECUTION = "execution"
+    LINK = "link"
     BULK = "bulk"
     RESPONSE = "response"
     PAUSE = "pause"

@@ -1,4 +1,20 @@
-"""What a wait asks, for people."""
+"""What a wait asks, for people: a text, what is told beside it, and the fields of its form."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from executions.waits.form import Field, fields_of
+from tasks.steps.quorum import APPROVE, Quorum
+
+_APPROVAL: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        APPROVE: {"type": "boolean", "title": "Approve"},
+        "comment": {"type": "string", "title": "Comment", "format": "textarea"},
+    },
+    "required": [APPROVE],
+}
 
 # Under these names a question stands; under those others it never does.
 _ASKS = ("question", "message", "prompt", "text", "title", "q")
@@ -17,3 +33,34 @@ def first_text(value: object, *, depth: int = 4) -> str:
         parts = value[:20]
     found = (first_text(part, depth=depth - 1) for part in parts) if depth else iter(())
     return next((text for text in found if text), "")
+
+
+def told_beside(shown: object) -> dict[str, str]:
+    """What else a wait shows, as texts by name."""
+    if not isinstance(shown, Mapping):
+        return {} if shown is None or isinstance(shown, str) else {"": _as_text(shown)}
+    question = first_text(shown)
+    parts = {str(name): part for name, part in shown.items() if name not in _TELLS_NOTHING and part != question}
+    return {name: _as_text(part) for name, part in parts.items()}
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def fields_asked(shown: object, quorum: Quorum | None) -> list[Field]:
+    """The fields of a form for the answer; none where no form can give what is asked for."""
+    schema = schema_of(shown)
+    if quorum is None or APPROVE not in quorum:
+        return fields_of(schema)
+    if schema is None:
+        return fields_of(_APPROVAL)
+    fields = fields_of(schema)
+    has_own = any(field.name == APPROVE for field in fields)
+    return fields if has_own or not fields else [fields_of(_APPROVAL)[0], *fields]
+
+
+def schema_of(shown: object) -> Mapping[str, Any] | None:
+    """What an answer has to fit, if anything."""
+    schema = shown.get("schema") if isinstance(shown, Mapping) else None
+    return schema if isinstance(schema, Mapping) else None

@@ -9,7 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from executions.models import OF_WAIT, PERSON, QUORUM, Branch, Execution, Transition, answers_to
 from executions.states import BranchStatus, TransitionType
 from executions.waits.errors import AnsweredAlready
-from julep_project.core.actor import Actor, current_actor
+from julep_project.core.actor import Actor, ActorKind, current_actor
 from julep_project.core.clock import to_wire
 from tasks.steps.quorum import Quorum, after_answer, is_settled, told
 
@@ -50,7 +50,9 @@ def count_answer(wait: Transition, value: Any) -> Counted | None:
 
 
 def person_of(actor: Actor) -> str:
-    """By what people who answer are told apart."""
+    """By what people who answer are told apart. A link stands for whom it was made out to, if that was said."""
+    if actor.kind is ActorKind.LINK and actor.label:
+        return f"{actor.kind.value}:{actor.label.casefold()}"
     return f"{actor.kind.value}:{actor.id}"
 
 

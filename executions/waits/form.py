@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_FIELDS = 30
+_CHOSEN = ("yes", "no", "on")
 _INPUTS = {"string": "text", "integer": "number", "number": "number", "boolean": "checkbox"}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of the object. `input` is the kind of the control."""
+    """One value of the object. `input` is its control; of a `choice` neither yes nor no is chosen at first."""
 
     name: str
     type: str
@@ -44,13 +45,20 @@ def _field(name: str, spec: Any, is_required: bool) -> Field | None:
     return Field(
         name=name,
         type=type_,
-        input="select" if choices else "textarea" if spec.get("format") == "textarea" else _INPUTS[type_],
+        input="select" if choices else _input(type_, spec, is_required),
         title=str(spec.get("title") or name)[:200],
         help=str(spec.get("description") or "")[:500],
         choices=tuple(choices or ()),
         is_required=is_required,
         default=spec.get("default", ""),
     )
+
+
+def _input(type_: str, spec: Mapping[str, Any], is_required: bool) -> str:
+    if spec.get("format") == "textarea":
+        return "textarea"
+    # Whoever only presses the button has not decided.
+    return "choice" if type_ == "boolean" and is_required and "default" not in spec else _INPUTS[type_]
 
 
 def _are_texts(choices: Any) -> bool:
@@ -66,8 +74,10 @@ def read_answer(fields: list[Field], given: Mapping[str, str]) -> dict[str, Any]
     answer: dict[str, Any] = {}
     for field in fields:
         text = given.get(f"field-{field.name}", "")
+        if field.input == "choice" and text not in _CHOSEN:
+            raise ValueError(f"{field.title}: choose yes or no")
         if field.type == "boolean":
-            answer[field.name] = text == "on"
+            answer[field.name] = text in ("on", "yes")
         elif text or field.is_required:
             answer[field.name] = _read(field, text)
     return answer

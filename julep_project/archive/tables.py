@@ -22,6 +22,7 @@ from agents.spending.models import SpendingLimit, SpendingTotal, UsageDay
 from agents.vault.models import Secret
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.bulk.models import BulkAction, BulkItem
+from executions.links.models import WaitLink
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
 from executions.operating.models import FaultMark, Worker
 from executions.states import TERMINAL_EXECUTION
@@ -164,6 +165,8 @@ TABLES: tuple[Table, ...] = (
         owner="branch__execution__developer",
         kept=Q(branch__execution__status__in=_ENDED),
     ),
+    # They tell who was asked. What is not moved waits for nobody, so none of them opens anything.
+    Table(WaitLink, owner="execution__developer", kept=Q(execution__status__in=_ENDED)),
     Table(AuditRecord),
 )
 OF_MODEL: Mapping[Any, Table] = {table.model: table for table in TABLES}

@@ -14,6 +14,7 @@ class ActorKind(StrEnum):
     TOKEN = "token"
     INTERNAL = "internal"
     STAFF = "staff"
+    LINK = "link"
     RUN = "run"
     COMMAND = "command"
     SYSTEM = "system"
@@ -21,8 +22,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is that of the API key, the developer of a token, the staff user or the execution; `label` is for people;
-    `address` is where a request came from."""
+    """`id` is that of the API key, the developer of a token, the staff user, the link to answer a wait by or the
+    execution; `label` is for people; `address` is where a request came from."""
 
     kind: ActorKind
     id: str = ""

@@ -11,8 +11,8 @@ from julep_project.core.json_value import Json
 
 MAX_QUORUM = 100
 APPROVE, DENY = "approve", "deny"
-# What the installation knows people by.
-NAMEABLE = ("key:", "staff:", "token:")
+# What the installation knows people by. Links are made out to names.
+NAMEABLE = ("key:", "staff:", "token:", "link:")
 
 Quorum = dict[str, int]
 

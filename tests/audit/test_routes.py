@@ -155,11 +155,19 @@ def secrets(path: str, of: Do) -> dict[tuple[str, str], tuple[str, str, Do]]:
 DAILY = {"scope": "session", "period": "day", "amount": 1}
 
 
+def links(world: World) -> str:
+    """Those of a new wait."""
+    run = world.run()
+    (wait,) = (row["id"] for row in world.flow.log(run) if row["type"] == "wait")
+    return f"/executions/{run}/transitions/{wait}/links"
+
+
 def a_limit(world: World) -> str:
     return "/limits/" + world.new("/limits", {**DAILY, "scope_id": str(uuid4())})
 
 
 LIMIT = "limits/<str:id>"
+LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
 TASKS = "agents/<str:agent_id>/tasks"
 TASK = TASKS + "/<str:task_id>"
 TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
@@ -228,6 +236,12 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         "fork",
         "execution",
         lambda w: w.api.post(f"/executions/{w.ended_run()}/fork", {"from": "start", "variants": [{}]}),
+    ),
+    ("post", LINKS): ("create", "link", lambda w: w.api.post(links(w))),
+    ("delete", LINKS + "/<str:id>"): (
+        "revoke",
+        "link",
+        lambda w: w.api.delete(f"{(at := links(w))}/{w.new(at, {})}"),
     ),
     ("post", "executions"): (
         "resume",

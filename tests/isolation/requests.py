@@ -29,6 +29,7 @@ KIND_OF_SEGMENT = {
     "files": "file",
     "jobs": "job",
     "limits": "limit",
+    "links": "link",
     "projects": "project",
     "responses": "response",
     "secrets": "secret",

@@ -103,6 +103,7 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     rows = tenant.api.get(f"/executions/{execution}/transitions").json()["items"]
     (wait,) = (row for row in rows if row["type"] == "wait")
     ids["transition"], ids["task_token"] = wait["id"], wait["metadata"]["task_token"]
+    made("link", f"/executions/{execution}/transitions/{wait['id']}/links", {})
     session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
     made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
     made("response", "/responses", {"model": "offline/echo", "input": "hi"})

@@ -1,0 +1,1 @@
+"""Answers to waits by a link, from people who have no account."""
