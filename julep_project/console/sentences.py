@@ -71,6 +71,7 @@ class Open:
     most_attempts: int = 0
     note: Mapping[str, Any] | None = None
     wait_id: Any = None
+    progress: str = ""
     asks: Any = None
     children: Mapping[str, int] = field(default_factory=dict)
     is_main: bool = False
@@ -201,7 +202,7 @@ def _awaiting(branch: Open) -> Sentence:
     if question := first_text(branch.asks):
         form, parts = form + ": “{}”", [*parts, question]
     times: list[Any] = [Since(branch.updated_at)]
-    form += " since {}"
+    form += " since {}" + (f", {branch.progress}" if branch.progress else "")
     if branch.wake_at is not None:
         form, times = form + ", gives up in {}", [*times, Until(branch.wake_at)]
     return Sentence("input", form + ".", (*parts, *times), act="answer", wait_id=branch.wait_id)

@@ -18,6 +18,7 @@ from julep_project.console.views import (
     health,
     inbox,
     keys,
+    links,
     overview,
     queues,
     runs,
@@ -143,6 +144,8 @@ class ConsoleSite(admin.AdminSite):
             path("inbox/", self._page(inbox.listing), name="console_inbox"),
             path("inbox/<uuid:wait_id>/", self._page(inbox.show), name="console_wait"),
             path("inbox/<uuid:wait_id>/answer/", self._page(inbox.answer), name="console_answer"),
+            path("inbox/<uuid:wait_id>/links/", self._page(links.make), name="console_wait_link"),
+            path("inbox/<uuid:wait_id>/links/<uuid:link_id>/", self._page(links.revoke), name="console_wait_unlink"),
         ]
         return [*pages, *super().get_urls()]
 

@@ -11,9 +11,11 @@ from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
 from julep_project.console.queries.errors import failed_alike
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
+from julep_project.console.queries.progress import QUORUM
 from julep_project.console.queries.rows import Row, rows
 from julep_project.console.sentences import Fleet, Open, Sentence, failure, others, sentences, status_word
 from julep_project.core.clock import now
+from tasks.steps.quorum import told
 
 # Of a run with more open branches, the rest is like these.
 _MOST = 1000
@@ -49,7 +51,7 @@ class Standing:
 def open_branches(execution_id: UUID, version_id: UUID, *, may_read: bool) -> list[Open]:
     """The branches of a run that have not ended, with what those ask that wait for an answer."""
     found = rows(_BRANCHES, [execution_id])
-    asked = _asked([row["wait_id"] for row in found if row["wait_id"]]) if may_read else {}
+    asked = _asked([row["wait_id"] for row in found if row["wait_id"]])
     children = _children([row["id"] for row in found if row["status"] == BranchStatus.JOINING])
     return [
         Open(
@@ -68,7 +70,8 @@ def open_branches(execution_id: UUID, version_id: UUID, *, may_read: bool) -> li
             most_attempts=row["most_attempts"] or settings.MAX_ATTEMPTS,
             note=row["note"],
             wait_id=row["wait_id"],
-            asks=asked.get(row["wait_id"], {"type": row["waits_for"]} if row["waits_for"] else None),
+            asks=_shown(row, asked.get(row["wait_id"]) if may_read else None),
+            progress=_progress(asked.get(row["wait_id"])),
             children=children.get(row["id"], {}),
             is_main=row["parent_id"] is None,
         )
@@ -77,17 +80,27 @@ def open_branches(execution_id: UUID, version_id: UUID, *, may_read: bool) -> li
 
 
 # What a wait asks, unless it is too large for a sentence.
-_ASKED = """
-    SELECT id, CASE WHEN pg_column_size(output) < 65536 THEN output END AS asks
-    FROM executions_transition WHERE id = ANY(%s)
+_ASKED = f"""
+    SELECT t.id, CASE WHEN pg_column_size(t.output) < 65536 THEN t.output END AS asks, {QUORUM} AS quorum
+    FROM executions_transition t WHERE t.id = ANY(%s)
 """
 _ASKED_AT_ONCE = 50
 
 
-def _asked(wait_ids: Sequence[UUID]) -> dict[UUID, Any]:
+def _asked(wait_ids: Sequence[UUID]) -> dict[UUID, Row]:
     if not wait_ids:
         return {}
-    return {row["id"]: row["asks"] for row in rows(_ASKED, [list(wait_ids[:_ASKED_AT_ONCE])])}
+    return {row["id"]: row for row in rows(_ASKED, [list(wait_ids[:_ASKED_AT_ONCE])])}
+
+
+def _shown(branch: Row, wait: Row | None) -> Any:
+    if wait is None:
+        return {"type": branch["waits_for"]} if branch["waits_for"] else None
+    return wait["asks"]
+
+
+def _progress(wait: Row | None) -> str:
+    return told(wait["quorum"]) if wait is not None and wait["quorum"] else ""
 
 
 def _children(parents: Sequence[UUID]) -> dict[UUID, dict[str, int]]:

@@ -5,7 +5,9 @@ from typing import Any
 
 from julep_project.console.keyset import Place
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
+from julep_project.console.queries.progress import QUORUM
 from julep_project.console.queries.rows import Row, rows
+from tasks.steps.quorum import told
 
 KINDS = ("input", "approval", "attention", "budget")
 
@@ -14,7 +16,7 @@ _WAITS = f"""
     SELECT b.id, b.execution_id, b.wait_id, b.updated_at, b.wake_at, {PLACE}, b.effect->>'key' AS key,
            b.effect->'request'->'tool'->>'name' AS tool, b.effect->'waits_for'->>'type' AS waits_for,
            b.effect IS NOT NULL AS is_call, e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
-           t.step_label, t.current, t.created_at AS since,
+           t.step_label, t.current, t.created_at AS since, {QUORUM} AS quorum,
            CASE WHEN pg_column_size(t.output) < 65536 THEN t.output END AS asks
     FROM executions_branch b
     JOIN executions_execution e ON e.id = b.execution_id
@@ -28,6 +30,12 @@ _OF_KIND = {
     "approval": "b.effect->'waits_for'->>'type' = 'approval'",
     "budget": "b.effect->'waits_for'->>'type' = 'budget'",
 }
+
+
+def find_wait(wait_id: Any) -> Row | None:
+    """One that is still open."""
+    found = list_waits(kind="", after=None, limit=1, wait=wait_id)
+    return found[0] if found else None
 
 
 def list_waits(*, kind: str, after: Place | None, limit: int, run: Any = None, wait: Any = None) -> list[Row]:
@@ -64,6 +72,7 @@ def _described(row: Row, names: dict[Any, str]) -> Row:
         "label": label or label_of_row(row["step_label"], row["current"]),
         "kind": kind,
         "since": since,
+        "progress": told(row["quorum"]) if row["quorum"] else "",
     }
 
 

@@ -14,15 +14,16 @@ from django.urls import reverse
 from agents.models import Developer
 from executions import services
 from executions.wait_tokens import task_token
-from executions.waits.asked import first_text
-from executions.waits.form import Field, fields_of, read_answer
+from executions.waits.asked import fields_asked, first_text
+from executions.waits.form import Field, read_answer
 from julep_project.console.acts import act, back
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
-from julep_project.console.queries.waits import KINDS, list_waits
+from julep_project.console.queries.waits import KINDS, find_wait, list_waits
 from julep_project.console.views.approving import decision_in
+from julep_project.console.views.links import links_of
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.outside_json import read_json
 
@@ -61,6 +62,7 @@ def _exported(row: Mapping[str, Any], reads: bool) -> dict[str, Any]:
         "step": row["label"],
         "since": row["since"],
         "gives_up_at": row["wake_at"],
+        "progress": row["progress"],
     }
     return {**told, "asks": row["asks"]} if reads else told
 
@@ -75,7 +77,7 @@ def _question(row: Mapping[str, Any]) -> str:
 @needs(VIEW)
 def show(request: HttpRequest, wait_id: UUID) -> HttpResponse:
     """One wait: all it asks, and a form for the answer."""
-    wait = _get_wait(wait_id)
+    wait = find_wait(wait_id)
     if wait is None:
         return page(request, "wait_over.html", "Answered already", wait_id=wait_id)
     reads = may(request, CONTENTS)
@@ -87,18 +89,9 @@ def show(request: HttpRequest, wait_id: UUID) -> HttpResponse:
         question=_question(wait) if reads else "",
         asks=json.dumps(wait["asks"], ensure_ascii=False, indent=2) if reads else "",
         digest=digest_of(wait["asks"]),
-        fields=fields_of(_schema(wait)) if reads else [],
+        fields=fields_asked(wait["asks"], wait["quorum"]) if reads else [],
+        links=links_of(wait),
     )
-
-
-def _get_wait(wait_id: UUID) -> dict[str, Any] | None:
-    found = list_waits(kind="", after=None, limit=1, wait=wait_id)
-    return found[0] if found else None
-
-
-def _schema(wait: Mapping[str, Any]) -> Any:
-    asks = wait["asks"]
-    return asks.get("schema") if isinstance(asks, Mapping) else None
 
 
 def digest_of(asks: Any) -> str:
@@ -109,7 +102,7 @@ def digest_of(asks: Any) -> str:
 @act()
 def answer(request: HttpRequest, wait_id: UUID) -> HttpResponse:
     """Give the wait its answer; the run goes on with it."""
-    wait = _get_wait(wait_id)
+    wait = find_wait(wait_id)
     own = reverse("admin:console_wait", args=[wait_id])
     if wait is None:
         messages.error(request, "Somebody has answered already, or the wait is over")
@@ -121,14 +114,15 @@ def answer(request: HttpRequest, wait_id: UUID) -> HttpResponse:
         if wait["kind"] == "approval":
             value = decision_in(request, wait_id)
         else:
-            value = _answer(request, fields_of(_schema(wait)))
+            value = _answer(request, fields_asked(wait["asks"], wait["quorum"]))
         developer = Developer.objects.get(pk=wait["developer_id"])
         run_id = wait["execution_id"]
         services.resume_by_token(developer=developer, token=task_token(wait_id), value=value, execution_id=run_id)
     except (ValueError, DomainError) as error:
-        messages.error(request, getattr(error, "message", None) or str(error))
+        messages.error(request, getattr(error, "explanation", None) or str(error))
         return HttpResponseRedirect(own)
-    messages.success(request, "Answered; the run goes on")
+    left = find_wait(wait_id)
+    messages.success(request, f"Answered; {left['progress']} so far" if left else "Answered; the run goes on")
     return back(request, reverse("admin:console_run", args=[wait["execution_id"]]))
 
 

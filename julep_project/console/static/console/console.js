@@ -69,6 +69,15 @@
     } catch { location.assign(link.href); }
   });
 
+  // -- copying
+  document.addEventListener("click", async (event) => {
+    const copies = event.target.closest("[data-copies]");
+    if (!copies) return;
+    const field = document.getElementById(copies.dataset.copies);
+    field.select();
+    try { await navigator.clipboard.writeText(field.value); copies.textContent = "Copied"; } catch { copies.textContent = "Press Ctrl+C"; }
+  });
+
   // -- rows that are chosen
   const ticks = () => [...document.querySelectorAll("td.tick input")];
   function counted() {

@@ -96,7 +96,9 @@
       made.push(line);
     }
     const now = Date.now() - run.skew;
-    const own = live.get(body.branch);
+    const own = live.get(body.branch), last = body.rows[body.rows.length - 1];
+    // Some of several people have answered.
+    if (own?.status === "awaiting_input" && last?.type === "resume" && waiting.has(last.step)) waiting.get(last.step).end = null;
     for (const line of made) if (line.end === null) {
       line.end = run.ended ? line.start : now;
       line.isOpen = !run.ended;
