@@ -17,6 +17,7 @@ from executions.models import Transition
 from executions.operating import pausing
 from julep_project.core.pauses import standing
 from julep_project.core.pauses.models import PauseScope
+from tests.at_once import statuses_at_once
 from tests.executions_api.conftest import tokens
 from tests.flow_runner import FlowRunner
 
@@ -284,3 +285,16 @@ def test_links_are_limited(door: Door, settings: Any) -> None:
     )
     assert door.flow.api.post(door.place(run)).status_code == 409
     assert token not in door.browser.get(link["path"], REMOTE_ADDR=other).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_is_used_once_by_whoever_is_quickest(door: Door) -> None:
+    run = door.start("?")
+    link = door.link(run)
+
+    def send(number: int) -> Any:
+        return Client().post(link["path"], f"value={number}", content_type="application/x-www-form-urlencoded")
+
+    assert statuses_at_once(send) == [302] + [409] * 5
+
+    assert Transition.objects.filter(type="resume").count() == 1

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from agents.audit.models import AuditRecord
-from executions.models import Transition
+from executions.engine.advance import advance_branch
+from executions.models import Branch, Transition
+from julep_project.core.clock import now
 from tests.api_client import ApiClient
 from tests.at_once import statuses_at_once
 from tests.executions_api.conftest import tokens
@@ -172,3 +174,28 @@ def test_people_at_once_count_as_many_and_one_twice_as_one(panel: Panel) -> None
     rows = Transition.objects.filter(execution=run["id"], type="resume").order_by("seq")
     assert [row.metadata["quorum"]["answered"] for row in rows] == [1, 2, 3]
     assert len({row.metadata["person"] for row in rows}) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_in_the_moment_of_the_timeout_counts_or_is_refused(panel: Panel) -> None:
+    panel.flow.time_passes = False
+    run = panel.start(9, timeout=60, on_timeout="$ len(answers)")
+    (token,) = tokens(panel.flow, run["id"])
+    people = list(panel.keys.values())
+    Branch.objects.update(wake_at=now())
+    branch_id = Branch.objects.values_list("pk", flat=True).get()
+    taken: list[int] = []
+
+    def act(number: int) -> Any:
+        if number >= len(people):
+            advance_branch(branch_id, owner=str(number))
+            return people[0].get(f"/executions/{run['id']}")
+        answer = people[number].post("/executions/resume", {"task_token": token, "input": number})
+        taken.append(answer.status_code)
+        return answer
+
+    assert set(statuses_at_once(act)) <= {200, 400}
+
+    ended = panel.flow.settle(run["id"])
+    assert (ended["status"], ended["output"]) == ("succeeded", taken.count(200))
+    assert Transition.objects.filter(execution=run["id"], type="resume").count() == taken.count(200)
