@@ -17,6 +17,7 @@ from executions.engine.dispatch import CeleryDispatcher
 from executions.engine.sweep import sweep
 from executions.selectors import list_executions, page_of_executions
 from julep_project.bench import programs
+from julep_project.bench.copies import copy_runs
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.table import Row, median, seconds_of
 from julep_project.core.api.pagination import PageRequest
@@ -29,42 +30,6 @@ _PAGE = PageRequest(limit=100, offset=0, sort_by="created_at", descending=True)
 _TABLES = ["executions_execution", "executions_branch", "executions_transition"]
 _MIB = 1024 * 1024
 
-# Ids in the order of time, as those of the product, so that indexes grow where they do there.
-_ID = """
-    (lpad(to_hex((extract(epoch FROM {moment}) * 1000)::bigint), 12, '0') || '7' || left(md5(random()::text), 3)
-     || '8' || left(md5(random()::text), 15))::uuid
-"""
-_COPY = """
-    WITH run AS (
-        INSERT INTO executions_execution (
-            id, developer_id, task_id, task_version_id, status, input, output, state, metadata, transition_count,
-            runnable, open_waits, depth, created_at, updated_at, ended_at)
-        SELECT {run_id}, developer_id, task_id, task_version_id, status, input, output, state,
-               metadata, transition_count, runnable, open_waits, depth, moment, moment, moment
-        FROM executions_execution,
-             LATERAL (SELECT %(day)s::timestamptz + make_interval(secs => (n - 0.5) * 86400 / %(count)s) AS moment
-                      FROM generate_series(1, %(count)s) AS n) AS times
-        WHERE id = %(like)s
-        RETURNING id, created_at
-    ), branch AS (
-        INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children,
-                                       output, created_at, updated_at)
-        SELECT {branch_id}, run.id, b.index, b.status, b.stack, b.version, b.attempt,
-               b.pending_children, b.output, run.created_at, run.created_at
-        FROM run, executions_branch b WHERE b.execution_id = %(like)s
-        RETURNING id, execution_id, created_at
-    )
-    INSERT INTO executions_transition (id, execution_id, branch_id, seq, type, current, next, step_label, output,
-                                       metadata, created_at, scope, position, loop)
-    SELECT {row_id}, branch.execution_id, branch.id, t.seq, t.type, t.current, t.next,
-           t.step_label, t.output, t.metadata, branch.created_at, t.scope, t.position, t.loop
-    FROM branch, executions_transition t WHERE t.execution_id = %(like)s
-"""
-_IDS = {
-    "run_id": _ID.format(moment="moment"),
-    "branch_id": _ID.format(moment="run.created_at"),
-    "row_id": _ID.format(moment="branch.created_at"),
-}
 # No update of these is heap-only, as none is of those that change a status.
 _CHANGE = (
     """
@@ -114,7 +79,7 @@ class _Month:
         for day in range(first, last):
             execute(f"VACUUM (ANALYZE) {', '.join(_TABLES)}")
             begin = self.end - timedelta(days=self.days - day)
-            execute(_COPY.format(**_IDS), {"like": self.like, "day": begin, "count": self.runs})
+            copy_runs(self.like, begin, self.runs)
             times = {"task": self.task.pk, "day": begin, "next": begin + timedelta(days=1)}
             for _ in range(_CHANGES):
                 for statement in _CHANGE:

@@ -123,7 +123,7 @@ async def _server_with_sessions(
     """The provider of a server's models, a client of the server, its process id, and so many sessions."""
     provider = StampingProvider()
     async with provider.serving() as address:
-        with _server(address) as (url, pid):
+        with server_process(address) as (url, pid):
             async with _client(url) as client:
                 agent = (await client.post("/agents", json={"name": "bench", "model": _MODEL})).json()["id"]
                 first, *sessions = await _few_at_a_time([partial(_make_session, client, agent)] * (count + 1))
@@ -195,7 +195,10 @@ async def _open(client: httpx.AsyncClient, session_id: str) -> _Reader:
 @contextmanager
 def offline_chats() -> Iterator[Callable[[], float]]:
     """`offline_chat` on a server process of its own."""
-    with _server("") as (url, _), httpx.Client(base_url=url, headers=_headers(), timeout=60, trust_env=False) as client:
+    with (
+        server_process() as (url, _),
+        httpx.Client(base_url=url, headers=_headers(), timeout=60, trust_env=False) as client,
+    ):
         yield offline_chat(client)
 
 
@@ -250,7 +253,7 @@ def _client(url: str) -> httpx.AsyncClient:
 
 
 @contextmanager
-def _server(provider: str) -> Iterator[tuple[str, int]]:
+def server_process(provider: str = "") -> Iterator[tuple[str, int]]:
     """One server process that finds its models at this address: its URL and process id."""
     port = free_port()
     environ = {"OPENAI_API_BASE": provider, "OPENAI_API_KEY": "sk-bench", "DB_POOL": "1"}

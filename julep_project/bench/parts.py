@@ -9,7 +9,18 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution, Transition
-from julep_project.bench import ages, answers, chat_streams, dbos_peer, documents, peer, postgres, programs, tenants
+from julep_project.bench import (
+    ages,
+    answers,
+    chat_streams,
+    dbos_peer,
+    documents,
+    pages,
+    peer,
+    postgres,
+    programs,
+    tenants,
+)
 from julep_project.bench.load import ClosedLoop
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, at_ranks, median, percentile
@@ -39,6 +50,8 @@ class Workload:
     days: int = 30
     runs_a_day: int = 6700
     real_a_day: int = 100
+    looked_at: int = 100_000
+    looks: int = 7
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -47,7 +60,7 @@ QUICK: dict[str, Any] = {
     **{"repeats": 3, "sustained_s": 5.0, "starts": 50, "sleepers": 1000, "sleep_s": 20, "items": 200},
     **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
     **{"chats": 20, "queued": 2000, "mapped_beside": 5000, "unembedded": 40_000},
-    **{"days": 6, "runs_a_day": 500, "real_a_day": 20},
+    **{"days": 6, "runs_a_day": 500, "real_a_day": 20, "looked_at": 2000, "looks": 3},
 }
 
 
@@ -173,6 +186,8 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "q": beside_another_developer,
     # Whether searches find what questions are about.
     "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
+    # Pages of the console.
+    "r": lambda effort: pages.measure(effort.looked_at, effort.looks),
     # Latencies before and after a month of runs and of retention; the last, because of what it leaves.
     "o": lambda effort: ages.measure(effort.days, effort.runs_a_day, effort.real_a_day, effort.starts),
 }

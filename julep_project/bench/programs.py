@@ -61,6 +61,16 @@ def sleeper(seconds: int) -> Task:
     return _task({"main": [{"sleep": {"seconds": seconds}}]})
 
 
+def failing() -> Task:
+    """Divides by zero."""
+    return _task({"main": [{"evaluate": {"n": "$ 1 // _['n']"}, "label": "divide"}]})
+
+
+def asking() -> Task:
+    """Waits for an answer."""
+    return _task({"main": [{"wait_for_input": {"info": {"question": "Refund 274 EUR?"}}, "label": "ask a person"}]})
+
+
 def start(task: Task, input_: dict[str, Any] | None = None) -> UUID:
     """Start a run through the service the API calls."""
     execution = start_execution(developer=task.developer, task=task, input_={"n": 0} if input_ is None else input_)
