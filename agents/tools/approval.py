@@ -53,12 +53,19 @@ def register_conditions(conditions: Conditions) -> None:
 @dataclass(frozen=True, slots=True)
 class AskedCall:
     """A call that a person is asked about. `arguments` are those that may be seen: what the definition, metadata and
-    secrets supply is masked. `hash` is theirs; `digest` stands for all that decides what is called."""
+    secrets supply is masked. `hash` is theirs; `digest` stands for all that decides what is called. `method` is that of
+    an integration, which a step may choose."""
 
     tool: str
     arguments: dict[str, Json]
     hash: str
     digest: str
+    method: str | None = None
+
+    def told(self) -> dict[str, Json]:
+        """What people are told of it."""
+        method = {} if self.method is None else {"method": self.method}
+        return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash}
 
 
 class ApprovalNeeded(ToolError):
@@ -136,6 +143,7 @@ def _asked(
         arguments=arguments,
         hash=hashlib.sha256(canonical(arguments).encode()).hexdigest(),
         digest=_digest(tool, settled, presets, secrets),
+        method=spec_of(tool).get("method") if tool.get("type") == ToolType.INTEGRATION else None,
     )
 
 

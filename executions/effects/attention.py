@@ -74,13 +74,13 @@ def wait_for_approval(claim: Claim, asked: AskedCall) -> Verdict | None:
     effect = claim.run.contents.unpack_effect(claim.effect)
     wait_id = uuid7()
     attempts = 0 if is_surely_unsent(effect) else max(effect["attempts"] - 1, 0)
-    told = {"type": TOOL_APPROVAL, "id": str(wait_id), "tool": asked.tool, "arguments": asked.arguments}
+    told = {"type": TOOL_APPROVAL, "id": str(wait_id), **asked.told()}
     waiting = {
         **{name: part for name, part in effect.items() if name != AGREED},
         "attempts": attempts,
         WAITS_FOR: {"type": APPROVAL, "tool": asked.tool, "hash": asked.hash, "digest": asked.digest},
     }
-    verdict = _wait(claim, waiting, {**told, "hash": asked.hash}, wait_id)
+    verdict = _wait(claim, waiting, told, wait_id)
     if verdict is not None:
         fields = {"action": "approval_asked_for", "execution_id": claim.execution_id, "wait_id": wait_id}
         log.info("approval asked for", extra={**fields, "tool": asked.tool})

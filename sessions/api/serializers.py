@@ -83,6 +83,7 @@ class AskedCallAnswer(Body):
     id = serializers.UUIDField()
     tool_call_id = Text()
     tool = Text()
+    method = Text(required=False)
     arguments = JsonObject()
     hash = Text()
     expires_at = Timestamp()

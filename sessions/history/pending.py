@@ -73,9 +73,7 @@ class Pending:
             {
                 "id": call.id,
                 "tool_call_id": call.call["id"],
-                "tool": call.asked.tool,
-                "arguments": call.asked.arguments,
-                "hash": call.asked.hash,
+                **call.asked.told(),
                 "expires_at": to_wire(self.expires_at),
             }
             for call in self.calls

@@ -275,6 +275,14 @@ def test_operations_of_this_api_wait_however_their_arguments_are_written(run: St
     assert flow.decide(execution["id"], "approve")["output"]["name"] == "Bob"
 
 
+def test_the_method_that_a_step_chooses_is_told(run: Started, flow: FlowRunner) -> None:
+    spec = {"provider": "cloudinary", "method": "media_upload"}
+    tool = {"name": "media", "type": "integration", "integration": spec, "approval": "always"}
+    execution = run([{"tool": "media", "method": "media_edit", "arguments": {"public_id": "a"}}], tools=[tool])
+    (asked,) = asked_in(flow, execution)
+    assert (asked["tool"], asked["method"], asked["arguments"]) == ("media", "media_edit", {"public_id": "a"})
+
+
 def test_a_model_does_not_change_what_people_are_asked_about(run: Started) -> None:
     patch = {"resource": "agent", "subresource": "tool", "operation": "patch"}
     run([{"evaluate": {"a": "$ 1"}}])
