@@ -266,6 +266,10 @@ def test_what_was_called(operator: Client, flow: FlowRunner, waiting: dict[str, 
     assert "A-7" in shown and "found" in shown
     other = flow.start(waiting["task"], {"order": "B"})["id"]
     assert operator.get(f"/admin/runs/{other}/calls/{call.pk}/").status_code == 404
+    Call.objects.filter(pk=call.pk).update(kind="model")
+    raw = f"/admin/runs/{waiting['id']}/calls/{call.pk}/?part="
+    assert operator.get(f"{raw}curl").content.decode().startswith("curl -X POST http://testserver/v1/chat/completions")
+    assert operator.get(f"{raw}response").json() == "found" and operator.get(f"{raw}x").status_code == 400
 
 
 def test_pages_need_no_redis(operator: Client, waiting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,20 @@
-"""Messages to a model as pages show them, and the request that would send them again."""
+"""Calls of models as pages show them, and the requests that would make them again."""
 
 import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from julep_project.console.queries.chats import text_of
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
 
+from agents.calls.selectors import ShownCall
+from julep_project.console.queries.chats import text_of
+from julep_project.core.reading.jsontext import to_json_text
+
+PARTS = ("request", "response", "curl")
+# What is read of a call that is asked for whole.
+WHOLE_BYTES = 8 * 1024 * 1024
 OMITTED, CUT = "$omitted", "$cut"
 
 
@@ -45,3 +53,22 @@ def as_curl(origin: str, body: Mapping[str, Any]) -> str:
         '  -H "Authorization: Bearer $AGENTS_API_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(json.dumps(body))}\n"
     )
+
+
+def raw_part(request: HttpRequest, shown: ShownCall, part: str) -> HttpResponse:
+    """The request of a call, its answer, or a line for a shell.
+
+    Raises:
+        BadRequest: there is no such part, or it is too large to be sent again.
+    """
+    if part not in PARTS:
+        raise BadRequest("part is one of " + ", ".join(PARTS))
+    if part == "response":
+        return HttpResponse(to_json_text(shown.response), content_type="application/json")
+    body = body_of(shown.call.name, shown.messages, shown.request, shown.tools)
+    if part == "request":
+        return HttpResponse(to_json_text(body), content_type="application/json")
+    if any(OMITTED in one or CUT in one for one in shown.messages):
+        raise BadRequest("This is too large to be sent again from here")
+    origin = f"{request.scheme}://{request.get_host()}"
+    return HttpResponse(as_curl(origin, body), content_type="text/plain; charset=utf-8")

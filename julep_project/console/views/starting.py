@@ -15,14 +15,12 @@ from julep_project.console.acts import act
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, needs
 from julep_project.console.queries.runs import uuid_of
+from julep_project.console.views.typed import read_typed
 from julep_project.core.errors import DomainError
 from julep_project.core.ids import uuid7
 from julep_project.core.pauses.standing import check_intake
-from julep_project.core.reading.outside_json import read_json
 from tasks.models import Task
 from tasks.selectors import version_of
-
-_LONGEST_INPUT = 1024 * 1024
 
 
 @needs(VIEW, CONTENTS, OPERATE)
@@ -84,13 +82,7 @@ def _input(request: HttpRequest, task: Task) -> dict[str, Any]:
     """
     if request.POST.get("form") == "fields":
         return read_answer(fields_of(version_of(task.pk, task.version_number).input_schema), request.POST)
-    text = request.POST.get("value", "").strip()
-    if len(text) > _LONGEST_INPUT:
-        raise ValueError("The input is too long")
-    try:
-        value = read_json(text or "{}")
-    except ValueError as error:
-        raise ValueError(f"The input is no JSON: {error}") from None
+    value = read_typed(request.POST.get("value", "").strip() or "{}", "The input")
     if not isinstance(value, dict):
         raise ValueError("The input of a run is an object")
     return value

@@ -22,13 +22,12 @@ from julep_project.console.queries.bulk import LOOKED_AT, VERBS, readable, tried
 from julep_project.console.queries.runs import runs_named
 from julep_project.console.queries.times import first_id
 from julep_project.console.views.bulk.meaning import Meant, meaning
+from julep_project.console.views.typed import read_typed
 from julep_project.core.clock import now, to_wire
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.jsontext import to_json_text
-from julep_project.core.reading.outside_json import read_json
 
 _LONGEST_REASON = 500
-_LONGEST_ANSWER = 8 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -139,7 +138,7 @@ def _options(verb: BulkVerb, form: QueryDict) -> dict[str, Any]:
         ValueError: the answer is no JSON.
     """
     if verb is BulkVerb.RESUME:
-        return {"input": _answer(form.get("input", ""))}
+        return {"input": read_typed(form.get("input", "").strip() or "null", "The answer")}
     if verb is not BulkVerb.RETRY:
         return {}
     options: dict[str, Any] = {"from": START if form.get("from") == START else FAILED}
@@ -148,15 +147,6 @@ def _options(verb: BulkVerb, form: QueryDict) -> dict[str, Any]:
     if form.get("repeats_once") == "on":
         options["repeat_at_most_once"] = True
     return options
-
-
-def _answer(text: str) -> Any:
-    if len(text) > _LONGEST_ANSWER:
-        raise ValueError("The answer is too long")
-    try:
-        return read_json(text.strip() or "null")
-    except ValueError as error:
-        raise ValueError(f"The answer is no JSON: {error}") from None
 
 
 def _number(given: str) -> int:

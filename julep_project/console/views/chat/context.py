@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
 from agents.calls.selectors import ShownCall, show_call
@@ -17,18 +16,15 @@ from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.chats import call_of, get_reply, get_session, titles_of
 from julep_project.console.queries.rows import Row
 from julep_project.console.queries.runs import uuid_of
-from julep_project.console.views.messages import CUT, OMITTED, as_curl, body_of, shown_messages
+from julep_project.console.views.messages import OMITTED, WHOLE_BYTES, raw_part, shown_messages
 from julep_project.core.errors import DomainError, NotFound
-from julep_project.core.reading.jsontext import to_json_text
 from sessions.context.chat_request import ChatRequest
 from sessions.context.composition import Reason, Section
 from sessions.context.conversation import load_conversation
 from sessions.context.prompt import Prompt, build_prompt
 
 _SHOWN_BYTES = 256 * 1024
-_WHOLE_BYTES = 8 * 1024 * 1024
 _LONGEST_MESSAGE = 20_000
-_PARTS = ("request", "response", "curl")
 
 
 @needs(VIEW)
@@ -38,14 +34,14 @@ def reply(request: HttpRequest, session_id: UUID, entry_id: UUID) -> HttpRespons
     if entry is None:
         raise Http404("The session has no such reply of a model")
     part, reads = request.GET.get("part"), may(request, CONTENTS)
-    if part and part not in _PARTS:
-        raise BadRequest("part is one of " + ", ".join(_PARTS))
-    shown = _call(session_id, entry, _WHOLE_BYTES if part else _SHOWN_BYTES)
+    shown = _call(session_id, entry, WHOLE_BYTES if part else _SHOWN_BYTES)
     if part:
-        return _part(request, shown, part, reads=reads)
+        if shown is None or not reads:
+            raise Http404("There is no such call, or it is not kept any more")
+        return raw_part(request, shown, part)
     context: dict[str, Any] = {"session": session, "reply": entry, "call": None}
     if shown is not None:
-        context |= {"call": shown.call, "parts": _PARTS, **_composed(shown.context, shown.call.prompt_tokens)}
+        context |= {"call": shown.call, **_composed(shown.context, shown.call.prompt_tokens)}
     if shown is not None and reads:
         context |= {
             "messages_shown": shown_messages(shown.messages, shown.sizes),
@@ -69,20 +65,6 @@ def _call(session_id: UUID, entry: Row, most_bytes: int) -> ShownCall | None:
         return None if call_id is None else show_call(call_id, most_bytes=most_bytes)
     except NotFound:  # it went a moment ago
         return None
-
-
-def _part(request: HttpRequest, shown: ShownCall | None, part: str, *, reads: bool) -> HttpResponse:
-    if shown is None or not reads:
-        raise Http404("There is no such call, or it is not kept any more")
-    if part == "response":
-        return HttpResponse(to_json_text(shown.response), content_type="application/json")
-    if part == "curl" and any(OMITTED in one or CUT in one for one in shown.messages):
-        raise BadRequest("This is too large to be sent again from here")
-    body = body_of(shown.call.name, shown.messages, shown.request, shown.tools)
-    if part == "request":
-        return HttpResponse(to_json_text(body), content_type="application/json")
-    origin = f"{request.scheme}://{request.get_host()}"
-    return HttpResponse(as_curl(origin, body), content_type="text/plain; charset=utf-8")
 
 
 def _composed(told: Any, whole: int | None) -> dict[str, Any]:

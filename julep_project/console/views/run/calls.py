@@ -5,12 +5,12 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from agents.calls.models import Call
+from agents.calls.models import Call, CallKind
 from agents.calls.selectors import show_call
 from executions.models import Transition
 from julep_project.console.page import part
 from julep_project.console.permissions import CONTENTS, VIEW, needs
-from julep_project.console.views.messages import shown_messages
+from julep_project.console.views.messages import WHOLE_BYTES, raw_part, shown_messages
 from julep_project.core.errors import NotFound
 
 _MOST = 100
@@ -37,13 +37,17 @@ def _moment(milliseconds: int) -> datetime:
 
 @needs(VIEW, CONTENTS)
 def call(request: HttpRequest, run_id: UUID, call_id: UUID) -> HttpResponse:
-    """One call: its messages, settings, tools and answer."""
+    """One call: its messages, settings, tools and answer; with `part` what was sent, what came back, or a line for a
+    shell."""
+    raw = request.GET.get("part")
     try:
-        shown = show_call(call_id, most_bytes=_SHOWN_BYTES)
+        shown = show_call(call_id, most_bytes=WHOLE_BYTES if raw else _SHOWN_BYTES)
     except NotFound:
         raise Http404("There is no such call, or it is not kept any more") from None
     if shown.call.execution_id != run_id:
         raise Http404("The run has no such call")
+    if raw and shown.call.kind == CallKind.MODEL:
+        return raw_part(request, shown, raw)
     messages = shown_messages(shown.messages, shown.sizes)
     context = {"call": shown.call, "request_body": shown.request, "response": shown.response, "tools": shown.tools}
     return part(request, "parts/call.html", messages=messages, **context)

@@ -21,8 +21,8 @@ from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, needs
 from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
-from julep_project.console.views.run.typed import read_typed
 from julep_project.console.views.source import written_step
+from julep_project.console.views.typed import read_typed
 from julep_project.core.errors import DomainError
 from tasks.models import TaskVersion
 from tasks.programs.overrides import all_steps, place_of

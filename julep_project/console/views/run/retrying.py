@@ -15,7 +15,7 @@ from julep_project.console.page import page
 from julep_project.console.permissions import OPERATE, VIEW, needs
 from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
-from julep_project.console.views.run.typed import read_typed
+from julep_project.console.views.typed import read_typed
 from julep_project.core.errors import DomainError
 
 
