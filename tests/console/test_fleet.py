@@ -43,9 +43,9 @@ def test_what_waits_for_whom(operator: Client, waiting: dict[str, Any]) -> None:
         }
 
     assert numbers() == {"nobody: wait for an answer": 1}
-    Branch.objects.update(status="running", lease_until=now() - timedelta(seconds=1))
+    Branch.objects.update(status="running", lease_until=now() - timedelta(hours=1))
     assert numbers() == {"engine: lost their worker": 1}
-    Branch.objects.update(status="calling", lease_until=None, wake_at=now() + timedelta(seconds=9))
+    Branch.objects.update(status="calling", lease_until=None, wake_at=now() + timedelta(hours=1))
     assert numbers() == {"io: wait for their next attempt": 1}
 
 

@@ -31,6 +31,8 @@ def test_create_answers_the_queued_run(api: ApiClient, double: str, prefix: str)
         "error": None,
         "transition_count": 0,
         "retried_from": None,
+        "fork": None,
+        "overrides": [],
         "metadata": {"a": 1},
         "jobs": [],
     }
