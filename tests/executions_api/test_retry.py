@@ -301,6 +301,21 @@ def test_branches_of_a_retry_are_counted(retrying: Retrying) -> None:
     assert not Branch.objects.filter(execution=row).exclude(status="done").exists()
 
 
+def test_the_next_item_finds_its_place_too(retrying: Retrying) -> None:
+    """Also when the message that ended the one before goes on with it."""
+    arms = [[{"evaluate": "$ 1"}], [{"evaluate": "$ 2"}, {"wait_for_input": {"info": "?"}}]]
+    run = retrying.run([{"parallel": arms}, {"evaluate": "$ len(_)"}], MENDED)
+    retrying.flow.cancel(run["id"])
+    first, second = (next(row for row in retrying.flow.log(run["id"]) if row["output"] == n) for n in (1, 2))
+
+    new = retrying.again(run, **{"from": first["id"]})
+
+    assert new["status"] == "awaiting_input"
+    found = [row for row in retrying.flow.log(new["id"]) if row["current"] == second["current"]]
+    assert [row["type"] for row in found] == ["init_branch", "step"]
+    assert retrying.flow.resume(new["id"], None)["output"] == 2
+
+
 def test_strangers_learn_nothing(api: ApiClient) -> None:
     assert ApiClient("wrong").post(f"/executions/{MISSING}/retry", {}).status_code == 403
 

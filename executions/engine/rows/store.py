@@ -172,9 +172,10 @@ _NEXT_CHILD = f"""
             lease_owner = %(owner)s, lease_until = {LEASE_END_SQL},
             updated_at = date_trunc('milliseconds', clock_timestamp())
         FROM free WHERE b.id = free.id
-        RETURNING b.id, b.version, b.attempt, b.stack
+        RETURNING b.id, b.version, b.attempt, b.stack, b.event
     )
 """
+_TAKEN = "taken.id, taken.version, taken.attempt, taken.stack, taken.event"
 
 
 def commit_slice(
@@ -273,8 +274,10 @@ def _claim_on_effect(claim: Claim, verdict: Verdict, stack: str) -> Claim:
     return replace(fresh, held=BranchStatus.CALLING, effect=loaded(_optional_text(verdict.effect)))
 
 
-def _fresh_claim(claim: Claim, branch_id: UUID, version: int, attempt: int, stack: str) -> Claim:
-    """A claim that a commit made, on its own branch or on the next child."""
+def _fresh_claim(
+    claim: Claim, branch_id: UUID, version: int, attempt: int, stack: str, event: str | None = None
+) -> Claim:
+    """A claim that a commit made, on its own branch or on the next child, which may have to find its place first."""
     return replace(
         claim,
         held=BranchStatus.RUNNING,
@@ -282,7 +285,7 @@ def _fresh_claim(claim: Claim, branch_id: UUID, version: int, attempt: int, stac
         version=version,
         attempt=attempt,
         stack=loaded(stack),
-        event=None,
+        event=loaded(event),
         effect=None,
         counts_as_wait=False,
         held_up=None,
@@ -313,7 +316,7 @@ def _commit_sql(parts: str, counts_down: bool, takes_child: bool) -> str:
         join_parent="JOIN executions_branch p ON p.id = b.parent_id",
         lock_parent=", p",
         parent_runnable="+ CASE WHEN guard.pending_children = 1 THEN 1 ELSE 0 END",
-        result=", parent.ready" + (", taken.id, taken.version, taken.attempt, taken.stack" if takes_child else ""),
+        result=", parent.ready" + (f", {_TAKEN}" if takes_child else ""),
         result_from="LEFT JOIN parent ON true" + (" LEFT JOIN taken ON true" if takes_child else ""),
     )
 

@@ -15,6 +15,7 @@ from tests.flows.oracle import Ending, predict
 
 _EXAMPLES = 45
 _RETRIES = 15
+_FORKS = 12
 Capture = Callable[..., AbstractContextManager[Any]]
 
 
@@ -54,6 +55,29 @@ def test_a_retry_ends_as_the_run_did(
         again = flow.settle(answer.json()["id"])
     told = [(each["status"], each["output"]) for each in (run, again)]
     assert told[0] == told[1], (again["error"], chosen)
+
+
+@examples(_FORKS)
+@given(task=tasks(), arguments=INPUTS, place=st.floats(0, 1))
+def test_a_step_that_is_answered_for_ends_as_it_did(
+    task: dict[str, Any], arguments: dict[str, Any], place: float, flow: FlowRunner, capture: Capture
+) -> None:
+    """Given the output that it had, a step need not be done again."""
+    run = flow.start(flow.create(task).json()["id"], arguments)
+    ended = [
+        row for row in flow.log(run["id"]) if "step_type" in row["metadata"] and "error_type" not in row["metadata"]
+    ]
+    if not ended:
+        return
+    chosen = ended[int(place * (len(ended) - 1))]
+    with capture(execute=True):
+        asked = {"from": chosen["id"], "variants": [{"output": chosen["output"]}]}
+        answer = flow.api.post(f"/executions/{run['id']}/fork", asked)
+    assert answer.status_code == 201, answer.json()
+    again = flow.settle(answer.json()["runs"][0]["id"])
+    told = [(each["status"], each["output"]) for each in (run, again)]
+    assert told[0] == told[1], (again["error"], chosen)
+    assert [row["metadata"]["given_by"]["kind"] for row in flow.log(again["id"]) if "given_by" in row["metadata"]]
 
 
 def _ending(execution: dict[str, Any], expected: Ending) -> Ending:
