@@ -18,8 +18,8 @@ from julep_project.devservices.redis import Redis
 
 _PROCESSES = {"backend_processes", "api_processes"}
 _LONGEST_IN_NAME = 100
-# Fixtures whose processes one test leaves to the next.
-_SHARED = ("backend", "api_processes")
+# Fixtures whose processes one test leaves to the next, and by what those that share them are known.
+_SHARED = {"backend": "backend", "installation": "backend", "api_processes": "api_processes"}
 _START_S = 30.0
 _PAUSE_S = 0.02
 
@@ -84,7 +84,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     module = item.nodeid.partition("::")[0]
     together = f"{module}:processes" if needs_processes(item) else module
     if item.get_closest_marker("slow"):
-        together = next((name for name in _SHARED if name in getattr(item, "fixturenames", ())), together)
+        used = getattr(item, "fixturenames", ())
+        together = next((known for name, known in _SHARED.items() if name in used), together)
     item.add_marker(pytest.mark.xdist_group(together))
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.demanded import leave_out
@@ -19,11 +21,15 @@ def running() -> Iterator[Browser]:
     """The browser, for the length of the block. Without one the test is left out, or fails where it is demanded."""
     if not Path(PROGRAM).exists():
         leave_out("a browser is needed: chromium, a package of the system")
-    with sync_playwright() as driver:
+    # The driver runs an event loop of its own in this thread, in which Django would take each query for an async one.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         try:
             yield browser
         finally:
+            # Those that were opened beside that loop are known beside it only.
+            connections.close_all()
             browser.close()
 
 

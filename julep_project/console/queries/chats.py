@@ -4,6 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from julep_project.console.queries.rows import Row, rows
+from julep_project.core.reading.jsontext import to_json_text
+
+# A text is looked for in so many of the newest entries.
+SEARCHED = 10_000
 
 _SESSIONS = """
     SELECT s.id, s.created_at, s.updated_at, s.entry_count, s.developer_id, s.metadata,
@@ -22,12 +26,21 @@ _WITH = {
         s.id IN (SELECT l.session_id FROM chat_sessions_sessionuser l JOIN agents_user u ON u.id = l.user_id
                  WHERE u.name = %(user)s OR u.id::text = %(user)s)
     """,
+    # Very large entries are left where they lie.
+    "text": f"""
+        s.id IN (SELECT e.session_id
+                 FROM (SELECT session_id, content FROM chat_sessions_entry ORDER BY id DESC LIMIT {SEARCHED}) AS e
+                 WHERE pg_column_size(e.content) < 65536 AND strpos(lower(e.content::text), %(text)s) > 0)
+    """,
 }
 
 
 def list_sessions(wanted: dict[str, str], *, after: UUID | None, limit: int) -> list[Row]:
-    """Sessions with this agent and this user, from behind an id on."""
+    """Sessions with this agent and this user in which this text was said, from behind an id on."""
     given = {name: text for name, text in wanted.items() if text}
+    if "text" in given:
+        # As it stands within a value.
+        given["text"] = to_json_text(given["text"].lower())[1:-1]
     narrowed = [_WITH[name] for name in given] + (["s.id < %(after)s"] if after else [])
     statement = _SESSIONS.format(narrowed=" AND ".join(narrowed) or "true")
     return rows(statement, {**given, "after": after, "limit": limit})

@@ -20,6 +20,7 @@ from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
+from julep_project.console.queries.backlog import NONE_HELD, held_by_pauses
 from julep_project.console.views.keys import LENGTHS as KEY_LENGTHS
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import now
@@ -51,7 +52,8 @@ _IN_FORCE = (
 @needs(VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
     """Pauses, keys, and limits."""
-    pauses = [_shown(row) for row in list_pauses()]
+    held = held_by_pauses()
+    pauses = [{**_shown(row), **held.get(str(row.pk), NONE_HELD)} for row in list_pauses()]
     if form := wanted_format(request):
         return as_file(form, "pauses", pauses)
     keys = ApiKey.objects.select_related("developer").order_by("-created_at")[:_KEYS]

@@ -19,18 +19,18 @@ from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import VIEW, needs
-from julep_project.console.queries.backlog import MOST, backlog, rows_written
+from julep_project.console.queries.backlog import MOST, WAITS, backlog, pace
 from julep_project.core.health.health import QUEUES
 from julep_project.core.redis_client import redis_client
 
 _REPLY_S = 1.0
-_RATE_S = 60
 
 
 @needs(VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
     """How many branches wait for what, from Postgres alone."""
-    found = backlog()
+    at = pace()
+    found = backlog(at)
     if form := wanted_format(request):
         return as_file(form, "queues", found)
     return page(
@@ -39,7 +39,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "Queues & workers",
         kinds=found,
         most=MOST,
-        rate=rows_written(_RATE_S),
+        pace=at,
+        waits=WAITS,
         known=list_workers(),
         drain=timedelta(seconds=settings.DRAIN_SECONDS),
         most_rung=MOST_RUNG,
@@ -51,7 +52,10 @@ def overview(request: HttpRequest) -> HttpResponse:
 def workers(request: HttpRequest) -> HttpResponse:
     """Messages in each queue, and the workers that answer: a part of the page, which may take a moment."""
     try:
-        context: dict[str, Any] = {"messages": _messages(), "workers": _workers()}
+        lengths = _lengths()
+        found = _workers()
+        serving = [sum(queue in worker["queues"] for worker in found) for queue in QUEUES]
+        context: dict[str, Any] = {"messages": list(zip(QUEUES, lengths, serving, strict=True)), "workers": found}
     except (redis.RedisError, OperationalError, KombuError, OSError) as error:
         context = {"trouble": type(error).__name__}
     return part(request, "parts/workers.html", **context)
@@ -73,10 +77,10 @@ def drain(request: HttpRequest, worker_id: UUID) -> HttpResponse:
     return back(request, reverse("admin:console_queues"))
 
 
-def _messages() -> list[tuple[str, int]]:
+def _lengths() -> list[int]:
     client = redis_client(_REPLY_S, _REPLY_S)
     lengths: list[Any] = [client.llen(queue) for queue in QUEUES]
-    return [(queue, int(length)) for queue, length in zip(QUEUES, lengths, strict=True)]
+    return [int(length) for length in lengths]
 
 
 def _workers() -> list[dict[str, Any]]:
@@ -85,7 +89,7 @@ def _workers() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "queues": ", ".join(sorted(one["name"] for one in given)),
+            "queues": sorted(one["name"] for one in given),
             "under_way": len(active.get(name, ())),
         }
         for name, given in sorted(queues.items())

@@ -36,6 +36,12 @@
   tellAll(document);
   document.addEventListener("htmx:load", (event) => tellAll(event.target));
   setInterval(() => { if (!document.hidden) tellMoving(); }, 1000);
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
+  // What can be scrolled can be scrolled by keys.
+  const reachAll = (root) => root.querySelectorAll(".scroll, .halves section, pre.value").forEach((one) => { if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) one.tabIndex = 0; });
+  reachAll(document);
+  window.addEventListener("resize", () => reachAll(document));
+  document.addEventListener("htmx:load", (event) => reachAll(event.target));
   const fresh = document.querySelector("[data-refresh]");
   if (fresh) setInterval(() => { if (!document.hidden && !fresh.contains(document.activeElement)) window.htmx.ajax("GET", fresh.dataset.refresh, { target: fresh, swap: "innerHTML" }).catch(() => {}); }, 5000);
   const shown = document.getElementById("zone");

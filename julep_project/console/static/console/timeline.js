@@ -10,7 +10,7 @@
   const onlyFailed = document.getElementById("only-failed"), collapse = document.getElementById("collapse-idle"), filter = document.getElementById("row-filter");
   const { clock, span } = window.consoleTimes;
   const query = new URLSearchParams(location.search);
-  const state = { view: query.get("view") || "tree", tab: query.get("tab") || "summary", sel: Number(query.get("sel")) || null, top: Number(query.get("top")) || 0 };
+  const state = { view: query.get("view") || "tree", tab: query.get("tab") || "summary", sel: Number(query.get("sel") || home.dataset.failed) || null, top: Number(query.get("top")) || 0 };
   filter.value = query.get("q") || "";
   onlyFailed.checked = query.get("only") === "failed";
   collapse.checked = query.get("idle") === "0";
@@ -60,7 +60,7 @@
   let due = 0;
   function changed() {
     if (due) return;
-    due = setTimeout(() => { due = 0; rebuild(); }, log.length < 3000 ? 0 : 250);
+    due = setTimeout(() => { due = 0; rebuild(); }, log.length < 3000 ? 0 : Math.min(250 + log.length / 50, 1500));
   }
 
   // -- what is drawn -------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@
     return (line) => (!onlyFailed.checked || line.failed) && terms.every((term) => {
       const [name, value] = term.includes(":") ? [term.slice(0, term.indexOf(":")), term.slice(term.indexOf(":") + 1)] : ["", term];
       const row = line.row || {};
-      if (name === "label") return line.name.toLowerCase().includes(value);
+      if (name === "label") return `${line.name} ${line.more || ""}`.toLowerCase().includes(value);
       if (name === "type") return (row.type || line.kind || "").includes(value) || (row.kind || "").toLowerCase().includes(value);
       if (name === "item") return line.kind === "item" && String(line.index) === value;
       return `${line.name} ${row.workflow || ""} ${row.kind || ""} ${row.error || ""} ${line.more || ""}`.toLowerCase().includes(term);
@@ -193,6 +193,7 @@
     one.at = at; one.version = version; one.line = line;
     one.row.style.transform = `translateY(${at * ROW}px)`;
     one.row.id = `tl-${at}`;
+    one.row.hidden = false;
     one.row.className = `tl${line.failed ? " failed" : ""}${isSelected ? " selected" : ""}${line.kind === "item" || line.kind === "log" ? " faint" : ""}`;
     one.indent.style.width = `${Math.min(line.depth || 0, 14) * 14}px`;
     const hasMore = state.view === "tree" && line.children.length > 0;
@@ -226,7 +227,7 @@
     while (elements.length < size) elements.push(element());
     for (let at = first; at < first + elements.length; at++) {
       const one = elements[at % elements.length];
-      if (at >= lines.length) { if (one.at !== -2) { one.row.style.transform = "translateY(-100px)"; one.at = -2; one.line = null; } continue; }
+      if (at >= lines.length) { if (one.at !== -2) { one.row.hidden = true; one.at = -2; one.line = null; } continue; }
       if (one.at !== at || one.version !== version) fill(one, at);
     }
   }
@@ -378,6 +379,8 @@
   function listen() {
     if (events || run.ended || document.hidden) return;
     events = new EventSource(home.dataset.events);
+    // It tries again by itself unless it was refused, as it is while Postgres is away.
+    events.onerror = () => { if (events?.readyState === EventSource.CLOSED) { hush(); setTimeout(listen, 3000); } };
     events.onmessage = (event) => {
       const news = JSON.parse(event.data);
       run.count = Math.max(run.count, news.count || 0);

@@ -11,17 +11,21 @@ from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, split
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
-from julep_project.console.queries.chats import get_session, list_entries, list_sessions, text_of
+from julep_project.console.queries.chats import SEARCHED, get_session, list_entries, list_sessions, text_of
 
 _ENTRIES = 200
 _LONGEST = 255
+_FILTERS = ("agent", "user", "text")
 _EXPORTED = ("id", "created_at", "updated_at", "entry_count", "agents", "users", "developer_id")
 
 
 @needs(VIEW)
 def listing(request: HttpRequest) -> HttpResponse:
     """Sessions, the newest first."""
-    wanted = {name: request.GET.get(name, "").strip().replace("\0", "")[:_LONGEST] for name in ("agent", "user")}
+    wanted = {name: request.GET.get(name, "").strip().replace("\0", "")[:_LONGEST] for name in _FILTERS}
+    if not may(request, CONTENTS):
+        # Whoever may not read what was said does not learn it by looking for it.
+        wanted["text"] = ""
     form = wanted_format(request)
     size = FILE if form else PAGE
     found, has_more = split(list_sessions(wanted, after=_after(request), limit=size + 1), size)
@@ -29,7 +33,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if form:
         exported = [{name: row[name] for name in _EXPORTED} for row in found]
         return as_file(form, "chats", exported, following=following)
-    return page(request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following)
+    return page(request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following, searched=SEARCHED)
 
 
 def _after(request: HttpRequest) -> UUID | None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from agents.tools.presets import without_values
 from executions.models import Execution, Transition
-from executions.states import TERMINAL_EXECUTION
+from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from executions.wire import overrides_to_wire
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
@@ -57,9 +57,15 @@ def overview(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = get_run(run_id)
     if form := wanted_format(request):
         return as_file(form, f"run-{run_id}", _exported(run_id, request))
-    return page(
-        request, "run.html", f"{run.task.name} {str(run_id)[:8]}", **_standing(request, run), tabs=_TABS, most=MOST_ROWS
-    )
+    context = {**_standing(request, run), "failed_at": _failed_at(run), "tabs": _TABS, "most": MOST_ROWS}
+    return page(request, "run.html", f"{run.task.name} {str(run_id)[:8]}", **context)
+
+
+def _failed_at(run: Execution) -> int | None:
+    """The number of the row that a run failed with: what whoever opens its page looks for."""
+    if run.status != ExecutionStatus.FAILED:
+        return None
+    return Transition.objects.filter(execution_id=run.pk, type="error").values_list("seq", flat=True).first()
 
 
 def _exported(run_id: UUID, request: HttpRequest) -> list[dict[str, Any]]:
@@ -114,6 +120,8 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         context |= names_at(run, row)
     elif tab == "summary":
         context |= _summary(run, row)
+        if context["is_failure"] and may(request, CONTENTS):
+            context |= shown_value(run, row, "input")
     return part(request, "parts/run_detail.html", **context)
 
 
