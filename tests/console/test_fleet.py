@@ -11,6 +11,7 @@ from agents.models import Developer, ModelUsage
 from agents.spending.models import UsageDay
 from docs_store.models import DocEmbedding
 from executions.models import Branch, Execution
+from julep_project.console.queries.usage import OF_IDS
 from julep_project.core.clock import now
 from tests.flow_runner import FlowRunner
 
@@ -99,6 +100,10 @@ def test_usage(operator: Client, developer: Developer, group: str) -> None:
     (row,) = operator.get(f"/admin/usage/?by={group}&format=json").json()["items"]
     assert (row["calls"], row["prompt_tokens"], row["cost"], row["unpriced"], row["share"]) == (4, 20, 3.0, 1, 1.0)
     assert operator.get(f"/admin/usage/?by={group}").status_code == 200
+    single = f"/admin/usage/?by={group}&of={row['key'] or ''}"
+    assert [one["cost"] for one in operator.get(f"{single}&format=json").json()["items"]] == [1.0, 1.0]
+    assert "The dearest calls of" in operator.get(single).content.decode()
+    assert operator.get(f"/admin/usage/?by={group}&of=%00x'").status_code == (400 if group in OF_IDS else 200)
 
 
 def test_a_chat_is_read(operator: Client, waiting: dict[str, Any], flow: FlowRunner) -> None:
@@ -115,6 +120,14 @@ def test_a_chat_is_read(operator: Client, waiting: dict[str, Any], flow: FlowRun
     assert operator.get("/admin/chats/?user=nobody&format=json").json()["items"] == []
     assert operator.get("/admin/search/", {"q": entries[0]["id"]}).headers["Location"] == path
     assert operator.get("/admin/chats/00000000-0000-0000-0000-000000000001/").status_code == 404
+
+
+def test_what_was_said_is_found_by_those_who_may_read_it(
+    operator: Client, viewer: Client, waiting: dict[str, Any]
+) -> None:
+    for text, number in (("WHERE is a-7", 1), ("where is a-8", 0), ('"', 0), ("%", 0)):
+        assert len(operator.get("/admin/chats/", {"text": text, "format": "json"}).json()["items"]) == number
+    assert len(viewer.get("/admin/chats/?text=nobody&format=json").json()["items"]) == 1
 
 
 def test_docs_without_vectors(operator: Client, flow: FlowRunner) -> None:
