@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 _PROGRAM = "chromium"
-_PAINTED = "performance.getEntriesByName('first-contentful-paint').map((one) => one.startTime)[0] ?? null"
+# When it was, or once it is.
+_PAINTED = """() => new Promise((end) => {
+  new PerformanceObserver((list) => {
+    const painted = list.getEntriesByName("first-contentful-paint")[0];
+    if (painted) end(painted.startTime);
+  }).observe({ type: "paint", buffered: true });
+})"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,5 @@ def _painted_ms(page: "Page", address: str, times: int) -> float | None:
         page.goto(address)
         if not page.locator("body.console, body.dashboard").count():
             return None
-        page.wait_for_function(f"({_PAINTED}) !== null")
         taken.append(float(page.evaluate(_PAINTED)))
     return median(taken[1:])
