@@ -42,9 +42,11 @@ _FILL = (
     INSERT INTO agents_modelusage (id, created_at, developer_id, model, prompt_tokens, completion_tokens, cost,
                                    estimated, custom_api_used, metadata, state, folded, task_id, agent_id, execution_id)
     SELECT {id}, moment, %(developer)s, 'model-' || n %% 7, n %% 4000, n %% 500, random() / 50, false, false, '{{}}',
-           'settled', false, %(task)s, %(agent)s, %(run)s
+           'settled', false, %(task)s, %(agent)s, run.id
     FROM (SELECT n, now() - make_interval(secs => n * {days} * 86400.0 / %(many)s) AS moment
           FROM generate_series(1, %(many)s) AS n) AS times
+    JOIN (SELECT id, row_number() OVER () AS number FROM executions_execution WHERE task_id = %(task)s) AS run
+        ON run.number = 1 + n %% %(runs)s
     """,
     """
     INSERT INTO audit_auditrecord (id, created_at, developer_id, actor_kind, actor_id, actor_label, address, request_id,
@@ -189,7 +191,7 @@ def _fill(runs: int, long: Sequence[int]) -> _Made:
     for rows, one in made_longer.items():
         lengthen(one, rows - 2)
     run = Execution.objects.filter(task=tasks[0]).latest("created_at").pk
-    numbers = {"many": runs * 2, "some": runs // 5, "developer": asking.developer_id, "run": run}
+    numbers = {"many": runs * 2, "some": runs // 5, "developer": asking.developer_id, "runs": runs // _TASKS}
     for statement in _FILL:
         parameters = {**numbers, "task": tasks[0].pk, "agent": tasks[0].agent_id}
         execute(statement.format(id=_ID, days=_DAYS), parameters)

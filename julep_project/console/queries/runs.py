@@ -317,8 +317,7 @@ def histogram(wanted: RunFilter) -> Histogram:
     narrowed = " AND ".join(condition for condition in found if "created_at" not in condition) or "true"
     counted = rows(
         f"""
-        SELECT width_bucket(extract(epoch FROM e.created_at), extract(epoch FROM %(from)s::timestamptz),
-                            extract(epoch FROM %(to)s::timestamptz), %(buckets)s) AS bucket,
+        SELECT date_bin(%(width)s, e.created_at, %(from)s) AS begin,
                CASE WHEN e.status = 'failed' THEN 'failed' WHEN e.status IN ({_FINAL}) THEN 'ended' ELSE 'open' END
                    AS kind, count(*) AS number
         FROM (SELECT e.created_at, e.status FROM executions_execution e
@@ -326,10 +325,10 @@ def histogram(wanted: RunFilter) -> Histogram:
               ORDER BY e.created_at DESC LIMIT %(counted)s) AS e
         GROUP BY 1, 2
         """,
-        {**parameters, "from": since, "to": since + width * _BUCKETS, "buckets": _BUCKETS, "counted": _COUNTED},
+        {**parameters, "from": since, "to": since + width * _BUCKETS, "width": width, "counted": _COUNTED},
     )
-    numbers = {(row["bucket"], row["kind"]): row["number"] for row in counted}
-    bars = [_bar(numbers, bucket, since + width * (bucket - 1), width) for bucket in range(1, _BUCKETS + 1)]
+    numbers = {(round((row["begin"] - since) / width), row["kind"]): row["number"] for row in counted}
+    bars = [_bar(numbers, bucket, since + width * bucket, width) for bucket in range(_BUCKETS)]
     return Histogram(since, until, bars, max((bar["total"] for bar in bars), default=0))
 
 

@@ -8,7 +8,7 @@ from julep_project.console.queries.rows import Row, rows
 
 LOOKED_BACK = timedelta(days=7)
 # Of the newest runs of that time so many are counted.
-COUNTED = 10_000
+COUNTED = 5_000
 # Steps are timed in so many of the newest runs that ended, of each the first rows of its log.
 TIMED = 40
 _LOOKED_THROUGH = 2000

@@ -59,7 +59,7 @@ def _named(group: str, keys: list[Any]) -> dict[Any, str]:
 
 
 # Of the newest calls of that time so many are looked at.
-LOOKED_AT = 50_000
+LOOKED_AT = 20_000
 _SHOWN = 50
 # Records of calls are found by their run, near the moment of the account.
 _DEAREST = f"""

@@ -33,7 +33,9 @@ def listing(request: HttpRequest) -> HttpResponse:
     if form:
         exported = [{name: row[name] for name in _EXPORTED} for row in found]
         return as_file(form, "chats", exported, following=following)
-    return page(request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following, searched=SEARCHED)
+    return page(
+        request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following, searched=SEARCHED
+    )
 
 
 def _after(request: HttpRequest) -> UUID | None:
