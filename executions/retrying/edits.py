@@ -64,9 +64,11 @@ class Edits:
         return [*(["input"] if self.has_input else []), *(["output"] if self.has_output else []), *self.prompt]
 
     def check_values(self) -> None:
-        """Raises InvalidInput: a value cannot be stored."""
+        """Raises InvalidInput: a value cannot be stored, or they do not go together."""
         if self.has_input and self.has_output:
             raise invalid([*self.loc, "output"], "value_error", msg="A step is given an input or an output, not both")
+        if self.step and not self.prompt:
+            raise invalid([*self.loc, "step"], "value_error", msg="Say what the step has: a prompt, a model, settings")
         for name in ("input", "output"):
             value = getattr(self, name)
             if value is not NOT_GIVEN:

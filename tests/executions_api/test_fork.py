@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.llm.own.scripted import scripted_model
-from executions.models import Execution
+from executions.models import Blob, Execution
 from tests.executions_api.conftest import MISSING
 from tests.executions_api.forking import ASK, MAIN, Forking, row_of
 from tests.executions_api.retrying import BROKEN, MENDED, PAY, Json
@@ -88,6 +88,7 @@ def test_what_cannot_be_forked_into(forking: Forking, said: Json, foreign_execut
         (({"step": "nowhere", "prompt": "x"},), ask, (422, ["variants[0].step"])),
         (({"step": MISSING, "prompt": "x"},), ask, (422, ["variants[0].step"])),
         (({"prompt": "x"},), first, (422, ["variants[0].step"])),
+        (({"step": "ask"},), ask, (422, ["variants[0].step"])),
         (({"input": {}, "output": 1},), ask, (422, ["variants[0].output"])),
         (({"prompt": "$ nothing_known"},), ask, (400, "http_400")),
         (({"model": "https://evil.example/m"},), ask, (400, "http_400")),
@@ -131,3 +132,10 @@ def test_all_variants_or_none(forking: Forking, said: Json, settings: Any, monke
     assert forking.refusal(edited, {}, **newest) == (409, "execution_not_retryable")
     assert forking.flow.api.delete(task).status_code == 202
     assert forking.refusal(said, {}, **{"from": "start"}) == (404, "http_404")
+
+
+def test_a_run_whose_content_is_gone(forking: Forking, settings: Any) -> None:
+    settings.BLOB_STORE_CUTOFF_KB = 1
+    run = forking.retrying.run([{"evaluate": "$ 'x' * 5000"}, {"evaluate": "$ 1 / 0"}], MENDED)
+    Blob.objects.all().delete()
+    assert forking.refusal(run, {}, {"output": 1}) == (409, "execution_not_retryable")

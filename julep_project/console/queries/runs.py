@@ -1,7 +1,7 @@
 """The list of runs of all tasks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
+from executions.comparing.usage import Usage, usage_of_runs
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
 from julep_project.console.keyset import Place
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
@@ -282,20 +283,12 @@ _OPEN_PLACE = f"""
     ) AS place
 """
 
-NO_USAGE: Mapping[str, Any] = {"calls": 0, "tokens": 0, "cost": None, "unpriced": 0}
+NO_USAGE: Mapping[str, Any] = asdict(Usage())
 
 
 def usage_of(run_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """What the models' calls of each run used, as far as their accounts are kept."""
-    found = rows(
-        """
-        SELECT execution_id, count(*) AS calls, sum(prompt_tokens + completion_tokens)::bigint AS tokens,
-               sum(cost) AS cost, count(*) FILTER (WHERE cost IS NULL) AS unpriced
-        FROM agents_modelusage WHERE execution_id = ANY(%s) GROUP BY execution_id
-        """,
-        [list(run_ids)],
-    )
-    return {row.pop("execution_id"): row for row in found}
+    return {run_id: asdict(usage) for run_id, usage in usage_of_runs(run_ids).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ def _edits(typed: Typed, number: int) -> Edits:
         # Messages begin like this, and no text that is meant as one does.
         is_messages = typed["prompt"].startswith(("[{", "[\n", '{"'))
         prompt["prompt"] = read_typed(typed["prompt"], told("prompt")) if is_messages else typed["prompt"]
-    return Edits(**values, step=typed["step"], prompt=prompt, loc=("variants", number))
+    # A step that is chosen, and left as it is, says nothing.
+    return Edits(**values, step=typed["step"] if prompt else "", prompt=prompt, loc=("variants", number))
 
 
 def _reason(error: Exception) -> str:
