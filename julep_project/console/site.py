@@ -23,8 +23,6 @@ from julep_project.console.views import (
     queues,
     runs,
     search,
-    starting,
-    tasks,
     usage,
 )
 from julep_project.console.views.bulk import begin as bulk_begin
@@ -38,6 +36,8 @@ from julep_project.console.views.run import forking as run_forking
 from julep_project.console.views.run import page as run_page
 from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
+from julep_project.console.views.task import page as task_page
+from julep_project.console.views.task import starting as task_starting
 
 # Groups of the sidebar, with the title and the route of each page.
 NAVIGATION = (
@@ -112,9 +112,9 @@ class ConsoleSite(admin.AdminSite):
             path("compare/", self._page(compare.show), name="console_compare"),
             path("compare/choose/", self._page(compare.choose), name="console_compare_choose"),
             path("compare/step/", self._page(compare.step), name="console_compare_step"),
-            path("tasks/<uuid:task_id>/", self._page(tasks.show), name="console_task"),
-            path("tasks/<uuid:task_id>/start/", self._page(starting.form), name="console_task_start"),
-            path("tasks/<uuid:task_id>/start/begin/", self._page(starting.begin), name="console_task_begin"),
+            path("tasks/<uuid:task_id>/", self._page(task_page.show), name="console_task"),
+            path("tasks/<uuid:task_id>/start/", self._page(task_starting.form), name="console_task_start"),
+            path("tasks/<uuid:task_id>/start/begin/", self._page(task_starting.begin), name="console_task_begin"),
             path("bulk/", self._page(bulk_page.listing), name="console_bulk"),
             path("bulk/new/", self._page(bulk_begin.preview), name="console_bulk_new"),
             path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),

@@ -6,7 +6,7 @@ from agents.models import Agent
 from agents.tools.presets import without_values
 from executions.engine.contents import Contents
 from executions.models import Execution, Transition
-from julep_project.console.queries.names import MOST_STEPS, finished_steps, run_values, step_input
+from julep_project.console.queries.log import MOST_STEPS, finished_steps, run_values, step_input
 from tasks.language.scope import RUNTIME_NAMES
 from tasks.models import Task
 

@@ -36,7 +36,7 @@ def show(request: HttpRequest, task_id: UUID) -> HttpResponse:
         raise Http404("The task has no such version")
     return page(
         request,
-        "task.html",
+        "task/page.html",
         task.name,
         task=task,
         versions=versions,

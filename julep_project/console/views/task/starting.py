@@ -31,7 +31,7 @@ def form(request: HttpRequest, task_id: UUID) -> HttpResponse:
     is_json = request.GET.get("as") == "json"
     return page(
         request,
-        "start.html",
+        "task/start.html",
         f"Run {task.name}",
         task=task,
         schema=schema,

@@ -1,0 +1,1 @@
+"""A task: how its runs go, and starting one."""
