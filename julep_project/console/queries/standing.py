@@ -11,8 +11,8 @@ from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
 from julep_project.console.queries.errors import failed_alike
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
-from julep_project.console.queries.progress import QUORUM
 from julep_project.console.queries.rows import Row, rows
+from julep_project.console.queries.waits import QUORUM
 from julep_project.console.sentences import Fleet, Open, Sentence, failure, others, sentences, status_word
 from julep_project.core.clock import now
 from tasks.steps.quorum import told

@@ -5,11 +5,19 @@ from typing import Any
 
 from julep_project.console.keyset import Place
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
-from julep_project.console.queries.progress import QUORUM
 from julep_project.console.queries.rows import Row, rows
 from tasks.steps.quorum import told
 
 KINDS = ("input", "approval", "attention", "budget")
+
+# Of a row `t` of the log that is a wait: its quorum as the newest answer left it.
+QUORUM = """
+    CASE WHEN t.metadata ? 'quorum' THEN coalesce((
+        SELECT r.metadata->'quorum' FROM executions_transition r
+        WHERE r.execution_id = t.execution_id AND r.type = 'resume' AND r.metadata ? 'person'
+          AND r.metadata->>'wait' = t.id::text
+        ORDER BY r.seq DESC LIMIT 1), t.metadata->'quorum') END
+"""
 
 # What it asks is left where it lies when it is too large to be looked through in a list.
 _WAITS = f"""

@@ -79,11 +79,11 @@ def show(request: HttpRequest, wait_id: UUID) -> HttpResponse:
     """One wait: all it asks, and a form for the answer."""
     wait = find_wait(wait_id)
     if wait is None:
-        return page(request, "wait_over.html", "Answered already", wait_id=wait_id)
+        return page(request, "waits/wait_over.html", "Answered already", wait_id=wait_id)
     reads = may(request, CONTENTS)
     return page(
         request,
-        "wait.html",
+        "waits/wait.html",
         f"{wait['task']}: {wait['label']}",
         wait=wait,
         question=_question(wait) if reads else "",

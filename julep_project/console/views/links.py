@@ -49,7 +49,7 @@ def make(request: HttpRequest, wait_id: UUID) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.message)
         return HttpResponseRedirect(own)
-    made = page(request, "link_made.html", "Link to answer by", link=link, url=url_of(request, token), back=own)
+    made = page(request, "waits/link_made.html", "Link to answer by", link=link, url=url_of(request, token), back=own)
     made.headers["Cache-Control"] = "no-store"
     return made
 
