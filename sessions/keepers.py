@@ -11,12 +11,12 @@ from sessions.shortening import jobs
 
 
 def sweep_jobs() -> None:
-    """Ring for jobs nobody looks at, and forget turns of long ago, and calls that nobody has decided about."""
+    """Ring for jobs nobody looks at, and forget turns of long ago."""
     jobs.QUEUED.ring_due()
     turns.prune_turns()
-    pending.prune_pending()
 
 
 register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))
+register(Keeper("sessions.prune_pending", 3600, pending.prune_pending))
 kinds.register(ENTRIES)
 kinds.register_personal(SESSIONS)

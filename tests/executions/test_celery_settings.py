@@ -39,6 +39,7 @@ OWN_TASKS = {
     "sessions.sweep_responses": "maintenance",
     "sessions.prune_responses": "maintenance",
     "sessions.sweep_jobs": "maintenance",
+    "sessions.prune_pending": "maintenance",
     "sessions.shorten_history": "io",
     # Sent to every queue by `manage.py doctor`.
     "julep_project.testify": "engine",
