@@ -59,6 +59,8 @@ def test_context_of_a_reply(
         "Three." in text and "Be brief." in text and "The oldest 2 messages" in text and "calls made meanwhile" in text
     )
     assert f'href="{page}"' in operator.get(f"/admin/chats/{session}/").content.decode()
+    exported = operator.get(f"{page}?format=json").json()["items"]
+    assert [one["name"] for one in exported] == ["system", "new", "rounds", "tools"]
     asked = operator.get(f"{page}?part=request").json()
     assert (asked["model"], asked["messages"][-1]["role"], len(asked["tools"])) == ("gpt-4o", "tool", 1)
     assert operator.get(f"{page}?part=response").json()[0]["message"]["content"] == "Three."

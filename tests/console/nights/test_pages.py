@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from executions.models import Branch, Execution, Transition
 from julep_project.bench.copies import lengthen
+from sessions.models import Entry
 from tests.console.browser import Console
 from tests.console.nights.installation import Installation
 from tests.outages import database_away
@@ -32,14 +33,20 @@ def paths(installation: Installation) -> list[str]:
     """Every page, with something on it."""
     failed, model = installation.runs["Convert"][0], installation.runs["Summarise"][0]
     wait = Branch.objects.filter(status="awaiting_input").values_list("wait_id", flat=True)[0]
+    reply = Entry.objects.filter(session_id=installation.chat, role="assistant").exclude(model="")[0].pk
     more = [
         f"runs/{failed}/",
         f"runs/{failed}/retry/",
         f"runs/{model}/?sel=2&tab=calls",
         f"runs/{installation.runs['Nightly import'][0]}/?view=log",
         f"inbox/{wait}/",
+        f"runs/{failed}/?sel=2&tab=context",
         f"chats/{installation.chat}/",
+        f"chats/{installation.chat}/replies/{reply}/",
+        f"chats/{installation.chat}/now/?message=And",
         f"tasks/{installation.tasks['Convert']}/",
+        f"tasks/{installation.tasks['Convert']}/start/",
+        "errors/?state=all&since=7d",
         "usage/?by=task&of=" + installation.tasks["Summarise"],
         "bulk/new/?action=retry&status=failed",
         "search/?q=x",
@@ -77,14 +84,15 @@ def answer(run: str) -> None:
 _DARK, _NARROW = ("color-contrast",), ("scrollable-region-focusable", "target-size")
 
 
+@pytest.mark.parametrize("part", range(3))
 def test_every_page_is_for_everybody(
-    installation: Installation, browser: Browser, console: Console, asking: str
+    installation: Installation, browser: Browser, console: Console, asking: str, part: int
 ) -> None:
     """In light, in dark and on a narrow screen axe-core finds nothing grave, nothing sticks out at the side, and
     nothing moves for whoever wants no movement."""
     page = looking(browser, console, viewport={"width": 1360, "height": 860}, reduced_motion="reduce")
     found: list[str] = []
-    for path in paths(installation):
+    for path in paths(installation)[part::3]:
         page.goto(path)
         expect(page.locator("[aria-busy=true], .htmx-request, #rows-told:empty")).to_have_count(0, timeout=15_000)
         assert page.evaluate(_MOVING) == [], path

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from agents.calls.selectors import ShownCall, show_call
 from agents.models import Developer
 from docs_store.recall_options import Mode, complete_recall_options
+from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.chats import call_of, get_reply, get_session, titles_of
@@ -25,6 +26,7 @@ from sessions.context.prompt import Prompt, build_prompt
 
 _SHOWN_BYTES = 256 * 1024
 _LONGEST_MESSAGE = 20_000
+_EXPORTED = ("name", "messages", "tokens", "share")
 
 
 @needs(VIEW)
@@ -39,9 +41,13 @@ def reply(request: HttpRequest, session_id: UUID, entry_id: UUID) -> HttpRespons
         if shown is None or not reads:
             raise Http404("There is no such call, or it is not kept any more")
         return raw_part(request, shown, part)
-    context: dict[str, Any] = {"session": session, "reply": entry, "call": None}
+    composed = {} if shown is None else _composed(shown.context, shown.call.prompt_tokens)
+    if form := wanted_format(request):
+        sections = [{name: one[name] for name in _EXPORTED} for one in composed.get("sections", ())]
+        return as_file(form, f"context-{entry_id}", sections)
+    context: dict[str, Any] = {"session": session, "reply": entry, "call": None, **composed}
     if shown is not None:
-        context |= {"call": shown.call, **_composed(shown.context, shown.call.prompt_tokens)}
+        context["call"] = shown.call
     if shown is not None and reads:
         context |= {
             "messages_shown": shown_messages(shown.messages, shown.sizes),
