@@ -18,7 +18,6 @@ from julep_project.console.views import (
     health,
     inbox,
     keys,
-    links,
     overview,
     queues,
     runs,
@@ -38,6 +37,7 @@ from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 from julep_project.console.views.task import page as task_page
 from julep_project.console.views.task import starting as task_starting
+from julep_project.console.views.waits import links as wait_links
 
 # Groups of the sidebar, with the title and the route of each page.
 NAVIGATION = (
@@ -144,8 +144,10 @@ class ConsoleSite(admin.AdminSite):
             path("inbox/", self._page(inbox.listing), name="console_inbox"),
             path("inbox/<uuid:wait_id>/", self._page(inbox.show), name="console_wait"),
             path("inbox/<uuid:wait_id>/answer/", self._page(inbox.answer), name="console_answer"),
-            path("inbox/<uuid:wait_id>/links/", self._page(links.make), name="console_wait_link"),
-            path("inbox/<uuid:wait_id>/links/<uuid:link_id>/", self._page(links.revoke), name="console_wait_unlink"),
+            path("inbox/<uuid:wait_id>/links/", self._page(wait_links.make), name="console_wait_link"),
+            path(
+                "inbox/<uuid:wait_id>/links/<uuid:link_id>/", self._page(wait_links.revoke), name="console_wait_unlink"
+            ),
         ]
         return [*pages, *super().get_urls()]
 

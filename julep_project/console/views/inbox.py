@@ -22,8 +22,8 @@ from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.waits import KINDS, find_wait, list_waits
-from julep_project.console.views.approving import decision_in
-from julep_project.console.views.links import links_of
+from julep_project.console.views.waits.approving import decision_in
+from julep_project.console.views.waits.links import links_of
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.outside_json import read_json
 
