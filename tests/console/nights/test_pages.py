@@ -37,6 +37,8 @@ def paths(installation: Installation) -> list[str]:
     more = [
         f"runs/{failed}/",
         f"runs/{failed}/retry/",
+        f"runs/{failed}/fork/?from=start",
+        f"compare/?run={failed}&run={model}",
         f"runs/{model}/?sel=2&tab=calls",
         f"runs/{installation.runs['Nightly import'][0]}/?view=log",
         f"inbox/{wait}/",
@@ -81,6 +83,7 @@ def answer(run: str) -> None:
 
 
 # What may differ in the dark, and on a narrow screen.
+_NARROWEST = 390
 _DARK, _NARROW = ("color-contrast",), ("scrollable-region-focusable", "target-size")
 
 
@@ -98,24 +101,25 @@ def test_every_page_is_for_everybody(
         assert page.evaluate(_MOVING) == [], path
         for dialog in page.locator("button[data-dialog]:enabled").all()[:2]:
             dialog.click()
-            found += [f"{path}, {dialog.inner_text()}: {one}" for one in grave(page)]
+            found += [f"{path}, {dialog.inner_text()}: {one}" for one in grave(page, within="dialog[open]")]
             page.keyboard.press("Escape")
         found += [f"{path}: {one}" for one in grave(page)]
         page.emulate_media(color_scheme="dark")
         found += [f"{path} in the dark: {one}" for one in grave(page, _DARK)]
-        page.set_viewport_size({"width": 390, "height": 800})
+        page.set_viewport_size({"width": _NARROWEST, "height": 800})
         found += [f"{path}, narrow: {one}" for one in grave(page, _NARROW)]
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > _NARROWEST:
+            found.append(f"{path} is {width} wide")
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1360, "height": 860})
     page.context.close()
     assert not found, "\n".join(found)
 
 
-def grave(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
+def grave(page: Page, rules: tuple[str, ...] = (), *, within: str = "html") -> list[str]:
     """What axe-core finds by these rules, or all, that keeps somebody out."""
     only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
-    told = Axe().run(page, options={"resultTypes": ["violations"], **only}).response["violations"]
+    told = Axe().run(page, within, options={"resultTypes": ["violations"], **only}).response["violations"]
     return [
         f"{one['id']}: {[node['html'][:200] for node in one['nodes'][:3]]} of {len(one['nodes'])}"
         for one in told
