@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
@@ -99,6 +99,7 @@ def test_every_page_is_for_everybody(
         page.goto(path)
         expect(page.locator("[aria-busy=true], .htmx-request, #rows-told:empty")).to_have_count(0, timeout=15_000)
         assert page.evaluate(_MOVING) == [], path
+        page.evaluate(AXE_SCRIPT)
         for dialog in page.locator("button[data-dialog]:enabled").all()[:2]:
             dialog.click()
             found += [f"{path}, {dialog.inner_text()}: {one}" for one in grave(page, within="dialog[open]")]
@@ -117,16 +118,14 @@ def test_every_page_is_for_everybody(
 
 
 def grave(page: Page, rules: tuple[str, ...] = (), *, within: str = "html") -> list[str]:
-    """What axe-core finds by these rules, or all, that keeps somebody out."""
+    """What axe-core, which the page has been given, finds by these rules, or all, that keeps somebody out."""
     only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
-    told = Axe().run(page, within, options={"resultTypes": ["violations"], **only}).response["violations"]
-    return [
-        f"{one['id']}: {[node['html'][:200] for node in one['nodes'][:3]]} of {len(one['nodes'])}"
-        for one in told
-        if one["impact"] in _GRAVE
-    ]
+    told = page.evaluate(_FIND, [within, {"resultTypes": ["violations"], **only}])
+    return [f"{rule}: {nodes[:3]} of {len(nodes)}" for rule, impact, nodes in told if impact in _GRAVE]
 
 
+_FIND = """async ([within, options]) => (await axe.run(within, options)).violations.map(
+  (one) => [one.id, one.impact, one.nodes.map((node) => node.html.slice(0, 200))])"""
 _MOVING = """() => [...document.querySelectorAll("*")].filter((one) => {
   const style = getComputedStyle(one);
   return style.transitionDuration.split(", ").some((long) => long !== "0s") || style.animationName !== "none";
