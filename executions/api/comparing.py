@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from executions.api.serializers import AnyJson
-from executions.comparing.comparison import MOST_STEPS, compare_runs, runs_to_compare
+from executions.comparing.comparison import MOST_ROWS_IN_LOG, MOST_STEPS, compare_runs, runs_to_compare
 from executions.comparing.wire import comparison_to_wire
 from executions.states import ExecutionStatus
-from julep_project.core.api.pagination import read_page_request
+from julep_project.core.api.pagination import read_number, read_page_request
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.reading.fields import Body, Text, Timestamp
 from julep_project.core.reading.validation import parse_uuid
@@ -57,7 +57,7 @@ class ComparedStepAnswer(Body):
 
     workflow = Text()
     step = serializers.IntegerField()
-    turn = serializers.IntegerField(help_text="how often the runs had come there")
+    turn = serializers.IntegerField(help_text="how often the runs had come there, in this part")
     step_label = Text(allow_null=True)
     step_type = Text(allow_null=True)
     is_same = serializers.BooleanField(help_text="whether all have done it alike")
@@ -70,8 +70,9 @@ class ComparisonAnswer(Body):
     runs = ComparedRunAnswer(many=True)
     shared_transitions = serializers.IntegerField(help_text="rows at the beginning that all have taken along")
     items = ComparedStepAnswer(many=True)
-    count = serializers.IntegerField()
-    is_cut = serializers.BooleanField(help_text="whether there are more steps than were looked at")
+    count = serializers.IntegerField(help_text="of steps in this part of the logs")
+    after = serializers.IntegerField(help_text="rows before this part of the logs")
+    next_after = serializers.IntegerField(allow_null=True, help_text="rows before the next part")
     next_offset = serializers.IntegerField(allow_null=True)
 
 
@@ -87,6 +88,7 @@ class ComparisonViewSet(ApiViewSet):
             OpenApiParameter(
                 "fork_id", OpenApiTypes.UUID, description="the variants of a fork, and what they do again"
             ),
+            OpenApiParameter("after", OpenApiTypes.INT, description="rows of the logs that are passed over"),
             OpenApiParameter("limit", OpenApiTypes.INT),
             OpenApiParameter("offset", OpenApiTypes.INT),
         ],
@@ -97,7 +99,8 @@ class ComparisonViewSet(ApiViewSet):
         query = request.query_params
         page = read_page_request(query, max_limit=MOST_STEPS)
         runs = runs_to_compare(self.developer, ids=_ids(query), fork_id=_fork(query))
-        compared = compare_runs(runs, offset=page.offset, limit=page.limit)
+        after = max(read_number(query, "after", 0), 0)
+        compared = compare_runs(runs, after=min(after, MOST_ROWS_IN_LOG), offset=page.offset, limit=page.limit)
         return Response(comparison_to_wire(compared, offset=page.offset))
 
 

@@ -1,6 +1,7 @@
 """Which steps of several runs belong together: those at the same place of the program, of the same turn.
 
-Of runs that took the same rows along, those are left out: they are alike. Of the others so many of each are looked at.
+Of runs that took the same rows along, those are left out: they are alike. Of those behind them so many of each run are
+looked at, at once; what is behind these is another part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,73 +11,59 @@ from uuid import UUID
 
 from julep_project.core.database import fetch
 
-MOST_ROWS = 5000
+MOST_ROWS = 2000
 
 # Whether that row is the same in all: copies keep the scope and the time of theirs.
 _IS_SHARED = """
     SELECT count(*) = %(runs)s AND count(DISTINCT (created_at, scope, type, current)) = 1
     FROM executions_transition WHERE execution_id = ANY(%(ids)s::uuid[]) AND seq = %(seq)s
 """
-_ROWS = f"""
-    SELECT run.number, t.id, t.seq, t.current->>'workflow', (t.current->>'step')::int, t.step_label,
-           t.metadata->>'step_type', t.metadata->>'error_type', t.metadata ? 'step_type'
+_ROWS = """
+    SELECT run.number, t.seq, t.current->>'workflow', (t.current->>'step')::int, t.metadata ? 'step_type'
     FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS run(id, number) CROSS JOIN LATERAL (
         SELECT * FROM executions_transition
-        WHERE execution_id = run.id AND seq > %(after)s ORDER BY seq LIMIT {MOST_ROWS} + 1
+        WHERE execution_id = run.id AND seq > %(after)s ORDER BY seq LIMIT %(most)s + 1
     ) AS t
     ORDER BY run.number, t.seq
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """The row that ended a step of one run."""
-
-    id: UUID
-    seq: int
-    workflow: str
-    step: int
-    label: str | None
-    step_type: str | None
-    error_type: str | None
-
-
 @dataclass(slots=True)
 class Aligned:
-    """A step of the program in one of its turns: by the number of the run, the row that ended it. `turn` counts how
-    often a run had come there."""
+    """A step of the program in one of its turns: by the number of the run, the row of its log that ended it. `turn`
+    counts how often a run had come there, in this part."""
 
     workflow: str
     step: int
     turn: int
-    rows: dict[int, StepRow] = field(default_factory=dict)
-
-    @property
-    def any_row(self) -> StepRow:
-        return next(iter(self.rows.values()))
+    seqs: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """`shared` rows at the beginning are the same in all runs. `is_cut`: there are more steps than were looked at."""
+    """`shared` rows at the beginning are the same in all runs. This part is of the rows `after` so many, and `further`
+    is how many are before the next part, if there is one."""
 
     shared: int
+    after: int
+    further: int | None
     steps: Sequence[Aligned]
-    is_cut: bool
 
 
-def align(run_ids: Sequence[UUID], counts: Sequence[int]) -> Alignment:
-    """The steps of runs that have so many rows."""
+def align(run_ids: Sequence[UUID], counts: Sequence[int], after: int = 0) -> Alignment:
+    """The steps of runs that have so many rows, in the part `after` some of them."""
     shared = _shared(run_ids, min(counts))
-    is_cut, rows = False, []
-    seen = dict.fromkeys(range(len(run_ids)), 0)
-    for number, *columns, ends_step in fetch(_ROWS, {"ids": list(run_ids), "after": shared}):
+    begin = max(after, shared)
+    rows: list[tuple[int, int, str, int]] = []
+    seen = [0] * len(run_ids)
+    for number, seq, workflow, step, ends_step in fetch(
+        _ROWS, {"ids": list(run_ids), "after": begin, "most": MOST_ROWS}
+    ):
         seen[number - 1] += 1
-        if seen[number - 1] > MOST_ROWS:
-            is_cut = True
-        elif ends_step:
-            rows.append((number - 1, StepRow(*columns)))
-    return Alignment(shared, list(_in_order(rows)), is_cut)
+        if ends_step and seen[number - 1] <= MOST_ROWS:
+            rows.append((number - 1, seq, workflow, step))
+    further = begin + MOST_ROWS if max(seen) > MOST_ROWS else None
+    return Alignment(shared, begin, further, list(_in_order(rows)))
 
 
 def _shared(run_ids: Sequence[UUID], most: int) -> int:
@@ -92,23 +79,23 @@ def _shared(run_ids: Sequence[UUID], most: int) -> int:
     return low
 
 
-def _in_order(rows: Sequence[tuple[int, StepRow]]) -> Iterator[Aligned]:
+def _in_order(rows: Sequence[tuple[int, int, str, int]]) -> Iterator[Aligned]:
     """The steps as the first run came to them; what only others have stands behind what they did before."""
     found: dict[Any, Aligned] = {}
     following: dict[Any, Any] = {None: None}
     turns: dict[Any, int] = {}
     before: Any = None
     last = -1
-    for number, row in rows:
+    for number, seq, workflow, step in rows:
         if number != last:
             before, last, turns = None, number, {}
-        place = row.workflow, row.step
+        place = workflow, step
         turns[place] = turns.get(place, 0) + 1
-        key = *place, turns[place]
+        key = workflow, step, turns[place]
         if key not in found:
-            found[key] = Aligned(*place, turns[place])
+            found[key] = Aligned(*key)
             following[key], following[before] = following[before], key
-        found[key].rows[number] = row
+        found[key].seqs[number] = seq
         before = key
     key = following[None]
     while key is not None:

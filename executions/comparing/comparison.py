@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Developer
-from executions.comparing.alignment import Aligned, Alignment, align
+from executions.comparing.alignment import Aligned, align
 from executions.comparing.usage import Usage, usage_of_runs, usage_of_steps
 from executions.models import TIMES, Execution
 from executions.states import TERMINAL_EXECUTION
@@ -18,6 +18,8 @@ from julep_project.core.errors import BadRequest, NotFound
 
 FEWEST_RUNS, MOST_RUNS = 2, 6
 MOST_STEPS = 100
+# No log has more.
+MOST_ROWS_IN_LOG = 2**31 - 1
 # Characters of a value that are told.
 LONGEST_VALUE = 4096
 
@@ -32,10 +34,12 @@ _OUTPUTS_OF_RUNS = f"""
     FROM executions_execution e {_STORED.format(value="e.output")}
     WHERE e.id = ANY(%(ids)s::uuid[]) AND e.output IS NOT NULL
 """
-_OUTPUTS_OF_ROWS = f"""
-    SELECT t.id, t.metadata->'{TIMES}', {_VALUE.format(value="t.output", most=LONGEST_VALUE)}
-    FROM executions_transition t {_STORED.format(value="t.output")}
-    WHERE t.id = ANY(%(ids)s::uuid[])
+_ROWS = f"""
+    SELECT t.execution_id, t.seq, t.id, t.step_label, t.metadata->>'step_type', t.metadata->>'error_type',
+           t.metadata->'{TIMES}', {_VALUE.format(value="t.output", most=LONGEST_VALUE)}
+    FROM unnest(%(ids)s::uuid[], %(seqs)s::int[]) AS wanted(id, seq)
+    JOIN executions_transition t ON t.execution_id = wanted.id AND t.seq = wanted.seq
+    {_STORED.format(value="t.output")}
 """
 
 
@@ -94,6 +98,8 @@ class StepLine:
     """A step, with a cell for each run; None where it was not come to."""
 
     step: Aligned
+    label: str | None
+    step_type: str | None
     cells: Sequence[Cell | None]
 
     @property
@@ -104,17 +110,19 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`shared` rows at the beginning of the logs are the same in all. `count` steps were found; `is_cut`: of more."""
+    """`shared` rows at the beginning of the logs are the same in all. `count` steps are in the part of the logs that is
+    `after` so many rows; `further` rows are before the next part."""
 
     columns: Sequence[RunColumn]
     lines: Sequence[StepLine]
     shared: int
     count: int
-    is_cut: bool
+    after: int
+    further: int | None
 
 
-def compare_runs(runs: Sequence[Execution], *, offset: int = 0, limit: int = MOST_STEPS) -> Comparison:
-    """Compare runs, of one tenant or with the scope of all; a page of their steps."""
+def compare_runs(runs: Sequence[Execution], *, after: int = 0, offset: int = 0, limit: int = MOST_STEPS) -> Comparison:
+    """Compare runs, of one tenant or with the scope of all; a page of the steps in a part of their logs."""
     ids = [run.pk for run in runs]
     outputs = {run_id: Told(*told) for run_id, *told in fetch(_OUTPUTS_OF_RUNS, {"ids": ids})}
     usage = usage_of_runs(ids)
@@ -122,38 +130,53 @@ def compare_runs(runs: Sequence[Execution], *, offset: int = 0, limit: int = MOS
         RunColumn(run, outputs.get(run.pk), usage.get(run.pk, Usage()), _end(run, outputs) == _end(runs[0], outputs))
         for run in runs
     ]
-    found: Alignment = align(ids, [run.transition_count for run in runs])
+    found = align(ids, [run.transition_count for run in runs], after)
     page = found.steps[offset : offset + limit]
-    return Comparison(columns, _lines(page, ids), found.shared, len(found.steps), found.is_cut)
+    return Comparison(columns, _lines(page, ids), found.shared, len(found.steps), found.after, found.further)
 
 
 def _end(run: Execution, outputs: Mapping[UUID, Told]) -> tuple[str, str | None, str | None]:
     return run.status, outputs[run.pk].digest if run.pk in outputs else None, run.error
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    label: str | None
+    step_type: str | None
+    error_type: str | None
+    times: Mapping[str, Any]
+    output: Told
+
+
 def _lines(page: Sequence[Aligned], run_ids: Sequence[UUID]) -> list[StepLine]:
-    row_ids = [row.id for step in page for row in step.rows.values()]
-    outputs: dict[UUID, Told] = {}
-    times: dict[UUID, Mapping[str, Any]] = {}
-    keys: dict[str, UUID] = {}
-    for row_id, spans, *told in fetch(_OUTPUTS_OF_ROWS, {"ids": row_ids}):
-        outputs[row_id], times[row_id] = Told(*told), json.loads(spans or "{}")
-        # Attempts of the version before had no keys.
-        keys |= {call[3]: row_id for call in times[row_id].get("calls", ()) if len(call) > 3}
-    usage = usage_of_steps(run_ids, keys)
+    rows = _rows(page, run_ids)
+    # Attempts of the version before had no keys.
+    calls = ((row.id, call) for row in rows.values() for call in row.times.get("calls", ()))
+    usage = usage_of_steps(run_ids, {call[3]: row_id for row_id, call in calls if len(call) > 3})
     lines = []
     for step in page:
         # A run may be removed meanwhile.
-        known = {number: row for number, row in step.rows.items() if row.id in outputs}
-        first = next((outputs[known[number].id].digest for number in sorted(known)), "")
+        known = {number: rows[key] for number, seq in step.seqs.items() if (key := (run_ids[number], seq)) in rows}
+        first = next((known[number] for number in sorted(known)), None)
+        if first is None:
+            continue
         cells: list[Cell | None] = [None] * len(run_ids)
         for number, row in known.items():
-            output = outputs[row.id]
+            is_same, seconds = row.output.digest == first.output.digest, _seconds(row.times)
             spent = usage.get(row.id, Usage())
-            is_same, seconds = output.digest == first, _seconds(times[row.id])
-            cells[number] = Cell(row.id, row.seq, output, row.error_type, is_same, seconds, spent)
-        lines.append(StepLine(step, cells))
+            cells[number] = Cell(row.id, step.seqs[number], row.output, row.error_type, is_same, seconds, spent)
+        lines.append(StepLine(step, first.label, first.step_type, cells))
     return lines
+
+
+def _rows(page: Sequence[Aligned], run_ids: Sequence[UUID]) -> dict[tuple[UUID, int], _Row]:
+    wanted = [(run_ids[number], seq) for step in page for number, seq in step.seqs.items()]
+    values = {"ids": [run_id for run_id, _ in wanted], "seqs": [seq for _, seq in wanted]}
+    found = {}
+    for run_id, seq, row_id, label, step_type, error_type, times, *told in fetch(_ROWS, values):
+        found[run_id, seq] = _Row(row_id, label, step_type, error_type, json.loads(times or "{}"), Told(*told))
+    return found
 
 
 def _seconds(times: Mapping[str, Any]) -> float | None:

@@ -14,9 +14,10 @@ def comparison_to_wire(comparison: Comparison, *, offset: int) -> dict[str, Any]
     return {
         "runs": [_run(column) for column in comparison.columns],
         "shared_transitions": comparison.shared,
+        "after": comparison.after,
+        "next_after": comparison.further,
         "items": [_line(line) for line in comparison.lines],
         "count": comparison.count,
-        "is_cut": comparison.is_cut,
         "next_offset": following if following < comparison.count else None,
     }
 
@@ -38,13 +39,13 @@ def _run(column: RunColumn) -> dict[str, Any]:
 
 
 def _line(line: StepLine) -> dict[str, Any]:
-    step, row = line.step, line.step.any_row
+    step = line.step
     return {
         "workflow": step.workflow,
         "step": step.step,
         "turn": step.turn,
-        "step_label": row.label,
-        "step_type": row.step_type,
+        "step_label": line.label,
+        "step_type": line.step_type,
         "is_same": line.is_same,
         "runs": [None if cell is None else _cell(cell) for cell in line.cells],
     }

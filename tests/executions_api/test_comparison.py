@@ -59,9 +59,13 @@ def test_turns_and_failures_are_put_where_they_belong(forking: Forking, monkeypa
     pages = [compared(forking, ids=ids, limit=4, offset=offset) for offset in (0, 4, 8)]
     assert [page["next_offset"] for page in pages] == [4, 8, None]
     assert [cell for page in pages for cell in cells(page)] == cells(told)
-    monkeypatch.setattr(alignment, "_ROWS", alignment._ROWS.replace("5000", "5"))
-    monkeypatch.setattr(alignment, "MOST_ROWS", 5)
-    assert (compared(forking, ids=ids)["is_cut"], told["is_cut"]) == (True, False)
+    assert (told["after"], told["next_after"]) == (0, None)
+    monkeypatch.setattr(alignment, "MOST_ROWS", 9)
+    parts = [compared(forking, ids=ids)]
+    while parts[-1]["next_after"]:
+        parts.append(compared(forking, ids=ids, after=parts[-1]["next_after"]))
+    assert [part["after"] for part in parts] == [0, 9, 18]
+    assert sum(len([cell for line in cells(part) for cell in line if cell is not None]) for part in parts) == 17
 
 
 def test_large_values_are_known_by_their_digests(forking: Forking, settings: Any) -> None:

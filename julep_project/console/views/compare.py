@@ -41,7 +41,7 @@ def show(request: HttpRequest) -> HttpResponse:
     runs = _runs(request)
     if len(runs) < FEWEST_RUNS:
         return page(request, "compare.html", "Compare runs", runs=runs, fewest=FEWEST_RUNS, most=MOST_RUNS)
-    compared = compare_runs(runs, offset=offset, limit=_FILE if form else _PAGE)
+    compared = compare_runs(runs, after=number(request, "behind", 0), offset=offset, limit=_FILE if form else _PAGE)
     following = _following(request, offset, compared)
     if form:
         rows = [_exported(line, compared, may_read=may(request, CONTENTS)) for line in compared.lines]
@@ -87,12 +87,17 @@ def _runs(request: HttpRequest) -> list[Execution]:
 
 
 def _following(request: HttpRequest, offset: int, compared: Comparison) -> str | None:
+    """The page of the steps behind these, or of the next part of the logs."""
     end = offset + len(compared.lines)
-    if end >= compared.count:
+    if end >= compared.count and compared.further is None:
         return None
     query = request.GET.copy()
     query.pop("part", None)
-    query["offset"] = str(end)
+    if end < compared.count:
+        query["offset"] = str(end)
+    else:
+        query.pop("offset", None)
+        query["behind"] = str(compared.further)
     return f"{request.path}?{query.urlencode()}"
 
 
@@ -113,7 +118,7 @@ def _exported(line: StepLine, compared: Comparison, *, may_read: bool) -> dict[s
     step = line.step
     told: dict[str, Any] = {
         "step": f"{step.workflow}[{step.step}]",
-        "label": step.any_row.label,
+        "label": line.label,
         "turn": step.turn,
         "is_same": line.is_same,
     }

@@ -122,8 +122,8 @@ def read_page_request(
         BadRequest: limit or offset out of range.
         InvalidInput: not a number, unknown sort field or direction.
     """
-    limit = _number(query, "limit", DEFAULT_LIMIT)
-    offset = _number(query, "offset", 0)
+    limit = read_number(query, "limit", DEFAULT_LIMIT)
+    offset = read_number(query, "offset", 0)
     if not 1 <= limit <= max_limit:
         raise BadRequest(f"Limit must be between 1 and {max_limit}")
     if offset < 0:
@@ -183,7 +183,12 @@ def paging_schemas(max_limit: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
+def read_number(query: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of a query string; an empty one counts as absent.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     text = query.get(name, "").strip()
     if not text:
         return default
