@@ -86,7 +86,7 @@ def test_a_worker_is_drained(
     heart = Heartbeat(told, forks=False, retire=lambda: ended.append("io@h"))
     heart.once()
     assert not ended
-    assert "io@h" in operator.get("/admin/queues/").content.decode()
+    assert f"drain-{told.id}" in operator.get("/admin/queues/").content.decode()
 
     path = f"/admin/queues/workers/{told.id}/drain/"
     with django_capture_on_commit_callbacks(execute=True):
@@ -97,9 +97,9 @@ def test_a_worker_is_drained(
     heart.once()
     assert ended == ["io@h"]
     page = operator.get("/admin/queues/").content.decode()
-    assert "drains for" in page and "by <bdi>operator</bdi>" in page and "Drain it" not in page
+    assert "drains for" in page and "by <bdi>operator</bdi>" in page and f"drain-{told.id}" not in page
     heart.end()
-    assert not Worker.objects.exists()
+    assert not Worker.objects.filter(pk=told.id).exists()
     assert "Worker not found" in operator.post(path, follow=True).content.decode()
     (act,) = operator.get("/admin/audit/?format=json&verb=drain").json()["items"]
     assert (act["object_kind"], act["name"], act["actor_label"]) == ("worker", "io@h", "operator")

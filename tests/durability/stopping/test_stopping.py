@@ -151,14 +151,14 @@ def test_who_asks_twice_does_not_wait(start_workers: Any, world: World) -> None:
 def test_idle_workers_end(start_workers: Any) -> None:
     """Told by a signal, or in the row by which each tells that it is there; that is gone then."""
     workers = start_workers(LONG_S)
-    wait_until(lambda: Worker.objects.count() == 2, LONG_S, workers)
-    [told] = Worker.objects.filter(queues=["io"])
-    drain_worker(worker_id=told.pk)
+    rows = Worker.objects.filter(pid__in=[workers.pids[name] for name in ("engine", "io")])
+    wait_until(lambda: rows.count() == 2, LONG_S, workers)
+    drain_worker(worker_id=rows.get(queues=["io"]).pk)
     stopping = workers.terminate("engine")
     assert wait_for_exit(stopping, workers) == 0
     assert workers.has_ended("io")
     assert "worker was asked to drain" in workers.log("io")
-    wait_until(lambda: not Worker.objects.exists(), LONG_S, workers)
+    wait_until(lambda: not rows.exists(), LONG_S, workers)
     assert_quiet(workers, "io", "engine")
 
 
