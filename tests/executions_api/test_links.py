@@ -11,10 +11,12 @@ from django.test import Client
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer
+from agents.retention.pace import Pace
 from executions.links.models import WaitLink
 from executions.links.tokens import new_token
 from executions.models import Transition
 from executions.operating import pausing
+from executions.removal.expiry import remove_runs
 from julep_project.core.pauses import standing
 from julep_project.core.pauses.models import PauseScope
 from tests.at_once import statuses_at_once
@@ -196,6 +198,9 @@ def test_a_link_ends_with_what_it_is_for(door: Door) -> None:
     Developer.objects.update(active=True)
     door.flow.cancel(run["id"])
     assert told(cancelled)[:2] == (410, 410) and "Nothing waits here any more" in told(cancelled)[2]
+    # Retention and erasure remove runs so.
+    assert remove_runs([UUID(run["id"])], Pace()) == 1
+    assert told(cancelled)[:2] == (404, 404) and not WaitLink.objects.exists()
 
     answered = door.start("?")
     link = door.link(answered)

@@ -10,13 +10,14 @@ from tasks.steps.quorum import told
 
 KINDS = ("input", "approval", "attention", "budget")
 
-# Of a row `t` of the log that is a wait: its quorum as the newest answer left it.
+# Of a row `t` of the log that is a wait: its quorum as the newest answer left it. By the number of answers, not by that
+# of the row: else Postgres might walk back through a long log, where an index leads to the few answers.
 QUORUM = """
     CASE WHEN t.metadata ? 'quorum' THEN coalesce((
         SELECT r.metadata->'quorum' FROM executions_transition r
         WHERE r.execution_id = t.execution_id AND r.type = 'resume' AND r.metadata ? 'person'
           AND r.metadata->>'wait' = t.id::text
-        ORDER BY r.seq DESC LIMIT 1), t.metadata->'quorum') END
+        ORDER BY (r.metadata->'quorum'->>'answered')::int DESC LIMIT 1), t.metadata->'quorum') END
 """
 
 # What it asks is left where it lies when it is too large to be looked through in a list.
