@@ -7,7 +7,7 @@ from julep_project.console.queries.rows import Row, rows
 from julep_project.core.reading.jsontext import to_json_text
 
 # A text is looked for in so many of the newest entries.
-SEARCHED = 10_000
+SEARCHED = 5_000
 
 _SESSIONS = """
     SELECT s.id, s.created_at, s.updated_at, s.entry_count, s.developer_id, s.metadata,
