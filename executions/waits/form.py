@@ -30,7 +30,7 @@ def fields_of(schema: Any) -> list[Field]:
     properties, required = schema.get("properties"), schema.get("required")
     if schema.get("type") != "object" or not isinstance(properties, Mapping) or len(properties) > _MOST_FIELDS:
         return []
-    names = set(required) if isinstance(required, list) else set()
+    names = required if isinstance(required, list) else []
     found = [_field(str(name), spec, name in names) for name, spec in properties.items()]
     return [] if None in found else [one for one in found if one is not None]
 

@@ -166,6 +166,13 @@ def test_without_a_schema_a_text_is_the_answer_and_with_another_one_json(door: D
     assert door.flow.settle(other["id"])["output"] == [1]
 
 
+@pytest.mark.parametrize("required", [[{"a": 1}], ["a", ["b"]], "a"])
+def test_a_schema_that_requires_nonsense_still_has_a_page(door: Door, required: Any) -> None:
+    link = door.link(door.start({"schema": {"type": "object", "properties": {"a": {}}, "required": required}}))
+    assert door.browser.get(link["path"]).status_code == 200
+    assert door.post(link, "field-a=x").status_code == 302
+
+
 @pytest.mark.parametrize("path", ["", "x", "A" * 54, "é" * 54, "A" * 1_000_000])
 def test_tokens_that_were_never_given_out_are_told_nothing_and_ask_for_no_row(
     door: Door, path: str, django_assert_num_queries: Any
