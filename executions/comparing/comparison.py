@@ -25,10 +25,13 @@ LONGEST_VALUE = 4096
 
 # A value in the storage is known by its digest, and is not fetched.
 _VALUE = """
-    left({value}::text, {most}), coalesce(b.size, octet_length({value}::text)), coalesce(b.digest, md5({value}::text)),
-    b.name IS NOT NULL
+    CASE WHEN b.name IS NULL THEN left({value}::text, {most}) ELSE '' END,
+    coalesce(b.size, octet_length({value}::text)), coalesce(b.digest, md5({value}::text)), b.name IS NOT NULL
 """
-_STORED = "LEFT JOIN executions_blob b ON jsonb_typeof({value}) = 'object' AND b.name = {value}->>'$blob'"
+_STORED = """
+    LEFT JOIN executions_blob b ON jsonb_typeof({value}) = 'object' AND b.name = {value}->>'$blob'
+        AND {value} - '$blob' = '{{}}'
+"""
 _OUTPUTS_OF_RUNS = f"""
     SELECT e.id, {_VALUE.format(value="e.output", most=LONGEST_VALUE)}
     FROM executions_execution e {_STORED.format(value="e.output")}
