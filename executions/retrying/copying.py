@@ -15,7 +15,7 @@ from executions.engine.frame import Frame
 from executions.engine.rows.replayed import AGAIN
 from executions.engine.rows.statements import fetch_row
 from executions.engine.start import edited_columns
-from executions.models import Execution, Transition
+from executions.models import OF_WAIT, PERSON, Execution, Transition
 from executions.retrying.errors import NotRetryable
 from executions.retrying.plan import Plan
 from executions.states import TransitionType
@@ -24,6 +24,12 @@ from julep_project.core.reading.jsontext import to_json_text
 
 # Of an id the first 48 bits are the time.
 _NEW = "(left(replace({id}::text, '-', ''), 12) || substr(md5({id}::text || %(salt)s), 13))::uuid"
+# An answer names the wait that it is to.
+_METADATA = f"""
+    CASE WHEN t.metadata ? '{PERSON}'
+         THEN jsonb_set(t.metadata, '{{{OF_WAIT}}}', to_jsonb({_NEW.format(id=f"(t.metadata->>'{OF_WAIT}')")}))
+         ELSE t.metadata END
+"""
 
 _TAKEN = "unnest(%(kept)s::uuid[], %(cuts)s::int[]) AS k(id, cut)"
 _ROWS = f"""
@@ -76,7 +82,7 @@ _COPY = f"""
         INSERT INTO executions_transition (id, execution_id, branch_id, seq, type, current, next, step_label, output,
                                            metadata, created_at, scope, position, loop)
         SELECT {_NEW.format(id="t.id")}, %(id)s, {_NEW.format(id="t.branch_id")}, rows.seq, t.type, t.current, t.next,
-               t.step_label, t.output, t.metadata, t.created_at, t.scope, t.position, {_NEW.format(id="t.loop")}
+               t.step_label, t.output, {_METADATA}, t.created_at, t.scope, t.position, {_NEW.format(id="t.loop")}
         FROM run, rows JOIN executions_transition t ON t.id = rows.id
     ), recorded AS ({insert_from("run")})
     SELECT created_at, updated_at, transition_count FROM run

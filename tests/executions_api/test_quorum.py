@@ -149,6 +149,7 @@ def test_what_was_answered_in_time_is_known_afterwards(panel: Panel) -> None:
     assert inside["error"] == "after ['yes']"
     copied = Transition.objects.filter(execution=inside["id"], type="resume").get()
     assert copied.metadata["person"].startswith("key:")
+    assert panel.progress(inside)[2] == {"needed": 2, "answered": 1}
 
 
 def test_a_cancelled_wait_takes_no_further_answer(panel: Panel) -> None:
