@@ -85,11 +85,11 @@ class Decision:
 
 
 def check_is_person() -> None:
-    """Let nobody decide about calls who is no person, and no program of the developer's with a key: what tools do is
-    wanted by a model or a run.
+    """Let nobody decide who is no person, and no program of the developer's with a key: what tools do is wanted by a
+    model or a run.
 
     Raises:
         Forbidden
     """
     if current_depth() or current_actor().kind in _NOBODY:
-        raise Forbidden("A person has to decide about this call; a tool cannot")
+        raise Forbidden("A person has to decide this; a tool cannot")

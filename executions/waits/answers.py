@@ -1,8 +1,10 @@
 """Holds answers to what an open wait asks for."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from agents.tools.decisions import check_is_person
 from executions.models import Transition
 from julep_project.core.actor import Actor, ActorKind, current_actor
 from julep_project.core.errors import Forbidden, InvalidInput
@@ -20,7 +22,8 @@ def check_answer(wait_id: UUID, value: Any) -> None:
     """Refuse what the wait does not ask for.
 
     Raises:
-        Forbidden: it names in its `assignees` who may answer, and the current actor is none of them.
+        Forbidden: it names in its `assignees` who may answer, and the current actor is none of them; or a tool answers
+            where people are named or counted.
         InvalidInput: the value does not fit its `schema`, or does not say whether it approves. What is no schema asks
             for nothing.
     """
@@ -28,15 +31,17 @@ def check_answer(wait_id: UUID, value: Any) -> None:
     if wait is None:
         return
     shown, quorum = wait
-    _check_assignee(shown)
+    named = named_assignees(shown)
+    if named or quorum is not None:
+        check_is_person()
+    _check_assignee(named)
     if isinstance(shown, dict):
         _check_fits(shown.get("schema"), value)
     if quorum is not None and APPROVE in quorum:
         _check_approves(value)
 
 
-def _check_assignee(shown: Any) -> None:
-    known = named_assignees(shown)
+def _check_assignee(known: Sequence[str]) -> None:
     if known and _names_of(current_actor()).isdisjoint(known):
         told = ", ".join(name[:_LONGEST_TOLD] for name in known[:_MOST_TOLD])
         raise Forbidden(f"This wait may be answered only by: {told}")

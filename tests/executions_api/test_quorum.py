@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
+from agents.tools.errors import ToolError
+from agents.tools.runners import run_tool
 from executions.engine.advance import advance_branch
-from executions.models import Branch, Transition
+from executions.models import Branch, Execution, Transition
+from julep_project.core.actor import Actor, ActorKind, acting_as
 from julep_project.core.clock import now
 from tests.api_client import ApiClient
 from tests.at_once import statuses_at_once
@@ -150,6 +154,20 @@ def test_what_was_answered_in_time_is_known_afterwards(panel: Panel) -> None:
     copied = Transition.objects.filter(execution=inside["id"], type="resume").get()
     assert copied.metadata["person"].startswith("key:")
     assert panel.progress(inside)[2] == {"needed": 2, "answered": 1}
+
+
+@pytest.mark.parametrize("asked", [{"quorum": 1}, {"quorum": None, "info": {"assignees": ["key:anna"]}}])
+def test_a_tool_is_nobody_whoever_has_it_called(panel: Panel, asked: Json) -> None:
+    run = panel.start(asked["quorum"], info=asked.get("info", {}))
+    developer = Execution.objects.get(pk=run["id"]).developer
+    spec = {"resource": "execution", "operation": "change_status", "resource_id": run["id"]}
+    tool = {"name": "answers", "type": "system", "system": spec}
+    (key,) = ApiKey.objects.filter(label="anna")
+    # As in a chat of hers, whose model calls the tool.
+    with acting_as(Actor(ActorKind.KEY, str(key.pk), "anna")), pytest.raises(ToolError, match="A person has to"):
+        run_tool(developer, tool, {"status": "running", "input": 1}, idempotency_key="k")
+    assert panel.flow.settle(run["id"])["status"] == "awaiting_input"
+    assert panel.settled(run, anna=1)["status"] == "succeeded"
 
 
 def test_a_cancelled_wait_takes_no_further_answer(panel: Panel) -> None:
