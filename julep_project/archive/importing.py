@@ -180,6 +180,7 @@ def _verify(imported: Imported, records: int, contents: int | None) -> None:
         verification.check_rows(table, developer_id, imported.written[table.name] + there)
         verification.check_values(table, developer_id)
     verification.check_programs(developer_id)
+    verification.check_edits(developer_id)
     verification.check_vectors(developer_id)
     if contents is not None:
         verification.check_contents(developer_id, contents)

@@ -36,10 +36,12 @@ from agents.spending.models import SpendingTotal, UsageDay
 from docs_store.models import Embedding, EmbeddingModel, File, FileContent
 from executions.models import Blob, Execution
 from executions.stored_json import REFERENCE, StoredJson
+from executions.wire import overrides_to_wire
 from julep_project.archive.contents import count_contents
 from julep_project.archive.errors import ArchiveRefused
 from julep_project.archive.tables import OF_MODEL, TABLES, Table
 from tasks.models import TaskVersion
+from tasks.programs.overrides import Override, override
 from tasks.programs.program import Program
 
 _REST = f"CASE WHEN jsonb_typeof(%(expressions)s) = 'object' THEN %(expressions)s - '{REFERENCE}' END"
@@ -117,6 +119,26 @@ def check_programs(developer_id: UUID) -> None:
             Program.load(program)
         except Exception as error:
             raise ArchiveRefused(f"The program of the task version {version_id} cannot be read") from error
+
+
+def check_edits(developer_id: UUID) -> None:
+    """That of every run can be told what it has otherwise than its program, and that it could be done again so.
+
+    Raises:
+        ArchiveRefused
+    """
+    edited = Execution.objects.filter(Q(overrides__isnull=False) | Q(variant__isnull=False), developer=developer_id)
+    columns = edited.values_list("pk", "overrides", "variant", "task_version__program")
+    for run_id, overrides, variant, program in columns.iterator(chunk_size=50):
+        try:
+            override(Program.load(program), map(Override.from_json, overrides or ()))
+            settings = [each.get("settings", {}) for each in overrides_to_wire(overrides)]
+            told = variant or {}
+            fits = isinstance(told.get("index", 0), int) and isinstance(told.get("edited", []), list)
+        except Exception as error:
+            raise ArchiveRefused(f"What the run {run_id} has otherwise than its program cannot be read") from error
+        if not fits or not all(isinstance(each, dict) for each in settings):
+            raise ArchiveRefused(f"What the run {run_id} has otherwise than its program cannot be read")
 
 
 def check_vectors(developer_id: UUID) -> None:
