@@ -1,8 +1,10 @@
 """What may stand under the type key of a tool, one class per type. Keys not listed are kept as they are."""
 
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
@@ -49,6 +51,7 @@ class TextMap(DictOf):
     child = Text()
 
 
+@extend_schema_field({"anyOf": [{"type": "object", "additionalProperties": {}}, {"type": "string"}]})
 class ObjectOrText(JsonObject):
     """Query parameters: an object, or the finished text."""
 
@@ -71,8 +74,9 @@ class SecretRef(Body):
 
 
 class FunctionSpec(Body):
-    """Answered by the client, never run here."""
+    """Answered by the client, never run here. What else it says is told to models as it is."""
 
+    others = MappingProxyType({})
     name = Text(required=False)
     description = Text(required=False)
     parameters = JsonSchema(required=False)

@@ -405,9 +405,10 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Agents API",
     "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Stateful agents, multi-step tasks, sessions and documents.",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["julep_project.core.api.api_schema.with_common_headers"],
+    "POSTPROCESSING_HOOKS": ["julep_project.core.api.api_document.complete"],
 }
 
 # Celery: the row is the truth, the message is a doorbell. Any of these wrong costs time, not correctness.

@@ -49,14 +49,18 @@ class _Content(serializers.Field[Json, Json, Json, Json]):
         return data
 
 
-class _CallBody(serializers.Serializer[Any]):
+class CompletionCallBody(serializers.Serializer[Any]):
+    """A call that a message names."""
+
     function = serializers.DictField(required=False)
 
 
-class _MessageBody(serializers.Serializer[Any]):
+class CompletionMessageBody(serializers.Serializer[Any]):
+    """A message, in the form of the chat completions API."""
+
     role = serializers.ChoiceField(["system", "developer", "user", "assistant", "tool", "function"])
     content = _Content(required=False, allow_null=True)
-    tool_calls = ListOf(child=_CallBody(), required=False, allow_null=True)
+    tool_calls = ListOf(child=CompletionCallBody(), required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> Any:
         """The whole message; the provider judges the rest."""
@@ -64,9 +68,11 @@ class _MessageBody(serializers.Serializer[Any]):
         return dict(data)
 
 
-class _ChatBody(Body):
+class ChatCompletionBody(Body):
+    """What a completion is made of."""
+
     model = Text(required=False, max_length=255)
-    messages = ListOf(child=_MessageBody(), min_length=1, max_length=MOST_MESSAGES)
+    messages = ListOf(child=CompletionMessageBody(), min_length=1, max_length=MOST_MESSAGES)
     tools = ListOf(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
     tool_choice = ToolChoice(required=False)
     stream = serializers.BooleanField(default=False)
@@ -91,18 +97,20 @@ class _ChatBody(Body):
     reasoning_effort = Text(required=False)
 
 
-class _EmbeddingsBody(Body):
+class EmbeddingsBody(Body):
+    """How vectors are made."""
+
     model = Text(required=False, max_length=255)
     encoding_format = serializers.ChoiceField(["float", "base64"], default="float")
     dimensions = serializers.IntegerField(required=False, min_value=1)
 
 
-@describe_async("chat_completions", body=_ChatBody)
+@describe_async("chat_completions", body=ChatCompletionBody)
 @api_view("POST")
 async def chat_completions(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One answer of a model, whole or as it arrives."""
     await acheck_intake()
-    values = await read_request(request, _ChatBody.read)
+    values = await read_request(request, ChatCompletionBody.read)
     options: dict[str, Json] = {
         "messages": values["messages"],
         "model": resolve_listed_model(values.get("model")),
@@ -122,12 +130,12 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
     return event_stream(relay)
 
 
-@describe_async("embeddings", body=_EmbeddingsBody)
+@describe_async("embeddings", body=EmbeddingsBody)
 @api_view("POST")
 async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Vectors of texts."""
     body = await read_json(request)
-    values = _EmbeddingsBody.read(body)
+    values = EmbeddingsBody.read(body)
     embedded = await gateway.aembed_counted(
         developer,
         _texts(body.get("input")),

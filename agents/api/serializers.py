@@ -21,6 +21,7 @@ from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
+    Answer,
     Body,
     CanonicalName,
     DisplayName,
@@ -46,8 +47,8 @@ class AgentBody(Body):
     metadata = JsonObject(required=False)
 
 
-class AgentAnswer(AgentBody, StoredAnswer):
-    """An agent, for the API description."""
+class AgentAnswer(StoredAnswer, AgentBody):
+    """An agent as it is answered."""
 
 
 class UserBody(Body):
@@ -59,8 +60,8 @@ class UserBody(Body):
     metadata = JsonObject(required=False)
 
 
-class UserAnswer(UserBody, StoredAnswer):
-    """A user, for the API description."""
+class UserAnswer(StoredAnswer, UserBody):
+    """A user as it is answered."""
 
 
 class ProjectBody(Body):
@@ -71,12 +72,12 @@ class ProjectBody(Body):
     metadata = JsonObject(required=False)
 
 
-class ProjectAnswer(ProjectBody, StoredAnswer):
-    """A project, for the API description."""
+class ProjectAnswer(StoredAnswer, ProjectBody):
+    """A project as it is answered."""
 
 
 class ToolBody(Body):
-    """A tool, for the API description; `agents.tool_definitions` reads it."""
+    """A tool. Of its specs one is given, that of its type."""
 
     name = Text(max_length=LONGEST_TOOL_NAME)
     type = serializers.ChoiceField(choices=ToolType.choices, required=False)
@@ -98,22 +99,19 @@ class ToolBody(Body):
     bash_20241022 = BashSpec(required=False)
 
 
-class ToolAnswer(ToolBody, StoredAnswer):
-    """A stored tool, for the API description."""
+class ToolAnswer(StoredAnswer, ToolBody):
+    """A stored tool as it is answered."""
+
+    nullable = frozenset({"description"})
+    sometimes = frozenset({"approval", "at_most_once", "warnings", *ToolType.values})
 
     warnings = serializers.ListField(child=JsonObject(), required=False, help_text="of a tool that was just written")
 
 
-class ModelName(Body):
+class ModelName(Answer):
     """One entry of the model list."""
 
     id = Text()
-
-
-class ModelList(Body):
-    """The model list."""
-
-    models = ModelName(many=True)
 
 
 def agent_to_wire(agent: Agent) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from agents.api.resource import Resource, ResourceViewSet
 from agents.api.serializers import (
     AgentAnswer,
     AgentBody,
-    ModelList,
+    ModelName,
     ProjectAnswer,
     ProjectBody,
     ToolAnswer,
@@ -27,7 +27,7 @@ from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
 from agents.models import Tool
 from agents.tool_definitions import doubts_about, tool_to_wire
-from julep_project.core.api.api_schema import describe
+from julep_project.core.api.api_schema import describe, page_of
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted
 
@@ -81,7 +81,7 @@ class ModelViewSet(ApiViewSet):
 
     resource = "Model"
 
-    @extend_schema(operation_id="agent_models", responses=ModelList)
+    @extend_schema(operation_id="agent_models", responses=page_of("model", ModelName, key="models"))
     def list(self, request: Request) -> Response:
         """The models this server can call, with the caller's own key if one is sent along."""
         names = list_models(custom_key_of(request.headers))

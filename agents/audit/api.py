@@ -30,7 +30,7 @@ from julep_project.core.api.views import ApiViewSet
 from julep_project.core.clock import to_wire
 from julep_project.core.database import Threads, run_query
 from julep_project.core.live.reader import Lines, line_stream
-from julep_project.core.reading.fields import Body, JsonObject, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, JsonObject, Text, Timestamp
 from julep_project.core.tenancy import get_or_not_found
 
 # What an export holds at a time: rows of kilobytes each, at most of a hundred.
@@ -50,8 +50,8 @@ class AuditQuery(Body):
     until = serializers.DateTimeField(required=False, help_text="before this moment")
 
 
-class ActorAnswer(Body):
-    """Who acted, for the API description."""
+class ActorAnswer(Answer):
+    """Who acted as it is answered."""
 
     kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ActorKind])
     id = Text()
@@ -59,16 +59,16 @@ class ActorAnswer(Body):
     address = Text(allow_null=True)
 
 
-class ObjectAnswer(Body):
-    """What was acted on, for the API description."""
+class ObjectAnswer(Answer):
+    """What was acted on as it is answered."""
 
     kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ObjectKind])
     id = Text()
     name = Text()
 
 
-class AuditAnswer(Body):
-    """One act, for the API description."""
+class AuditAnswer(Answer):
+    """One act as it is answered."""
 
     id = serializers.UUIDField()
     created_at = Timestamp()

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,9 +13,10 @@ from agents.retention.erasure import start_erasure
 from agents.retention.models import MOST_DAYS
 from agents.retention.periods import Period, forget_period, get_period, list_periods, set_period
 from agents.retention.removal import count_due
+from julep_project.core.api.api_schema import page_of
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.views import ApiViewSet
-from julep_project.core.reading.fields import Body, Text
+from julep_project.core.reading.fields import Answer, Body, Text
 from julep_project.core.reading.validation import read_flag
 
 
@@ -25,8 +26,10 @@ class PeriodBody(Body):
     days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, allow_null=True)
 
 
-class PeriodAnswer(Body):
-    """A period, for the API description."""
+class PeriodAnswer(Answer):
+    """A period as it is answered."""
+
+    sometimes = frozenset({"due"})
 
     kind = Text()
     description = Text()
@@ -44,7 +47,7 @@ class RetentionViewSet(ApiViewSet):
     @extend_schema(
         operation_id="retention_list",
         parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL)],
-        responses=inline_serializer("RetentionList", {"items": PeriodAnswer(many=True)}),
+        responses=page_of("period", PeriodAnswer),
     )
     def list(self, request: Request) -> Response:
         """Every kind with its period; with `dry_run`, how many rows are too old, and none is removed."""
@@ -62,14 +65,14 @@ class RetentionViewSet(ApiViewSet):
         days = PeriodBody.read(request.data)["days"]
         return Response(_to_wire(set_period(developer=self.developer, kind=kind, days=days)))
 
-    @extend_schema(operation_id="retention_destroy", responses=PeriodAnswer)
+    @extend_schema(operation_id="retention_destroy", responses={200: PeriodAnswer})
     def destroy(self, request: Request, kind: str) -> Response:
         """Let the server's default count again."""
         return Response(_to_wire(forget_period(developer=self.developer, kind=kind)))
 
 
-class ErasureAnswer(Body):
-    """What erases a user, for the API description."""
+class ErasureAnswer(Answer):
+    """What erases a user as it is answered."""
 
     id = serializers.UUIDField()
     jobs = serializers.ListField(child=serializers.UUIDField())

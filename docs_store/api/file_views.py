@@ -18,6 +18,7 @@ from julep_project.core.database import give_connection_back
 from julep_project.core.errors import BadRequest, ContentMissing, StorageUnavailable
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
+    Answer,
     Body,
     CanonicalName,
     Pattern,
@@ -39,8 +40,10 @@ class FileBody(Body):
     content = Text(help_text="base64")
 
 
-class FileAnswer(FileBody):
-    """A file, for the API description."""
+class FileAnswer(Answer, FileBody):
+    """A file as it is answered."""
+
+    nullable = frozenset({"content", "description", "mime_type"})
 
     id = serializers.UUIDField()
     created_at = Timestamp()

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from docs_store.models import LONGEST_CHUNK, LONGEST_TITLE, EmbeddingState
-from julep_project.core.reading.fields import LONGEST_DESCRIPTION, Body, JsonObject, Text, TextList, Timestamp
+from julep_project.core.reading.fields import LONGEST_DESCRIPTION, Answer, Body, JsonObject, Text, TextList, Timestamp
 
 MOST_CHUNKS = 10_000
 MOST_TEXTS = 100
@@ -59,9 +59,14 @@ class ChunkPlace(Body):
     heading = Text(required=False)
 
 
-class DocAnswer(DocBody):
-    """A doc, for the API description."""
+class DocAnswer(Answer, DocBody):
+    """A doc as it is answered."""
 
+    sometimes = frozenset({"content_metadata"})
+    # It is told to the embedding model and to nobody else.
+    embed_instruction = None  # type: ignore[assignment]
+
+    content = TextList(help_text="the chunks; none while a file is being read")
     content_metadata = serializers.ListField(
         child=ChunkPlace(allow_null=True), required=False, help_text="one for each chunk, of a doc read in a file"
     )
@@ -90,21 +95,23 @@ class EmbedBody(Body):
     embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)
 
 
-class EmbedAnswer(Body):
+class EmbedAnswer(Answer):
     """A vector for each text."""
 
     vectors = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
 
 
-class DocOwner(Body):
+class DocOwner(Answer):
     """Whose doc it is."""
 
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=["agent", "user"])
 
 
-class Snippet(Body):
+class Snippet(Answer):
     """The chunk that fits best."""
+
+    sometimes = frozenset({"embedding", "metadata"})
 
     index = serializers.IntegerField()
     content = Text()
@@ -112,7 +119,7 @@ class Snippet(Body):
     metadata = ChunkPlace(required=False)
 
 
-class DocReference(Body):
+class DocReference(Answer):
     """A doc a search found."""
 
     id = serializers.UUIDField()
@@ -123,7 +130,7 @@ class DocReference(Body):
     metadata = JsonObject()
 
 
-class SearchAnswer(Body):
+class SearchAnswer(Answer):
     """What a search found, and the seconds it took."""
 
     docs = DocReference(many=True)

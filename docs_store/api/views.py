@@ -17,7 +17,7 @@ from docs_store.owners import Owner, Role
 from docs_store.search import SearchQuery, answer_search, parse_search, parse_search_parameters
 from docs_store.search.query import SearchBody
 from docs_store.wire import doc_to_wire
-from julep_project.core.api.api_schema import Deleted, describe
+from julep_project.core.api.api_schema import Deleted, describe, page_of
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
@@ -79,7 +79,7 @@ class OwnedDocViewSet(ApiViewSet):
         services.delete_doc(developer=self.developer, owner=Owner(self.role, id), doc_id=doc_id)
         return deleted(doc_id)
 
-    @extend_schema(request=BulkDeleteBody, responses={202: Deleted(many=True)})
+    @extend_schema(request=BulkDeleteBody, responses={202: page_of("deleted_doc", Deleted)})
     def destroy_many(self, request: Request, id: UUID) -> Response:
         """Remove the docs whose metadata match, or all of them; nothing without filter and without `delete_all`."""
         values = BulkDeleteBody.read(request.data)

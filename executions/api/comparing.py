@@ -15,12 +15,12 @@ from executions.comparing.wire import comparison_to_wire
 from executions.states import ExecutionStatus
 from julep_project.core.api.pagination import read_number, read_page_request
 from julep_project.core.api.views import ApiViewSet
-from julep_project.core.reading.fields import Body, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Text, Timestamp
 from julep_project.core.reading.validation import parse_uuid
 
 
-class SpentAnswer(Body):
-    """What calls of models took, for the API description."""
+class SpentAnswer(Answer):
+    """What calls of models took."""
 
     calls = serializers.IntegerField()
     tokens = serializers.IntegerField()
@@ -28,7 +28,7 @@ class SpentAnswer(Body):
 
 
 class ComparedRunAnswer(SpentAnswer):
-    """One of the runs, for the API description."""
+    """One of the runs."""
 
     id = serializers.UUIDField()
     task_id = serializers.UUIDField()
@@ -42,7 +42,7 @@ class ComparedRunAnswer(SpentAnswer):
 
 
 class ComparedCellAnswer(SpentAnswer):
-    """What a step gave in one run, for the API description."""
+    """What a step gave in one run."""
 
     transition_id = serializers.UUIDField()
     output = AnyJson()
@@ -52,8 +52,8 @@ class ComparedCellAnswer(SpentAnswer):
     models = serializers.ListField(child=Text())
 
 
-class ComparedStepAnswer(Body):
-    """A step in all runs, for the API description."""
+class ComparedStepAnswer(Answer):
+    """A step in all runs."""
 
     workflow = Text()
     step = serializers.IntegerField()
@@ -61,11 +61,13 @@ class ComparedStepAnswer(Body):
     step_label = Text(allow_null=True)
     step_type = Text(allow_null=True)
     is_same = serializers.BooleanField(help_text="whether all have done it alike")
-    runs = ComparedCellAnswer(many=True, allow_null=True, help_text="in the order of the runs; null where it was not")
+    runs = serializers.ListField(
+        child=ComparedCellAnswer(allow_null=True), help_text="in the order of the runs; null where it was not"
+    )
 
 
-class ComparisonAnswer(Body):
-    """Runs beside each other, for the API description."""
+class ComparisonAnswer(Answer):
+    """Runs beside each other."""
 
     runs = ComparedRunAnswer(many=True)
     shared_transitions = serializers.IntegerField(help_text="rows at the beginning that all have taken along")

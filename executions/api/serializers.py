@@ -13,7 +13,7 @@ from executions.retrying.forking import MOST_VARIANTS, ForkRequest
 from executions.retrying.plan import FAILED
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus, TransitionType
-from julep_project.core.reading.fields import Body, JsonObject, ListOf, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, JsonObject, ListOf, Text, Timestamp
 
 
 @extend_schema_field(OpenApiTypes.ANY)
@@ -47,8 +47,10 @@ class RunFilterBody(Body):
     is_retried = serializers.BooleanField(required=False, help_text="whether another run does it again")
 
 
-class OverrideAnswer(Body):
-    """What a prompt step of one run has otherwise, for the API description."""
+class OverrideAnswer(Answer):
+    """What a prompt step of one run has otherwise."""
+
+    sometimes = frozenset({"prompt", "settings"})
 
     step = Text()
     step_label = Text(allow_null=True)
@@ -56,8 +58,8 @@ class OverrideAnswer(Body):
     settings = JsonObject(required=False)
 
 
-class VariantAnswer(Body):
-    """A variant of a fork, for the API description."""
+class VariantAnswer(Answer):
+    """A variant of a fork."""
 
     id = serializers.UUIDField()
     index = serializers.IntegerField()
@@ -69,8 +71,11 @@ class VariantAnswer(Body):
         return {"from": Text(), **super().get_fields()}
 
 
-class ExecutionAnswer(Body):
-    """A run, for the API description."""
+class ExecutionAnswer(Answer):
+    """A run as it is answered."""
+
+    nullable = frozenset({"error"})
+    sometimes = frozenset({"status_detail"})
 
     id = serializers.UUIDField()
     task_id = serializers.UUIDField()
@@ -88,7 +93,7 @@ class ExecutionAnswer(Body):
     updated_at = Timestamp()
 
 
-class TransitionTarget(Body):
+class TransitionTarget(Answer):
     """A step of a workflow."""
 
     workflow = Text()
@@ -96,8 +101,10 @@ class TransitionTarget(Body):
     scope_id = serializers.UUIDField()
 
 
-class TransitionAnswer(Body):
-    """A row of the log, for the API description."""
+class TransitionAnswer(Answer):
+    """A row of the log as it is answered."""
+
+    nullable = frozenset({"next", "step_label"})
 
     id = serializers.UUIDField()
     execution_id = serializers.UUIDField()
@@ -204,8 +211,8 @@ class ForkBody(AgainBody):
         return values.get("name", ""), edits
 
 
-class EffectAgainAnswer(Body):
-    """What is done again outside the database, for the API description."""
+class EffectAgainAnswer(Answer):
+    """What is done again outside the database."""
 
     step = Text()
     step_label = Text(allow_null=True)
@@ -215,8 +222,8 @@ class EffectAgainAnswer(Body):
     times = serializers.IntegerField()
 
 
-class RetryVersionAnswer(Body):
-    """Which program is run, for the API description."""
+class RetryVersionAnswer(Answer):
+    """Which program is run."""
 
     pinned = serializers.IntegerField()
     used = serializers.IntegerField()
@@ -224,8 +231,8 @@ class RetryVersionAnswer(Body):
     changed_count = serializers.IntegerField()
 
 
-class VariantPreviewAnswer(Body):
-    """What a variant would do, for the API description."""
+class VariantPreviewAnswer(Answer):
+    """What a variant would do."""
 
     index = serializers.IntegerField()
     name = Text()
@@ -236,8 +243,8 @@ class VariantPreviewAnswer(Body):
     needs_confirmation = serializers.BooleanField()
 
 
-class ForkPreviewAnswer(Body):
-    """What a fork would do, for the API description."""
+class ForkPreviewAnswer(Answer):
+    """What a fork would do."""
 
     execution_id = serializers.UUIDField()
     version = RetryVersionAnswer()
@@ -250,8 +257,8 @@ class ForkPreviewAnswer(Body):
         return {"from": Text(), **super().get_fields()}
 
 
-class ForkAnswer(Body):
-    """What was begun together, for the API description."""
+class ForkAnswer(Answer):
+    """What was begun together."""
 
     id = serializers.UUIDField()
     execution_id = serializers.UUIDField()
@@ -262,8 +269,8 @@ class ForkAnswer(Body):
         return {"from": Text(), **super().get_fields()}
 
 
-class RetryAnswer(Body):
-    """What a retry would do, for the API description."""
+class RetryAnswer(Answer):
+    """What a retry would do."""
 
     execution_id = serializers.UUIDField()
     copied_transitions = serializers.IntegerField()
@@ -271,3 +278,7 @@ class RetryAnswer(Body):
     again = EffectAgainAnswer(many=True)
     again_count = serializers.IntegerField()
     needs_confirmation = serializers.BooleanField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """One of them is a word of Python's."""
+        return {"from": Text(), **super().get_fields()}

@@ -28,9 +28,10 @@ from executions.retrying.forking import fork_execution, preview_fork
 from executions.retrying.services import preview_retry, retry_execution
 from executions.waits.counting import progress_of
 from executions.wire import execution_to_wire, transition_to_wire
-from julep_project.core.api.api_schema import describe
+from julep_project.core.api.api_schema import created_of, describe, page_of
 from julep_project.core.api.pagination import Cursor, SmallPagination, read_page_request
 from julep_project.core.api.views import ApiViewSet, created
+from julep_project.core.reading.fields import Text
 from julep_project.core.reading.metadata_filter import metadata_condition
 from julep_project.core.reading.validation import invalid, parse_uuid, read_flag
 from tasks.selectors import get_task
@@ -67,7 +68,13 @@ class TaskExecutionViewSet(ApiViewSet):
         return Response(execution_to_wire(_change(self.developer, execution.pk, request.data)))
 
 
-@describe("execution", body=ChangeBody, answer=ExecutionAnswer, max_limit=100)
+@describe(
+    "execution",
+    body=ChangeBody,
+    answer=ExecutionAnswer,
+    max_limit=100,
+    answers={"list": {200: page_of("execution", ExecutionAnswer, next_cursor=Text(allow_null=True))}},
+)
 class ExecutionViewSet(ApiViewSet):
     """`/executions` and `/executions/{id}`."""
 
@@ -100,7 +107,7 @@ class ExecutionViewSet(ApiViewSet):
         operation_id="execution_retry",
         parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
         request=RetryBody,
-        responses={201: ExecutionAnswer, 200: RetryAnswer},
+        responses={201: created_of(ExecutionAnswer), 200: RetryAnswer},
     )
     def retry(self, request: Request, id: UUID) -> Response:
         """Begin a new run that does again what a run that has ended did, from some point on; what is before that is
@@ -115,7 +122,7 @@ class ExecutionViewSet(ApiViewSet):
         operation_id="execution_fork",
         parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
         request=ForkBody,
-        responses={201: ForkAnswer, 200: ForkPreviewAnswer},
+        responses={201: created_of(ForkAnswer), 200: ForkPreviewAnswer},
     )
     def fork(self, request: Request, id: UUID) -> Response:
         """Begin several new runs that do again what a run did that has ended, each with something edited: all or none.

@@ -28,7 +28,7 @@ from julep_project.core.api.api_schema import describe
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.jobs.kind import job_to_wire
 from julep_project.core.jobs.rows import JobState
-from julep_project.core.reading.fields import Body, JsonObject, ListOf, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, JsonObject, ListOf, Text, Timestamp
 from julep_project.core.reading.validation import invalid, read_flag
 
 _LONGEST_REASON = 500
@@ -75,22 +75,27 @@ class BulkBody(Body):
         return BulkRequest(action, RunFilter.of(named), values.get("reason", ""), options), values.get("confirm")
 
 
-class FailureAnswer(Body):
-    """A run that could not be acted on, for the API description."""
+class FailureAnswer(Answer):
+    """A run that could not be acted on as it is answered."""
 
     execution_id = serializers.UUIDField()
     error = Text()
 
 
-class BulkAnswer(Body):
-    """A bulk action, for the API description."""
+class BulkAnswer(Answer):
+    """A bulk action as it is answered."""
+
+    sometimes = frozenset({"failures"})
 
     id = serializers.UUIDField()
+    name = Text()
+    reason = Text()
     action = serializers.ChoiceField(choices=BulkVerb.choices)
     state = serializers.ChoiceField(choices=JobState.choices)
     filter = JsonObject()
     options = JsonObject()
     why = Text()
+    has_progress = serializers.BooleanField()
     progress = serializers.FloatField(help_text="0 to 100")
     matched = serializers.IntegerField()
     done = serializers.IntegerField()
@@ -101,16 +106,16 @@ class BulkAnswer(Body):
     updated_at = Timestamp()
 
 
-class SampleAnswer(Body):
-    """A run that would be acted on, for the API description."""
+class SampleAnswer(Answer):
+    """A run that would be acted on as it is answered."""
 
     id = serializers.UUIDField()
     task_id = serializers.UUIDField()
     status = Text()
 
 
-class BulkPreviewAnswer(Body):
-    """What would be acted on, for the API description."""
+class BulkPreviewAnswer(Answer):
+    """What would be acted on as it is answered."""
 
     matched = serializers.IntegerField()
     is_more = serializers.BooleanField(help_text="whether there are more than were counted")
@@ -126,7 +131,7 @@ def met_to_wire(met: Met) -> dict[str, Any]:
     return {"matched": met.count, "is_more": met.is_more, "samples": samples}
 
 
-@describe("bulk", body=BulkBody, answer=BulkAnswer)
+@describe("bulk", body=BulkBody, answer=BulkAnswer, answers={"create": {202: BulkAnswer, 200: BulkPreviewAnswer}})
 class BulkViewSet(ApiViewSet):
     """`/bulk` and `/bulk/{id}`."""
 
@@ -136,12 +141,7 @@ class BulkViewSet(ApiViewSet):
         """Bulk actions, the newest first."""
         return self.page(list_bulks(self.developer), bulk_to_wire)
 
-    @extend_schema(
-        operation_id="bulk_create",
-        parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
-        request=BulkBody,
-        responses={202: BulkAnswer, 200: BulkPreviewAnswer},
-    )
+    @extend_schema(parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)])
     def create(self, request: Request) -> Response:
         """Do the same to all runs that meet a filter and are there by now, in the background. With `preview`, only tell
         how many those are, with some of them."""

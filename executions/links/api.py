@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from executions.links import services
 from executions.links.models import WaitLink
-from julep_project.core.api.api_schema import describe
+from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
@@ -32,7 +32,7 @@ class LinkBody(Body):
 
 
 class LinkAnswer(StoredAnswer):
-    """A link, without what opens it, for the API description."""
+    """A link, without what opens it."""
 
     execution_id = serializers.UUIDField()
     transition_id = serializers.UUIDField()
@@ -44,7 +44,7 @@ class LinkAnswer(StoredAnswer):
 
 
 class NewLinkAnswer(LinkAnswer):
-    """A link as it is shown once, for the API description."""
+    """A link as it is shown once."""
 
     url = Text(help_text="the link itself: it cannot be had again")
 
@@ -61,7 +61,13 @@ def url_of(request: HttpRequest, token: str) -> str:
     return f"{settings.PUBLIC_URL or request.build_absolute_uri('/')[:-1]}/answers/{token}"
 
 
-@describe("link", body=LinkBody, answer=LinkAnswer, ids=("execution_id", "transition_id", "id"))
+@describe(
+    "link",
+    body=LinkBody,
+    answer=LinkAnswer,
+    ids=("execution_id", "transition_id", "id"),
+    answers={"create": {201: created_of(NewLinkAnswer)}},
+)
 class LinkViewSet(ApiViewSet):
     """Links to one wait."""
 
@@ -73,7 +79,6 @@ class LinkViewSet(ApiViewSet):
         """Links to the wait, whatever became of them, the newest first."""
         return self.page(services.list_links(self.developer, execution_id, transition_id), link_to_wire)
 
-    @extend_schema(request=LinkBody, responses={201: NewLinkAnswer})
     def create(self, request: Request, execution_id: UUID, transition_id: UUID) -> Response:
         """Make a link. Its `url` is in this answer, and never again."""
         link, token = services.make_link(

@@ -8,7 +8,16 @@ from rest_framework import serializers
 
 from docs_store.recall_options import RecallOptionsBody
 from julep_project.core.errors import BadRequest
-from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import (
+    LONGEST_NAME,
+    Answer,
+    Body,
+    JsonObject,
+    ListOf,
+    StoredAnswer,
+    Text,
+    Timestamp,
+)
 from sessions.context.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
 
@@ -53,15 +62,20 @@ class NewSessionBody(SessionBody):
         return {**values, "agents": _participants(values, "agent"), "users": _participants(values, "user")}
 
 
-class SessionAnswer(NewSessionBody, StoredAnswer):
-    """A session, for the API description."""
+class SessionAnswer(StoredAnswer, NewSessionBody):
+    """A session as it is answered."""
+
+    nullable = frozenset({"context_overflow", "recall_options", "situation", "system_template", "token_budget"})
+    sometimes = frozenset({"agent", "user"})
+    # Told by their first names.
+    agent_id = user_id = None  # type: ignore[assignment]
 
     kind = Text()
     summary = Text(allow_null=True)
 
 
-class EntryAnswer(Body):
-    """An entry, for the API description."""
+class EntryAnswer(Answer):
+    """An entry as it is answered."""
 
     id = serializers.UUIDField()
     created_at = Timestamp()
@@ -77,8 +91,10 @@ class EntryAnswer(Body):
     tool_call_id = Text(allow_null=True)
 
 
-class AskedCallAnswer(Body):
-    """A call that a person has to decide about, for the API description."""
+class AskedCallAnswer(Answer):
+    """A call that a person has to decide about."""
+
+    sometimes = frozenset({"method"})
 
     id = serializers.UUIDField()
     tool_call_id = Text()
@@ -89,8 +105,10 @@ class AskedCallAnswer(Body):
     expires_at = Timestamp()
 
 
-class HistoryAnswer(Body):
-    """A history, for the API description."""
+class HistoryAnswer(Answer):
+    """A history."""
+
+    sometimes = frozenset({"requires_action"})
 
     session_id = serializers.UUIDField()
     created_at = Timestamp()

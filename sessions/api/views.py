@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from agents.api.resource import Resource, ResourceViewSet
 from agents.api.serializers import ToolAnswer
 from agents.tool_definitions import tool_to_wire
-from julep_project.core.api.api_schema import Deleted, describe
+from julep_project.core.api.api_schema import Deleted, describe, page_of
 from julep_project.core.api.page_bytes import check_page
 from julep_project.core.api.pagination import read_page_request
 from julep_project.core.api.views import ApiViewSet, created, deleted
@@ -95,7 +95,7 @@ class SessionToolViewSet(ApiViewSet):
 
     resource = "Tool"
 
-    @extend_schema(operation_id="session_tools", responses=ToolAnswer(many=True))
+    @extend_schema(operation_id="session_tools", responses=page_of("session_tool", ToolAnswer))
     def list(self, request: Request, id: UUID) -> Response:
         """The tools of the session's agents."""
         return self.page(selectors.list_session_tools(self.developer, id), tool_to_wire)

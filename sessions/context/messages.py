@@ -44,6 +44,7 @@ class PartBody(Body):
 class Content(ListOf):
     """A text, or a list of parts; a text in the list is a text part."""
 
+    takes_text = answers_text = True
     child = PartBody()
     default_error_messages: ClassVar[dict[str, Any]] = {"string_type": "Input should be text or a list of parts."}
 

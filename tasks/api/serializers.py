@@ -1,6 +1,7 @@
 """Bodies this app reads, and the objects it answers with."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from rest_framework import serializers
 
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
+    Answer,
     Body,
     CanonicalName,
     DisplayName,
@@ -40,7 +42,9 @@ class Step(serializers.JSONField):
 
 
 class TaskBody(TaskHeadBody):
-    """A task, for the API description; `tasks.language` reads the rest. Any other key is a named sub-workflow."""
+    """A task. Any other key is a named sub-workflow: a list of steps."""
+
+    others = MappingProxyType({"type": "array", "items": {"type": "object", "additionalProperties": {}}})
 
     main = ListOf(child=Step(), min_length=1)
     input_schema = JsonObject(required=False)
@@ -48,8 +52,10 @@ class TaskBody(TaskHeadBody):
     inherit_tools = serializers.BooleanField(required=False, default=True)
 
 
-class TaskAnswer(TaskBody):
-    """A stored task, for the API description."""
+class TaskAnswer(Answer, TaskBody):
+    """A stored task as it is answered."""
+
+    nullable = frozenset({"input_schema"})
 
     id = serializers.UUIDField()
     agent_id = serializers.UUIDField()

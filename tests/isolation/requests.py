@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from julep_project.core.api.api_schema import openapi_document
+from julep_project.core.api.api_document import openapi_document
 
 # Names of fields, and of parameters of queries, that may say which row is meant.
 NAMES_A_ROW = re.compile(r"(?:.*_)?(?:id|ids|token|agents?|users?|owner|project|file|task|session|after)")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.api.openai_views import _CallBody
+from agents.api.openai_views import CompletionCallBody
 from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from julep_project.core.errors import ModelUnavailable
@@ -161,8 +161,10 @@ class TestChat:
 
     def test_calls_are_read_until_enough_are_wrong(self, api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[Any] = []
-        as_it_was = _CallBody.run_validation
-        monkeypatch.setattr(_CallBody, "run_validation", lambda body, data: read.append(data) or as_it_was(body, data))
+        as_it_was = CompletionCallBody.run_validation
+        monkeypatch.setattr(
+            CompletionCallBody, "run_validation", lambda body, data: read.append(data) or as_it_was(body, data)
+        )
         messages = [{"role": "assistant", "tool_calls": ["x"] * 1000}]
         answer = api.send("POST", "/v1/chat/completions", {**ASK, "messages": messages})
         assert len(answer.json()["error"]["details"]) == len(read) == 100

@@ -8,7 +8,7 @@ from agents.access.models import ApiKey
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Body, DisplayName, ListOf, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, DisplayName, ListOf, StoredAnswer, Text, Timestamp
 
 
 class KeyChanges(Body):
@@ -31,12 +31,22 @@ class KeyBody(KeyChanges):
     label = DisplayName(help_text="what the key is for")
 
 
-class KeyAnswer(KeyBody, StoredAnswer):
+class KeyAnswer(StoredAnswer, KeyBody):
     """A key, without what opens anything."""
+
+    nullable = frozenset({"expires_at"})
 
     prefix = Text(help_text="how the key begins")
     last_used_at = Timestamp(allow_null=True, help_text="to the minute")
     revoked_at = Timestamp(allow_null=True)
+
+
+class ConfiguredKeyAnswer(Answer):
+    """A key that is a setting of the server, and is changed there."""
+
+    label = Text()  # type: ignore[assignment]  # a field, not its label
+    prefix = Text()
+    scopes = ListOf(child=serializers.ChoiceField(choices=[scope.value for scope in KeyScope]))
 
 
 class NewKeyAnswer(KeyAnswer):

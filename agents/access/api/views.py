@@ -2,19 +2,27 @@
 
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.access import services
-from agents.access.api.serializers import KeyAnswer, KeyBody, KeyChanges, NewKeyAnswer, key_to_wire
+from agents.access.api.serializers import ConfiguredKeyAnswer, KeyAnswer, KeyBody, KeyChanges, NewKeyAnswer, key_to_wire
 from agents.access.configured import configured_keys
-from julep_project.core.api.api_schema import describe
+from julep_project.core.api.api_schema import created_of, describe, page_of
 from julep_project.core.api.auth import KeyScope, principal_of
 from julep_project.core.api.views import ApiViewSet, created, deleted
 
 
-@describe("api_key", body=KeyChanges, answer=KeyAnswer)
+@describe(
+    "api_key",
+    body=KeyBody,
+    changes=KeyChanges,
+    answer=KeyAnswer,
+    answers={
+        "list": {200: page_of("api_key", KeyAnswer, configured=ConfiguredKeyAnswer(many=True))},
+        "create": {201: created_of(NewKeyAnswer)},
+    },
+)
 class ApiKeyViewSet(ApiViewSet):
     """Keys by which programs act for the developer."""
 
@@ -28,7 +36,6 @@ class ApiKeyViewSet(ApiViewSet):
         answer.data["configured"] = configured_keys(self.developer)
         return answer
 
-    @extend_schema(request=KeyBody, responses={201: NewKeyAnswer})
     def create(self, request: Request) -> Response:
         """Make an API key. The key itself is in this answer, and never again."""
         values = KeyBody.read(request.data)

@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from agents.spending.limits import LimitState, state_to_wire
 from agents.spending.models import LimitPeriod, LimitScope
+from agents.spending.usage import GROUPS
 from julep_project.core.clock import to_wire
-from julep_project.core.reading.fields import Body, Number, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, Number, Text, Timestamp
 
 _MOST_DOLLARS = 10**8
 _PRECISION = Decimal("1e-9")
@@ -42,8 +43,10 @@ class LimitChanges(Body):
     amount = Dollars(help_text="US dollars")
 
 
-class LimitAnswer(LimitBody):
-    """A limit in force, for the API description. That of the free tier has no id."""
+class LimitAnswer(Answer, LimitBody):
+    """A limit in force. That of the free tier has no id."""
+
+    nullable = frozenset({"scope_id"})
 
     id = serializers.UUIDField(allow_null=True)
     created_at = Timestamp(allow_null=True)
@@ -55,8 +58,10 @@ class LimitAnswer(LimitBody):
     resets_at = Timestamp(allow_null=True)
 
 
-class UsageRow(Body):
-    """One group of usage, for the API description; it has the columns it was grouped by, too."""
+class UsageRow(Answer):
+    """One group of usage; it has the columns it was grouped by, too."""
+
+    sometimes = frozenset(GROUPS.values())
 
     calls = serializers.IntegerField()
     unpriced_calls = serializers.IntegerField(help_text="calls whose price is not known")
@@ -66,9 +71,13 @@ class UsageRow(Body):
     total_tokens = serializers.IntegerField()
     cost = Number(allow_null=True, help_text="US dollars, without calls of the caller's own key")
 
+    def get_fields(self) -> dict[str, Any]:
+        """With those columns."""
+        return {column: Text(allow_null=True, required=False) for column in GROUPS.values()} | super().get_fields()
 
-class UsageAnswer(Body):
-    """Usage, for the API description."""
+
+class UsageAnswer(Answer):
+    """Usage as it is answered."""
 
     items = UsageRow(many=True)
     total = UsageRow()

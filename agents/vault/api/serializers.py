@@ -30,7 +30,7 @@ class SecretBody(Body):
 
 
 class SecretAnswer(StoredAnswer):
-    """A secret, for the API description."""
+    """A secret as it is answered."""
 
     name = CanonicalName()
     value = Text(help_text=f"always `{ENCRYPTED}`")

@@ -1,20 +1,23 @@
-"""The API description: what views say about themselves, and the document built from it."""
+"""What views say about themselves for the API description."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from julep_project.core.api.answer_headers import IDEMPOTENCY_KEY
 from julep_project.core.api.pagination import paging_schemas
-from julep_project.core.api.renderers import to_json
-from julep_project.core.reading.fields import Timestamp
+from julep_project.core.reading.fields import Answer, Timestamp
 
 ViewType = TypeVar("ViewType", bound=type[Any])
 AsyncFunction = TypeVar("AsyncFunction", bound=Callable[..., Any])
@@ -24,11 +27,6 @@ SERVER_SENT_EVENTS = {(200, "text/event-stream"): OpenApiTypes.STR}
 JSON_LINES = {(200, "application/x-ndjson"): OpenApiTypes.STR}
 
 _STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
-_CHANGING = ("post", "put", "patch", "delete")
-_HEADERS = (
-    ("X-Request-Id", "Names the request in the answer and in logs.", "^[A-Za-z0-9_.:-]{1,128}$"),
-    (IDEMPOTENCY_KEY, "Lets the same request be sent again without being carried out twice.", "^[!-~]{1,255}$"),
-)
 _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
 
 
@@ -42,12 +40,54 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer"}
 
 
-class Deleted(serializers.Serializer[Any]):
+class TextOrList(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A list in whose place a text may be sent; what `answers_text` may come back as one, too."""
+
+    target_class = "julep_project.core.reading.fields.ListOf"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> Any:
+        listed = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        told = self.target.answers_text or (self.target.takes_text and direction == "request")
+        # An answer that is described by what may be sent comes here as what is sent, too.
+        return {"anyOf": [{"type": "string"}, listed]} if told else listed
+
+
+class WithOtherKeys(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Bodies with names of the caller's own."""
+
+    target_class = "julep_project.core.reading.fields.Body"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        described = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        if self.target.others is not None:
+            described["additionalProperties"] = dict(self.target.others)
+        return described
+
+
+class Deleted(Answer):
     """Answer of a delete."""
 
     id = serializers.UUIDField()
     deleted_at = Timestamp()
     jobs = serializers.ListField(child=serializers.UUIDField())
+
+
+def page_of(noun: str, answer: Any, key: str = "items", **others: Any) -> Any:
+    """What a list answers with: the rows in an envelope, and other fields beside them."""
+    envelope = type(f"{noun.title().replace('_', '')}List", (Answer,), {key: answer(many=True), **others})
+    # The framework takes what a list answers with for one of its rows.
+    return forced_singular_serializer(envelope)  # type: ignore[no-untyped-call]
+
+
+@cache
+def created_of(answer: Any) -> Any:
+    """What the creation of a resource answers with: with the jobs that it began."""
+    jobs = serializers.ListField(child=serializers.UUIDField())
+    return type(
+        f"New{answer.__name__.removesuffix('Answer')}Answer", (answer,), {"jobs": jobs, "__doc__": answer.__doc__}
+    )
 
 
 def describe(
@@ -62,15 +102,17 @@ def describe(
     changes: Any = None,
     bare: bool = False,
     is_sorted: bool = True,
+    answers: Mapping[str, Mapping[int, Any]] = MappingProxyType({}),
 ) -> Callable[[ViewType], ViewType]:
     """Class decorator: describe the usual verbs of a resource view from its body and answer. `form` is what may be sent
     in place of the body, `changes` what a row that is there is changed with, where that differs. A `bare` list is an
-    array without an envelope; one that is not `is_sorted` by the caller has the newest first.
+    array without an envelope; one that is not `is_sorted` by the caller has the newest first. `answers` are those of
+    verbs that answer with something else.
 
     What a verb does says `text`, or else the docstring of its method.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.UUID, OpenApiParameter.PATH) for name in ids]
-    page = answer(many=True) if bare else inline_serializer(f"{noun}List", {"items": answer(many=True)})
+    page = answer(many=True) if bare else page_of(noun, answer)
     paging = _paging(max_limit) if is_sorted else _paging(max_limit)[:2]
 
     def decorate(view: ViewType) -> ViewType:
@@ -84,7 +126,7 @@ def describe(
                 description=text(action) if text else None,
                 parameters=own_ids + (paging if action == "list" else []),
                 request=_request(_body_of(action, body, changes), form) if action in _WITH_BODY else None,
-                responses={_STATUS.get(action, 200): _answer(action, answer, page)},
+                responses=answers.get(action) or {_STATUS.get(action, 200): _answer(action, answer, page)},
             )
             setattr(view, action, documented(getattr(view, action)))
         return view
@@ -126,26 +168,6 @@ def describe_async(
     return decorate
 
 
-def with_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """The document with the headers that any request may carry; a hook of the generator."""
-    parameters = result.setdefault("components", {}).setdefault("parameters", {})
-    for name, description, pattern in _HEADERS:
-        schema = {"type": "string", "pattern": pattern}
-        parameters[name] = {"in": "header", "name": name, "description": description, "schema": schema}
-    for operations in result["paths"].values():
-        for method, operation in operations.items():
-            names = [name for name, *_ in _HEADERS if name != IDEMPOTENCY_KEY or method in _CHANGING]
-            operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
-    return result
-
-
-@cache
-def openapi_document() -> bytes:
-    """The whole document as JSON. It depends on the code only, so it is built once."""
-    generator: Any = SchemaGenerator
-    return to_json(generator().get_schema(request=None, public=True))
-
-
 def _body_of(action: str, body: Any, changes: Any) -> Any:
     return changes if changes is not None and action in ("update", "partial_update") else body
 
@@ -164,7 +186,8 @@ def _own_method(view: type[Any], action: str) -> None:
 
 
 def _answer(action: str, answer: Any, page: Any) -> Any:
-    return {"list": page, "destroy": Deleted}.get(action, answer)
+    created = {"create": created_of(answer), "create_or_update": created_of(answer)}
+    return {**created, "list": page, "destroy": Deleted}.get(action, answer)
 
 
 def _request(body: Any, form: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework.exceptions import MethodNotAllowed
 
-from julep_project.core.api.api_schema import openapi_document
+from julep_project.core.api.api_document import openapi_document
 from julep_project.core.api.renderers import to_json
 from julep_project.core.health import health
 

@@ -1,6 +1,7 @@
 """`/jobs/{id}` and `/jobs/{id}/status.stream`."""
 
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,13 @@ from julep_project.core.jobs.rows import JobState
 from julep_project.core.jobs.stream import stream_job
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
-from julep_project.core.reading.fields import Body, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Text, Timestamp
 
 
-class JobAnswer(Body):
-    """A job, for the API description."""
+class JobAnswer(Answer):
+    """A job as it is answered, with what its kind tells beside."""
+
+    others = MappingProxyType({})
 
     id = serializers.UUIDField()
     name = Text()

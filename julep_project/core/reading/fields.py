@@ -32,6 +32,8 @@ class Body(serializers.Serializer[Any]):
     """
 
     is_secret: ClassVar[bool] = False
+    # For the API description: the schema of what stands under names of the caller's own; none may, without.
+    others: ClassVar[Mapping[str, Any] | None] = None
 
     @classmethod
     def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
@@ -161,7 +163,13 @@ class JsonSchema(JsonObject):
 
 
 class ListOf(serializers.ListField):
-    """A list that is read no further than to as many wrong items as are told of, and not at all if it is too long."""
+    """A list that is read no further than to as many wrong items as are told of, and not at all if it is too long.
+
+    For the API description: whether it `takes_text` in its place, and `answers_text`.
+    """
+
+    takes_text: ClassVar[bool] = False
+    answers_text: ClassVar[bool] = False
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
@@ -188,6 +196,7 @@ class DictOf(serializers.DictField):
 class TextList(ListOf):
     """A list of texts; one text counts as a list of one."""
 
+    takes_text = True
     child = Text()
 
     def to_internal_value(self, data: Any) -> list[Any]:
@@ -201,8 +210,24 @@ class Timestamp(serializers.DateTimeField):
         return to_wire(value)
 
 
-class StoredAnswer(Body):
-    """What is told of every stored resource, for the API description."""
+class Answer(Body):
+    """What is answered, for the API description: every key is there but for those that are so `sometimes`, and null
+    may stand for those that are `nullable`."""
+
+    nullable: ClassVar[frozenset[str]] = frozenset()
+    sometimes: ClassVar[frozenset[str]] = frozenset()
+
+    def get_fields(self) -> dict[str, Any]:
+        """As they were declared for what is sent, and as they come back."""
+        fields = super().get_fields()
+        for name, field in fields.items():
+            field.required = name not in self.sometimes
+            field.allow_null = field.allow_null or name in self.nullable
+        return fields
+
+
+class StoredAnswer(Answer):
+    """What is told of every stored resource as it is answered."""
 
     id = serializers.UUIDField()
     created_at = Timestamp()

@@ -25,13 +25,17 @@ _ECHOED = (
 )  # fmt: skip
 
 
-class _ReasoningBody(Body):
+class ReasoningBody(Body):
+    """How much the model thinks."""
+
     effort = serializers.ChoiceField(["none", "minimal", "low", "medium", "high", "xhigh", "max"], required=False)
     summary = serializers.ChoiceField(["auto", "concise", "detailed"], required=False)
     generate_summary = serializers.ChoiceField(["auto", "concise", "detailed"], required=False)
 
 
-class _FormatBody(Body):
+class FormatBody(Body):
+    """The form of the answer's text."""
+
     type = serializers.ChoiceField(["text", "json_object", "json_schema"])
     name = Text(required=False, min_length=1, max_length=64)
     description = Text(required=False)
@@ -39,8 +43,10 @@ class _FormatBody(Body):
     strict = serializers.BooleanField(required=False)
 
 
-class _TextBody(Body):
-    format = _FormatBody(required=False)
+class AnswerTextBody(Body):
+    """How the answer's text is written."""
+
+    format = FormatBody(required=False)
     verbosity = serializers.ChoiceField(["low", "medium", "high"], required=False)
 
 
@@ -53,8 +59,8 @@ class ResponseBody(Body):
     max_output_tokens = serializers.IntegerField(required=False, min_value=1)
     max_tokens = serializers.IntegerField(required=False, min_value=1)
     max_tool_calls = serializers.IntegerField(required=False, min_value=1)
-    text = _TextBody(required=False)
-    reasoning = _ReasoningBody(required=False)
+    text = AnswerTextBody(required=False)
+    reasoning = ReasoningBody(required=False)
     temperature = Number(required=False, min_value=0, max_value=2)
     top_p = Number(required=False, min_value=0, max_value=1)
     top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)

@@ -201,6 +201,11 @@ def test_openapi_document(api: ApiClient) -> None:
     document = orjson.loads(api.get("/openapi.json").content)
     assert {"get", "post", "put", "patch", "delete"} <= set(document["paths"]["/agents/{id}"])
     assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    operations = [one for verbs in document["paths"].values() for one in verbs.values()]
+    assert len({one["operationId"] for one in operations}) == len(operations)
+    assert all(one["summary"] and {"400", "403", "422", "500", "503"} <= set(one["responses"]) for one in operations)
+    # In the order in which they are told of.
+    assert {tag for one in operations for tag in one["tags"]} == {tag["name"] for tag in document["tags"]}
 
 
 def test_docs_page_loads_nothing_from_elsewhere(api: ApiClient) -> None:
