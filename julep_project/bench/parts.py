@@ -13,15 +13,14 @@ from julep_project.bench import (
     ages,
     answers,
     chat_streams,
-    dbos_peer,
     documents,
     pages,
-    peer,
     postgres,
     programs,
     tenants,
 )
 from julep_project.bench.load import ClosedLoop
+from julep_project.bench.peers import dbos, raw_celery
 from julep_project.bench.processes import resident_mib
 from julep_project.bench.table import Row, at_ranks, median, percentile
 from tasks.models import Task
@@ -68,10 +67,10 @@ def light_steps(effort: Workload) -> list[Row]:
     """(a) Forty light steps, beside a chain of forty tasks, and beside DBOS Transact where it is installed."""
     task = programs.light_steps(40)
     here = _median_ms(effort, lambda: programs.seconds_to_end(task))
-    raw = _median_ms(effort, lambda: peer.chain_seconds(40))
+    raw = _median_ms(effort, lambda: raw_celery.chain_seconds(40))
     rows = [Row("a", "40 light steps, start to end", here, "ms", raw)]
-    if dbos_peer.is_installed():
-        other = median(dbos_peer.seconds_to_end(40, effort.repeats)) * 1e3
+    if dbos.is_installed():
+        other = median(dbos.seconds_to_end(40, effort.repeats)) * 1e3
         rows.append(Row("a", "the same; peer: DBOS Transact", here, "ms", other, "at most 0.5"))
     return rows
 
@@ -80,7 +79,7 @@ def throughput(effort: Workload) -> list[Row]:
     """(b) Runs of three steps per second, beside tasks that do nothing."""
     task = programs.light_steps(3)
     here = ClosedLoop(lambda: programs.start(task), lambda: programs.unfinished(task)).rate(effort.sustained_s)
-    raw = ClosedLoop(peer.send_noop, peer.waiting).rate(effort.sustained_s)
+    raw = ClosedLoop(raw_celery.send_noop, raw_celery.waiting).rate(effort.sustained_s)
     return [Row("b", "3-step runs per second, sustained", here, "/s", raw, "at least 0.4")]
 
 
@@ -89,7 +88,7 @@ def mapped_calls(effort: Workload) -> list[Row]:
     with programs.InstantServer() as server:
         task = programs.mapped_calls(server.url)
         here = _median_ms(effort, lambda: programs.seconds_to_end(task, {"items": list(range(effort.items))}))
-        raw = _median_ms(effort, lambda: peer.chord_seconds(server.url, effort.items))
+        raw = _median_ms(effort, lambda: raw_celery.chord_seconds(server.url, effort.items))
     return [Row("c", f"map of {effort.items} HTTP calls", here, "ms", raw, "at most 2")]
 
 
@@ -114,7 +113,7 @@ def effect_overhead(effort: Workload) -> list[Row]:
         runs = range(effort.starts)
         with_call = median(programs.seconds_to_end(calling) for _ in runs)
         without = median(programs.seconds_to_end(light) for _ in runs)
-        raw = median(peer.chain_seconds(1) for _ in runs)
+        raw = median(raw_celery.chain_seconds(1) for _ in runs)
     return [
         Row("e", "one HTTP tool call; peer: a round trip", (with_call - without) * 1e3, "ms", raw * 1e3, "at most 3")
     ]

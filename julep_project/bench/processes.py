@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from julep_project.bench.peer import IO_QUEUE, QUEUE
+from julep_project.bench.peers.raw_celery import IO_QUEUE, QUEUE
 from julep_project.core.process.memory import resident_mb_of
 from julep_project.env import PROJECT_ROOT
 
@@ -46,7 +46,7 @@ def _start(queue: str, options: list[str], log: Path) -> "subprocess.Popen[bytes
     common = ["--loglevel=INFO", "--without-gossip", "--without-mingle", f"--hostname={queue}@%h", f"--queues={queue}"]
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "celery", "--quiet", "-A", "julep_project.bench.celery_app", "worker"]
+            [sys.executable, "-m", "celery", "--quiet", "-A", "julep_project.bench.peers.celery_app", "worker"]
             + [*common, *options],
             cwd=PROJECT_ROOT,
             env={**os.environ, "LOG_LEVEL": "INFO", "REMAP_SIGTERM": "SIGQUIT"},

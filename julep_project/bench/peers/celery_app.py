@@ -1,6 +1,6 @@
 """What the benchmark's own workers load: the product's Celery settings and three tasks to compare with."""
 
-from julep_project.bench.peer import ANSWER, FETCH, NOOP
+from julep_project.bench.peers.raw_celery import ANSWER, FETCH, NOOP
 from julep_project.celery import app
 from julep_project.core import http
 from julep_project.core.http import OutgoingRequest
