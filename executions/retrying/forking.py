@@ -48,11 +48,11 @@ class Fork:
 
 def preview_fork(*, developer: Developer, execution_id: UUID, request: ForkRequest) -> dict[str, Any]:
     """What `fork_execution` would do; nothing is done. Raises as that does, but for the confirmation."""
-    retries = _thought_through(developer, execution_id, request)
+    retries, copied = _thought_through(developer, execution_id, request)
     common = retries[0].to_wire()
     return {
         **{name: common[name] for name in ("execution_id", "from", "version")},
-        "copied_transitions": sum(retry.copied_rows for retry in retries),
+        "copied_transitions": copied,
         "variants": [
             {
                 "index": index,
@@ -73,7 +73,7 @@ def fork_execution(*, developer: Developer, execution_id: UUID, request: ForkReq
 
     Raises: as that does, and nothing is begun then.
     """
-    retries = _thought_through(developer, execution_id, request)
+    retries, _ = _thought_through(developer, execution_id, request)
     check_confirmed(retries)
     fork_id = uuid7()
     runs = [
@@ -83,7 +83,9 @@ def fork_execution(*, developer: Developer, execution_id: UUID, request: ForkReq
     return Fork(fork_id, retries[0].plan.source, request.common.point, runs)
 
 
-def _thought_through(developer: Developer, execution_id: UUID, request: ForkRequest) -> list[Retry]:
+def _thought_through(developer: Developer, execution_id: UUID, request: ForkRequest) -> tuple[list[Retry], int]:
+    """The variants, and how many transitions they take along together. Variants that go on from the same place share
+    what is known of it."""
     source = selectors.get_execution(developer, execution_id)
     alike: dict[bool, Retry] = {}
     found = []
@@ -99,4 +101,4 @@ def _thought_through(developer: Developer, execution_id: UUID, request: ForkRequ
             f"The variants take {total} transitions along; at most {MOST_TRANSITIONS} are copied together",
             fix="Begin fewer variants at once",
         )
-    return found
+    return found, total
