@@ -27,8 +27,9 @@ def test_context_of_a_reply(
     """A chat that shortens its history and calls a tool; each of its replies leads to the call that gave it."""
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
     RECORDER.has_thread = True
-    agent = flow.api.post("/agents", {"name": "Ada", "instructions": "Be brief.", "model": "gpt-4o"}).json()["id"]
+    agent = flow.api.post("/agents", {"name": "Ada", "instructions": "Be brief.", "model": "offline/echo"}).json()["id"]
     tool = api_tool(web_server.script("/w", Reply(200, {"level": 3})))
+    tool["api_call"]["headers"] = {"X-Key": "s3cret-of-the-tool"}
     assert flow.api.post(f"/agents/{agent}/tools", tool).status_code == 201
     body = {"agent": agent, "auto_run_tools": True, "context_overflow": "truncate", "token_budget": 400}
     session = flow.api.post("/sessions", body).json()["id"]
@@ -62,7 +63,7 @@ def test_context_of_a_reply(
     exported = operator.get(f"{page}?format=json").json()["items"]
     assert [one["name"] for one in exported] == ["system", "new", "rounds", "tools"]
     asked = operator.get(f"{page}?part=request").json()
-    assert (asked["model"], asked["messages"][-1]["role"], len(asked["tools"])) == ("gpt-4o", "tool", 1)
+    assert (asked["model"], asked["messages"][-1]["role"], len(asked["tools"])) == ("offline/echo", "tool", 1)
     assert operator.get(f"{page}?part=response").json()[0]["message"]["content"] == "Three."
     curl = operator.get(f"{page}?part=curl").content.decode()
     assert curl.startswith("curl -X POST http://testserver/v1/chat/completions") and "$AGENTS_API_KEY" in curl
@@ -75,6 +76,7 @@ def test_context_of_a_reply(
     calls = Call.objects.count()
     now = operator.get(f"/admin/chats/{session}/now/", {"message": f"And then? {HOSTILE}"}).content.decode()
     assert "And then?" in now and "Be brief." in now and "Docs are left out" in now and "<img" not in now
+    assert "world" in now and not any("s3cret" in shown for shown in (now, text, curl))
     assert operator.get(f"/admin/chats/{session}/now/", {"message": "{{ nobody.x }}"}).status_code == 200
     assert (Call.objects.count(), Entry.objects.filter(session_id=session).count()) == (calls, 6)
     Call.objects.all().delete()

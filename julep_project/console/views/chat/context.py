@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from agents.calls.selectors import ShownCall, show_call
 from agents.models import Developer
+from agents.tools.presentation import present_tools
 from docs_store.recall_options import Mode, complete_recall_options
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
@@ -128,7 +129,8 @@ def _rendered(prompt: Prompt) -> dict[str, Any]:
     return {
         "model": prompt.model,
         "messages_shown": shown_messages(_within(prompt.messages, sizes), sizes),
-        "tools": prompt.offered,
+        # As the model is told of them: what runs them is secret.
+        "tools": present_tools(prompt.offered),
         "asked": {"settings": prompt.settings},
         **_composed(prompt.composition.to_json(), prompt.token_count),
     }
