@@ -28,6 +28,9 @@ from tasks.steps.quorum import told
 MOST_BYTES = 64 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_SHOWN = 20_000
+# Written out, of what is no text; and so many things beside the question.
+_LONGEST_JSON = 10_000
+_MOST_BESIDE = 100
 _UNKNOWN = "This link leads nowhere. Perhaps a part of it was cut off."
 _OVER = {
     State.EXPIRED: "This link has expired.",
@@ -138,11 +141,13 @@ def _asked(door: Opened, filled: Filled) -> HttpResponse:
     assert door.wait is not None
     shown, quorum = door.wait.output, door.wait.metadata.get(QUORUM)
     question = first_text(shown)
+    beside, others = told_beside(shown, most=_MOST_BESIDE, longest=_LONGEST_JSON)
     return _page(
         "ask",
         422 if filled.problems else 200,
         question=_shown(question),
-        beside=[(_shown(name), _shown(text)) for name, text in told_beside(shown).items()],
+        beside=[(_shown(name), _shown(text)) for name, text in beside.items()],
+        others=others,
         fields=[_as_control(each, filled.values) for each in _fields(door)],
         asks_for_json=_asks_for_json(door),
         value=filled.values.get("value", ""),

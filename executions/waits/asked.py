@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from executions.waits.form import Field, fields_of
@@ -19,6 +20,8 @@ _APPROVAL: dict[str, Any] = {
 # Under these names a question stands; under those others it never does.
 _ASKS = ("question", "message", "prompt", "text", "title", "q")
 _TELLS_NOTHING = ("schema", "type", "assignees")
+# So many parts of an object or a list are looked into for a text.
+_MOST_PARTS = 20
 
 
 def first_text(value: object, *, depth: int = 4) -> str:
@@ -28,24 +31,35 @@ def first_text(value: object, *, depth: int = 4) -> str:
     parts: list[object] = []
     if isinstance(value, dict):
         asked = [value[name] for name in _ASKS if isinstance(value.get(name), str)]
-        parts = [*asked, *(part for name, part in value.items() if name not in _TELLS_NOTHING)]
+        others = (part for name, part in value.items() if name not in _TELLS_NOTHING)
+        parts = [*asked, *islice(others, _MOST_PARTS)]
     elif isinstance(value, list):
-        parts = value[:20]
+        parts = value[:_MOST_PARTS]
     found = (first_text(part, depth=depth - 1) for part in parts) if depth else iter(())
     return next((text for text in found if text), "")
 
 
-def told_beside(shown: object) -> dict[str, str]:
-    """What else a wait shows, as texts by name."""
+def told_beside(shown: object, *, most: int, longest: int) -> tuple[dict[str, str], int]:
+    """What else a wait shows, as texts by name, so many at most; and how many more there are. Of what is no text so
+    many characters are written out."""
     if not isinstance(shown, Mapping):
-        return {} if shown is None or isinstance(shown, str) else {"": _as_text(shown)}
+        return ({} if shown is None or isinstance(shown, str) else {"": _as_text(shown, longest)}), 0
     question = first_text(shown)
-    parts = {str(name): part for name, part in shown.items() if name not in _TELLS_NOTHING and part != question}
-    return {name: _as_text(part) for name, part in parts.items()}
+    names = [name for name, part in shown.items() if name not in _TELLS_NOTHING and part != question]
+    return {name: _as_text(shown[name], longest) for name in names[:most]}, max(len(names) - most, 0)
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+def _as_text(value: object, longest: int) -> str:
+    if isinstance(value, str):
+        return value
+    # Of something that is nested deep, most of what is written are blanks.
+    written, size = [], 0
+    for piece in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        written.append(piece)
+        size += len(piece)
+        if size > longest:
+            return "".join(written)[:longest] + " …"
+    return "".join(written)
 
 
 def fields_asked(shown: object, quorum: Quorum | None) -> list[Field]:

@@ -43,10 +43,10 @@ class Door:
         self.flow, self._capture = flow, capture
         self.browser = Client()
 
-    def start(self, info: Any, *after: Json, **asked: Any) -> Json:
+    def start(self, info: Any, *after: Json, given: Json | None = None, **asked: Any) -> Json:
         created = self.flow.create({"main": [{"wait_for_input": {"info": info, **asked}}, *after]})
         assert created.status_code == 201, created.json()
-        return self.flow.start(created.json()["id"], {})
+        return self.flow.start(created.json()["id"], given or {})
 
     def place(self, run: Json) -> str:
         (wait,) = (row["id"] for row in self.flow.log(run["id"]) if row["type"] == "wait")
@@ -164,6 +164,17 @@ def test_without_a_schema_a_text_is_the_answer_and_with_another_one_json(door: D
         assert refused.status_code == 422 or told in refused.content.decode()
     assert door.post(link, "value=[1]").status_code == 302
     assert door.flow.settle(other["id"])["output"] == [1]
+
+
+def test_of_what_is_large_or_deep_a_page_shows_the_beginning(door: Door) -> None:
+    deep: Any = [0] * 20_000
+    for _ in range(80):
+        deep = [deep]
+    info = {"question": "Why?", "deep": deep, **{f"k{n}": n for n in range(5_000)}}
+    link = door.link(door.start("$ _.info", given={"info": info}))
+    shown = door.browser.get(link["path"]).content.decode()
+    assert "Why?" in shown and "And 4901 more that are not shown" in shown
+    assert len(shown) < 50_000
 
 
 @pytest.mark.parametrize("required", [[{"a": 1}], ["a", ["b"]], "a"])
