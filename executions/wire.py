@@ -33,8 +33,10 @@ def execution_to_wire(execution: Execution, *, progress: str | None = None) -> d
     }
 
 
-def overrides_to_wire(stored: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
-    """What a run has otherwise than the program of its version, by step."""
+def overrides_to_wire(stored: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None) -> Any:
+    """What a run has otherwise than the program of its version, by step; in a list that is too large, what says so."""
+    if isinstance(stored, Mapping):
+        return stored
     found = [Override.from_json(each) for each in stored or ()]
     return [{"step": each.place, "step_label": each.label, **each.given} for each in found]
 

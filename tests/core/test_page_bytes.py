@@ -69,6 +69,7 @@ def test_values_in_the_rows_of_runs_count_as_well(
         (ended[1]["id"], LARGE, {"n": 1}),
         (ended[0]["id"], too_much, too_much),
     ]
+    assert [row["overrides"] for row in listed] == [[], too_much]
     log = flow.log(ended[0]["id"])
     assert [row["output"] for row in log] == [LARGE, too_much, too_much]
     alone = flow.api.get(f"/executions/{ended[0]['id']}/transitions/{log[1]['id']}").json()
