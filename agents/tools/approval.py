@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -26,6 +26,7 @@ from agents.tools.secrecy import NO_SECRETS
 from agents.tools.secret_marks import shown
 from agents.tools.supplied import Settled, settle_by_author, settle_by_model
 from julep_project.core.json_value import Json
+from julep_project.core.reading.jsontext import as_read_back
 
 # What a condition reads all arguments by.
 ARGUMENTS = "arguments"
@@ -106,6 +107,8 @@ def check_agreed(
     if approval == NEVER or not isinstance(arguments, Mapping):
         return
     settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
+    # What is asked about lies in a row, and so does what is called then.
+    settled = replace(settled, arguments=as_read_back(settled.arguments))
     if approval != ALWAYS and not _is_met(approval, tool, shown(dict(settled.arguments), secrets)):
         return
     theirs = settled.by_model if from_model else arguments.keys() - presets.for_tool(tool).keys()

@@ -164,6 +164,21 @@ def test_calls_of_a_model_wait_one_by_one_and_it_reads_what_was_denied(
     assert model.requests[1].messages[-1]["content"] == "denied by a person: who is Eve?"
 
 
+def test_a_call_is_hashed_as_it_is_told_and_asked_about_once(
+    run: Started, flow: FlowRunner, web_server: WebServer
+) -> None:
+    """Right behind the model's reply it has not been read from its row yet, which writes numbers in another way."""
+    main = [{"prompt": "Pay them", "auto_run_tools": True, "unwrap": True}]
+    with scripted_model([model_calls({"amount": 1e22}, {"amount": -0.0}), "done"]):
+        execution = run(main, tools=[careful(web_server)])
+        (asked,) = asked_in(flow, execution)
+        text = json.dumps(asked["arguments"], separators=(",", ":"))
+        assert asked["hash"] == hashlib.sha256(text.encode()).hexdigest()
+        flow.decide(execution["id"], "approve")
+        assert flow.decide(execution["id"], "approve")["output"] == "done"
+    assert [request.json() for request in web_server.requests] == [{"amount": 10**22}, {"amount": 0}]
+
+
 @pytest.mark.parametrize(
     ("condition", "asks"),
     [

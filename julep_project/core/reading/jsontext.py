@@ -1,7 +1,8 @@
 """JSON text as Postgres `jsonb` stores it: what cannot be stored is refused here, with a reason a person can read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from io import StringIO
 from math import isfinite
 from typing import Any, TypeVar
@@ -42,6 +43,17 @@ def to_storable(value: Value) -> Value:
         mended: Value = _mended(value)
         return mended
     return value
+
+
+def as_read_back(value: Any) -> Any:
+    """A plain value as it is read again from where it is stored as JSON: `jsonb` writes numbers out, so large fractions
+    become whole numbers, and no zero is negative."""
+    if isinstance(value, float):
+        text = repr(value)
+        return int(Decimal(text)) if "e+" in text else value + 0.0
+    if isinstance(value, Mapping):
+        return {name: as_read_back(item) for name, item in value.items()}
+    return [as_read_back(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _mended(value: Any) -> Any:
