@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from agents.audit.models import AuditRecord
+from docs_store.models import DocEmbedding
 from executions.bulk.models import BulkAction
 from executions.models import Branch, Execution, Transition
 from julep_project.core.pauses.models import Pause
@@ -66,7 +67,7 @@ def test_04_a_customers_run_opens_where_it_failed(night: Night, installation: In
 def test_05_a_question_is_answered_by_its_form(night: Night, installation: Installation) -> None:
     night.click(night.page.locator("#overview a", has_text="Refund 274 EUR?"))
     night.knows("Refund 274 EUR?", "Approved")
-    night.page.get_by_label("Approved").check()
+    night.page.get_by_role("group", name="Approved").get_by_label("yes").check()
     night.page.click("button.primary")
     (run,) = installation.runs["Refund"]
     assert wait_for_end(run, installation.backend).output == {"paid": True}
@@ -110,6 +111,7 @@ def test_08_a_queue_grows_because_nobody_works_on_it(night: Night, installation:
         expect(waiting.locator("td").nth(3)).to_contain_text("s")
         expect(waiting.locator("td").nth(4)).not_to_be_empty()
         expect(night.row("engine").filter(has_text="nobody answers")).to_be_visible()
+        expect(night.page.get_by_role("button", name="Ring again…")).to_be_visible()
     finally:
         installation.backend.signal("engine", signal.SIGCONT)
     assert {wait_for_end(run, installation.backend).status for run in runs} == {"succeeded"}
@@ -151,6 +153,9 @@ def test_10_a_cost_leads_to_the_single_call(night: Night, installation: Installa
 def test_11_a_doc_that_got_no_vectors(night: Night, installation: Installation) -> None:
     night.go("Documents")
     night.knows("Got no vectors", "Tides", "input is too long", "High at noon")
+    night.page.get_by_role("button", name="Retry all 1…").click()
+    night.page.locator("dialog[open]").get_by_role("button", name="Retry all").click()
+    installation.until(lambda: DocEmbedding.objects.filter(doc_id=installation.doc, state="ready").exists())
 
 
 def test_12_a_users_chat_is_found_and_read(night: Night, installation: Installation) -> None:
