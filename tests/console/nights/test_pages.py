@@ -108,6 +108,8 @@ def test_every_page_is_for_everybody(
         page.emulate_media(color_scheme="dark")
         found += [f"{path} in the dark: {one}" for one in grave(page, _DARK)]
         page.set_viewport_size({"width": _NARROWEST, "height": 800})
+        # The page hears of its new size before it draws the next time.
+        page.evaluate("new Promise(requestAnimationFrame)")
         found += [f"{path}, narrow: {one}" for one in grave(page, _NARROW)]
         if (width := page.evaluate("document.documentElement.scrollWidth")) > _NARROWEST:
             found.append(f"{path} is {width} wide")
