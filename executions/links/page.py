@@ -22,6 +22,7 @@ from julep_project.core.api.peer import address_of
 from julep_project.core.api.request_id import current_request_id
 from julep_project.core.errors import BadRequest, BodyTooLarge, Conflict, InvalidInput, NotFound
 from julep_project.core.reading.outside_json import read_json
+from julep_project.core.reading.parsers import announced_length
 from julep_project.core.reading.visible_text import cut, visible
 from tasks.steps.quorum import told
 
@@ -96,8 +97,7 @@ def _read_form(request: HttpRequest) -> Mapping[str, str]:
     Raises:
         BodyTooLarge
     """
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > MOST_BYTES:
+    if announced_length(request) > MOST_BYTES:
         raise BodyTooLarge
     return request.POST.dict() if request.content_type == _FORM else {}
 

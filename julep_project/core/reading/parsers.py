@@ -1,10 +1,12 @@
 """Request bodies as plain values. What Postgres could not store, or what is built to exhaust memory, stops here."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar
 
 import yaml
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
 from julep_project.core.errors import BodyTooLarge
@@ -13,6 +15,8 @@ from julep_project.core.reading.repeated_keys import RepeatedKey, refuse_repeate
 from julep_project.core.reading.validation import HIDDEN, invalid
 from julep_project.core.reading.yaml_loader import load_yaml
 
+# Of the longest length that is read as a number.
+_MOST_DIGITS = 19
 _ESCAPED_NUL = b"\\u0000"
 
 
@@ -83,8 +87,14 @@ def without_nul(value: Any) -> Any:
 
 def _announced_length(context: Mapping[str, Any]) -> int:
     request = context.get("request")
-    text = request.META.get("CONTENT_LENGTH") if request is not None else None
-    return int(text) if text and str(text).isdecimal() else 0
+    return announced_length(request) if request is not None else 0
+
+
+def announced_length(request: HttpRequest) -> int:
+    """The bytes that a request says its body has; 0 where it says nothing of use."""
+    text = str(request.META.get("CONTENT_LENGTH") or "")
+    # A number with more digits than any body has bytes is not made one.
+    return min(int(text[:_MOST_DIGITS]), sys.maxsize) if text.isascii() and text.isdecimal() else 0
 
 
 def _body_bounds() -> Bounds:
