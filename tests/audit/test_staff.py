@@ -65,7 +65,7 @@ def test_logins_and_their_passwords(admin_client: Client) -> None:
 def test_actions_are_done_by_who_chose_them(admin_client: Client, flow: FlowRunner) -> None:
     task = flow.create({"main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}).json()
     run = flow.start(task["id"], {})
-    assert admin_client.post("/admin/runs/cancel/", {"run": [run["id"]]}).status_code == 302
+    assert admin_client.post(f"/admin/runs/{run['id']}/cancel/", {"reason": "x"}).status_code == 302
     assert Execution.objects.get().status == "cancelled"
     assert (newest().verb, newest().object_id, newest().actor_kind) == ("cancel", run["id"], "staff")
 
