@@ -57,6 +57,7 @@ def report(home: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder", ["a folder with 'quotes', \"more\" and spaces", "long-" + "x" * 120], ids=["spaces", "long"]
 )

@@ -91,6 +91,7 @@ def test_a_killed_child_is_started_again(up: Up, name: str) -> None:
     assert answer.returncode == 0, answer.stdout + up.output
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, start_up: Callable[..., Up]) -> None:
     up = start_up(tmp_path / "home")
     note = tmp_path / "home" / "postgres" / "data" / "postmaster.pid"
@@ -100,6 +101,7 @@ def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path, start_up: Callable
     assert wait_for(lambda: alive([server]) == [], STOP_S)
 
 
+@pytest.mark.slow
 def test_an_unreachable_database_is_named_in_one_line(tmp_path: Path) -> None:
     home = tmp_path / "home"
     url = "postgresql://someone:secret-word@127.0.0.1:9/store"

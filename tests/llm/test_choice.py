@@ -71,6 +71,7 @@ def test_default_models_have_a_known_price() -> None:
     assert [name for name in DEFAULT_MODELS.values() if name not in litellm.model_cost] == []
 
 
+@pytest.mark.slow
 def test_neither_importing_the_library_nor_counting_tokens_opens_a_connection() -> None:
     """In a process of its own: what is at hand is kept once it was used."""
     code = f"""

@@ -52,6 +52,7 @@ def test_all_read_what_one_stores(backend: Backend) -> None:
     assert contents() == []
 
 
+@pytest.mark.slow
 def test_who_cannot_read_and_who_has_other_settings_is_named(stranger: Backend) -> None:
     found = examine(stranger.url)
 
