@@ -158,6 +158,8 @@ def test_a_dump_keeps_the_policies(tmp_path: Any) -> None:
     subprocess.run(say, check=True)
     kept = "SELECT tablename, policyname, roles::text, qual FROM pg_policies ORDER BY 1, 2"
     with psycopg.connect(**where, dbname="postgres", autocommit=True) as server:
+        # Left by a run that was killed.
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             subprocess.run(
