@@ -11,7 +11,7 @@ from executions.states import BranchStatus, TransitionType
 from executions.waits.errors import AnsweredAlready
 from julep_project.core.actor import Actor, ActorKind, current_actor
 from julep_project.core.clock import to_wire
-from tasks.steps.quorum import Quorum, after_answer, is_settled, told
+from tasks.steps.quorum import Quorum, after_answer, is_settled, person_named, told
 
 # So many open waits of a run are told of.
 _MOST_TOLD = 5
@@ -52,7 +52,7 @@ def count_answer(wait: Transition, value: Any) -> Counted | None:
 def person_of(actor: Actor) -> str:
     """By what people who answer are told apart. A link stands for whom it was made out to, if that was said."""
     if actor.kind is ActorKind.LINK and actor.label:
-        return f"{actor.kind.value}:{actor.label.casefold()}"
+        return person_named(f"{actor.kind.value}:{actor.label}")
     return f"{actor.kind.value}:{actor.id}"
 
 

@@ -12,7 +12,8 @@ from julep_project.core.json_value import Json
 MAX_QUORUM = 100
 APPROVE, DENY = "approve", "deny"
 # What the installation knows people by. Links are made out to names.
-NAMEABLE = ("key:", "staff:", "token:", "link:")
+_LINK = "link:"
+NAMEABLE = ("key:", "staff:", "token:", _LINK)
 
 Quorum = dict[str, int]
 
@@ -30,6 +31,16 @@ def named_assignees(info: Json) -> list[str]:
     assignees = info.get("assignees") if isinstance(info, Mapping) else None
     named = assignees if isinstance(assignees, list) else [assignees]
     return list(dict.fromkeys(name for name in named if isinstance(name, str) and name.startswith(NAMEABLE)))
+
+
+def person_named(name: str) -> str:
+    """By what people are told apart: whoever a link is made out to, whatever the case of the letters."""
+    return name.casefold() if name.startswith(_LINK) else name
+
+
+def people_named(info: Json) -> int:
+    """How many people `assignees` names whom the installation knows."""
+    return len(set(map(person_named, named_assignees(info))))
 
 
 def quorum_of(asked: Json, named: int) -> Quorum:

@@ -7,7 +7,7 @@ from julep_project.core.json_value import Json
 from tasks.language.values import Literal, ObjectValue, Value, folded
 from tasks.steps.base import Step, StepContext, body, evaluated
 from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, InputReceived, Outcome, TimedOut, Wait
-from tasks.steps.quorum import APPROVE, DENY, WrongQuorum, named_assignees, outcome_of, quorum_of
+from tasks.steps.quorum import APPROVE, DENY, WrongQuorum, outcome_of, people_named, quorum_of
 from tasks.steps.reader import StepReader
 
 _KEYS = frozenset({"info", "quorum", "timeout", "on_timeout"})
@@ -54,7 +54,7 @@ class WaitForInput(Step, kind="wait_for_input"):
         if self.quorum is None:
             return Wait(info, timeout=self.timeout)
         try:
-            quorum = quorum_of(ctx.resolve(self.quorum), len(named_assignees(info)))
+            quorum = quorum_of(ctx.resolve(self.quorum), people_named(info))
         except WrongQuorum as error:
             return Fail(f"the quorum {error}", "QuorumError")
         return Wait(info, memory=quorum, timeout=self.timeout, quorum=quorum)
@@ -102,7 +102,7 @@ def _read_quorum(raw: Any, reader: StepReader, info: Value) -> Value | None:
         quorum = folded(ObjectValue(tuple(parts)))
     if isinstance(quorum, Literal):
         try:
-            quorum_of(quorum.value, len(named_assignees({"assignees": _assignees(info)})))
+            quorum_of(quorum.value, people_named({"assignees": _assignees(info)}))
         except WrongQuorum as error:
             reader.at(error.key).problem(str(error), "out_of_range", raw)
     return quorum
