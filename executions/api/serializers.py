@@ -13,6 +13,7 @@ from executions.retrying.forking import MOST_VARIANTS, ForkRequest
 from executions.retrying.plan import FAILED
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus, TransitionType
+from executions.stored_json import OMITTED
 from julep_project.core.reading.fields import Answer, Body, JsonObject, ListOf, Text, Timestamp
 
 
@@ -58,6 +59,18 @@ class OverrideAnswer(Answer):
     settings = JsonObject(required=False)
 
 
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"type": "array", "items": {"$ref": "#/components/schemas/OverrideAnswer"}},
+            {"type": "object", "properties": {OMITTED: {"type": "string"}}, "required": [OMITTED]},
+        ]
+    }
+)
+class OverridesAnswer(serializers.JSONField):
+    """A list of them, or in a page that is too large what says so."""
+
+
 class VariantAnswer(Answer):
     """A variant of a fork."""
 
@@ -88,7 +101,7 @@ class ExecutionAnswer(Answer):
     metadata = JsonObject()
     retried_from = serializers.UUIDField(allow_null=True, help_text="the run that this one does again")
     fork = VariantAnswer(allow_null=True, help_text="which variant of a fork it is")
-    overrides = OverrideAnswer(many=True, help_text="what it has otherwise than the program of its version")
+    overrides = OverridesAnswer(help_text="what it has otherwise than the program of its version")
     created_at = Timestamp()
     updated_at = Timestamp()
 
