@@ -57,26 +57,32 @@ ASK = {
 
 @pytest.fixture
 def waiting(flow: FlowRunner) -> dict[str, Any]:
-    """A run that asks a person, with the id of its wait."""
+    """A run that asks a person, with the ids of its wait and of what stands beside it in the console."""
     ask = {"wait_for_input": {"info": {"question": "Refund 274 EUR?", "schema": ASK}}, "label": "ask a person"}
     main = [{"evaluate": {"order": "$ _.order"}, "label": "look up"}, ask, {"evaluate": {"is": "$ _.approved"}}]
     task = flow.create({"name": "Refund order", "main": main}).json()
     run = flow.start(task["id"], {"order": "A-7"}, metadata={"customer": "acme"})
     (wait,) = (row for row in flow.log(run["id"]) if row["type"] == "wait")
-    session = flow.api.post("/sessions", {"agent": task["agent_id"]}).json()["id"]
-    said = {"role": "user", "name": "Ann", "content": "Where is A-7?"}
-    assert flow.api.post(f"/sessions/{session}/messages", said).status_code == 201
-    call = Call.objects.create(
-        developer_id=UUID(int=0),
-        kind="tool",
-        name="look",
-        status="ok",
-        execution_id=run["id"],
-        started_at=now(),
-        ended_at=now(),
-        request='{"q": "A-7"}',
-        response='"found"',
+    call = called(kind="tool", name="look", execution_id=run["id"], request='{"q": "A-7"}', response='"found"')
+    worker = Worker.objects.create(
+        id=uuid7(), name="io@h", queues=["io"], release="r", pid=1, begun_at=now(), seen_at=DatabaseNow()
     )
+    key, _ = create_key(developer=Developer.objects.get(), values={"label": "ci"})
+    told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
+    return {**run, **told, "key_id": str(key.pk), **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
+
+
+def called(**values: Any) -> str:
+    """The id of a call that went well."""
+    values = {"started_at": now(), "ended_at": now(), **values}
+    return str(Call.objects.create(developer_id=UUID(int=0), status="ok", **values).pk)
+
+
+def said(flow: FlowRunner, agent: str) -> dict[str, str]:
+    """A chat with a reply, and the record of the call that gave it."""
+    session = flow.api.post("/sessions", {"agent": agent}).json()["id"]
+    message = {"role": "user", "name": "Ann", "content": "Where is A-7?"}
+    assert flow.api.post(f"/sessions/{session}/messages", message).status_code == 201
     reply = Entry.objects.create(
         session_id=session,
         seq=2,
@@ -88,45 +94,33 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
         token_count=5,
         model="gpt-4o",
     )
-    Call.objects.create(
-        developer_id=UUID(int=0),
+    called(
         kind="model",
         name="gpt-4o",
-        status="ok",
         session_id=session,
         started_at=reply.created_at,
-        ended_at=now(),
         request="{}",
         response='[{"message": {"content": "A-7 is on its way"}}]',
         key="chat",
         context='{"place": [0, 0], "sections": {"new": {"messages": 1, "tokens": 5}}}',
     )
-    worker = Worker.objects.create(
-        id=uuid7(), name="io@h", queues=["io"], release="r", pid=1, begun_at=now(), seen_at=DatabaseNow()
-    )
-    key, _ = create_key(developer=Developer.objects.get(), values={"label": "ci"})
+    return {"session_id": session, "entry_id": str(reply.pk)}
+
+
+def tried_again(task: str, run: str) -> dict[str, str]:
+    """A bulk action that could not retry a run."""
     bulk = BulkAction.objects.create(
         developer_id=UUID(int=0),
         name="bulk_action",
         action="retry",
         state="succeeded",
-        filter={"status": ["failed"], "task_id": task["id"], "since": "2026-01-01T00:00:00+00:00"},
+        filter={"status": ["failed"], "task_id": task, "since": "2026-01-01T00:00:00+00:00"},
         matched=1,
         failed=1,
         actor={"kind": "staff", "label": "Olga"},
     )
-    BulkItem.objects.create(bulk=bulk, execution_id=run["id"], outcome="failed", error="It has not failed")
-    told = {
-        "bulk_id": str(bulk.pk),
-        "wait_id": wait["id"],
-        "task": task["id"],
-        "session_id": session,
-        "call_id": str(call.pk),
-        "entry_id": str(reply.pk),
-        "worker_id": str(worker.pk),
-        "key_id": str(key.pk),
-    }
-    return {**run, **told}
+    BulkItem.objects.create(bulk=bulk, execution_id=run, outcome="failed", error="It has not failed")
+    return {"bulk_id": str(bulk.pk)}
 
 
 @pytest.fixture

@@ -20,12 +20,8 @@ from tests.loopback.web_server import WebServer
 CALL = {"id": "c1", "type": "function", "function": {"name": "world", "arguments": "{}"}}
 
 
-@pytest.mark.django_db(transaction=True)
-def test_context_of_a_reply(
-    operator: Client, viewer: Client, flow: FlowRunner, web_server: WebServer, settings: Any
-) -> None:
-    """A chat that shortens its history and calls a tool; each of its replies leads to the call that gave it."""
-    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+def shortened_chat(flow: FlowRunner, web_server: WebServer) -> str:
+    """Two turns, of which the second calls a tool and has no room for the first."""
     RECORDER.has_thread = True
     agent = flow.api.post("/agents", {"name": "Ada", "instructions": "Be brief.", "model": "offline/echo"}).json()["id"]
     tool = api_tool(web_server.script("/w", Reply(200, {"level": 3})))
@@ -38,7 +34,16 @@ def test_context_of_a_reply(
         for _ in range(2):
             assert flow.api.post(f"/sessions/{session}/chat", says).status_code == 201
     RECORDER.wait()
+    return str(session)
 
+
+@pytest.mark.django_db(transaction=True)
+def test_context_of_a_reply(
+    operator: Client, viewer: Client, flow: FlowRunner, web_server: WebServer, settings: Any
+) -> None:
+    """A chat that shortens its history and calls a tool; each of its replies leads to the call that gave it."""
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    session = shortened_chat(flow, web_server)
     replies = list(Entry.objects.filter(session_id=session, role="assistant").order_by("seq"))
     assert len(replies) == 3
     told = [
