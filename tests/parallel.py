@@ -4,11 +4,16 @@ Loaded with `-p`, before the settings are read. Each process has a test database
 """
 
 import atexit
+import faulthandler
 import logging
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -21,7 +26,12 @@ _LONGEST_IN_NAME = 100
 # Fixtures whose processes one test leaves to the next, and by what those that share them are known.
 _SHARED = {"backend": "backend", "installation": "backend", "api_processes": "api_processes"}
 _START_S = 30.0
+# A test whose time is over fails. One that hangs even then, as in waiting for a thread, ends its process.
+_HANGS_S = 120.0
 _PAUSE_S = 0.02
+# The one of the terminal: while a test runs, what it writes is kept.
+_STDERR = os.dup(2)
+_BEGUN = Path(os.environ.get("JULEP_HOME", tempfile.gettempdir())) / "begun"
 
 
 def _take_own_neighbours() -> None:
@@ -71,6 +81,40 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr == "slow" and is_module and "mark.slow" not in collection_path.read_text("utf-8"):
         return True
     return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """No test outlasts its time, whatever it is in the middle of: it tells where its threads are, the others go on."""
+    marked = item.get_closest_marker("timeout")
+    allowed = float(marked.args[0] if marked else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(allowed + _HANGS_S, file=_STDERR, exit=True)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        _begun(item).unlink(missing_ok=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that ended its process is given to the next one, in which it fails: the process would end again."""
+    begun = _begun(item)
+    if begun.exists():
+        pytest.fail("it ended the process that it ran in", pytrace=False)
+    begun.touch()
+
+
+def pytest_sessionstart() -> None:
+    """Forget what ended processes of an earlier run."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(_BEGUN, ignore_errors=True)
+        _BEGUN.mkdir(parents=True)
+
+
+def _begun(item: pytest.Item) -> Path:
+    """Is there while the test runs, whose name may be too long for a file."""
+    return _BEGUN / sha256(item.nodeid.encode()).hexdigest()
 
 
 def needs_processes(item: pytest.Item) -> bool:

@@ -25,6 +25,7 @@ from agents.spending.attribution import attributed
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.json_value import Json
+from julep_project.core.process.cancellation import end_tasks
 from julep_project.core.process.threads import in_thread
 from julep_project.core.storage_errors import as_domain_error
 from sessions.chat.agreement import Settled, settle
@@ -284,11 +285,7 @@ class Chat:
         try:
             await asyncio.wait(any_of, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if not doing.done():
-                doing.cancel()
-            for watch in watching:
-                watch.cancel()
-            await asyncio.gather(doing, *watching, return_exceptions=True)
+            await end_tasks(doing, *watching)
         if not doing.cancelled():
             doing.result()
             return

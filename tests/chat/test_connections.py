@@ -49,7 +49,8 @@ class Gate:
             await asyncio.sleep(0.005)
 
     async def reached(self) -> None:
-        await asyncio.wait_for(self._reached.wait(), LONGEST_WAIT_S)
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            await self._reached.wait()
 
     def open(self) -> None:
         self._open.set()

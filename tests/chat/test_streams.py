@@ -190,7 +190,8 @@ def test_a_client_that_leaves_before_the_first_piece_leaves_no_trace(talk: Talk)
 
         with scripted_model([Spoken(say_nothing, "Hello")]):
             chat = asyncio.ensure_future(talk.send(session, "Hi", stream=True))
-            await asyncio.wait_for(asked.wait(), LONGEST_WAIT_S)
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await asked.wait()
             chat.cancel()
             await asyncio.gather(chat, return_exceptions=True)
             await turns_are_over()

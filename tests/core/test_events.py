@@ -154,3 +154,26 @@ def test_an_event_is_sent_over_a_connection_that_broke(proxy: TcpProxy, settings
         while (message := subscription.get_message(timeout=1)) is None:
             assert time.monotonic() < deadline
     assert message["channel"] == b"julep:event:a-topic"
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_who_is_woken_and_cancelled_at_once_is_cancelled(steps: int) -> None:
+    """So many steps of the loop lie between the two."""
+
+    async def listen(listener: Listener) -> None:
+        while True:
+            await listener.wait(_GUARD_S)
+
+    async def check() -> None:
+        listener = Listener()
+        task = asyncio.create_task(listen(listener))
+        await asyncio.sleep(0.01)
+        listener.wake()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=1)
+        assert done
+        assert task.cancelled()
+
+    asyncio.run(check())

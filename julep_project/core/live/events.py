@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -69,10 +69,9 @@ class Listener:
 
     async def wait(self, timeout_s: float) -> None:
         """Return at the next event since the last wait, or after the timeout: ask the database either way."""
-        try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
-        except TimeoutError:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
         self._news.clear()
 
     def wake(self) -> None:

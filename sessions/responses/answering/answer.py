@@ -15,7 +15,7 @@ from julep_project.core.database import run_query
 from julep_project.core.errors import AnswerTimedOut, DomainError, RateLimited
 from julep_project.core.json_value import Json
 from julep_project.core.live.sse import encode_named_event
-from julep_project.core.process.cancellation import uninterrupted
+from julep_project.core.process.cancellation import end_tasks, uninterrupted
 from julep_project.core.process.panics import contained
 from julep_project.core.storage_errors import as_domain_error
 from julep_project.core.telemetry.registry import RESPONSES
@@ -169,10 +169,7 @@ class Answering:
                     return
                 yield event
         finally:
-            ended.cancel()
-            if upcoming is not None:
-                upcoming.cancel()
-                await asyncio.gather(upcoming, return_exceptions=True)
+            await end_tasks(ended, *([] if upcoming is None else [upcoming]))
             await events.aclose()
 
     async def _ended(self) -> None:

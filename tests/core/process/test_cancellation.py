@@ -1,4 +1,4 @@
-"""Work that is finished although its caller was cancelled."""
+"""Work that is finished although its caller was cancelled, and work that is to end."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from julep_project.core.process.cancellation import uninterrupted
+from julep_project.core.process import cancellation
+from julep_project.core.process.cancellation import end_tasks, uninterrupted
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -58,5 +59,32 @@ def test_work_that_is_cancelled_itself_is_over() -> None:
     async def check() -> None:
         with pytest.raises(asyncio.CancelledError):
             await uninterrupted(work())
+
+    run(check())
+
+
+def test_a_cancellation_that_was_lost_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancellation, "_AGAIN_S", 0.01)
+    lost = 0
+
+    async def deaf() -> None:
+        nonlocal lost
+        while lost < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+        await asyncio.Event().wait()
+
+    async def failing() -> None:
+        raise LookupError
+
+    async def check() -> None:
+        tasks = [asyncio.create_task(deaf()), asyncio.create_task(failing())]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await end_tasks(*tasks)
+        assert tasks[0].cancelled()
+        assert lost == 2
 
     run(check())
