@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from docs_store.models import Embedding, EmbeddingModel
-from julep_project.core.database import execute, fetch, without_limits
+from julep_project.core.database import execute, fetch, has_more_than, without_limits
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _ensure_index(model: EmbeddingModel) -> bool:
 
 
 def _is_worth_it(model: EmbeddingModel) -> bool:
-    return Embedding.objects.filter(model=model.name)[:WORTH_AN_INDEX].count() >= WORTH_AN_INDEX
+    return has_more_than(Embedding.objects.filter(model=model.name), WORTH_AN_INDEX - 1)
 
 
 def _concurrently() -> sql.SQL:

@@ -42,7 +42,7 @@ from executions.waits.actors import actor_to_json
 from executions.waits.answers import check_answer
 from executions.waits.counting import Counted, count_answer
 from julep_project.core.clock import DatabaseNow, now
-from julep_project.core.database import fetch
+from julep_project.core.database import fetch, has_more_than
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.pauses.standing import check_intake
@@ -139,7 +139,7 @@ def check_may_start(developer: Developer, task: Task) -> None:
     check_intake()
     check_executions(developer, partial(selectors.list_executions, developer, task))
     most = limits_of(developer.pk).runs
-    if most and Execution.objects.for_developer(developer).filter(status__in=AT_WORK)[:most].count() == most:
+    if most and has_more_than(Execution.objects.for_developer(developer).filter(status__in=AT_WORK), most - 1):
         raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")
 
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from agents.models import Developer
 from agents.spending.limits import is_free
+from julep_project.core.database import has_more_than
 from julep_project.core.errors import Forbidden
 
 
@@ -18,7 +19,7 @@ def check_sessions(developer: Developer, sessions: "QuerySet[Any]") -> None:
         Forbidden
     """
     most = settings.MAX_FREE_SESSIONS
-    if is_free(developer) and _has_more(sessions, most):
+    if is_free(developer) and has_more_than(sessions, most):
         raise Forbidden(f"Session limit exceeded: the free tier allows {most} sessions")
 
 
@@ -29,10 +30,5 @@ def check_executions(developer: Developer, executions: Callable[[], "QuerySet[An
         Forbidden
     """
     most = settings.MAX_FREE_EXECUTIONS
-    if is_free(developer) and _has_more(executions(), most):
+    if is_free(developer) and has_more_than(executions(), most):
         raise Forbidden(f"Execution limit exceeded: the free tier allows {most} executions of a task")
-
-
-def _has_more(rows: "QuerySet[Any]", most: int) -> bool:
-    """Reads at most so many entries of an index, and one."""
-    return rows.order_by()[: most + 1].count() > most

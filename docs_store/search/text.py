@@ -17,7 +17,7 @@ from docs_store.search.query import SearchQuery
 from docs_store.search.sql import Sql
 from docs_store.search.terms import wanted_by
 from docs_store.search.text_statements import TextStatements
-from julep_project.core.database import execute, fetch
+from julep_project.core.database import execute, fetch, has_more_than
 
 EXACT_CHUNKS = 1000
 # Of more terms, the longest are looked up in the index.
@@ -32,7 +32,7 @@ def find_text(developer: Developer, owners: Sequence[Owner], query: SearchQuery,
     assert query.text is not None
     asked = wanted_by(query.text, query.configuration, operators=not query.any_word)
     chunks = Chunk.objects.for_developer(developer).filter(owned_by(owners)).filter(query.matching)
-    is_small = chunks[: EXACT_CHUNKS + 1].count() <= EXACT_CHUNKS
+    is_small = not has_more_than(chunks, EXACT_CHUNKS)
     threshold = query.trigram_threshold
     if threshold is not None and not (is_small and has_trigrams()):
         threshold = None

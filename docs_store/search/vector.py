@@ -17,6 +17,7 @@ from docs_store.search.query import SearchQuery
 from docs_store.selectors import stored_dimensions
 from docs_store.vector_index import LONGEST_INDEXED
 from docs_store.vectors import Floats
+from julep_project.core.database import has_more_than
 from julep_project.core.reading.validation import invalid
 
 # Up to so many vectors are compared one by one: exact, and faster than an index that has to be filtered.
@@ -50,7 +51,7 @@ def find_vector(developer: Developer, owners: Sequence[Owner], query: SearchQuer
     check_length(query.vector)
     rows = Embedding.objects.for_developer(developer).filter(owned_by(owners), model=settings.EMBEDDING_MODEL)
     rows = rows.filter(query.matching)
-    if rows[: EXACT_VECTORS + 1].count() <= EXACT_VECTORS or len(query.vector) > LONGEST_INDEXED:
+    if not has_more_than(rows, EXACT_VECTORS) or len(query.vector) > LONGEST_INDEXED:
         found = _exact(rows, query.vector, wanted)
     else:
         found = _by_index(rows, query.vector, wanted, enough=query.limit)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from psycopg.pq import TransactionStatus
 
 from julep_project.core.process.once import Once
@@ -212,3 +213,8 @@ def _executor(threads: Threads) -> Executor:
     # A query is what a request that was let in waits for: an id or two, or the words and the vector of a search.
     size = settings.API_SEARCH_THREADS if threads is Threads.SEARCH else settings.API_QUERY_THREADS
     return ThreadPoolExecutor(max_workers=size, thread_name_prefix=f"query-{threads.value}")
+
+
+def has_more_than(rows: "QuerySet[Any]", most: int) -> bool:
+    """Whether there are more rows than that. No more are read, in whatever order they are found cheapest."""
+    return rows.order_by()[: most + 1].count() > most

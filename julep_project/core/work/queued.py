@@ -14,7 +14,7 @@ from django.db.models import Min
 from django.db.models.functions import Greatest
 
 from julep_project.core.clock import TransactionNow
-from julep_project.core.database import fetch
+from julep_project.core.database import fetch, has_more_than
 from julep_project.core.work import figures, rings
 from julep_project.core.work.figures import Figures
 from julep_project.core.work.lease import Leases, Row
@@ -120,7 +120,7 @@ class Queued(Generic[Row]):
         those that end ring for the next. Call it in the transaction that stores the row."""
         waiting = self._open().filter(developer_id=tenant, due_at__lte=TransactionNow()).exclude(pk=key)
         most = min(self._at_once or _OF_ONE_TENANT, _OF_ONE_TENANT)
-        if waiting[:most].count() == most:
+        if has_more_than(waiting, most - 1):
             return False
         return bool(self._open().filter(pk=key).update(rung_at=TransactionNow()))
 
@@ -168,9 +168,9 @@ class Queued(Generic[Row]):
         running = self._open().filter(lease_until__gte=TransactionNow())
         events = figures.counted(self.leases.name)
         return Figures(
-            due=due[: figures.MOST].count(),
+            due=due.order_by()[: figures.MOST].count(),
             oldest_s=0.0 if oldest is None else oldest.total_seconds(),
-            running=running[: figures.MOST].count(),
+            running=running.order_by()[: figures.MOST].count(),
             claimed=events.get("claimed", 0),
             lost=events.get("lost", 0),
         )
