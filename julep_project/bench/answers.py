@@ -16,6 +16,7 @@ from docs_store.recall import recall
 from docs_store.recall_options import Mode, complete_recall_options
 from docs_store.search import answer_search, parse_search
 from docs_store.services import create_doc
+from julep_project.bench import programs
 from julep_project.bench.conversations import make_conversation
 from julep_project.bench.exams import GERMAN, Exam, make_exam
 from julep_project.bench.table import Row
@@ -86,7 +87,7 @@ def sit(exam: Exam, ways: Ways) -> dict[str, Marks]:
 
 def measure(texts: int, questions: int) -> list[Row]:
     """The marks of several exams, as rows of the table."""
-    developer = Developer.objects.get()
+    developer = programs.own_developer()
     numbers = count(1)
 
     def examined(exam: Exam, ways: Callable[[Developer, Owner], Ways]) -> dict[str, Marks]:
