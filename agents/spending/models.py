@@ -143,3 +143,40 @@ class UsageDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.model} {self.calls}"
+
+
+class TaskUsageDay(models.Model):
+    """What the calls of one day used for the same task and agent with the same model: usage days added up.
+
+    There may be as many of those as runs. The database keeps these in step with them, whoever writes them.
+    """
+
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(help_text="of UTC")
+    model = models.CharField(max_length=255)
+    custom_api_used = models.BooleanField()
+    project_id = models.UUIDField(null=True)
+    agent_id = models.UUIDField(null=True)
+    task_id = models.UUIDField(null=True)
+    # Sums of rows that go are taken off: none of these may be refused for being negative on its way.
+    calls = models.BigIntegerField()
+    unpriced = models.BigIntegerField(help_text="calls whose price is not known")
+    prompt_tokens = models.BigIntegerField()
+    completion_tokens = models.BigIntegerField()
+    cost = _money(help_text="US dollars")
+
+    objects = TenantManager()
+
+    class Meta:
+        ordering = ("-day", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["developer", "day", "model", "custom_api_used", "project_id", "agent_id", "task_id"],
+                name="task_usage_day_unique",
+                nulls_distinct=False,
+            ),
+        ]
+        indexes = [models.Index(fields=["day"], name="task_usage_of_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.model} {self.calls}"

@@ -48,6 +48,9 @@ def read_usage(developer: Developer, query: UsageQuery) -> tuple[list[dict[str, 
     `cost` is what calls of the server's keys cost, as far as their prices are known: null where none is.
     """
     columns = [GROUPS[group] for group in query.groups]
+    asked = {*columns, *query.where}
+    table, unknown = ("spending_taskusageday", _OF_ONE) if asked.isdisjoint(_OF_ONE) else ("spending_usageday", ())
+    of_days = ", ".join(f"NULL::uuid AS {name}" if name in unknown else f"c.{name}" for name in DIMENSIONS)
     narrowed = " ".join(f"AND c.{name} = %({name})s" for name in query.where)
     parameters = {
         **query.where,
@@ -59,7 +62,7 @@ def read_usage(developer: Developer, query: UsageQuery) -> tuple[list[dict[str, 
         "limit": query.limit,
         "offset": query.offset,
     }
-    source = _SOURCE.format(narrowed=narrowed)
+    source = _SOURCE.format(narrowed=narrowed, table=table, of_days=of_days)
     by, order = ", ".join(columns), "DESC" if query.descending else "ASC"
     keys = ", ".join(f"{column} {order} NULLS LAST" for column in columns)
     summed = f"SELECT {by}, {_SUMMED} FROM ({source}) AS parts GROUP BY {by} ORDER BY {keys}"
@@ -69,12 +72,14 @@ def read_usage(developer: Developer, query: UsageQuery) -> tuple[list[dict[str, 
     return [_shown(dict(zip(names, row, strict=True))) for row in page], _shown(dict(zip(_SUMS, total, strict=True)))
 
 
+# What sums by task and agent do not tell apart.
+_OF_ONE = ("session_id", "execution_id", "key_id")
 _COLUMNS = ", ".join(f"c.{name}" for name in DIMENSIONS)
 
 _SOURCE = f"""
-    SELECT c.day, c.model, {_COLUMNS}, c.custom_api_used, c.calls, c.unpriced, c.prompt_tokens,
+    SELECT c.day, c.model, {{of_days}}, c.custom_api_used, c.calls, c.unpriced, c.prompt_tokens,
            c.completion_tokens, c.cost
-    FROM spending_usageday c
+    FROM {{table}} c
     WHERE c.developer_id = %(developer)s AND c.day >= %(start)s AND c.day < %(end)s {{narrowed}}
     UNION ALL
     SELECT {DAY_OF_USAGE} AS day, c.model, {_COLUMNS}, c.custom_api_used, 1, (c.cost IS NULL)::int, c.prompt_tokens,

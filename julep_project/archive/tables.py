@@ -18,7 +18,7 @@ from agents.audit.models import AuditRecord
 from agents.calls.models import Call, CallText
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
-from agents.spending.models import SpendingLimit, SpendingTotal, UsageDay
+from agents.spending.models import SpendingLimit, SpendingTotal, TaskUsageDay, UsageDay
 from agents.vault.models import Secret
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
 from executions.bulk.models import BulkAction, BulkItem
@@ -196,6 +196,7 @@ LEFT_OUT: Mapping[Any, str] = {
     Pause: "what an installation lets rest is decided there",
     Worker: "tells of a process of the installation",
     TenantRates: "what an installation gives its tenants is decided there",
+    TaskUsageDay: "sums that the database of the other side makes of its usage days",
     PendingRound: "calls that a person is asked about there",
     Turn: "the queue of chats, and what those were answered that may be repeated to the other installation",
 }

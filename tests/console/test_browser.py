@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
-from executions.models import Transition
+from executions.models import Execution, Transition
 from tests.api_client import API_KEY
 from tests.backend import Backend, wait_for_end, wait_until
 from tests.console.browser import PASSWORD, Console, running
@@ -214,7 +214,7 @@ def test_a_run_is_forked_and_its_variants_compared(
     page.get_by_label("Name").nth(2).fill("a song")
     page.get_by_label("Prompt a text").nth(2).fill("Sing of\nthe sea")
     console.picture(tmp_path / "fork.png")
-    page.get_by_role("button", name="Begin 3 runs").click()
+    page.get_by_role("button", name="Begin 3 runs").dblclick()
     # It goes on by itself until all have ended.
     expect(page.locator("#comparison")).to_contain_text("succeeded", timeout=20_000)
     expect(page.locator("#comparison[data-refresh]")).to_have_count(0, timeout=20_000)
@@ -228,4 +228,5 @@ def test_a_run_is_forked_and_its_variants_compared(
     page.get_by_role("link", name="Output", exact=True).click()
     expect(page.locator("#detail .diff .added")).to_have_text(["Sing of\n", "the sea\n"])
     console.picture(tmp_path / "output.png")
+    assert Execution.objects.count() == 4
     assert console.complaints == []

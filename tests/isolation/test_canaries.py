@@ -21,7 +21,7 @@ from julep_project.core.database import fetch
 from tests.access.tokens import SHARED, claims, shared
 from tests.backend import Backend, flush_redis
 
-pytestmark = [pytest.mark.slow, pytest.mark.minutes, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.minutes, pytest.mark.timeout(900)]
 
 OPERATIONS = 10_000
 THREADS = 4

@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Developer, ModelUsage, UsageState
 from agents.spending import folding, ledger, limits, totals
 from agents.spending.attribution import Attribution
 from agents.spending.ledger import Call, Used
-from agents.spending.models import LimitPeriod, LimitScope, SpendingLimit, SpendingTotal, UsageDay
+from agents.spending.models import LimitPeriod, LimitScope, SpendingLimit, SpendingTotal, TaskUsageDay, UsageDay
 from julep_project.core.database import execute
 from julep_project.core.errors import CostLimitExceeded
 
@@ -199,6 +200,17 @@ def test_accounts_days_and_totals_are_the_same_sums(developer: Developer, settin
     open_ = ModelUsage.objects.filter(folded=False, custom_api_used=False, state=UsageState.SETTLED)
     in_days = sum((cost + unpriced * settings.UNKNOWN_PRICE_USD for cost, unpriced in days), Decimal(0))
     assert in_days + sum((one.cost if one.cost is not None else CENT for one in open_), Decimal(0)) == expected[rows[0]]
+    assert by_task(TaskUsageDay) == by_task(UsageDay) != []
+    UsageDay.objects.filter(pk=UsageDay.objects.values("pk")[:1]).delete()
+    assert by_task(TaskUsageDay) == by_task(UsageDay)
+    developer.delete()
+    assert not TaskUsageDay.objects.exists()
+
+
+def by_task(days: type[UsageDay | TaskUsageDay]) -> list[Any]:
+    key = ["day", "model", "custom_api_used", "project_id", "agent_id", "task_id"]
+    sums = [Sum(name) for name in ("calls", "unpriced", "prompt_tokens", "completion_tokens", "cost")]
+    return list(days._base_manager.values_list(*key).annotate(*sums).filter(calls__sum__gt=0).order_by(*key))
 
 
 def at_once(count: int, work: Callable[[], Any]) -> list[Any]:

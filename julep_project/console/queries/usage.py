@@ -27,7 +27,7 @@ _USED = """
     FROM (
         SELECT d.day, d.model, d.task_id, d.agent_id, d.developer_id, d.calls, d.unpriced, d.prompt_tokens,
                d.completion_tokens, d.cost
-        FROM spending_usageday d WHERE d.day >= %(day)s
+        FROM spending_taskusageday d WHERE d.day >= %(day)s
         UNION ALL
         SELECT (u.created_at AT TIME ZONE 'UTC')::date, u.model, u.task_id, u.agent_id, u.developer_id, 1,
                (u.cost IS NULL)::int, u.prompt_tokens, u.completion_tokens, u.cost

@@ -99,8 +99,16 @@
   document.addEventListener("submit", (event) => {
     // Empty filters have no place in an address.
     if (event.target.matches("form.filters")) event.target.querySelectorAll("input, select").forEach((field) => { if (!field.value) field.disabled = true; });
+    // What acts is sent once, however often the button is pressed until the next page is there.
+    else if (event.target.method === "post" && !event.defaultPrevented) {
+      if (event.target.dataset.sent) event.preventDefault();
+      event.target.dataset.sent = "yes";
+    }
   });
-  window.addEventListener("pageshow", counted);
+  window.addEventListener("pageshow", () => {
+    counted();
+    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+  });
 
   // -- a time chosen in the histogram
   let from = null;
