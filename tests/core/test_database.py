@@ -11,11 +11,13 @@ import psycopg
 import pytest
 from django import db
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from agents.access.developers import SINGLE_TENANT_ID
+from agents.models import Developer
 from executions.models import Execution
 from julep_project.core import database
-from julep_project.core.database import Threads, Use, run_query, use_of_queues, without_limits
+from julep_project.core.database import Threads, Use, has_more_than, run_query, use_of_queues, without_limits
 from julep_project.core.health.checks import check_pool_size
 from julep_project.core.postgres.base import DatabaseWrapper
 from julep_project.core.storage_errors import is_outage
@@ -188,3 +190,13 @@ def test_limits_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("DB_TIMEOUTS_API", wrong)
         with pytest.raises(InvalidSetting, match="DB_TIMEOUTS_API must be 3 whole numbers"):
             env_ints("DB_TIMEOUTS_API", (1, 2, 3))
+
+
+@pytest.mark.django_db
+def test_rows_are_counted_up_to_a_number_and_not_sorted() -> None:
+    Developer.objects.bulk_create(Developer(email=f"{name}@example.com") for name in range(3))
+    rows = Developer.objects.order_by("-created_at", "email")
+    with CaptureQueriesContext(connection) as sent:
+        assert [has_more_than(rows, most) for most in (0, 2, rows.count())] == [True, True, False]
+    assert not [each["sql"] for each in sent if "ORDER BY" in each["sql"]]
+    assert sent[0]["sql"].count("LIMIT 1") == 1
