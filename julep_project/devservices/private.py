@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from julep_project.devservices.errors import ServiceError
+from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
 from julep_project.env import PROJECT_ROOT
 
 _START_S = 120
-_STOP_S = 30
+_STOP_S = 30.0
 # What the caller's own installation was given must not reach this one.
 _OUTER = {"DATABASE_URL", "REDIS_URL", "AGENTS_API_KEY", "SECRET_KEY", "JULEP_HTTP_ALLOW", "HOST"}
 
@@ -25,7 +26,8 @@ def private_installation(
 ) -> Iterator[dict[str, str]]:
     """Start it in `home` on free ports, stop it at the end of the block. Gives the environment of its programs.
 
-    Without `own_services` it uses the database, Redis and keys that the environment names, where it names any.
+    It ends with this process, however that ends. Without `own_services` it uses the database, Redis and keys that the
+    environment names, where it names any.
 
     Raises:
         ServiceError: it does not start.
@@ -34,13 +36,16 @@ def private_installation(
     kept = {name: value for name, value in os.environ.items() if not own_services or name not in _OUTER}
     environ = {**kept, **settings, "JULEP_HOME": str(home.path), "PORT": "0", "FLOWER_PORT": "0"}
     log = home.path / "up.log"
+    guardian = Guardian(grace_s=_STOP_S)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, str(PROJECT_ROOT / "manage.py"), "up"],
             env=environ,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+    guardian.watch(process.pid, signal.SIGTERM)
     try:
         _wait_ready(home, process, log)
         yield environ
@@ -51,6 +56,8 @@ def private_installation(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        guardian.forget(process.pid)
+        guardian.close()
 
 
 def _wait_ready(home: Home, process: "subprocess.Popen[bytes]", log: Path) -> None:

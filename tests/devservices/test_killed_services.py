@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from julep_project.devservices.loopback import RecordedRequest, Reply
+from julep_project.env import PROJECT_ROOT
 from tests.devservices.conftest import STOP_S, Up, alive, family, running, wait_for
 from tests.loopback.web_server import WebServer
 
@@ -121,3 +123,26 @@ def test_after_a_hard_kill_it_starts_again_and_sigterm_leaves_nothing(
     assert second.stop(signal.SIGTERM) == 0
     assert wait_for(lambda: alive(left) == [], STOP_S)
     assert not (second.home / "up.json").exists()
+
+
+_OWNER = """
+import time
+from pathlib import Path
+from julep_project.devservices.home import Home
+from julep_project.devservices.private import private_installation
+with private_installation(Home(Path(%r)), {"ENGINE_PROCESSES": "1", "IO_THREADS": "4"}):
+    time.sleep(600)
+"""
+
+
+def test_a_private_installation_ends_with_its_owner(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    owner = subprocess.Popen([sys.executable, "-c", _OWNER % str(home)], cwd=PROJECT_ROOT)
+    try:
+        assert wait_for((home / "up.json").exists, LONG_S)
+        processes = [int(json.loads((home / "up.json").read_text())["pid"]), *family(owner.pid)]
+    finally:
+        owner.kill()
+        owner.wait()
+    assert len(processes) > 3
+    assert wait_for(lambda: alive(processes) == [], LONG_S)
