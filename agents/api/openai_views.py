@@ -198,7 +198,7 @@ async def _encoded(chunks: AsyncGenerator[dict[str, Json], None], wants_usage: b
 
 def _error_event(error: Exception) -> bytes:
     """An error in the middle is told as one: the client raises it."""
-    return encode_event(answer_for(error, operation="create", resource="Completion").body) + _DONE
+    return encode_event(answer_for(error, operation="create", resource="Completion", is_published=True).body) + _DONE
 
 
 def _texts(given: Json) -> list[str]:

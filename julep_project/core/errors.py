@@ -44,6 +44,8 @@ class DomainError(Exception):
     # What `Retry-After` tells the caller, unless the error is final.
     retry_after_s: int | None = None
     is_final: bool = False
+    # The place of what is wrong in the request, as far as it is one place and known.
+    param: str | None = None
     # Of the answer, beside those that follow from the others.
     headers: Mapping[str, str] = MappingProxyType({})
 
@@ -159,6 +161,7 @@ class InvalidInput(DomainError):
 
     def __init__(self, details: Sequence[Mapping[str, Any]]):
         super().__init__(extra={"details": [dict(detail) for detail in details]})
+        self.param = next((detail["loc"] for detail in details if detail.get("loc")), None)
 
 
 class ModelUnavailable(DomainError):

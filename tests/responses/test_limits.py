@@ -91,7 +91,7 @@ class TestDeadline:
         assert model.closed == 1
         first, error, done = _events(told)
         assert first["choices"][0]["delta"]["content"] == "Once "
-        assert error == {"error": {"message": TIMED_OUT, "code": "chat_timed_out", "type": "http_error"}}
+        assert error == {"error": {"message": TIMED_OUT, "code": "chat_timed_out", "type": "http_error", "param": None}}
         assert done == "[DONE]"
         assert ModelUsage.objects.count() == 1
 
@@ -104,7 +104,9 @@ class TestDeadline:
         model_server.script(answer)
         refused = live_api.send("POST", "/v1/chat/completions", {**ASK, "stream": stream})
         assert (refused.status_code, refused.headers["x-should-retry"]) == (504, "false")
-        assert refused.json() == {"error": {"message": TIMED_OUT, "code": "chat_timed_out", "type": "http_error"}}
+        assert refused.json() == {
+            "error": {"message": TIMED_OUT, "code": "chat_timed_out", "type": "http_error", "param": None}
+        }
         assert answer.gone.wait(LONGEST_WAIT_S)
 
 
@@ -129,7 +131,7 @@ class TestLength:
         settings.MAX_REPLY_CHARACTERS = 1000
         with scripted_model([LONG]) as model:
             answer = live_api.send("POST", "/v1/chat/completions", {**ASK, "stream": stream})
-        expected = {"error": {"message": TOO_LONG, "code": "reply_too_long", "type": "http_error"}}
+        expected = {"error": {"message": TOO_LONG, "code": "reply_too_long", "type": "http_error", "param": None}}
         if stream:
             assert model.closed == 1
             assert _events(answer.told)[-2:] == [expected, "[DONE]"]
@@ -180,7 +182,7 @@ class TestReaderThatStalls:
     def test_a_streamed_completion(self, live_api: ResponsesClient) -> None:
         first, error, done = _events(asyncio.run(_stalled("/v1/chat/completions", ASK)))
         assert first["choices"][0]["delta"]["content"] == "a"
-        assert error == {"error": {"message": NOT_READ, "code": "reader_too_slow", "type": "http_error"}}
+        assert error == {"error": {"message": NOT_READ, "code": "reader_too_slow", "type": "http_error", "param": None}}
         assert done == "[DONE]"
 
     def test_a_response_that_is_told_again(self, live_api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> None:

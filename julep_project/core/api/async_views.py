@@ -1,7 +1,7 @@
 """Views whose connection stays open: async, behind the same authentication, parser and errors as the resource views."""
 
 import io
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -52,7 +52,7 @@ def api_view(
                     principal = await run_query(partial(authenticate, request))
                 cast(Any, request).user = principal
                 if request.method not in methods:
-                    raise MethodNotAllowed(request.method or "")
+                    return _not_allowed(request, methods)
                 principal.require(scope or scope_of_method(request.method))
                 taken = await admit_stream(principal)
             except Exception as error:
@@ -79,6 +79,12 @@ def api_view(
         return serve
 
     return decorate
+
+
+def _not_allowed(request: HttpRequest, methods: Sequence[str]) -> HttpResponse:
+    response = plain_response(MethodNotAllowed(request.method or ""), request)
+    response.headers["Allow"] = ", ".join(methods)
+    return response
 
 
 async def _told(

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -41,6 +41,8 @@ from julep_project.core.storage_errors import as_domain_error
 
 log = logging.getLogger(__name__)
 
+# Below it are the operations that others publish too, whose errors name the parameter.
+_PUBLISHED = "/v1/"
 _OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -68,6 +70,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
         operation=getattr(view, "action", None) or _OPERATIONS.get(context["request"].method, "get"),
         resource=getattr(view, "resource", "Resource"),
         request_id=getattr(context["request"], "request_id", ""),
+        is_published=context["request"].path_info.startswith(_PUBLISHED),
     )
     return Response(answer.body, status=answer.status, headers=dict(answer.headers))
 
@@ -79,6 +82,7 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
         operation=_OPERATIONS.get(request.method or "", "get"),
         resource="Resource",
         request_id=getattr(request, "request_id", ""),
+        is_published=request.path_info.startswith(_PUBLISHED),
     )
     return _as_http(answer)
 
@@ -86,7 +90,8 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
 def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The last route of all, and Django's `handler404`. A page for people where staff look for one."""
     if is_for_api(request.path_info):
-        return _as_http(ErrorAnswer(404, {"detail": "Not Found"}))
+        told = _with_param(_body(404, "Not Found"), None) if request.path_info.startswith(_PUBLISHED) else {}
+        return _as_http(ErrorAnswer(404, {"detail": "Not Found", **told}))
     message = str(exception) if type(exception) is Http404 else ""
     return _as_page(ErrorAnswer(404, _body(404, message or "There is no such page")))
 
@@ -107,19 +112,28 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _as_http(answer) if is_for_api(request.path_info) else _as_page(answer)
 
 
-def answer_for(error: Exception, *, operation: str, resource: str, request_id: str = "") -> ErrorAnswer:
-    """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of."""
+def answer_for(
+    error: Exception, *, operation: str, resource: str, request_id: str = "", is_published: bool = False
+) -> ErrorAnswer:
+    """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of. Where the
+    operation `is_published` by others, the body names the parameter."""
     known = _known(error, operation=operation, resource=resource)
     if known is not None:
-        return _from_domain(known)
-    if isinstance(error, APIException):
-        return _from_framework(error)
-    log.error(
-        "request failed unexpectedly",
-        exc_info=error,
-        extra={"action": "request_failed", "operation": operation, "resource": resource, "request_id": request_id},
-    )
-    return _internal()
+        answer = _from_domain(known)
+    elif isinstance(error, APIException):
+        answer = _from_framework(error)
+    else:
+        log.error(
+            "request failed unexpectedly",
+            exc_info=error,
+            extra={"action": "request_failed", "operation": operation, "resource": resource, "request_id": request_id},
+        )
+        answer = _internal()
+    return replace(answer, body=_with_param(answer.body, known.param if known else None)) if is_published else answer
+
+
+def _with_param(body: dict[str, Any], param: str | None) -> dict[str, Any]:
+    return {**body, "error": {**body["error"], "param": param}}
 
 
 def _known(error: Exception, *, operation: str, resource: str) -> DomainError | None:

@@ -14,8 +14,10 @@ from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
 from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
+from julep_project.core.reading.surface import Surface
 from julep_project.core.reading.validation import HIDDEN, as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
+from julep_project.core.schemas.schema_shape import check_shape
 
 CANONICAL_NAME = r"^[a-zA-Z][a-zA-Z0-9_]*$"
 SAFE_NAME = r"^(?!\d)[^\x00-\x1f\x7f]*$"
@@ -32,6 +34,8 @@ class Body(serializers.Serializer[Any]):
     """
 
     is_secret: ClassVar[bool] = False
+    # What others publish of the operation, where it is one of theirs: then unknown keys are refused.
+    surface: ClassVar[Surface | None] = None
     # For the API description: the schema of what stands under names of the caller's own; none may, without.
     others: ClassVar[Mapping[str, Any] | None] = None
 
@@ -41,7 +45,10 @@ class Body(serializers.Serializer[Any]):
 
         Raises:
             InvalidInput
+            ParameterRefused, UnknownParameter: it has a surface.
         """
+        if cls.surface is not None:
+            cls.surface.check(data)
         received = HIDDEN if cls.is_secret else data
         body = cls(data=as_object(data, (), received=received), partial=partial)
         if not body.is_valid():
@@ -156,10 +163,21 @@ class JsonSchema(JsonObject):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         schema = super().to_internal_value(data)
         try:
-            check_references(schema)
+            self._check(schema)
         except UnusableSchema as error:
             self.fail("value_error", reason=error)
         return schema
+
+    def _check(self, schema: dict[str, Any]) -> None:
+        check_references(schema)
+
+
+class SentSchema(JsonSchema):
+    """A JSON Schema that goes on to a model provider, whose client looks at the usual keywords, too."""
+
+    def _check(self, schema: dict[str, Any]) -> None:
+        super()._check(schema)
+        check_shape(schema)
 
 
 class ListOf(serializers.ListField):
