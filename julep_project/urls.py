@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 
 from julep_project.core.api.auth import IsOperator
 from julep_project.core.api.exception_handler import unknown_route
-from julep_project.core.api.public_views import docs_page, healthz, livez, openapi_json, readyz
+from julep_project.core.api.public_views import docs_page, guide_page, healthz, livez, openapi_json, readyz
 from julep_project.core.health.witness_view import WitnessView
 from julep_project.metrics_view import metrics
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("openapi.json", openapi_json),
     path("docs", docs_page),
     path("swagger", docs_page),
+    path("guides/<str:name>", guide_page),
     path("", include("julep_project.core.jobs.urls")),
     path("", include("agents.urls")),
     path("", include("agents.vault.urls")),

@@ -1,4 +1,4 @@
-"""Routes that need no key: the API description, its page, and health.
+"""Routes that need no key: the API description, its page, the guides, and health.
 
 Those of health are async, so that they are answered while every thread for requests is taken.
 """
@@ -12,8 +12,12 @@ from django.shortcuts import render
 from rest_framework.exceptions import MethodNotAllowed
 
 from julep_project.core.api.api_document import openapi_document
+from julep_project.core.api.guides import guides
 from julep_project.core.api.renderers import to_json
+from julep_project.core.errors import NotFound
 from julep_project.core.health import health
+
+_NOTHING_RUNS = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def openapi_json(request: HttpRequest) -> HttpResponse:
@@ -25,7 +29,19 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
 def docs_page(request: HttpRequest) -> HttpResponse:
     """`/docs` and `/swagger`: a page that reads `openapi.json` beside it; all its assets are served from here."""
     _only_get(request)
-    return render(request, "api_docs.html", {"title": settings.SPECTACULAR_SETTINGS["TITLE"]})
+    title = settings.SPECTACULAR_SETTINGS["TITLE"]
+    return render(request, "api_docs.html", {"title": title, "guides": guides().values()})
+
+
+def guide_page(request: HttpRequest, name: str) -> HttpResponse:
+    """`/guides/{name}`: a page without anything that runs."""
+    _only_get(request)
+    guide = guides().get(name)
+    if guide is None:
+        raise NotFound("There is no such guide")
+    page = render(request, "guide.html", {"guide": guide, "guides": guides().values()})
+    page.headers["Content-Security-Policy"] = _NOTHING_RUNS
+    return page
 
 
 async def livez(request: HttpRequest) -> HttpResponse:

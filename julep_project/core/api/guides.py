@@ -1,0 +1,76 @@
+"""The guides in `docs/` as pages: what stands in them, and nothing that runs or is fetched from elsewhere."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+FOLDER = Path(__file__).parents[3] / "docs"
+# In the order in which a newcomer meets them; the others follow by name.
+_FIRST = ("language", "tools", "sessions", "documents", "models", "responses", "requests", "acting-on-runs")
+_NOT_IN_NAMES = re.compile(r"[^\w\- ]")
+_GUIDE = re.compile(r"([a-z-]+)\.md(#.*)?")
+# The one piece of HTML that guides have: a place in them.
+_PLACE = re.compile(r'<a id="[a-z-]+">|</a>')
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """`html` is safe to be put into a page as it is."""
+
+    name: str
+    title: str
+    html: str
+
+
+@cache
+def guides() -> Mapping[str, Guide]:
+    """All guides by their names. They come with the code, so they are read once; an installation may have none."""
+    paths = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
+    names = [*(name for name in _FIRST if name in paths), *(name for name in paths if name not in _FIRST)]
+    return {name: _guide(name, paths[name].read_text(encoding="utf-8")) for name in names}
+
+
+def _guide(name: str, text: str) -> Guide:
+    notation = MarkdownIt("commonmark").enable("table")
+    tokens = list(_shown(notation.parse(text)))
+    titles = (after.content for before, after in zip(tokens, tokens[1:], strict=False) if before.tag == "h1")
+    title = next(titles, name).replace("`", "")
+    return Guide(name, title, str(notation.renderer.render(tokens, notation.options, {})))
+
+
+def _shown(tokens: Iterable[Token]) -> Iterator[Token]:
+    """Without HTML, with names for headings, and with links from guide to guide."""
+    named: dict[str, int] = {}
+    heading: Token | None = None
+    for token in tokens:
+        if token.type == "html_block":
+            continue
+        if token.type == "inline":
+            token.children = [_mended(part) for part in token.children or () if _is_shown(part)]
+            if heading is not None:
+                heading.attrSet("id", _name_of(token.content, named))
+        heading = token if token.type == "heading_open" else None
+        yield token
+
+
+def _is_shown(part: Token) -> bool:
+    return part.type != "html_inline" or _PLACE.fullmatch(part.content) is not None
+
+
+def _mended(part: Token) -> Token:
+    """A link to a guide leads to its page. Of a picture there are the words that stand for it."""
+    if part.type == "link_open" and (guide := _GUIDE.fullmatch(str(part.attrGet("href")))):
+        part.attrSet("href", f"{guide[1]}{guide[2] or ''}")
+    return Token("text", "", 0, content=part.content) if part.type == "image" else part
+
+
+def _name_of(heading: str, named: dict[str, int]) -> str:
+    """The name by which links mean a heading; a repeated one gets a number."""
+    name = _NOT_IN_NAMES.sub("", heading).strip().lower().replace(" ", "-")
+    named[name] = times = named.get(name, -1) + 1
+    return f"{name}-{times}" if times else name

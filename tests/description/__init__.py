@@ -1,0 +1,1 @@
+"""The API description, held against what the server does."""
