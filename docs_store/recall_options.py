@@ -7,6 +7,7 @@ from django.db.models import TextChoices
 from rest_framework import serializers
 
 from docs_store.search.query import SearchBody
+from julep_project.core.reading.fields import Answer
 
 # Fields of a search that have no place in recall options: the conversation gives them.
 _GIVEN_BY_CHAT = ("text", "vector")
@@ -57,6 +58,13 @@ class RecallOptionsBody(SearchBody):
         """Those of a search, without what is searched for."""
         fields = super().get_fields()
         return {name: field for name, field in fields.items() if name not in _GIVEN_BY_CHAT}
+
+
+class RecallOptionsAnswer(Answer, RecallOptionsBody):
+    """The options that count, which depend on the mode."""
+
+    nullable = frozenset(_FOR_TEXT)
+    sometimes = frozenset(_FOR_HYBRID)
 
 
 def complete_recall_options(given: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -397,7 +397,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["julep_project.core.reading.parsers.JsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["julep_project.core.api.renderers.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "julep_project.core.api.renderers.AlwaysJson",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "julep_project.core.api.api_schema.Description",
     "EXCEPTION_HANDLER": "julep_project.core.api.exception_handler.handle",
     "UNAUTHENTICATED_USER": None,
 }

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.api.openai_answers import ChatCompletionAnswer, EmbeddingsAnswer, ModelAnswer, ModelsAnswer
 from agents.llm import gateway
 from agents.llm.choice import list_models, resolve_listed_model
 from agents.llm.custom_key import custom_key_of
@@ -20,7 +21,7 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.models import Developer
 from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat, ToolChoice
-from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_json, read_request
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
@@ -28,7 +29,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
 from julep_project.core.pauses.standing import acheck_intake
-from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, Text, TextList
+from julep_project.core.reading.fields import Body, Example, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 
 MOST_TEXTS = 2048
@@ -71,6 +72,10 @@ class CompletionMessageBody(serializers.Serializer[Any]):
 class ChatCompletionBody(Body):
     """What a completion is made of."""
 
+    example = Example(
+        model="offline/echo", messages=[{"role": "user", "content": "When is high tide?"}], max_tokens=200
+    )
+
     model = Text(required=False, max_length=255)
     messages = ListOf(child=CompletionMessageBody(), min_length=1, max_length=MOST_MESSAGES)
     tools = ListOf(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
@@ -105,7 +110,20 @@ class EmbeddingsBody(Body):
     dimensions = serializers.IntegerField(required=False, min_value=1)
 
 
-@describe_async("chat_completions", body=ChatCompletionBody)
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+class _Texts(serializers.Field[Json, Json, Json, Json]):
+    """A text or several."""
+
+
+class WholeEmbeddingsBody(EmbeddingsBody):
+    """What vectors are made of, with the `input`, which is read by itself."""
+
+    example = Example(model="offline/hashing", input=["When is high tide?"])
+
+    input = _Texts()
+
+
+@describe_async("chat_completions", body=ChatCompletionBody, answer={200: ChatCompletionAnswer, **SERVER_SENT_EVENTS})
 @api_view("POST")
 async def chat_completions(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One answer of a model, whole or as it arrives."""
@@ -130,7 +148,7 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
     return event_stream(relay)
 
 
-@describe_async("embeddings", body=EmbeddingsBody)
+@describe_async("embeddings", body=WholeEmbeddingsBody, answer=EmbeddingsAnswer)
 @api_view("POST")
 async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Vectors of texts."""
@@ -153,14 +171,14 @@ async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponse
     return json_response({"object": "list", "data": rows, "model": embedded.model, "usage": usage})
 
 
-@describe_async("models_list", method="get")
+@describe_async("models_list", method="get", answer=ModelsAnswer)
 @api_view("GET")
 async def models(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """The models worth showing."""
     return json_response({"object": "list", "data": [_model(name) for name in list_models()]})
 
 
-@describe_async("models_retrieve", method="get", ids=("name",))
+@describe_async("models_retrieve", method="get", answer=ModelAnswer, ids=("name",))
 @api_view("GET")
 async def model(request: HttpRequest, developer: Developer, name: str) -> HttpResponseBase:
     """One of them."""

@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from agents.resource_services import ResourceServices
 from agents.tools.presets import without_values
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
+from julep_project.core.api.query import METADATA_FILTER as FILTER
+from julep_project.core.api.query import PROJECT, Parameter
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.reading.fields import Body
 from julep_project.core.reading.metadata_filter import metadata_condition
@@ -53,6 +55,11 @@ class Resource:
         verb, noun = _VERB_OF_ACTION.get(action, action), self.services.noun
         one = f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
         return self.texts.get(verb) or _TEXTS[verb].format(noun=noun, one=one)
+
+    @property
+    def query(self) -> tuple[Parameter, ...]:
+        """What narrows the list."""
+        return (FILTER, PROJECT) if self.services.has_project else (FILTER,)
 
     def narrowed(self, rows: "QuerySet[Any]", project: object) -> "QuerySet[Any]":
         """The rows of a project, if one is given."""

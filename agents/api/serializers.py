@@ -25,6 +25,7 @@ from julep_project.core.reading.fields import (
     Body,
     CanonicalName,
     DisplayName,
+    Example,
     JsonObject,
     SafeName,
     StoredAnswer,
@@ -35,6 +36,15 @@ from julep_project.core.reading.fields import (
 
 class AgentBody(Body):
     """What a client may set on an agent."""
+
+    example = Example(
+        name="Harbour guide",
+        about="Knows the tides.",
+        model="offline/echo",
+        instructions=["Answer in one sentence."],
+        metadata={"team": "sea"},
+    )
+    example_of_changes = Example(about="Knows the tides and the winds.", metadata={"watch": 2})
 
     name = DisplayName()
     canonical_name = CanonicalName(required=False)
@@ -54,6 +64,8 @@ class AgentAnswer(StoredAnswer, AgentBody):
 class UserBody(Body):
     """What a client may set on a user."""
 
+    example = Example(name="Ada", about="Sails at weekends.", metadata={"team": "sea"})
+
     name = SafeName(required=False)
     about = Text(required=False, max_length=LONGEST_DESCRIPTION)
     project = CanonicalName(required=False)
@@ -67,6 +79,8 @@ class UserAnswer(StoredAnswer, UserBody):
 class ProjectBody(Body):
     """What a client may set on a project."""
 
+    example = Example(name="Harbour", metadata={"team": "sea"})
+
     name = DisplayName()
     canonical_name = CanonicalName(required=False)
     metadata = JsonObject(required=False)
@@ -78,6 +92,14 @@ class ProjectAnswer(StoredAnswer, ProjectBody):
 
 class ToolBody(Body):
     """A tool. Of its specs one is given, that of its type."""
+
+    example = Example(
+        name="moor",
+        type="function",
+        description="Moor a boat.",
+        function={"parameters": {"type": "object", "properties": {"berth": {"type": "integer"}}}},
+    )
+    example_of_changes = Example(description="Moor a boat at a berth.")
 
     name = Text(max_length=LONGEST_TOOL_NAME)
     type = serializers.ChoiceField(choices=ToolType.choices, required=False)

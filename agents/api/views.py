@@ -29,6 +29,7 @@ from agents.models import Tool
 from agents.tool_definitions import doubts_about, tool_to_wire
 from julep_project.core.api.api_schema import describe, page_of
 from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.query import IGNORED_METADATA_FILTER
 from julep_project.core.api.views import ApiViewSet, created, deleted
 
 AGENTS = Resource(
@@ -51,7 +52,7 @@ PROJECTS = Resource(
 )
 
 
-@describe("agent", body=AgentBody, answer=AgentAnswer, text=AGENTS.text)
+@describe("agent", body=AgentBody, answer=AgentAnswer, text=AGENTS.text, query=AGENTS.query)
 class AgentViewSet(ResourceViewSet):
     """`/agents` and `/agents/{id}`."""
 
@@ -59,7 +60,7 @@ class AgentViewSet(ResourceViewSet):
     of = AGENTS
 
 
-@describe("user", body=UserBody, answer=UserAnswer, max_limit=100, text=USERS.text)
+@describe("user", body=UserBody, answer=UserAnswer, max_limit=100, text=USERS.text, query=USERS.query)
 class UserViewSet(ResourceViewSet):
     """`/users` and `/users/{id}`."""
 
@@ -68,7 +69,7 @@ class UserViewSet(ResourceViewSet):
     of = USERS
 
 
-@describe("project", body=ProjectBody, answer=ProjectAnswer, text=PROJECTS.text)
+@describe("project", body=ProjectBody, answer=ProjectAnswer, text=PROJECTS.text, query=PROJECTS.query)
 class ProjectViewSet(ResourceViewSet):
     """`/projects` and `/projects/{id}`."""
 
@@ -88,7 +89,7 @@ class ModelViewSet(ApiViewSet):
         return Response({"models": [{"id": name} for name in names]})
 
 
-@describe("agent_tool", body=ToolBody, answer=ToolAnswer, ids=("agent_id", "tool_id"))
+@describe("agent_tool", body=ToolBody, answer=ToolAnswer, ids=("agent_id", "tool_id"), query=[IGNORED_METADATA_FILTER])
 class ToolViewSet(ApiViewSet):
     """`/agents/{agent_id}/tools` and `/agents/{agent_id}/tools/{tool_id}`."""
 

@@ -9,8 +9,6 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,12 +23,13 @@ from julep_project.core.api.async_views import api_view
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.pagination import read_page_request
+from julep_project.core.api.query import takes
 from julep_project.core.api.renderers import to_json
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.clock import to_wire
 from julep_project.core.database import Threads, run_query
 from julep_project.core.live.reader import Lines, line_stream
-from julep_project.core.reading.fields import Answer, Body, JsonObject, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, Text, Timestamp, example_id
 from julep_project.core.tenancy import get_or_not_found
 
 # What an export holds at a time: rows of kilobytes each, at most of a hundred.
@@ -39,6 +38,8 @@ _EXPORTED_AT_ONCE = 100
 
 class AuditQuery(Body):
     """What narrows the list."""
+
+    example = Example(object_kind="agent", object_id=example_id("agent"))
 
     object_kind = serializers.ChoiceField(choices=[(kind.value, kind.value) for kind in ObjectKind], required=False)
     object_id = Text(required=False, max_length=64)
@@ -105,7 +106,7 @@ class AuditViewSet(ApiViewSet):
     resource = "Audit"
     scope = KeyScope.ADMIN
 
-    @extend_schema(parameters=[AuditQuery])
+    @takes(AuditQuery)
     def list(self, request: Request) -> Response:
         """Acts, the newest first. Any sort is by time."""
         page = replace(read_page_request(request.query_params), sort_by="created_at")
@@ -118,12 +119,7 @@ class AuditViewSet(ApiViewSet):
         return Response(record_to_wire(get_or_not_found(rows, id, "Audit record")))
 
 
-@describe_async(
-    "audit_export",
-    method="get",
-    answer=JSON_LINES,
-    query=[OpenApiParameter(str(name), OpenApiTypes.STR) for name in AuditQuery().fields],
-)
+@describe_async("audit_export", method="get", answer=JSON_LINES, query=[AuditQuery])
 @api_view("GET", scope=KeyScope.ADMIN)
 async def export(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Every act that the filters of the list mean, the newest first, as JSON lines. What goes wrong on the way is told

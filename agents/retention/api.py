@@ -15,13 +15,16 @@ from agents.retention.periods import Period, forget_period, get_period, list_per
 from agents.retention.removal import count_due
 from julep_project.core.api.api_schema import page_of
 from julep_project.core.api.auth import KeyScope
+from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiViewSet
-from julep_project.core.reading.fields import Answer, Body, Text
+from julep_project.core.reading.fields import Answer, Body, Example, Text
 from julep_project.core.reading.validation import read_flag
 
 
 class PeriodBody(Body):
     """How long; null: for ever."""
+
+    example = Example(days=90)
 
     days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, allow_null=True)
 
@@ -44,11 +47,8 @@ class RetentionViewSet(ApiViewSet):
     resource = "Retention period"
     scope = KeyScope.ADMIN
 
-    @extend_schema(
-        operation_id="retention_list",
-        parameters=[OpenApiParameter("dry_run", OpenApiTypes.BOOL)],
-        responses=page_of("period", PeriodAnswer),
-    )
+    @takes(OpenApiParameter("dry_run", OpenApiTypes.BOOL))
+    @extend_schema(operation_id="retention_list", responses=page_of("period", PeriodAnswer))
     def list(self, request: Request) -> Response:
         """Every kind with its period; with `dry_run`, how many rows are too old, and none is removed."""
         due = count_due(self.developer) if read_flag(request.query_params, "dry_run") else {}
@@ -65,7 +65,7 @@ class RetentionViewSet(ApiViewSet):
         days = PeriodBody.read(request.data)["days"]
         return Response(_to_wire(set_period(developer=self.developer, kind=kind, days=days)))
 
-    @extend_schema(operation_id="retention_destroy", responses={200: PeriodAnswer})
+    @extend_schema(operation_id="retention_destroy", request=None, responses={200: PeriodAnswer})
     def destroy(self, request: Request, kind: str) -> Response:
         """Let the server's default count again."""
         return Response(_to_wire(forget_period(developer=self.developer, kind=kind)))

@@ -12,6 +12,7 @@ from docs_store.models import File
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.api.pagination import BareListPagination
+from julep_project.core.api.query import PROJECT
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.database import give_connection_back
@@ -21,6 +22,7 @@ from julep_project.core.reading.fields import (
     Answer,
     Body,
     CanonicalName,
+    Example,
     Pattern,
     SafeName,
     Text,
@@ -32,6 +34,8 @@ MIME_TYPE = r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+"
 
 class FileBody(Body):
     """What a client sends to store a file."""
+
+    example = Example(name="tides.txt", mime_type="text/plain", content="SGlnaCBhdCBub29u")
 
     name = SafeName(min_length=1)
     description = Text(required=False, max_length=LONGEST_DESCRIPTION)
@@ -85,7 +89,7 @@ def _without_content(file: File) -> dict[str, Any]:
     }
 
 
-@describe("file", body=FileBody, answer=FileAnswer, max_limit=100, bare=True)
+@describe("file", body=FileBody, answer=FileAnswer, max_limit=100, bare=True, query=[PROJECT])
 class FileViewSet(ApiViewSet):
     """`/files` and `/files/{id}`."""
 

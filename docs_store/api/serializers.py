@@ -5,7 +5,16 @@ from typing import Any
 from rest_framework import serializers
 
 from docs_store.models import LONGEST_CHUNK, LONGEST_TITLE, EmbeddingState
-from julep_project.core.reading.fields import LONGEST_DESCRIPTION, Answer, Body, JsonObject, Text, TextList, Timestamp
+from julep_project.core.reading.fields import (
+    LONGEST_DESCRIPTION,
+    Answer,
+    Body,
+    Example,
+    JsonObject,
+    Text,
+    TextList,
+    Timestamp,
+)
 
 MOST_CHUNKS = 10_000
 MOST_TEXTS = 100
@@ -26,6 +35,8 @@ class ChunkText(Text):
 
 class DocBody(Body):
     """What a client may say about a doc."""
+
+    example = Example(title="Tides", content=["High tide is at noon."], metadata={"team": "sea"})
 
     title = Text(min_length=1, max_length=LONGEST_TITLE)
     content = TextList(min_length=1, max_length=MOST_CHUNKS, child=ChunkText(max_length=LONGEST_CHUNK))
@@ -84,12 +95,16 @@ class DocAnswer(Answer, DocBody):
 class BulkDeleteBody(Body):
     """Which docs to remove."""
 
+    example = Example(metadata_filter={"team": "sea"})
+
     metadata_filter = JsonObject(required=False)
     delete_all = serializers.BooleanField(required=False)
 
 
 class EmbedBody(Body):
     """Texts to make vectors of."""
+
+    example = Example(text=["When is high tide?"])
 
     text = TextList(min_length=1, max_length=MOST_TEXTS, child=Text(max_length=LONGEST_CHUNK))
     embed_instruction = Text(required=False, max_length=LONGEST_DESCRIPTION)

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import QueryDict
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +21,7 @@ from docs_store.wire import doc_to_wire
 from julep_project.core.api.api_schema import Deleted, describe, page_of
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.query import METADATA_FILTER, takes
 from julep_project.core.api.views import ApiViewSet, created, deleted, deletion
 from julep_project.core.clock import now
 from julep_project.core.reading.metadata_filter import metadata_condition
@@ -27,6 +29,7 @@ from julep_project.core.reading.multipart import MultipartParser
 from julep_project.core.reading.parsers import JsonParser
 from julep_project.core.reading.validation import invalid
 
+_INCLUDE_EMBEDDINGS = OpenApiParameter("include_embeddings", OpenApiTypes.BOOL, default=True)
 _ANSWERS = {"true": True, "1": True, "false": False, "0": False, "": True}
 
 
@@ -36,6 +39,7 @@ _DESCRIBED: dict[str, Any] = {
     "answer": DocAnswer,
     "ids": ("id", "doc_id"),
     "max_limit": SmallPagination.max_limit,
+    "query": [METADATA_FILTER, _INCLUDE_EMBEDDINGS],
 }
 
 
@@ -108,6 +112,7 @@ class DocViewSet(ApiViewSet):
 
     resource = "Doc"
 
+    @takes(_INCLUDE_EMBEDDINGS)
     def retrieve(self, request: Request, id: UUID) -> Response:
         """One doc, with its vectors unless `include_embeddings` is false."""
         wanted = _wants_embeddings(request)
@@ -128,7 +133,8 @@ class SearchViewSet(ApiViewSet):
         """Search by text, by vector, or by both."""
         return self._found(Owner(self.role, id), parse_search(request.data))
 
-    @extend_schema(parameters=[SearchBody], responses=SearchAnswer)
+    @takes(SearchBody, METADATA_FILTER)
+    @extend_schema(responses=SearchAnswer)
     def by_parameters(self, request: Request, id: UUID) -> Response:
         """Search, with the same fields in the query string."""
         return self._found(Owner(self.role, id), parse_search_parameters(request.query_params))

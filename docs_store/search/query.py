@@ -12,7 +12,7 @@ from rest_framework import serializers
 from docs_store.models import LONGEST_CHUNK
 from docs_store.search.language import DEFAULT_TAG, text_configuration
 from docs_store.vectors import Floats, unit_vector
-from julep_project.core.reading.fields import Body, JsonObject, Text
+from julep_project.core.reading.fields import Body, Example, JsonObject, Text
 from julep_project.core.reading.metadata_filter import metadata_condition, object_condition
 from julep_project.core.reading.outside_json import read_json
 from julep_project.core.reading.parsers import without_nul
@@ -139,6 +139,8 @@ class QueryVector(serializers.Field[Floats, Any, Any, Any]):
 
 class SearchBody(Body):
     """What a client may ask for."""
+
+    example = Example(text="high tide", limit=5)
 
     text = Text(required=False, max_length=LONGEST_CHUNK)
     vector = QueryVector(required=False)

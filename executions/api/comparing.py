@@ -14,8 +14,9 @@ from executions.comparing.comparison import MOST_ROWS_IN_LOG, MOST_STEPS, compar
 from executions.comparing.wire import comparison_to_wire
 from executions.states import ExecutionStatus
 from julep_project.core.api.pagination import read_number, read_page_request
+from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiViewSet
-from julep_project.core.reading.fields import Answer, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Text, Timestamp, example_id
 from julep_project.core.reading.validation import parse_uuid
 
 
@@ -83,19 +84,15 @@ class ComparisonViewSet(ApiViewSet):
 
     resource = "Execution"
 
-    @extend_schema(
-        operation_id="execution_comparison",
-        parameters=[
-            OpenApiParameter("ids", OpenApiTypes.STR, description="runs, several times or several between commas"),
-            OpenApiParameter(
-                "fork_id", OpenApiTypes.UUID, description="the variants of a fork, and what they do again"
-            ),
-            OpenApiParameter("after", OpenApiTypes.INT, description="rows of the logs that are passed over"),
-            OpenApiParameter("limit", OpenApiTypes.INT),
-            OpenApiParameter("offset", OpenApiTypes.INT),
-        ],
-        responses=ComparisonAnswer,
+    @takes(
+        OpenApiParameter("ids", OpenApiTypes.STR, description="runs, several times or several between commas"),
+        OpenApiParameter("fork_id", OpenApiTypes.UUID, description="the variants of a fork, and what they do again"),
+        OpenApiParameter("after", OpenApiTypes.INT, description="rows of the logs that are passed over"),
+        OpenApiParameter("limit", OpenApiTypes.INT),
+        OpenApiParameter("offset", OpenApiTypes.INT),
+        ids=f"{example_id('execution')},{example_id('ended_execution')}",
     )
+    @extend_schema(operation_id="execution_comparison", responses=ComparisonAnswer)
     def retrieve(self, request: Request) -> Response:
         """Runs beside each other: how each ended, what it took, and what their steps gave, by place in the program."""
         query = request.query_params

@@ -14,7 +14,7 @@ from executions.retrying.plan import FAILED
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus, TransitionType
 from executions.stored_json import OMITTED
-from julep_project.core.reading.fields import Answer, Body, JsonObject, ListOf, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, ListOf, Text, Timestamp, example_id
 
 
 @extend_schema_field(OpenApiTypes.ANY)
@@ -25,6 +25,8 @@ class AnyJson(serializers.JSONField):
 class ExecutionBody(Body):
     """What starts a run. `output`, `error` and `transition_count`, which clients echo, are ignored."""
 
+    example = Example(input={"q": "When is high tide?"})
+
     input = JsonObject()
     metadata = JsonObject(required=False)
 
@@ -34,6 +36,10 @@ _STATUSES = [(status.value, status.value) for status in ExecutionStatus]
 
 class RunFilterBody(Body):
     """Which runs are meant. All of it may be left out."""
+
+    example = Example(
+        status=["failed"], task_id=example_id("task"), since="2026-01-01T00:00:00Z", error_type="tool_error"
+    )
 
     status = ListOf(
         child=serializers.ChoiceField(choices=_STATUSES), required=False, help_text="one of these", max_length=20
@@ -134,6 +140,8 @@ class TransitionAnswer(Answer):
 class ChangeBody(Body):
     """Resume (`running`, with `input`) or cancel (`cancelled`, with `reason`) a run."""
 
+    example = Example(status="running", input={"approved": True}, task_token=example_id("task_token"))
+
     status = serializers.ChoiceField(choices=["running", "cancelled"], required=False)
     input = AnyJson(required=False)
     reason = Text(required=False)
@@ -176,6 +184,8 @@ class AgainBody(Body):
 class RetryBody(AgainBody):
     """How a run is tried again. All of it may be left out."""
 
+    example = Example({"from": "start", "version": "pinned"})
+
     input = AnyJson(required=False, help_text="of the run, or of the step that is done again")
 
     @classmethod
@@ -203,6 +213,8 @@ class VariantBody(Body):
 
 class ForkBody(AgainBody):
     """How a run is done again in several ways."""
+
+    example = Example({"from": "start", "variants": [{"name": "other input", "input": {"q": "And low tide?"}}]})
 
     variants = ListOf(child=VariantBody(), min_length=1, max_length=MOST_VARIANTS)
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from agents.models import Developer
@@ -14,6 +13,7 @@ from executions import selectors, streams
 from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view
 from julep_project.core.api.exception_handler import answer_for
+from julep_project.core.api.query import ignored
 from julep_project.core.database import run_query
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
@@ -24,13 +24,16 @@ from julep_project.core.live.sse import encode_event
     method="get",
     answer=SERVER_SENT_EVENTS,
     ids=("execution_id",),
-    query=[OpenApiParameter("next_page_token", OpenApiTypes.STR)],
+    query=[
+        OpenApiParameter("next_page_token", description="that of the event behind which to go on"),
+        OpenApiParameter("next_token", description="another name of it"),
+    ],
 )
 @api_view("GET")
 async def stream_transitions(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`transitions.stream`: the log as it is written, from `next_page_token` on."""
     await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
-    after = streams.seq_of_token(request.GET.get("next_page_token"))
+    after = streams.seq_of_token(request.GET.get("next_page_token") or request.GET.get("next_token"))
     return _stream(request, streams.stream_transitions(execution_id, after))
 
 
@@ -39,7 +42,13 @@ async def stream_transitions_elsewhere(request: HttpRequest, execution_id: str) 
     return await stream_transitions(request, execution_id=execution_id)
 
 
-@describe_async("execution_status_stream", method="get", answer=SERVER_SENT_EVENTS, ids=("execution_id",))
+@describe_async(
+    "execution_status_stream",
+    method="get",
+    answer=SERVER_SENT_EVENTS,
+    ids=("execution_id",),
+    query=ignored("next_token"),
+)
 @api_view("GET")
 async def stream_status(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
     """`status.stream`: the run's status as it changes."""

@@ -30,14 +30,24 @@ from executions.waits.counting import progress_of
 from executions.wire import execution_to_wire, transition_to_wire
 from julep_project.core.api.api_schema import created_of, describe, page_of
 from julep_project.core.api.pagination import Cursor, SmallPagination, read_page_request
+from julep_project.core.api.query import IGNORED_METADATA_FILTER, METADATA_FILTER, takes
 from julep_project.core.api.views import ApiViewSet, created
 from julep_project.core.reading.fields import Text
 from julep_project.core.reading.metadata_filter import metadata_condition
 from julep_project.core.reading.validation import invalid, parse_uuid, read_flag
 from tasks.selectors import get_task
 
+_PREVIEW = OpenApiParameter("preview", OpenApiTypes.BOOL)
 
-@describe("task_execution", body=ExecutionBody, answer=ExecutionAnswer, ids=("task_id", "execution_id"), max_limit=100)
+
+@describe(
+    "task_execution",
+    body=ExecutionBody,
+    answer=ExecutionAnswer,
+    ids=("task_id", "execution_id"),
+    max_limit=100,
+    query=[METADATA_FILTER],
+)
 class TaskExecutionViewSet(ApiViewSet):
     """`/tasks/{task_id}/executions`."""
 
@@ -81,7 +91,7 @@ class ExecutionViewSet(ApiViewSet):
     resource = "Execution"
     pagination = SmallPagination
 
-    @extend_schema(parameters=[RunFilterBody, OpenApiParameter("cursor", OpenApiTypes.STR)])
+    @takes(RunFilterBody, METADATA_FILTER, OpenApiParameter("cursor", description="`next_cursor` of the page before"))
     def list(self, request: Request) -> Response:
         """Runs of all tasks, newest first. Any sort is by time. `next_cursor` is null at the end."""
         query = request.query_params
@@ -103,9 +113,9 @@ class ExecutionViewSet(ApiViewSet):
         """Resume or cancel."""
         return Response(execution_to_wire(_change(self.developer, id, request.data)))
 
+    @takes(_PREVIEW)
     @extend_schema(
         operation_id="execution_retry",
-        parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
         request=RetryBody,
         responses={201: created_of(ExecutionAnswer), 200: RetryAnswer},
     )
@@ -118,9 +128,9 @@ class ExecutionViewSet(ApiViewSet):
         execution = retry_execution(developer=self.developer, execution_id=id, request=asked)
         return created(execution_to_wire(execution))
 
+    @takes(_PREVIEW)
     @extend_schema(
         operation_id="execution_fork",
-        parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)],
         request=ForkBody,
         responses={201: created_of(ForkAnswer), 200: ForkPreviewAnswer},
     )
@@ -132,6 +142,7 @@ class ExecutionViewSet(ApiViewSet):
             return Response(preview_fork(developer=self.developer, execution_id=id, request=asked))
         return created(fork_execution(developer=self.developer, execution_id=id, request=asked).to_wire())
 
+    @takes(OpenApiParameter("task_token", description="in place of that in the body"))
     @extend_schema(request=ChangeBody, responses=ExecutionAnswer)
     def resume_by_token(self, request: Request) -> Response:
         """Resume the wait that a task token stands for; the token is in the body or the query."""
@@ -158,7 +169,13 @@ def _change(developer: Any, execution_id: UUID, data: Any) -> Execution:
     return services.change_execution(developer=developer, execution_id=execution_id, change=change)
 
 
-@describe("transition", body=None, answer=TransitionAnswer, ids=("execution_id", "transition_id"))
+@describe(
+    "transition",
+    body=None,
+    answer=TransitionAnswer,
+    ids=("execution_id", "transition_id"),
+    query=[IGNORED_METADATA_FILTER, OpenApiParameter("scope_id", OpenApiTypes.UUID)],
+)
 class TransitionViewSet(ApiViewSet):
     """`/executions/{execution_id}/transitions`."""
 

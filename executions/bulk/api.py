@@ -25,10 +25,11 @@ from executions.bulk.models import BulkAction, BulkVerb
 from executions.finding import RunFilter
 from executions.retrying.plan import FAILED, START
 from julep_project.core.api.api_schema import describe
+from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.jobs.kind import job_to_wire
 from julep_project.core.jobs.rows import JobState
-from julep_project.core.reading.fields import Answer, Body, JsonObject, ListOf, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, ListOf, Text, Timestamp, example_id
 from julep_project.core.reading.validation import invalid, read_flag
 
 _LONGEST_REASON = 500
@@ -45,6 +46,8 @@ class BulkFilterBody(RunFilterBody):
 
 class BulkBody(Body):
     """What is done to which runs."""
+
+    example = Example(action="cancel", filter={"task_id": example_id("task")}, reason="No longer needed")
 
     action = serializers.ChoiceField(choices=BulkVerb.choices)
     filter = BulkFilterBody()
@@ -141,7 +144,7 @@ class BulkViewSet(ApiViewSet):
         """Bulk actions, the newest first."""
         return self.page(list_bulks(self.developer), bulk_to_wire)
 
-    @extend_schema(parameters=[OpenApiParameter("preview", OpenApiTypes.BOOL)])
+    @takes(OpenApiParameter("preview", OpenApiTypes.BOOL))
     def create(self, request: Request) -> Response:
         """Do the same to all runs that meet a filter and are there by now, in the background. With `preview`, only tell
         how many those are, with some of them."""

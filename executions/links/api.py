@@ -16,11 +16,13 @@ from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Body, JsonObject, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import Body, Example, JsonObject, StoredAnswer, Text, Timestamp
 
 
 class LinkBody(Body):
     """A new link. All of it may be left out."""
+
+    example = Example(answers_as="Ada", expires_in=86400)
 
     answers_as = Text(required=False, max_length=200, help_text="whom it is for, as the log will tell who answered")
     expires_in = serializers.IntegerField(

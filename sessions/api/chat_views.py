@@ -9,12 +9,13 @@ from django.http.response import HttpResponseBase
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
 from agents.tools.presentation import shown_body
-from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.idempotency import work_of
 from julep_project.core.database import run_query
 from julep_project.core.pauses.standing import acheck_intake
+from sessions.api.chat_answers import ChatAnswer, RenderAnswer
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
 from sessions.context.chat_request import ChatBody, ChatRequest
@@ -22,7 +23,7 @@ from sessions.context.conversation import load_conversation
 from sessions.context.prompt import build_prompt
 
 
-@describe_async("session_chat", body=ChatBody, status=201, ids=("id",))
+@describe_async("session_chat", body=ChatBody, answer={201: ChatAnswer, **SERVER_SENT_EVENTS}, ids=("id",))
 @api_view("POST", keeps_answers=True)
 async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """`POST /sessions/{id}/chat`: the answer, or with `stream` its events."""
@@ -41,7 +42,7 @@ async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResp
     return json_response(await answer_chat(call), status=201)
 
 
-@describe_async("session_render", body=ChatBody, ids=("id",))
+@describe_async("session_render", body=ChatBody, answer=RenderAnswer, ids=("id",))
 @api_view("POST", scope=KeyScope.READ)
 async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """What the (first) agent that answers would be asked with; nothing is stored."""

@@ -6,17 +6,20 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from docs_store.recall_options import RecallOptionsBody
+from docs_store.recall_options import RecallOptionsAnswer, RecallOptionsBody
 from julep_project.core.errors import BadRequest
 from julep_project.core.reading.fields import (
     LONGEST_NAME,
     Answer,
     Body,
+    Example,
     JsonObject,
     ListOf,
+    OpenAnswer,
     StoredAnswer,
     Text,
     Timestamp,
+    example_id,
 )
 from sessions.context.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
@@ -27,6 +30,8 @@ _MOST_PARTICIPANTS = 100
 
 class SessionBody(Body):
     """What a client may change of a session."""
+
+    example = Example(situation="At the harbour.")
 
     situation = Text(required=False, min_length=1)
     system_template = Text(required=False)
@@ -42,6 +47,10 @@ class SessionBody(Body):
 
 class NewSessionBody(SessionBody):
     """What a client may set on a new session."""
+
+    example = Example(
+        agent=example_id("agent"), user=example_id("user"), situation="At the harbour.", context_overflow="truncate"
+    )
 
     agent = serializers.UUIDField(required=False)
     agent_id = serializers.UUIDField(required=False, help_text="another name of `agent`")
@@ -72,6 +81,24 @@ class SessionAnswer(StoredAnswer, NewSessionBody):
 
     kind = Text()
     summary = Text(allow_null=True)
+    recall_options = RecallOptionsAnswer()
+
+
+class CalledFunctionAnswer(Answer):
+    """What a call calls."""
+
+    name = Text()
+    arguments = Text(help_text="JSON")
+
+
+class CallAnswer(OpenAnswer):
+    """A call that a model made. Those of kinds that only their provider knows have other keys."""
+
+    sometimes = frozenset({"function"})
+
+    id = Text()
+    type = Text()
+    function = CalledFunctionAnswer()
 
 
 class EntryAnswer(Answer):
@@ -87,7 +114,7 @@ class EntryAnswer(Answer):
     tokenizer = Text()
     token_count = serializers.IntegerField()
     model = Text()
-    tool_calls = serializers.ListField(allow_null=True, child=JsonObject())
+    tool_calls = serializers.ListField(allow_null=True, child=CallAnswer())
     tool_call_id = Text(allow_null=True)
 
 

@@ -12,6 +12,7 @@ from agents.tool_definitions import tool_to_wire
 from julep_project.core.api.api_schema import Deleted, describe, page_of
 from julep_project.core.api.page_bytes import check_page
 from julep_project.core.api.pagination import read_page_request
+from julep_project.core.api.query import paging, takes
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from sessions import selectors, services
 from sessions.api.serializers import (
@@ -40,7 +41,7 @@ SESSIONS = Resource(
 )
 
 
-@describe("session", body=NewSessionBody, answer=SessionAnswer, text=SESSIONS.text)
+@describe("session", body=NewSessionBody, answer=SessionAnswer, text=SESSIONS.text, query=SESSIONS.query)
 class SessionViewSet(ResourceViewSet):
     """`/sessions` and `/sessions/{id}`."""
 
@@ -61,7 +62,7 @@ class HistoryViewSet(ApiViewSet):
         history = history_to_wire(session, whole_history(session))
         return Response({**history, "requires_action": asked} if asked else history)
 
-    @extend_schema(operation_id="session_history_delete", responses={202: Deleted})
+    @extend_schema(operation_id="session_history_delete", request=None, responses={202: Deleted})
     def destroy(self, request: Request, id: UUID) -> Response:
         """Forget what was said."""
         clear_history(self.developer, id)
@@ -95,6 +96,7 @@ class SessionToolViewSet(ApiViewSet):
 
     resource = "Tool"
 
+    @takes(*paging(ApiViewSet.pagination.max_limit))
     @extend_schema(operation_id="session_tools", responses=page_of("session_tool", ToolAnswer))
     def list(self, request: Request, id: UUID) -> Response:
         """The tools of the session's agents."""

@@ -17,6 +17,7 @@ _REASONS = frozenset({"stop", *CUT_SHORT})
 _FILLER_REASON = "stop"
 # Nothing was called: a person must agree first.
 REQUIRES_ACTION = "requires_action"
+FINISH_REASONS = (*sorted(_REASONS), "tool_calls", REQUIRES_ACTION)
 # How most providers call what a model thought.
 _THOUGHTS = "reasoning_content"
 

@@ -13,7 +13,7 @@ from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
 from agents.tools.decisions import Decision, DecisionBody
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import LONGEST_NAME, Body, JsonObject, ListOf, Number, Text, TextList
+from julep_project.core.reading.fields import LONGEST_NAME, Body, Example, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
 from sessions.context.messages import MessageBody
 from sessions.models import OnBusy
@@ -83,6 +83,8 @@ class Messages(ListOf):
 
 class ChatBody(Body):
     """The body of a chat."""
+
+    example = Example(messages=[{"role": "user", "content": "When is high tide?"}], max_tokens=200)
 
     messages = Messages(child=MessageBody(), min_length=1, max_length=MOST_MESSAGES)
     tools = ListOf(required=False, child=JsonObject(), max_length=MOST_TOOLS)

@@ -1,12 +1,14 @@
 """Messages of a chat as clients send them."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import LONGEST_NAME, Body, ListOf, Text
+from julep_project.core.reading.fields import LONGEST_NAME, Body, Example, ListOf, Text
 from julep_project.core.reading.jsontext import to_json_text
 
 ROLES = ("user", "assistant", "system", "tool")
@@ -25,6 +27,8 @@ class ImageBody(Body):
 
 class PartBody(Body):
     """One part of a content. Keys we do not know are for the provider and stay."""
+
+    others = MappingProxyType({})
 
     type = serializers.ChoiceField(choices=_PARTS)
     text = Text(required=False)
@@ -57,10 +61,19 @@ class Content(ListOf):
         return super().to_internal_value([_as_part(item) for item in data])
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "additionalProperties": {}}]})
+class Arguments(serializers.Field[Json, Json, Json, Json]):
+    """An object, or the text of one."""
+
+    def to_internal_value(self, data: Json) -> Json:
+        return data
+
+
 class FunctionCallBody(Body):
     """What a call calls. Arguments sent as an object become the JSON text providers expect."""
 
     name = Text(min_length=1)
+    arguments = Arguments(required=False)
 
     def to_internal_value(self, data: Any) -> Any:
         """The name and the text of the arguments."""
@@ -71,7 +84,9 @@ class FunctionCallBody(Body):
 
 
 class ToolCallBody(Body):
-    """One call of a tool that a model made."""
+    """One call of a tool that a model made. Keys we do not know are for the provider and stay."""
+
+    others = MappingProxyType({})
 
     id = Text(min_length=1, max_length=LONGEST_CALL_ID)
     type = Text(required=False)
@@ -88,6 +103,8 @@ class ToolCallBody(Body):
 
 class MessageBody(Body):
     """One message. Those that could only spoil a conversation, because they say nothing, are refused."""
+
+    example = Example(role="user", content="When is high tide?")
 
     role = serializers.ChoiceField(choices=ROLES)
     content = Content(required=False, allow_null=True)

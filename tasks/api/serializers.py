@@ -15,6 +15,7 @@ from julep_project.core.reading.fields import (
     Body,
     CanonicalName,
     DisplayName,
+    Example,
     JsonObject,
     ListOf,
     Text,
@@ -43,6 +44,13 @@ class Step(serializers.JSONField):
 
 class TaskBody(TaskHeadBody):
     """A task. Any other key is a named sub-workflow: a list of steps."""
+
+    example = Example(
+        name="Greet",
+        description="Greets somebody by name.",
+        input_schema={"type": "object", "properties": {"name": {"type": "string"}}},
+        main=[{"evaluate": {"text": "$ 'Hello, ' + _.name"}}],
+    )
 
     others = MappingProxyType({"type": "array", "items": {"type": "object", "additionalProperties": {}}})
 

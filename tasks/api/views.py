@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from agents.selectors import get_agent
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.query import METADATA_FILTER
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.reading.metadata_filter import metadata_condition
 from julep_project.core.reading.parsers import JSON_OR_YAML
@@ -32,7 +33,14 @@ class _TaskViews(ApiViewSet):
     max_body_bytes = settings.MAX_TASK_BODY_BYTES
 
 
-@describe("agent_task", body=TaskBody, answer=TaskAnswer, ids=("agent_id", "task_id"), max_limit=100)
+@describe(
+    "agent_task",
+    body=TaskBody,
+    answer=TaskAnswer,
+    ids=("agent_id", "task_id"),
+    max_limit=100,
+    query=[METADATA_FILTER],
+)
 class AgentTaskViewSet(_TaskViews):
     """`/agents/{agent_id}/tasks` and `/agents/{agent_id}/tasks/{task_id}`."""
 

@@ -26,7 +26,8 @@ def told(archived: Archived) -> dict[str, Any]:
     answers = {}
     tenant = archived.tenant
     for request in all_requests():
-        if request.name.startswith("GET ") and not any(each in request.name for each in _NOT_TOLD):
+        is_told = request.name.startswith("GET ") and not any(each in request.name for each in _NOT_TOLD)
+        if is_told and not request.is_extra:
             for ids in (tenant.ids, archived.ids):
                 asked = request.filled(ids, ids, ())
                 if (name := f"{asked.path} {asked.query}") not in answers:

@@ -1,17 +1,18 @@
 """One valid request for each verb of each route, with markers where it names rows.
 
-The verbs come from the API description, the rows that paths name from their segments. `<agent>` in a body or a query
-stands for the id of an agent; which tenant's is decided when the request is filled in.
+The verbs and examples of what is sent come from the API description, the rows that paths name from their segments.
+`<agent>` in a body or a query stands for the id of an agent; which tenant's is decided when the request is filled in.
 """
 
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from julep_project.core.api.api_document import openapi_document
+from julep_project.core.reading.fields import example_id
 
 # Names of fields, and of parameters of queries, that may say which row is meant.
 NAMES_A_ROW = re.compile(r"(?:.*_)?(?:id|ids|token|agents?|users?|owner|project|file|task|session|after)")
@@ -47,13 +48,15 @@ KIND_AT = {
     "/executions/{id}/fork": {"id": "ended_execution"},
 }
 # Not rows of a tenant.
-_SHARED = {"models", "retention"}
+_SHARED = {"/models/{name}": "/models/offline/echo", "/retention/{kind}": "/retention/calls"}
+# What examples name, beside rows whose ids stand in paths.
+_NAMED_BY_EXAMPLES = {*KIND_OF_SEGMENT.values(), "ended_execution", "fork", "task_token"}
 
-# A name that is free each time the request is sent.
+# A name that is free each time the request is sent: no two rows below these may have the same.
 _NEW_NAME = "a new name"
+_NEEDS_NEW_NAME = re.compile("/(?:tools|secrets)\\b")
 _NAMED = {"name": "n"}
 _TOOL = {"name": "n", "type": "function", "function": {"parameters": {"type": "object"}}}
-_TASK = {"name": "n", "main": [{"evaluate": {"n": "$ 1"}}]}
 _SAID: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
 _SYSTEM = {"resource": "agent", "operation": "get", "resource_id": "<agent>"}
 _SYSTEM_TOOL = {"name": _NEW_NAME, "type": "system", "system": _SYSTEM}
@@ -62,63 +65,32 @@ _TAKING_PART = [
     {"agent_id": "<agent>", "user_id": "<user>"},
     {"agents": ["<agent>"], "users": ["<user>"]},
 ]
-_RESUMED = {"status": "running", "input": {}, "task_token": "<task_token>"}
 _AUDITED = [{"object_id": "<agent>"}, {"actor_id": "<developer>"}, {"request_id": "<audit_request>"}]
-_LIMIT = {"scope": "agent", "scope_id": "<agent>", "period": "day", "amount": 1}
 _USED_FOR = [
     {"agent_id": "<agent>", "project_id": "<project>"},
     {"task_id": "<task>", "session_id": "<session>"},
     {"execution_id": "<execution>", "key_id": "<developer>"},
 ]
-_FOUND = {"text": "tides", "confidence": 0}
 _REFERENCE = [*_SAID, {"type": "item_reference", "id": "msg_<response_hex>_o0"}]
 _FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>"]}]
 
-# Bodies, and queries, of the verbs that need one. Several where one cannot name all it may.
+# Bodies, and queries, beside the examples: they name what those do not.
 BODIES: Mapping[str, list[Any]] = {
     "POST /agents": [{**_NAMED, "project": "<project_name>"}],
     "POST /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PUT /agents/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PATCH /agents/{id}": [{"project": "<project_name>"}],
-    "POST /api_keys": [{"label": "k"}],
-    "PATCH /api_keys/{id}": [{"label": "l"}],
     "POST /users": [{**_NAMED, "project": "<project_name>"}],
     "POST /users/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PUT /users/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PATCH /users/{id}": [{"project": "<project_name>"}],
-    "POST /projects/{id}": [_NAMED],
-    "PUT /projects/{id}": [_NAMED],
-    "PATCH /projects/{id}": [_NAMED],
     "POST /agents/{agent_id}/tools": [{**_TOOL, "name": _NEW_NAME}, _SYSTEM_TOOL],
     "PUT /agents/{agent_id}/tools/{tool_id}": [_SYSTEM_TOOL],
     "PATCH /agents/{agent_id}/tools/{tool_id}": [{"system": _SYSTEM}],
-    "POST /agents/{agent_id}/secrets": [{"name": _NEW_NAME, "value": "v"}],
-    "PUT /agents/{agent_id}/secrets/{secret_id}": [{"name": _NEW_NAME, "value": "v"}],
-    "PATCH /agents/{agent_id}/secrets/{secret_id}": [{"description": "d"}],
-    "PUT /secrets/{secret_id}": [{"name": _NEW_NAME, "value": "v"}],
-    "PATCH /secrets/{secret_id}": [{"description": "d"}],
-    "POST /limits": [_LIMIT],
-    "PUT /limits/{id}": [{"amount": 2}],
-    "PATCH /limits/{id}": [{"amount": 2}],
-    "POST /agents/{agent_id}/tasks": [_TASK],
-    "PUT /agents/{agent_id}/tasks": [_TASK],
-    "POST /agents/{agent_id}/tasks/{task_id}": [_TASK],
-    "PUT /agents/{agent_id}/tasks/{task_id}": [_TASK],
-    "PATCH /agents/{agent_id}/tasks/{task_id}": [{"description": "d"}],
-    "POST /agents/{id}/docs": [{"title": "n", "content": "c"}, {"title": "m", "file_id": "<file>"}],
-    "POST /users/{id}/docs": [{"title": "n", "content": "c"}, {"title": "m", "file_id": "<file>"}],
-    "POST /agents/{id}/search": [_FOUND],
-    "POST /users/{id}/search": [_FOUND],
+    "POST /agents/{id}/docs": [{"title": "m", "file_id": "<file>"}],
+    "POST /users/{id}/docs": [{"title": "m", "file_id": "<file>"}],
     "POST /files": [{"name": "n", "content": "dGlkZXM=", "project": "<project_name>"}],
-    "POST /tasks/{task_id}/executions": [{"input": {"q": "?"}}],
-    "PATCH /tasks/{task_id}/executions/{execution_id}": [_RESUMED],
-    "PUT /executions/{id}": [
-        _RESUMED,
-        {"status": "cancelled"},
-    ],
-    "POST /executions/resume": [_RESUMED],
-    "POST /executions": [_RESUMED],
-    "POST /executions/{id}/fork": [{"from": "start", "variants": [{}]}],
+    "PUT /executions/{id}": [{"status": "cancelled"}],
     "POST /bulk": [
         {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>", "ids": ["<execution>"]}},
         {"action": "cancel", "filter": {"fork_id": "<fork>"}},
@@ -129,7 +101,6 @@ BODIES: Mapping[str, list[Any]] = {
     "PATCH /sessions/{id}": _TAKING_PART,
     "POST /sessions/{id}/chat": [{"messages": _SAID, "agent": "<agent>"}],
     "POST /sessions/{id}/render": [{"messages": _SAID, "agent": "<agent>"}],
-    "POST /sessions/{id}/messages": [_SAID[0]],
     "POST /responses": [
         {"model": "offline/echo", "input": "hi", "previous_response_id": "<response>"},
         {"model": "offline/echo", "input": _REFERENCE},
@@ -165,12 +136,14 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`parameters` are the names in its path, with the kinds of what they name."""
+    """`parameters` are the names in its path, with the kinds of what they name. One `is_extra` that names nothing that
+    no other of its verb and route does."""
 
     name: str
     parameters: Mapping[str, str]
     body: Any = None
     query: Any = None
+    is_extra: bool = False
 
     @property
     def places(self) -> frozenset[str]:
@@ -196,6 +169,7 @@ class Request:
     def filled(self, own: Mapping[str, str], other: Mapping[str, str], places: Collection[str]) -> Filled:
         """The request with `own` ids, and those of another at these places."""
         method, _, path = self.name.partition(" ")
+        path = _SHARED.get(path, path)
         for parameter, kind in self.parameters.items():
             ids = other if parameter in places else own
             path = path.replace(f"{{{parameter}}}", ids[kind])
@@ -215,7 +189,8 @@ def all_requests() -> list[Request]:
         KeyError: a path names rows of a kind that no tenant has here.
     """
     found = []
-    for path, verbs in json.loads(openapi_document())["paths"].items():
+    description = json.loads(openapi_document())
+    for path, verbs in description["paths"].items():
         for verb in VERBS:
             if verb in verbs:
                 name = f"{verb.upper()} {path}"
@@ -223,15 +198,51 @@ def all_requests() -> list[Request]:
                 asked = [(body, None) for body in BODIES.get(name, ())] + [
                     (None, query) for query in QUERIES.get(name, ())
                 ]
-                found += [Request(name, parameters, *each) for each in asked or [(None, None)]]
+                body, query = _example(name, verbs[verb], description)
+                requests = [Request(name, parameters, *each) for each in asked]
+                if not requests and body is None:
+                    requests = [Request(name, parameters)]
+                if body is not None or query is not None:
+                    requests.append(_with_example(Request(name, parameters, body, query), requests))
+                found += requests
     return found
+
+
+def how_destructive(request: Request) -> tuple[bool, int]:
+    """The order in which to send all: what is in something else is deleted before it."""
+    return request.name.startswith("DELETE "), -len(request.name)
+
+
+def _with_example(example: Request, others: Collection[Request]) -> Request:
+    named = frozenset[str]().union(*(each.markers for each in others))
+    return replace(example, is_extra=bool(others) and example.markers <= named)
+
+
+def _example(name: str, operation: Any, description: Any) -> tuple[Any, Any]:
+    """The body and the query that the description gives as examples, with markers."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    shown = description["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]] if content else {}
+    body = shown["examples"][0] if content else None
+    if body and _NEEDS_NEW_NAME.search(name):
+        body = {**body, "name": _NEW_NAME}
+    query: dict[str, Any] = {}
+    for each in operation.get("parameters", ()):
+        for example in each.get("examples", {}).values() if each.get("in") == "query" else ():
+            value = example["value"]
+            whole = {f"{each['name']}[{key}]": part for key, part in value.items()} if isinstance(value, dict) else {}
+            query |= whole or {each["name"]: value}
+    text = json.dumps([body, query or None])
+    for kind in _NAMED_BY_EXAMPLES:
+        text = text.replace(example_id(kind), f"<{kind}>")
+    filled: list[Any] = json.loads(text)
+    return filled[0], filled[1]
 
 
 def _parameters(path: str) -> dict[str, str]:
     kinds = {}
     parts = path.strip("/").split("/")
     for before, part in zip(parts, parts[1:], strict=False):
-        if part.startswith("{") and before not in _SHARED:
+        if part.startswith("{") and path not in _SHARED:
             kind = KIND_OF_SEGMENT[before]
             kinds[part.strip("{}")] = KIND_BELOW.get((parts[0], kind), kind)
     return {**kinds, **KIND_AT.get(path, {})}

@@ -8,11 +8,13 @@ from agents.access.models import ApiKey
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Answer, Body, DisplayName, ListOf, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, DisplayName, Example, ListOf, StoredAnswer, Text, Timestamp
 
 
 class KeyChanges(Body):
     """What may be changed of a key."""
+
+    example = Example(label="Night jobs")
 
     label = DisplayName(required=False)  # type: ignore[assignment]  # a field, not its label
     scopes = ListOf(
@@ -27,6 +29,8 @@ class KeyChanges(Body):
 
 class KeyBody(KeyChanges):
     """A new key."""
+
+    example = Example(label="Night jobs", scopes=["read"])
 
     label = DisplayName(help_text="what the key is for")
 

@@ -9,7 +9,7 @@ from agents.spending.limits import LimitState, state_to_wire
 from agents.spending.models import LimitPeriod, LimitScope
 from agents.spending.usage import GROUPS
 from julep_project.core.clock import to_wire
-from julep_project.core.reading.fields import Answer, Body, Number, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Body, Example, Number, Text, Timestamp, example_id
 
 _MOST_DOLLARS = 10**8
 _PRECISION = Decimal("1e-9")
@@ -31,6 +31,8 @@ class Dollars(Number):
 class LimitBody(Body):
     """A new limit."""
 
+    example = Example(scope="agent", scope_id=example_id("agent"), period="month", amount=20)
+
     scope = serializers.ChoiceField(choices=LimitScope.choices)
     scope_id = serializers.UUIDField(required=False, help_text="what is limited; none for the developer")
     period = serializers.ChoiceField(choices=LimitPeriod.choices, help_text="days and months are those of UTC")
@@ -39,6 +41,8 @@ class LimitBody(Body):
 
 class LimitChanges(Body):
     """What may be changed of a limit."""
+
+    example = Example(amount=50)
 
     amount = Dollars(help_text="US dollars")
 

@@ -18,6 +18,7 @@ from agents.spending.usage import FILTERS, GROUPS, read_usage
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.pagination import ItemsPagination
+from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiMixin, ApiViewSet, created, deleted
 
 
@@ -89,9 +90,8 @@ class UsageView(ApiMixin):
 
     resource = "Usage"
 
-    @extend_schema(
-        operation_id="usage", parameters=[_GROUP_BY, *_DAYS, *_FILTERS, *_PAGE], responses={200: UsageAnswer}
-    )
+    @takes(_GROUP_BY, *_DAYS, *_FILTERS, *_PAGE, group_by="agent,day", start="2026-01-01", end="2026-02-01")
+    @extend_schema(operation_id="usage", responses={200: UsageAnswer})
     def get(self, request: Request) -> HttpResponseBase:
         """What calls of models used and cost, in groups. Calls under way are not in it."""
         query = read_usage_request(request.query_params)

@@ -8,6 +8,7 @@ from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
     Body,
     CanonicalName,
+    Example,
     JsonObject,
     StoredAnswer,
     Text,
@@ -20,6 +21,8 @@ ENCRYPTED = "ENCRYPTED"
 
 class SecretBody(Body):
     """What a client may set on a secret."""
+
+    example = Example(name="WEATHER_KEY", value="wk-41f", description="For the weather service.")
 
     is_secret: ClassVar[bool] = True
 

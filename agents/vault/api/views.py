@@ -1,5 +1,6 @@
 """Secrets of a developer and of an agent."""
 
+from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -9,6 +10,7 @@ from agents.vault import services
 from agents.vault.api.serializers import SecretAnswer, SecretBody, secret_to_wire
 from julep_project.core.api.api_schema import describe
 from julep_project.core.api.pagination import NewestFirstPagination
+from julep_project.core.api.query import IGNORED_METADATA_FILTER
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.reading.parsers import SecretJsonParser
 
@@ -40,13 +42,14 @@ class _Secrets(ApiViewSet):
         return deleted(ids["secret_id"])
 
 
-@describe("secret", body=SecretBody, answer=SecretAnswer, ids=("secret_id",), bare=True, is_sorted=False)
+_LISTED: dict[str, Any] = {"bare": True, "is_sorted": False, "query": [IGNORED_METADATA_FILTER]}
+
+
+@describe("secret", body=SecretBody, answer=SecretAnswer, ids=("secret_id",), **_LISTED)
 class SecretViewSet(_Secrets):
     """`/secrets` and `/secrets/{secret_id}`."""
 
 
-@describe(
-    "agent_secret", body=SecretBody, answer=SecretAnswer, ids=("agent_id", "secret_id"), bare=True, is_sorted=False
-)
+@describe("agent_secret", body=SecretBody, answer=SecretAnswer, ids=("agent_id", "secret_id"), **_LISTED)
 class AgentSecretViewSet(_Secrets):
     """`/agents/{agent_id}/secrets` and `/agents/{agent_id}/secrets/{secret_id}`: of one agent, which comes first."""

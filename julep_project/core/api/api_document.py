@@ -9,6 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from julep_project.core.api.answer_headers import IDEMPOTENCY_KEY
 from julep_project.core.api.renderers import to_json
+from julep_project.core.reading.fields import example_id
 
 _CHANGING = ("post", "put", "patch", "delete")
 _HEADERS = (
@@ -102,6 +103,9 @@ _ERROR = {
     "example": {"error": {"message": "Agent not found", "code": "http_404", "type": "http_error"}},
 }
 
+# Of parameters in paths that are no ids.
+_NAMED = {"kind": "calls", "name": "offline/echo", "reference": "resp_0198c1f0a4b27c3d8e5f60718293a4b5"}
+
 _FIRST_SENTENCE = re.compile(r"\A(.+?)(?:[.;:](?:\s|\Z)|\n\n|\Z)", re.DOTALL)
 
 
@@ -126,6 +130,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             names = [name for name, *_ in _HEADERS if name != IDEMPOTENCY_KEY or method in _CHANGING]
             operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
             _add_summary(operation)
+            _name_json(operation)
+            _add_examples(path, operation)
             _add_errors(path, method, operation)
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return result
@@ -144,6 +150,22 @@ def _add_summary(operation: dict[str, Any]) -> None:
     text = operation.get("description", "")
     found = _FIRST_SENTENCE.match(text.strip())
     operation["summary"] = " ".join(found[1].split()) if found else operation["operationId"].replace("_", " ")
+
+
+def _name_json(operation: dict[str, Any]) -> None:
+    """Bodies are JSON whatever a request says of them; a description has to say it."""
+    content = operation.get("requestBody", {}).get("content", {})
+    if "*/*" in content:
+        content["application/json"] = content.pop("*/*")
+
+
+def _add_examples(path: str, operation: dict[str, Any]) -> None:
+    """What stands in the path: the same for rows of a kind in all paths and bodies."""
+    for parameter in operation["parameters"]:
+        if parameter.get("in") == "path":
+            name = parameter["name"]
+            *_, segment, _ = path.partition(f"{{{name}}}")[0].split("/")
+            parameter["example"] = _NAMED.get(name) or example_id(segment.removesuffix("s"))
 
 
 def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ from drf_spectacular.extensions import (
     OpenApiSerializerFieldExtension,
 )
 from drf_spectacular.helpers import forced_singular_serializer
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.views import APIView
 
-from julep_project.core.api.pagination import paging_schemas
+from julep_project.core.api.query import Parameter, paging, takes
 from julep_project.core.reading.fields import Answer, Timestamp
 
 ViewType = TypeVar("ViewType", bound=type[Any])
@@ -28,6 +29,26 @@ JSON_LINES = {(200, "application/x-ndjson"): OpenApiTypes.STR}
 
 _STATUS = {"create": 201, "create_or_update": 201, "destroy": 202}
 _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
+
+
+class Description(AutoSchema):
+    """How each operation is described: with its body, also where it deletes, and with objects of lists that may be
+    null."""
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        described = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.ListField) and field.child.allow_null and "$ref" in described["items"]:
+            described["items"] = {"oneOf": [described["items"], {"type": "null"}]}
+        return described
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        method = self.method
+        if method == "DELETE" and self.get_request_serializer() is not None:
+            self.method = "POST"
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -54,7 +75,7 @@ class TextOrList(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 
 class WithOtherKeys(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Bodies with names of the caller's own."""
+    """Bodies with names of the caller's own, and with an example."""
 
     target_class = "julep_project.core.reading.fields.Body"
     match_subclasses = True
@@ -63,6 +84,10 @@ class WithOtherKeys(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
         described = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         if self.target.others is not None:
             described["additionalProperties"] = dict(self.target.others)
+        own = vars(type(self.target))
+        example = own.get("example_of_changes") if self.target.partial else None
+        if (example := example or own.get("example")) is not None:
+            described["examples"] = [example]
         return described
 
 
@@ -102,18 +127,19 @@ def describe(
     changes: Any = None,
     bare: bool = False,
     is_sorted: bool = True,
+    query: Sequence[Parameter] = (),
     answers: Mapping[str, Mapping[int, Any]] = MappingProxyType({}),
 ) -> Callable[[ViewType], ViewType]:
     """Class decorator: describe the usual verbs of a resource view from its body and answer. `form` is what may be sent
     in place of the body, `changes` what a row that is there is changed with, where that differs. A `bare` list is an
-    array without an envelope; one that is not `is_sorted` by the caller has the newest first. `answers` are those of
-    verbs that answer with something else.
+    array without an envelope; one that is not `is_sorted` by the caller has the newest first. `query` is what a list
+    takes beside. `answers` are those of verbs that answer with something else.
 
     What a verb does says `text`, or else the docstring of its method.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.UUID, OpenApiParameter.PATH) for name in ids]
     page = answer(many=True) if bare else page_of(noun, answer)
-    paging = _paging(max_limit) if is_sorted else _paging(max_limit)[:2]
+    listing = takes(*paging(max_limit, is_sorted=is_sorted), *query)
 
     def decorate(view: ViewType) -> ViewType:
         for action in ("list", "create", "retrieve", "create_or_update", "update", "partial_update", "destroy"):
@@ -124,11 +150,12 @@ def describe(
             documented = extend_schema(
                 operation_id=f"{noun}_{action}",
                 description=text(action) if text else None,
-                parameters=own_ids + (paging if action == "list" else []),
+                parameters=own_ids,
                 request=_request(_body_of(action, body, changes), form) if action in _WITH_BODY else None,
                 responses=answers.get(action) or {_STATUS.get(action, 200): _answer(action, answer, page)},
             )
-            setattr(view, action, documented(getattr(view, action)))
+            method = documented(getattr(view, action))
+            setattr(view, action, listing(method) if action == "list" else method)
         return view
 
     return decorate
@@ -142,11 +169,12 @@ def describe_async(
     answer: Any = OpenApiTypes.OBJECT,
     status: int = 200,
     ids: tuple[str, ...] = (),
-    query: Sequence[OpenApiParameter] = (),
+    query: Sequence[Parameter] = (),
 ) -> Callable[[AsyncFunction], AsyncFunction]:
     """Function decorator: describe a method of an async view, which the framework knows nothing of.
 
-    The text is the view's docstring. A view of several methods is decorated once for each.
+    The text is the view's docstring. A view of several methods is decorated once for each. `answer` is one body, or
+    several by status and type of content.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH) for name in ids]
 
@@ -156,12 +184,12 @@ def describe_async(
         documented = extend_schema(
             operation_id=operation_id,
             description=view.__doc__,
-            parameters=[*path_ids, *query],
+            parameters=path_ids,
             request={"application/json": body} if body is not None else None,
-            responses=answer if answer in (SERVER_SENT_EVENTS, JSON_LINES) else {status: answer},
+            responses=answer if isinstance(answer, Mapping) else {status: answer},
         )(handler)
         described: Any = view
-        described.cls = type(view.__name__, (getattr(described, "cls", APIView),), {method: documented})
+        described.cls = type(view.__name__, (getattr(described, "cls", APIView),), {method: takes(*query)(documented)})
         described.initkwargs = {}
         return view
 
@@ -192,11 +220,3 @@ def _answer(action: str, answer: Any, page: Any) -> Any:
 
 def _request(body: Any, form: Any) -> dict[str, Any]:
     return {"application/json": body, **({"multipart/form-data": form} if form is not None else {})}
-
-
-def _paging(max_limit: int) -> list[OpenApiParameter]:
-    shown = ("type", "enum", "default")
-    return [
-        OpenApiParameter(name, {key: schema[key] for key in shown if key in schema})
-        for name, schema in paging_schemas(max_limit).items()
-    ]

@@ -14,6 +14,7 @@ from julep_project.core.api.admitting import admit_stream, hold_stream, release
 from julep_project.core.api.auth import KeyScope, Principal, authenticate, authenticator, calling_as, scope_of_method
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.idempotency import key_of, serve_once
+from julep_project.core.api.query import check_query
 from julep_project.core.api.renderers import to_json
 from julep_project.core.database import run_query
 from julep_project.core.process.threads import in_thread
@@ -67,6 +68,7 @@ def api_view(
             return response
 
         async def _served(request: HttpRequest, principal: Principal, path: Mapping[str, Any]) -> HttpResponseBase:
+            check_query(request.GET, _described(served, request))
             developer = principal.developer
             carry_out = partial(view, request, developer, **_ids(path))
             key = key_of(request)
@@ -85,6 +87,11 @@ def _not_allowed(request: HttpRequest, methods: Sequence[str]) -> HttpResponse:
     response = plain_response(MethodNotAllowed(request.method or ""), request)
     response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _described(view: Any, request: HttpRequest) -> Any:
+    """The handler that stands for a method of the view in the API description, and says what its query may hold."""
+    return getattr(getattr(view, "cls", None), (request.method or "").lower(), None)
 
 
 async def _told(

@@ -19,6 +19,7 @@ from julep_project.core.api.admitting import admit, tell
 from julep_project.core.api.auth import KeyScope, developer_of, principal_of
 from julep_project.core.api.idempotency import answer_once, key_of
 from julep_project.core.api.pagination import ItemsPagination
+from julep_project.core.api.query import check_query
 from julep_project.core.clock import now, to_wire
 from julep_project.core.rates.windows import NOT_COUNTED
 from julep_project.core.reading.parsers import read_body
@@ -61,6 +62,7 @@ class ApiMixin(APIView):
         act_as(principal.actor)
         enter_tenant(principal.developer.pk)
         self._taken = admit(principal)
+        check_query(request.query_params, getattr(self, (request.method or "").lower(), None))
         for name, value in self.kwargs.items():
             if isinstance(value, str) and (name == "id" or name.endswith("_id")):
                 self.kwargs[name] = parse_uuid(value, "path", name)

@@ -4,7 +4,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar
+from uuid import NAMESPACE_OID, uuid5
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -26,6 +28,16 @@ LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 16_000
 
 
+class Example(dict[str, Any]):
+    """A body as a client may send it, or the parameters of a query, for the API description. Rows in it are named by
+    `example_id`."""
+
+
+def example_id(kind: str) -> str:
+    """What stands for the id of a row of this kind wherever the API description has an example."""
+    return str(uuid5(NAMESPACE_OID, kind))
+
+
 class Body(serializers.Serializer[Any]):
     """A request body. Unknown and read-only keys are ignored.
 
@@ -36,6 +48,9 @@ class Body(serializers.Serializer[Any]):
     is_secret: ClassVar[bool] = False
     # What others publish of the operation, where it is one of theirs: then unknown keys are refused.
     surface: ClassVar[Surface | None] = None
+    # For the API description, of a class and not of those that are made from it; of a PATCH where it is another one.
+    example: ClassVar[Example | None] = None
+    example_of_changes: ClassVar[Example | None] = None
     # For the API description: the schema of what stands under names of the caller's own; none may, without.
     others: ClassVar[Mapping[str, Any] | None] = None
 
@@ -242,6 +257,12 @@ class Answer(Body):
             field.required = name not in self.sometimes
             field.allow_null = field.allow_null or name in self.nullable
         return fields
+
+
+class OpenAnswer(Answer):
+    """An answer that may have keys that are not listed."""
+
+    others = MappingProxyType({})
 
 
 class StoredAnswer(Answer):

@@ -5,13 +5,16 @@ from functools import partial
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 
 from agents.llm.custom_key import custom_key_of
 from agents.models import Developer
-from julep_project.core.api.api_schema import describe_async
+from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_json
 from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.idempotency import work_of
+from julep_project.core.api.query import ignored
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import ReaderTooSlow
 from julep_project.core.json_value import Json
@@ -22,16 +25,33 @@ from julep_project.core.process.threads import in_thread
 from sessions.responses.answering.answer import Answering, answer_whole, encoded
 from sessions.responses.answering.following import follow_response
 from sessions.responses.answering.planning import begin
+from sessions.responses.api.described import (
+    DeletedResponseAnswer,
+    InputItemsAnswer,
+    ResponseAnswer,
+    WholeResponseBody,
+)
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows import store
 from sessions.responses.rows.listing import list_input_items, read_number
 from sessions.responses.wire.body import shown_body
 from sessions.responses.wire.ids import response_reference
 from sessions.responses.wire.output import Event
-from sessions.responses.wire.request import ResponseBody
+
+_INCLUDE = [OpenApiParameter(name, many=True) for name in ("include", "include[]")]
+_EVENTS = [
+    OpenApiParameter("stream", OpenApiTypes.BOOL, description="have its events told again"),
+    OpenApiParameter("starting_after", OpenApiTypes.INT, description="only those behind this `sequence_number`"),
+    *ignored("include_obfuscation"),
+]
+_PAGE = [
+    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100"),
+    OpenApiParameter("order", enum=["asc", "desc"]),
+    OpenApiParameter("after", description="the id of the item before the page"),
+]
 
 
-@describe_async("response_create", body=ResponseBody)
+@describe_async("response_create", body=WholeResponseBody, answer={200: ResponseAnswer, **SERVER_SENT_EVENTS})
 @api_view("POST", keeps_answers=True)
 async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Answer a request, whole, as a stream, or in the background."""
@@ -70,8 +90,14 @@ def _told_again(row: StoredResponse, body: Json) -> HttpResponseBase:
     return json_response(shown_body(row.body, row.include))
 
 
-@describe_async("response_retrieve", method="get", ids=("reference",))
-@describe_async("response_delete", method="delete", ids=("reference",))
+@describe_async(
+    "response_retrieve",
+    method="get",
+    answer={200: ResponseAnswer, **SERVER_SENT_EVENTS},
+    ids=("reference",),
+    query=[*_INCLUDE, *_EVENTS],
+)
+@describe_async("response_delete", method="delete", answer=DeletedResponseAnswer, ids=("reference",))
 @api_view("GET", "DELETE")
 async def member(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
     """One response: read it, have its events told again, or delete it."""
@@ -85,7 +111,7 @@ async def member(request: HttpRequest, developer: Developer, reference: str) -> 
     return json_response(shown_body(row.body, include))
 
 
-@describe_async("response_cancel", ids=("reference",))
+@describe_async("response_cancel", answer=ResponseAnswer, ids=("reference",))
 @api_view("POST")
 async def cancel(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
     """End a response that is being answered."""
@@ -93,7 +119,9 @@ async def cancel(request: HttpRequest, developer: Developer, reference: str) -> 
     return json_response(shown_body(row.body, row.include))
 
 
-@describe_async("response_input_items", method="get", ids=("reference",))
+@describe_async(
+    "response_input_items", method="get", answer=InputItemsAnswer, ids=("reference",), query=[*_INCLUDE, *_PAGE]
+)
 @api_view("GET")
 async def input_items(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
     """What a response was made from, page by page."""
