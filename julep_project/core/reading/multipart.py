@@ -7,6 +7,7 @@ from typing import IO, Any
 from django.core.exceptions import SuspiciousOperation
 from django.http.multipartparser import MultiPartParser as FormReader
 from django.http.multipartparser import MultiPartParserError
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from julep_project.core.errors import BadRequest
@@ -30,9 +31,22 @@ class MultipartParser(BaseParser):
         context = parser_context or {}
         raw = read_body(stream, context)
         request = context["request"]
-        described = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": len(raw)}
+        content_type = request.META.get("CONTENT_TYPE", "")
+        described = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": len(raw)}
         try:
             reader = FormReader(described, io.BytesIO(raw), request._request.upload_handlers, "utf-8")
+            _check_end(raw, content_type)
             return DataAndFiles(*reader.parse())
         except (MultiPartParserError, SuspiciousOperation, UnicodeError, ValueError) as error:
             raise BadRequest("The form cannot be read") from error
+
+
+def _check_end(raw: bytes, content_type: str) -> None:
+    """The framework takes what was cut off for the whole form.
+
+    Raises:
+        BadRequest
+    """
+    boundary = parse_header_parameters(content_type)[1].get("boundary", "")
+    if f"--{boundary}--".encode() not in raw:
+        raise BadRequest("The form is cut off")
