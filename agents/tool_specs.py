@@ -73,10 +73,15 @@ class SecretRef(Body):
     name = Text(min_length=1)
 
 
-class FunctionSpec(Body):
-    """Answered by the client, never run here. What else it says is told to models as it is."""
+class Spec(Body):
+    """What may stand there, and other keys."""
 
     others = MappingProxyType({})
+
+
+class FunctionSpec(Spec):
+    """Answered by the client, never run here. What else it says is told to models as it is."""
+
     name = Text(required=False)
     description = Text(required=False)
     parameters = JsonSchema(required=False)
@@ -92,7 +97,7 @@ class ProviderName(serializers.ChoiceField):
         return super().to_internal_value(provider_name(data) if isinstance(data, str) else data)
 
 
-class IntegrationSpec(Body):
+class IntegrationSpec(Spec):
     """A method of a known provider."""
 
     provider = ProviderName()
@@ -110,7 +115,7 @@ class IntegrationSpec(Body):
         return attrs
 
 
-class SystemSpec(Body):
+class SystemSpec(Spec):
     """An operation of this very API."""
 
     resource = serializers.ChoiceField(choices=RESOURCES)
@@ -120,7 +125,7 @@ class SystemSpec(Body):
     arguments = JsonObject(required=False)
 
 
-class ApiCallSpec(Body):
+class ApiCallSpec(Spec):
     """An HTTP request."""
 
     method = serializers.ChoiceField(choices=METHODS)
@@ -140,7 +145,7 @@ class ApiCallSpec(Body):
     params_schema = JsonSchema(required=False)
 
 
-class ComputerSpec(Body):
+class ComputerSpec(Spec):
     """The provider's own computer tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.COMPUTER.value], default=ToolType.COMPUTER.value)
@@ -150,14 +155,14 @@ class ComputerSpec(Body):
     display_number = serializers.IntegerField(default=1, min_value=1, max_value=10)
 
 
-class TextEditorSpec(Body):
+class TextEditorSpec(Spec):
     """The provider's own editor tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.TEXT_EDITOR.value], default=ToolType.TEXT_EDITOR.value)
     name = Text(default="str_replace_editor")
 
 
-class BashSpec(Body):
+class BashSpec(Spec):
     """The provider's own shell tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.BASH.value], default=ToolType.BASH.value)

@@ -19,7 +19,9 @@ LONGEST_CALL_ID = 16_384
 
 
 class ImageBody(Body):
-    """Where an image is."""
+    """Where an image is. Keys we do not know are for the provider and stay."""
+
+    others = MappingProxyType({})
 
     url = Text(min_length=1)
     detail = serializers.ChoiceField(required=False, choices=_DETAILS)

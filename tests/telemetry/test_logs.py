@@ -114,7 +114,7 @@ def test_each_start_and_end_of_a_run_and_its_calls_once(flow: FlowRunner, lines:
 
 
 def test_a_request_is_told_once_and_without_its_query(api: ApiClient, agent: dict[str, Any], lines: Lines) -> None:
-    api.get(f"/agents/{agent['id']}", {"token": "hush-hush"}, headers={"X-Request-Id": "abc-1"})
+    api.get(f"/agents/{agent['id']}", {"connection_pool": "hush-hush"}, headers={"X-Request-Id": "abc-1"})
     api.get("/nowhere/hush-hush")
     api.get("/livez")
     found, nowhere = lines.read("request answered")
