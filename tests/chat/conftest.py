@@ -12,6 +12,7 @@ from django.test import AsyncClient
 from julep_project.core.database import run_query
 from julep_project.core.work import rings
 from sessions.models import Entry, Turn
+from tests import described
 from tests.api_client import API_KEY, ApiClient
 from tests.event_streams import events_of
 
@@ -117,12 +118,14 @@ class Talk:
     async def send(self, session: str, *texts: str, headers: dict[str, str] | None = None, **body: Any) -> Any:
         """A chat, on the running event loop."""
         body = {"recall": False, **({"messages": messages(*texts)} if texts else {}), **body}
-        return await AsyncClient(raise_request_exception=False).post(
-            f"/sessions/{session}/chat",
+        path = f"/sessions/{session}/chat"
+        answer = await AsyncClient(raise_request_exception=False).post(
+            path,
             json.dumps(body),
             content_type="application/json",
             headers={"Authorization": f"Bearer {API_KEY}", **(headers or {})},
         )
+        return described.hold("POST", path, answer)
 
     @asynccontextmanager
     async def stream(self, session: str, *texts: str, **body: Any) -> AsyncIterator[Stream]:

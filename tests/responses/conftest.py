@@ -19,6 +19,7 @@ from agents.models import Developer
 from julep_project.core import database
 from julep_project.devservices.loopback import Reply
 from sessions.responses.models import StoredResponse
+from tests import described
 from tests.api_client import API_KEY
 from tests.loopback.web_server import WebServer
 
@@ -71,7 +72,7 @@ class ResponsesClient:
         )
         if response.streaming:
             response.told = b"".join([chunk async for chunk in response.streaming_content]).decode()
-        return response
+        return described.hold(method, path, response)
 
 
 def events_of(response: Any) -> list[dict[str, Any]]:

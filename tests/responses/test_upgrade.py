@@ -43,7 +43,10 @@ def _stored(before: Any, text: str, previous: Any = None) -> Any:
         "status": "completed",
         "content": [{"type": "output_text", "text": text, "annotations": []}],
     }
-    body = {"status": "completed", "output": [message], "background": False}
+    asked_for = {"model": "gpt-4o", "instructions": None, "previous_response_id": None, "metadata": {}}
+    told = {"object": "response", "created_at": 1, "error": None, "incomplete_details": None, "usage": None}
+    tools = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+    body = {**asked_for, **told, **tools, "status": "completed", "output": [message], "background": False}
     said = [{"type": "input_text", "text": f"Ask for {text}"}]
     asked = [{"id": f"msg_in_{text}", "type": "message", "role": "user", "content": said}]
     row = before.get_model("chat_sessions", "StoredResponse")(

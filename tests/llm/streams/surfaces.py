@@ -13,6 +13,7 @@ from agents.models import Developer
 from julep_project.core.errors import DomainError
 from sessions.models import Entry
 from tasks.steps.outcomes import Done, EffectSucceeded
+from tests import described
 from tests.api_client import API_KEY
 from tests.chat.conftest import Talk, messages
 from tests.language.context import PlainContext
@@ -132,7 +133,8 @@ class Surfaces:
 async def _post(path: str, body: Body) -> tuple[Any, str]:
     client = AsyncClient(raise_request_exception=False)
     headers = {"Authorization": f"Bearer {API_KEY}"}
-    response = await client.post(path, json.dumps(body), content_type="application/json", headers=headers)
+    answer = await client.post(path, json.dumps(body), content_type="application/json", headers=headers)
+    response = described.hold("POST", path, answer)
     if not response.streaming:
         return response, response.content.decode()
     return response, b"".join([chunk async for chunk in response.streaming_content]).decode()
