@@ -1,0 +1,5 @@
+"""Tenants with rows to ask for."""
+
+from tests.isolation.conftest import dispatcher
+
+__all__ = ["dispatcher"]
