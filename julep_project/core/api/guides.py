@@ -20,11 +20,10 @@ _PLACE = re.compile(r'<a id="[a-z-]+">|</a>')
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """`html` is safe to be put into a page as it is."""
+    """`title` is how its page is headed."""
 
     name: str
     title: str
-    html: str
 
 
 @cache
@@ -32,15 +31,21 @@ def guides() -> Mapping[str, Guide]:
     """All guides by their names. They come with the code, so they are read once; an installation may have none."""
     paths = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     names = [*(name for name in _FIRST if name in paths), *(name for name in paths if name not in _FIRST)]
-    return {name: _guide(name, paths[name].read_text(encoding="utf-8")) for name in names}
+    return {name: Guide(name, _title(paths[name])) for name in names}
 
 
-def _guide(name: str, text: str) -> Guide:
+@cache
+def html_of(guide: Guide) -> str:
+    """What stands in it, safe to be put into a page as it is. Each is made when it is asked for: the longest takes a
+    tenth of a second."""
     notation = MarkdownIt("commonmark").enable("table")
-    tokens = list(_shown(notation.parse(text)))
-    titles = (after.content for before, after in zip(tokens, tokens[1:], strict=False) if before.tag == "h1")
-    title = next(titles, name).replace("`", "")
-    return Guide(name, title, str(notation.renderer.render(tokens, notation.options, {})))
+    tokens = _shown(notation.parse((FOLDER / f"{guide.name}.md").read_text(encoding="utf-8")))
+    return str(notation.renderer.render(list(tokens), notation.options, {}))
+
+
+def _title(path: Path) -> str:
+    with path.open(encoding="utf-8") as lines:
+        return next(lines, "").strip("# \n").replace("`", "") or path.stem
 
 
 def _shown(tokens: Iterable[Token]) -> Iterator[Token]:

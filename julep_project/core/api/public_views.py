@@ -12,7 +12,7 @@ from django.shortcuts import render
 from rest_framework.exceptions import MethodNotAllowed
 
 from julep_project.core.api.api_document import openapi_document
-from julep_project.core.api.guides import guides
+from julep_project.core.api.guides import guides, html_of
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import NotFound
 from julep_project.core.health import health
@@ -39,7 +39,7 @@ def guide_page(request: HttpRequest, name: str) -> HttpResponse:
     guide = guides().get(name)
     if guide is None:
         raise NotFound("There is no such guide")
-    page = render(request, "guide.html", {"guide": guide, "guides": guides().values()})
+    page = render(request, "guide.html", {"guide": guide, "html": html_of(guide), "guides": guides().values()})
     page.headers["Content-Security-Policy"] = _NOTHING_RUNS
     return page
 
