@@ -101,3 +101,7 @@ def _operation(method: str, path: str) -> tuple[str, Any] | None:
 @cache
 def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator({**json.loads(schema), "components": _document()["components"]})
+
+
+# What has to be forgotten where the description is to be another one for a while.
+OF_THE_DESCRIPTION = (openapi_document, _document, _routes, _operation, _validator)

@@ -18,6 +18,7 @@ from agents.tools.integrations import registry as integrations
 from tasks.programs import reference as language_reference
 from tasks.steps import kinds
 from tasks.steps import registry as steps
+from tests.described import OF_THE_DESCRIPTION
 from tests.flow_runner import FlowRunner
 
 _HERE = Path(__file__).parent
@@ -45,7 +46,8 @@ def step_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if `providers/parrot.py` lay beside the others."""
-    with _beside(monkeypatch, providers, "providers", providers.run_here, integrations.all_methods):
+    cached = (providers.run_here, integrations.all_methods, *OF_THE_DESCRIPTION)
+    with _beside(monkeypatch, providers, "providers", *cached):
         yield
 
 
