@@ -16,10 +16,15 @@ _SUMS = ("calls", "unpriced", "prompt_tokens", "completion_tokens", "cost")
 
 _ADDED = ", ".join(f"{name} = spending_usageday.{name} + excluded.{name}" for name in _SUMS)
 
-# Rows of days are taken in the order of their keys, by whoever adds to them.
+# Rows of days are taken in the order of their keys, by whoever adds to them. The database adds up for tasks what is new
+# of days, and then what has changed of them: only one folds at a time, or two might wait for each other's sums.
+_LOCK = 0x666F6C64
 _FOLD = f"""
-    WITH due AS MATERIALIZED (
-        SELECT id FROM agents_modelusage WHERE NOT folded AND state <> '{UsageState.RESERVED}'
+    WITH alone AS MATERIALIZED (
+        SELECT pg_try_advisory_xact_lock(%(lock)s) AS is_so
+    ), due AS MATERIALIZED (
+        SELECT id FROM agents_modelusage WHERE (SELECT is_so FROM alone) AND NOT folded
+          AND state <> '{UsageState.RESERVED}'
         LIMIT %(most)s FOR UPDATE SKIP LOCKED
     ), accounts AS (
         UPDATE agents_modelusage c SET folded = true FROM due WHERE c.id = due.id
@@ -36,10 +41,10 @@ _FOLD = f"""
 
 
 def fold() -> int:
-    """Fold accounts that are settled; how many."""
+    """Fold accounts that are settled; how many: none while another process folds."""
     folded = 0
     for _ in range(_MOST_BATCHES):
-        [(count,)] = fetch(_FOLD, {"most": _BATCH})
+        [(count,)] = fetch(_FOLD, {"most": _BATCH, "lock": _LOCK})
         folded += count
         if count < _BATCH:
             break

@@ -100,11 +100,8 @@ class SpendingTotal(models.Model):
         return f"{self.spent} since {self.starts_on}"
 
 
-class UsageDay(models.Model):
-    """What the calls of one day used that were for the same: the sum of `ModelUsage` rows that are `folded`.
-
-    It stays when those rows are removed.
-    """
+class _DaySum(models.Model):
+    """What calls of one day used that were for the same."""
 
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
     day = models.DateField(help_text="of UTC")
@@ -113,6 +110,24 @@ class UsageDay(models.Model):
     project_id = models.UUIDField(null=True)
     agent_id = models.UUIDField(null=True)
     task_id = models.UUIDField(null=True)
+    cost = _money(help_text="US dollars")
+
+    objects = TenantManager()
+
+    class Meta:
+        abstract = True
+        ordering = ("-day", "id")
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.model} {self.cost}"
+
+
+class UsageDay(_DaySum):
+    """What the calls of one day used that were for the same: the sum of `ModelUsage` rows that are `folded`.
+
+    It stays when those rows are removed.
+    """
+
     session_id = models.UUIDField(null=True)
     execution_id = models.UUIDField(null=True)
     key_id = models.UUIDField(null=True)
@@ -120,12 +135,8 @@ class UsageDay(models.Model):
     unpriced = models.PositiveBigIntegerField(help_text="calls whose price is not known")
     prompt_tokens = models.PositiveBigIntegerField()
     completion_tokens = models.PositiveBigIntegerField()
-    cost = _money(help_text="US dollars")
 
-    objects = TenantManager()
-
-    class Meta:
-        ordering = ("-day", "id")
+    class Meta(_DaySum.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=[
@@ -141,34 +152,20 @@ class UsageDay(models.Model):
             models.Index(fields=["execution_id"], name="usage_of_execution", condition=Q(execution_id__isnull=False)),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.day} {self.model} {self.calls}"
 
-
-class TaskUsageDay(models.Model):
+class TaskUsageDay(_DaySum):
     """What the calls of one day used for the same task and agent with the same model: usage days added up.
 
     There may be as many of those as runs. The database keeps these in step with them, whoever writes them.
     """
 
-    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
-    day = models.DateField(help_text="of UTC")
-    model = models.CharField(max_length=255)
-    custom_api_used = models.BooleanField()
-    project_id = models.UUIDField(null=True)
-    agent_id = models.UUIDField(null=True)
-    task_id = models.UUIDField(null=True)
     # Sums of rows that go are taken off: none of these may be refused for being negative on its way.
     calls = models.BigIntegerField()
     unpriced = models.BigIntegerField(help_text="calls whose price is not known")
     prompt_tokens = models.BigIntegerField()
     completion_tokens = models.BigIntegerField()
-    cost = _money(help_text="US dollars")
 
-    objects = TenantManager()
-
-    class Meta:
-        ordering = ("-day", "id")
+    class Meta(_DaySum.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["developer", "day", "model", "custom_api_used", "project_id", "agent_id", "task_id"],
@@ -177,6 +174,3 @@ class TaskUsageDay(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["day"], name="task_usage_of_day")]
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.model} {self.calls}"

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from django.db import connection
 from django.db.models import Sum
@@ -205,6 +206,14 @@ def test_accounts_days_and_totals_are_the_same_sums(developer: Developer, settin
     assert by_task(TaskUsageDay) == by_task(UsageDay)
     developer.delete()
     assert not TaskUsageDay.objects.exists()
+
+
+def test_one_process_folds_at_a_time(developer: Developer) -> None:
+    ledger.settle(ledger.reserve(make_call(developer), lambda: CENT), Used(1, 1, CENT))
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [folding._LOCK])
+        assert folding.fold() == 0
+    assert folding.fold() == 1
 
 
 def by_task(days: type[UsageDay | TaskUsageDay]) -> list[Any]:
