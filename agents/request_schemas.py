@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from agents.llm.request import normal_tool_choice
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import DictOf, JsonObject, JsonSchema, Number
+from julep_project.core.reading.fields import DictOf, JsonObject, Number, SentSchema
+from julep_project.core.reading.serializer_errors import below
 
 _FORMATS = ("text", "json_object", "json_schema")
 _CHOICES = ("auto", "none", "required")
@@ -86,9 +87,6 @@ def _check(schema: Json, *place: str) -> None:
     if schema is None:
         return
     try:
-        JsonSchema().to_internal_value(schema)
+        SentSchema().to_internal_value(schema)
     except serializers.ValidationError as error:
-        detail: Any = error.detail
-        for name in reversed(place):
-            detail = {name: detail}
-        raise serializers.ValidationError(detail) from error
+        raise serializers.ValidationError(below(error.detail, *place)) from error

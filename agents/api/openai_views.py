@@ -110,17 +110,12 @@ class EmbeddingsBody(Body):
     dimensions = serializers.IntegerField(required=False, min_value=1)
 
 
-@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
-class _Texts(serializers.Field[Json, Json, Json, Json]):
-    """A text or several."""
-
-
 class WholeEmbeddingsBody(EmbeddingsBody):
     """What vectors are made of, with the `input`, which is read by itself."""
 
     example = Example(model="offline/hashing", input=["When is high tide?"])
 
-    input = _Texts()
+    input = TextList()
 
 
 @describe_async("chat_completions", body=ChatCompletionBody, answer={200: ChatCompletionAnswer, **SERVER_SENT_EVENTS})
