@@ -2,13 +2,15 @@
 who ask: how much an answer may say, and what some leave out or write in their own way."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Literal
 from uuid import uuid4
 
 from django.conf import settings
 
+from agents.llm.chunks import OF_ORIGIN
 from agents.llm.dialogue import CUT_SHORT
 from agents.llm.pieces import NO_ARGUMENTS, ArrivingCall, Characters, Order, Piece, TaggedThoughts
-from agents.llm.said import CallPiece, end_of, read_said
+from agents.llm.said import CallPiece, Logprobs, end_of, read_said
 from julep_project.core.errors import ReplyTooLong
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_storable
@@ -17,19 +19,19 @@ __all__ = ["ArrivingCall", "Answer", "Piece", "mended"]
 
 # Each is carried out, or at least answered.
 MOST_CALLS = 256
+Spoken = Literal["text", "refusal", "thought"]
 
 
 class Answer:
-    """One answer, as far as it came. Only one choice is asked for, and only the first that comes is looked at.
+    """One answer, as far as it came. Of several choices only the first that comes is looked at.
 
     `latest` is what may be told since the chunk added last, or since the end: pieces in an order in which nothing
-    begins before what came before it is over. `logprobs` are those of an answer that came whole.
+    begins before what came before it is over.
     """
 
     def __init__(self) -> None:
         self.origin: dict[str, Json] = {}
         self.usage: Mapping[str, Json] | None = None
-        self.logprobs: Json = None
         self.latest: list[Piece] = []
         self.taken_ids: Collection[str] = ()
         """Of calls made before, which no call of this answer may have."""
@@ -42,12 +44,14 @@ class Answer:
         self._index: Json = None
         self._end: str | None = None
         self._texts: list[str] = []
+        self._refusals: list[str] = []
         self._thoughts: list[str] = []
+        self._logprobs = Logprobs()
         self._blocks: list[dict[str, Json]] = []
         self._calls: list[ArrivingCall] = []
         self._places: dict[int, ArrivingCall] = {}
         self._order = Order()
-        self._halves = {"text": Characters(), "thought": Characters()}
+        self._halves = {"text": Characters(), "refusal": Characters(), "thought": Characters()}
         self._tagged = TaggedThoughts()
 
     def add(self, part: Mapping[str, Json]) -> None:
@@ -58,6 +62,7 @@ class Answer:
         """
         if not self.origin:
             self.origin = to_storable({name: part.get(name) for name in ("id", "created", "model")})
+        self.origin.update(to_storable({name: part[name] for name in OF_ORIGIN if part.get(name) is not None}))
         self.usage = part.get("usage") or self.usage
         self.latest = []
         choices = part.get("choices")
@@ -73,7 +78,8 @@ class Answer:
     def end(self) -> None:
         """Nothing more comes. `latest` is what had to wait for that."""
         pieces: list[Piece] = []
-        for kind in ("thought", "text"):
+        kinds: tuple[Spoken, ...] = ("thought", "text", "refusal")
+        for kind in kinds:
             pieces += self._spoken(kind, self._halves[kind].end())
         pieces += self._tagged.end()
         for call in self._calls:
@@ -107,6 +113,16 @@ class Answer:
         self._texts = [text]
 
     @property
+    def refusal(self) -> str:
+        """What the model said to refuse, in place of the text that was asked for."""
+        return "".join(self._refusals)
+
+    @property
+    def logprobs(self) -> dict[str, Json] | None:
+        """How probable the words were, where they were asked for."""
+        return self._logprobs.whole()
+
+    @property
     def calls(self) -> list[dict[str, Json]]:
         """The calls, in the order in which they began."""
         return [call.whole() for call in self._calls]
@@ -117,8 +133,9 @@ class Answer:
         return "".join(self._thoughts)
 
     def message(self) -> dict[str, Json]:
-        """What was said to the reader, and is kept."""
-        return {"role": "assistant", "content": self.text or None, "tool_calls": self.calls or None}
+        """What was said to the reader, and is kept. It has a `refusal` only if there was one."""
+        message = {"role": "assistant", "content": self.text or None, "tool_calls": self.calls or None}
+        return {**message, "refusal": self.refusal} if self._refusals else message
 
     def choices_so_far(self) -> list[dict[str, Json]]:
         """What has come, for its record."""
@@ -136,11 +153,11 @@ class Answer:
     def _add_choice(self, choice: Mapping[str, Json]) -> None:
         if self._end not in CUT_SHORT:  # some libraries end an answer once more
             self._end = end_of(choice.get("finish_reason")) or self._end
-        if "message" in choice:
-            self.logprobs = choice.get("logprobs")
+        self._logprobs.add(choice.get("logprobs"))
         said = read_said(choice.get("delta") or choice.get("message"))
         pieces = [*self._spoken("thought", self._halves["thought"].feed(said.thought))]
         pieces += self._spoken("text", self._halves["text"].feed(said.text))
+        pieces += self._spoken("refusal", self._halves["refusal"].feed(said.refusal))
         for block in said.blocks:
             _add_thought(self._blocks, to_storable(block))
         self._keep(pieces)
@@ -148,16 +165,18 @@ class Answer:
         for call in said.calls:
             self._add_call(call, is_whole="message" in choice)
 
-    def _spoken(self, kind: str, text: str) -> Iterator[Piece]:
+    def _spoken(self, kind: Spoken, text: str) -> Iterator[Piece]:
         if kind == "text":
             yield from self._tagged.feed(text)
         elif text:
-            yield Piece("thought", text)
+            yield Piece(kind, text)
 
     def _keep(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             if piece.kind == "text":
                 self._texts.append(piece.text)
+            elif piece.kind == "refusal":
+                self._refusals.append(piece.text)
             elif piece.kind == "thought":
                 self._thoughts.append(piece.text)
 
@@ -223,7 +242,7 @@ def mended(
     answer: Mapping[str, Json], *, taken_ids: Collection[str] = (), tool_names: Mapping[str, str] | None = None
 ) -> dict[str, Json]:
     """A whole answer in which every call has an id of its own and a function, every text is one, thoughts are apart,
-    and all can be stored. What a model says to refuse is what it says."""
+    and all can be stored. What a model says to refuse is its `refusal`, whatever form it came in."""
     choices = []
     for choice in answer.get("choices") or ():
         one = Answer()
@@ -239,7 +258,8 @@ def mended(
         message = {**said, **one.whole_message()}
         if one.calls:
             message["function_call"] = None
-        choices.append({**to_storable(choice), "message": message, "finish_reason": one.finish_reason or "stop"})
+        told = {"message": message, "finish_reason": one.finish_reason or "stop", "logprobs": one.logprobs}
+        choices.append({**to_storable(choice), **told})
     return {**to_storable({name: part for name, part in answer.items() if name != "choices"}), "choices": choices}
 
 

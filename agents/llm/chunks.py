@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agents.llm.pieces import Piece
+from agents.llm.said import read_logprobs
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_storable
 
@@ -11,15 +12,19 @@ Chunk = dict[str, Json]
 
 _WORDS = re.compile(r"\s*\S+\s*")
 _ARGUMENT_PIECE = 24
+# What a provider says of how it answered.
+OF_ORIGIN = ("service_tier", "system_fingerprint")
 
 
 def chunk_of(origin: Mapping[str, Json], choices: Sequence[Mapping[str, Json]]) -> Chunk:
     """A chunk of the answer that has this id, model and time."""
+    beside = {name: origin[name] for name in OF_ORIGIN if origin.get(name) is not None}
     return {
         "id": origin.get("id"),
         "object": "chat.completion.chunk",
         "created": origin.get("created"),
         "model": origin.get("model"),
+        **beside,
         "choices": [dict(choice) for choice in choices],
     }
 
@@ -57,23 +62,17 @@ def end_chunk(origin: Mapping[str, Json], reason: str | None) -> Chunk:
     return chunk_of(origin, [_piece(0, {}, reason or "stop")])
 
 
-# Of a provider's delta, what is told in our own form, or is nobody's business.
-_OWN_FIELDS = frozenset(
-    {
-        "content", "function_call", "provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details",
-        "refusal", "role", "thinking", "tool_calls",
-    }
-)  # fmt: skip
+# Of a provider's delta, beside what is told in our own form.
+_BESIDE = ("annotations", "audio", "thinking_blocks")
 
 
 def _beside(choice: Mapping[str, Json]) -> dict[str, Json]:
     delta = choice.get("delta")
     others = delta if isinstance(delta, Mapping) else {}
-    kept = {name: value for name, value in others.items() if name not in _OWN_FIELDS and value is not None}
+    kept = {name: others[name] for name in _BESIDE if others.get(name) is not None}
     beside: dict[str, Json] = {"delta": to_storable(kept)} if kept else {}
-    if choice.get("logprobs") is not None:
-        beside["logprobs"] = to_storable(choice["logprobs"])
-    return beside
+    logprobs = read_logprobs(choice.get("logprobs"))
+    return beside if logprobs is None else {**beside, "logprobs": logprobs}
 
 
 def _merged(pieces: Iterable[Piece]) -> list[dict[str, Json]]:
@@ -88,10 +87,13 @@ def _merged(pieces: Iterable[Piece]) -> list[dict[str, Json]]:
     return deltas
 
 
+_DELTAS = {"text": "content", "refusal": "refusal", "thought": "reasoning_content"}
+
+
 def _delta_of(piece: Piece) -> dict[str, Json]:
     call = piece.call
     if call is None:
-        return {"content" if piece.kind == "text" else "reasoning_content": piece.text}
+        return {_DELTAS[piece.kind]: piece.text}
     if piece.kind == "arguments":
         return {"tool_calls": [{"index": call.index, "function": {"arguments": piece.text}}]}
     function = {"name": call.name, "arguments": ""}
@@ -126,6 +128,9 @@ def _deltas(message: Mapping[str, Json]) -> Iterator[Chunk]:
         yield {"role": "assistant", "content": None}
     for word in words[1:]:
         yield {"content": word}
+    refusal = message.get("refusal")
+    for word in words_of(refusal) if isinstance(refusal, str) else ():
+        yield {"refusal": word}
     for index, call in enumerate(message.get("tool_calls") or ()):
         yield from _call_deltas(index, call)
 

@@ -81,9 +81,9 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
     """Ask a model and record what the call used.
 
     The answer is a chat completion as plain JSON, `mended`, whose choices also carry `content`, the text of their
-    message. Characters that cannot be stored are gone from it. One without the form that was asked for is asked for
-    once more, in the time that is left. Nothing else is retried here; no database connection is used while the model
-    is waited for.
+    message, or else of its refusal. Characters that cannot be stored are gone from it. One without the form that was
+    asked for is asked for once more, in the time that is left. Nothing else is retried here; no database connection is
+    used while the model is waited for.
 
     Raises:
         ModelRefused, PromptTooBig: for good.
@@ -378,7 +378,8 @@ _NOTHING = _Used({}, None, estimated=True)
 def _completed(request: ModelRequest, answer: dict[str, Json], cost: Decimal | None) -> _Used:
     """What an answer used, written into it like all else that is missing. Counting may take long."""
     for choice in answer.get("choices") or ():
-        choice["content"] = (choice.get("message") or {}).get("content")
+        message = choice.get("message") or {}
+        choice["content"] = message.get("content") or message.get("refusal")
     if _says_usage(answer.get("usage")):
         return _Used(answer["usage"], cost, estimated=False)
     answer["usage"] = _count(request, answer)

@@ -112,9 +112,10 @@ class ArrivingCall:
 
 
 class Piece(NamedTuple):
-    """Something new in an answer: more of its text, its thoughts or a call's arguments, or that a call begins."""
+    """Something new in an answer: more of its text, of a refusal, its thoughts or a call's arguments, or that a call
+    begins."""
 
-    kind: Literal["thought", "text", "call", "arguments"]
+    kind: Literal["thought", "text", "refusal", "call", "arguments"]
     text: str
     call: ArrivingCall | None = None
 

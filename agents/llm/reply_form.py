@@ -76,12 +76,12 @@ class ReplyForm:
 
     def settle(self, answer: Answer) -> str | None:
         """What is wrong with the answer, or None. Something that fits, with more around it, becomes its text. What was
-        cut off is as it is.
+        cut off is as it is, and so is a refusal.
 
         Raises:
             BadRequest: the schema cannot be applied.
         """
-        if self._schema is None or answer.calls or answer.is_cut:
+        if self._schema is None or answer.calls or answer.is_cut or answer.refusal:
             return None
         text = answer.text
         problem = _problem(self._schema, text)
@@ -127,7 +127,9 @@ def _problem(schema: Mapping[str, Json], text: str) -> str | None:
     try:
         found = find_problem(schema, value)
     except UnusableSchema as error:
-        raise BadRequest(f"the schema of response_format cannot be used: {error}") from error
+        unusable = BadRequest(f"the schema of response_format cannot be used: {error}")
+        unusable.param = "response_format"
+        raise unusable from error
     return None if found is None else f"{found.message} (at {found.path})"[:_LONGEST_PROBLEM]
 
 

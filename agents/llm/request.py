@@ -84,13 +84,16 @@ def _normal_message(message: Mapping[str, Json]) -> dict[str, Json]:
         kept["content"] = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
     elif content is not None and not isinstance(content, str):
         kept["content"] = str(content)
-    kept.setdefault("content", None if kept.get("tool_calls") else "")
+    kept.setdefault("content", None if any(kept.get(name) for name in _SAID_WITHOUT_CONTENT) else "")
     return kept
 
 
 # `thinking_blocks` is how the client library calls what a model thought before its calls: some providers want to see
 # that again beside the results. Other additions of the library are not sent: a provider refuses fields of another.
-_MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_call_id", "tool_calls", "thinking_blocks"})
+_MESSAGE_FIELDS = frozenset(
+    {"role", "content", "refusal", "audio", "name", "tool_call_id", "tool_calls", "thinking_blocks"}
+)
+_SAID_WITHOUT_CONTENT = ("tool_calls", "refusal", "audio")
 
 
 def text_of(message: Mapping[str, Json]) -> str:
@@ -99,4 +102,8 @@ def text_of(message: Mapping[str, Json]) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "\n".join(part if isinstance(part, str) else str(part.get("text") or "") for part in parts).strip()
+    return "\n".join(part if isinstance(part, str) else _words_of(part) for part in parts).strip()
+
+
+def _words_of(part: Mapping[str, Json]) -> str:
+    return str(part.get("text") or part.get("refusal") or "")

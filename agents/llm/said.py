@@ -1,11 +1,12 @@
 """What a provider says, in one form: a message or a piece of one, whatever form it came in.
 
-Only what a person would read counts as text. What a model thought is kept apart, under whatever name it comes.
+Only what a person would read counts as text. What a model thought is kept apart, under whatever name it comes, and so
+is what it says to refuse.
 """
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text, to_storable
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
 _THOUGHT_PARTS = frozenset({"thinking", "reasoning"})
+_REFUSAL_PART = "refusal"
 # What else a part of the content may be, and nobody reads.
 _SILENT_PARTS = frozenset({"reference", "citation", "tool_call", "tool_use", "redacted_thinking"})
 _PART_FIELDS = ("text", "refusal", "thinking", "reasoning", "content")
@@ -65,6 +67,8 @@ FAILURES = frozenset(
 FAILS_SILENTLY = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 SILENT_FAILURE = "the model provider ended its answer with nothing in it"
 _LONGEST_FAILURE = 300
+# Of probabilities: those of what was said, and of a refusal.
+_LISTS = ("content", "refusal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,10 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is said in a message, or added to one."""
+    """What is said in a message, or added to one. A `refusal` is said in place of the text that was asked for."""
 
     text: str
+    refusal: str
     thought: str
     blocks: list[Mapping[str, Json]]
     calls: list[CallPiece]
@@ -91,16 +96,17 @@ class Said:
 def read_said(message: Json) -> Said:
     """What a message or a delta says; nothing, if it is no such thing."""
     if not isinstance(message, Mapping):
-        return Said("", "", [], [])
-    thoughts: list[str] = []
+        return Said("", "", "", [], [])
+    apart = _Apart()
     content = message.get("content")
-    text = content if isinstance(content, str) else "".join(_texts(content, thoughts, _DEEPEST_PART))
+    text = content if isinstance(content, str) else "".join(_texts(content, apart, _DEEPEST_PART))
     said = next((message[name] for name in _THOUGHT_FIELDS if message.get(name)), "")
-    thought = said if isinstance(said, str) else "".join(_texts(said, [], _DEEPEST_PART))
+    thought = said if isinstance(said, str) else "".join(_texts(said, _Apart(), _DEEPEST_PART))
     blocks = message.get("thinking_blocks")
     return Said(
-        text or _refusal(message),
-        thought or "".join(thoughts),
+        text,
+        _refusal(message) or "".join(apart.refusals),
+        thought or "".join(apart.thoughts),
         [block for block in blocks if isinstance(block, Mapping)] if isinstance(blocks, list) else [],
         [_call_piece(call) for call in _calls(message)],
     )
@@ -129,11 +135,19 @@ def is_silent(choice: Mapping[str, Json], message: Json) -> bool:
     if end_of(choice.get("finish_reason")) not in ("stop", None):
         return False
     said = read_said(message)
-    return not (said.text or said.calls)
+    return not (said.text or said.refusal or said.calls)
 
 
-def _texts(content: Json, thoughts: list[str], levels: int) -> Iterator[str]:
-    """The texts among the parts of a content. What was thought is added to the thoughts."""
+@dataclass(slots=True)
+class _Apart:
+    """What parts of a content say that is no part of the text."""
+
+    thoughts: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+def _texts(content: Json, apart: _Apart, levels: int) -> Iterator[str]:
+    """The texts among the parts of a content."""
     parts = content if isinstance(content, list) else [content]
     for part in parts:
         if isinstance(part, str):
@@ -142,9 +156,11 @@ def _texts(content: Json, thoughts: list[str], levels: int) -> Iterator[str]:
             kind = str(part.get("type"))
             inner = next((part[name] for name in _PART_FIELDS if part.get(name)), None)
             if kind in _THOUGHT_PARTS:
-                thoughts.extend(_texts(inner, [], levels - 1))
+                apart.thoughts.extend(_texts(inner, _Apart(), levels - 1))
+            elif kind == _REFUSAL_PART:
+                apart.refusals.extend(_texts(inner, _Apart(), levels - 1))
             elif kind not in _SILENT_PARTS and inner is not None:
-                yield from _texts(inner, thoughts, levels - 1)
+                yield from _texts(inner, apart, levels - 1)
             elif kind not in _SILENT_PARTS and kind != "text":
                 log.warning("part of an answer left out", extra={"action": "part_left_out", "kind": kind[:80]})
         elif part is not None and not isinstance(part, Mapping | list):
@@ -189,3 +205,44 @@ def _written(arguments: Json) -> str:
     return (
         arguments if isinstance(arguments, str) else "" if arguments is None else to_json_text(to_storable(arguments))
     )
+
+
+class Logprobs:
+    """Those of one answer, as far as they came."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[Json]] = {}
+
+    def add(self, given: Json) -> None:
+        """Take those of a piece."""
+        for name, words in (read_logprobs(given) or {}).items():
+            if words is not None:
+                self._lists.setdefault(name, []).extend(words)
+
+    def whole(self) -> dict[str, Json] | None:
+        """All of them; None if there are none."""
+        return {name: self._lists.get(name) for name in _LISTS} if self._lists else None
+
+
+def read_logprobs(given: Json) -> dict[str, Json] | None:
+    """Those of an answer or of a piece of one; None where its provider tells none in the usual form."""
+    lists = {name: given.get(name) for name in _LISTS} if isinstance(given, Mapping) else {}
+    told = {name: words if isinstance(words, list) else None for name, words in lists.items()}
+    if all(words is None for words in told.values()):
+        return None
+    return {name: None if words is None else _words(words) for name, words in told.items()}
+
+
+def _words(words: list[Json]) -> list[Json]:
+    return [_word(word) for word in to_storable(words) if isinstance(word, Mapping)]
+
+
+def _word(word: Mapping[str, Json]) -> dict[str, Json]:
+    """A part of a word, with all that is told of it."""
+    others = word.get("top_logprobs")
+    listed = [_with_bytes(other) for other in others if isinstance(other, Mapping)] if isinstance(others, list) else []
+    return {**_with_bytes(word), "top_logprobs": listed}
+
+
+def _with_bytes(word: Mapping[str, Json]) -> dict[str, Json]:
+    return {"bytes": None, **word}

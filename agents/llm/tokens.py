@@ -96,7 +96,8 @@ def _as_text(part: Mapping[str, Json]) -> dict[str, Json]:
 def _said(message: Mapping[str, Json]) -> str:
     calls = [call.get("function") or {} for call in message.get("tool_calls") or ()]
     named = [f"{call.get('name') or ''}{call.get('arguments') or ''}" for call in calls]
-    return "\n".join([str(message.get("reasoning_content") or ""), text_of(message), *named]).strip()
+    beside = [str(message.get(name) or "") for name in ("reasoning_content", "refusal")]
+    return "\n".join([beside[0], text_of(message), beside[1], *named]).strip()
 
 
 def _estimate(messages: Sequence[Mapping[str, Json]], tools: Sequence[Mapping[str, Json]]) -> int:

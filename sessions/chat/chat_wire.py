@@ -20,6 +20,9 @@ REQUIRES_ACTION = "requires_action"
 FINISH_REASONS = (*sorted(_REASONS), "tool_calls", REQUIRES_ACTION)
 # How most providers call what a model thought.
 _THOUGHTS = "reasoning_content"
+_REFUSAL = "refusal"
+# Where the text of a piece stands.
+_DELTAS = {"text": "content", "refusal": _REFUSAL, "thought": _THOUGHTS}
 
 
 @dataclass(slots=True)
@@ -62,6 +65,8 @@ def choice_to_wire(
     `waits` if a person must agree to others."""
     shown = list(calls) or None
     message: dict[str, Json] = {"role": "assistant", "content": reply.text or None, "tool_calls": shown}
+    if reply.refusal:
+        message[_REFUSAL] = reply.refusal
     if reply.thoughts:
         message[_THOUGHTS] = reply.thoughts
     if name is not None:
@@ -76,9 +81,8 @@ def choice_to_wire(
 
 
 def piece_chunk(index: int, piece: Piece) -> dict[str, Json]:
-    """The choice of a chunk that adds to a reply, or to what was thought before it."""
-    said = {"content": None, _THOUGHTS: piece.text} if piece.kind == "thought" else {"content": piece.text}
-    return _chunk_choice(index, {"role": "assistant", **said})
+    """The choice of a chunk that adds to a reply or a refusal, or to what was thought before it."""
+    return _chunk_choice(index, {"role": "assistant", "content": None, _DELTAS[piece.kind]: piece.text})
 
 
 def last_chunk(index: int, reply: Answer, calls: Sequence[Call], *, waits: bool = False) -> dict[str, Json]:
@@ -98,6 +102,7 @@ def chunks_of(answer: Mapping[str, Json]) -> list[dict[str, Json]]:
         for piece in (
             Piece("thought", choice["message"].get(_THOUGHTS) or ""),
             Piece("text", choice["message"]["content"] or ""),
+            Piece("refusal", choice["message"].get(_REFUSAL) or ""),
         )
         if piece.text
     ]

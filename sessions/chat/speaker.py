@@ -17,6 +17,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
 from sessions.chat.tool_rounds import Toolbox, ToolRound
+from sessions.context.messages import kept_message
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
 from sessions.errors import TooManyToolRounds
@@ -130,7 +131,7 @@ class Speaker:
 
     def for_other_agents(self) -> Message:
         """The reply as the agents after this one get it."""
-        return {"role": "assistant", "name": self._name, "content": self._reply.text}
+        return {"role": "assistant", "name": self._name, "content": self._reply.text or self._reply.refusal}
 
     def _is_clients(self, call: Call) -> bool:
         return not self._context.auto_run_tools or self._toolbox.is_for_client(call)
@@ -194,7 +195,7 @@ class Speaker:
 
     def _latest(self) -> list[Said]:
         """The message being said, or said last, and the results of its calls."""
-        message, model = {**self._reply.message(), "name": self._name}, self._prompt.model
+        message, model = {**kept_message(self._reply), "name": self._name}, self._prompt.model
         if self._round is not None:
             source = EntrySource.API_RESPONSE if self._for_client else EntrySource.TOOL_REQUEST
             results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]

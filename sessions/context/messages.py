@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.llm.answer import Answer
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, Example, ListOf, Text
 from julep_project.core.reading.jsontext import to_json_text
 
 ROLES = ("user", "assistant", "system", "tool")
-_PARTS = ("text", "image_url", "tool_result")
+_REFUSAL = "refusal"
+_PARTS = ("text", "image_url", "tool_result", _REFUSAL)
 _DETAILS = ("low", "high", "auto")
 # Some providers put a whole signature of the model's thoughts into the id of a call.
 LONGEST_CALL_ID = 16_384
@@ -35,6 +37,7 @@ class PartBody(Body):
     type = serializers.ChoiceField(choices=_PARTS)
     text = Text(required=False)
     image_url = ImageBody(required=False)
+    refusal = Text(required=False)
 
     def to_internal_value(self, data: Any) -> Any:
         """The part as sent, with its type."""
@@ -122,6 +125,16 @@ class MessageBody(Body):
         if role != "tool" and not says:
             raise serializers.ValidationError({"content": [_detail("The message is empty.", "string_too_short")]})
         return attrs
+
+
+def kept_message(reply: Answer) -> dict[str, Json]:
+    """A reply as it is stored: what the model said to refuse is a part of the content."""
+    message = reply.message()
+    refusal = message.pop(_REFUSAL, None)
+    if not refusal:
+        return message
+    texts = [{"type": "text", "text": reply.text}] if reply.text else []
+    return {**message, "content": [*texts, {"type": _REFUSAL, _REFUSAL: refusal}]}
 
 
 def says_something(content: Json) -> bool:

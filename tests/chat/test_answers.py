@@ -8,7 +8,7 @@ import pytest
 from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from sessions.models import Entry, Turn
-from tests.chat.conftest import Talk
+from tests.chat.conftest import Talk, messages
 from tests.executions_api.conftest import MISSING
 
 
@@ -33,6 +33,24 @@ def test_the_whole_answer(talk: Talk) -> None:
             }
         ],
     }
+
+
+def test_a_refusal_is_told_and_stored_as_one(talk: Talk) -> None:
+    session = talk.session()
+    with scripted_model([{"refusal": "I can't."}, {"refusal": "I can't."}, "Because."]) as model:
+        message = talk.ask(session, "Hi")["choices"][0]["message"]
+        events = talk.listen(session, "Please")
+        talk.ask(session, "Why?")
+    assert message == {"role": "assistant", "content": None, "tool_calls": None, "refusal": "I can't."}
+    deltas = [event["choices"][0]["delta"] for event in events]
+    assert "".join(delta.get("refusal") or "" for delta in deltas) == "I can't."
+    assert [delta["content"] for delta in deltas] == [None] * len(deltas)
+    kept = [{"type": "refusal", "refusal": "I can't."}]
+    assert [content for role, content in talk.said(session) if role == "assistant"] == [kept, kept, "Because."]
+    assert [one["content"] for one in model.requests[2].messages if one["role"] == "assistant"] == [kept, kept]
+    sent = talk.api.get(f"/sessions/{session}/history").json()["entries"][1]
+    with scripted_model(["ok"]):
+        talk.ask(talk.session(), messages=[{"role": "assistant", "content": sent["content"]}, *messages("Hi")])
 
 
 def test_both_sides_are_stored(talk: Talk) -> None:

@@ -113,8 +113,6 @@ def test_a_call_of_nothing() -> None:
     "message",
     [
         {"content": "I cannot"},
-        {"content": None, "refusal": "I cannot"},
-        {"content": None, "provider_specific_fields": {"refusal": "I cannot"}},
         {"content": [{"type": "text", "text": "I cannot"}]},
     ],
 )
@@ -125,11 +123,39 @@ def test_what_is_said(message: Any) -> None:
     assert (whole["choices"][0]["message"]["content"], answer.text) == ("I cannot", "I cannot")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "refusal": "I cannot"},
+        {"content": None, "provider_specific_fields": {"refusal": "I cannot"}},
+        {"content": [{"type": "refusal", "refusal": "I cannot"}]},
+    ],
+)
+def test_what_is_refused(message: Any) -> None:
+    whole = mended({"choices": [{"message": message}]})
+    answer = Answer()
+    answer.add(whole)
+    told = whole["choices"][0]["message"]
+    assert (told["content"], told["refusal"], answer.text, answer.refusal) == (None, "I cannot", "", "I cannot")
+
+
 def test_a_refusal_in_pieces() -> None:
     answer = Answer()
+    pieces = []
     for piece in ("I ", "cannot"):
         answer.add({"choices": [{"delta": {"refusal": piece}}]})
-    assert answer.message()["content"] == "I cannot"
+        pieces += answer.latest
+    assert [(piece.kind, piece.text) for piece in pieces] == [("refusal", "I "), ("refusal", "cannot")]
+    assert answer.message() == {"role": "assistant", "content": None, "tool_calls": None, "refusal": "I cannot"}
+
+
+def test_probabilities_are_kept_whole() -> None:
+    answer = Answer()
+    word = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "b", "logprob": -1.0}]}
+    for name in ("content", "content", "refusal"):
+        answer.add({"choices": [{"delta": {}, "logprobs": {name: [word]}}]})
+    kept = {**word, "top_logprobs": [{"token": "b", "logprob": -1.0, "bytes": None}]}
+    assert answer.logprobs == {"content": [kept, kept], "refusal": [kept]}
 
 
 def test_only_the_first_choice_is_looked_at() -> None:

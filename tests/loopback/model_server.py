@@ -148,6 +148,9 @@ def _deltas(message: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str | Non
     for word in str(message.get("content") or "").split(" "):
         if word:
             yield {"content": f"{word} "}, None
+    for word in str(message.get("refusal") or "").split(" "):
+        if word:
+            yield {"refusal": f"{word} "}, None
     for index, call in enumerate(message.get("tool_calls") or ()):
         arguments = call["function"]["arguments"]
         opening = {**call, "index": index, "function": {"name": call["function"]["name"], "arguments": ""}}

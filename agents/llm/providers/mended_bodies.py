@@ -46,6 +46,8 @@ def _mend(message: dict[str, Json], thoughts: str) -> None:
     text, tagged = without_thoughts(said.text)
     if message.get("content"):
         message["content"] = text
+    if said.refusal:
+        message["refusal"] = said.refusal
     if said.thought or tagged:
         message[thoughts] = said.thought + tagged
 

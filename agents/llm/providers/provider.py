@@ -27,6 +27,7 @@ from agents.llm.providers.hidden_key import HiddenKey
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.past_calls import with_past_calls
+from agents.llm.providers.past_refusals import with_past_refusals
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.providers.rate_limits import admit, told_to_wait
 from agents.llm.request import ModelRequest
@@ -206,9 +207,10 @@ def provider_of(litellm: ModuleType, model: str) -> str:
 
 def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     """Arguments of the library's completion functions."""
+    provider = provider_of(litellm, request.model)
     options: dict[str, Json] = {
         "model": request.model,
-        "messages": with_past_calls(request.messages, provider_of(litellm, request.model), request.model),
+        "messages": with_past_calls(with_past_refusals(request.messages, provider), provider, request.model),
         "drop_params": True,
         **call_options(request.timeout_s, request.api_key),
         **_known_to_provider(litellm, request),

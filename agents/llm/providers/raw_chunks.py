@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agents.llm.chunks import OF_ORIGIN
 from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
 
 _GENERIC = frozenset({"text", "is_finished", "finish_reason"})
-_KEPT = ("id", "object", "created", "model", "choices", "usage")
+_KEPT = ("id", "object", "created", "model", "choices", "usage", *OF_ORIGIN)
 
 
 def is_chunk(raw: Any) -> bool:

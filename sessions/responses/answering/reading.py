@@ -29,7 +29,7 @@ class AnswerItems:
         return self._end_item("incomplete" if cut or self.answer.is_cut else "completed")
 
     def _told(self, piece: Piece) -> list[Event]:
-        if piece.kind == "text":
+        if piece.kind in ("text", "refusal"):
             return self._piece(MessageItem, piece.text)
         if piece.kind == "thought":
             return self._piece(ReasoningItem, piece.text)

@@ -22,6 +22,7 @@ from tests.llm.streams.recording import FUNCTIONS, Recording, Result
 from tests.responses.conftest import ResponsesClient, text_of
 
 Body = Mapping[str, Any]
+_SAID = ("content", "refusal", "reasoning_content")
 _FUNCTIONS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in FUNCTIONS]
 
 
@@ -50,7 +51,7 @@ class Surfaces:
             return Result(error=json.dumps(events[-1]))
         (last,) = events[-1]["choices"]
         deltas = [event["choices"][0]["delta"] for event in events]
-        said = {"content": _joined(deltas, "content"), "reasoning_content": _joined(deltas, "reasoning_content")}
+        said = {name: _joined(deltas, name) for name in _SAID}
         return self._kept(session, {**said, "tool_calls": last["tool_calls"]}, last["finish_reason"], events[-1])
 
     def _chat(self, played: Recording) -> Result:
@@ -65,7 +66,9 @@ class Surfaces:
     def _kept(self, session: str, message: Body, reason: str, body: Body) -> Result:
         """What is told and what is stored are the same."""
         entry = Entry.objects.get(session_id=session, role="assistant")
-        assert (entry.content or "", entry.tool_calls) == (message["content"] or "", message["tool_calls"])
+        refusal = message.get("refusal")
+        told = [{"type": "refusal", "refusal": refusal}] if refusal else message["content"]
+        assert (entry.content or "", entry.tool_calls) == (told or "", message["tool_calls"])
         return _made(message, reason, body["usage"])
 
     def _streamed_completion(self, played: Recording) -> Result:
@@ -76,7 +79,7 @@ class Surfaces:
             return Result(error=json.dumps(events[-1]))
         choices = [choice for event in events for choice in event["choices"]]
         deltas = [choice["delta"] for choice in choices]
-        said = {name: _joined(deltas, name) for name in ("content", "reasoning_content")}
+        said = {name: _joined(deltas, name) for name in _SAID}
         calls: list[dict[str, Any]] = []
         for piece in (piece for delta in deltas for piece in delta.get("tool_calls") or ()):
             if piece["index"] == len(calls):
@@ -159,7 +162,7 @@ def _made(message: Body, reason: str | None, usage: Body) -> Result:
     ids = [call["id"] for call in calls]
     assert all(isinstance(id_, str) and id_ for id_ in ids) and len(set(ids)) == len(ids)
     return Result(
-        message.get("content") or "",
+        message.get("content") or message.get("refusal") or "",
         message.get("reasoning_content") or "",
         tuple((call["function"]["name"], call["function"]["arguments"]) for call in calls),
         reason if reason in CUT_SHORT else "",

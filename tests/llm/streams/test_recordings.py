@@ -86,7 +86,8 @@ def test_it_may_come_byte_by_byte(recorded: Recording, provider: RecordedProvide
     counts = answer.usage and (answer.usage["prompt_tokens"], answer.usage["completion_tokens"])
     calls = tuple((call["function"]["name"], call["function"]["arguments"]) for call in answer.calls)
     finish = (answer.finish_reason or "") if answer.is_cut else ""
-    assert _is_right(Result(answer.text, answer.thoughts, calls, finish, counts, error), recorded.result)
+    said = answer.text or answer.refusal
+    assert _is_right(Result(said, answer.thoughts, calls, finish, counts, error), recorded.result)
 
 
 @pytest.mark.parametrize("recorded", STREAMS, ids=str)

@@ -237,7 +237,8 @@ def _unwrapped(answer: Json) -> Outcome:
         return Fail(f"`unwrap` needs exactly one choice, the model gave {len(choices)}", "ValueError")
     if choices[0].get("finish_reason") == "tool_calls" or choices[0]["message"].get("tool_calls"):
         return Fail("`unwrap` needs a text, but the model called a tool", "ValueError")
-    return Done(choices[0]["message"].get("content") or "")
+    message = choices[0]["message"]
+    return Done(message.get("content") or message.get("refusal") or "")
 
 
 def _as_messages(resolved: Json) -> list[Json] | Fail:
