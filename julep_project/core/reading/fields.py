@@ -16,6 +16,7 @@ from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
 from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
+from julep_project.core.reading.surface import Surface
 from julep_project.core.reading.validation import HIDDEN, as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from julep_project.core.schemas.schema_shape import check_shape
@@ -45,6 +46,8 @@ class Body(serializers.Serializer[Any]):
     """
 
     is_secret: ClassVar[bool] = False
+    # What others publish of the operation, where it is one of theirs: then unknown keys are refused.
+    surface: ClassVar[Surface | None] = None
     # For the API description, of a class and not of those that are made from it; of a PATCH where it is another one.
     example: ClassVar[Example | None] = None
     example_of_changes: ClassVar[Example | None] = None
@@ -57,7 +60,10 @@ class Body(serializers.Serializer[Any]):
 
         Raises:
             InvalidInput
+            ParameterRefused, UnknownParameter: it has a surface.
         """
+        if cls.surface is not None:
+            cls.surface.check(data)
         received = HIDDEN if cls.is_secret else data
         body = cls(data=as_object(data, (), received=received), partial=partial)
         if not body.is_valid():

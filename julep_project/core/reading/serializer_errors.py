@@ -46,6 +46,12 @@ _KIND_OF_FIELD: list[tuple[type[serializers.Field[Any, Any, Any, Any]], str]] = 
 ]
 
 
+def wrong(kind: str, *place: str | int, text: str = "") -> serializers.ValidationError:
+    """An error of the framework, of a kind and at a place below the field that raises it. The text is for kinds that
+    have none."""
+    return serializers.ValidationError(below([serializers.ErrorDetail(text, code=kind)], *place))
+
+
 def below(detail: Any, *place: str | int) -> Any:
     """The details of an error for whoever reads what is around that place."""
     for name in reversed(place):
