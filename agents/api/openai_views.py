@@ -5,117 +5,38 @@ import base64
 import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, ClassVar
+from difflib import get_close_matches
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 
+from agents.api.completion_answer import chunks_of, completion_of
+from agents.api.completion_body import ChatCompletionBody
+from agents.api.embedding_body import EmbeddingsBody
 from agents.api.openai_answers import ChatCompletionAnswer, EmbeddingsAnswer, ModelAnswer, ModelsAnswer
 from agents.llm import gateway
-from agents.llm.choice import list_models, resolve_listed_model
+from agents.llm.choice import resolve_listed_model
 from agents.llm.custom_key import custom_key_of
-from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
-from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
+from agents.llm.keys.usable_models import list_usable_models
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, PASSED_ON, SAMPLING
 from agents.models import Developer
-from agents.request_schemas import FunctionTool, LogitBias, ResponseFormat, ToolChoice
+from agents.request_schemas import ALLOWED_TOOLS
 from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
-from julep_project.core.api.async_views import api_view, json_response, read_json, read_request
+from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.exception_handler import answer_for
-from julep_project.core.errors import AnswerTimedOut, BadRequest, NotFound
+from julep_project.core.errors import AnswerTimedOut, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
 from julep_project.core.pauses.standing import acheck_intake
-from julep_project.core.reading.fields import Body, Example, JsonObject, ListOf, Number, Text, TextList
-from julep_project.core.reading.validation import invalid
+from julep_project.core.reading.surface import ParameterRefused
 
-MOST_TEXTS = 2048
 _DONE = b"data: [DONE]\n\n"
 # When the models of this server were made is not known to it.
 _CREATED = 0
-
-
-@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {}}]})
-class _Content(serializers.Field[Json, Json, Json, Json]):
-    default_error_messages: ClassVar[dict[str, Any]] = {"string_type": "Input should be text or a list of parts."}
-
-    def to_internal_value(self, data: Json) -> Json:
-        """The text or the parts."""
-        parts = data if isinstance(data, list) else [data] if isinstance(data, str) else [None]
-        if not all(isinstance(part, str | Mapping) for part in parts):
-            self.fail("string_type")
-        return data
-
-
-class CompletionCallBody(serializers.Serializer[Any]):
-    """A call that a message names."""
-
-    function = serializers.DictField(required=False)
-
-
-class CompletionMessageBody(serializers.Serializer[Any]):
-    """A message, in the form of the chat completions API."""
-
-    role = serializers.ChoiceField(["system", "developer", "user", "assistant", "tool", "function"])
-    content = _Content(required=False, allow_null=True)
-    tool_calls = ListOf(child=CompletionCallBody(), required=False, allow_null=True)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """The whole message; the provider judges the rest."""
-        super().to_internal_value(data)
-        return dict(data)
-
-
-class ChatCompletionBody(Body):
-    """What a completion is made of."""
-
-    example = Example(
-        model="offline/echo", messages=[{"role": "user", "content": "When is high tide?"}], max_tokens=200
-    )
-
-    model = Text(required=False, max_length=255)
-    messages = ListOf(child=CompletionMessageBody(), min_length=1, max_length=MOST_MESSAGES)
-    tools = ListOf(child=FunctionTool(), required=False, max_length=MOST_TOOLS)
-    tool_choice = ToolChoice(required=False)
-    stream = serializers.BooleanField(default=False)
-    stream_options = JsonObject(required=False)
-    temperature = Number(required=False)
-    top_p = Number(required=False)
-    min_p = Number(required=False)
-    top_k = serializers.IntegerField(required=False)
-    frequency_penalty = Number(required=False)
-    presence_penalty = Number(required=False)
-    repetition_penalty = Number(required=False)
-    length_penalty = Number(required=False)
-    max_tokens = serializers.IntegerField(required=False, min_value=1)
-    max_completion_tokens = serializers.IntegerField(required=False, min_value=1)
-    stop = TextList(required=False)
-    seed = serializers.IntegerField(required=False)
-    response_format = ResponseFormat(required=False)
-    logit_bias = LogitBias(required=False)
-    logprobs = serializers.BooleanField(required=False)
-    top_logprobs = serializers.IntegerField(required=False)
-    parallel_tool_calls = serializers.BooleanField(required=False)
-    reasoning_effort = Text(required=False)
-
-
-class EmbeddingsBody(Body):
-    """How vectors are made."""
-
-    model = Text(required=False, max_length=255)
-    encoding_format = serializers.ChoiceField(["float", "base64"], default="float")
-    dimensions = serializers.IntegerField(required=False, min_value=1)
-
-
-class WholeEmbeddingsBody(EmbeddingsBody):
-    """What vectors are made of, with the `input`, which is read by itself."""
-
-    example = Example(model="offline/hashing", input=["When is high tide?"])
-
-    input = TextList()
+_SETTINGS = SAMPLING | OPEN_MODEL_SAMPLING | PASSED_ON
+_LONGEST_SHOWN = 80
 
 
 @describe_async("chat_completions", body=ChatCompletionBody, answer={200: ChatCompletionAnswer, **SERVER_SENT_EVENTS})
@@ -124,38 +45,46 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
     """One answer of a model, whole or as it arrives."""
     await acheck_intake()
     values = await read_request(request, ChatCompletionBody.read)
+    tools, choice = _offered(values)
     options: dict[str, Json] = {
         "messages": values["messages"],
         "model": resolve_listed_model(values.get("model")),
-        "settings": {name: values[name] for name in values.keys() & (SAMPLING | OPEN_MODEL_SAMPLING)},
-        "tools": values.get("tools"),
-        "tool_choice": values.get("tool_choice"),
+        "settings": {name: values[name] for name in values.keys() & _SETTINGS},
+        "tools": tools,
+        "tool_choice": choice,
         "custom_key": custom_key_of(request.headers),
         "metadata": {"endpoint": "chat/completions"},
+        "strict": True,
     }
+    stream_options = values.get("stream_options") or {}
+    if stream_options.get("include_obfuscation"):
+        raise ParameterRefused("stream_options.include_obfuscation", "streams are not padded")
+    if values["stream"] and values.get("n", 1) > 1:
+        raise ParameterRefused("n", "a stream has one choice")
     if not values["stream"]:
-        return json_response(await _whole(developer, options))
-    wants_usage = bool((values.get("stream_options") or {}).get("include_usage"))
-    chunks = _encoded(gateway.astream(developer, **options), wants_usage)
+        return json_response(completion_of(await _whole(developer, options)))
+    wants_usage = bool(stream_options.get("include_usage"))
+    chunks = _encoded(chunks_of(gateway.astream(developer, **options), wants_usage=wants_usage))
     relay = Relay(chunks, error_event=_error_event, timeout_s=settings.CHAT_TIMEOUT_S)
     # What the provider refuses at once is refused with its status, before the stream opens.
     await relay.open()
     return event_stream(relay)
 
 
-@describe_async("embeddings", body=WholeEmbeddingsBody, answer=EmbeddingsAnswer)
+@describe_async("embeddings", body=EmbeddingsBody, answer=EmbeddingsAnswer)
 @api_view("POST")
 async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """Vectors of texts."""
-    body = await read_json(request)
-    values = EmbeddingsBody.read(body)
+    values = await read_request(request, EmbeddingsBody.read)
     embedded = await gateway.aembed_counted(
         developer,
-        _texts(body.get("input")),
+        values["input"],
         model=values.get("model"),
         dimensions=values.get("dimensions"),
+        user=values.get("user"),
         custom_key=custom_key_of(request.headers),
         metadata={"endpoint": "embeddings"},
+        strict=True,
     )
     encode = _as_base64 if values["encoding_format"] == "base64" else list
     rows = [
@@ -169,62 +98,61 @@ async def embeddings(request: HttpRequest, developer: Developer) -> HttpResponse
 @describe_async("models_list", method="get", answer=ModelsAnswer)
 @api_view("GET")
 async def models(request: HttpRequest, developer: Developer) -> HttpResponseBase:
-    """The models worth showing."""
-    return json_response({"object": "list", "data": [_model(name) for name in list_models()]})
+    """The models that the caller may use, as far as their names are known."""
+    names = await list_usable_models(developer, custom_key_of(request.headers))
+    return json_response({"object": "list", "data": [_model(name) for name in names]})
 
 
 @describe_async("models_retrieve", method="get", answer=ModelAnswer, ids=("name",))
 @api_view("GET")
 async def model(request: HttpRequest, developer: Developer, name: str) -> HttpResponseBase:
     """One of them."""
-    if name not in list_models():
-        raise NotFound(f"The model {name[:80]!r} does not exist")
+    names = await list_usable_models(developer, custom_key_of(request.headers))
+    if name not in names:
+        meant = get_close_matches(name[:_LONGEST_SHOWN], names, n=1)
+        hint = f". Did you mean {meant[0]!r}?" if meant else ""
+        raise NotFound(f"The model {name[:_LONGEST_SHOWN]!r} does not exist{hint}")
     return json_response(_model(name))
+
+
+def _offered(values: Mapping[str, Json]) -> tuple[Sequence[Json] | None, Json]:
+    """The tools that the model is offered, and how it chooses among them.
+
+    Raises:
+        ParameterRefused: there are none to choose from.
+    """
+    tools, choice = values.get("tools"), values.get("tool_choice")
+    if not tools and choice not in (None, "auto", "none"):
+        raise ParameterRefused("tool_choice", "there are no tools")
+    if tools and isinstance(choice, Mapping) and choice.get("type") == ALLOWED_TOOLS:
+        allowed = [tool for tool in tools if (tool.get("function") or {}).get("name") in choice["names"]]
+        if not allowed:
+            raise ParameterRefused("tool_choice.allowed_tools.tools", "none of them is among the tools")
+        return allowed, choice["mode"]
+    return tools, choice
 
 
 async def _whole(developer: Developer, options: Json) -> dict[str, Json]:
     try:
         async with asyncio.timeout(settings.CHAT_TIMEOUT_S) as limit:
-            answer = await gateway.acomplete(developer, **options)
+            return await gateway.acomplete(developer, **options)
     except TimeoutError:
         if limit.expired():
             raise AnswerTimedOut from None
         raise
-    for choice in answer["choices"]:
-        choice.pop("content", None)
-    return answer
 
 
-async def _encoded(chunks: AsyncGenerator[dict[str, Json], None], wants_usage: bool) -> AsyncGenerator[bytes, None]:
-    """The chunks as they are sent.
-
-    Clients look into the first choice of every chunk, so one without any comes only to those who asked for it.
-    """
+async def _encoded(chunks: AsyncGenerator[dict[str, Json], None]) -> AsyncGenerator[bytes, None]:
+    """The chunks as they are sent."""
     async with aclosing(chunks):
         async for chunk in chunks:
-            if wants_usage:
-                yield encode_event(chunk)
-            elif chunk["choices"]:
-                yield encode_event({name: chunk[name] for name in chunk if name != "usage"})
+            yield encode_event(chunk)
     yield _DONE
 
 
 def _error_event(error: Exception) -> bytes:
     """An error in the middle is told as one: the client raises it."""
     return encode_event(answer_for(error, operation="create", resource="Completion", is_published=True).body) + _DONE
-
-
-def _texts(given: Json) -> list[str]:
-    texts = [given] if isinstance(given, str) else given
-    if texts is None:
-        raise invalid(("input",), "missing")
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise BadRequest("input must be a text or a list of texts; lists of token numbers are not supported")
-    if len(texts) > MOST_TEXTS:
-        raise invalid(("input",), "too_long", bound=MOST_TEXTS, received=f"{len(texts)} texts")
-    if any(not text for text in texts):
-        raise BadRequest("input must not hold empty texts")
-    return texts
 
 
 def _as_base64(vector: Sequence[float]) -> str:

@@ -17,7 +17,7 @@ from agents.llm.own.offline import is_offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers import provider
 from agents.llm.request import ModelRequest
-from agents.llm.tokens import count_text, count_tokens
+from agents.llm.tokens import count_tokens, count_tokens_of
 from agents.llm.usage import token_count
 from agents.models import Agent, Developer
 from agents.spending import ledger, limits
@@ -163,11 +163,11 @@ def amount_of_answer(request: ModelRequest) -> Decimal:
     return cost if longest is not None else max(cost, settings.RESERVED_PER_CALL_USD)
 
 
-def amount_of_vectors(model: str, texts: Sequence[str]) -> Decimal:
+def amount_of_vectors(model: str, texts: Sequence[str] | Sequence[list[int]]) -> Decimal:
     """What the vectors of texts cost."""
     if not texts:
         return Decimal(0)
-    cost = provider.price_of(model, {"prompt_tokens": sum(count_text(model, text) for text in texts)})
+    cost = provider.price_of(model, {"prompt_tokens": sum(count_tokens_of(model, text) for text in texts)})
     return Decimal(unknown_price()) if cost is None else cost
 
 

@@ -56,7 +56,7 @@ def check_listed(name: str) -> None:
         BadRequest: the model is not on it.
     """
     if server.MODELS and name not in list_models():
-        raise BadRequest(f"Model {name} not available. Available models: {list_models()}")
+        raise _not_usable(f"Model {name} not available. Available models: {list_models()}")
 
 
 def resolve_embedding_model(requested: str | None) -> str:
@@ -83,5 +83,11 @@ def _models_with_key() -> list[str]:
 def _checked(name: Any) -> str:
     """A model name goes into a URL for some providers, and may itself be one: then the key would follow it."""
     if not isinstance(name, str) or "://" in name or len(name) > 255 or any(c.isspace() or c < " " for c in name):
-        raise BadRequest(f"{str(name)[:80]!r} is not the name of a model")
+        raise _not_usable(f"{str(name)[:80]!r} is not the name of a model")
     return name
+
+
+def _not_usable(message: str) -> BadRequest:
+    error = BadRequest(message)
+    error.param = "model"
+    return error

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack, cast
 
 import numpy as np
 from django.conf import settings as server
@@ -17,13 +17,15 @@ from agents.llm.key_choice import KeyChoice, achoose_key, choose_key
 from agents.llm.own import hashing
 from agents.llm.providers import provider
 from agents.llm.providers.rate_limits import with_patience
-from agents.llm.tokens import count_text
+from agents.llm.providers.sent_settings import EmbeddingBatch
+from agents.llm.tokens import count_tokens_of
 from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, ModelRefused, ModelUnavailable, PromptTooBig, ReplyTooLong
 from julep_project.core.json_value import Json
 from julep_project.core.process.cancellation import uninterrupted
 from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.validation import invalid
 
 Vectors = list[list[float]]
 
@@ -41,7 +43,8 @@ class Options(TypedDict, total=False):
 
     Without `model` it is `EMBEDDING_MODEL`, whose vectors have `EMBEDDING_DIMENSIONS` numbers. `dimensions` asks for
     another length, of models that offer several. `timeout_s` is for everything together. `custom_key` and `metadata`
-    are as for `gateway.complete`.
+    are as for `gateway.complete`. `user` is whom the provider is told of; what is asked of one that is `strict` reaches
+    the provider or is refused by name.
     """
 
     model: str | None
@@ -49,6 +52,8 @@ class Options(TypedDict, total=False):
     custom_key: str | None
     timeout_s: float | None
     metadata: Mapping[str, Json] | None
+    user: str | None
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,17 @@ class Request:
     dimensions: int | None
     api_key: str | None
     deadline: float
+    user: str | None = None
+    is_strict: bool = False
 
     def seconds_left(self) -> float:
         return max(self.deadline - time.monotonic(), _SHORTEST_S)
 
 
 Told = TypeVar("Told")
-Batch = Sequence[str]
+# Texts, or the tokens of some as numbers, which only some providers take.
+Inputs = Sequence[str] | Sequence[list[int]]
+Batch = Inputs
 # Yields batches, is sent the provider's answers or thrown its errors, and returns everything together.
 Plan = Generator[Batch, provider.RawEmbeddings, Embedded]
 
@@ -108,9 +117,17 @@ async def aembed(developer: Developer, texts: Sequence[str], **options: Unpack[O
     return (await aembed_counted(developer, texts, **options)).vectors
 
 
-async def aembed_counted(developer: Developer, texts: Sequence[str], **options: Unpack[Options]) -> Embedded:
-    """`embed` for async code, with the number of tokens that were embedded."""
+async def aembed_counted(developer: Developer, texts: Inputs, **options: Unpack[Options]) -> Embedded:
+    """`embed` for async code, with the number of tokens that were embedded. Tokens in place of texts are sent as they
+    are to who counts in them, and read for others.
+
+    Raises:
+        InvalidInput: there is no such token.
+        ParameterRefused: it is strict, and the provider does not take something.
+    """
     model = resolve_embedding_model(options.get("model"))
+    if texts and not isinstance(texts[0], str):
+        texts = await in_thread(_readable, model, texts)
     request = _request_of(model, await achoose_key(developer, model, options.get("custom_key")), options)
     account = _account_of(developer, request, options)
     payment = await account.areserve(partial(amount_of_vectors, request.model, texts))
@@ -123,9 +140,23 @@ async def aembed_counted(developer: Developer, texts: Sequence[str], **options: 
     return embedded
 
 
-def _asked(request: Request, texts: Sequence[str]) -> Asked:
+def _readable(model: str, texts: Inputs) -> Inputs:
+    """Tokens as the model can read them."""
+    if provider.takes_tokens(model):
+        return texts
+    read: list[str] = []
+    for place, tokens in enumerate(cast(Sequence[list[int]], texts)):
+        try:
+            read.append(provider.text_of_tokens(tokens))
+        except (KeyError, OverflowError):
+            raise invalid(("input", place), "value_error", msg="There is no such token in cl100k_base") from None
+    return read
+
+
+def _asked(request: Request, texts: Inputs) -> Asked:
     """How much was to be embedded. The texts are kept where they belong."""
-    described = {"texts": len(texts), "characters": sum(map(len, texts)), "dimensions": request.dimensions}
+    unit = "characters" if not texts or isinstance(texts[0], str) else "tokens"
+    described = {"texts": len(texts), unit: sum(map(len, texts)), "dimensions": request.dimensions}
     return Asked({name: value for name, value in described.items() if value is not None})
 
 
@@ -143,29 +174,29 @@ def _request_of(model: str, key: KeyChoice, options: Options) -> Request:
         dimensions=options.get("dimensions") or (None if model == hashing.HASHING else configured),
         api_key=key.value,
         deadline=time.monotonic() + (server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s),
+        user=options.get("user"),
+        is_strict=options.get("strict", False),
     )
 
 
-def _own(request: Request, texts: Sequence[str]) -> Embedded | None:
+def _own(request: Request, texts: Inputs) -> Embedded | None:
     """The vectors of our own model; None for those of providers. No texts need no model."""
     if not texts:
         return Embedded(request.model, [], 0)
     if request.model != hashing.HASHING:
         return None
     if request.dimensions not in {None, hashing.DIMENSIONS}:
-        raise ModelRefused(f"{hashing.HASHING} has vectors of {hashing.DIMENSIONS} numbers")
-    words = sum(count_text(request.model, text) for text in texts)
-    return Embedded(request.model, hashing.embed_texts(texts), words)
+        raise _other_length(f"{hashing.HASHING} has vectors of {hashing.DIMENSIONS} numbers")
+    words = sum(count_tokens_of(request.model, text) for text in texts)
+    return Embedded(request.model, hashing.embed_texts(list(map(str, texts))), words)
 
 
-def _embed_with(request: Request, texts: Sequence[str]) -> Embedded:
+def _embed_with(request: Request, texts: Inputs) -> Embedded:
     plan = _plan(request, texts)
     left: Batch | Embedded = next(plan)
     while not isinstance(left, Embedded):
         try:
-            answer = provider.embed(
-                request.model, left, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
-            )
+            answer = provider.embed(_batch_of(request, left))
         except DomainError as error:
             left = _next(plan.throw, error)
         else:
@@ -173,7 +204,7 @@ def _embed_with(request: Request, texts: Sequence[str]) -> Embedded:
     return left
 
 
-async def _aembed_with(request: Request, texts: Sequence[str]) -> Embedded:
+async def _aembed_with(request: Request, texts: Inputs) -> Embedded:
     plan = _plan(request, texts)
     left: Batch | Embedded = next(plan)
     while not isinstance(left, Embedded):
@@ -196,12 +227,22 @@ def _next(step: Callable[[Told], Batch], told: Told) -> Batch | Embedded:
 
 
 async def _embed_batch(request: Request, batch: Batch) -> provider.RawEmbeddings:
-    return await provider.embed_async(
-        request.model, batch, request.dimensions, timeout_s=request.seconds_left(), api_key=request.api_key
+    return await provider.embed_async(_batch_of(request, batch))
+
+
+def _batch_of(request: Request, batch: Batch) -> EmbeddingBatch:
+    return EmbeddingBatch(
+        model=request.model,
+        inputs=batch,
+        dimensions=request.dimensions,
+        timeout_s=request.seconds_left(),
+        api_key=request.api_key,
+        user=request.user,
+        is_strict=request.is_strict,
     )
 
 
-def _plan(request: Request, texts: Sequence[str]) -> Plan:
+def _plan(request: Request, texts: Inputs) -> Plan:
     """Batch after batch, smaller ones once a provider did not take one. Knows nothing of how they are sent."""
     vectors: Vectors = []
     tokens, estimated = 0, False
@@ -217,11 +258,11 @@ def _plan(request: Request, texts: Sequence[str]) -> Plan:
             continue
         vectors += _checked(answer.vectors, batch, request.dimensions or (len(vectors[0]) if vectors else None))
         estimated = estimated or not answer.prompt_tokens
-        tokens += answer.prompt_tokens or sum(count_text(request.model, text) for text in batch)
+        tokens += answer.prompt_tokens or sum(count_tokens_of(request.model, text) for text in batch)
     return Embedded(request.model, vectors, tokens, estimated)
 
 
-def _next_batch(texts: Sequence[str], start: int, most: int) -> Batch:
+def _next_batch(texts: Inputs, start: int, most: int) -> Batch:
     end, characters = start + 1, len(texts[start])
     while end < min(len(texts), start + most) and characters + len(texts[end]) <= _CHARACTERS_PER_REQUEST:
         characters += len(texts[end])
@@ -252,9 +293,15 @@ def _checked(vectors: Sequence[Any], batch: Batch, dimensions: int | None) -> Ve
     if numbers.ndim != 2 or not numbers.size or not (np.abs(numbers) <= _LARGEST).all():
         raise ModelUnavailable("the model provider gave something else than vectors of finite numbers")
     if dimensions not in {None, numbers.shape[1]}:
-        raise ModelRefused(f"the model gives vectors of {numbers.shape[1]} numbers, wanted are {dimensions}")
+        raise _other_length(f"the model gives vectors of {numbers.shape[1]} numbers, wanted are {dimensions}")
     checked: Vectors = numbers.tolist()
     return checked
+
+
+def _other_length(message: str) -> ModelRefused:
+    error = ModelRefused(message)
+    error.param = "dimensions"
+    return error
 
 
 def _account_of(developer: Developer, request: Request, options: Options) -> Account:

@@ -14,6 +14,7 @@ import httpx
 from django.conf import settings
 
 from agents.llm.choice import DEFAULT_MODELS
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, PASSED_ON, SAMPLING
 from agents.vault.masking import MASK, Masker
 from julep_project.core.clock import now
 from julep_project.core.errors import (
@@ -30,6 +31,7 @@ from julep_project.core.work.backoff import retry_after_s
 log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 1000
+_LONGEST_PLACE = 200
 _PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
 # Of the machines of the provider, or of this one: no business of who asks.
 _FOLDERS = "app|bin|code|data|etc|home|lib|mnt|opt|private|proc|root|run|srv|tmp|Users|usr|var|work|workspace"
@@ -43,6 +45,10 @@ _TRACEBACK = "Traceback (most recent call last)"
 _URL = re.compile(r"\bhttps?://\S+")
 _LONGEST_READ = 16_384
 _KEY = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{6,}")
+
+# The library's advice to who calls it, after what it says of a setting that a model does not take.
+_UNSUPPORTED, _ADVICE = "UnsupportedParamsError", "To drop "
+_SETTING = re.compile(rf"\b(?:{'|'.join(sorted(SAMPLING | OPEN_MODEL_SAMPLING | PASSED_ON, key=len, reverse=True))})\b")
 
 _DEEPEST = 10
 _OUT_OF_MONEY = "insufficient_quota"
@@ -115,10 +121,21 @@ def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError
         if kind is RateLimited or (kind is ModelUnavailable and _asks_to_wait(error)):
             return RateLimited(_message(error, api_key), wait_s=_wait_s(error))
         if kind is not None:
-            return (_refusal_by_status(error) or kind)(_message(error, api_key))
+            refusal = (_refusal_by_status(error) or kind)(_message(error, api_key))
+            refusal.param = _place(error)
+            return refusal
     if isinstance(error, _BROKEN_ANSWERS):
         return ModelUnavailable(f"the model provider's answer could not be read: {_message(error, api_key)}")
     return None
+
+
+def _place(error: Exception) -> str | None:
+    """Where in the question the mistake is, as the provider says, or the library of a setting."""
+    if type(error).__name__ == _UNSUPPORTED:
+        named = _SETTING.search(str(error))
+        return named[0] if named else None
+    places = (getattr(one, "param", None) for one in _told_by(error))
+    return next((place[:_LONGEST_PLACE] for place in places if isinstance(place, str) and place), None)
 
 
 def _asks_to_wait(error: Exception) -> bool:
@@ -163,7 +180,8 @@ def _message(error: Exception, api_key: str | None) -> str:
         hidden = _without_keys(text, api_key)
         log.warning("provider's error hidden", extra={"action": "provider_error_hidden", "text": hidden})
         return _OF_PLACES
-    for beginning in _INSIDES:
+    insides = (*_INSIDES, _ADVICE) if type(error).__name__ == _UNSUPPORTED else _INSIDES
+    for beginning in insides:
         text = text.partition(beginning)[0].rstrip()
     return _without_keys(text, api_key)[:_LONGEST_MESSAGE] or type(error).__name__
 

@@ -62,7 +62,8 @@ class Question(TypedDict, total=False):
 
     `model`, else `settings["model"]`, else what `resolve_model` finds. `tools` are tool bodies or finished function
     definitions. `timeout_s` is how long the model may be silent. `custom_key` is the caller's own key for the
-    provider. `metadata` goes into the row of the usage.
+    provider. `metadata` goes into the row of the usage. Of a `strict` question each setting reaches the model, or is
+    refused by name.
     """
 
     messages: Required[Sequence[Mapping[str, Json]]]
@@ -75,6 +76,7 @@ class Question(TypedDict, total=False):
     timeout_s: float | None
     custom_key: str | None
     metadata: Mapping[str, Json] | None
+    strict: bool
 
 
 def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Json]:
@@ -91,6 +93,7 @@ def complete(developer: Developer, **question: Unpack[Question]) -> dict[str, Js
         ReplyTooLong: what the call used is recorded.
         ReplyRejected: both answers lack the form that was asked for.
         BadRequest: the model's name cannot be one, or the schema of the form cannot be used.
+        ParameterRefused: the question is strict, and the model does not take one of its settings.
         CostLimitExceeded, Paused: the model was not asked.
     """
     asking = _Asking(developer, question, Answer(), live=False)
@@ -316,18 +319,19 @@ def warm_if_configured() -> None:
 
 def _request_of(question: Question) -> ModelRequest:
     agent, given = question.get("agent"), question.get("settings") or {}
-    timeout_s = question.get("timeout_s")
+    timeout_s, is_strict = question.get("timeout_s"), question.get("strict", False)
     tools = present_tools(question.get("tools") or ())
     choice = normal_tool_choice(question.get("tool_choice"))
     return ModelRequest(
         model=resolve_model(question.get("model") or given.get("model"), agent),
         messages=[with_provider_names(message) for message in normal_messages(question["messages"])],
-        settings=merged_settings(agent, given),
+        settings=merged_settings(agent, given, is_strict=is_strict),
         tools=[with_provider_names(tool) for tool in tools],
         tool_choice=with_provider_names(choice) if isinstance(choice, Mapping) else choice,
         tool_names=own_names(tools),
         timeout_s=server.MODEL_TIMEOUT_S if timeout_s is None else timeout_s,
         disable_cache=question.get("disable_cache", False),
+        is_strict=is_strict,
     )
 
 

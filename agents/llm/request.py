@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.calls.recording import Asked
-from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
+from agents.llm.sampling import OPEN_MODEL_SAMPLING, PASSED_ON, SAMPLING
 from agents.models import Agent
 from julep_project.core.json_value import Json
 
@@ -15,7 +15,8 @@ MOST_TOOLS = 500
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call. `api_key` is the caller's own key, if there is one."""
+    """One call. `api_key` is the caller's own key, if there is one. Of one that `is_strict`, each setting reaches the
+    model or is refused; of others, those are left out that the model does not take."""
 
     model: str
     messages: Sequence[Mapping[str, Json]]
@@ -25,6 +26,7 @@ class ModelRequest:
     timeout_s: float = 300.0
     api_key: str | None = field(default=None, repr=False)
     disable_cache: bool = False
+    is_strict: bool = False
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Own names of tools, by those under which the provider knows them."""
 
@@ -43,12 +45,15 @@ class ModelRequest:
         return {call["id"] for call in calls if isinstance(call, Mapping) and isinstance(call.get("id"), str)}
 
 
-def merged_settings(agent: Agent | None, settings: Mapping[str, Json] | None) -> dict[str, Json]:
+def merged_settings(
+    agent: Agent | None, settings: Mapping[str, Json] | None, *, is_strict: bool = False
+) -> dict[str, Json]:
     """Settings for the provider: the call's over the agent's defaults. Nulls and unknown names are left out."""
-    known = SAMPLING | OPEN_MODEL_SAMPLING
+    usual = SAMPLING | OPEN_MODEL_SAMPLING
+    known = usual | PASSED_ON if is_strict else usual
     merged: dict[str, Json] = {}
-    for source in (agent.default_settings if agent else {}, settings or {}):
-        merged.update({name: value for name, value in source.items() if name in known and value is not None})
+    for source, names in ((agent.default_settings if agent else {}, usual), (settings or {}, known)):
+        merged.update({name: value for name, value in source.items() if name in names and value is not None})
     return merged
 
 

@@ -22,3 +22,23 @@ SAMPLING = frozenset(
 )
 # Known to some servers only; see `provider`.
 OPEN_MODEL_SAMPLING = frozenset({"length_penalty", "min_p", "repetition_penalty", "top_k"})
+# Of the chat completions API, and of nobody else: only who speaks it gives them, with a question that is strict.
+PASSED_ON = frozenset(
+    {
+        "audio",
+        "metadata",
+        "modalities",
+        "moderation",
+        "n",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+        "verbosity",
+        "web_search_options",
+    }
+)

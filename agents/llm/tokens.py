@@ -60,6 +60,11 @@ def count_text(model: str, text: str) -> int:
     return counted
 
 
+def count_tokens_of(model: str, given: str | Sequence[int]) -> int:
+    """Those of a text, or of what is given as tokens."""
+    return count_text(model, given) if isinstance(given, str) else len(given)
+
+
 def counted_usage(
     model: str,
     messages: Sequence[Mapping[str, Json]],

@@ -12,11 +12,12 @@ from sessions.context.messages import Content
 class ChatMessageAnswer(Answer):
     """What an agent said."""
 
-    sometimes = frozenset({"name", "reasoning_content"})
+    sometimes = frozenset({"name", "reasoning_content", "refusal"})
 
     role = serializers.ChoiceField(["assistant"])
     name = Text(help_text="of the agent, where several answer")
     content = Text(allow_null=True)
+    refusal = Text(help_text="why the model would not answer, in its words")
     reasoning_content = Text(help_text="what the model thought before, where its provider tells")
     tool_calls = serializers.ListField(child=CallAnswer(), allow_null=True, help_text="for the client to answer")
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import APIError, BadRequestError, InternalServerError, NotFoundError, OpenAI, PermissionDeniedError
+from openai import (
+    APIError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    OpenAI,
+    PermissionDeniedError,
+    UnprocessableEntityError,
+)
 from pydantic import BaseModel
 
 from sessions.responses.models import StoredResponse
@@ -286,9 +294,39 @@ def test_a_chat_that_breaks_off(client: OpenAI, provider: ModelServer) -> None:
         list(told)
 
 
-def test_models_and_embeddings(client: OpenAI) -> None:
-    assert "offline/echo" in [model.id for model in client.models.list()]
+def test_a_chat_in_which_the_model_refuses(client: OpenAI, provider: ModelServer) -> None:
+    messages: Any = [{"role": "user", "content": "Hi"}]
+    provider.script({"refusal": "I can't."}, {"refusal": "I can't."}, "Because.")
+    parsed = client.chat.completions.parse(model=MODEL, messages=messages, response_format=Number)
+    assert (parsed.choices[0].message.refusal, parsed.choices[0].message.parsed) == ("I can't.", None)
+    with client.chat.completions.stream(model=MODEL, messages=messages, response_format=Number) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_completion()
+    assert "refusal.delta" in kinds and "content.delta" not in kinds
+    assert (final.choices[0].message.refusal or "").strip() == "I can't."
+    messages += [final.choices[0].message.model_dump(exclude_unset=True), {"role": "user", "content": "Why?"}]
+    client.chat.completions.create(model=MODEL, messages=messages)
+    assert provider.chats[-1]["messages"][1]["refusal"].strip() == "I can't."
+
+
+def test_what_is_not_supported_is_named(client: OpenAI) -> None:
+    messages: Any = [{"role": "user", "content": "Hi"}]
+    half: Any = [{"role": "user", "content": [{"type": "image_url"}]}]
+    with pytest.raises(BadRequestError) as refused:
+        client.chat.completions.create(model=MODEL, messages=messages, functions=[{"name": "weather"}])
+    assert (refused.value.param, refused.value.code) == ("functions", "unsupported_parameter")
+    with pytest.raises(UnprocessableEntityError) as wrong:
+        client.chat.completions.create(model=MODEL, messages=half)
+    assert wrong.value.param == "messages[0].content[0].image_url"
+
+
+def test_models(client: OpenAI) -> None:
+    assert {"offline/echo", MODEL} <= {model.id for model in client.models.list()}
     assert client.models.retrieve("offline/echo").owned_by == "offline"
+    assert client.models.retrieve(MODEL).id == MODEL
+
+
+def test_embeddings(client: OpenAI) -> None:
     answer = client.embeddings.create(model="offline/hashing", input=["a tide", "bread"])
     assert [len(row.embedding) for row in answer.data] == [1024, 1024]
     plain = client.embeddings.create(model="offline/hashing", input="a tide", encoding_format="float")

@@ -5,11 +5,15 @@ import inspect
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from julep import Julep
 from julep._resource import SyncAPIResource
+
+from julep_project.management import compatibility
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "compatibility.md").read_text()
@@ -57,6 +61,11 @@ def test_every_test_that_is_named_exists() -> None:
 
     assert len(named) > 30
     assert [test for test in sorted(named) if not _source(test)] == []
+
+
+def test_the_tables_of_parameters_are_those_of_the_code() -> None:
+    assert compatibility.written(PAGE) == PAGE, "run `manage.py compatibility_reference --write`"
+    call_command("compatibility_reference", stdout=StringIO())
 
 
 @pytest.mark.parametrize("package", ["julep", "openai"])

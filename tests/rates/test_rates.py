@@ -22,6 +22,7 @@ from tests.chat.conftest import Stream, Talk, talk
 __all__ = ["talk"]
 
 _NAMES = ("x-ratelimit-limit", "x-ratelimit-remaining")
+_NAMES_OF_OPENAI = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,9 @@ def test_requests_of_a_minute(api: ApiClient, settings: Any, path: str) -> None:
         "code": "rate_limit_exceeded",
         "type": "http_error",
     }
-    assert 1 <= int(refused.headers["Retry-After"]) == int(refused.headers["x-ratelimit-reset"]) <= 60
+    reset = refused.headers["x-ratelimit-reset"]
+    assert 1 <= int(refused.headers["Retry-After"]) == int(reset) <= 60
+    assert [refused.headers[name] for name in _NAMES_OF_OPENAI] == ["3", "0", f"{reset}s"]
     pass_minute()
     assert told(api.get(path)) == (200, "3", "2")
 

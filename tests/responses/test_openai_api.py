@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from agents.api.openai_views import CompletionCallBody
+from agents.api.completion_messages import CompletionMessage
+from agents.llm.keys.key_names import ALL_KEY_NAMES
+from agents.llm.keys.stored import forget_keys
 from agents.llm.own.scripted import scripted_model
 from agents.models import ModelUsage
 from julep_project.core.errors import ModelUnavailable
 from tests.loopback.model_server import ModelServer, Streamed
+from tests.loopback.vectors import answer_of, vector
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import calling
 
@@ -34,7 +37,7 @@ class TestChat:
     @pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/api/v1/chat/completions"])
     def test_an_answer(self, api: ResponsesClient, path: str) -> None:
         with scripted_model(["Hello there"]) as model:
-            body = api.send("POST", path, {**ASK, "temperature": 0.5, "made_up": 1}).json()
+            body = api.send("POST", path, {**ASK, "temperature": 0.5}).json()
         assert body["object"] == "chat.completion"
         assert body["choices"][0]["message"]["content"] == "Hello there"
         assert "content" not in body["choices"][0]
@@ -151,7 +154,10 @@ class TestChat:
             ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
             ({"messages": [{"role": "user", "content": [5]}]}, "messages[0].content"),
             ({"messages": [{"role": "assistant", "tool_calls": ["x"]}]}, "messages[0].tool_calls[0]"),
-            ({"messages": [{"role": "assistant", "tool_calls": [{"function": 5}]}]}, "messages[0].tool_calls[0]"),
+            (
+                {"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "function": 5}]}]},
+                "messages[0].tool_calls[0].function",
+            ),
         ],
     )
     def test_what_is_refused(self, api: ResponsesClient, fields: dict[str, Any], loc: str) -> None:
@@ -159,13 +165,15 @@ class TestChat:
         assert answer.status_code == 422
         assert answer.json()["error"]["details"][0]["loc"].startswith(loc)
 
-    def test_calls_are_read_until_enough_are_wrong(self, api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_messages_are_read_until_enough_are_wrong(
+        self, api: ResponsesClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         read: list[Any] = []
-        as_it_was = CompletionCallBody.run_validation
+        as_it_was = CompletionMessage.run_validation
         monkeypatch.setattr(
-            CompletionCallBody, "run_validation", lambda body, data: read.append(data) or as_it_was(body, data)
+            CompletionMessage, "run_validation", lambda field, data: read.append(data) or as_it_was(field, data)
         )
-        messages = [{"role": "assistant", "tool_calls": ["x"] * 1000}]
+        messages = [{"role": "assistant", "tool_calls": ["x"]}] * 1000
         answer = api.send("POST", "/v1/chat/completions", {**ASK, "messages": messages})
         assert len(answer.json()["error"]["details"]) == len(read) == 100
 
@@ -188,10 +196,31 @@ class TestEmbeddings:
         numbers = struct.unpack("<1024f", base64.b64decode(coded))
         assert numbers == pytest.approx(plain)
 
-    @pytest.mark.parametrize("given", [[], [1, 2], [[1, 2]], "", ["a", ""], 3])
+    def test_tokens_in_place_of_texts(self, api: ResponsesClient, model_server: ModelServer) -> None:
+        """Those of "a tide" and "tide", as clients of OpenAI count them."""
+        asked = {"model": "offline/hashing"}
+        texts = api.send("POST", "/v1/embeddings", {**asked, "input": ["a tide", " tide"]}).json()["data"]
+        tokens = api.send("POST", "/v1/embeddings", {**asked, "input": [[64, 43038], [43038]]}).json()["data"]
+        assert tokens == texts
+        assert api.send("POST", "/v1/embeddings", {**asked, "input": [64, 43038]}).json()["data"] == texts[:1]
+        unknown = api.send("POST", "/v1/embeddings", {**asked, "input": [[64], [10**6]]})
+        assert (unknown.status_code, unknown.json()["error"]["param"]) == (422, "input[1]")
+
+        sent = {"model": "text-embedding-3-small", "input": [[64, 43038], [43038]], "user": "ada", "dimensions": 8}
+        assert api.send("POST", "/v1/embeddings", sent).status_code == 200
+        assert {name: model_server.embeddings[-1].get(name) for name in sent} == sent
+
+    def test_vectors_of_another_length(self, api: ResponsesClient, model_server: ModelServer) -> None:
+        model_server.script_embeddings(answer_of([vector("a", 8)]))
+        for model in ("offline/hashing", "text-embedding-3-small"):
+            answer = api.send("POST", "/v1/embeddings", {"model": model, "input": "a", "dimensions": 7})
+            assert (answer.status_code, answer.json()["error"]["param"]) == (400, "dimensions")
+
+    @pytest.mark.parametrize("given", [[], "", ["a", ""], 3, [1, "a"], [[1], "a"], [[]], [-1], [True]])
     def test_what_is_refused(self, api: ResponsesClient, given: Any) -> None:
         answer = api.send("POST", "/v1/embeddings", {"model": "offline/hashing", "input": given})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "http_400")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "validation_error")
+        assert answer.json()["error"]["param"].startswith("input")
 
     def test_no_input(self, api: ResponsesClient) -> None:
         assert api.send("POST", "/v1/embeddings", {"model": "offline/hashing"}).status_code == 422
@@ -206,8 +235,25 @@ class TestModels:
 
     def test_one(self, api: ResponsesClient) -> None:
         assert api.send("GET", "/v1/models/offline/echo").json()["id"] == "offline/echo"
-        missing = api.send("GET", "/v1/models/nothing")
+        missing = api.send("GET", "/v1/models/offline/eco")
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, "http_404")
+        assert "Did you mean 'offline/echo'?" in missing.json()["error"]["message"]
+
+    def test_what_the_callers_own_keys_are_for(
+        self, api: ResponsesClient, settings: Any, monkeypatch: pytest.MonkeyPatch, keep_secret: Any
+    ) -> None:
+        for name in ALL_KEY_NAMES:
+            monkeypatch.delenv(name, raising=False)
+
+        def listed() -> list[str]:
+            return [row["id"] for row in api.send("GET", "/v1/models").json()["data"]]
+
+        assert listed() == ["offline/echo", "offline/hashing"]
+        keep_secret("ANTHROPIC_API_KEY", "sk-ant-own")
+        forget_keys()
+        assert "claude-haiku-4-5" in listed() and not any(name.startswith("gpt") for name in listed())
+        settings.MODELS = ["gpt-4o"]
+        assert listed() == ["gpt-4o", "offline/echo", "offline/hashing"]
 
     @pytest.mark.parametrize("path", ["/v1/models", "/v1/embeddings", "/v1/chat/completions"])
     def test_a_wrong_key(self, api: ResponsesClient, path: str) -> None:

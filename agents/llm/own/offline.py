@@ -55,7 +55,9 @@ def answer(request: ModelRequest) -> dict[str, Any]:
     wanted = request.settings.get("response_format")
     if isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json"):
         text = json.dumps({"text": text}, ensure_ascii=False)
-    return completion(request, {"content": text})
+    told = completion(request, {"content": text})
+    (choice,) = told["choices"]
+    return {**told, "choices": [{**choice, "index": place} for place in range(request.settings.get("n") or 1)]}
 
 
 def is_offline(model: str) -> bool:

@@ -24,20 +24,22 @@ from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
 from agents.llm.providers.hidden_key import HiddenKey
+from agents.llm.providers.known_models import unknown_model
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.past_calls import with_past_calls
 from agents.llm.providers.past_refusals import with_past_refusals
 from agents.llm.providers.provider_answers import Asked, asking_for, plain
 from agents.llm.providers.rate_limits import admit, told_to_wait
+from agents.llm.providers.sent_settings import EmbeddingBatch, embedding_options, is_of_the_api, sent_settings
 from agents.llm.request import ModelRequest
 from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, failure_of, is_silent
-from agents.llm.sampling import OPEN_MODEL_SAMPLING
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.json_value import Json
 from julep_project.core.process.once import Once
 from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.jsontext import to_storable
 from julep_project.env import env_secret, env_str
 
 log = logging.getLogger(__name__)
@@ -52,10 +54,6 @@ class RawEmbeddings:
     prompt_tokens: int
 
 
-# Servers of open models, which know more ways of sampling than the usual API.
-_OPEN_MODEL_PROVIDERS = frozenset(
-    {"deepinfra", "fireworks_ai", "hosted_vllm", "huggingface", "ollama", "ollama_chat", "openrouter", "together_ai"}
-)
 _ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE", "OLLAMA_API_BASE")
 # As many open streams as there are sockets; the library would let only some hundred go to one provider at a time.
 _CONNECTIONS = "10000"
@@ -135,32 +133,54 @@ async def ask_async(request: ModelRequest) -> Answered:
     return await in_thread(_answered, litellm, request, response)
 
 
-def embed(
-    model: str, texts: Sequence[str], dimensions: int | None, *, timeout_s: float, api_key: str | None
-) -> RawEmbeddings:
-    """The vectors of one batch. `dimensions` is left out where a model has no choice.
+def embed(batch: EmbeddingBatch) -> RawEmbeddings:
+    """The vectors of one batch.
 
     Raises:
         DomainError: see `provider_errors`.
+        ParameterRefused: see `embedding_options`.
     """
     litellm = library()
-    provider = provider_of(litellm, model)
-    admit(provider, api_key)
-    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
-        response = litellm.embedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
+    provider = provider_of(litellm, batch.model)
+    admit(provider, batch.api_key)
+    with provider_errors(batch.api_key, provider), asking_for(Asked.VECTORS):
+        response = litellm.embedding(
+            **embedding_options(provider, batch), **call_options(batch.timeout_s, batch.api_key)
+        )
     return _raw_embeddings(response)
 
 
-async def embed_async(
-    model: str, texts: Sequence[str], dimensions: int | None, *, timeout_s: float, api_key: str | None
-) -> RawEmbeddings:
+async def embed_async(batch: EmbeddingBatch) -> RawEmbeddings:
     """The same without a thread of its own."""
     litellm = await library_loaded()
-    provider = provider_of(litellm, model)
-    await in_thread(admit, provider, api_key)
-    with provider_errors(api_key, provider), asking_for(Asked.VECTORS):
-        response = await litellm.aembedding(**_embedding_options(model, texts, dimensions, timeout_s, api_key))
+    provider = provider_of(litellm, batch.model)
+    await in_thread(admit, provider, batch.api_key)
+    with provider_errors(batch.api_key, provider), asking_for(Asked.VECTORS):
+        response = await litellm.aembedding(
+            **embedding_options(provider, batch), **call_options(batch.timeout_s, batch.api_key)
+        )
     return _raw_embeddings(response)
+
+
+def takes_tokens(model: str) -> bool:
+    """Whether the provider takes tokens in place of texts.
+
+    Raises:
+        DomainError: there is no provider.
+    """
+    return not is_offline(model) and is_of_the_api(provider_of(library(), model))
+
+
+def text_of_tokens(tokens: Sequence[int]) -> str:
+    """The text whose tokens these are, as clients count them for embeddings.
+
+    Raises:
+        KeyError, OverflowError: there is no such token.
+    """
+    library()
+    encoding = import_module("litellm.litellm_core_utils.default_encoding").encoding
+    text = b"".join(map(encoding.decode_single_token_bytes, tokens))
+    return str(to_storable(text.decode(errors="replace")))
 
 
 @contextmanager
@@ -202,24 +222,31 @@ def provider_of(litellm: ModuleType, model: str) -> str:
         DomainError: there is none.
     """
     with provider_errors():
-        return str(litellm.get_llm_provider(model=model)[1])
+        try:
+            return str(litellm.get_llm_provider(model=model)[1])
+        except litellm.BadRequestError as error:
+            raise unknown_model(litellm, model) from error
 
 
 def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
-    """Arguments of the library's completion functions."""
+    """Arguments of the library's completion functions.
+
+    Raises:
+        ParameterRefused: see `sent_settings`.
+    """
     provider = provider_of(litellm, request.model)
     options: dict[str, Json] = {
         "model": request.model,
         "messages": with_past_calls(with_past_refusals(request.messages, provider), provider, request.model),
-        "drop_params": True,
         **call_options(request.timeout_s, request.api_key),
-        **_known_to_provider(litellm, request),
+        **sent_settings(litellm, provider, request),
     }
     if request.tools:
         options["tools"] = list(request.tools)
         # Without this the library looks for tools of its own proxy and needs a package that is not installed.
         options["_skip_mcp_handler"] = True
-        if request.tool_choice is not None:
+        # Not all providers know the word for what they do anyway.
+        if request.tool_choice is not None and not (request.is_strict and request.tool_choice == "auto"):
             options["tool_choice"] = request.tool_choice
     if request.disable_cache:
         options["cache"] = {"no-cache": True, "no-store": True}
@@ -262,13 +289,6 @@ def listed(model: str) -> Mapping[str, Json] | None:
     return entry if entry is not None and entry.get("litellm_provider") == provider else None
 
 
-def _embedding_options(
-    model: str, texts: Sequence[str], dimensions: int | None, timeout_s: float, api_key: str | None
-) -> dict[str, Json]:
-    options = {"model": model, "input": list(texts), "drop_params": True, **call_options(timeout_s, api_key)}
-    return options if dimensions is None else {**options, "dimensions": dimensions}
-
-
 def _raw_embeddings(response: Any) -> RawEmbeddings:
     rows = response.data or []
     if not isinstance(rows, list) or not all(hasattr(row, "get") for row in rows):
@@ -308,24 +328,6 @@ def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
     except Exception:  # the library raises bare exceptions for models it has no price of
         log.debug("no price known", extra={"model": model})
         return None
-
-
-def _known_to_provider(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
-    """Settings without those for which the provider would refuse the whole request."""
-    settings = dict(request.settings)
-    if "claude" in request.model.lower() and _lost_thoughts(request.messages):
-        settings.pop("reasoning_effort", None)
-    if not OPEN_MODEL_SAMPLING & settings.keys():
-        return settings
-    if provider_of(litellm, request.model) in _OPEN_MODEL_PROVIDERS:
-        return settings
-    return {name: value for name, value in settings.items() if name not in OPEN_MODEL_SAMPLING}
-
-
-def _lost_thoughts(messages: Sequence[Mapping[str, Json]]) -> bool:
-    """Whether the last answer called tools, and what was thought before is not there: Claude may not go on thinking."""
-    last = next((message for message in reversed(messages) if message.get("role") == "assistant"), {})
-    return bool(last.get("tool_calls")) and not last.get("thinking_blocks")
 
 
 def _set_up(litellm: Any) -> None:

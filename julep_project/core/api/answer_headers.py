@@ -17,7 +17,7 @@ _PREFLIGHT_SECONDS = 3600
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
 _EXPOSED = (
     "x-request-id, x-should-retry, retry-after, idempotent-replayed, x-ratelimit-limit, x-ratelimit-remaining, "
-    "x-ratelimit-reset"
+    "x-ratelimit-reset, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 
 

@@ -127,8 +127,11 @@ def end_stream(stream: tuple[str, str]) -> None:
 
 
 def _headers(limit: int, left: int, reset_ms: int) -> dict[str, str]:
+    """Of requests, by our names and by those that clients of OpenAI know."""
     seconds = max(-(-reset_ms // 1000), 0)
-    return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": str(seconds)}
+    told = {"limit": str(limit), "remaining": str(left), "reset": str(seconds)}
+    by_kind = {f"{name}-requests": value for name, value in {**told, "reset": f"{seconds}s"}.items()}
+    return {f"x-ratelimit-{name}": value for name, value in (*told.items(), *by_kind.items())}
 
 
 class _Open:

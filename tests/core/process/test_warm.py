@@ -47,6 +47,7 @@ import django
 django.setup()
 from agents.llm import gateway, stream
 from agents.llm.providers import provider
+from agents.llm.providers.sent_settings import EmbeddingBatch
 from agents.llm.request import ModelRequest
 gateway.warm()
 before = set(sys.modules)
@@ -59,7 +60,7 @@ async def read():
 provider.ask(request)
 asyncio.run(provider.ask_async(request))
 asyncio.run(read())
-provider.embed("text-embedding-3-small", ["a"], None, timeout_s=60, api_key=None)
+provider.embed(EmbeddingBatch("text-embedding-3-small", ["a"]))
 print(sorted(set(sys.modules) - before))
 """
 
