@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 
+from julep_project.core.clock import now
+from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
 
 _BESIDE = ("service_tier", "system_fingerprint", "moderation")
@@ -20,23 +22,24 @@ _DETAILS: Mapping[str, Iterable[str]] = {
 }
 
 
-def completion_of(answer: Mapping[str, Json]) -> dict[str, Json]:
-    """A whole answer of the gateway."""
+def completion_of(answer: Mapping[str, Json], model: str) -> dict[str, Json]:
+    """A whole answer of the gateway, which the model was asked for."""
     return {
-        **_envelope(answer, "chat.completion"),
+        **_envelope(answer, "chat.completion", _ours(model)),
         "choices": [_choice(choice) for choice in answer["choices"]],
         "usage": usage_of(answer.get("usage") or {}),
     }
 
 
 async def chunks_of(
-    chunks: AsyncGenerator[Mapping[str, Json], None], *, wants_usage: bool
+    chunks: AsyncGenerator[Mapping[str, Json], None], model: str, *, wants_usage: bool
 ) -> AsyncGenerator[dict[str, Json], None]:
     """The chunks of a streamed one. Clients look into the first choice of every chunk, so one without any, which has
     the usage, comes only to those who want it; then each of the others says that it has none."""
+    ours = _ours(model)
     async with aclosing(chunks):
         async for chunk in chunks:
-            told = {**_envelope(chunk, "chat.completion.chunk"), "choices": chunk["choices"]}
+            told = {**_envelope(chunk, "chat.completion.chunk", ours), "choices": chunk["choices"]}
             if wants_usage:
                 usage = chunk.get("usage")
                 yield {**told, "usage": usage_of(usage) if usage else None}
@@ -54,8 +57,14 @@ def usage_of(usage: Mapping[str, Json]) -> dict[str, Json]:
     return told
 
 
-def _envelope(answer: Mapping[str, Json], kind: str) -> dict[str, Json]:
-    told = {name: answer.get(name) for name in ("id", "created", "model")}
+def _ours(model: str) -> dict[str, Json]:
+    """What an answer says of itself, where its provider does not."""
+    return {"id": f"chatcmpl-{uuid7().hex}", "created": int(now().timestamp()), "model": model}
+
+
+def _envelope(answer: Mapping[str, Json], kind: str, ours: Mapping[str, Json]) -> dict[str, Json]:
+    given = {name: answer.get(name) for name in ours}
+    told = {name: given[name] if given[name] and type(given[name]) is type(ours[name]) else ours[name] for name in ours}
     beside = {name: answer[name] for name in _BESIDE if answer.get(name) is not None}
     return {"object": kind, **told, **beside}
 

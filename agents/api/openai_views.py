@@ -62,9 +62,10 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
     if values["stream"] and values.get("n", 1) > 1:
         raise ParameterRefused("n", "a stream has one choice")
     if not values["stream"]:
-        return json_response(completion_of(await _whole(developer, options)))
+        return json_response(completion_of(await _whole(developer, options), options["model"]))
     wants_usage = bool(stream_options.get("include_usage"))
-    chunks = _encoded(chunks_of(gateway.astream(developer, **options), wants_usage=wants_usage))
+    arriving = gateway.astream(developer, **options)
+    chunks = _encoded(chunks_of(arriving, options["model"], wants_usage=wants_usage))
     relay = Relay(chunks, error_event=_error_event, timeout_s=settings.CHAT_TIMEOUT_S)
     # What the provider refuses at once is refused with its status, before the stream opens.
     await relay.open()

@@ -9,7 +9,7 @@ from agents.llm import gateway
 from agents.models import ModelUsage
 from julep_project.devservices.loopback import Reply
 from sessions.models import Entry, Turn
-from tests.chat.conftest import Talk, spoken
+from tests.chat.conftest import Talk
 from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call
 from tests.loopback.web_server import WebServer
 
@@ -46,15 +46,18 @@ def test_what_a_provider_refuses_leaves_nothing(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_a_model_says_to_refuse_is_its_reply(talk: Talk, model_server: ModelServer, stream: bool) -> None:
+def test_what_a_model_says_to_refuse_is_told_as_a_refusal(talk: Talk, model_server: ModelServer, stream: bool) -> None:
     session = talk.session(talk.agent(model=MODEL))
     if stream:
         model_server.script(Streamed({"refusal": "I "}, {"refusal": "cannot"}))
-        assert spoken(talk.listen(session, "Hi")) == "I cannot"
+        deltas = [event["choices"][0]["delta"] for event in talk.listen(session, "Hi")]
+        assert "".join(delta.get("refusal") or "" for delta in deltas) == "I cannot"
+        assert {delta["content"] for delta in deltas} == {None}
     else:
         model_server.script({"refusal": "I cannot"})
-        assert talk.ask(session, "Hi")["choices"][0]["message"]["content"] == "I cannot"
-    assert talk.said(session)[1] == ("assistant", "I cannot")
+        message = talk.ask(session, "Hi")["choices"][0]["message"]
+        assert (message["content"], message["refusal"]) == (None, "I cannot")
+    assert talk.said(session)[1] == ("assistant", [{"type": "refusal", "refusal": "I cannot"}])
 
 
 def _looking(talk: Talk, model: str, **fields: Any) -> str:

@@ -34,6 +34,8 @@ NO_ROWS = {
 # Of one route only: what a provider is told and is nothing that is stored, numbers of rows and of events, and a call of
 # a workflow in the run that the path names.
 NO_ROWS_OF_ROUTES = {
+    "POST /chat/completions user",
+    "POST /embeddings user",
     "POST /responses user",
     "GET /executions/comparison after",
     "GET /responses/{reference} starting_after",

@@ -168,6 +168,16 @@ class TestTheForm:
         told = api.send("POST", PATH, {**ASK, "model": "offline/echo", "n": 3}).json()["choices"]
         assert [(choice["index"], choice["message"]["content"]) for choice in told] == [(0, "Hi"), (1, "Hi"), (2, "Hi")]
 
+    def test_an_answer_that_its_provider_gave_no_name(self, api: ResponsesClient) -> None:
+        nameless = {"choices": [{"index": 0, "message": {"content": "a"}}]}
+        with scripted_model([nameless, nameless]):
+            told = api.send("POST", PATH, ASK).json()
+            chunks = chunks_of(api.send("POST", PATH, {**ASK, "stream": True}))
+        (streamed,) = {(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks}
+        for name, created, model in ((told["id"], told["created"], told["model"]), streamed):
+            assert (name[:9], created > 0, model) == ("chatcmpl-", True, "gpt-4o")
+        assert told["id"] != streamed[0]
+
     def test_what_is_not_there_is_null_or_left_out(self, api: ResponsesClient) -> None:
         with scripted_model(["ok"]):
             (choice,) = api.send("POST", PATH, ASK).json()["choices"]
