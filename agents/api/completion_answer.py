@@ -2,14 +2,31 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
 
-_BESIDE = ("service_tier", "system_fingerprint", "moderation")
-# What a model thought is no part of the published form, and wanted back by those that think.
-_SAID = ("annotations", "audio", "reasoning_content", "thinking_blocks")
+# Keys of an object that are told, each with those of the object or the list of objects that stands there.
+_Keys = Mapping[str, Any]
+
+
+def _keys(*names: str) -> _Keys:
+    return dict.fromkeys(names)
+
+
+# Some providers have tiers of their own.
+SERVICE_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+_BESIDE: Mapping[str, type] = {"moderation": dict, "service_tier": str, "system_fingerprint": str}
+# What a model thought is no part of the published form, and wanted back by those that think; nor are sounds and
+# references in pieces, which OpenAI sends all the same.
+_SAID: Mapping[str, tuple[type, _Keys | None]] = {
+    "annotations": (list, {"type": None, "url_citation": _keys("end_index", "start_index", "title", "url")}),
+    "audio": (dict, _keys("data", "expires_at", "id", "transcript")),
+    "reasoning_content": (str, None),
+    "thinking_blocks": (list, None),
+}
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _DETAILS: Mapping[str, Iterable[str]] = {
     "prompt_tokens_details": ("audio_tokens", "cached_tokens", "cache_write_tokens"),
@@ -26,7 +43,7 @@ def completion_of(answer: Mapping[str, Json], model: str) -> dict[str, Json]:
     """A whole answer of the gateway, which the model was asked for."""
     return {
         **_envelope(answer, "chat.completion", _ours(model)),
-        "choices": [_choice(choice) for choice in answer["choices"]],
+        "choices": [_choice(place, choice) for place, choice in enumerate(answer["choices"])],
         "usage": usage_of(answer.get("usage") or {}),
     }
 
@@ -39,11 +56,12 @@ async def chunks_of(
     ours = _ours(model)
     async with aclosing(chunks):
         async for chunk in chunks:
-            told = {**_envelope(chunk, "chat.completion.chunk", ours), "choices": chunk["choices"]}
+            choices = [{**choice, "delta": _delta(choice["delta"])} for choice in chunk["choices"]]
+            told = {**_envelope(chunk, "chat.completion.chunk", ours), "choices": choices}
             if wants_usage:
                 usage = chunk.get("usage")
                 yield {**told, "usage": usage_of(usage) if usage else None}
-            elif chunk["choices"]:
+            elif choices:
                 yield told
 
 
@@ -53,7 +71,7 @@ def usage_of(usage: Mapping[str, Json]) -> dict[str, Json]:
     for name, parts in _DETAILS.items():
         details = usage.get(name)
         if isinstance(details, Mapping):
-            told[name] = {part: details[part] for part in parts if details.get(part) is not None}
+            told[name] = {part: details[part] for part in parts if isinstance(details.get(part), int)}
     return told
 
 
@@ -65,23 +83,46 @@ def _ours(model: str) -> dict[str, Json]:
 def _envelope(answer: Mapping[str, Json], kind: str, ours: Mapping[str, Json]) -> dict[str, Json]:
     given = {name: answer.get(name) for name in ours}
     told = {name: given[name] if given[name] and type(given[name]) is type(ours[name]) else ours[name] for name in ours}
-    beside = {name: answer[name] for name in _BESIDE if answer.get(name) is not None}
+    beside = {name: answer[name] for name, kind in _BESIDE.items() if isinstance(answer.get(name), kind)}
+    if beside.get("service_tier") not in SERVICE_TIERS:
+        beside.pop("service_tier", None)
     return {"object": kind, **told, **beside}
 
 
-def _choice(choice: Mapping[str, Json]) -> dict[str, Json]:
+def _choice(place: int, choice: Mapping[str, Json]) -> dict[str, Json]:
     message = choice.get("message") or {}
     calls = message.get("tool_calls")
-    said = {name: message[name] for name in _SAID if message.get(name) is not None}
     return {
-        "index": choice.get("index") or 0,
+        "index": place,
         "message": {
             "role": "assistant",
             "content": message.get("content"),
             "refusal": message.get("refusal"),
             **({"tool_calls": calls} if calls else {}),
-            **said,
+            **_said(message),
         },
         "finish_reason": choice.get("finish_reason"),
         "logprobs": choice.get("logprobs"),
     }
+
+
+def _delta(delta: Mapping[str, Json]) -> dict[str, Json]:
+    return {**{name: part for name, part in delta.items() if name not in _SAID}, **_said(delta)}
+
+
+def _said(message: Mapping[str, Json]) -> dict[str, Json]:
+    """What is said beside the text, as far as it is of its kind."""
+    return {
+        name: _only(message[name], keys) for name, (kind, keys) in _SAID.items() if isinstance(message.get(name), kind)
+    }
+
+
+def _only(given: Json, keys: _Keys | None) -> Json:
+    """What is there under these keys."""
+    if keys is None:
+        return given
+    if isinstance(given, list):
+        return [_only(one, keys) for one in given if isinstance(one, Mapping)]
+    if not isinstance(given, Mapping):
+        return {}
+    return {name: _only(given[name], inner) for name, inner in keys.items() if given.get(name) is not None}

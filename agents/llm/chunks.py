@@ -13,7 +13,7 @@ Chunk = dict[str, Json]
 _WORDS = re.compile(r"\s*\S+\s*")
 _ARGUMENT_PIECE = 24
 # What a provider says of how it answered.
-OF_ORIGIN = ("service_tier", "system_fingerprint")
+OF_ORIGIN = ("moderation", "service_tier", "system_fingerprint")
 
 
 def chunk_of(origin: Mapping[str, Json], choices: Sequence[Mapping[str, Json]]) -> Chunk:

@@ -234,15 +234,20 @@ def read_logprobs(given: Json) -> dict[str, Json] | None:
 
 
 def _words(words: list[Json]) -> list[Json]:
-    return [_word(word) for word in to_storable(words) if isinstance(word, Mapping)]
+    return [
+        {**plain, "top_logprobs": [other for other in map(_plain, _listed(word.get("top_logprobs"))) if other]}
+        for word in _listed(to_storable(words))
+        if (plain := _plain(word))
+    ]
 
 
-def _word(word: Mapping[str, Json]) -> dict[str, Json]:
-    """A part of a word, with all that is told of it."""
-    others = word.get("top_logprobs")
-    listed = [_with_bytes(other) for other in others if isinstance(other, Mapping)] if isinstance(others, list) else []
-    return {**_with_bytes(word), "top_logprobs": listed}
+def _listed(words: Json) -> list[Mapping[str, Json]]:
+    return [word for word in words if isinstance(word, Mapping)] if isinstance(words, list) else []
 
 
-def _with_bytes(word: Mapping[str, Json]) -> dict[str, Json]:
-    return {"bytes": None, **word}
+def _plain(word: Mapping[str, Json]) -> dict[str, Json]:
+    """A part of a word, without what some providers add; nothing, if it is none."""
+    token, logprob, given = word.get("token"), word.get("logprob"), word.get("bytes")
+    if not isinstance(token, str) or not isinstance(logprob, int | float):
+        return {}
+    return {"token": token, "logprob": logprob, "bytes": given if isinstance(given, list) else None}

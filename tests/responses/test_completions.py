@@ -10,11 +10,11 @@ from agents.api.completion_body import CHAT_COMPLETIONS
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.reading.surface import Fate
 from julep_project.devservices.loopback import Reply
+from tests.judging import judged
 from tests.loopback.model_server import ModelServer, Streamed, failure
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import calling
 from tests.responses.test_openai_api import ASK, chunks_of
-from tests.surfaces.published import foreign_keys
 
 PATH = "/v1/chat/completions"
 FUNCTION = {"name": "weather", "description": "Of a day", "parameters": {"type": "object"}, "strict": True}
@@ -59,6 +59,23 @@ SENT: dict[str, Any] = {
 }
 WORD = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "b", "logprob": -1.5, "bytes": [98]}]}
 LOGPROBS = {"content": [WORD], "refusal": None}
+CITATION = {
+    "type": "url_citation",
+    "url_citation": {"start_index": 0, "end_index": 1, "title": "Tides", "url": "https://tides.example/"},
+}
+SOUND = {"id": "audio_1", "data": "aGk=", "expires_at": 1760000000, "transcript": "a"}
+_NOTHING_FOUND = {"type": "moderation_results", "model": "omni", "results": []}
+MODERATION = {"input": _NOTHING_FOUND, "output": _NOTHING_FOUND}
+
+
+def with_more(told: Any) -> Any:
+    """The same, with a key of the provider's own in each object."""
+    if isinstance(told, list):
+        return [with_more(one) for one in told]
+    if not isinstance(told, dict):
+        return told
+    as_it_is = {"moderation"}
+    return {"own": 1, **{name: part if name in as_it_is else with_more(part) for name, part in told.items()}}
 
 
 def whole(message: dict[str, Any], **choice: Any) -> Reply:
@@ -78,8 +95,10 @@ def whole(message: dict[str, Any], **choice: Any) -> Reply:
             "object": "chat.completion",
             "created": 1760000000,
             "model": "gpt-4o-2024-08-06",
-            "choices": [{"index": 0, "message": said, "finish_reason": "stop", "logprobs": None, **choice}],
-            "usage": usage,
+            "choices": [{"index": 0, "message": said, "finish_reason": "stop", "logprobs": None, **choice, "own": 1}],
+            "usage": with_more(usage),
+            "moderation": MODERATION,
+            "own": 1,
             "service_tier": "default",
             "system_fingerprint": "fp_1",
         },
@@ -151,13 +170,15 @@ class TestTheForm:
     def test_an_answer_has_all_that_is_published_and_nothing_else(
         self, api: ResponsesClient, model_server: ModelServer
     ) -> None:
-        model_server.script(whole({"content": "a"}, logprobs=LOGPROBS))
+        said = {"content": "a", "annotations": [CITATION], "audio": SOUND, **calling("weather", "{}")}
+        model_server.script(whole(with_more(said), logprobs=with_more(LOGPROBS)))
         body = api.send("POST", PATH, {**ASK, "logprobs": True, "top_logprobs": 1}).json()
-        assert foreign_keys(ChatCompletion.model_validate(body)) == []
+        assert judged(ChatCompletion, body).choices[0].message.tool_calls is not None
         (choice,) = body["choices"]
-        assert choice["message"] == {"role": "assistant", "content": "a", "refusal": None, "annotations": []}
-        assert (choice["logprobs"], choice["finish_reason"]) == (LOGPROBS, "stop")
+        assert choice["message"] == {"role": "assistant", "refusal": None, **said}
+        assert (choice["logprobs"], choice["finish_reason"]) == (LOGPROBS, "tool_calls")
         assert (body["system_fingerprint"], body["service_tier"]) == ("fp_1", "default")
+        assert body["moderation"] == MODERATION
         assert body["usage"]["prompt_tokens_details"]["cached_tokens"] == 1
 
     def test_several_choices(self, api: ResponsesClient) -> None:
@@ -191,12 +212,12 @@ class TestTheForm:
     def test_chunks(self, api: ResponsesClient, model_server: ModelServer) -> None:
         chunk = {"object": "chat.completion.chunk", "created": 1, "model": "m", "system_fingerprint": "fp_1", "id": "c"}
         choice = {"index": 0, "delta": {"content": "a"}, "logprobs": {"content": [WORD]}, "finish_reason": None}
-        event = b"data: " + json.dumps({**chunk, "choices": [choice]}).encode() + b"\n\n"
-        model_server.script(Streamed(event))
+        sent = with_more({**chunk, "moderation": MODERATION, "choices": [choice]})
+        model_server.script(Streamed(b"data: " + json.dumps(sent).encode() + b"\n\n"))
         asked = {**ASK, "stream": True, "logprobs": True, "stream_options": {"include_usage": True}}
         told = chunks_of(api.send("POST", PATH, asked))
-        assert [foreign_keys(ChatCompletionChunk.model_validate(chunk)) for chunk in told] == [[]] * len(told)
-        assert {chunk["system_fingerprint"] for chunk in told} == {"fp_1"}
+        assert {judged(ChatCompletionChunk, chunk).system_fingerprint for chunk in told} == {"fp_1"}
+        assert told[-1]["moderation"] == MODERATION
         assert told[0]["choices"][0] == {
             "index": 0,
             "delta": {"role": "assistant", "content": "a"},
@@ -210,7 +231,7 @@ class TestTheForm:
         asked = {**ASK, "response_format": form}
         model_server.script(whole({"refusal": "I can't."}), {"refusal": "I can't."})
         body = api.send("POST", PATH, asked).json()
-        assert foreign_keys(ChatCompletion.model_validate(body)) == []
+        assert judged(ChatCompletion, body).choices[0].message.refusal == "I can't."
         (choice,) = body["choices"]
         assert (choice["message"]["content"], choice["message"]["refusal"]) == (None, "I can't.")
 
