@@ -61,7 +61,7 @@ async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -
 
 def _completed(given: list[tuple[bytes, bytes]], method: str, asked_with: dict[str, str]) -> list[tuple[bytes, bytes]]:
     """Django's answers have all of it."""
-    if any(name == b"x-request-id" for name, _ in given):
+    if any(name.lower() == b"x-request-id" for name, _ in given):
         return given
     request_id = request_id_of(asked_with.get("x-request-id"))
     return [*given, *_encoded({"x-request-id": request_id, **cross_origin_headers(method, asked_with)})]
