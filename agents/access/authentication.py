@@ -28,6 +28,7 @@ from agents.access.last_use import LAST_USES
 from agents.access.tokens import Token, may_be_token, read_token, recall_token
 from agents.models import Developer
 from julep_project.core.actor import Actor, ActorKind
+from julep_project.core.api.answer_headers import ANTHROPIC_KEY, speaks_anthropic
 from julep_project.core.api.auth import Admission, Principal
 from julep_project.core.api.peer import address_of
 from julep_project.core.errors import DomainError, NotAuthenticated, ServiceUnavailable
@@ -142,15 +143,21 @@ def _identify_client(request: HttpRequest, offered: list[str], may_wait: bool) -
 def _offered(request: HttpRequest) -> list[str]:
     """Every key the request offers, without the optional scheme. A header that came twice is one text with a comma,
     which is no key."""
-    own = "HTTP_" + settings.AGENTS_API_KEY_HEADER_NAME.upper().replace("-", "_")
+    names = [_meta_name(settings.AGENTS_API_KEY_HEADER_NAME), *_USUAL_HEADERS]
+    if speaks_anthropic(request.path_info, request.headers):
+        names.append(_meta_name(ANTHROPIC_KEY))
     found = []
-    for name in _USUAL_HEADERS if own in _USUAL_HEADERS else (own, *_USUAL_HEADERS):
+    for name in dict.fromkeys(names):
         value = request.META.get(name, "").strip()
         if value[: len(_SCHEME)].lower() == _SCHEME:
             value = value[len(_SCHEME) :].strip()
         if value and len(value) <= _LONGEST_HEADER:
             found.append(value)
     return found
+
+
+def _meta_name(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def _is_operators(offered: list[str]) -> bool:

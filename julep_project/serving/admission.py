@@ -110,7 +110,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.inside >= self._most:
-            await send_error(TooBusy(), send)
+            await send_error(TooBusy(), scope, send)
             return
         self.inside += 1
         held = HeldBody(self._bodies)
@@ -158,4 +158,4 @@ class Admission:
         except (TooBusy, BodyTooSlow, BodyIncomplete) as error:
             if has_answer:
                 raise
-            await send_error(error, send)
+            await send_error(error, scope, send)

@@ -10,6 +10,7 @@ from julep_project.serving import admission
 from julep_project.serving.admission import Admission, Bodies
 from julep_project.serving.threaded_wsgi import Message, Receive, Scope, Send
 
+SCOPE: Scope = {"type": "http", "path": "/agents", "headers": []}
 LARGE = 100 * 1024
 BUSY = {
     "message": "The server has too much to do at the moment; try again.",
@@ -66,7 +67,7 @@ def _error(client: Client) -> tuple[int, str | None, Any]:
 
 
 async def _begun(server: Admission, *clients: Client) -> list["asyncio.Task[None]"]:
-    tasks = [asyncio.ensure_future(server({"type": "http"}, one.receive, one.send)) for one in clients]
+    tasks = [asyncio.ensure_future(server(SCOPE, one.receive, one.send)) for one in clients]
     for _ in range(20):
         await asyncio.sleep(0)
     return tasks
@@ -82,7 +83,7 @@ def test_too_many_requests_are_told_to_come_again_before_their_body_is_read() ->
         assert (third.sent, inner.read) == (0, 2)
         inner.go_on.set()
         await asyncio.gather(*tasks)
-        await server({"type": "http"}, fourth.receive, fourth.send)
+        await server(SCOPE, fourth.receive, fourth.send)
         assert [client.status for client in (first, second, fourth)] == [200] * 3
 
     asyncio.run(serve())
@@ -128,7 +129,7 @@ def test_a_body_that_does_not_come_to_an_end_gives_its_room_back(monkeypatch: py
     async def serve() -> None:
         bodies = Bodies(LARGE)
         slow = Client(b"x" * LARGE, hangs=True)
-        await Admission(Server(), bodies, most=10)({"type": "http"}, slow.receive, slow.send)
+        await Admission(Server(), bodies, most=10)(SCOPE, slow.receive, slow.send)
         message = "The request body did not arrive in time."
         assert _error(slow) == (408, None, {"message": message, "code": "http_408", "type": "http_error"})
         async with asyncio.timeout(1):

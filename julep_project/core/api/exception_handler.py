@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -24,18 +24,21 @@ from rest_framework.exceptions import (
 )
 from rest_framework.response import Response
 
-from julep_project.core.api.answer_headers import is_for_api
+from julep_project.core.api.answer_headers import is_for_api, speaks_anthropic
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import (
     BadRequest,
     BodyTooLarge,
+    CostLimitExceeded,
     DomainError,
     Forbidden,
     InvalidInput,
+    NotAuthenticated,
     NotFound,
     ServiceUnavailable,
 )
 from julep_project.core.health import health
+from julep_project.core.process.request_id import current_request_id
 from julep_project.core.reading.serializer_errors import problems_of
 from julep_project.core.storage_errors import as_domain_error
 
@@ -43,6 +46,20 @@ log = logging.getLogger(__name__)
 
 # Below it are the operations that others publish too, whose errors name the parameter.
 _PUBLISHED = "/v1/"
+# Where Anthropic's API has another status for an error, and what it calls those of a status.
+_ANTHROPIC_STATUSES: Mapping[type[Exception], int] = {NotAuthenticated: 401, CostLimitExceeded: 402}
+_OTHER_STATUSES: Mapping[int, int] = {422: 400, 503: 529}
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+ANTHROPIC_TYPES = (*dict.fromkeys(_ANTHROPIC_TYPES.values()), "invalid_request_error", "api_error")
 _OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -84,14 +101,15 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
         request_id=getattr(request, "request_id", ""),
         is_published=request.path_info.startswith(_PUBLISHED),
     )
-    return _as_http(answer)
+    return _as_http(in_form_of(answer, request.path_info, request.headers, error))
 
 
 def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The last route of all, and Django's `handler404`. A page for people where staff look for one."""
     if is_for_api(request.path_info):
         told = _with_param(_body(404, "Not Found"), None) if request.path_info.startswith(_PUBLISHED) else {}
-        return _as_http(ErrorAnswer(404, {"detail": "Not Found", **told}))
+        answer = ErrorAnswer(404, {"detail": "Not Found", **told})
+        return _as_http(in_form_of(answer, request.path_info, request.headers))
     message = str(exception) if type(exception) is Http404 else ""
     return _as_page(ErrorAnswer(404, _body(404, message or "There is no such page")))
 
@@ -109,7 +127,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     known = _known(error, operation="get", resource="Page") if isinstance(error, db.Error | DomainError) else None
     answer = _internal() if known is None else _from_domain(known)
-    return _as_http(answer) if is_for_api(request.path_info) else _as_page(answer)
+    if not is_for_api(request.path_info):
+        return _as_page(answer)
+    return _as_http(in_form_of(answer, request.path_info, request.headers, error))
 
 
 def answer_for(
@@ -134,6 +154,37 @@ def answer_for(
 
 def _with_param(body: dict[str, Any], param: str | None) -> dict[str, Any]:
     return {**body, "error": {**body["error"], "param": param}}
+
+
+def in_form_of(
+    answer: ErrorAnswer, path: str, headers: Container[str], error: BaseException | None = None
+) -> ErrorAnswer:
+    """The answer to an error, in the form of the API that the request speaks."""
+    return in_anthropics_form(answer, current_request_id(), error) if speaks_anthropic(path, headers) else answer
+
+
+def in_anthropics_form(answer: ErrorAnswer, request_id: str, error: BaseException | None = None) -> ErrorAnswer:
+    """The answer to an error as Anthropic's API has it. Details that are an object are for its clients as they are."""
+    status = next((told for kind, told in _ANTHROPIC_STATUSES.items() if isinstance(error, kind)), answer.status)
+    status = _OTHER_STATUSES.get(status, status)
+    usual = "api_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    told = {"type": _ANTHROPIC_TYPES.get(status, usual), **_in_words(answer.body)}
+    return replace(answer, status=status, body={"type": "error", "error": told, "request_id": request_id or None})
+
+
+def _in_words(body: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is said of an error, with the places of what is wrong."""
+    error = body.get("error")
+    if not isinstance(error, Mapping):
+        return {"message": str(body.get("detail") or "")}
+    details = error.get("details")
+    if isinstance(details, Mapping):
+        return {"message": error["message"], "details": details}
+    if isinstance(details, list) and details:
+        places = (f"{detail['loc']}: {detail['msg']}" if detail["loc"] else detail["msg"] for detail in details)
+        return {"message": "; ".join(places)}
+    told, fix = str(error.get("message", "")), error.get("fix")
+    return {"message": f"{told}. {fix}" if fix else told}
 
 
 def _known(error: Exception, *, operation: str, resource: str) -> DomainError | None:

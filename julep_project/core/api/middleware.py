@@ -8,7 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from julep_project.core.api.access_log import serving
-from julep_project.core.api.answer_headers import cross_origin_headers, is_for_api, is_preflight, request_id_of
+from julep_project.core.api.answer_headers import (
+    cross_origin_headers,
+    is_for_api,
+    is_preflight,
+    rate_headers,
+    request_id_headers,
+    request_id_of,
+)
 from julep_project.core.api.exception_handler import plain_response
 from julep_project.core.api.request_id import begin_request
 from julep_project.core.process.panics import Panic, contained
@@ -116,7 +123,10 @@ def _bare_path(path: str) -> str:
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    response.headers.setdefault("X-Request-Id", _id_of(request))
+    for name, value in request_id_headers(_id_of(request), request.path_info, request.headers).items():
+        response.headers.setdefault(name, value)
+    for name, value in rate_headers(response.headers, request.path_info, request.headers).items():
+        response.headers[name] = value
     for name, value in cross_origin_headers(request.method, request.headers).items():
         known = response.headers.get(name) if name == "Vary" else None
         response.headers[name] = f"{known}, {value}" if known else value
