@@ -1,11 +1,9 @@
 """The OpenAI API itself, passed through the gateway: `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`."""
 
-import asyncio
 import base64
 import struct
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from difflib import get_close_matches
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -18,15 +16,15 @@ from agents.api.openai_answers import ChatCompletionAnswer, EmbeddingsAnswer, Mo
 from agents.llm import gateway
 from agents.llm.choice import resolve_listed_model
 from agents.llm.custom_key import custom_key_of
-from agents.llm.keys.usable_models import list_usable_models
+from agents.llm.keys.usable_models import check_usable, list_usable_models
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, PASSED_ON, SAMPLING
 from agents.models import Developer
 from agents.request_schemas import ALLOWED_TOOLS
 from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.exception_handler import answer_for
-from julep_project.core.errors import AnswerTimedOut, NotFound
 from julep_project.core.json_value import Json
+from julep_project.core.live.in_time import answered_in_time
 from julep_project.core.live.reader import Relay, event_stream
 from julep_project.core.live.sse import encode_event
 from julep_project.core.pauses.standing import acheck_intake
@@ -36,7 +34,6 @@ _DONE = b"data: [DONE]\n\n"
 # When the models of this server were made is not known to it.
 _CREATED = 0
 _SETTINGS = SAMPLING | OPEN_MODEL_SAMPLING | PASSED_ON
-_LONGEST_SHOWN = 80
 
 
 @describe_async("chat_completions", body=ChatCompletionBody, answer={200: ChatCompletionAnswer, **SERVER_SENT_EVENTS})
@@ -108,11 +105,7 @@ async def models(request: HttpRequest, developer: Developer) -> HttpResponseBase
 @api_view("GET")
 async def model(request: HttpRequest, developer: Developer, name: str) -> HttpResponseBase:
     """One of them."""
-    names = await list_usable_models(developer, custom_key_of(request.headers))
-    if name not in names:
-        meant = get_close_matches(name[:_LONGEST_SHOWN], names, n=1)
-        hint = f". Did you mean {meant[0]!r}?" if meant else ""
-        raise NotFound(f"The model {name[:_LONGEST_SHOWN]!r} does not exist{hint}")
+    check_usable(name, await list_usable_models(developer, custom_key_of(request.headers)))
     return json_response(_model(name))
 
 
@@ -134,13 +127,7 @@ def _offered(values: Mapping[str, Json]) -> tuple[Sequence[Json] | None, Json]:
 
 
 async def _whole(developer: Developer, options: Json) -> dict[str, Json]:
-    try:
-        async with asyncio.timeout(settings.CHAT_TIMEOUT_S) as limit:
-            return await gateway.acomplete(developer, **options)
-    except TimeoutError:
-        if limit.expired():
-            raise AnswerTimedOut from None
-        raise
+    return await answered_in_time(gateway.acomplete(developer, **options))
 
 
 async def _encoded(chunks: AsyncGenerator[dict[str, Json], None]) -> AsyncGenerator[bytes, None]:

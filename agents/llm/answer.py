@@ -43,6 +43,8 @@ class Answer:
     def _begin_anew(self) -> None:
         self._index: Json = None
         self._end: str | None = None
+        self.stop_sequence: str | None = None
+        """The text that stopped the model, of those that were to, where its provider tells."""
         self._texts: list[str] = []
         self._refusals: list[str] = []
         self._thoughts: list[str] = []
@@ -132,6 +134,11 @@ class Answer:
         """What the model thought, where its provider tells."""
         return "".join(self._thoughts)
 
+    def signed_thoughts(self, start: int = 0) -> list[dict[str, Json]]:
+        """The blocks of thoughts that are whole, but for so many. One without its signature was cut off, and no
+        provider takes it back."""
+        return [_whole_thought(block) for block in self._blocks[start:] if _is_ended(block)]
+
     def message(self) -> dict[str, Json]:
         """What was said to the reader, and is kept. It has a `refusal` only if there was one."""
         message = {"role": "assistant", "content": self.text or None, "tool_calls": self.calls or None}
@@ -142,10 +149,8 @@ class Answer:
         return [{"message": self.whole_message(), "finish_reason": self.finish_reason}]
 
     def whole_message(self) -> dict[str, Json]:
-        """All that was said, thoughts included. A block of thoughts without its signature was cut off, and no
-        provider takes it back."""
-        message = self.message()
-        blocks = [_whole_thought(block) for block in self._blocks if _is_ended(block)]
+        """All that was said, thoughts included."""
+        message, blocks = self.message(), self.signed_thoughts()
         if self._thoughts:
             message["reasoning_content"] = self.thoughts
         return {**message, "thinking_blocks": blocks} if blocks else message
@@ -153,6 +158,8 @@ class Answer:
     def _add_choice(self, choice: Mapping[str, Json]) -> None:
         if self._end not in CUT_SHORT:  # some libraries end an answer once more
             self._end = end_of(choice.get("finish_reason")) or self._end
+        if isinstance(choice.get("stop_sequence"), str):
+            self.stop_sequence = to_storable(choice["stop_sequence"])
         self._logprobs.add(choice.get("logprobs"))
         said = read_said(choice.get("delta") or choice.get("message"))
         pieces = [*self._spoken("thought", self._halves["thought"].feed(said.thought))]

@@ -22,7 +22,8 @@ SAMPLING = frozenset(
 )
 # Known to some servers only; see `provider`.
 OPEN_MODEL_SAMPLING = frozenset({"length_penalty", "min_p", "repetition_penalty", "top_k"})
-# Of the chat completions API, and of nobody else: only who speaks it gives them, with a question that is strict.
+# Of an API that others publish, and of nobody else: only who speaks it gives them, with a question that is strict.
+# `thinking` is as Anthropic has it.
 PASSED_ON = frozenset(
     {
         "audio",
@@ -37,6 +38,7 @@ PASSED_ON = frozenset(
         "safety_identifier",
         "service_tier",
         "store",
+        "thinking",
         "user",
         "verbosity",
         "web_search_options",

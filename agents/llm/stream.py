@@ -106,6 +106,7 @@ class ProviderStream:
                     self._note(chunk)
                     if chunk["choices"]:
                         self._has_begun = True
+                        self._tell_stop(chunk["choices"][0])
                         yield {name: part for name, part in chunk.items() if name != "usage"}
         for chunk in self._hidden.rest():
             yield chunk
@@ -152,6 +153,10 @@ class ProviderStream:
             # Left behind, a generator would be closed by the event loop, at some time.
             if hasattr(pieces, "aclose"):
                 await pieces.aclose()
+
+    def _tell_stop(self, choice: dict[str, Json]) -> None:
+        if choice.get("finish_reason") and self._told_end.stopped_by is not None:
+            choice["stop_sequence"] = self._told_end.stopped_by
 
     def _note(self, chunk: Chunk) -> None:
         """Some providers count the prompt at the beginning and the answer at the end; the largest numbers hold."""

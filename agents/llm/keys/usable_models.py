@@ -1,6 +1,7 @@
 """Which models a caller may name: those that are configured, and those of providers there is a key for."""
 
 from collections.abc import Collection
+from difflib import get_close_matches
 from functools import partial
 
 from django.conf import settings as server
@@ -12,8 +13,11 @@ from agents.llm.providers import provider
 from agents.llm.providers.known_models import models_of
 from agents.models import Developer
 from julep_project.core.database import run_query
+from julep_project.core.errors import NotFound
 from julep_project.core.process.threads import in_thread
 from julep_project.env import env_secret
+
+_LONGEST_SHOWN = 80
 
 
 async def list_usable_models(developer: Developer, custom_key: str | None = None) -> list[str]:
@@ -23,6 +27,18 @@ async def list_usable_models(developer: Developer, custom_key: str | None = None
     if keys is None:
         keys = await run_query(partial(read_keys, developer))
     return await in_thread(_usable, frozenset(keys), custom_key)
+
+
+def check_usable(name: str, names: Collection[str]) -> None:
+    """Refuse a name that is none of these.
+
+    Raises:
+        NotFound
+    """
+    if name not in names:
+        meant = get_close_matches(name[:_LONGEST_SHOWN], names, n=1)
+        hint = f". Did you mean {meant[0]!r}?" if meant else ""
+        raise NotFound(f"The model {name[:_LONGEST_SHOWN]!r} does not exist{hint}")
 
 
 def _usable(keys: Collection[str], custom_key: str | None) -> list[str]:

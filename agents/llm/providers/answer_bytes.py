@@ -17,11 +17,13 @@ from agents.llm.providers.provider_answers import (
     LONGEST_PROSE,
     OPENAI_CLIENT,
     Asked,
+    StreamEnd,
     check_whole,
     check_whole_async,
     is_asked,
     stream_end,
 )
+from agents.llm.providers.stop_texts import stopped_by
 from julep_project.core.errors import ReplyTooLong
 from julep_project.core.http.body import Inflater, known_codings
 from julep_project.core.http.errors import BadResponse
@@ -102,7 +104,8 @@ class _AnswerBytes:
         self._most = settings.MAX_REPLY_BYTES * (STREAM_IN_ANSWERS if is_streamed else 1)
         self._inflaters = [Inflater(coding) for coding in _taken_codings(response)]
         self._counts = [0] * (len(self._inflaters) + 1)
-        self._lines = _lines_of(response) if is_streamed else None
+        self._answer_end = stream_end()
+        self._lines = _lines_of(response, self._answer_end) if is_streamed else None
         self._whole: list[bytes] | None = None if is_streamed or not response.is_success else []
         # What is said of a refusal; its status counts, whatever else is in it.
         self._prose_left = LONGEST_PROSE
@@ -129,7 +132,9 @@ class _AnswerBytes:
         if self._lines is not None:
             yield from self._lines.end()
         elif self._whole is not None:
-            yield mended_whole(b"".join(self._whole))
+            whole = b"".join(self._whole)
+            self._answer_end.stopped_by = stopped_by(whole)
+            yield mended_whole(whole)
 
     def _unpacked(self, position: int, piece: bytes) -> Iterator[bytes]:
         self._counts[position] += len(piece)
@@ -147,13 +152,13 @@ class _AnswerBytes:
             self._prose_left -= len(piece)
 
 
-def _lines_of(response: httpx.Response) -> Lines | Frames:
+def _lines_of(response: httpx.Response, end: StreamEnd) -> Lines | Frames:
     kind = str(response.headers.get("content-type", "")).lower()
     if _FRAMES in kind:
         return Frames(response.request)
     # What is sent as JSON is an answer that came whole, or is said to be.
     are_events = OPENAI_CLIENT in response.request.headers or any(name in kind for name in _EVENTS)
-    return Lines(response.request, stream_end(), are_events=are_events)
+    return Lines(response.request, end, are_events=are_events)
 
 
 def _taken_codings(response: httpx.Response) -> list[str]:

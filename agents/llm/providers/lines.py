@@ -13,6 +13,7 @@ from django.conf import settings
 
 from agents.llm.providers.mended_bodies import mended_lines
 from agents.llm.providers.provider_answers import StreamEnd, check_bytes
+from agents.llm.providers.stop_texts import stopped_by_in
 from agents.llm.providers.whole_for_stream import events_of
 from julep_project.core.errors import ReplyTooLong
 
@@ -129,6 +130,7 @@ class Lines:
         if self._spread or _is_spread(lines):
             lines = b"".join(self._joined(lines))
         lines = mended_lines(lines, are_events=True)
+        self._end.stopped_by = stopped_by_in(lines) or self._end.stopped_by
         if _DONE in lines:
             lines = self._with_one_end(lines)
         return _SILENT.sub(b"", lines)

@@ -1,12 +1,14 @@
-"""Calls that models made before, as a provider takes them, whichever model and whoever's server it was.
+"""Calls that models made before, and what came of them, as a provider takes them, whichever model and whoever's server
+it was.
 
 What a provider refuses in one of them it refuses in every question of the conversation: ids in a form of another
-provider, and arguments that are not the JSON text of an object.
+provider, arguments that are not the JSON text of an object, and results that are more than text.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from agents.llm.dialogue import object_text
 from julep_project.core.json_value import Json
@@ -19,6 +21,9 @@ _NINE_CHARACTERS = re.compile(r"(?:codes|devs|magis|minis|mis|pix)tral|mixtral",
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
 _OPENAI = frozenset({"azure", "openai"})
 _LONGEST_ID = 40
+# Their results may hold pictures and files.
+_TAKE_PARTS = frozenset({"anthropic"})
+_ELSEWHERE = "[It follows behind the results.]"
 
 
 def with_past_calls(messages: Sequence[Message], provider: str, model: str) -> list[Message]:
@@ -55,3 +60,31 @@ def _past(call: Json, named: Naming) -> Json:
     if isinstance(function, Mapping):
         call = {**call, "function": {**function, "arguments": object_text(function.get("arguments"))}}
     return {**call, "id": named(id_)} if isinstance(id_, str) else call
+
+
+def with_past_results(messages: Sequence[Message], provider: str) -> list[Message]:
+    """The messages; pictures and files in results are said by the user behind those, where results are text alone."""
+    return list(messages) if provider in _TAKE_PARTS else list(_apart(messages))
+
+
+def _apart(messages: Sequence[Message]) -> Iterator[Message]:
+    held: list[Json] = []
+    for message in messages:
+        is_result = message.get("role") == "tool"
+        if held and not is_result:
+            yield {"role": "user", "content": held}
+            held = []
+        others = [part for part in _parts(message) if part.get("type") != "text"] if is_result else []
+        if not others:
+            yield message
+            continue
+        texts = [part for part in _parts(message) if part.get("type") == "text"]
+        yield {**message, "content": [*texts, {"type": "text", "text": _ELSEWHERE}]}
+        held += [{"type": "text", "text": f"Of the result of the call {message.get('tool_call_id')}:"}, *others]
+    if held:
+        yield {"role": "user", "content": held}
+
+
+def _parts(message: Message) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    return [part for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []

@@ -27,9 +27,9 @@ from agents.llm.providers.hidden_key import HiddenKey
 from agents.llm.providers.known_models import unknown_model
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
-from agents.llm.providers.past_calls import with_past_calls
+from agents.llm.providers.past_calls import with_past_calls, with_past_results
 from agents.llm.providers.past_refusals import with_past_refusals
-from agents.llm.providers.provider_answers import Asked, asking_for, plain
+from agents.llm.providers.provider_answers import Asked, asking_for, plain, telling_end
 from agents.llm.providers.rate_limits import admit, told_to_wait
 from agents.llm.providers.sent_settings import EmbeddingBatch, embedding_options, is_of_the_api, sent_settings
 from agents.llm.request import ModelRequest
@@ -118,9 +118,9 @@ def ask(request: ModelRequest) -> Answered:
     litellm = library()
     provider = provider_of(litellm, request.model)
     admit(provider, request.api_key)
-    with provider_errors(request.api_key, provider):
+    with provider_errors(request.api_key, provider), telling_end() as end:
         response = litellm.completion(**options_of(litellm, request))
-    return _answered(litellm, request, response)
+    return _answered(litellm, request, response, end.stopped_by)
 
 
 async def ask_async(request: ModelRequest) -> Answered:
@@ -128,9 +128,9 @@ async def ask_async(request: ModelRequest) -> Answered:
     litellm = await library_loaded()
     provider = provider_of(litellm, request.model)
     await in_thread(admit, provider, request.api_key)
-    with provider_errors(request.api_key, provider):
+    with provider_errors(request.api_key, provider), telling_end() as end:
         response = await litellm.acompletion(**options_of(litellm, request))
-    return await in_thread(_answered, litellm, request, response)
+    return await in_thread(_answered, litellm, request, response, end.stopped_by)
 
 
 def embed(batch: EmbeddingBatch) -> RawEmbeddings:
@@ -237,7 +237,7 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     provider = provider_of(litellm, request.model)
     options: dict[str, Json] = {
         "model": request.model,
-        "messages": with_past_calls(with_past_refusals(request.messages, provider), provider, request.model),
+        "messages": _past(request, provider),
         **call_options(request.timeout_s, request.api_key),
         **sent_settings(litellm, provider, request),
     }
@@ -251,6 +251,12 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     if request.disable_cache:
         options["cache"] = {"no-cache": True, "no-store": True}
     return options
+
+
+def _past(request: ModelRequest, provider: str) -> list[Mapping[str, Json]]:
+    """The messages, as the provider takes what models and tools said before."""
+    messages = with_past_results(with_past_refusals(request.messages, provider), provider)
+    return with_past_calls(messages, provider, request.model)
 
 
 def call_options(timeout_s: float, api_key: str | None) -> dict[str, Json]:
@@ -301,7 +307,7 @@ def _raw_embeddings(response: Any) -> RawEmbeddings:
     return RawEmbeddings([row.get("embedding") for row in rows], token_count(getattr(used, "prompt_tokens", None)))
 
 
-def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answered:
+def _answered(litellm: ModuleType, request: ModelRequest, response: Any, stopped_by: str | None) -> Answered:
     answer = HiddenKey(request.api_key).whole(plain(response))
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
@@ -310,6 +316,8 @@ def _answered(litellm: ModuleType, request: ModelRequest, response: Any) -> Answ
         raise ModelUnavailable(f"the model provider ended its answer with an error: {failure}")
     if is_silent(choice, choice.get("message")) and provider_of(litellm, request.model) in FAILS_SILENTLY:
         raise ModelUnavailable(SILENT_FAILURE)
+    if stopped_by is not None:
+        choice["stop_sequence"] = stopped_by
     said = answer.get("usage")
     if not isinstance(said, Mapping):
         return answer, _cost(litellm, request.model, response)
@@ -342,6 +350,9 @@ def _set_up(litellm: Any) -> None:
     _share_connections(litellm)
     _log_nothing_later()
     shorten(import_module("litellm.litellm_core_utils.secret_redaction"))
+    # It would leave out who asks, where that looks like an address or a number.
+    of_claude: Any = import_module("litellm.llms.anthropic.chat.transformation")
+    of_claude._valid_user_id = bool
     # A reason it does not know, and a failure, would be a normal end.
     known: dict[str, str] = import_module("litellm.litellm_core_utils.core_helpers")._FINISH_REASON_MAP
     known.update({reason: end for reason, end in ENDS.items() if reason not in known})

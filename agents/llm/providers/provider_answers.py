@@ -54,9 +54,11 @@ def asking_for(what: Asked) -> Iterator[None]:
 
 @dataclass(slots=True)
 class StreamEnd:
-    """Whether a provider said that its stream is over, which not all do."""
+    """Whether a provider said that its stream is over, which not all do; and the text that stopped it, of those that
+    were to."""
 
     is_told: bool = False
+    stopped_by: str | None = None
 
 
 _stream_end: ContextVar[StreamEnd | None] = ContextVar("stream_end", default=None)
@@ -64,7 +66,7 @@ _stream_end: ContextVar[StreamEnd | None] = ContextVar("stream_end", default=Non
 
 @contextmanager
 def telling_end() -> Iterator[StreamEnd]:
-    """Of a stream that is opened within, tell whether it came to its end."""
+    """Of an answer that is asked for within, tell how it came to its end."""
     end = StreamEnd()
     token = _stream_end.set(end)
     try:

@@ -5,7 +5,7 @@ asked. Of other questions, whose settings were made for some other model perhaps
 not take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -36,6 +36,10 @@ _USUAL: Mapping[str, Json] = {
 }
 # The library has to word them for some models. All else it might judge by rules of its own, or forget.
 _WORDED = frozenset({"max_tokens", "reasoning_effort", "response_format"})
+
+# How much to think: tokens up to which it is that effort.
+_EFFORTS = ((4096, "low"), (16384, "medium"))
+_MOST_EFFORT = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def sent_settings(litellm: ModuleType, provider: str, request: ModelRequest) -> 
     if not request.is_strict:
         return {"drop_params": True, **_known_to_provider(settings, provider)}
     known = _known_to_library(litellm, provider, request.model)
+    settings = _with_known_thinking(settings, known, request.model)
     if request.tools and "tools" not in known:
         raise _refused("tools", request.model)
     if request.tool_choice not in (None, "auto") and "tool_choice" not in known:
@@ -114,6 +119,26 @@ def _known_to_library(litellm: ModuleType, provider: str, model: str) -> frozens
     if found is None:
         found = litellm.get_supported_openai_params(model=bare, custom_llm_provider="openai")
     return frozenset(found or ())
+
+
+def _with_known_thinking(settings: Mapping[str, Json], known: Collection[str], model: str) -> dict[str, Json]:
+    """The settings of a model that knows these. Where it is told an effort only, that is what comes of a budget; and
+    to think as it sees fit needs no telling.
+
+    Raises:
+        ParameterRefused: it has to think, and cannot be told.
+    """
+    thinking = settings.get("thinking")
+    if not isinstance(thinking, Mapping) or "thinking" in known:
+        return dict(settings)
+    others = {name: value for name, value in settings.items() if name != "thinking"}
+    if thinking.get("type") != "enabled":
+        return others
+    if "reasoning_effort" not in known:
+        raise ParameterRefused("thinking", f"the model {model} cannot be told to think")
+    budget = thinking.get("budget_tokens")
+    effort = next((name for most, name in _EFFORTS if isinstance(budget, int) and budget <= most), _MOST_EFFORT)
+    return {"reasoning_effort": effort, **others}
 
 
 def _known_to_provider(settings: Mapping[str, Json], provider: str) -> dict[str, Json]:

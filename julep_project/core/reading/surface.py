@@ -35,7 +35,7 @@ class ParameterRefused(BadRequest):
         """`parameter` is a path like `tools[0].type`, `why` a sentence without its full stop."""
         told = f"The parameter {parameter!r} is not supported here"
         super().__init__(f"{told}: {why}" if why else told, extra={"param": parameter})
-        self.param = parameter
+        self.param, self.why = parameter, why
 
 
 class UnknownParameter(BadRequest):
