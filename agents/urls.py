@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path, re_path
 
 from agents.api import openai_views
+from agents.api.anthropic import views as anthropic_views
 from agents.api.views import AgentViewSet, ModelViewSet, ProjectViewSet, ToolViewSet, UserViewSet
 from julep_project.core.api.views import COLLECTION, MEMBER
 
@@ -22,6 +23,8 @@ urlpatterns = [
     path("projects/<str:id>", ProjectViewSet.as_view(MEMBER)),
     re_path(r"^(?:v1/)?chat/completions$", openai_views.chat_completions),
     re_path(r"^(?:v1/)?embeddings$", openai_views.embeddings),
-    re_path(r"^(?:v1/)?models$", openai_views.models),
-    re_path(r"^(?:v1/)?models/(?P<name>.+)$", openai_views.model),
+    re_path(r"^(?:v1/)?messages$", anthropic_views.messages),
+    re_path(r"^(?:v1/)?messages/count_tokens$", anthropic_views.count_tokens),
+    re_path(r"^(?:v1/)?models$", anthropic_views.models),
+    re_path(r"^(?:v1/)?models/(?P<name>.+)$", anthropic_views.model),
 ]

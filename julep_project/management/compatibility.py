@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agents.api.anthropic.surface import COUNT_TOKENS, MESSAGES, MODELS
 from agents.api.completion_body import CHAT_COMPLETIONS
 from agents.api.embedding_body import EMBEDDINGS
 from julep_project.core.markdown import codes, table, with_parts
@@ -11,6 +12,9 @@ from julep_project.core.reading.surface import Fate, Parameter, Surface
 SURFACES: tuple[Surface, ...] = (
     CHAT_COMPLETIONS,
     EMBEDDINGS,
+    MESSAGES,
+    COUNT_TOKENS,
+    MODELS,
 )
 
 _TOLD = {Fate.SENT: "sent to the model", Fate.HONOURED: "honoured here", Fate.REFUSED: "refused with 400"}

@@ -106,6 +106,8 @@ NEEDS = [
     ("POST", "/responses", "write"),
     ("DELETE", "/responses/resp_1", "write"),
     ("POST", "/v1/chat/completions", "write"),
+    ("POST", "/v1/messages", "write"),
+    ("POST", "/v1/messages/count_tokens", "read"),
     ("POST", "/embed", "write"),
     ("GET", "/api_keys", "admin"),
     ("GET", f"/api_keys/{ANY}", "admin"),

@@ -70,12 +70,13 @@ class Caller:
         """Streams of answers that do not end."""
         session = self._make("/sessions", {"agent": self.agent()})
         messages = [{"role": "user", "content": "Hi"}]
-        self.heard = [Streamed.endless("Once ") for _ in range(3)]
+        self.heard = [Streamed.endless("Once ") for _ in range(4)]
         self._provider.script(*self.heard)
         return [
             (f"/sessions/{session}/chat", {"messages": messages, "recall": False}),
             ("/responses", {"input": "Hi"}),
             ("/v1/chat/completions", {"messages": messages}),
+            ("/v1/messages", {"messages": messages, "max_tokens": 9}),
         ]
 
     def agent(self) -> str:
@@ -115,7 +116,7 @@ class Listener:
 
 def message_of(event: Any) -> Any:
     """Of an error, in each of the forms of events."""
-    return event["message"] if event.get("type") == "error" else event["error"]["message"]
+    return event.get("error", event)["message"]
 
 
 def is_an_end(event: Any) -> bool:
@@ -161,7 +162,7 @@ def test_taken_back(servers: list[httpx.Client], provider: ModelServer, take_bac
     here, there = servers
     caller = Caller(here, provider)
     assert there.get("/agents", headers=bearer(caller.key)).status_code == 200
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(9) as pool:
         streams = [Listener(pool, client, caller.key, path) for path in caller.paths_of_a_run() for client in servers]
         streams += [Listener(pool, here, caller.key, path, body) for path, body in caller.paths_of_models()]
         for stream in streams:

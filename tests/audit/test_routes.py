@@ -22,6 +22,8 @@ CHANGING = {"post", "put", "patch", "delete"}
 UNRECORDED = {
     ("post", "^(?:v1/)?chat/completions$"): "changes nothing here",
     ("post", "^(?:v1/)?embeddings$"): "changes nothing here",
+    ("post", "^(?:v1/)?messages$"): "changes nothing here",
+    ("post", "^(?:v1/)?messages/count_tokens$"): "reads",
     ("post", "agents/<str:id>/search"): "reads",
     ("post", "users/<str:id>/search"): "reads",
     ("post", "embed"): "changes nothing here",

@@ -1,15 +1,14 @@
 """Chats over the client library's real HTTP, with a provider on loopback that fails, or that thinks."""
 
-import json
 from typing import Any
 
 import pytest
 
 from agents.llm import gateway
 from agents.models import ModelUsage
-from julep_project.devservices.loopback import Reply
 from sessions.models import Entry, Turn
 from tests.chat.conftest import Talk
+from tests.loopback.claude import claude_answers, claude_streams
 from tests.loopback.model_server import ModelServer, Streamed, failure, tool_call
 from tests.loopback.web_server import WebServer
 
@@ -110,7 +109,7 @@ def test_claude_thinks_and_looks(
     session = _looking(talk, CLAUDE)
     looking = [THOUGHT, {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}]
     done = [{"type": "text", "text": "done"}]
-    answer = _claude_streams if stream else _claude_answers
+    answer = claude_streams if stream else claude_answers
     web_server.script("/v1/messages", answer(looking, "tool_use"), answer(done, "end_turn"))
     if stream:
         talk.listen(session, "Hi", reasoning_effort="low")
@@ -133,54 +132,9 @@ def test_claude_goes_on_without_thinking_when_the_client_answers(
     talk.tool(agent, name="ask", type="function", function={"parameters": {"type": "object"}})
     session = talk.session(agent)
     asking = [THOUGHT, {"type": "tool_use", "id": "toolu_1", "name": "ask", "input": {}}]
-    done = _claude_answers([{"type": "text", "text": "done"}], "end_turn")
-    web_server.script("/v1/messages", _claude_answers(asking, "tool_use"), done)
+    done = claude_answers([{"type": "text", "text": "done"}], "end_turn")
+    web_server.script("/v1/messages", claude_answers(asking, "tool_use"), done)
     talk.ask(session, "Hi")
     talk.ask(session, messages=[{"role": "tool", "tool_call_id": "toolu_1", "content": "green"}])
     talk.ask(session, "Thanks")
     assert ["thinking" in request.json() for request in web_server.requests] == [True, False, True]
-
-
-def _claude_answers(content: list[Any], reason: str) -> Reply:
-    return Reply(body=_message(content, reason))
-
-
-def _claude_streams(content: list[Any], reason: str) -> Reply:
-    """The same in events, each block in one piece."""
-    events: list[dict[str, Any]] = [{"type": "message_start", "message": _message([], None)}]
-    for index, block in enumerate(content):
-        kind = block["type"]
-        if kind == "thinking":
-            start = {**block, "thinking": "", "signature": ""}
-            deltas = [
-                {"type": "thinking_delta", "thinking": block["thinking"]},
-                {"type": "signature_delta", "signature": block["signature"]},
-            ]
-        elif kind == "tool_use":
-            start = block
-            deltas = [{"type": "input_json_delta", "partial_json": json.dumps(block["input"])}]
-        else:
-            start = {**block, "text": ""}
-            deltas = [{"type": "text_delta", "text": block["text"]}]
-        events.append({"type": "content_block_start", "index": index, "content_block": start})
-        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
-        events.append({"type": "content_block_stop", "index": index})
-    events.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 3}})
-    events.append({"type": "message_stop"})
-    text = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
-    return Reply(
-        raw=[b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n", text.encode()]
-    )
-
-
-def _message(content: list[Any], reason: str | None) -> dict[str, Any]:
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-haiku-4-5",
-        "content": content,
-        "stop_reason": reason,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 3, "output_tokens": 3},
-    }

@@ -56,8 +56,11 @@ def test_what_is_not_described_is_refused_by_every_operation(api: ApiClient) -> 
     for method, path, names in _operations():
         query = "&".join([*(f"{name}=" for name in sorted(names)), "tides=1"])
         answer = api.send(method.upper(), re.sub(r"\{[^}]+\}", str(uuid4()), f"{path}?{query}"))
-        details = answer.json()["error"].get("details", ())
-        if answer.status_code != 422 or [each["loc"] for each in details] != ["query.tides"]:
+        error = answer.json()["error"]
+        places = [each["loc"] for each in error.get("details", ())]
+        # The error of another API is a text, which begins with the place.
+        is_refused = (answer.status_code, places) == (422, ["query.tides"])
+        if not is_refused and not error["message"].startswith("query.tides: "):
             differing[f"{method} {path}"] = answer.json()
     assert not differing, json.dumps(differing, indent=1)
 

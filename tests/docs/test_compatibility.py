@@ -68,6 +68,6 @@ def test_the_tables_of_parameters_are_those_of_the_code() -> None:
     call_command("compatibility_reference", stdout=StringIO())
 
 
-@pytest.mark.parametrize("package", ["julep", "openai"])
+@pytest.mark.parametrize("package", ["julep", "openai", "anthropic"])
 def test_the_versions_are_those_that_are_tested(package: str) -> None:
     assert re.search(rf"^\| `{package}` for Python \| {re.escape(version(package))} \|", PAGE, re.MULTILINE)

@@ -30,6 +30,7 @@ TAGS = {
     "jobs": "Work in the background.",
     "chat": "The chat completions API: one answer, nothing kept.",
     "responses": "The responses API.",
+    "messages": "Anthropic's messages API: one answer, nothing kept.",
     "embeddings": "The embeddings API.",
     "models": "The models API.",
     "projects": "Groups of agents and users.",

@@ -36,6 +36,7 @@ class Surfaces:
             "chat": self._streamed_chat,
             "/v1/chat/completions": self._streamed_completion,
             "/responses": self._streamed_response,
+            "/v1/messages": self._streamed_message,
         }
         self.whole: Mapping[str, Callable[[Recording], Result]] = {
             "chat": self._chat,
@@ -97,6 +98,31 @@ class Surfaces:
         body = json.loads(text)
         return _made(body["choices"][0]["message"], body["choices"][0]["finish_reason"], body["usage"])
 
+    def _streamed_message(self, played: Recording) -> Result:
+        tools = [{"name": name, "input_schema": {"type": "object"}} for name in FUNCTIONS]
+        asked = {"model": played.model, "messages": messages("Hi"), "tools": tools, "max_tokens": 100, "stream": True}
+        response, text = asyncio.run(_post("/v1/messages", asked))
+        assert response.status_code == 200, text
+        events = [json.loads(block.partition("data: ")[2]) for block in text.split("\n\n")[:-1]]
+        if events[-1]["type"] == "error":
+            return Result(error=json.dumps(events[-1]))
+        blocks = [event["content_block"] for event in events if event["type"] == "content_block_start"]
+        deltas = [(event["index"], event["delta"]) for event in events if event["type"] == "content_block_delta"]
+        calls = [
+            {**block, "function": {"name": block["name"], "arguments": _joined(_of(deltas, index), "partial_json")}}
+            for index, block in enumerate(blocks)
+            if block["type"] == "tool_use"
+        ]
+        said = [delta for _, delta in deltas]
+        ended, usage = events[-2]["delta"], events[-2]["usage"]
+        is_cut = not (ended["stop_details"] or {}).get("explanation")
+        asked_tokens = sum(usage[name] for name in usage if str(name).endswith("input_tokens"))
+        return _made(
+            {"content": _joined(said, "text"), "reasoning_content": _joined(said, "thinking"), "tool_calls": calls},
+            {"max_tokens": "length", "refusal": "content_filter"}.get(ended["stop_reason"]) if is_cut else None,
+            {"prompt_tokens": asked_tokens, "completion_tokens": usage["output_tokens"]},
+        )
+
     def _streamed_response(self, played: Recording) -> Result:
         body = ResponsesClient(asyncio.run).stream(**self._request(played))[-1]["response"]
         return Result(error=json.dumps(body["error"])) if body["error"] else _of_response(body)
@@ -141,6 +167,10 @@ async def _post(path: str, body: Body) -> tuple[Any, str]:
     if not response.streaming:
         return response, response.content.decode()
     return response, b"".join([chunk async for chunk in response.streaming_content]).decode()
+
+
+def _of(deltas: Iterable[tuple[int, Body]], index: int) -> list[Body]:
+    return [delta for at, delta in deltas if at == index]
 
 
 def _joined(deltas: Iterable[Body], name: str) -> str:
