@@ -8,6 +8,7 @@ from agents.api.embedding_body import EMBEDDINGS
 from julep_project.core.markdown import codes, table, with_parts
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.surface import Fate, Parameter, Surface
+from sessions.responses.wire.parameters import COMPACT, INPUT_TOKENS, RESPONSES
 
 SURFACES: tuple[Surface, ...] = (
     CHAT_COMPLETIONS,
@@ -15,6 +16,9 @@ SURFACES: tuple[Surface, ...] = (
     MESSAGES,
     COUNT_TOKENS,
     MODELS,
+    RESPONSES,
+    INPUT_TOKENS,
+    COMPACT,
 )
 
 _TOLD = {Fate.SENT: "sent to the model", Fate.HONOURED: "honoured here", Fate.REFUSED: "refused with 400"}

@@ -32,6 +32,8 @@ UNRECORDED = {
     ("post", "sessions/<str:id>/chat"): "entries are never changed, and say themselves when they came",
     ("post", "^(?:v1/)?responses$"): "the response is kept with what was asked",
     ("post", "^(?:v1/)?responses/(?P<reference>[^/]+)/cancel$"): "the response says that it was cancelled",
+    ("post", "^(?:v1/)?responses/compact$"): "changes nothing here",
+    ("post", "^(?:v1/)?responses/input_tokens$"): "reads",
 }
 ASK = {"name": "ask", "main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
 FUNCTION = {"name": "look", "type": "function", "function": {"parameters": {"type": "object"}}}

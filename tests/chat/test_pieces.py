@@ -18,7 +18,7 @@ from agents.llm.own.answer import completion
 from agents.models import Developer
 from julep_project.core.json_value import Json
 from sessions.models import Entry
-from sessions.responses.answering.reading import AnswerItems
+from sessions.responses.answering.reading import AnswerItems, Telling
 from tasks.steps.outcomes import Done, EffectSucceeded
 from tests.chat.conftest import Talk, spoken
 from tests.examples import examples
@@ -181,7 +181,7 @@ def agent(talk: Talk) -> str:
 @given(said=answers())
 def test_pieces_make_the_whole(said: Said) -> None:
     in_pieces, whole = Answer(), Answer()
-    items = AnswerItems(UUID(int=1), 0, _NAMES)
+    items = AnswerItems(UUID(int=1), 0, Telling(functions=_NAMES))
     for choice in said.choices():
         in_pieces.add({"choices": [choice]})
         items.answer.add({"choices": [choice]})

@@ -248,6 +248,30 @@ def test_background(client: OpenAI, provider: ModelServer, backend: Backend) -> 
     assert (events[0].type, events[-1].type) == ("response.created", "response.completed")
 
 
+def test_a_stream_in_the_background_goes_on_where_it_was_cut(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("Done.")
+    told = client.responses.create(model=MODEL, input="Work", background=True, stream=True)
+    created = next(told)
+    told.close()
+    assert created.type == "response.created"
+    rest = list(client.responses.retrieve(created.response.id, stream=True, starting_after=created.sequence_number))
+    assert [event.sequence_number for event in rest] == list(range(1, len(rest) + 1))
+    assert rest[-1].type == "response.completed" and rest[-1].response.output_text == "Done."
+
+
+def test_counting_and_compacting(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("They met.", "Hello again.")
+    items: Any = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"}]
+    assert client.responses.input_tokens.count(model=MODEL, input=items).input_tokens > 3
+    compacted = client.responses.compact(model=MODEL, input=items)
+    assert [item.type for item in compacted.output] == ["message", "compaction"]
+    # The client's types have no messages of users here, and warn of what its own server answers.
+    output: Any = compacted.model_dump(mode="json", exclude_unset=True, warnings=False)["output"]
+    again: Any = [*output, {"role": "user", "content": "And now?"}]
+    assert client.responses.create(model=MODEL, input=again).output_text == "Hello again."
+    assert "They met." in provider.chats[-1]["messages"][1]["content"]
+
+
 def test_errors(client: OpenAI, provider: ModelServer, backend: Backend) -> None:
     with pytest.raises(BadRequestError, match="not supported yet"):
         client.responses.create(model=MODEL, input="x", tools=[{"type": "code_interpreter", "container": "c"}])

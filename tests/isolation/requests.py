@@ -101,6 +101,8 @@ BODIES: Mapping[str, list[Any]] = {
     "PATCH /sessions/{id}": _TAKING_PART,
     "POST /sessions/{id}/chat": [{"messages": _SAID, "agent": "<agent>"}],
     "POST /sessions/{id}/render": [{"messages": _SAID, "agent": "<agent>"}],
+    "POST /responses/compact": [{"model": "offline/echo", "previous_response_id": "<response>"}],
+    "POST /responses/input_tokens": [{"previous_response_id": "<response>"}],
     "POST /responses": [
         {"model": "offline/echo", "input": "hi", "previous_response_id": "<response>"},
         {"model": "offline/echo", "input": _REFERENCE},

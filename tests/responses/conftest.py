@@ -76,10 +76,13 @@ class ResponsesClient:
 
 
 def events_of(response: Any) -> list[dict[str, Any]]:
-    """The events of a stream; anything that is neither an event with its name nor a comment fails."""
+    """All events of a stream; anything that is neither an event with its name nor a comment fails, and so does a stream
+    without its end."""
     assert response.status_code == 200, response.content
     events = []
-    for block in response.told.removesuffix("\n\n").split("\n\n"):
+    *blocks, last = response.told.removesuffix("\n\n").split("\n\n")
+    assert last == "data: [DONE]"
+    for block in blocks:
         if block.startswith(":"):
             continue
         name, data = block.split("\n")
@@ -91,10 +94,16 @@ def events_of(response: Any) -> list[dict[str, Any]]:
     return events
 
 
+def told_from(response: Any) -> list[dict[str, Any]]:
+    """The events of a stream from some place on."""
+    lines = [line.removeprefix("data: ") for line in response.told.splitlines() if line.startswith("data: {")]
+    return [json.loads(line) for line in lines]
+
+
 def text_of(response: dict[str, Any]) -> str:
-    """What the published client computes as `output_text`."""
-    messages = [item for item in response["output"] if item["type"] == "message"]
-    return "".join(part["text"] for item in messages for part in item["content"])
+    """What was said, refusals included."""
+    parts = [part for item in response["output"] if item["type"] == "message" for part in item["content"]]
+    return "".join(part["refusal"] if part["type"] == "refusal" else part["text"] for part in parts)
 
 
 class OwnThread(Executor):

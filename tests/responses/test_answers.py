@@ -11,7 +11,7 @@ from agents.models import Developer, ModelUsage
 from julep_project.core.errors import ModelRefused, ModelUnavailable, PromptTooBig
 from sessions.models import Session
 from sessions.responses.models import StoredResponse
-from sessions.responses.rows import conversation, listing
+from sessions.responses.rows import chain, listing
 from tests.responses.conftest import ResponsesClient, text_of
 
 MISSING = "resp_0197a1b2c3d47e8f90a1b2c3d4e5f607"
@@ -32,12 +32,13 @@ class TestCreate:
             body = api.create(instructions="Be {{brief}}.", metadata={"a": "b"}, temperature=0.5, user="u")
 
         assert body["id"].startswith("resp_")
-        assert before <= body["created_at"] <= time.time()
+        assert before <= body["created_at"] <= body["completed_at"] <= time.time()
         [item] = body["output"]
         assert body == {
             "id": body["id"],
             "object": "response",
             "created_at": body["created_at"],
+            "completed_at": body["completed_at"],
             "status": "completed",
             "error": None,
             "incomplete_details": None,
@@ -52,12 +53,17 @@ class TestCreate:
             "background": False,
             "store": True,
             "temperature": 0.5,
+            "presence_penalty": 0,
+            "frequency_penalty": 0,
             "text": {"format": {"type": "text"}},
             "tool_choice": "auto",
             "tools": [],
-            "top_p": None,
-            "top_logprobs": None,
+            "top_p": 1,
+            "top_logprobs": 0,
             "truncation": "disabled",
+            "service_tier": "default",
+            "safety_identifier": None,
+            "prompt_cache_key": None,
             "user": "u",
             "output": [
                 {
@@ -65,7 +71,7 @@ class TestCreate:
                     "type": "message",
                     "role": "assistant",
                     "status": "completed",
-                    "content": [{"type": "output_text", "text": "It is four.", "annotations": []}],
+                    "content": [{"type": "output_text", "text": "It is four.", "annotations": [], "logprobs": []}],
                 }
             ],
             "usage": {
@@ -80,7 +86,7 @@ class TestCreate:
             {"role": "system", "content": "Be {{brief}}."},
             {"role": "user", "content": "Hi"},
         ]
-        assert model.requests[0].settings == {"temperature": 0.5}
+        assert model.requests[0].settings == {"temperature": 0.5, "user": "u"}
 
     @pytest.mark.parametrize("path", ["/responses", "/api/responses", "/v1/responses", "/api/v1/responses/"])
     def test_every_path(self, api: ResponsesClient, path: str) -> None:
@@ -275,13 +281,13 @@ class TestChains:
     ) -> None:
         rows = self._chain(developer, 30)
         with django_assert_num_queries(1):
-            items = conversation.load_history(developer, rows[-1].pk, may_cut=False)
+            items = chain.load_history(developer, rows[-1].pk, may_cut=False)
         assert [item["content"][0]["text"] for item in items] == [str(number) for number in range(30)]
 
     def test_the_walk_has_an_end(
         self, api: ResponsesClient, developer: Developer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(conversation, "LONGEST_CHAIN", 3)
+        monkeypatch.setattr(chain, "LONGEST_CHAIN", 3)
         rows = self._chain(developer, 4)
         previous = f"resp_{rows[-1].pk.hex}"
         status, error = api.refuse(previous_response_id=previous)

@@ -1,6 +1,5 @@
 """Responses nobody waits for, and those whose server is gone."""
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,7 @@ from julep_project.core.work import rings
 from sessions.responses.answering import background
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows import store
-from tests.responses.conftest import ResponsesClient, text_of
+from tests.responses.conftest import ResponsesClient, events_of, text_of
 from tests.responses.test_answers import WEATHER, calling
 from tests.work.clock import pass_time
 
@@ -145,6 +144,5 @@ def test_its_events_are_told_while_it_is_answered_elsewhere(api: ResponsesClient
     row = make(api)
     with scripted_model(["Done."]):
         work(row.pk)
-    told = api.get(str(row.pk), "?stream=true").told
-    kinds = [json.loads(line[6:])["type"] for line in told.splitlines() if line.startswith("data: ")]
+    kinds = [event["type"] for event in events_of(api.get(str(row.pk), "?stream=true"))]
     assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")

@@ -10,11 +10,13 @@ from sessions.responses.answering import run
 from sessions.responses.models import StoredResponse
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.web_server import WebServer
-from tests.responses.conftest import ResponsesClient, text_of
+from tests.responses.conftest import ResponsesClient, events_of, text_of
 from tests.responses.test_answers import WEATHER, calling
+from tests.responses.test_requests import CUSTOM
 from tests.responses.test_searches import WEB
 from tests.responses.test_streams import kinds
 
+IMAGE = "data:image/png;base64,AA=="
 UNKNOWN = calling("fly", '{"to": "Rome"}')
 
 
@@ -77,10 +79,22 @@ class TestUnknownTools:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_a_model_says_to_refuse_is_its_text(api: ResponsesClient, model_server: ModelServer, stream: bool) -> None:
-    model_server.script(Streamed({"refusal": "I "}, {"refusal": "cannot"}) if stream else {"refusal": "I cannot"})
-    body = api.stream()[-1]["response"] if stream else api.create()
-    assert text_of(body) == "I cannot"
+def test_what_a_model_says_to_refuse(api: ResponsesClient, model_server: ModelServer, stream: bool) -> None:
+    """It is told apart from text, kept, and told to the model again."""
+    refused = Streamed({"refusal": "I "}, {"refusal": "cannot"}) if stream else {"refusal": "I cannot"}
+    model_server.script(refused, "Well.")
+    events = api.stream() if stream else []
+    body = events[-1]["response"] if stream else api.create()
+    [item] = body["output"]
+    assert (body["status"], item["content"]) == ("completed", [{"type": "refusal", "refusal": "I cannot"}])
+    again = events_of(api.get(body["id"], "?stream=true"))
+    about = [event for event in again if "refusal." in event["type"]]
+    told = [(event["type"], event.get("delta") or event.get("refusal")) for event in about]
+    deltas = ["I ", "cannot"] if stream else ["I cannot"]
+    assert told == [*(("response.refusal.delta", delta) for delta in deltas), ("response.refusal.done", "I cannot")]
+    assert not stream or again == events
+    assert text_of(api.create(input="Please.", previous_response_id=body["id"])) == "Well."
+    assert model_server.chats[-1]["messages"][1]["refusal"] == "I cannot"
 
 
 @pytest.mark.parametrize("given", [{}, {"id": ""}, {"id": "c1"}])
@@ -116,3 +130,27 @@ def test_a_call_for_the_client_beside_two_searches(api: ResponsesClient, web: We
         second = api.create(input=[result], previous_response_id=first["id"], tools=[WEB, WEATHER])
     assert text_of(second) == "Sunny at noon."
     assert [message["role"] for message in model.requests[1].messages] == ["user", "assistant", "tool", "tool", "tool"]
+
+
+def test_pictures_and_files_in_results(api: ResponsesClient) -> None:
+    output = [{"type": "input_text", "text": "Look:"}, {"type": "input_image", "image_url": IMAGE}]
+    call = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
+    result = {"type": "function_call_output", "call_id": "c", "output": output}
+    with scripted_model(["A dot."]) as model:
+        api.create(input=[{"role": "user", "content": "?"}, call, result])
+    assert model.requests[0].messages[-1]["content"] == [
+        {"type": "text", "text": "Look:"},
+        {"type": "image_url", "image_url": {"url": IMAGE, "detail": "auto"}},
+    ]
+
+
+def test_a_tool_that_takes_a_text(api: ResponsesClient) -> None:
+    with scripted_model([calling("note", '{"input": "four"}'), "Noted."]) as model:
+        first = api.create(tools=[CUSTOM])
+        [call] = first["output"]
+        assert (call["type"], call["name"], call["input"]) == ("custom_tool_call", "note", "four")
+        result = {"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "done"}
+        api.create(tools=[CUSTOM], previous_response_id=first["id"], input=[result])
+    said = model.requests[1].messages
+    assert said[1]["tool_calls"][0]["function"] == {"name": "note", "arguments": '{"input":"four"}'}
+    assert said[2] == {"role": "tool", "tool_call_id": "call_1", "content": "done"}

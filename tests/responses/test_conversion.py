@@ -9,9 +9,10 @@ import pytest
 from agents.llm.own.scripted import find_unpaired
 from julep_project.core.errors import BadRequest
 from sessions.responses.answering.messages import to_messages
-from sessions.responses.answering.reading import AnswerItems
+from sessions.responses.answering.reading import AnswerItems, Telling
 from sessions.responses.wire.items import read_input
-from sessions.responses.wire.output import SearchItem, replay
+from sessions.responses.wire.output import SearchItem
+from sessions.responses.wire.replay import replay
 
 ID = UUID("0197a1b2c3d47e8f90a1b2c3d4e5f607")
 CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Rome"}'}
@@ -143,7 +144,7 @@ def take(items: AnswerItems, piece: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def read(*chunks: dict[str, Any]) -> tuple[AnswerItems, list[dict[str, Any]]]:
-    items = AnswerItems(ID, 0, {"f", "g"})
+    items = AnswerItems(ID, 0, Telling(functions={"f", "g"}))
     events = [event for piece in chunks for event in take(items, piece)]
     items.answer.end()
     events += items.tell(items.answer.latest)
@@ -178,7 +179,7 @@ class TestReading:
             "type": "message",
             "role": "assistant",
             "status": "completed",
-            "content": [{"type": "output_text", "text": "Hello", "annotations": []}],
+            "content": [{"type": "output_text", "text": "Hello", "annotations": [], "logprobs": []}],
         }
         assert answer.answer.usage == {"prompt_tokens": 3}
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from agents.llm.answer import Answer
-from sessions.responses.answering.reading import AnswerItems
+from sessions.responses.answering.reading import AnswerItems, Telling
 from tests.growth import bytes_asked_for
 
 FEW, MANY = 1_250, 5_000
@@ -49,7 +49,7 @@ DELTAS = [prose, white_space, refusal, reasoning, thinking, arguments("weather")
 
 
 def response() -> Callable[[Any], object]:
-    items = AnswerItems(UUID(int=1), 0, {"weather"})
+    items = AnswerItems(UUID(int=1), 0, Telling(functions={"weather"}))
 
     def take(chunk: Any) -> None:
         items.answer.add(chunk)

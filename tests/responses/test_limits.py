@@ -172,8 +172,9 @@ class TestReaderThatStalls:
         settings.CHAT_READER_TIMEOUT_S = 0.05
 
     def test_a_streamed_response(self, live_api: ResponsesClient) -> None:
-        events = _events(asyncio.run(_stalled("/responses", RESPOND)))
+        *events, done = _events(asyncio.run(_stalled("/responses", RESPOND)))
         assert [event["type"] for event in events] == ["response.created", "response.failed"]
+        assert done == "[DONE]"
         ended = events[-1]["response"]
         assert ended["error"] == {"code": "server_error", "message": NOT_READ}
         assert "abcdefgh".startswith(text_of(ended))
@@ -209,7 +210,7 @@ class TestReaderThatStalls:
                 await given_up.wait()
                 return (first + b"".join([block async for block in blocks])).decode()
 
-        events = _events(asyncio.run(stall()))
-        assert events[0]["type"] == "response.created"
-        assert events[-1] == {"type": "error", "code": "reader_too_slow", "message": NOT_READ, "param": None}
+        *events, error, done = _events(asyncio.run(stall()))
+        assert (events[0]["type"], done) == ("response.created", "[DONE]")
+        assert error == {"type": "error", "code": "reader_too_slow", "message": NOT_READ, "param": None}
         assert live_api.get(row_id).json()["status"] == "completed"

@@ -11,6 +11,7 @@ from sessions.responses.wire.request import ResponseRequest, read_request, reope
 ID = UUID("0197a1b2c3d47e8f90a1b2c3d4e5f607")
 FUNCTION = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": True}
 IMAGE = {"type": "input_image", "image_url": "http://x/y.png"}
+CUSTOM = {"type": "custom", "name": "note", "description": "Takes a note."}
 FILES = {"type": "file_search", "vector_store_ids": ["a", "b", "a"]}
 
 
@@ -92,6 +93,13 @@ class TestInput:
             ([{"type": "file_search_call", "queries": [5], "results": []}], "input[0].queries"),
             ([{"type": "file_search_call", "queries": ["x"], "results": {}}], "input[0].results"),
             ([{"type": "file_search_call", "queries": ["x"], "results": [1]}], "input[0].results"),
+            ([{"type": "web_search_call", "action": [1]}], "input[0].action"),
+            ([{"type": "reasoning", "summary": [1]}], "input[0].summary[0]"),
+            ([{"type": "reasoning", "summary": [], "encrypted_content": 5}], "input[0].encrypted_content"),
+            ([{"type": "custom_tool_call", "call_id": "c", "name": "n"}], "input[0].input"),
+            ([{"role": "user", "content": "x", "id": "i" * 257}], "input[0].id"),
+            ([{"role": "user", "content": "x", "id": 5}], "input[0].id"),
+            ([{"role": "user", "content": "x", "status": "lost"}], "input[0].status"),
         ],
     )
     def test_what_is_refused(self, given: Any, loc: str) -> None:
@@ -112,12 +120,7 @@ class TestInput:
 class TestSettings:
     def test_they_are_called_as_in_chat_completions(self) -> None:
         request = read(max_output_tokens=9, temperature=0.5, top_p=None, reasoning={"effort": "low"}, tools=[FUNCTION])
-        assert request.settings() == {
-            "temperature": 0.5,
-            "parallel_tool_calls": True,
-            "max_tokens": 9,
-            "reasoning_effort": "low",
-        }
+        assert request.settings() == {"temperature": 0.5, "max_tokens": 9, "reasoning_effort": "low"}
 
     def test_the_old_name_of_the_limit(self) -> None:
         assert read(max_tokens=7).echo["max_output_tokens"] == 7
@@ -129,8 +132,40 @@ class TestSettings:
             "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": True},
         }
 
-    def test_unknown_fields_are_ignored(self) -> None:
-        assert "service_tier" not in read(service_tier="auto", prompt_cache_key="k", stream_options={}).echo
+    def test_unknown_fields_are_refused(self) -> None:
+        with pytest.raises(BadRequest) as caught:
+            read(made_up=1)
+        assert caught.value.param == "made_up"
+
+    @pytest.mark.parametrize(
+        ("fields", "param"),
+        [
+            ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+            ({"stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
+            ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
+            ({"tools": [{"type": "web_search", "user_location": {"city": "Rome"}}]}, "tools[0].user_location"),
+            ({"tools": [{**FUNCTION, "defer_loading": True}]}, "tools[0].defer_loading"),
+            ({"tools": [{"type": "mcp"}]}, "tools[0].type"),
+            ({"tools": [{**CUSTOM, "format": {"type": "grammar"}}]}, "tools[0].format.type"),
+            ({"tool_choice": {"type": "function", "name": "other"}}, "tool_choice"),
+            ({"conversation": f"conv_{ID.hex}"}, "conversation"),
+        ],
+    )
+    def test_what_cannot_be_honoured_is_named(self, fields: dict[str, Any], param: str) -> None:
+        with pytest.raises(BadRequest) as caught:
+            read(**fields)
+        assert caught.value.param == param
+
+    def test_options_that_ask_for_nothing(self) -> None:
+        idle = {"user_location": None, "search_context_size": "low", "external_web_access": True}
+        request = read(
+            stream_options={"include_obfuscation": False},
+            reasoning={"context": "auto"},
+            tools=[{"type": "web_search", **idle}, {**FUNCTION, "defer_loading": False}],
+            context_management=None,
+            n=1,
+        )
+        assert request.tools.web_results == 3
 
     @pytest.mark.parametrize(
         ("fields", "loc"),
@@ -154,6 +189,15 @@ class TestSettings:
             ({"tools": {"a": 1}}, "tools"),
             ({"tool_choice": 5}, "tool_choice"),
             ({"tool_choice": ["auto"]}, "tool_choice"),
+            ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice.tools"),
+            ({"tool_choice": {"type": "allowed_tools", "tools": [5]}}, "tool_choice.tools[0]"),
+            ({"tool_choice": {"type": "allowed_tools", "mode": "some", "tools": [{}]}}, "tool_choice.mode"),
+            ({"include": ["all"]}, "include[0]"),
+            ({"service_tier": "free"}, "service_tier"),
+            ({"safety_identifier": "x" * 65}, "safety_identifier"),
+            ({"presence_penalty": 3}, "presence_penalty"),
+            ({"tools": [{**CUSTOM, "format": {"type": "xml"}}]}, "tools[0].format.type"),
+            ({"tools": [{"type": "web_search", "search_context_size": "all"}]}, "tools[0].search_context_size"),
             ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
             ({"tool_choice": {"type": "function", "name": ["x"]}}, "tool_choice.name"),
             ({"tool_choice": {"type": "function", "function": "x"}}, "tool_choice.function"),
@@ -197,11 +241,28 @@ class TestTools:
             ({"type": "function", "function": {"name": "weather"}}, "weather"),
             ({"type": "web_search_preview"}, "web_search"),
             ({"type": "file_search"}, "file_search"),
+            ({"type": "custom", "name": "note"}, "note"),
         ],
     )
     def test_choices(self, choice: Any, read_as: str) -> None:
-        read_choice = read(tools=[FUNCTION, {"type": "web_search"}, FILES], tool_choice=choice).tools.choice
+        read_choice = read(tools=[FUNCTION, {"type": "web_search"}, FILES, CUSTOM], tool_choice=choice).tools.choice
         assert read_choice == (read_as if choice in (None, "required") else _function(read_as))
+
+    @pytest.mark.parametrize("form", [lambda told: told, lambda told: {"allowed_tools": told}])
+    def test_of_allowed_tools_the_others_are_not_told_of(self, form: Any) -> None:
+        allowed = {"mode": "required", "tools": [{"type": "web_search"}, {"type": "custom", "name": "note"}]}
+        choice = {"type": "allowed_tools", **form(allowed)}
+        tools = read(tools=[FUNCTION, {"type": "web_search"}, FILES, CUSTOM], tool_choice=choice).tools
+        assert ([tool["function"]["name"] for tool in tools.presented()], tools.choice) == (
+            ["note", "web_search"],
+            "required",
+        )
+
+    def test_a_tool_that_takes_a_text_is_a_function_for_models(self) -> None:
+        tools = read(tools=[CUSTOM]).tools
+        [function] = tools.presented()
+        assert function["function"]["parameters"]["required"] == ["input"]
+        assert tools.custom == tools.function_names == {"note"}
 
     @pytest.mark.parametrize(
         "choice",

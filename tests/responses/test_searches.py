@@ -18,7 +18,7 @@ from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
 from tests.loopback.model_server import ModelServer
 from tests.loopback.web_server import WebServer
-from tests.responses.conftest import ResponsesClient, text_of
+from tests.responses.conftest import ResponsesClient, events_of, text_of
 from tests.responses.test_answers import MISSING, WEATHER, calling
 from tests.responses.test_streams import kinds
 
@@ -108,7 +108,7 @@ class TestWeb:
         assert events[6]["item"]["action"]["sources"] == sources
         assert events[-1]["response"]["output"][0]["action"]["sources"] == sources
         again = api.get(events[0]["response"]["id"], "?stream=true")
-        assert [json.loads(line[6:]) for line in again.told.splitlines() if line.startswith("data: ")] == events
+        assert events_of(again) == events
 
     def test_without_a_search_integration(self, api: ResponsesClient, settings: Any) -> None:
         settings.BRAVE_API_KEY = ""

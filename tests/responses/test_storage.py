@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from agents.llm.own.scripted import scripted_model
 from docs_store.files import contents
 from sessions.responses.models import StoredResponse
-from sessions.responses.rows import conversation
+from sessions.responses.rows import chain
 from sessions.responses.rows.store import prune_responses
 from sessions.responses.wire.ids import parse_response_reference
 from tests.api_client import ApiClient
@@ -29,7 +29,7 @@ LONG = "tide " * 20_000
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> int:
     """How many bytes of a conversation are read: less than twice `LONG`."""
-    monkeypatch.setattr(conversation, "MOST_BYTES", 150_000)
+    monkeypatch.setattr(chain, "MOST_BYTES", 150_000)
     return 150_000
 
 

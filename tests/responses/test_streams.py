@@ -21,7 +21,7 @@ from sessions.responses.rows.store import topic
 from tests.api_client import API_KEY
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import Gate
-from tests.responses.conftest import ResponsesClient, events_of, text_of
+from tests.responses.conftest import ResponsesClient, events_of, text_of, told_from
 from tests.responses.test_answers import FORM, WEATHER, calling
 
 WAIT_S = 20
@@ -304,8 +304,7 @@ class TestReplay:
         with scripted_model(["It is four."]):
             events = api.stream()
         again = api.get(events[0]["response"]["id"], f"?stream=true&starting_after={after}")
-        told = [json.loads(line[6:]) for line in again.told.splitlines() if line.startswith("data: ")]
-        assert told == events[after + 1 :]
+        assert told_from(again) == events[after + 1 :]
 
     def test_a_failure(self, api: ResponsesClient) -> None:
         with scripted_model([ModelUnavailable("overloaded")]):

@@ -5,6 +5,8 @@ from typing import Any
 from julep_project.core.api.renderers import to_json
 
 KEEP_ALIVE = b": ping\n\n"
+# How streams of the OpenAI API end.
+DONE = b"data: [DONE]\n\n"
 
 
 def encode_event(data: Any) -> bytes:

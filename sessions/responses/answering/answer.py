@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from julep_project.core.database import run_query
 from julep_project.core.errors import AnswerTimedOut, DomainError, RateLimited
 from julep_project.core.json_value import Json
-from julep_project.core.live.sse import encode_named_event
+from julep_project.core.live.sse import DONE, encode_named_event
 from julep_project.core.process.cancellation import end_tasks, uninterrupted
 from julep_project.core.process.panics import contained
 from julep_project.core.storage_errors import as_domain_error
@@ -179,8 +179,9 @@ class Answering:
             await asyncio.Event().wait()
 
     async def _end(self, status: ResponseStatus, reason: str | None = None) -> None:
+        tier = {"service_tier": self._run.service_tier} if isinstance(self._run.service_tier, str) else {}
         body = ended_body(
-            self._begun.body,
+            {**self._begun.body, **tier},
             status=status.value,
             output=self._run.output,
             usage=self._run.usage(),
@@ -219,7 +220,12 @@ def numbered(event: Event, number: int) -> Event:
 
 
 async def encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    """The stream as it is sent."""
+    """The stream as it is sent. How clients know that nothing more comes is told with the last event: a reader that was
+    given up gets what is told last."""
+    is_over = False
     async with aclosing(events):
         async for event in events:
-            yield encode_named_event(event["type"], event)
+            is_over = event["type"] in _LAST_EVENTS.values()
+            yield encode_named_event(event["type"], event) + (DONE if is_over else b"")
+    if not is_over:
+        yield DONE

@@ -9,6 +9,7 @@ from docs_store.files.services import list_files
 from docs_store.models import File
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
+from sessions.responses.wire.errors import at
 from sessions.responses.wire.ids import as_uuid
 
 Message = dict[str, Json]
@@ -33,7 +34,7 @@ def find_files(
     found = {file_id: rows[key] for file_id, key in keys.items() if key in rows}
     for file_id in needed:
         if file_id not in found:
-            raise NotFound(f"File '{file_id[:80]}' not found")
+            raise at(NotFound(f"File '{file_id[:80]}' not found"), "input")
     return found
 
 
@@ -109,8 +110,9 @@ def _named_by(part: Message) -> str | None:
 
 def _file_ids(items: Iterable[Mapping[str, Json]]) -> Iterator[str]:
     for item in items:
-        if item["type"] == "message":
-            yield from (part["file_id"] for part in item["content"] if "file_id" in part)
+        parts = item.get("content") if item["type"] == "message" else item.get("output")
+        if isinstance(parts, list):
+            yield from (part["file_id"] for part in parts if "file_id" in part)
 
 
 def _data_url(file: File) -> str:

@@ -11,7 +11,8 @@ from sessions.responses.answering.answer import first_events, last_event, number
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows.store import OPEN, UNKNOWN, wait_until_ended
 from sessions.responses.wire.body import shown_body
-from sessions.responses.wire.output import Event, replay
+from sessions.responses.wire.output import Event
+from sessions.responses.wire.replay import replay
 
 # Events arrive over Redis; this is how late the end may be told while Redis is away.
 _POLL_S = 15.0

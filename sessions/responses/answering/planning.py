@@ -3,7 +3,7 @@
 The database is read first; files are read and tokens counted afterwards, without a connection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,9 +24,10 @@ from sessions.context.window import TRUNCATE, fit
 from sessions.responses.answering.attachments import find_files, with_contents
 from sessions.responses.answering.messages import Message, to_messages
 from sessions.responses.answering.run import Plan
+from sessions.responses.answering.sealing import opened_items
 from sessions.responses.answering.searches import Searches
 from sessions.responses.models import ResponseStatus, StoredResponse
-from sessions.responses.rows.conversation import load_history, resolve_references
+from sessions.responses.rows.chain import load_history, resolve_references
 from sessions.responses.rows.store import begin_response
 from sessions.responses.wire.body import new_body
 from sessions.responses.wire.items import Item, with_distinct_ids
@@ -70,10 +71,11 @@ class _Draft:
             StorageUnavailable, ContentMissing: the file storage does not give a content.
         """
         request = self.plan.request
-        items, instructions = [*self.before, *request.items], request.echo["instructions"]
+        said, instructions = [*self.before, *request.items], request.echo["instructions"]
+        items = opened_items(self.plan.developer.pk, request.model, said)
         messages = to_messages(items, instructions=instructions, hosted=request.tools.hosted)
         messages = with_contents(_fitting(messages, request), self.files, may_cut=request.may_cut)
-        return replace(self.plan, messages=messages)
+        return replace(self.plan, said=said, messages=messages)
 
 
 async def begin(
@@ -87,8 +89,7 @@ async def begin(
         StorageUnavailable, ContentMissing: the file storage does not give a content.
     """
     response_id = response_id or uuid7()
-    draft = await run_query(partial(_read, developer, response_id, body, custom_key))
-    plan = await run_in(_PLANNERS, draft.completed)
+    plan = await plan_of(developer, body, custom_key, read_request, response_id)
     request = plan.request
     status = ResponseStatus.QUEUED if request.background else ResponseStatus.IN_PROGRESS
     started = new_body(response_id, now(), request.echo, status.value)
@@ -98,6 +99,22 @@ async def begin(
     if isinstance(stored, Held):
         return Begun(plan, started, stored)
     return Begun(plan, started, is_to_ring=stored)
+
+
+async def plan_of(
+    developer: Developer,
+    body: Json,
+    custom_key: str | None,
+    read: Callable[[Json, UUID], ResponseRequest],
+    response_id: UUID | None = None,
+) -> Plan:
+    """What is needed to ask a model what a body asks. Stores nothing.
+
+    Raises:
+        DomainError: as `begin`.
+    """
+    draft = await run_query(partial(_read, developer, response_id or uuid7(), body, custom_key, read))
+    return await run_in(_PLANNERS, draft.completed)
 
 
 def reopen(row: StoredResponse, held: Held) -> Begun:
@@ -112,8 +129,14 @@ def reopen(row: StoredResponse, held: Held) -> Begun:
     return Begun(draft.completed(), row.body, held)
 
 
-def _read(developer: Developer, response_id: UUID, body: Json, custom_key: str | None) -> _Draft:
-    request = read_request(body, response_id)
+def _read(
+    developer: Developer,
+    response_id: UUID,
+    body: Json,
+    custom_key: str | None,
+    read: Callable[[Json, UUID], ResponseRequest],
+) -> _Draft:
+    request = read(body, response_id)
     check_listed(request.model)
     if request.background and custom_key is not None:
         raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")

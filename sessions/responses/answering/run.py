@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from agents.llm import gateway
@@ -10,14 +11,16 @@ from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message, result_message
 from agents.models import Developer
 from julep_project.core.json_value import Json
+from julep_project.core.reading.surface import ParameterRefused
 from sessions.errors import TooManyToolRounds
 from sessions.responses.answering.messages import results_text
-from sessions.responses.answering.reading import AnswerItems
+from sessions.responses.answering.reading import AnswerItems, Telling
+from sessions.responses.answering.sealing import seal_thoughts
 from sessions.responses.answering.searches import Searches, SearchFailed, query_of
 from sessions.responses.wire.body import INCOMPLETE_REASONS, total_usage
 from sessions.responses.wire.ids import output_item_id
 from sessions.responses.wire.output import Event, Item, SearchItem
-from sessions.responses.wire.request import ResponseRequest
+from sessions.responses.wire.request import ResponseRequest, in_own_words
 
 Message = Mapping[str, Json]
 
@@ -26,7 +29,7 @@ MOST_QUESTIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is needed to answer, read from the database already."""
+    """What is needed to answer, read from the database already. `said` are the items that the messages were made of."""
 
     developer: Developer
     response_id: UUID
@@ -34,6 +37,7 @@ class Plan:
     messages: Sequence[Message]
     searches: Searches
     custom_key: str | None = None
+    said: Sequence[Mapping[str, Json]] = ()
 
 
 class ResponseRun:
@@ -50,6 +54,8 @@ class ResponseRun:
         self._arriving: AnswerItems | None = None
         self._searching: SearchItem | None = None
         self._search_count = 0
+        self.service_tier: Json = None
+        """How the provider says that it answered."""
 
     @property
     def incomplete_reason(self) -> str | None:
@@ -99,13 +105,16 @@ class ResponseRun:
     async def _ask(self) -> AsyncGenerator[Event, None]:
         """The events of one answer."""
         plan = self._plan
-        arriving = AnswerItems(plan.response_id, len(self.output), plan.request.tools.function_names)
+        arriving = AnswerItems(plan.response_id, len(self.output), self._telling())
         self._arriving = arriving
         asked = gateway.listen(plan.developer, arriving.answer, live=self._live, **self._question())
-        async with aclosing(asked):
-            async for pieces in asked:
-                for event in arriving.tell(pieces):
-                    yield event
+        try:
+            async with aclosing(asked):
+                async for pieces in asked:
+                    for event in arriving.tell(pieces):
+                        yield event
+        except ParameterRefused as error:
+            raise in_own_words(error) from error
         for event in arriving.close():
             yield event
         self._keep(arriving)
@@ -114,6 +123,17 @@ class ResponseRun:
         self.output += arriving.items
         self._usages.append(arriving.answer.usage or {})
         self._answer, self._arriving = arriving.answer, None
+        self.service_tier = arriving.answer.origin.get("service_tier") or self.service_tier
+
+    def _telling(self) -> Telling:
+        request = self._plan.request
+        return Telling(
+            functions=request.tools.function_names,
+            custom=request.tools.custom,
+            summary=request.wants_summary,
+            logprobs=request.wants_logprobs,
+            seal=partial(seal_thoughts, self._plan.developer.pk, request.model) if request.wants_encrypted else None,
+        )
 
     def _question(self) -> dict[str, Json]:
         plan = self._plan
@@ -125,6 +145,7 @@ class ResponseRun:
             "tools": tools or None,
             "tool_choice": self._dialogue.choice if tools else None,
             "custom_key": plan.custom_key,
+            "strict": True,
             "metadata": {"response_id": str(plan.response_id)},
         }
 

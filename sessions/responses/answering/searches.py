@@ -15,11 +15,11 @@ from docs_store.search import Owner
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
+from sessions.responses.wire.errors import at
 from sessions.responses.wire.ids import as_uuid
 from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
 
 LONGEST_QUERY = 2000
-_WEB_RESULTS = 5
 _WEB_TIMEOUT_S = 30.0
 # Searches of all answers of this process; they wait for the network in threads. Each answer makes one at a time, with a
 # query of at most `LONGEST_QUERY`.
@@ -40,6 +40,7 @@ class Searches:
         """
         self._developer = developer
         self._file_search = tools.file_search
+        self._web_results = tools.web_results
         self._owners = _find_owners(developer, tools.file_search) if tools.file_search else []
         if WEB_SEARCH in tools.hosted:
             web.check_configured(developer)
@@ -71,7 +72,7 @@ class Searches:
         return [_passage(reference) for reference in found]
 
     async def _in_web(self, query: str) -> list[dict[str, Json]]:
-        look = partial(web.web_search, self._developer, query, limit=_WEB_RESULTS, timeout_s=_WEB_TIMEOUT_S)
+        look = partial(web.web_search, self._developer, query, limit=self._web_results, timeout_s=_WEB_TIMEOUT_S)
         return await run_in(_EXECUTOR, look)
 
 
@@ -103,7 +104,7 @@ def _find_owners(developer: Developer, file_search: FileSearch) -> list[Owner]:
     owners = {owner.id: owner for owner in _existing(developer, wanted)}
     for reference, owner_id in ids.items():
         if owner_id not in owners:
-            raise NotFound(f"vector_store_ids: there is no agent or user '{reference[:80]}'")
+            raise at(NotFound(f"vector_store_ids: there is no agent or user '{reference[:80]}'"), "tools")
     return list(owners.values())
 
 

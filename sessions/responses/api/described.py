@@ -1,12 +1,13 @@
-"""What the API description says of responses. What is answered may have keys that are not listed."""
+"""What the API description says of responses."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from julep_project.core.reading.fields import Answer, Example, JsonObject, OpenAnswer, Text
-from sessions.responses.wire.request import ResponseBody
+from julep_project.core.reading.fields import Answer, Example, JsonObject, Text
+from sessions.responses.api.item_answers import ItemAnswer
+from sessions.responses.wire.request import CompactionBody, CountBody, ResponseBody
 
 _STATUSES = ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
@@ -31,42 +32,163 @@ class WholeResponseBody(ResponseBody):
     tool_choice = Choice(required=False)
 
 
-class ItemAnswer(OpenAnswer):
-    """A message, a call, its output, or what was thought; its `type` says which, and what other keys it has."""
+class WholeCountBody(CountBody):
+    """What is counted."""
 
-    sometimes = frozenset({"id", "status"})
+    example = Example(model="offline/echo", input="When is high tide?")
 
-    id = Text()
-    type = Text()
-    status = Text()
+    input = Input(required=False)
+    tools = serializers.ListField(child=JsonObject(), required=False)
+    tool_choice = Choice(required=False)
 
 
-class ResponseUsageAnswer(OpenAnswer):
+class WholeCompactionBody(CompactionBody):
+    """What is put in short."""
+
+    example = Example(
+        model="offline/echo",
+        input=[{"role": "user", "content": "When is high tide?"}, {"role": "assistant", "content": "At noon."}],
+    )
+
+    input = Input(required=False)
+
+
+class CachedTokensAnswer(Answer):
+    """Of what went in."""
+
+    cached_tokens = serializers.IntegerField()
+    cache_write_tokens = serializers.IntegerField()
+
+
+class ThoughtTokensAnswer(Answer):
+    """Of what came out."""
+
+    reasoning_tokens = serializers.IntegerField()
+
+
+class ResponseUsageAnswer(Answer):
     """Tokens of all calls of models together."""
 
     input_tokens = serializers.IntegerField()
+    input_tokens_details = CachedTokensAnswer()
     output_tokens = serializers.IntegerField()
+    output_tokens_details = ThoughtTokensAnswer()
     total_tokens = serializers.IntegerField()
 
 
-class ResponseAnswer(OpenAnswer):
+class ResponseErrorAnswer(Answer):
+    """Why there is no answer."""
+
+    code = Text()
+    message = Text()
+
+
+class IncompleteAnswer(Answer):
+    """Why the answer is cut short."""
+
+    reason = Text()
+
+
+class ReasoningAnswer(Answer):
+    """How the model was to think."""
+
+    sometimes = frozenset({"generate_summary", "context", "mode"})
+
+    effort = Text(allow_null=True)
+    summary = Text(allow_null=True)
+    generate_summary = Text()
+    context = Text()  # type: ignore[assignment]  # a key of the OpenAI API
+    mode = Text()
+
+
+class FormatAnswer(Answer):
+    """The form the answer's text was to have."""
+
+    sometimes = frozenset({"name", "description", "schema", "strict"})
+
+    type = Text()
+    name = Text()
+    description = Text(allow_null=True)
+    schema = JsonObject()
+    strict = serializers.BooleanField()
+
+
+class AnswerTextAnswer(Answer):
+    """How the answer's text was to be."""
+
+    sometimes = frozenset({"verbosity"})
+
+    format = FormatAnswer()
+    verbosity = Text()
+
+
+class ConversationNamed(Answer):
+    """The conversation that the response is a part of."""
+
+    id = Text()
+
+
+class ResponseAnswer(Answer):
     """A response."""
+
+    sometimes = frozenset(
+        {"user", "conversation", "prompt_cache_options", "prompt_cache_retention", "logit_bias", "stop"}
+    )
 
     id = Text()
     object = serializers.ChoiceField(["response"])
     created_at = serializers.IntegerField(help_text="seconds since 1970")
+    completed_at = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(_STATUSES)
-    error = JsonObject(allow_null=True)
-    incomplete_details = JsonObject(allow_null=True)
+    error = ResponseErrorAnswer(allow_null=True)
+    incomplete_details = IncompleteAnswer(allow_null=True)
     model = Text()
     instructions = Text(allow_null=True)
-    previous_response_id = Text(allow_null=True)
     output = ItemAnswer(many=True)
     usage = ResponseUsageAnswer(allow_null=True)
     metadata = JsonObject()
+    previous_response_id = Text(allow_null=True)
+    conversation = ConversationNamed()
+    max_output_tokens = serializers.IntegerField(allow_null=True)
+    max_tool_calls = serializers.IntegerField(allow_null=True)
     parallel_tool_calls = serializers.BooleanField()
     tool_choice = Choice()
     tools = serializers.ListField(child=JsonObject())
+    text = AnswerTextAnswer()
+    reasoning = ReasoningAnswer(allow_null=True)
+    truncation = Text()
+    background = serializers.BooleanField()
+    store = serializers.BooleanField()
+    temperature = serializers.FloatField()
+    top_p = serializers.FloatField()
+    presence_penalty = serializers.FloatField()
+    frequency_penalty = serializers.FloatField()
+    top_logprobs = serializers.IntegerField()
+    service_tier = Text()
+    safety_identifier = Text(allow_null=True)
+    prompt_cache_key = Text(allow_null=True)
+    prompt_cache_options = JsonObject()
+    prompt_cache_retention = Text()
+    user = Text()
+    logit_bias = JsonObject()
+    stop = serializers.ListField(child=Text())
+
+
+class CompactedAnswer(Answer):
+    """A conversation in short, to be sent in its place."""
+
+    id = Text()
+    object = serializers.ChoiceField(["response.compaction"])
+    created_at = serializers.IntegerField()
+    output = ItemAnswer(many=True)
+    usage = ResponseUsageAnswer()
+
+
+class CountedAnswer(Answer):
+    """How many tokens a request would have."""
+
+    object = serializers.ChoiceField(["response.input_tokens"])
+    input_tokens = serializers.IntegerField()
 
 
 class DeletedResponseAnswer(Answer):
@@ -81,7 +203,7 @@ class InputItemsAnswer(Answer):
     """What a response was made from, a page of it."""
 
     object = serializers.ChoiceField(["list"])
-    data = ItemAnswer(many=True)  # type: ignore[assignment]  # a key of the OpenAI API
+    data = ItemAnswer(many=True)
     first_id = Text(allow_null=True)
     last_id = Text(allow_null=True)
     has_more = serializers.BooleanField()

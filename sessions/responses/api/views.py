@@ -19,35 +19,36 @@ from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import ReaderTooSlow
 from julep_project.core.json_value import Json
 from julep_project.core.live.reader import Relay, event_stream
-from julep_project.core.live.sse import encode_named_event
+from julep_project.core.live.sse import DONE, encode_named_event
 from julep_project.core.pauses.standing import acheck_intake
 from julep_project.core.process.threads import in_thread
+from sessions.responses.answering import compacting
 from sessions.responses.answering.answer import Answering, answer_whole, encoded
+from sessions.responses.answering.counting import count_input_tokens
 from sessions.responses.answering.following import follow_response
 from sessions.responses.answering.planning import begin
 from sessions.responses.api.described import (
+    CompactedAnswer,
+    CountedAnswer,
     DeletedResponseAnswer,
     InputItemsAnswer,
     ResponseAnswer,
+    WholeCompactionBody,
+    WholeCountBody,
     WholeResponseBody,
 )
+from sessions.responses.api.queries import INCLUDE, PAGE, read_include
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows import store
-from sessions.responses.rows.listing import list_input_items, read_number
+from sessions.responses.rows.listing import list_input_items, read_number, read_page
 from sessions.responses.wire.body import shown_body
 from sessions.responses.wire.ids import response_reference
 from sessions.responses.wire.output import Event
 
-_INCLUDE = [OpenApiParameter(name, many=True) for name in ("include", "include[]")]
 _EVENTS = [
     OpenApiParameter("stream", OpenApiTypes.BOOL, description="have its events told again"),
     OpenApiParameter("starting_after", OpenApiTypes.INT, description="only those behind this `sequence_number`"),
     *ignored("include_obfuscation"),
-]
-_PAGE = [
-    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100"),
-    OpenApiParameter("order", enum=["asc", "desc"]),
-    OpenApiParameter("after", description="the id of the item before the page"),
 ]
 
 
@@ -83,6 +84,23 @@ async def create(request: HttpRequest, developer: Developer) -> HttpResponseBase
     return json_response(await answer_whole(begun))
 
 
+@describe_async("response_compact", body=WholeCompactionBody, answer=CompactedAnswer)
+@api_view("POST")
+async def compact(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """What a conversation comes down to, to be sent in its place: the messages of the user, and a summary that only
+    this server reads."""
+    body = await read_json(request)
+    await acheck_intake()
+    return json_response(await compacting.compact(developer, body, custom_key_of(request.headers)))
+
+
+@describe_async("response_input_tokens", body=WholeCountBody, answer=CountedAnswer)
+@api_view("POST")
+async def input_tokens(request: HttpRequest, developer: Developer) -> HttpResponseBase:
+    """How many tokens a request would have. No model is asked."""
+    return json_response(await count_input_tokens(developer, await read_json(request)))
+
+
 def _told_again(row: StoredResponse, body: Json) -> HttpResponseBase:
     """A response that was begun before."""
     if isinstance(body, dict) and body.get("stream"):
@@ -95,7 +113,7 @@ def _told_again(row: StoredResponse, body: Json) -> HttpResponseBase:
     method="get",
     answer={200: ResponseAnswer, **SERVER_SENT_EVENTS},
     ids=("reference",),
-    query=[*_INCLUDE, *_EVENTS],
+    query=[*INCLUDE, *_EVENTS],
 )
 @describe_async("response_delete", method="delete", answer=DeletedResponseAnswer, ids=("reference",))
 @api_view("GET", "DELETE")
@@ -120,7 +138,7 @@ async def cancel(request: HttpRequest, developer: Developer, reference: str) -> 
 
 
 @describe_async(
-    "response_input_items", method="get", answer=InputItemsAnswer, ids=("reference",), query=[*_INCLUDE, *_PAGE]
+    "response_input_items", method="get", answer=InputItemsAnswer, ids=("reference",), query=[*INCLUDE, *PAGE]
 )
 @api_view("GET")
 async def input_items(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
@@ -128,7 +146,7 @@ async def input_items(request: HttpRequest, developer: Developer, reference: str
 
     def read() -> dict[str, object]:
         row = store.get_response(developer, reference)
-        return list_input_items(developer, row, request.GET.dict(), _include(request, row))
+        return list_input_items(developer, row, read_page(request.GET.dict()), _include(request, row))
 
     return json_response(await run_query(read, Threads.READING))
 
@@ -144,11 +162,11 @@ def _stream(
 
 def _error_event(error: Exception) -> bytes:
     answer = answer_for(error, operation="get", resource="Response").body["error"]
-    event = {"type": "error", "code": answer["code"], "message": answer["message"], "param": None}
-    return encode_named_event("error", event)
+    param = getattr(error, "param", None)
+    event = {"type": "error", "code": answer["code"], "message": answer["message"], "param": param}
+    return encode_named_event("error", event) + DONE
 
 
 def _include(request: HttpRequest, row: StoredResponse) -> list[str]:
     """What the query asks to be included, beside what the request that made the response did."""
-    asked = [name for key in ("include[]", "include") for name in request.GET.getlist(key)]
-    return [*row.include, *asked]
+    return [*row.include, *read_include(request.GET)]

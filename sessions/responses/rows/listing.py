@@ -1,23 +1,40 @@
-"""Pages of the items a response was made from."""
+"""Pages of items, and those that a response was made from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from django.db import connection
 
 from agents.models import Developer
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
-from julep_project.core.errors import BadRequest, NotFound
+from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import invalid
 from sessions.responses.models import StoredResponse
-from sessions.responses.rows.conversation import LONGEST_CHAIN, MOST_BYTES
-from sessions.responses.wire.output import shown_item
+from sessions.responses.rows.chain import LONGEST_CHAIN, MOST_BYTES
+from sessions.responses.wire.errors import item_not_found
+from sessions.responses.wire.shown import shown_item
 
 _USUAL_LIMIT = 20
 _MOST = 100
 _ORDERS = ("asc", "desc")
 _LARGEST_PAGE_BYTES = LARGEST_PAGE_BYTES // 4
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which items are asked for: so many behind that one, in this order."""
+
+    limit: int
+    after: str
+    is_rising: bool
+
+    @property
+    def most_bytes(self) -> int:
+        """What a page may hold; one item may be more."""
+        return _LARGEST_PAGE_BYTES
+
 
 # What a conversation consists of up to a response's own input, each item with its place. The database alone sees all.
 _ITEMS = """
@@ -47,16 +64,37 @@ _PAGE = """,
 """
 
 
-def list_input_items(
-    developer: Developer, response: StoredResponse, query: Mapping[str, str], include: Sequence[str]
-) -> dict[str, Json]:
-    """The page a query string asks for: the conversation before the response and its own input, newest first.
-
-    A page has fewer items than were asked for where they would be too much for one answer.
+def read_page(query: Mapping[str, str]) -> PageQuery:
+    """The paging part of a query string: the newest items first, unless it says otherwise.
 
     Raises:
         BadRequest: `limit` is out of range.
         InvalidInput: `limit` is no number, or `order` is unknown.
+    """
+    return PageQuery(_limit(query), query.get("after") or "", _choice(query) == "asc")
+
+
+def page_of(found: Iterable[str | None], include: Collection[str]) -> dict[str, Json]:
+    """A page of items that are JSON; those that there was no room for, or that are beyond it, are null."""
+    texts = list(found)
+    page = [shown_item(json.loads(item), include) for item in texts if item is not None]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(page) < len(texts),
+    }
+
+
+def list_input_items(
+    developer: Developer, response: StoredResponse, page: PageQuery, include: Collection[str]
+) -> dict[str, Json]:
+    """The page that is asked for: of the conversation before the response and its own input.
+
+    A page has fewer items than were asked for where they would be too much for one answer.
+
+    Raises:
         NotFound: there is no item with the id in `after`.
     """
     of: dict[str, Json] = {
@@ -64,22 +102,14 @@ def list_input_items(
         "developer": developer.pk,
         "longest": LONGEST_CHAIN,
         "most": MOST_BYTES,
-        "sign": 1 if _choice(query) == "asc" else -1,
-        "limit": _limit(query),
-        "page": _LARGEST_PAGE_BYTES,
+        "sign": 1 if page.is_rising else -1,
+        "limit": page.limit,
+        "page": page.most_bytes,
     }
-    of["behind"] = _place_of(of, query.get("after"))
+    of["behind"] = _place_of(of, page.after)
     with connection.cursor() as cursor:
         cursor.execute(_ITEMS + _PAGE, of)
-        found = [item for (item,) in cursor.fetchall()]
-    page = [shown_item(json.loads(item), include) for item in found if item is not None]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": len(page) < len(found),
-    }
+        return page_of([item for (item,) in cursor.fetchall()], include)
 
 
 def read_number(query: Mapping[str, str], name: str, *, usual: int) -> int:
@@ -95,14 +125,14 @@ def read_number(query: Mapping[str, str], name: str, *, usual: int) -> int:
         raise invalid(("query", name), "int_parsing", received=text) from None
 
 
-def _place_of(of: Mapping[str, Json], item_id: str | None) -> int | None:
+def _place_of(of: Mapping[str, Json], item_id: str) -> int | None:
     if not item_id:
         return None
     with connection.cursor() as cursor:
         cursor.execute(_ITEMS + _PLACE, {**of, "after": item_id})
         (place,) = cursor.fetchone()
     if place is None:
-        raise NotFound(f"Item with id '{item_id[:80]}' not found.")
+        raise item_not_found(item_id)
     return int(place)
 
 

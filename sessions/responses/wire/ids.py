@@ -6,6 +6,9 @@ from uuid import UUID
 
 RESPONSE_PREFIX = "resp_"
 _PREFIXES = {
+    "compaction": "cmp",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
     "message": "msg",
     "function_call": "fc",
     "function_call_output": "fco",

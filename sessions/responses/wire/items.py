@@ -14,6 +14,10 @@ REFERENCE = "item_reference"
 MOST_ITEMS = 2000
 _DETAILS = ("auto", "low", "high", "original")
 _STATUSES = ("in_progress", "completed", "incomplete")
+# Of searches that come back: they are over.
+_OTHER_STATUSES = ("searching", "failed")
+# Of an id that a client gives an item.
+_LONGEST_ID = 256
 
 
 def read_input(given: Json, response_id: UUID) -> list[Item]:
@@ -26,13 +30,22 @@ def read_input(given: Json, response_id: UUID) -> list[Item]:
         if not given.strip():
             raise invalid(("input",), "string_too_short", msg="The text is empty", received=given)
         given = [{"role": "user", "content": given}]
+    return read_items(given, response_id, at="input")
+
+
+def read_items(given: Json, owner_id: UUID, *, at: str, most: int = MOST_ITEMS) -> list[Item]:
+    """The items of a list, which stands in the field `at`. Their ids are made from that of whom they belong to.
+
+    Raises:
+        InvalidInput: as `read_input`.
+    """
     if not isinstance(given, list):
-        raise invalid(("input",), "list_type", msg="Input should be a text or a list of items", received=given)
+        raise invalid((at,), "list_type", received=given)
     if not given:
-        raise invalid(("input",), "too_short", msg="Input should have at least 1 item", received=given)
-    if len(given) > MOST_ITEMS:
-        raise invalid(("input",), "too_long", bound=MOST_ITEMS, received=f"{len(given)} items")
-    return [_read_item(item, response_id, index) for index, item in enumerate(given)]
+        raise invalid((at,), "too_short", msg="Input should have at least 1 item", received=given)
+    if len(given) > most:
+        raise invalid((at,), "too_long", bound=most, received=f"{len(given)} items")
+    return [_read_item(item, owner_id, index, (at, index)) for index, item in enumerate(given)]
 
 
 def with_distinct_ids(items: Sequence[Item], response_id: UUID, taken: Collection[str]) -> list[Item]:
@@ -47,18 +60,27 @@ def with_distinct_ids(items: Sequence[Item], response_id: UUID, taken: Collectio
     return distinct
 
 
-def _read_item(given: Json, response_id: UUID, index: int) -> Item:
-    loc: Path = ("input", index)
+def _read_item(given: Json, owner_id: UUID, index: int, loc: Path) -> Item:
     kind = as_object(given, loc).get("type") or ("message" if "role" in given else None)
     if kind is None:
         raise invalid((*loc, "type"), "missing")
     item = {"type": kind, **_reader(kind, _READERS, loc)(given, loc)}
     if kind == REFERENCE:
         return item
-    sent_id = given.get("id")
-    item_id = sent_id if isinstance(sent_id, str) and sent_id else input_item_id(kind, response_id, index)
     status = given.get("status")
+    if status is not None and status not in (*_STATUSES, *_OTHER_STATUSES):
+        raise not_one_of((*loc, "status"), (*_STATUSES, *_OTHER_STATUSES), status)
+    item_id = _sent_id(given, loc) or input_item_id(kind, owner_id, index)
     return {"id": item_id, **item, "status": status if status in _STATUSES else "completed"}
+
+
+def _sent_id(given: Mapping[str, Json], loc: Path) -> str | None:
+    if given.get("id") is None:
+        return None
+    text = _text(given, "id", loc)
+    if len(text) > _LONGEST_ID:
+        raise invalid((*loc, "id"), "string_too_long", bound=_LONGEST_ID, received=text)
+    return text
 
 
 def _reader(kind: Json, readers: Mapping[str, "PartReader"], loc: Path) -> "PartReader":
@@ -152,7 +174,7 @@ def _one_of(part: Mapping[str, Json], names: tuple[str, ...], loc: Path) -> Item
     return {given[0]: _text(part, given[0], loc)}
 
 
-def _function_call_output(given: Mapping[str, Json], loc: Path) -> Item:
+def _call_output(given: Mapping[str, Json], loc: Path) -> Item:
     output = given.get("output")
     if not isinstance(output, str):
         if not isinstance(output, list):
@@ -161,13 +183,26 @@ def _function_call_output(given: Mapping[str, Json], loc: Path) -> Item:
     return {"call_id": _text(given, "call_id", loc), "output": output}
 
 
-def _as_sent(*names: str) -> "PartReader":
-    """An item that was made here and comes back: it is kept, not looked into."""
-
-    def read(given: Mapping[str, Json], loc: Path) -> Item:
-        return {name: given[name] for name in names if given.get(name) is not None}
-
+def _reasoning(given: Mapping[str, Json], loc: Path) -> Item:
+    """What a model thought, told by a response and coming back."""
+    read: Item = {"summary": _thoughts(given, "summary", "summary_text", loc)}
+    if given.get("content") is not None:
+        read["content"] = _thoughts(given, "content", "reasoning_text", loc)
+    if given.get("encrypted_content") is not None:
+        read["encrypted_content"] = _text(given, "encrypted_content", loc)
     return read
+
+
+def _thoughts(given: Mapping[str, Json], name: str, kind: str, loc: Path) -> list[Item]:
+    parts = given.get(name) or []
+    if not isinstance(parts, list):
+        raise invalid((*loc, name), "list_type", received=parts)
+    return [_part(part, (*loc, name, place), {kind: _texts("text")}) for place, part in enumerate(parts)]
+
+
+def _web_search_call(given: Mapping[str, Json], loc: Path) -> Item:
+    action = given.get("action")
+    return {} if action is None else {"action": dict(as_object(action, (*loc, "action")))}
 
 
 def _file_search_call(given: Mapping[str, Json], loc: Path) -> Item:
@@ -181,7 +216,12 @@ def _file_search_call(given: Mapping[str, Json], loc: Path) -> Item:
 
 
 PartReader = Callable[[Mapping[str, Json], Path], Item]
-_RESULTS: Mapping[str, PartReader] = {"input_text": _texts("text"), "output_text": _said_text}
+_RESULTS: Mapping[str, PartReader] = {
+    "input_text": _texts("text"),
+    "input_image": _image,
+    "input_file": _file,
+    "output_text": _said_text,
+}
 _PARTS: Mapping[str, PartReader] = {
     "input_text": _texts("text"),
     "input_image": _image,
@@ -191,11 +231,14 @@ _PARTS: Mapping[str, PartReader] = {
 }
 _SAID: Mapping[str, PartReader] = {"output_text": _said_text, "refusal": _texts("refusal"), "input_text": _said_text}
 _READERS: Mapping[str, PartReader] = {
+    "compaction": _texts("encrypted_content"),
+    "custom_tool_call": _texts("call_id", "name", "input"),
+    "custom_tool_call_output": _call_output,
     "file_search_call": _file_search_call,
     "function_call": _texts("call_id", "name", "arguments"),
-    "function_call_output": _function_call_output,
+    "function_call_output": _call_output,
     REFERENCE: _texts("id"),
     "message": _message,
-    "reasoning": _as_sent("summary", "content", "encrypted_content"),
-    "web_search_call": _as_sent("action"),
+    "reasoning": _reasoning,
+    "web_search_call": _web_search_call,
 }

@@ -1,20 +1,21 @@
 """Items of an answer and the events that tell of them.
 
-What is stored of an item is enough to tell the same events again: besides what clients see it keeps `pieces`, the
-lengths of the deltas its text arrived in, and the results of a search, which clients get only when they ask.
+What is stored of an item is enough to tell the same events again (`replay`): besides what clients see it keeps
+`pieces`, the lengths of the deltas its text arrived in, `tokens`, how many log probabilities came with each of them,
+and the results of a search, which clients get only when they ask.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
+from agents.llm.dialogue import UnreadableArguments, arguments_of
 from julep_project.core.json_value import Json
-from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH
+from julep_project.core.reading.jsontext import to_json_text
+from sessions.responses.wire.shown import ENCRYPTED_REASONING, LOGPROBS, shown_item
+from sessions.responses.wire.tools import CUSTOM_INPUT, FILE_SEARCH
 
 Event = dict[str, Json]
 Item = dict[str, Json]
-
-FILE_SEARCH_RESULTS = "file_search_call.results"
-WEB_SEARCH_SOURCES = "web_search_call.action.sources"
 
 
 class ArrivingItem:
@@ -35,10 +36,10 @@ class ArrivingItem:
         """What is told before the first delta."""
         return [_added(self.index, self._bare("in_progress"))]
 
-    def add(self, delta: str) -> Event:
+    def add(self, delta: str) -> list[Event]:
         """Take in a delta and tell of it."""
         self._deltas.append(delta)
-        return self._place(f"{self._stem}.delta", delta=delta)
+        return [self._place(f"{self._stem}.delta", delta=delta)]
 
     def closing(self, status: str) -> list[Event]:
         """What is told after the last delta."""
@@ -61,41 +62,79 @@ class ArrivingItem:
 
 
 class _ItemWithPart(ArrivingItem):
-    """An item whose text is its one content part."""
+    """An item whose text is its one part, in a list of the item."""
 
-    _extra: ClassVar[Mapping[str, Json]] = {}
+    _part_type: ClassVar[str]
+    _text_name: ClassVar[str] = "text"
+    _part_stem: ClassVar[str] = "response.content_part"
+    _list: ClassVar[str] = "content"
+    _place_in_list: ClassVar[Mapping[str, Json]] = {"content_index": 0}
 
     def opening(self) -> list[Event]:
-        part = self._place("response.content_part.added", content_index=0, part=self._part(""))
+        part = self._place(f"{self._part_stem}.added", **self._place_in_list, part=self._part(""))
         return [*super().opening(), part]
 
-    def add(self, delta: str) -> Event:
-        return {**super().add(delta), "content_index": 0, **self._extra}
+    def add(self, delta: str) -> list[Event]:
+        return [{**event, **self._place_in_list} for event in super().add(delta)]
 
     def closing(self, status: str) -> list[Event]:
-        done = self._place(f"{self._stem}.done", content_index=0, text=self.text, **self._extra)
-        part = self._place("response.content_part.done", content_index=0, part=self._part(self.text))
+        done = self._place(f"{self._stem}.done", **self._place_in_list, **{self._text_name: self.text})
+        part = self._place(f"{self._part_stem}.done", **self._place_in_list, part=self._part(self.text))
         return [done, part, *super().closing(status)]
 
     def _filled(self, status: str) -> Item:
-        return {**self._bare(status), "content": [self._part(self.text)]}
+        return {**self._bare(status), self._list: [self._part(self.text)]}
 
     def _part(self, text: str) -> Item:
-        raise NotImplementedError
+        return {"type": self._part_type, self._text_name: text}
 
 
-class MessageItem(_ItemWithPart):
-    """Text for the reader."""
-
+class _Message(_ItemWithPart):
     kind = "message"
-    _stem = "response.output_text"
-    _extra = {"logprobs": []}
-
-    def _part(self, text: str) -> Item:
-        return {"type": "output_text", "text": text, "annotations": []}
 
     def _bare(self, status: str) -> Item:
         return {"id": self.id, "type": self.kind, "role": "assistant", "status": status, "content": []}
+
+
+class MessageItem(_Message):
+    """Text for the reader, with the log probabilities of its tokens where they were asked for."""
+
+    _stem = "response.output_text"
+    _part_type = "output_text"
+
+    def __init__(self, item_id: str, index: int) -> None:
+        super().__init__(item_id, index)
+        self._logprobs: list[Json] = []
+        self._counts: list[int] = []
+
+    def add(self, delta: str, logprobs: Sequence[Json] = ()) -> list[Event]:
+        self._logprobs += logprobs
+        self._counts.append(len(logprobs))
+        return [{**event, "logprobs": list(logprobs)} for event in super().add(delta)]
+
+    def end_with(self, logprobs: Sequence[Json]) -> None:
+        """Take in those of no delta in particular."""
+        self._logprobs += logprobs
+
+    def closing(self, status: str) -> list[Event]:
+        done, part, item = super().closing(status)
+        return [{**done, "logprobs": list(self._logprobs)}, part, item]
+
+    def stored(self, status: str) -> Item:
+        """The item as it is kept."""
+        counted = {"tokens": self._counts} if self._logprobs else {}
+        return {**super().stored(status), **counted}
+
+    def _part(self, text: str) -> Item:
+        return {**super()._part(text), "annotations": [], "logprobs": list(self._logprobs) if text else []}
+
+
+class RefusalItem(_Message):
+    """What the model says in the place of an answer it will not give."""
+
+    _stem = "response.refusal"
+    _part_type = "refusal"
+    _text_name = "refusal"
 
 
 class ReasoningItem(_ItemWithPart):
@@ -103,12 +142,30 @@ class ReasoningItem(_ItemWithPart):
 
     kind = "reasoning"
     _stem = "response.reasoning_text"
+    _part_type = "reasoning_text"
 
-    def _part(self, text: str) -> Item:
-        return {"type": "reasoning_text", "text": text}
+    encrypted: str | None = None
+    """What it thought, for a provider that wants to see it again."""
 
     def _bare(self, status: str) -> Item:
         return {"id": self.id, "type": self.kind, "summary": [], "content": [], "status": status}
+
+    def _filled(self, status: str) -> Item:
+        item = super()._filled(status)
+        return item if self.encrypted is None else {**item, "encrypted_content": self.encrypted}
+
+
+class SummaryItem(ReasoningItem):
+    """The same, where a summary of it was asked for."""
+
+    _stem = "response.reasoning_summary_text"
+    _part_type = "summary_text"
+    _part_stem = "response.reasoning_summary_part"
+    _list = "summary"
+    _place_in_list = {"summary_index": 0}
+
+    def _bare(self, status: str) -> Item:
+        return {"id": self.id, "type": self.kind, "summary": [], "status": status}
 
 
 class FunctionCallItem(ArrivingItem):
@@ -139,6 +196,55 @@ class FunctionCallItem(ArrivingItem):
 
     def _filled(self, status: str) -> Item:
         return {**self._bare(status), "arguments": self.text}
+
+
+class CustomCallItem(FunctionCallItem):
+    """A call of a tool that takes a text. The text stands in arguments, and can be told when they are complete."""
+
+    kind = "custom_tool_call"
+    _stem = "response.custom_tool_call_input"
+
+    def add(self, delta: str) -> list[Event]:
+        """Take in a piece of the arguments. There is nothing to tell yet."""
+        self._deltas.append(delta)
+        return []
+
+    def closing(self, status: str) -> list[Event]:
+        """The whole input at once, then the item."""
+        told = custom_input(self.text)
+        delta = self._place(f"{self._stem}.delta", delta=told)
+        return [delta, self._place(f"{self._stem}.done", input=told), _done(self.index, self.stored(status))]
+
+    def stored(self, status: str) -> Item:
+        """The item as it is kept."""
+        return self._filled(status)
+
+    def _bare(self, status: str) -> Item:
+        return {
+            "id": self.id,
+            "type": self.kind,
+            "call_id": self.call_id,
+            "name": self.name,
+            "input": "",
+            "status": status,
+        }
+
+    def _filled(self, status: str) -> Item:
+        return {**self._bare(status), "input": custom_input(self.text)}
+
+
+def custom_arguments(told: str) -> str:
+    """The text for such a tool as the arguments that the model is to give."""
+    return to_json_text({CUSTOM_INPUT: told})
+
+
+def custom_input(arguments: str) -> str:
+    """The text that a model gives a tool that takes one; what it wrote, where that is of no other form."""
+    try:
+        told = arguments_of({"function": {"arguments": arguments}}).get(CUSTOM_INPUT)
+    except UnreadableArguments:
+        told = None
+    return told if isinstance(told, str) else arguments
 
 
 class SearchItem:
@@ -179,52 +285,6 @@ def _added(index: int, item: Item) -> Event:
     return {"type": "response.output_item.added", "output_index": index, "item": item}
 
 
-def _done(index: int, item: Item, include: Collection[str] = ()) -> Event:
+def _done(index: int, item: Item, include: Collection[str] = (LOGPROBS, ENCRYPTED_REASONING)) -> Event:
+    """What has arrived was asked for; of what lies ready, that is shown which is to be `include`d."""
     return {"type": "response.output_item.done", "output_index": index, "item": shown_item(item, include)}
-
-
-def shown_item(item: Mapping[str, Json], include: Collection[str]) -> Item:
-    """An item as clients see it: without what is kept for telling it again, with results only if they are wanted."""
-    shown = {name: value for name, value in item.items() if name != "pieces"}
-    if item["type"] == "file_search_call":
-        return shown if FILE_SEARCH_RESULTS in include else {**shown, "results": None}
-    if item["type"] == "web_search_call":
-        results = shown.pop("results", None)
-        if WEB_SEARCH_SOURCES in include and results:
-            sources = [{"type": "url", "url": found["url"]} for found in results if found.get("url")]
-            shown["action"] = {**shown["action"], "sources": sources}
-    return shown
-
-
-def replay(item: Mapping[str, Json], index: int, include: Collection[str]) -> Iterator[Event]:
-    """The events of a stored item, as they were told when it arrived."""
-    if item["type"].endswith("_search_call"):
-        yield from _replay_search(item, index, include)
-        return
-    arriving = _reopened(item, index)
-    yield from arriving.opening()
-    text, start = _text_of(item), 0
-    for length in item.get("pieces", [len(text)]):
-        yield arriving.add(text[start : start + length])
-        start += length
-    yield from arriving.closing(item["status"])
-
-
-def _replay_search(item: Mapping[str, Json], index: int, include: Collection[str]) -> Iterator[Event]:
-    tool = FILE_SEARCH if item["type"] == "file_search_call" else WEB_SEARCH
-    query = item["queries"][0] if tool == FILE_SEARCH else item["action"]["query"]
-    search = SearchItem(item["id"], index, tool=tool, query=query)
-    yield from search.opening()
-    yield from search.closing(item["results"] if item["status"] == "completed" else None, include)
-
-
-def _reopened(item: Mapping[str, Json], index: int) -> ArrivingItem:
-    if item["type"] == FunctionCallItem.kind:
-        return FunctionCallItem(item["id"], index, call_id=item["call_id"], name=item["name"])
-    return (ReasoningItem if item["type"] == ReasoningItem.kind else MessageItem)(item["id"], index)
-
-
-def _text_of(item: Mapping[str, Json]) -> str:
-    if item["type"] == FunctionCallItem.kind:
-        return str(item["arguments"])
-    return "".join(part["text"] for part in item["content"])

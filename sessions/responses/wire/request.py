@@ -2,27 +2,55 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 from uuid import UUID
 
 from rest_framework import serializers
 
+from agents.llm.choice import resolve_model
+from agents.request_schemas import LogitBias
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import Body, JsonObject, JsonSchema, ListOf, Number, Text
+from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, SentSchema, Text, TextList
+from julep_project.core.reading.surface import ParameterRefused, Surface
 from julep_project.core.reading.validation import invalid
+from sessions.responses.wire.errors import at
 from sessions.responses.wire.ids import parse_response_reference
 from sessions.responses.wire.items import Item, read_input
+from sessions.responses.wire.parameters import COMPACT, INPUT_TOKENS, RESPONSES
+from sessions.responses.wire.shown import ENCRYPTED_REASONING, INCLUDABLE, LOGPROBS
+from sessions.responses.wire.tool_choice import chosen
 from sessions.responses.wire.tools import Tools, read_tools
 
+TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+RETENTIONS = ("in_memory", "24h")
 UNKNOWN_PREVIOUS = "previous_response_id not found"
-_SAMPLING = ("temperature", "top_p", "parallel_tool_calls", "top_logprobs")
+# What a model gets as it was given.
+_SENT = (
+    "temperature", "top_p", "top_logprobs", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "user",
+    "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+    "logit_bias", "stop",
+)  # fmt: skip
 _MOST_INCLUDES = 20
+_LONGEST_NAME = 64
+_MOST_STOPS = 16
 # Fields of a request that the response object repeats, in its order.
 _ECHOED = (
     "model", "instructions", "metadata", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
-    "previous_response_id", "reasoning", "background", "store", "temperature", "text", "tool_choice", "tools", "top_p",
-    "top_logprobs", "truncation", "user",
+    "previous_response_id", "reasoning", "background", "store", "temperature", "presence_penalty", "frequency_penalty",
+    "text", "tool_choice", "tools", "top_p", "top_logprobs", "truncation", "service_tier", "safety_identifier",
+    "prompt_cache_key", "user",
 )  # fmt: skip
+# Those that it only has if they were given.
+_ECHOED_IF_GIVEN = ("prompt_cache_options", "prompt_cache_retention", "logit_bias", "stop")
+# How the settings are called in requests, where that is another name.
+_OWN_NAMES = {
+    "logprobs": "top_logprobs",
+    "max_tokens": "max_output_tokens",
+    "reasoning_effort": "reasoning.effort",
+    "response_format": "text.format",
+    "verbosity": "text.verbosity",
+}
 
 
 class ReasoningBody(Body):
@@ -31,6 +59,8 @@ class ReasoningBody(Body):
     effort = serializers.ChoiceField(["none", "minimal", "low", "medium", "high", "xhigh", "max"], required=False)
     summary = serializers.ChoiceField(["auto", "concise", "detailed"], required=False)
     generate_summary = serializers.ChoiceField(["auto", "concise", "detailed"], required=False)
+    context = serializers.ChoiceField(["auto", "current_turn", "all_turns"], required=False)  # type: ignore[assignment]
+    mode = Text(required=False, max_length=_LONGEST_NAME)
 
 
 class FormatBody(Body):
@@ -39,7 +69,7 @@ class FormatBody(Body):
     type = serializers.ChoiceField(["text", "json_object", "json_schema"])
     name = Text(required=False, min_length=1, max_length=64)
     description = Text(required=False)
-    schema = JsonSchema(required=False)
+    schema = SentSchema(required=False)
     strict = serializers.BooleanField(required=False)
 
 
@@ -50,33 +80,78 @@ class AnswerTextBody(Body):
     verbosity = serializers.ChoiceField(["low", "medium", "high"], required=False)
 
 
-class ResponseBody(Body):
-    """The body of `POST /responses`; `input`, `tools` and `tool_choice` are read beside it."""
+class StreamOptionsBody(Body):
+    """How events are told."""
+
+    include_obfuscation = serializers.BooleanField(required=False)
+
+
+class AskedBody(Body):
+    """What an answer is made of; `input`, `tools` and `tool_choice` are read beside it."""
 
     model = Text(min_length=1, max_length=255)
     instructions = Text(required=False)
     previous_response_id = Text(required=False)
+    text = AnswerTextBody(required=False)
+    reasoning = ReasoningBody(required=False)
+    parallel_tool_calls = serializers.BooleanField(required=False)
+    truncation = serializers.ChoiceField(["auto", "disabled"], default="disabled")
+
+
+class ResponseBody(AskedBody):
+    """The body of `POST /responses`."""
+
+    surface: ClassVar[Surface | None] = RESPONSES
+
     max_output_tokens = serializers.IntegerField(required=False, min_value=1)
     max_tokens = serializers.IntegerField(required=False, min_value=1)
     max_tool_calls = serializers.IntegerField(required=False, min_value=1)
-    text = AnswerTextBody(required=False)
-    reasoning = ReasoningBody(required=False)
     temperature = Number(required=False, min_value=0, max_value=2)
     top_p = Number(required=False, min_value=0, max_value=1)
+    presence_penalty = Number(required=False, min_value=-2, max_value=2)
+    frequency_penalty = Number(required=False, min_value=-2, max_value=2)
     top_logprobs = serializers.IntegerField(required=False, min_value=0, max_value=20)
-    parallel_tool_calls = serializers.BooleanField(default=True)
-    truncation = serializers.ChoiceField(["auto", "disabled"], default="disabled")
+    logit_bias = LogitBias(required=False)
+    stop = TextList(required=False, max_length=_MOST_STOPS)
+    service_tier = serializers.ChoiceField(TIERS, required=False)
+    safety_identifier = Text(required=False, max_length=_LONGEST_NAME)
+    prompt_cache_key = Text(required=False, max_length=_LONGEST_NAME)
+    prompt_cache_options = JsonObject(required=False)
+    prompt_cache_retention = serializers.ChoiceField(RETENTIONS, required=False)
     metadata = JsonObject(required=False)
     user = Text(required=False)
-    include = ListOf(child=Text(max_length=64), required=False, max_length=_MOST_INCLUDES)
+    include = ListOf(child=serializers.ChoiceField(INCLUDABLE), required=False, max_length=_MOST_INCLUDES)
     store = serializers.BooleanField(default=True)
     stream = serializers.BooleanField(default=False)
+    stream_options = StreamOptionsBody(required=False)
     background = serializers.BooleanField(default=False)
+
+
+class CountBody(AskedBody):
+    """The body of `POST /responses/input_tokens`."""
+
+    surface: ClassVar[Surface | None] = INPUT_TOKENS
+
+    model = Text(required=False, min_length=1, max_length=255)
+
+
+class CompactionBody(Body):
+    """The body of `POST /responses/compact`."""
+
+    surface: ClassVar[Surface | None] = COMPACT
+
+    model = Text(min_length=1, max_length=255)
+    instructions = Text(required=False)
+    previous_response_id = Text(required=False)
+    service_tier = serializers.ChoiceField(TIERS, required=False)
+    prompt_cache_key = Text(required=False, max_length=_LONGEST_NAME)
+    prompt_cache_options = JsonObject(required=False)
+    prompt_cache_retention = serializers.ChoiceField(RETENTIONS, required=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseRequest:
-    """What is asked. `echo` holds the fields the response object repeats, in its own words."""
+    """What is asked. `echo` holds the fields the response object repeats, null where they were not given."""
 
     echo: Mapping[str, Json]
     items: list[Item]
@@ -97,14 +172,31 @@ class ResponseRequest:
         """Whether the oldest part of a conversation that is too large is to be left out."""
         return bool(self.echo["truncation"] == "auto")
 
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether the probabilities of tokens are to be told."""
+        return LOGPROBS in self.include
+
+    @property
+    def wants_summary(self) -> bool:
+        """Whether what the model thinks is to be told as a summary."""
+        reasoning = self.echo["reasoning"] or {}
+        return bool(reasoning.get("summary") or reasoning.get("generate_summary"))
+
+    @property
+    def wants_encrypted(self) -> bool:
+        """Whether what the model thinks is to be given in a form in which its provider sees it again."""
+        return ENCRYPTED_REASONING in self.include
+
     def settings(self) -> dict[str, Json]:
         """What the model is to be called with, in the words of chat completions. Nulls are not given."""
-        settings: dict[str, Json] = {name: self.echo.get(name) for name in _SAMPLING}
+        settings: dict[str, Json] = {name: self.echo.get(name) for name in _SENT}
         settings["max_tokens"] = self.echo["max_output_tokens"]
         settings["reasoning_effort"] = (self.echo["reasoning"] or {}).get("effort")
+        settings["verbosity"] = self.echo["text"].get("verbosity")
         settings["response_format"] = self.response_format()
-        if settings["top_logprobs"]:
-            settings["logprobs"] = True
+        settings["logprobs"] = True if self.wants_logprobs else None
+        settings["top_logprobs"] = settings["top_logprobs"] or None
         if not self.tools.presented():
             del settings["parallel_tool_calls"]
         return {name: value for name, value in settings.items() if value is not None}
@@ -129,33 +221,87 @@ def read_request(body: Json, response_id: UUID) -> ResponseRequest:
         NotFound: the previous response's id cannot be one.
     """
     values = ResponseBody.read(body)
+    if (values.get("stream_options") or {}).get("include_obfuscation"):
+        raise ParameterRefused("stream_options.include_obfuscation", "Nothing is obfuscated")
+    if values["background"] and not values["store"]:
+        raise at(BadRequest("background needs store: the answer is fetched later"), "background")
     if body.get("input") is None:
         raise invalid(("input",), "missing")
-    if values["background"] and not values["store"]:
-        raise BadRequest("background needs store: the answer is fetched later")
-    if isinstance(body.get("conversation"), str | Mapping):
-        raise BadRequest("conversation is not supported", fix="Continue with previous_response_id")
-    tools = body.get("tools") or []
+    include = set(values.get("include") or ())
+    if values.get("top_logprobs"):
+        include.add(LOGPROBS)
     return ResponseRequest(
-        echo=_echo(values, tools, body.get("tool_choice")),
         items=read_input(body["input"], response_id),
-        tools=read_tools(tools, body.get("tool_choice")),
-        previous_id=_previous_id(values.get("previous_response_id")),
-        include=tuple(values.get("include") or ()),
+        include=tuple(sorted(include)),
         store=values["store"],
         stream=values["stream"],
         background=values["background"],
+        **_asked(values, body),
     )
+
+
+def read_count(body: Json, response_id: UUID) -> ResponseRequest:
+    """What is to be counted: a request without what changes no number, and without a model if any will do.
+
+    Raises:
+        InvalidInput, BadRequest, NotFound: as `read_request`.
+    """
+    values = CountBody.read(body)
+    values["model"] = resolve_model(values.get("model"))
+    given = body.get("input")
+    return ResponseRequest(items=[] if given is None else read_input(given, response_id), **_asked(values, body))
+
+
+def read_compaction(body: Json, response_id: UUID) -> ResponseRequest:
+    """What is to be compacted.
+
+    Raises:
+        InvalidInput, BadRequest, NotFound: as `read_request`.
+    """
+    values = {"truncation": "disabled", **CompactionBody.read(body)}
+    given = body.get("input")
+    if given is None and values.get("previous_response_id") is None:
+        raise invalid(("input",), "missing")
+    items = [] if given is None else read_input(given, response_id)
+    return ResponseRequest(items=items, **_asked(values, {}))
+
+
+def _asked(values: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Any]:
+    """Of a body that was read as `AskedBody`: what it is to be answered with, and which response it continues.
+
+    Raises:
+        InvalidInput, BadRequest, NotFound: as `read_request`.
+    """
+    for name in ("context", "mode"):
+        if (values.get("reasoning") or {}).get(name) not in (None, "auto", "standard"):
+            raise ParameterRefused(f"reasoning.{name}")
+    tools, choice = body.get("tools"), body.get("tool_choice")
+    tools = [] if tools is None else tools
+    return {
+        "tools": chosen(read_tools(tools), choice),
+        "echo": _echo(values, tools, choice),
+        "previous_id": _previous_id(values.get("previous_response_id")),
+    }
 
 
 def reopen_request(
     echo: Mapping[str, Json], items: list[Item], previous_id: UUID | None, include: tuple[str, ...]
 ) -> ResponseRequest:
     """The request of a response that was stored to be answered in the background."""
-    tools = read_tools(list(echo["tools"]), echo["tool_choice"])
     return ResponseRequest(
-        echo=echo, items=items, tools=tools, previous_id=previous_id, include=include, background=True
+        echo=echo,
+        items=items,
+        tools=chosen(read_tools(list(echo["tools"])), echo["tool_choice"]),
+        previous_id=previous_id,
+        include=include,
+        background=True,
     )
+
+
+def in_own_words(error: ParameterRefused) -> ParameterRefused:
+    """The refusal of a setting, under the name it has in requests."""
+    given = str(error.param)
+    return ParameterRefused(_OWN_NAMES.get(given, given), "the model does not take it")
 
 
 def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json) -> dict[str, Json]:
@@ -165,10 +311,12 @@ def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json) -> dict[st
         "max_output_tokens": values.get("max_output_tokens") or values.get("max_tokens"),
         "reasoning": None if reasoning is None else {"effort": None, "summary": None, **reasoning},
         "text": _text(values.get("text") or {}),
-        "tool_choice": tool_choice or "auto",
+        "tool_choice": "auto" if tool_choice is None else tool_choice,
         "tools": tools,
     }
-    return {name: reworded[name] if name in reworded else values.get(name) for name in _ECHOED}
+    echo = {name: reworded[name] if name in reworded else values.get(name) for name in _ECHOED}
+    echo |= {name: values[name] for name in _ECHOED_IF_GIVEN if name in values}
+    return echo
 
 
 def _text(given: Mapping[str, Json]) -> dict[str, Json]:
@@ -185,5 +333,5 @@ def _previous_id(reference: str | None) -> UUID | None:
         return None
     found = parse_response_reference(reference)
     if found is None:
-        raise NotFound(UNKNOWN_PREVIOUS)
+        raise at(NotFound(UNKNOWN_PREVIOUS), "previous_response_id")
     return found

@@ -1,4 +1,5 @@
-"""Reads `tools` and `tool_choice`: functions the client runs, and searches this server runs itself."""
+"""Reads `tools` and `tool_choice`: functions and tools of a text, which the client runs, and searches this server runs
+itself."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,22 +8,41 @@ from dataclasses import dataclass, replace
 from agents.llm.request import MOST_TOOLS
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
-from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
+from julep_project.core.reading.surface import ParameterRefused
+from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of, path_text
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
+from julep_project.core.schemas.schema_shape import check_shape
+from sessions.responses.wire.errors import at
 
 WEB_SEARCH = "web_search"
 FILE_SEARCH = "file_search"
+CUSTOM_INPUT = "input"
 MOST_RESULTS = 50
 _USUAL_RESULTS = 10
 _WEB_SEARCH = re.compile(r"web_search(_preview)?(_\d{4}_\d{2}_\d{2})?")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_WAYS = ("none", "auto", "required")
-
+_CLIENTS = ("function", "custom")
+# Published options of tools that are not honoured, with the values that ask for nothing.
+_REFUSED: Mapping[str, Mapping[str, tuple[Json, ...]]] = {
+    "function": {"allowed_callers": (["direct"],), "defer_loading": (False,), "output_schema": ()},
+    "custom": {"allowed_callers": (["direct"],), "defer_loading": (False,)},
+    WEB_SEARCH: {
+        "external_web_access": (True,),
+        "filters": ({}, {"allowed_domains": None}),
+        "search_content_types": (["text"],),
+        "user_location": ({"type": "approximate"},),
+    },
+    FILE_SEARCH: {"ranking_options": ({}, {"ranker": "auto"})},
+}
+# How many pages a web search gives the model, by its `search_context_size`.
+_WEB_RESULTS = {"low": 3, "medium": 5, "high": 10}
 _QUERY = {
     "type": "object",
     "properties": {"query": {"type": "string", "description": "What to look for"}},
     "required": ["query"],
 }
+# What models are offered in the place of a tool that takes a text: all of them know functions.
+_TEXT = {"type": "object", "properties": {CUSTOM_INPUT: {"type": "string"}}, "required": [CUSTOM_INPUT]}
 _DESCRIPTIONS = {
     WEB_SEARCH: "Searches the web and gives titles, addresses and excerpts of pages.",
     FILE_SEARCH: "Searches the documents at hand and gives the passages that fit best.",
@@ -40,16 +60,19 @@ class FileSearch:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools of a request. `functions` are in the form models are told of; hosted ones are named apart."""
+    """The tools of a request that may be called. `functions` are those that the client runs, in the form models are
+    told of; those of them that take a text are `custom`. Hosted ones are named apart."""
 
     functions: Sequence[Mapping[str, Json]] = ()
     file_search: FileSearch | None = None
     choice: Json = "auto"
     hosted: frozenset[str] = frozenset()
+    custom: frozenset[str] = frozenset()
+    web_results: int = _WEB_RESULTS["medium"]
 
     @property
     def function_names(self) -> frozenset[str]:
-        """Names of the functions that the client runs."""
+        """Names of the tools that the client runs."""
         return frozenset(function["function"]["name"] for function in self.functions)
 
     def presented(self) -> list[Mapping[str, Json]]:
@@ -60,13 +83,25 @@ class Tools:
         """What a model may call."""
         return sorted(self.function_names | self.hosted)
 
+    def only(self, names: frozenset[str]) -> "Tools":
+        """Those with these names."""
+        functions = [function for function in self.functions if function["function"]["name"] in names]
+        file_search = self.file_search if FILE_SEARCH in names else None
+        return replace(
+            self,
+            functions=functions,
+            file_search=file_search,
+            hosted=self.hosted & names,
+            custom=self.custom & names,
+        )
 
-def read_tools(given: Json, choice: Json) -> Tools:
-    """The tools of a request and which of them the model has to use.
+
+def read_tools(given: Json) -> Tools:
+    """The tools of a request.
 
     Raises:
         InvalidInput: a tool is not of the form of its type.
-        BadRequest: a type of tool, or a filter, is not supported; two tools have one name; the choice is not a tool.
+        BadRequest: a type of tool, an option or a filter is not supported; two tools have one name.
     """
     if not isinstance(given, list):
         raise invalid(("tools",), "list_type", received=given)
@@ -74,61 +109,99 @@ def read_tools(given: Json, choice: Json) -> Tools:
         raise invalid(("tools",), "too_long", bound=MOST_TOOLS, received=f"{len(given)} tools")
     functions: list[Mapping[str, Json]] = []
     hosted: set[str] = set()
-    file_search = None
+    custom: set[str] = set()
+    file_search, web_results = None, _WEB_RESULTS["medium"]
     for place, tool in enumerate(given):
         loc: Path = ("tools", place)
         kind = _kind_of(tool, loc)
-        if kind == "function":
-            functions.append({"type": "function", "function": _read_function(tool, loc)})
+        _check_options(tool, kind, loc)
+        if kind in _CLIENTS:
+            read = _read_function(tool, loc) if kind == "function" else _read_custom(tool, loc)
+            functions.append({"type": "function", "function": read})
+            custom |= {read["name"]} if kind == "custom" else set()
             continue
         hosted.add(kind)
         if kind == FILE_SEARCH:
             file_search = _read_file_search(tool, loc)
+        else:
+            web_results = _read_web_results(tool, loc)
     _check_names([tool["function"]["name"] for tool in functions], hosted)
-    tools = Tools(functions, file_search, hosted=frozenset(hosted))
-    return replace(tools, choice=_read_choice(choice, tools))
+    return Tools(functions, file_search, hosted=frozenset(hosted), custom=frozenset(custom), web_results=web_results)
+
+
+def hosted_of(kind: Json) -> str | None:
+    """The search that a type of tool stands for, if it is one."""
+    if isinstance(kind, str) and _WEB_SEARCH.fullmatch(kind):
+        return WEB_SEARCH
+    return FILE_SEARCH if kind == FILE_SEARCH else None
 
 
 def _kind_of(tool: Json, loc: Path) -> str:
     kind = as_object(tool, loc).get("type")
     if kind is None:
         raise invalid((*loc, "type"), "missing")
-    known = "function" if kind == "function" else _hosted_of(kind)
+    known = kind if isinstance(kind, str) and kind in _CLIENTS else hosted_of(kind)
     if known is None:
-        raise BadRequest(f"Tools of the type {str(kind)[:80]!r} are not supported yet")
-    return known
+        raise at(BadRequest(f"Tools of the type {str(kind)[:80]!r} are not supported yet"), *loc, "type")
+    return str(known)
+
+
+def _check_options(tool: Mapping[str, Json], kind: str, loc: Path) -> None:
+    for name, idle in _REFUSED[kind].items():
+        value = tool.get(name)
+        if value is not None and value not in idle:
+            raise ParameterRefused(path_text((*loc, name)))
 
 
 def _read_function(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
-    name = tool.get("name")
-    if name is None:
-        raise invalid((*loc, "name"), "missing")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise invalid((*loc, "name"), "string_pattern_mismatch", received=name, pattern=_NAME.pattern)
     given = tool.get("parameters")
     parameters = {} if given is None else as_object(given, (*loc, "parameters"))
     try:
         check_references(parameters)
+        check_shape(parameters)
     except UnusableSchema as error:
         reason = f"The schema cannot be used: {error}"
         raise invalid((*loc, "parameters"), "value_error", received=parameters, msg=reason) from None
-    function: dict[str, Json] = {"name": name, "parameters": parameters or {"type": "object", "properties": {}}}
-    for field_name, kind, problem in (("description", str, "string_type"), ("strict", bool, "bool_type")):
-        value = tool.get(field_name)
-        if value is None:
-            continue
-        if not isinstance(value, kind):
-            raise invalid((*loc, field_name), problem, received=value)
-        function[field_name] = value
+    function = _read_named(tool, loc, parameters or {"type": "object", "properties": {}})
+    strict = tool.get("strict")
+    if strict is not None:
+        if not isinstance(strict, bool):
+            raise invalid((*loc, "strict"), "bool_type", received=strict)
+        function["strict"] = strict
+    return function
+
+
+def _read_custom(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
+    """A tool that takes a text, as the function with one argument that models are offered."""
+    at = (*loc, "format")
+    form = tool.get("format")
+    kind = "text" if form is None else as_object(form, at).get("type")
+    if kind != "text":
+        if kind == "grammar":
+            raise ParameterRefused(path_text((*at, "type")), "What a model writes is not held to a grammar")
+        raise not_one_of((*at, "type"), ("text", "grammar"), kind)
+    return _read_named(tool, loc, _TEXT)
+
+
+def _read_named(tool: Mapping[str, Json], loc: Path, parameters: Mapping[str, Json]) -> dict[str, Json]:
+    name, description = tool.get("name"), tool.get("description")
+    if name is None:
+        raise invalid((*loc, "name"), "missing")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise invalid((*loc, "name"), "string_pattern_mismatch", received=name, pattern=_NAME.pattern)
+    function: dict[str, Json] = {"name": name, "parameters": parameters}
+    if description is not None:
+        if not isinstance(description, str):
+            raise invalid((*loc, "description"), "string_type", received=description)
+        function["description"] = description
     return function
 
 
 def _read_file_search(tool: Mapping[str, Json], loc: Path) -> FileSearch:
     ids = tool.get("vector_store_ids")
     if not isinstance(ids, list) or not ids or not all(isinstance(owner, str) for owner in ids):
-        raise BadRequest(
-            "file_search needs vector_store_ids: the ids of the agents and users whose documents are searched"
-        )
+        text = "file_search needs vector_store_ids: the ids of the agents and users whose documents are searched"
+        raise at(BadRequest(text), *loc, "vector_store_ids")
     limit = tool.get("max_num_results")
     if limit is None:
         limit = _USUAL_RESULTS
@@ -137,10 +210,19 @@ def _read_file_search(tool: Mapping[str, Json], loc: Path) -> FileSearch:
     if not 1 <= limit <= MOST_RESULTS:
         side = ("greater_than_equal", 1) if limit < 1 else ("less_than_equal", MOST_RESULTS)
         raise invalid((*loc, "max_num_results"), side[0], bound=side[1], received=limit)
-    return FileSearch(tuple(dict.fromkeys(ids)), limit, _metadata_filter(tool.get("filters")))
+    return FileSearch(tuple(dict.fromkeys(ids)), limit, _metadata_filter(tool.get("filters"), (*loc, "filters")))
 
 
-def _metadata_filter(filters: Json) -> dict[str, Json]:
+def _read_web_results(tool: Mapping[str, Json], loc: Path) -> int:
+    size = tool.get("search_context_size")
+    if size is None:
+        size = "medium"
+    if not isinstance(size, str) or size not in _WEB_RESULTS:
+        raise not_one_of((*loc, "search_context_size"), list(_WEB_RESULTS), size)
+    return _WEB_RESULTS[size]
+
+
+def _metadata_filter(filters: Json, loc: Path) -> dict[str, Json]:
     """Comparisons for equality, alone or joined by `and`, as the object that metadata have to contain."""
     if not filters:
         return {}
@@ -150,49 +232,17 @@ def _metadata_filter(filters: Json) -> dict[str, Json]:
         if filters.get("type") == "and" and isinstance(filters.get("filters"), list):
             merged: dict[str, Json] = {}
             for part in filters["filters"]:
-                merged.update(_metadata_filter(part))
+                merged.update(_metadata_filter(part, loc))
             return merged
-    raise BadRequest("file_search supports the filters `eq`, and `and` of those")
+    raise at(BadRequest("file_search supports the filters `eq`, and `and` of those"), *loc)
 
 
 def _check_names(names: Sequence[str], hosted: set[str]) -> None:
     taken = set(hosted)
     for name in names:
         if name in taken:
-            raise BadRequest(f"Two tools have the name {name!r}")
+            raise at(BadRequest(f"Two tools have the name {name!r}"), "tools")
         taken.add(name)
-
-
-def _read_choice(choice: Json, tools: Tools) -> Json:
-    """`tool_choice` as models take it."""
-    if choice is None or (isinstance(choice, str) and choice in _WAYS):
-        return choice or "auto"
-    if not isinstance(choice, Mapping):
-        raise not_one_of(("tool_choice",), _WAYS, choice)
-    kind = choice.get("type")
-    is_function = kind == "function"
-    name = _function_name(choice) if is_function else _hosted_of(kind)
-    if name is None or name not in (tools.function_names if is_function else tools.hosted):
-        raise BadRequest(f"tool_choice names a tool that is not among the tools: {str(name or kind)[:80]!r}")
-    return {"type": "function", "function": {"name": name}}
-
-
-def _function_name(choice: Mapping[str, Json]) -> str:
-    """The chosen function's name, beside the type or inside `function` as in chat completions."""
-    loc: Path = ("tool_choice",)
-    if choice.get("name") is None and choice.get("function") is not None:
-        loc = (*loc, "function")
-        choice = as_object(choice["function"], loc)
-    name = choice.get("name")
-    if not isinstance(name, str):
-        raise invalid((*loc, "name"), "missing" if name is None else "string_type", received=name)
-    return name
-
-
-def _hosted_of(kind: Json) -> str | None:
-    if isinstance(kind, str) and _WEB_SEARCH.fullmatch(kind):
-        return WEB_SEARCH
-    return FILE_SEARCH if kind == FILE_SEARCH else None
 
 
 def _hosted_function(name: str) -> dict[str, Json]:

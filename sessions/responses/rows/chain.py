@@ -10,12 +10,14 @@ from agents.models import Developer
 from julep_project.core.api.page_bytes import LARGEST_PAGE_BYTES
 from julep_project.core.errors import BadRequest, NotFound
 from sessions.responses.models import StoredResponse
+from sessions.responses.wire.errors import at, item_not_found
 from sessions.responses.wire.ids import response_of_item
 from sessions.responses.wire.items import REFERENCE, Item
 from sessions.responses.wire.request import UNKNOWN_PREVIOUS
 
 LONGEST_CHAIN = 1000
 MOST_BYTES = LARGEST_PAGE_BYTES
+_PREVIOUS = "previous_response_id"
 _FOLLOWED = ("completed", "incomplete", "cancelled")
 
 _CHAIN = """
@@ -49,9 +51,9 @@ def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool) -> l
     }
     chain = list(StoredResponse.objects.raw(_CHAIN, options))
     if not chain:
-        raise NotFound(UNKNOWN_PREVIOUS)
+        raise at(NotFound(UNKNOWN_PREVIOUS), _PREVIOUS)
     if chain[-1].status not in _FOLLOWED:
-        raise BadRequest(f"A response with the status {chain[-1].status!r} cannot be continued")
+        raise at(BadRequest(f"A response with the status {chain[-1].status!r} cannot be continued"), _PREVIOUS)
     if chain[0].previous_id is not None and not may_cut:
         raise BadRequest(
             f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {MOST_BYTES >> 20} MiB",
@@ -78,7 +80,7 @@ def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item
     found = _find_items(developer, wanted)
     for item_id in wanted:
         if item_id not in found:
-            raise NotFound(f"Item with id '{item_id[:80]}' not found.")
+            raise at(item_not_found(item_id), "input")
     return [found[item["id"]] if item["type"] == REFERENCE else item for item in items]
 
 

@@ -1,0 +1,28 @@
+"""What queries of the responses API may hold."""
+
+from django.http import QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+
+from julep_project.core.reading.validation import not_one_of
+from sessions.responses.wire.shown import INCLUDABLE
+
+INCLUDE = [OpenApiParameter(name, many=True) for name in ("include", "include[]")]
+PAGE = [
+    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100"),
+    OpenApiParameter("order", enum=["asc", "desc"]),
+    OpenApiParameter("after", description="the id of the item before the page"),
+]
+
+
+def read_include(query: QueryDict) -> list[str]:
+    """What is asked to be included in items.
+
+    Raises:
+        InvalidInput: one of the values is nothing that can be included.
+    """
+    asked = [name for key in ("include[]", "include") for name in query.getlist(key)]
+    for place, name in enumerate(asked):
+        if name not in INCLUDABLE:
+            raise not_one_of(("query", "include", place), INCLUDABLE, name)
+    return asked

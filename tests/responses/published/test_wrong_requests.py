@@ -1,0 +1,126 @@
+"""Bodies of the responses API with one value that is wrong: it is refused with its place, and
+nothing breaks whatever it is."""
+
+from copy import deepcopy
+from typing import Any
+
+from agents.llm.own.scripted import scripted_model
+from julep_project.core.errors import DomainError
+from sessions.responses.wire.request import read_request
+from tests.loopback.web_server import WebServer
+from tests.responses.conftest import ResponsesClient
+from tests.responses.test_answers import NUMBER, WEATHER
+from tests.responses.test_requests import CUSTOM, ID
+from tests.wrong_values import Wrong, wrong_values
+
+CALL = {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}", "id": "fc_1"}
+NOTE = {"type": "custom_tool_call", "call_id": "d", "name": "note", "input": "x"}
+ITEMS: list[dict[str, Any]] = [
+    {"type": "message", "role": "user", "status": "completed", "content": [
+        {"type": "input_text", "text": "Hi"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
+        {"type": "input_file", "file_data": "data:,x", "filename": "x.txt"},
+        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+    ]},
+    {"role": "assistant", "content": [{"type": "output_text", "text": "Ho"}, {"type": "refusal", "refusal": "No"}]},
+    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+    CALL,
+    {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "sun"}]},
+    NOTE,
+    {"type": "custom_tool_call_output", "call_id": "d", "output": "done"},
+    {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}},
+    {"type": "file_search_call", "queries": ["x"], "results": [{"text": "t"}]},
+    {"role": "developer", "content": "Be brief."},
+]  # fmt: skip
+BODY: dict[str, Any] = {
+    "model": "gpt-4o",
+    "input": ITEMS,
+    "instructions": "Be brief.",
+    "tools": [
+        {**WEATHER, "parameters": deepcopy(NUMBER), "strict": True, "description": "d"},
+        CUSTOM,
+        {"type": "web_search", "search_context_size": "low"},
+    ],
+    "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "weather"}]},
+    "text": {"format": {"type": "json_schema", "name": "n", "schema": NUMBER, "strict": True}, "verbosity": "low"},
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "include": ["message.output_text.logprobs"],
+    "stop": ["END"],
+    "logit_bias": {"5": 1},
+    "metadata": {"k": "v"},
+    "stream_options": {"include_obfuscation": False},
+    "temperature": 0.5,
+    "top_p": 0.5,
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "top_logprobs": 2,
+    "max_output_tokens": 50,
+    "max_tool_calls": 5,
+    "parallel_tool_calls": True,
+    "truncation": "disabled",
+    "service_tier": "flex",
+    "safety_identifier": "s",
+    "prompt_cache_key": "k",
+    "prompt_cache_options": {"mode": "implicit"},
+    "prompt_cache_retention": "24h",
+    "user": "u",
+    "store": False,
+    "stream": False,
+    "background": False,
+}
+# What is kept, or sent to the provider, as it is.
+AS_SENT = (
+    "metadata.",
+    "prompt_cache_options.",
+    "input[7].action.",
+    "input[8].results[0].",
+    "tools[0].parameters.properties",
+    "text.format.schema.properties",
+    # Another form than that of the answer.
+    "text.format.schema.required[",
+)
+ANSWER = {
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": '{"n": 1}'}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+}
+
+
+# Of those that are refused when the body is read, one in so many is sent; all that are taken are.
+_SENT_OF_REFUSED = 40
+# Of those with a megabyte of text, whatever the field.
+_SENT_OF_LONG = 6
+
+
+def test_responses(api: ResponsesClient, web: WebServer) -> None:
+    taken, refused = [], []
+    for wrong in wrong_values(BODY, without=AS_SENT):
+        try:
+            read_request(wrong.body, ID)
+        except DomainError as error:
+            assert error.param and 400 <= error.status < 500, f"{wrong}: {error.status} {error}"
+            refused.append(wrong)
+        else:
+            taken.append(wrong)
+    assert [str(wrong) for wrong in taken if not wrong.may_be_taken] == []
+    assert len(refused) > 300
+    long = [wrong for wrong in taken if wrong.kind == "too long"]
+    sent = [wrong for wrong in taken if wrong.kind != "too long"]
+    sent += [*long[::_SENT_OF_LONG], *refused[::_SENT_OF_REFUSED]]
+    with scripted_model([ANSWER] * (1 + len(sent))):
+        assert api.send("POST", "/v1/responses", BODY).status_code == 200
+        answers = api.run(_answers(api, sent))
+    odd = [told for wrong, answer in zip(sent, answers, strict=True) if (told := _odd(wrong, answer))]
+    assert not odd, "\n".join(odd)
+
+
+async def _answers(api: ResponsesClient, wrong_ones: list[Wrong]) -> list[Any]:
+    return [await api._send("POST", "/v1/responses", wrong.body, {}) for wrong in wrong_ones]
+
+
+def _odd(wrong: Wrong, answer: Any) -> str | None:
+    """How the answer is other than it should be."""
+    status = answer.status_code
+    error = answer.json().get("error") or {} if status != 200 else {}
+    if (status == 200 and wrong.may_be_taken) or (400 <= status < 500 and error.get("param")):
+        return None
+    return f"{wrong}: {status} {error}"
