@@ -41,6 +41,7 @@ class ObjectKind(StrEnum):
     LINK = "link"
     BULK = "bulk"
     RESPONSE = "response"
+    CONVERSATION = "conversation"
     PAUSE = "pause"
     FAULT = "fault"
     QUEUE = "queue"

@@ -31,7 +31,7 @@ from julep_project.core.pauses.models import Pause
 from julep_project.core.rates.models import TenantRates
 from julep_project.core.work.rows import LeasedRow
 from sessions.models import Entry, Job, PendingRound, Session, SessionAgent, SessionUser, Turn
-from sessions.responses.models import StoredResponse
+from sessions.responses.models import Conversation, ConversationItem, StoredResponse
 from sessions.responses.rows.store import OPEN as OPEN_RESPONSE
 from tasks.models import Task, TaskVersion
 
@@ -150,6 +150,8 @@ TABLES: tuple[Table, ...] = (
     Table(Entry, owner="session__developer", order=("session", "seq"), stays=frozenset({"turn"})),
     Table(Job),
     Table(StoredResponse, kept=~Q(status__in=[status.value for status in OPEN_RESPONSE])),
+    Table(Conversation),
+    Table(ConversationItem, owner="conversation__developer", order=("conversation", "position")),
     Table(Task),
     Table(TaskVersion, owner="task__developer"),
     Table(Execution, kept=_RUN),

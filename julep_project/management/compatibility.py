@@ -8,7 +8,14 @@ from agents.api.embedding_body import EMBEDDINGS
 from julep_project.core.markdown import codes, table, with_parts
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.surface import Fate, Parameter, Surface
-from sessions.responses.wire.parameters import COMPACT, INPUT_TOKENS, RESPONSES
+from sessions.responses.wire.parameters import (
+    COMPACT,
+    CONVERSATION_CHANGES,
+    CONVERSATION_ITEMS,
+    CONVERSATIONS,
+    INPUT_TOKENS,
+    RESPONSES,
+)
 
 SURFACES: tuple[Surface, ...] = (
     CHAT_COMPLETIONS,
@@ -19,6 +26,9 @@ SURFACES: tuple[Surface, ...] = (
     RESPONSES,
     INPUT_TOKENS,
     COMPACT,
+    CONVERSATIONS,
+    CONVERSATION_CHANGES,
+    CONVERSATION_ITEMS,
 )
 
 _TOLD = {Fate.SENT: "sent to the model", Fate.HONOURED: "honoured here", Fate.REFUSED: "refused with 400"}

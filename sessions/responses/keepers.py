@@ -4,8 +4,9 @@ from django.conf import settings
 
 from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
+from sessions.responses.erasing import CONVERSATIONS as CONVERSATIONS_OF_USERS
 from sessions.responses.erasing import RESPONSES as RESPONSES_OF_USERS
-from sessions.responses.expiry import RESPONSES
+from sessions.responses.expiry import CONVERSATIONS, RESPONSES
 from sessions.responses.rows import store
 
 register(
@@ -13,4 +14,6 @@ register(
 )
 register(Keeper("sessions.prune_responses", 3600, store.prune_responses))
 kinds.register(RESPONSES)
+kinds.register(CONVERSATIONS)
 kinds.register_personal(RESPONSES_OF_USERS)
+kinds.register_personal(CONVERSATIONS_OF_USERS)

@@ -8,7 +8,7 @@ from django.db.models.functions import Cast
 from agents.models import Developer
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
-from julep_project.core.tenancy import TenantManager
+from julep_project.core.tenancy import TenantManager, Through
 from julep_project.core.work.rows import QueuedRow
 
 
@@ -65,3 +65,56 @@ class StoredResponse(QueuedRow):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.status}"
+
+
+class Conversation(models.Model):
+    """A thread of items that responses continue and add to, without naming each other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    changed_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    metadata = models.JSONField(default=dict, blank=True)
+    users = ArrayField(
+        models.TextField(), default=list, blank=True, help_text="whom responses in it were made for, by their ids"
+    )
+    item_count = models.PositiveBigIntegerField(default=0, help_text="items ever added; numbers the next one")
+
+    objects = TenantManager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=["developer", "changed_at"], name="conversation_of_developer")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class ConversationItem(models.Model):
+    """One item, never changed. Positions say the order in which items were added, which is decided under the row lock
+    of the conversation."""
+
+    tenancy = Through("conversation_id", "responses.Conversation")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.DO_NOTHING, related_name="items")
+    position = models.PositiveBigIntegerField()
+    item_id = models.CharField(max_length=256)
+    item = models.JSONField()
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+    size_bytes = models.GeneratedField(
+        expression=_text_bytes("item"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text="of the item as text, which is what reading it costs",
+    )
+
+    class Meta:
+        ordering = ("position",)
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "position"], name="conversation_item_position"),
+            models.UniqueConstraint(fields=["conversation", "item_id"], name="conversation_item_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} {self.position}"

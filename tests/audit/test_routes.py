@@ -34,8 +34,10 @@ UNRECORDED = {
     ("post", "^(?:v1/)?responses/(?P<reference>[^/]+)/cancel$"): "the response says that it was cancelled",
     ("post", "^(?:v1/)?responses/compact$"): "changes nothing here",
     ("post", "^(?:v1/)?responses/input_tokens$"): "reads",
+    ("post", "^(?:v1/)?conversations/(?P<reference>[^/]+)/items$"): "items are never changed, and say when they came",
 }
 ASK = {"name": "ask", "main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
+SAID = {"role": "user", "content": "hi"}
 FUNCTION = {"name": "look", "type": "function", "function": {"parameters": {"type": "object"}}}
 
 
@@ -100,6 +102,14 @@ class World:
     def token(self) -> str:
         rows = self.flow.log(self.run())
         return next(str(row["metadata"]["task_token"]) for row in rows if row["type"] == "wait")
+
+    def conversation(self) -> str:
+        return "/conversations/" + str(self.api.post("/conversations", {"items": [SAID]}).json()["id"])
+
+    def item(self) -> str:
+        """In a conversation of its own."""
+        at = f"{self.conversation()}/items"
+        return f"{at}/{self.api.get(at).json()['data'][0]['id']}"
 
     def removed_response(self) -> Any:
         """Its view is asynchronous, and reads in another connection than the test's."""
@@ -172,6 +182,7 @@ def a_limit(world: World) -> str:
 
 LIMIT = "limits/<str:id>"
 LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
+CONVERSATION = "^(?:v1/)?conversations/(?P<reference>[^/]+)"
 TASKS = "agents/<str:agent_id>/tasks"
 TASK = TASKS + "/<str:task_id>"
 TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
@@ -211,6 +222,18 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         "clear",
         "session",
         lambda w: w.api.delete(f"/sessions/{w.session()}/history"),
+    ),
+    ("post", "^(?:v1/)?conversations$"): ("create", "conversation", World.conversation),
+    ("post", CONVERSATION + "$"): (
+        "update",
+        "conversation",
+        lambda w: w.api.post(w.conversation(), {"metadata": {"a": "b"}}),
+    ),
+    ("delete", CONVERSATION + "$"): ("delete", "conversation", lambda w: w.api.delete(w.conversation())),
+    ("delete", CONVERSATION + "/items/(?P<item>[^/]+)$"): (
+        "clear",
+        "conversation",
+        lambda w: w.api.delete(w.item()),
     ),
     ("delete", "^(?:v1/)?responses/(?P<reference>[^/]+)$"): ("delete", "response", World.removed_response),
     ("post", TASKS): ("create", "task", World.task),

@@ -259,6 +259,24 @@ def test_a_stream_in_the_background_goes_on_where_it_was_cut(client: OpenAI, pro
     assert rest[-1].type == "response.completed" and rest[-1].response.output_text == "Done."
 
 
+def test_conversations(client: OpenAI, provider: ModelServer) -> None:
+    provider.script("Ada.", "Ada, again.")
+    made = client.conversations.create(metadata={"a": "b"}, items=[{"role": "developer", "content": "Be brief."}])
+    for _ in range(2):
+        client.responses.create(model=MODEL, input="Who?", conversation=made.id)
+    assert [message["content"] for message in provider.chats[-1]["messages"]] == ["Be brief.", "Who?", "Ada.", "Who?"]
+    said: list[Any] = list(client.conversations.items.list(made.id, order="asc", limit=2))
+    assert [item.content[0].text for item in said] == ["Be brief.", "Who?", "Ada.", "Who?", "Ada, again."]
+    added: Any = client.conversations.items.create(made.id, items=[{"role": "user", "content": "Bye."}]).data[0]
+    assert client.conversations.items.retrieve(added.id, conversation_id=made.id) == added
+    assert client.conversations.items.delete(added.id, conversation_id=made.id).id == made.id
+    assert client.conversations.update(made.id, metadata={"c": "d"}).metadata == {"c": "d"}
+    assert client.conversations.retrieve(made.id).created_at == made.created_at
+    assert client.conversations.delete(made.id).deleted
+    with pytest.raises(NotFoundError, match="conversation not found"):
+        client.responses.create(model=MODEL, input="Who?", conversation=made.id)
+
+
 def test_counting_and_compacting(client: OpenAI, provider: ModelServer) -> None:
     provider.script("They met.", "Hello again.")
     items: Any = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"}]

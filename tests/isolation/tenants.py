@@ -108,6 +108,9 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
     made("response", "/responses", {"model": "offline/echo", "input": "hi"})
     ids["response_hex"] = ids["response"].removeprefix("resp_")
+    conversation = made("conversation", "/conversations", {"items": [{"role": "user", "content": "hi"}]})["id"]
+    (item,) = tenant.api.get(f"/conversations/{conversation}/items").json()["data"]
+    ids["conversation_item"] = item["id"]
     ids["developer"] = str(developer.pk)
     (record,) = tenant.api.get("/audit", {"limit": "1"}).json()["items"]
     ids["audit_record"], ids["audit_request"] = record["id"], record["request_id"]
@@ -121,6 +124,7 @@ def unknown_ids(known: Mapping[str, str]) -> dict[str, str]:
         "project_name": f"own_{uuid4().hex}",
         "task_token": task_token(uuid4()),
         "response": f"resp_{response}",
+        "conversation": f"conv_{response}",
         "response_hex": response,
     }
     return {kind: special.get(kind) or str(uuid4()) for kind in known}

@@ -148,7 +148,7 @@ class TestSettings:
             ({"tools": [{"type": "mcp"}]}, "tools[0].type"),
             ({"tools": [{**CUSTOM, "format": {"type": "grammar"}}]}, "tools[0].format.type"),
             ({"tool_choice": {"type": "function", "name": "other"}}, "tool_choice"),
-            ({"conversation": f"conv_{ID.hex}"}, "conversation"),
+            ({"previous_response_id": f"resp_{ID.hex}", "conversation": f"conv_{ID.hex}"}, "conversation"),
         ],
     )
     def test_what_cannot_be_honoured_is_named(self, fields: dict[str, Any], param: str) -> None:
@@ -196,6 +196,7 @@ class TestSettings:
             ({"service_tier": "free"}, "service_tier"),
             ({"safety_identifier": "x" * 65}, "safety_identifier"),
             ({"presence_penalty": 3}, "presence_penalty"),
+            ({"conversation": {}}, "conversation"),
             ({"tools": [{**CUSTOM, "format": {"type": "xml"}}]}, "tools[0].format.type"),
             ({"tools": [{"type": "web_search", "search_context_size": "all"}]}, "tools[0].search_context_size"),
             ({"tool_choice": {"type": "function"}}, "tool_choice.name"),

@@ -22,7 +22,8 @@ from executions.engine.dispatch import dispatching_to
 from executions.models import Execution, Transition
 from julep_project.core.work import rings
 from sessions.models import Entry, Session, SessionUser
-from sessions.responses.models import StoredResponse
+from sessions.responses.models import Conversation, ConversationItem, StoredResponse
+from sessions.responses.rows.conversation_items import add_turn
 from tests.api_client import API_KEY, ApiClient
 from tests.flow_runner import FlowRunner
 
@@ -66,6 +67,15 @@ class Life:
         first = StoredResponse.objects.create(developer=developer, status="completed", body={"user": self.user})
         body = {"output": [], "said": said}
         StoredResponse.objects.create(developer=developer, status="completed", body=body, previous=first)
+        self.converse(developer, said)
+
+    def converse(self, developer: Developer, said: str) -> None:
+        """A conversation that a response for the user was made in, beside one that does not say whom it is for."""
+        conversation = Conversation.objects.create(developer=developer, metadata={"said": said})
+        named = {"status": "completed", "output": [], "conversation": {"id": f"conv_{conversation.pk.hex}"}}
+        items = [{"id": "msg_1", "type": "message", "said": said}]
+        add_turn(conversation.pk, items, {**named, "user": self.user})
+        StoredResponse.objects.create(developer=developer, status="completed", body={**named, "said": said})
 
     def new(self, path: str, body: Json) -> str:
         answer = self.api.post(path, body)
@@ -73,7 +83,10 @@ class Life:
         return str(answer.json()["id"])
 
 
-MODELS = (User, Doc, Chunk, Embedding, DocEmbedding, Session, SessionUser, Entry, Execution, Transition)
+MODELS = (
+    *(User, Doc, Chunk, Embedding, DocEmbedding, Session, SessionUser, Entry, Execution, Transition),
+    *(Conversation, ConversationItem),
+)
 
 
 def everything() -> dict[str, int]:
@@ -119,7 +132,8 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
         "docs": 1,
         "runs": 1,
         "sessions": 1,
-        "responses": 2,
+        "responses": 3,
+        "conversations": 1,
         "users": 1,
         "texts of calls": 1,
     }

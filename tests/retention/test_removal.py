@@ -291,7 +291,7 @@ def test_the_command(developer: Developer, keep: Any, capsys: Any) -> None:
 
 def test_runs_that_have_ended_are_known_by_their_statuses() -> None:
     assert all(f"'{status.value}'" in expiry.RUNS.due for status in TERMINAL_EXECUTION)
-    kinds = ["audit", "bulk", "calls", "docs", "entries", "files", "records", "responses", "runs"]
+    kinds = ["audit", "bulk", "calls", "conversations", "docs", "entries", "files", "records", "responses", "runs"]
     assert sorted(KINDS) == kinds
 
 

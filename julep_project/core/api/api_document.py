@@ -31,6 +31,7 @@ TAGS = {
     "chat": "The chat completions API: one answer, nothing kept.",
     "responses": "The responses API.",
     "messages": "Anthropic's messages API: one answer, nothing kept.",
+    "conversations": "The conversations API: threads of items that responses continue.",
     "embeddings": "The embeddings API.",
     "models": "The models API.",
     "projects": "Groups of agents and users.",

@@ -22,6 +22,7 @@ from julep_project.core.telemetry.registry import RESPONSES
 from sessions.responses.answering.planning import Begun
 from sessions.responses.answering.run import ResponseRun
 from sessions.responses.models import ResponseStatus
+from sessions.responses.rows.conversation_items import add_turn
 from sessions.responses.rows.store import LEASES, end_response, wait_until_ended
 from sessions.responses.wire.body import ended_body, error_of, shown_body
 from sessions.responses.wire.output import Event
@@ -190,6 +191,8 @@ class Answering:
         )
         if self._begun.held is not None:
             body = await run_query(partial(end_response, self._begun.held, body))
+        elif (conversation_id := self._begun.plan.request.conversation_id) is not None:
+            await run_query(partial(add_turn, conversation_id, self._begun.plan.request.items, body))
         self.body = shown_body(body, self._include)
         self._note_end(status)
 

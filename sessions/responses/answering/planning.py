@@ -15,7 +15,7 @@ from agents.models import Developer
 from docs_store.models import File
 from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back, run_query
-from julep_project.core.errors import BadRequest
+from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
@@ -28,10 +28,13 @@ from sessions.responses.answering.sealing import opened_items
 from sessions.responses.answering.searches import Searches
 from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.rows.chain import load_history, resolve_references
+from sessions.responses.rows.conversation_items import find_items, load_items
+from sessions.responses.rows.conversation_rows import find_conversation
 from sessions.responses.rows.store import begin_response
 from sessions.responses.wire.body import new_body
+from sessions.responses.wire.errors import at
 from sessions.responses.wire.items import Item, with_distinct_ids
-from sessions.responses.wire.request import ResponseRequest, read_request, reopen_request
+from sessions.responses.wire.request import UNKNOWN_CONVERSATION, ResponseRequest, read_request, reopen_request
 
 # A storage that hangs holds up those who name files, and nobody else.
 _PLANNERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="plan")
@@ -140,18 +143,32 @@ def _read(
     check_listed(request.model)
     if request.background and custom_key is not None:
         raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")
-    request = replace(request, items=resolve_references(developer, request.items))
-    return _draft(developer, response_id, request, custom_key)
+    items = resolve_references(developer, request.items, partial(find_items, developer, request.conversation_id))
+    return _draft(developer, response_id, replace(request, items=items), custom_key)
 
 
 def _draft(developer: Developer, response_id: UUID, request: ResponseRequest, custom_key: str | None) -> _Draft:
     searches = Searches(developer, request.tools)
-    before: Sequence[Item] = ()
-    if request.previous_id is not None:
-        before = load_history(developer, request.previous_id, may_cut=request.may_cut)
+    before = _said_before(developer, request)
     items = with_distinct_ids(request.items, response_id, {item["id"] for item in before})
     plan = Plan(developer, response_id, replace(request, items=items), (), searches, custom_key)
     return _Draft(plan, before, find_files(developer, before, items))
+
+
+def _said_before(developer: Developer, request: ResponseRequest) -> Sequence[Item]:
+    """What the request continues.
+
+    Raises:
+        NotFound, BadRequest
+    """
+    if request.previous_id is not None:
+        return load_history(developer, request.previous_id, may_cut=request.may_cut)
+    if request.conversation_id is None:
+        return ()
+    conversation = find_conversation(developer, request.conversation_id)
+    if conversation is None:
+        raise at(NotFound(UNKNOWN_CONVERSATION), "conversation")
+    return load_items(conversation, may_cut=request.may_cut)
 
 
 def _fitting(messages: list[Message], request: ResponseRequest) -> list[Message]:

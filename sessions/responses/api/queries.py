@@ -1,4 +1,4 @@
-"""What queries of the responses API may hold."""
+"""What queries of the responses and conversations APIs may hold."""
 
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes

@@ -1,6 +1,6 @@
 """What was said before: the responses a new one follows, and items it refers to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,9 @@ def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool) -> l
         raise at(NotFound(UNKNOWN_PREVIOUS), _PREVIOUS)
     if chain[-1].status not in _FOLLOWED:
         raise at(BadRequest(f"A response with the status {chain[-1].status!r} cannot be continued"), _PREVIOUS)
+    if chain[0].body.get("conversation"):
+        text = "The response was made in a conversation: continue that conversation instead"
+        raise at(BadRequest(text), _PREVIOUS)
     if chain[0].previous_id is not None and not may_cut:
         raise BadRequest(
             f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {MOST_BYTES >> 20} MiB",
@@ -67,8 +70,19 @@ def items_of(response: StoredResponse) -> list[Item]:
     return [*response.input_items, *response.body["output"]]
 
 
-def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item]:
-    """The items, with those in the place of references that were referred to.
+def _no_others(item_ids: Collection[str]) -> Mapping[str, Item]:
+    return {}
+
+
+def resolve_references(
+    developer: Developer,
+    items: Sequence[Item],
+    among: Callable[[Collection[str]], Mapping[str, Item]] = _no_others,
+    *,
+    field: str = "input",
+) -> list[Item]:
+    """The items, with those in the place of references that were referred to: those that `among` finds, or else items
+    of responses.
 
     Raises:
         NotFound: there is no item with this id.
@@ -77,10 +91,11 @@ def resolve_references(developer: Developer, items: Sequence[Item]) -> list[Item
     wanted = [item["id"] for item in items if item["type"] == REFERENCE]
     if not wanted:
         return list(items)
-    found = _find_items(developer, wanted)
+    near = among(wanted)
+    found = {**_find_items(developer, [item_id for item_id in wanted if item_id not in near]), **near}
     for item_id in wanted:
         if item_id not in found:
-            raise at(item_not_found(item_id), "input")
+            raise at(item_not_found(item_id), field)
     return [found[item["id"]] if item["type"] == REFERENCE else item for item in items]
 
 

@@ -20,8 +20,9 @@ from julep_project.core.live.events import HUB, publish
 from julep_project.core.work.lease import Held, Leases, lease_end
 from julep_project.core.work.queued import Queued
 from sessions.responses.models import ResponseStatus, StoredResponse
+from sessions.responses.rows.conversation_items import add_turn
 from sessions.responses.wire.body import ended_body
-from sessions.responses.wire.ids import parse_response_reference
+from sessions.responses.wire.ids import parse_conversation_reference, parse_response_reference
 from sessions.responses.wire.request import ResponseRequest
 
 ANSWER = "sessions.answer_response"
@@ -103,7 +104,7 @@ def body_with(fields: Mapping[str, Json]) -> CombinedExpression:
 def end_response(held: Held, body: Mapping[str, Json]) -> dict[str, Json]:
     """Record how a response ended, once. Returns the response as it is now: cancelling wins, and so does an end that
     was recorded before, and whoever has claimed it since. Where the row is gone, as with its developer, nothing is
-    recorded."""
+    recorded. Its conversation gets what was asked and answered in the same transaction."""
     with transaction.atomic():
         row = _locked(held.key)
         if row is None:
@@ -111,11 +112,20 @@ def end_response(held: Held, body: Mapping[str, Json]) -> dict[str, Json]:
         if row.status in OPEN and row.version == held.version:
             LEASES.end(held, status=body["status"], body=dict(body))
             row.body = dict(body)
+            conversation_id = conversation_of(body)
+            if conversation_id is not None:
+                add_turn(conversation_id, row.input_items, body)
         elif row.status == ResponseStatus.CANCELLED and not row.body["output"]:
             row.body = {**row.body, "output": body["output"], "usage": body["usage"]}
             row.save(update_fields=["body"])
         transaction.on_commit(partial(publish, topic(held.key)))
     return dict(row.body)
+
+
+def conversation_of(body: Mapping[str, Json]) -> UUID | None:
+    """The conversation that a response is a part of."""
+    named = body.get("conversation") or {}
+    return parse_conversation_reference(named["id"]) if named else None
 
 
 def end_lost(held: Held) -> None:

@@ -5,6 +5,7 @@ import re
 from uuid import UUID
 
 RESPONSE_PREFIX = "resp_"
+CONVERSATION_PREFIX = "conv_"
 _PREFIXES = {
     "compaction": "cmp",
     "custom_tool_call": "ctc",
@@ -28,6 +29,16 @@ def response_reference(response_id: UUID) -> str:
 def parse_response_reference(text: str) -> UUID | None:
     """The row's id, from either spelling; None when the text cannot be one."""
     return as_uuid(text.removeprefix(RESPONSE_PREFIX)) if len(text) <= _LONGEST_ID else None
+
+
+def conversation_reference(conversation_id: UUID) -> str:
+    """The id of a conversation as clients see it."""
+    return CONVERSATION_PREFIX + conversation_id.hex
+
+
+def parse_conversation_reference(text: str) -> UUID | None:
+    """The row's id, from either spelling; None when the text cannot be one."""
+    return as_uuid(text.removeprefix(CONVERSATION_PREFIX)) if len(text) <= _LONGEST_ID else None
 
 
 def as_uuid(text: str) -> UUID | None:

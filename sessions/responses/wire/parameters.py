@@ -1,4 +1,4 @@
-"""What becomes of each parameter of the responses API."""
+"""What becomes of each parameter of the responses and conversations APIs."""
 
 from julep_project.core.reading.surface import Surface, honoured, refused, sent
 
@@ -11,7 +11,7 @@ RESPONSES = Surface(
     parameters=(
         honoured("background"),
         refused("context_management", "Ask `POST /v1/responses/compact`."),
-        refused("conversation", "Continue with `previous_response_id`."),
+        honoured("conversation", "Not together with `previous_response_id`."),
         sent("frequency_penalty", "Of Open Responses.", is_ours=True),
         honoured("include"),
         honoured("input"),
@@ -53,7 +53,7 @@ INPUT_TOKENS = Surface(
     "POST /v1/responses/input_tokens",
     published=(f"{_TYPES}input_token_count_params:InputTokenCountParams",),
     parameters=(
-        refused("conversation", "Continue with `previous_response_id`."),
+        honoured("conversation"),
         honoured("input"),
         honoured("instructions"),
         honoured("model", "The count is that of its tokenizer, where it is at hand."),
@@ -80,5 +80,27 @@ COMPACT = Surface(
         sent("prompt_cache_options"),
         sent("prompt_cache_retention"),
         sent("service_tier"),
+    ),
+)
+_CONVERSATIONS = "openai.types.conversations."
+CONVERSATIONS = Surface(
+    "Conversations",
+    "POST /v1/conversations",
+    published=(f"{_CONVERSATIONS}conversation_create_params:ConversationCreateParams",),
+    parameters=(honoured("items", "At most 20."), honoured("metadata")),
+)
+CONVERSATION_CHANGES = Surface(
+    "Changes of conversations",
+    "POST /v1/conversations/{id}",
+    published=(f"{_CONVERSATIONS}conversation_update_params:ConversationUpdateParams",),
+    parameters=(honoured("metadata"),),
+)
+CONVERSATION_ITEMS = Surface(
+    "Items of conversations",
+    "POST /v1/conversations/{id}/items",
+    published=(f"{_CONVERSATIONS}item_create_params:ItemCreateParams",),
+    parameters=(
+        honoured("include", "In the query."),
+        honoured("items", "At most 20."),
     ),
 )

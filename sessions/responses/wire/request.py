@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.llm.choice import resolve_model
@@ -15,7 +16,7 @@ from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, 
 from julep_project.core.reading.surface import ParameterRefused, Surface
 from julep_project.core.reading.validation import invalid
 from sessions.responses.wire.errors import at
-from sessions.responses.wire.ids import parse_response_reference
+from sessions.responses.wire.ids import conversation_reference, parse_conversation_reference, parse_response_reference
 from sessions.responses.wire.items import Item, read_input
 from sessions.responses.wire.parameters import COMPACT, INPUT_TOKENS, RESPONSES
 from sessions.responses.wire.shown import ENCRYPTED_REASONING, INCLUDABLE, LOGPROBS
@@ -25,6 +26,7 @@ from sessions.responses.wire.tools import Tools, read_tools
 TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 RETENTIONS = ("in_memory", "24h")
 UNKNOWN_PREVIOUS = "previous_response_id not found"
+UNKNOWN_CONVERSATION = "conversation not found"
 # What a model gets as it was given.
 _SENT = (
     "temperature", "top_p", "top_logprobs", "parallel_tool_calls", "presence_penalty", "frequency_penalty", "user",
@@ -86,12 +88,26 @@ class StreamOptionsBody(Body):
     include_obfuscation = serializers.BooleanField(required=False)
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "properties": {"id": {"type": "string"}}}]})
+class ConversationField(serializers.Field[Any, Any, Any, Any]):
+    """The id of a conversation, or an object with it."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"string_type": "Input should be an id, or an object with one."}
+
+    def to_internal_value(self, data: Json) -> str:
+        named = data.get("id") if isinstance(data, Mapping) else data
+        if not isinstance(named, str):
+            self.fail("string_type")
+        return named
+
+
 class AskedBody(Body):
     """What an answer is made of; `input`, `tools` and `tool_choice` are read beside it."""
 
     model = Text(min_length=1, max_length=255)
     instructions = Text(required=False)
     previous_response_id = Text(required=False)
+    conversation = ConversationField(required=False)
     text = AnswerTextBody(required=False)
     reasoning = ReasoningBody(required=False)
     parallel_tool_calls = serializers.BooleanField(required=False)
@@ -157,6 +173,7 @@ class ResponseRequest:
     items: list[Item]
     tools: Tools
     previous_id: UUID | None = None
+    conversation_id: UUID | None = None
     include: tuple[str, ...] = ()
     store: bool = True
     stream: bool = False
@@ -218,7 +235,7 @@ def read_request(body: Json, response_id: UUID) -> ResponseRequest:
     Raises:
         InvalidInput: a field is not of its type.
         BadRequest: fields contradict each other, or something is not supported.
-        NotFound: the previous response's id cannot be one.
+        NotFound: the previous response's or the conversation's id cannot be one.
     """
     values = ResponseBody.read(body)
     if (values.get("stream_options") or {}).get("include_obfuscation"):
@@ -267,20 +284,24 @@ def read_compaction(body: Json, response_id: UUID) -> ResponseRequest:
 
 
 def _asked(values: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Any]:
-    """Of a body that was read as `AskedBody`: what it is to be answered with, and which response it continues.
+    """Of a body that was read as `AskedBody`: what it is to be answered with, and which conversation it continues.
 
     Raises:
         InvalidInput, BadRequest, NotFound: as `read_request`.
     """
+    if values.get("previous_response_id") is not None and values.get("conversation") is not None:
+        raise at(BadRequest("previous_response_id and conversation exclude each other"), "conversation")
     for name in ("context", "mode"):
         if (values.get("reasoning") or {}).get(name) not in (None, "auto", "standard"):
             raise ParameterRefused(f"reasoning.{name}")
     tools, choice = body.get("tools"), body.get("tool_choice")
     tools = [] if tools is None else tools
+    conversation_id = _conversation_id(values.get("conversation"))
     return {
         "tools": chosen(read_tools(tools), choice),
-        "echo": _echo(values, tools, choice),
+        "echo": _echo(values, tools, choice, conversation_id),
         "previous_id": _previous_id(values.get("previous_response_id")),
+        "conversation_id": conversation_id,
     }
 
 
@@ -293,6 +314,7 @@ def reopen_request(
         items=items,
         tools=chosen(read_tools(list(echo["tools"])), echo["tool_choice"]),
         previous_id=previous_id,
+        conversation_id=_conversation_id((echo.get("conversation") or {}).get("id")),
         include=include,
         background=True,
     )
@@ -304,7 +326,7 @@ def in_own_words(error: ParameterRefused) -> ParameterRefused:
     return ParameterRefused(_OWN_NAMES.get(given, given), "the model does not take it")
 
 
-def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json) -> dict[str, Json]:
+def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json, conversation_id: UUID | None) -> dict[str, Json]:
     reasoning = values.get("reasoning")
     reworded = {
         "metadata": values.get("metadata") or {},
@@ -316,6 +338,8 @@ def _echo(values: Mapping[str, Json], tools: Json, tool_choice: Json) -> dict[st
     }
     echo = {name: reworded[name] if name in reworded else values.get(name) for name in _ECHOED}
     echo |= {name: values[name] for name in _ECHOED_IF_GIVEN if name in values}
+    if conversation_id is not None:
+        echo["conversation"] = {"id": conversation_reference(conversation_id)}
     return echo
 
 
@@ -334,4 +358,13 @@ def _previous_id(reference: str | None) -> UUID | None:
     found = parse_response_reference(reference)
     if found is None:
         raise at(NotFound(UNKNOWN_PREVIOUS), "previous_response_id")
+    return found
+
+
+def _conversation_id(reference: str | None) -> UUID | None:
+    if reference is None:
+        return None
+    found = parse_conversation_reference(reference)
+    if found is None:
+        raise at(NotFound(UNKNOWN_CONVERSATION), "conversation")
     return found

@@ -1,18 +1,24 @@
-"""Bodies of the responses API with one value that is wrong: it is refused with its place, and
+"""Bodies of the responses and conversations APIs with one value that is wrong: it is refused with its place, and
 nothing breaks whatever it is."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
+from uuid import UUID
+
+import pytest
 
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.errors import DomainError
-from sessions.responses.wire.request import read_request
+from sessions.responses.wire.request import read_compaction, read_count, read_request
+from tests.api_client import ApiClient
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import NUMBER, WEATHER
 from tests.responses.test_requests import CUSTOM, ID
 from tests.wrong_values import Wrong, wrong_values
 
+Reader = Callable[[Any, UUID], Any]
 CALL = {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}", "id": "fc_1"}
 NOTE = {"type": "custom_tool_call", "call_id": "d", "name": "note", "input": "x"}
 ITEMS: list[dict[str, Any]] = [
@@ -85,27 +91,26 @@ ANSWER = {
 }
 
 
-# Of those that are refused when the body is read, one in so many is sent; all that are taken are.
-_SENT_OF_REFUSED = 40
+# What is counted and what is compacted is read by the same rules.
+COUNTED = {
+    name: BODY[name]
+    for name in ("model", "instructions", "tool_choice", "text", "reasoning", "parallel_tool_calls", "truncation")
+} | {"input": ITEMS[:1], "tools": BODY["tools"]}
+COMPACTED = {
+    name: BODY[name] for name in ("model", "instructions", "service_tier", "prompt_cache_key", "prompt_cache_options")
+} | {"input": ITEMS[:1], "prompt_cache_retention": "24h"}
+# One in so many is sent of those that are taken when the body is read, and of those that are refused.
+_SENT_OF_TAKEN, _SENT_OF_REFUSED = 3, 40
 # Of those with a megabyte of text, whatever the field.
-_SENT_OF_LONG = 6
+_SENT_OF_LONG = 8
 
 
 def test_responses(api: ResponsesClient, web: WebServer) -> None:
-    taken, refused = [], []
-    for wrong in wrong_values(BODY, without=AS_SENT):
-        try:
-            read_request(wrong.body, ID)
-        except DomainError as error:
-            assert error.param and 400 <= error.status < 500, f"{wrong}: {error.status} {error}"
-            refused.append(wrong)
-        else:
-            taken.append(wrong)
-    assert [str(wrong) for wrong in taken if not wrong.may_be_taken] == []
+    taken, refused = _read(read_request, BODY)
     assert len(refused) > 300
     long = [wrong for wrong in taken if wrong.kind == "too long"]
-    sent = [wrong for wrong in taken if wrong.kind != "too long"]
-    sent += [*long[::_SENT_OF_LONG], *refused[::_SENT_OF_REFUSED]]
+    short = [wrong for wrong in taken if wrong.kind != "too long"]
+    sent = [*short[::_SENT_OF_TAKEN], *long[::_SENT_OF_LONG], *refused[::_SENT_OF_REFUSED]]
     with scripted_model([ANSWER] * (1 + len(sent))):
         assert api.send("POST", "/v1/responses", BODY).status_code == 200
         answers = api.run(_answers(api, sent))
@@ -113,8 +118,43 @@ def test_responses(api: ResponsesClient, web: WebServer) -> None:
     assert not odd, "\n".join(odd)
 
 
+@pytest.mark.parametrize(
+    ("reader", "body"), [(read_count, COUNTED), (read_compaction, COMPACTED)], ids=["counting", "compacting"]
+)
+def test_what_is_read_beside_them(reader: Reader, body: dict[str, Any]) -> None:
+    reader(body, ID)
+    assert _read(reader, body)[1]
+
+
+def _read(reader: Reader, body: dict[str, Any]) -> tuple[list[Wrong], list[Wrong]]:
+    """The bodies that are taken, and those that are not: each of these with its place."""
+    taken, refused = [], []
+    for wrong in wrong_values(body, without=AS_SENT):
+        try:
+            reader(wrong.body, ID)
+        except DomainError as error:
+            assert error.param and 400 <= error.status < 500, f"{wrong}: {error.status} {error}"
+            refused.append(wrong)
+        else:
+            taken.append(wrong)
+    assert [str(wrong) for wrong in taken if not wrong.may_be_taken] == []
+    return taken, refused
+
+
 async def _answers(api: ResponsesClient, wrong_ones: list[Wrong]) -> list[Any]:
     return [await api._send("POST", "/v1/responses", wrong.body, {}) for wrong in wrong_ones]
+
+
+@pytest.mark.parametrize("at", ["conversations", "items"])
+def test_conversations(api: ResponsesClient, at: str) -> None:
+    rest = ApiClient()
+    items = [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]
+    path, body = "/v1/conversations", {"items": items, "metadata": {"k": "v"}}
+    if at == "items":
+        path, body = f"{path}/{rest.post(path, {}).json()['id']}/items", {"items": items}
+    assert rest.post(path, body).status_code == 200
+    odd = [told for wrong in wrong_values(body) if (told := _odd(wrong, rest.post(path, wrong.body)))]
+    assert not odd, "\n".join(odd)
 
 
 def _odd(wrong: Wrong, answer: Any) -> str | None:
