@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import AsyncClient
+from openai.types.responses import ResponseErrorEvent
 
 from agents.llm.answer import MOST_CALLS
 from agents.llm.own.scripted import Spoken, scripted_model
@@ -212,5 +213,7 @@ class TestReaderThatStalls:
 
         *events, error, done = _events(asyncio.run(stall()))
         assert (events[0]["type"], done) == ("response.created", "[DONE]")
-        assert error == {"type": "error", "code": "reader_too_slow", "message": NOT_READ, "param": None}
+        ResponseErrorEvent.model_validate(error)
+        assert (error["code"], error["message"], error["param"]) == ("reader_too_slow", NOT_READ, None)
+        assert error["sequence_number"] > 0
         assert live_api.get(row_id).json()["status"] == "completed"

@@ -222,13 +222,22 @@ def numbered(event: Event, number: int) -> Event:
     return {"type": event["type"], "sequence_number": number, **event}
 
 
-async def encoded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    """The stream as it is sent. How clients know that nothing more comes is told with the last event: a reader that was
+class SentStream:
+    """Events as they are sent. How clients know that nothing more comes is told with the last event: a reader that was
     given up gets what is told last."""
-    is_over = False
-    async with aclosing(events):
-        async for event in events:
-            is_over = event["type"] in _LAST_EVENTS.values()
-            yield encode_named_event(event["type"], event) + (DONE if is_over else b"")
-    if not is_over:
-        yield DONE
+
+    def __init__(self, events: AsyncGenerator[Event, None]) -> None:
+        self._events = events
+        self.next_number = 0
+        """The place of what would be told next."""
+
+    async def encoded(self) -> AsyncGenerator[bytes, None]:
+        """The bytes of each event."""
+        is_over = False
+        async with aclosing(self._events) as events:
+            async for event in events:
+                self.next_number = event["sequence_number"] + 1
+                is_over = event["type"] in _LAST_EVENTS.values()
+                yield encode_named_event(event["type"], event) + (DONE if is_over else b"")
+        if not is_over:
+            yield DONE

@@ -23,7 +23,7 @@ from julep_project.core.live.sse import DONE, encode_named_event
 from julep_project.core.pauses.standing import acheck_intake
 from julep_project.core.process.threads import in_thread
 from sessions.responses.answering import compacting
-from sessions.responses.answering.answer import Answering, answer_whole, encoded
+from sessions.responses.answering.answer import Answering, SentStream, answer_whole, numbered
 from sessions.responses.answering.counting import count_input_tokens
 from sessions.responses.answering.following import follow_response
 from sessions.responses.answering.planning import begin
@@ -157,13 +157,17 @@ def _stream(
     failed: Callable[[], bool] = bool,
 ) -> HttpResponseBase:
     """The events of a response end with one that says how it ended; any other error is told as one."""
-    return event_stream(Relay(encoded(events), error_event=_error_event, stalled=stalled, failed=failed))
+    sent = SentStream(events)
+    error_event = partial(_error_event, sent)
+    return event_stream(Relay(sent.encoded(), error_event=error_event, stalled=stalled, failed=failed))
 
 
-def _error_event(error: Exception) -> bytes:
-    answer = answer_for(error, operation="get", resource="Response").body["error"]
+def _error_event(sent: SentStream, error: Exception) -> bytes:
+    told = answer_for(error, operation="get", resource="Response").body["error"]
     param = getattr(error, "param", None)
-    event = {"type": "error", "code": answer["code"], "message": answer["message"], "param": param}
+    event = numbered(
+        {"type": "error", "code": told["code"], "message": told["message"], "param": param}, sent.next_number
+    )
     return encode_named_event("error", event) + DONE
 
 
