@@ -1,0 +1,78 @@
+"""Programs made with other people's clients, as they are, against running processes: each in a process of its own."""
+
+import json
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api_client import API_KEY
+from tests.backend import Backend
+from tests.loopback.model_server import ModelServer, tool_call
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+HERE = Path(__file__).parent
+# Where `.ci/clients` puts them.
+CLIENTS = Path(__file__).parents[3] / ".julep" / "clients"
+LONGEST_S = 120
+# A tool is called, its result is told, and a second question is answered.
+WEATHER = (tool_call("weather", {"city": "Rome"}), "Sunny.", "Still sunny.")
+
+
+def told_by(command: list[str], backend: Backend) -> Any:
+    """What the program has written last."""
+    asked = [*command, f"{backend.url}/v1", API_KEY]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=LONGEST_S)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def needs(folder: str, whom: str) -> Path:
+    """The folder of clients that are installed, or the test is left out."""
+    if not (CLIENTS / folder / "installed").exists():
+        # Since 2026-11-30: a registry may lack them, and npm may be missing; `.ci/clients` installs what can be had.
+        pytest.skip(f"{whom} is needed, which `.ci/clients` installs")
+    return CLIENTS / folder
+
+
+def told_by_python(program: str, backend: Backend) -> Any:
+    python = needs("python", "OpenAI's Agents SDK, with the client it brings,") / "bin" / "python"
+    return told_by([str(python), "-I", str(HERE / program)], backend)
+
+
+def test_the_agents_sdk(backend: Backend, provider: ModelServer) -> None:
+    provider.script(*WEATHER)
+    told = told_by_python("agents_sdk.py", backend)
+    assert told == {"answers": ["Sunny.", "Still sunny."], "last": "response.completed", "kept": 6}
+    _, *said = [message.get("content") for message in provider.chats[-1]["messages"]]
+    assert said[0] == "Weather in Rome?" and said[-1] == "And now?" and "sun in Rome" in said
+
+
+def test_the_next_openai_client(backend: Backend, provider: ModelServer) -> None:
+    provider.script(tool_call("weather", {"city": "Rome"}), "Sunny.", "Hello", "one two three", {"refusal": "I can't."})
+    told = told_by_python("openai_client.py", backend)
+    assert int(told["version"].partition(".")[0]) == int(version("openai").partition(".")[0]) + 1
+    conversation = told["conversation"]
+    assert conversation.pop("counted") > 0
+    assert conversation == {"text": "Sunny.", "read again": True, "last": "response.completed", "kept": 5}
+    wanted = {"whole": "Hello", "streamed": "one two three", "usage": 3, "refused": "I can't.", "param": "n"}
+    assert told["chat"] == wanted
+    assert told["vectors"] == [1024, 1024]
+    assert "offline/echo" in told["models"]
+
+
+def test_the_ai_sdk(backend: Backend, provider: ModelServer, tmp_path: Path) -> None:
+    modules = needs("node", "the AI SDK with its provider for Open Responses") / "node_modules"
+    # Node looks for modules beside the program.
+    (tmp_path / "node_modules").symlink_to(modules)
+    program = tmp_path / "ai_sdk.mjs"
+    program.write_text((HERE / "ai_sdk.mjs").read_text())
+    provider.script(*WEATHER)
+    told = told_by([str(modules / ".bin" / "node"), str(program)], backend)
+    assert (told["answers"], told["steps"]) == (["Sunny.", "Still sunny."], 2)
+    assert told["tokens"] > 0
+    result = next(message for message in provider.chats[-2]["messages"] if message["role"] == "tool")
+    assert result["content"] == "sun in Rome"
