@@ -10,7 +10,7 @@ from agents.llm.request import MOST_TOOLS, normal_tool_choice
 from agents.tool_types import ToolType
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import DictOf, JsonObject, Number, SentSchema
-from julep_project.core.reading.serializer_errors import below, wrong
+from julep_project.core.reading.serializer_errors import below, refuse_others, wrong
 
 _FORMATS = ("text", "json_object", "json_schema")
 _CHOICES = ("auto", "none", "required")
@@ -18,6 +18,7 @@ _CHOICES = ("auto", "none", "required")
 _KINDS = (
     ToolType.FUNCTION.value, ToolType.COMPUTER.value, ToolType.TEXT_EDITOR.value, ToolType.BASH.value,
 )  # fmt: skip
+_OF_FUNCTIONS = ("name", "description", "parameters", "strict")
 _MOST_BIASES = 1024
 # A choice among some of the tools.
 ALLOWED_TOOLS = "allowed_tools"
@@ -59,7 +60,9 @@ class FunctionTool(JsonObject):
         if kind not in _KINDS:
             raise wrong("value_error", "type", text=f"The type should be one of {', '.join(map(repr, _KINDS))}.")
         if kind == ToolType.FUNCTION:
+            refuse_others(tool, ("type", "function", "cache_control"))
             function = _object(tool, "function")
+            refuse_others(function, _OF_FUNCTIONS, "function")
             _check_name(function, "function")
             if not isinstance(function.get("description") or "", str):
                 raise wrong("string_type", "function", "description")

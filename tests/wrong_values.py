@@ -51,6 +51,13 @@ def wrong_values(body: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> I
                 yield Wrong(place, kind, _replaced(body, path, wrong), may_be_taken)
 
 
+def with_unknown_keys(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Of every object in the body, the body with a key in it that nobody knows, and the place of that."""
+    for path, value in _values(body, ()):
+        if isinstance(value, Mapping):
+            yield _place((*path, "made_up")), _replaced(body, path, {**value, "made_up": {"a": 1}})
+
+
 def _values(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if path:
         yield path, value

@@ -12,51 +12,12 @@ from julep_project.core.reading.surface import Fate
 from julep_project.devservices.loopback import Reply
 from tests.judging import judged
 from tests.loopback.model_server import ModelServer, Streamed, failure
+from tests.responses.completion_bodies import SENT
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import calling
 from tests.responses.test_openai_api import ASK, chunks_of
 
 PATH = "/v1/chat/completions"
-FUNCTION = {"name": "weather", "description": "Of a day", "parameters": {"type": "object"}, "strict": True}
-# As they arrive, where that is not as they are sent.
-SENT: dict[str, Any] = {
-    "messages": [{"role": "user", "content": "Hi"}],
-    "audio": {"format": "mp3", "voice": "alloy"},
-    "frequency_penalty": 0.5,
-    "logit_bias": {"5": 1},
-    "logprobs": True,
-    "max_completion_tokens": 50,
-    "max_tokens": 60,
-    "metadata": {"topic": "tides"},
-    "modalities": ["text", "audio"],
-    "n": 2,
-    "moderation": {"model": "omni-moderation-latest"},
-    "parallel_tool_calls": False,
-    "prediction": {"type": "content", "content": "High tide"},
-    "presence_penalty": -0.5,
-    "prompt_cache_key": "key",
-    "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
-    "prompt_cache_retention": "24h",
-    "reasoning_effort": "low",
-    "response_format": {"type": "json_object"},
-    "safety_identifier": "somebody",
-    "seed": 7,
-    "service_tier": "flex",
-    "stop": ["END"],
-    "store": False,
-    "temperature": 0.25,
-    "tool_choice": {"type": "function", "function": {"name": "weather"}},
-    "tools": [{"type": "function", "function": FUNCTION}],
-    "top_logprobs": 2,
-    "top_p": 0.75,
-    "user": "ada",
-    "verbosity": "low",
-    "web_search_options": {"search_context_size": "low"},
-    "length_penalty": 1.5,
-    "min_p": 0.1,
-    "repetition_penalty": 1.1,
-    "top_k": 40,
-}
 WORD = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "b", "logprob": -1.5, "bytes": [98]}]}
 LOGPROBS = {"content": [WORD], "refusal": None}
 CITATION = {
@@ -111,21 +72,30 @@ class TestWhatIsSent:
 
     @pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "o3-mini"])
     def test_it_arrives(self, api: ResponsesClient, model_server: ModelServer, model: str) -> None:
-        model_server.script("{}", "{}")
+        model_server.script('{"a": 1}', '{"a": 1}')
         given = {name: value for name, value in SENT.items() if name != "max_tokens" or model == "gpt-4o"}
+        rules = {**SENT["messages"][0], "role": "developer" if model == "o3-mini" else "system"}
         for stream in (False, True):
             if stream:
                 del given["n"]
             answer = api.send("POST", PATH, {**given, "model": model, "stream": stream})
             assert answer.status_code == 200, answer.content
-            assert {name: model_server.chats[-1].get(name) for name in given} == given
+            arrived = {**given, "messages": [rules, *SENT["messages"][1:]]}
+            assert {name: model_server.chats[-1].get(name) for name in given} == arrived
             assert bool(model_server.chats[-1].get("stream")) is stream
 
     @pytest.mark.parametrize("stream", [False, True])
     def test_what_another_model_does_not_take_is_refused_by_name(self, api: ResponsesClient, stream: bool) -> None:
         given = {"seed": 7, "store": True, "verbosity": "low", "min_p": 0.1, "moderation": SENT["moderation"]}
-        for name, value in given.items():
-            asked = {**ASK, "model": "anthropic/claude-haiku-4-5", "stream": stream, name: value}
+        places = {
+            "messages[1].audio": {"role": "assistant", "audio": {"id": "audio_1"}},
+            "messages[1].content[0].prompt_cache_breakpoint": SENT["messages"][0],
+        }
+        asked_with = {name: {name: value} for name, value in given.items()} | {
+            place: {"messages": [*ASK["messages"], message]} for place, message in places.items()
+        }
+        for name, fields in asked_with.items():
+            asked = {**ASK, "model": "anthropic/claude-haiku-4-5", "stream": stream, **fields}
             answer = api.send("POST", PATH, asked)
             assert (answer.status_code, answer.json()["error"]["param"]) == (400, name), answer.content
             assert answer.json()["error"]["code"] == "unsupported_parameter"

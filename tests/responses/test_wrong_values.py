@@ -1,61 +1,37 @@
 """Bodies with one wrong value are refused with its place, and never break anything."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from agents.api.completion_body import ChatCompletionBody
+from agents.api.completion_body import CHAT_COMPLETIONS, ChatCompletionBody
 from agents.api.embedding_body import EmbeddingsBody
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.errors import DomainError
 from julep_project.core.reading.fields import Body
 from julep_project.core.reading.surface import Fate
+from tests.responses.completion_bodies import FREE, MESSAGES, OTHERS, REFUSED, WHOLE
 from tests.responses.conftest import ResponsesClient
-from tests.responses.test_completions import SENT
-from tests.wrong_values import Wrong, wrong_values
+from tests.surfaces.places import places_of, published_places
+from tests.wrong_values import Wrong, with_unknown_keys, wrong_values
 
-MESSAGES = [
-    {"role": "system", "content": "Be brief.", "name": "ada"},
-    {
-        "role": "user",
-        "content": [
-            {"type": "text", "text": "Hi"},
-            {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}},
-            {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
-            {"type": "file", "file": {"file_data": "aGk=", "filename": "a.txt"}},
-        ],
-    },
-    {
-        "role": "assistant",
-        "content": [{"type": "refusal", "refusal": "No"}],
-        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
-    },
-    {"role": "tool", "tool_call_id": "c", "content": "sun"},
-]
-FORM = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "required": ["a"]}}}
-CHAT = {
-    **SENT,
-    "model": "gpt-4o",
-    "messages": MESSAGES,
-    "response_format": FORM,
-    "stream": False,
-    "stream_options": {"include_usage": True},
-}
 EMBED = {"model": "offline/hashing", "input": ["a", "b"], "encoding_format": "float", "dimensions": 1024, "user": "ada"}
 # A text in a list of parts is one, and an image may be its address.
-_TAKEN = {f"messages[{message}].content[{part}]" for message, part in ((1, 0), (1, 1), (1, 2), (1, 3), (2, 0))} | {
+_PARTS = ((0, 1), (1, 5), (2, 2), (3, 1))
+_TAKEN = {f"messages[{message}].content[{part}]" for message, parts in _PARTS for part in range(parts)} | {
     "messages[1].content[1].image_url"
 }
 
 
 # One in so many is sent of those that are taken when the body is read, and of those that are refused.
-_SENT_OF_TAKEN, _SENT_OF_REFUSED = 4, 40
+_SENT_OF_TAKEN, _SENT_OF_REFUSED = 7, 90
 
 
 @pytest.mark.parametrize(
     ("reader", "path", "body"),
-    [(ChatCompletionBody, "/v1/chat/completions", CHAT), (EmbeddingsBody, "/v1/embeddings", EMBED)],
+    [(ChatCompletionBody, "/v1/chat/completions", WHOLE), (EmbeddingsBody, "/v1/embeddings", EMBED)],
     ids=["chat completions", "embeddings"],
 )
 def test_one_wrong_value(api: ResponsesClient, reader: type[Body], path: str, body: dict[str, Any]) -> None:
@@ -74,6 +50,25 @@ def test_one_wrong_value(api: ResponsesClient, reader: type[Body], path: str, bo
         if status != 200 and not (400 <= status < 500 and (error["param"] or error["code"] == "llm_bad_request"))
     ]
     assert not odd, "\n".join(odd)
+
+
+def test_every_part_that_is_published_is_taken() -> None:
+    bodies = [WHOLE, *({**WHOLE, **other} for other in OTHERS)]
+    for body in bodies:
+        ChatCompletionBody.read(body)
+    published = {place for place in published_places(CHAT_COMPLETIONS) if not place.startswith(REFUSED)}
+    assert len(published) > 100
+    assert published - set().union(*map(places_of, bodies)) == set()
+
+
+def test_no_other_part_is() -> None:
+    for body in (WHOLE, *({"messages": MESSAGES, **other} for other in OTHERS)):
+        for place, wrong in with_unknown_keys(body):
+            if re.sub(r"\[\d+\]", "[]", place).startswith(FREE):
+                continue
+            with pytest.raises(DomainError) as refused:
+                ChatCompletionBody.read(wrong)
+            assert (refused.value.status, refused.value.param) == (422, place)
 
 
 def _read(reader: type[Body], body: dict[str, Any]) -> tuple[list[Wrong], list[Wrong]]:

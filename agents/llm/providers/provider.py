@@ -32,6 +32,7 @@ from agents.llm.providers.past_refusals import with_past_refusals
 from agents.llm.providers.provider_answers import Asked, asking_for, plain, telling_end
 from agents.llm.providers.rate_limits import admit, told_to_wait
 from agents.llm.providers.sent_settings import EmbeddingBatch, embedding_options, is_of_the_api, sent_settings
+from agents.llm.providers.system_roles import with_system_roles
 from agents.llm.request import ModelRequest
 from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, failure_of, is_silent
 from agents.llm.usage import token_count, token_counts
@@ -237,7 +238,7 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     provider = provider_of(litellm, request.model)
     options: dict[str, Json] = {
         "model": request.model,
-        "messages": _past(request, provider),
+        "messages": _messages_for(provider, request),
         **call_options(request.timeout_s, request.api_key),
         **sent_settings(litellm, provider, request),
     }
@@ -253,9 +254,10 @@ def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
     return options
 
 
-def _past(request: ModelRequest, provider: str) -> list[Mapping[str, Json]]:
-    """The messages, as the provider takes what models and tools said before."""
-    messages = with_past_results(with_past_refusals(request.messages, provider), provider)
+def _messages_for(provider: str, request: ModelRequest) -> Sequence[Mapping[str, Json]]:
+    """The messages as the provider takes them: who instructs, and what models and tools said before."""
+    messages = with_system_roles(request.messages, provider, request.model)
+    messages = with_past_results(with_past_refusals(messages, provider), provider)
     return with_past_calls(messages, provider, request.model)
 
 

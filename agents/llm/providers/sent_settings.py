@@ -34,6 +34,8 @@ _USUAL: Mapping[str, Json] = {
     "store": False,
     "top_logprobs": 0,
 }
+# Of a part of a message: up to where a prompt is kept.
+_MARK = "prompt_cache_breakpoint"
 # The library has to word them for some models. All else it might judge by rules of its own, or forget.
 _WORDED = frozenset({"max_tokens", "reasoning_effort", "response_format"})
 
@@ -98,6 +100,7 @@ def sent_settings(litellm: ModuleType, provider: str, request: ModelRequest) -> 
         mapped = {name: value for name, value in settings.items() if name in known & _WORDED}
         as_given = {name: value for name, value in settings.items() if name not in mapped}
         return {"drop_params": False, **mapped, **({"extra_body": as_given} if as_given else {})}
+    _refuse_foreign_parts(request)
     if provider in _OPEN_MODEL_PROVIDERS:
         known |= OPEN_MODEL_SAMPLING
     elif provider in _WITH_TOP_K:
@@ -110,6 +113,17 @@ def sent_settings(litellm: ModuleType, provider: str, request: ModelRequest) -> 
 
 def _refused(name: str, model: str) -> ParameterRefused:
     return ParameterRefused(name, f"the model {model} does not take it")
+
+
+def _refuse_foreign_parts(request: ModelRequest) -> None:
+    """What only OpenAI knows what to do with."""
+    for place, message in enumerate(request.messages):
+        if message.get("audio") is not None:
+            raise _refused(f"messages[{place}].audio", request.model)
+        content = message.get("content")
+        for at, part in enumerate(content if isinstance(content, list) else ()):
+            if isinstance(part, Mapping) and part.get(_MARK) is not None:
+                raise _refused(f"messages[{place}].content[{at}].{_MARK}", request.model)
 
 
 def _known_to_library(litellm: ModuleType, provider: str, model: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from rest_framework import serializers
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
-from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of
+from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of, refuse_others
 from julep_project.core.reading.surface import Surface
 from julep_project.core.reading.validation import HIDDEN, as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
@@ -79,6 +79,16 @@ class Body(serializers.Serializer[Any]):
     def _wants_null(self, name: str) -> bool:
         field = self.fields.get(name)
         return field is not None and (field.allow_null or (field.required and not self.partial))
+
+
+class StrictBody(Body):
+    """A body, or a part of one, without unknown keys."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is not known; null counts as not given."""
+        if isinstance(data, Mapping):
+            refuse_others(data, self.fields)
+        return super().to_internal_value(data)
 
 
 class Text(serializers.CharField):

@@ -1,6 +1,6 @@
 """The framework's nested error lists as flat entries of a 422 answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,7 @@ from julep_project.core.reading.validation import ABSENT, HIDDEN, KINDS, Path, p
 
 # More than anybody reads; one body may hold thousands of mistakes.
 MOST_PROBLEMS = 100
+_LONGEST_KEY = 80
 _KIND_OF_CODE = {
     "required": "missing",
     "max_length": "string_too_long",
@@ -50,6 +51,18 @@ def wrong(kind: str, *place: str | int, text: str = "") -> serializers.Validatio
     """An error of the framework, of a kind and at a place below the field that raises it. The text is for kinds that
     have none."""
     return serializers.ValidationError(below([serializers.ErrorDetail(text, code=kind)], *place))
+
+
+def refuse_others(given: Mapping[Any, Any], known: Collection[str], *place: str | int) -> None:
+    """Let an object have no keys but those that are known. Null counts as not given.
+
+    Raises:
+        serializers.ValidationError
+    """
+    others = [str(name)[:_LONGEST_KEY] for name, value in given.items() if name not in known and value is not None]
+    if others:
+        told = [serializers.ErrorDetail("", code="extra_forbidden")]
+        raise serializers.ValidationError(below(dict.fromkeys(others[:MOST_PROBLEMS], told), *place))
 
 
 def below(detail: Any, *place: str | int) -> Any:
