@@ -72,10 +72,8 @@ def _sendable(messages: Sequence[Message], files: Mapping[str, File], *, may_cut
         elif may_cut and message is not messages[-1]:
             break
         else:
-            raise BadRequest(
-                f"The files are larger than {MOST_BYTES >> 20} MiB together",
-                fix="Send fewer at once, and let go of earlier ones with truncation: auto",
-            )
+            fix = "Send fewer at once, and let go of earlier ones with truncation: auto"
+            raise at(BadRequest(f"The files are larger than {MOST_BYTES >> 20} MiB together", fix=fix), "input")
     return chosen
 
 

@@ -142,7 +142,8 @@ def _read(
     request = read(body, response_id)
     check_listed(request.model)
     if request.background and custom_key is not None:
-        raise BadRequest("A response in the background cannot use X-Custom-Api-Key: the key is not stored")
+        text = "A response in the background cannot use X-Custom-Api-Key: the key is not stored"
+        raise at(BadRequest(text), "background")
     items = resolve_references(developer, request.items, partial(find_items, developer, request.conversation_id))
     return _draft(developer, response_id, replace(request, items=items), custom_key)
 

@@ -58,10 +58,8 @@ def load_history(developer: Developer, previous_id: UUID, *, may_cut: bool) -> l
         text = "The response was made in a conversation: continue that conversation instead"
         raise at(BadRequest(text), _PREVIOUS)
     if chain[0].previous_id is not None and not may_cut:
-        raise BadRequest(
-            f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {MOST_BYTES >> 20} MiB",
-            fix="Start a new one, or send truncation: auto",
-        )
+        text = f"The conversation is longer than {LONGEST_CHAIN} responses or larger than {MOST_BYTES >> 20} MiB"
+        raise at(BadRequest(text, fix="Start a new one, or send truncation: auto"), _PREVIOUS)
     return [item for response in chain for item in items_of(response)]
 
 
@@ -92,16 +90,17 @@ def resolve_references(
     if not wanted:
         return list(items)
     near = among(wanted)
-    found = {**_find_items(developer, [item_id for item_id in wanted if item_id not in near]), **near}
+    found = {**_find_items(developer, [item_id for item_id in wanted if item_id not in near], field), **near}
     for item_id in wanted:
         if item_id not in found:
             raise at(item_not_found(item_id), field)
     return [found[item["id"]] if item["type"] == REFERENCE else item for item in items]
 
 
-def _find_items(developer: Developer, item_ids: Iterable[str]) -> dict[str, Any]:
+def _find_items(developer: Developer, item_ids: Iterable[str], field: str) -> dict[str, Any]:
     responses = {response_of_item(item_id) for item_id in item_ids} - {None}
     rows = StoredResponse.objects.for_developer(developer).filter(pk__in=responses, deleted_at=None)
     if (rows.aggregate(bytes=Sum("size_bytes"))["bytes"] or 0) > MOST_BYTES:
-        raise BadRequest(f"The responses that items are referred to in are larger than {MOST_BYTES >> 20} MiB together")
+        text = f"The responses that items are referred to in are larger than {MOST_BYTES >> 20} MiB together"
+        raise at(BadRequest(text), field)
     return {item["id"]: item for row in rows for item in items_of(row)}

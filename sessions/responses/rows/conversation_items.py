@@ -17,7 +17,7 @@ from julep_project.core.json_value import Json
 from sessions.responses.models import Conversation, ConversationItem
 from sessions.responses.rows.chain import MOST_BYTES
 from sessions.responses.rows.listing import PageQuery, page_of
-from sessions.responses.wire.errors import item_not_found
+from sessions.responses.wire.errors import at, item_not_found
 from sessions.responses.wire.ids import as_uuid
 from sessions.responses.wire.items import Item, with_distinct_ids
 from sessions.responses.wire.shown import without_kept
@@ -62,10 +62,8 @@ def load_items(conversation: Conversation, *, may_cut: bool) -> list[Item]:
     if not rows or not rows[0].is_cut:
         return items
     if not may_cut:
-        raise BadRequest(
-            f"The conversation has more than {MOST_ITEMS_READ} items, or more than {MOST_BYTES >> 20} MiB",
-            fix="Start a new one, or send truncation: auto",
-        )
+        text = f"The conversation has more than {MOST_ITEMS_READ} items, or more than {MOST_BYTES >> 20} MiB"
+        raise at(BadRequest(text, fix="Start a new one, or send truncation: auto"), "conversation")
     # What is left may begin with results of calls that are not.
     return list(dropwhile(lambda item: item.get("role") != "user", items))
 
