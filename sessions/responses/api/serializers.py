@@ -68,7 +68,7 @@ class ConversationAnswer(Answer):
     """A conversation as it is answered."""
 
     id = Text()
-    object = Text()
+    object = serializers.ChoiceField(["conversation"])
     created_at = serializers.IntegerField()
     metadata = JsonObject()
 
@@ -77,14 +77,14 @@ class ConversationDeleted(Answer):
     """What is answered when it is removed."""
 
     id = Text()
-    object = Text()
+    object = serializers.ChoiceField(["conversation.deleted"])
     deleted = serializers.BooleanField()
 
 
 class ItemListAnswer(Answer):
     """A page of items."""
 
-    object = Text()
+    object = serializers.ChoiceField(["list"])
     data = ItemAnswer(many=True)
     first_id = Text()
     last_id = Text()

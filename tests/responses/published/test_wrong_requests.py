@@ -100,9 +100,9 @@ COMPACTED = {
     name: BODY[name] for name in ("model", "instructions", "service_tier", "prompt_cache_key", "prompt_cache_options")
 } | {"input": ITEMS[:1], "prompt_cache_retention": "24h"}
 # One in so many is sent of those that are taken when the body is read, and of those that are refused.
-_SENT_OF_TAKEN, _SENT_OF_REFUSED = 3, 40
+_SENT_OF_TAKEN, _SENT_OF_REFUSED = 5, 80
 # Of those with a megabyte of text, whatever the field.
-_SENT_OF_LONG = 8
+_SENT_OF_LONG = 10
 
 
 def test_responses(api: ResponsesClient, web: WebServer) -> None:
