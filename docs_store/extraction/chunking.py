@@ -41,9 +41,17 @@ class Cut:
 
 
 class Chunker:
-    """Takes the parts of a file in order. Headings hold from part to part, texts do not."""
+    """Takes the parts of a file in order. Headings hold from part to part, texts do not.
 
-    def __init__(self) -> None:
+    A chunk has up to `size` characters; of each but the first of a part, up to `overlap` are the last ones of the chunk
+    before.
+    """
+
+    def __init__(self, size: int = CHUNK_CHARACTERS, *, overlap: int = 0) -> None:
+        self._longest = size - overlap
+        self._least = min(LEAST_CHUNK_CHARACTERS, self._longest // 2)
+        self._overlap = overlap
+        self._before = ""
         self._headings: list[tuple[int, str]] = []
         self._after_row = False
         self._begin()
@@ -53,6 +61,7 @@ class Chunker:
         if heading is not None:
             self._headings = [(0, _short(heading))] if heading.strip() else []
         chunks: list[Cut] = []
+        self._before = ""
         self._begin()
         for block in blocks:
             chunks += self._add(block, page)
@@ -63,11 +72,11 @@ class Chunker:
         if not text:
             return
         if block.level:
-            if self._size >= LEAST_CHUNK_CHARACTERS:
+            if self._size >= self._least:
                 yield from self._close(page)
             self._enter(block.level, text)
-        for piece in pieces(text):
-            if self._size + len(piece) > CHUNK_CHARACTERS:
+        for piece in pieces(text, self._longest):
+            if self._size + len(piece) > self._longest:
                 yield from self._close(page)
             self._put(piece, block)
 
@@ -96,7 +105,11 @@ class Chunker:
         text = "\n".join(self._texts).strip()
         heading = self._heading
         self._begin()
-        return [Cut(text, page, heading)] if text else []
+        if not text:
+            return []
+        begun = self._before
+        self._before = _end_of(text, self._overlap)
+        return [Cut(f"{begun}\n{text}" if begun else text, page, heading)]
 
     def _begin(self) -> None:
         self._texts: list[str] = []
@@ -129,6 +142,15 @@ def _end(text: str, start: int, size: int) -> int:
     while end > earliest and unicodedata.combining(text[end]):
         end -= 1
     return end
+
+
+def _end_of(text: str, size: int) -> str:
+    """The last words of a text, of no more than so many characters."""
+    if len(text) <= size:
+        return text
+    end = text[len(text) - size :] if size else ""
+    words = re.split(r"\s+", end, maxsplit=1)
+    return (words[1] if len(words) > 1 else end).strip()
 
 
 def cleaned(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from docs_store.extraction.chunking import cleaned
-from docs_store.extraction.limits import LONGEST_CHUNK
+from docs_store.extraction.limits import CHUNK_CHARACTERS, LONGEST_CHUNK
 
 # Ends a process that takes too long over a part.
 TIMER_SIGNAL = signal.SIGPROF
@@ -14,7 +14,8 @@ TIMER_SIGNAL = signal.SIGPROF
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to read, from which part on, and with how much. Parts to `avoid` ended a process that read them."""
+    """What to read, from which part on, with how much, and how it is cut. Parts to `avoid` ended a process that read
+    them."""
 
     suffix: str = ""
     mime_type: str = ""
@@ -22,6 +23,8 @@ class Order:
     avoid: list[int] = field(default_factory=list)
     memory_mb: int = 768
     cpu_seconds: int = 20
+    chunk_characters: int = CHUNK_CHARACTERS
+    overlap_characters: int = 0
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))

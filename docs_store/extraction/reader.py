@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from docs_store.extraction import messages
 from docs_store.extraction.chunking import Chunker
 from docs_store.extraction.errors import problem_of, too_large
-from docs_store.extraction.limits import CHUNKS_PER_MESSAGE, MOST_TEXT
+from docs_store.extraction.limits import CHUNK_CHARACTERS, CHUNKS_PER_MESSAGE, MOST_TEXT
 from docs_store.extraction.messages import Order
 from docs_store.extraction.parts import Part, Source
 
@@ -82,20 +82,21 @@ def _told(content: BinaryIO, order: Order, begin: Callable[[], None]) -> Iterato
     content.seek(0)
     parts = parts_of(Source(content, order.suffix, order.mime_type))
     yield messages.opened(parts.count)
-    chunker = Chunker()
+    chunker = Chunker(order.chunk_characters, overlap=order.overlap_characters)
+    at_once = max(1, CHUNKS_PER_MESSAGE * CHUNK_CHARACTERS // max(CHUNK_CHARACTERS, order.chunk_characters))
     number = -1
     for number, part in enumerate(parts.each):
         if number >= order.start:
             yield messages.beginning(number, part.page)
-            yield from _read(number, part, chunker)
+            yield from _read(number, part, chunker, at_once)
         elif not parts.is_direct and number not in order.avoid:
             # It was told of before. What follows may stand under its headings.
-            list(_read(number, part, chunker))
+            list(_read(number, part, chunker, at_once))
         begin()
     yield messages.ended(number + 1)
 
 
-def _read(number: int, part: Part, chunker: Chunker) -> Iterator[dict[str, Any]]:
+def _read(number: int, part: Part, chunker: Chunker, at_once: int) -> Iterator[dict[str, Any]]:
     try:
         blocks = part.read()
         if sum(len(block.text) for block in blocks) > MOST_TEXT:
@@ -105,9 +106,9 @@ def _read(number: int, part: Part, chunker: Chunker) -> Iterator[dict[str, Any]]
         problem = problem_of("It", error)
         yield messages.broken(number, part.page, problem.code, problem.message)
         return
-    while len(cuts) > CHUNKS_PER_MESSAGE:
-        yield messages.some(number, part.page, cuts[:CHUNKS_PER_MESSAGE])
-        del cuts[:CHUNKS_PER_MESSAGE]
+    while len(cuts) > at_once:
+        yield messages.some(number, part.page, cuts[:at_once])
+        del cuts[:at_once]
     yield messages.read(number, part.page, cuts)
 
 
