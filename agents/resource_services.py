@@ -47,7 +47,7 @@ class ResourceServices(Generic[Row]):
         return rows.select_related("project") if self.has_project else rows
 
     def get(self, developer: Developer, row_id: UUID) -> Row:
-        return get_or_not_found(self.rows(developer), row_id, self.noun.capitalize())
+        return get_or_not_found(self.rows(developer), row_id, self._title)
 
     def create(self, *, developer: Developer, values: Values, row_id: UUID | None = None) -> Row:
         """Store a row; what `values` leaves out gets its default, and a canonical name is made up."""
@@ -132,7 +132,11 @@ class ResourceServices(Generic[Row]):
     def _locked(self, developer: Developer, row_id: UUID, *, no_key: bool = False) -> Row:
         """The row, held until the transaction ends; unless `no_key`, none can begin to refer to it meanwhile."""
         rows: models.QuerySet[Row] = self.model.objects.for_developer(developer).select_for_update(no_key=no_key)
-        return get_or_not_found(rows, row_id, self.noun.capitalize())
+        return get_or_not_found(rows, row_id, self._title)
+
+    @property
+    def _title(self) -> str:
+        return self.noun.replace("_", " ").capitalize()
 
 
 def create_or_replace(

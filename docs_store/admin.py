@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel, File, Ingestion
+from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingModel, File, Ingestion, VectorStore, VectorStoreFile
 from julep_project.core.admin import ReadOnlyAdmin
 
 
@@ -10,8 +10,8 @@ from julep_project.core.admin import ReadOnlyAdmin
 class DocAdmin(ReadOnlyAdmin):
     """Docs, newest first."""
 
-    list_display = ("title", "agent", "user", "developer", "created_at")
-    list_select_related = ("agent", "user", "developer")
+    list_display = ("title", "agent", "user", "store", "developer", "created_at")
+    list_select_related = ("agent", "user", "store", "developer")
     search_fields = ("id__exact", "title")
 
 
@@ -66,3 +66,21 @@ class FileAdmin(ReadOnlyAdmin):
     list_display = ("name", "mime_type", "size", "developer", "created_at")
     list_select_related = ("developer",)
     search_fields = ("id__exact", "name", "sha256__exact")
+
+
+@admin.register(VectorStore)
+class VectorStoreAdmin(ReadOnlyAdmin):
+    """Files that are searched together, newest first."""
+
+    list_display = ("__str__", "developer", "expires_after_days", "last_active_at", "created_at")
+    list_select_related = ("developer",)
+    search_fields = ("id__exact", "name")
+
+
+@admin.register(VectorStoreFile)
+class VectorStoreFileAdmin(ReadOnlyAdmin):
+    """Which files are in which vector stores."""
+
+    list_display = ("file", "store", "developer", "created_at")
+    list_select_related = ("file", "store", "developer")
+    search_fields = ("id__exact", "store__id__exact", "file__id__exact")

@@ -204,6 +204,7 @@ def _store(claimed: ClaimedDoc, developer: Developer, chunks: Sequence[Chunk], v
                 developer=developer,
                 agent_id=chunk.agent_id,
                 user_id=chunk.user_id,
+                store_id=chunk.store_id,
                 doc_id=chunk.doc_id,
                 chunk=chunk,
                 model=claimed.model,

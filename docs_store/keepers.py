@@ -8,7 +8,7 @@ from docs_store.files import services
 from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import EmbeddingModel
 from docs_store.removal.erasing import DOCS as DOCS_OF_USERS
-from docs_store.removal.expiry import DOCS, FILES
+from docs_store.removal.expiry import DOCS, FILES, empty_expired_stores, remove_expired_files
 from docs_store.search import upkeep
 from julep_project.core.database import fetch
 from julep_project.core.work.keeper import Keeper, register
@@ -50,6 +50,8 @@ register(
     )
 )
 register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
+register(Keeper("docs_store.remove_expired_files", 300, remove_expired_files))
+register(Keeper("docs_store.empty_expired_stores", 3600, empty_expired_stores))
 # Takes minutes where vectors are many.
 register(Keeper("docs_store.build_indexes", 60, vector_index.build_indexes, queue="io"))
 register(Keeper("docs_store.renew_words", 60, upkeep.renew_words, queue="io"))

@@ -1,9 +1,9 @@
-"""Documents of agents and users, cut into chunks, with vectors of any number of embedding models.
+"""Documents of agents, users and vector stores, cut into chunks, with vectors of any number of embedding models.
 
 A doc never changes once it is stored; one that is read in a file grows until it is read. `DO_NOTHING` means that the
-database cascades by itself (migration `database_cascades`). Tenant and owner of a doc are repeated in its chunks and
-vectors, so that a search narrows down to them without a join; those columns carry no foreign keys of their own,
-because the rows live and die with their doc.
+database cascades by itself (migrations `database_cascades` and `vector_stores`). Tenant and owner of a doc are repeated
+in its chunks and vectors, so that a search narrows down to them without a join; those columns carry no foreign keys of
+their own, because the rows live and die with their doc.
 """
 
 from typing import Any
@@ -22,9 +22,22 @@ from julep_project.core.work.rows import QueuedRow
 
 LONGEST_TITLE = 800
 LONGEST_CHUNK = 30_000
+LONGEST_FILE_NAME = 255
+LONGEST_STORE_NAME = 256
+
+ANY_PURPOSE = "user_data"
 
 _OF_AGENT = Q(agent__isnull=False)
 _OF_USER = Q(user__isnull=False)
+_OF_STORE = Q(store__isnull=False)
+_OF_STORE_FILE = Q(store_file__isnull=False)
+# The columns of which a doc has one.
+_OWNERS = ("agent", "user", "store")
+
+
+def _only(owner: str) -> Q:
+    """The owner is of this kind, and of no other."""
+    return Q(**{f"{each}__isnull": each != owner for each in _OWNERS})
 
 
 def _copied(model: str, *, null: bool = False) -> Any:
@@ -35,13 +48,19 @@ def _copied(model: str, *, null: bool = False) -> Any:
 
 
 class Doc(Resource):
-    """A text that an agent or a user knows."""
+    """A text that an agent or a user knows, or that a vector store has of one of its files (`store_file`)."""
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
     agent = models.ForeignKey(
         "agents.Agent", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False
     )
     user = models.ForeignKey("agents.User", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False)
+    store = models.ForeignKey(
+        "docs_store.VectorStore", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False
+    )
+    store_file = models.ForeignKey(
+        "docs_store.VectorStoreFile", null=True, on_delete=models.DO_NOTHING, related_name="docs", db_index=False
+    )
     title = models.CharField(max_length=LONGEST_TITLE)
     metadata = models.JSONField(default=dict, blank=True)
     embed_instruction = models.TextField(null=True, blank=True, help_text="stands before each chunk that is embedded")
@@ -52,9 +71,9 @@ class Doc(Resource):
     class Meta(Resource.Meta):
         constraints = [
             models.CheckConstraint(
-                condition=Q(agent__isnull=False, user__isnull=True) | Q(agent__isnull=True, user__isnull=False),
-                name="doc_has_one_owner",
+                condition=_only("agent") | _only("user") | _only("store"), name="doc_has_one_of_three_owners"
             ),
+            models.UniqueConstraint(fields=["store_file"], condition=_OF_STORE_FILE, name="doc_of_store_file"),
             *(
                 models.UniqueConstraint(
                     fields=[role, "content_hash"],
@@ -67,6 +86,7 @@ class Doc(Resource):
         indexes = [
             models.Index(fields=["agent", "-created_at", "-id"], name="doc_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user", "-created_at", "-id"], name="doc_of_user", condition=_OF_USER),
+            models.Index(fields=["store"], name="doc_of_store", condition=_OF_STORE),
             models.Index(fields=["developer", "-created_at", "-id"], name="doc_of_developer"),
             metadata_index("doc_metadata"),
         ]
@@ -82,6 +102,7 @@ class Chunk(models.Model):
     developer = _copied("agents.Developer")
     agent = _copied("agents.Agent", null=True)
     user = _copied("agents.User", null=True)
+    store = _copied("docs_store.VectorStore", null=True)
     doc = models.ForeignKey(Doc, on_delete=models.DO_NOTHING, related_name="chunks", db_index=False)
     index = models.PositiveIntegerField()
     content = models.TextField()
@@ -97,6 +118,7 @@ class Chunk(models.Model):
         indexes = [
             models.Index(fields=["agent"], name="chunk_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user"], name="chunk_of_user", condition=_OF_USER),
+            models.Index(fields=["store"], name="chunk_of_store", condition=_OF_STORE),
             GinIndex(fields=["search"], name="chunk_words"),
             models.Index(fields=["id"], name="chunk_of_older_words", condition=Q(search_version__lt=2)),
         ]
@@ -181,6 +203,7 @@ class Embedding(models.Model):
     developer = _copied("agents.Developer")
     agent = _copied("agents.Agent", null=True)
     user = _copied("agents.User", null=True)
+    store = _copied("docs_store.VectorStore", null=True)
     doc = _copied("docs_store.Doc")
     chunk = models.ForeignKey(Chunk, on_delete=models.DO_NOTHING, related_name="embeddings", db_index=False)
     model = models.CharField(max_length=255)
@@ -193,6 +216,7 @@ class Embedding(models.Model):
         indexes = [
             models.Index(fields=["agent", "model"], name="embedding_of_agent", condition=_OF_AGENT),
             models.Index(fields=["user", "model"], name="embedding_of_user", condition=_OF_USER),
+            models.Index(fields=["store", "model"], name="embedding_of_store", condition=_OF_STORE),
         ]
 
     def __str__(self) -> str:
@@ -200,12 +224,19 @@ class Embedding(models.Model):
 
 
 class File(Resource):
-    """A file clients store. Its content lies in the file storage; see `docs_store.files`."""
+    """A file clients store. Its content lies in the file storage; see `docs_store.files`.
+
+    From `expires_at` on it is as if it were gone, and soon it is.
+    """
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey("agents.Project", on_delete=models.RESTRICT, related_name="files")
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=LONGEST_FILE_NAME)
     description = models.TextField(blank=True, default="")
+    purpose = models.CharField(
+        max_length=32, default=ANY_PURPOSE, db_default=ANY_PURPOSE, help_text="what the client means to do with it"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
     mime_type = models.CharField(max_length=120, null=True, blank=True)
     size = models.PositiveBigIntegerField(help_text="bytes")
     sha256 = models.CharField(max_length=64)
@@ -213,10 +244,73 @@ class File(Resource):
     objects = TenantManager()
 
     class Meta(Resource.Meta):
-        indexes = [models.Index(fields=["developer", "-created_at", "-id"], name="file_of_developer")]
+        indexes = [
+            models.Index(fields=["developer", "-created_at", "-id"], name="file_of_developer"),
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="file_that_expires"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class VectorStore(Resource):
+    """Files that are searched together. Without `expires_after_days` it is kept for ever; else, once nobody has used it
+    for so long, it cannot be used any more, and loses its files."""
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=LONGEST_STORE_NAME, blank=True, default="")
+    description = models.TextField(blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    expires_after_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    last_active_at = models.DateTimeField(db_default=DatabaseNow())
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        indexes = [
+            models.Index(fields=["developer", "-created_at", "-id"], name="vector_store_of_developer"),
+            models.Index(
+                fields=["last_active_at"],
+                condition=Q(expires_after_days__isnull=False),
+                name="vector_store_that_expires",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
+
+
+class FileBatch(Resource):
+    """Files that were put into a vector store together. Where it stands follows from where they do."""
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    store = models.ForeignKey(VectorStore, on_delete=models.DO_NOTHING, related_name="batches")
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class VectorStoreFile(Resource):
+    """A file in a vector store. A job (`jobs`) reads it into a doc (`docs`), whose metadata repeat the `attributes`: by
+    those it is searched. It goes with its file, and with its store."""
+
+    developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
+    store = models.ForeignKey(VectorStore, on_delete=models.DO_NOTHING, related_name="files", db_index=False)
+    file = models.ForeignKey(File, on_delete=models.DO_NOTHING, related_name="stores")
+    batch = models.ForeignKey(FileBatch, null=True, blank=True, on_delete=models.DO_NOTHING, related_name="files")
+    attributes = models.JSONField(default=dict, blank=True)
+
+    objects = TenantManager()
+
+    class Meta(Resource.Meta):
+        constraints = [models.UniqueConstraint(fields=["store", "file"], name="vector_store_has_a_file_once")]
+        indexes = [models.Index(fields=["store", "-created_at", "-id"], name="vector_store_file_of_store")]
+
+    def __str__(self) -> str:
+        return f"{self.store_id} {self.file_id}"
 
 
 class FileContent(models.Model):
@@ -238,10 +332,16 @@ class Ingestion(JobRow):
 
     What was read is stored, so another attempt goes on after `parts_read`. Without its doc it is aborted. `content_id`
     names a content in the file storage: a file's, or one that was uploaded for this job (`is_upload`) and goes with it.
+    Without `chunk_tokens` chunks are as long as docs usually have them.
     """
 
     developer = models.ForeignKey("agents.Developer", on_delete=models.CASCADE, related_name="+")
     doc = models.ForeignKey(Doc, null=True, on_delete=models.DO_NOTHING, related_name="ingestions")
+    store_file = models.ForeignKey(
+        VectorStoreFile, null=True, on_delete=models.DO_NOTHING, related_name="jobs", db_index=False
+    )
+    chunk_tokens = models.PositiveSmallIntegerField(null=True, help_text="of the longest chunk")
+    overlap_tokens = models.PositiveSmallIntegerField(null=True, help_text="of a chunk that the next one repeats")
     content_id = models.UUIDField()
     is_upload = models.BooleanField()
     size = models.PositiveBigIntegerField(help_text="bytes")
@@ -260,7 +360,10 @@ class Ingestion(JobRow):
     objects = TenantManager()
 
     class Meta(JobRow.Meta):
-        constraints = [models.CheckConstraint(condition=Q(state__in=JobState.values), name="ingestion_state_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=JobState.values), name="ingestion_state_known"),
+            models.UniqueConstraint(fields=["store_file"], condition=_OF_STORE_FILE, name="ingestion_of_store_file"),
+        ]
         indexes = [
             models.Index(fields=["developer", "due_at"], condition=Q(state__in=OPEN), name="ingestion_of_tenant"),
             models.Index(fields=["content_id"], condition=Q(state__in=OPEN), name="ingestion_of_content"),

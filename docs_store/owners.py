@@ -1,4 +1,4 @@
-"""Whose documents: an agent's or a user's."""
+"""Whose documents: an agent's, a user's or a vector store's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from django.db.models import Q
 from agents.audit.recording import Act
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Agent, Developer, User
-from docs_store.models import Doc
+from docs_store.models import Doc, VectorStore
 
-Role = Literal["agent", "user"]
+Role = Literal["agent", "user", "store"]
 
-_MODELS: dict[Role, Any] = {"agent": Agent, "user": User}
+_MODELS: dict[Role, Any] = {"agent": Agent, "user": User, "store": VectorStore}
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """An agent or a user."""
+    """An agent, a user or a vector store."""
 
     role: Role
     id: UUID
@@ -28,8 +28,10 @@ class Owner:
     def of(cls, doc: Doc) -> "Owner":
         if doc.agent_id is not None:
             return cls("agent", doc.agent_id)
-        assert doc.user_id is not None
-        return cls("user", doc.user_id)
+        if doc.user_id is not None:
+            return cls("user", doc.user_id)
+        assert doc.store_id is not None
+        return cls("store", doc.store_id)
 
     def exists(self, developer: Developer) -> bool:
         return bool(_MODELS[self.role].objects.for_developer(developer).filter(pk=self.id).exists())

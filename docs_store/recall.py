@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from agents.llm import gateway
 from agents.models import Developer
@@ -19,10 +20,10 @@ Reference = dict[str, Any]
 
 
 async def recall(
-    developer: Developer, owners: Sequence[Owner], *, text: str, options: Mapping[str, Any]
+    developer: Developer, owners: Sequence[Owner], *, text: str, options: Mapping[str, Any], matching: Q | None = None
 ) -> list[Reference]:
     """Doc references of the owners for a text: `recall_each` for one list of owners."""
-    [found] = await recall_each(developer, [owners], text=text, options=options)
+    [found] = await recall_each(developer, [owners], text=text, options=options, matching=matching)
     return found
 
 
@@ -33,11 +34,13 @@ async def recall_each(
     text: str,
     options: Mapping[str, Any],
     usage_metadata: Mapping[str, Any] | None = None,
+    matching: Q | None = None,
 ) -> list[list[Reference]]:
     """For each of several lists of owners, doc references for the same text, as the search answers them.
 
     `options` are recall options with their defaults filled in. The embedding model is asked once at most: not in text
-    mode, and not when there is nothing to search in. `usage_metadata` goes into the row of that usage.
+    mode, and not when there is nothing to search in. `usage_metadata` goes into the row of that usage. Docs have to be
+    `matching`, too, as `SearchQuery` has it.
 
     Raises:
         DomainError: the embedding model did not answer, or refused.
@@ -47,6 +50,8 @@ async def recall_each(
     if not text or not await run_query(lambda: selectors.has_docs(developer, everybody)):
         return [[] for _ in searched]
     query = parse_search({"text": text, **search_fields(options)}, any_word=True)
+    if matching is not None:
+        query = replace(query, matching=query.matching & matching)
     if options["mode"] != Mode.TEXT:
         dimensions = await run_query(lambda: selectors.stored_dimensions(settings.EMBEDDING_MODEL))
         asked = [query_text(text)]

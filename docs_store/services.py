@@ -124,6 +124,7 @@ def _chunks(doc: Doc, content: Sequence[str], first: int) -> list[Chunk]:
             developer_id=doc.developer_id,
             agent_id=doc.agent_id,
             user_id=doc.user_id,
+            store_id=doc.store_id,
             doc=doc,
             index=index,
             content=text,

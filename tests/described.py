@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator
 
 from julep_project.core.api.api_document import openapi_document
 
-_PREFIX = re.compile(r"^(?:/api)?(?:/v1)?(?=/)")
+_PREFIX = re.compile(r"^/api(?=/)")
+_VERSION = re.compile(r"^/v1(?=/)")
 # What is larger is large by one value.
 _LARGEST = 256 * 1024
 _PARAMETER = re.compile(r"\{[^}]+\}")
@@ -33,7 +34,9 @@ def hold(method: str, path: str, answer: Any) -> Any:
 
 def problem_of(method: str, path: str, answer: Any) -> str | None:
     """How an answer differs from the description; None if it does not, or is of no operation that is described."""
-    operation = _operation(method, _PREFIX.sub("", path.partition("?")[0]).rstrip("/"))
+    bare = _PREFIX.sub("", path.partition("?")[0]).rstrip("/")
+    # Few routes are others under `/v1`.
+    operation = _operation(method, bare) or _operation(method, _VERSION.sub("", bare))
     if operation is None or answer.streaming or len(answer.content) > _LARGEST:
         return None
     place, described = operation

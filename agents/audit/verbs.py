@@ -37,6 +37,8 @@ class ObjectKind(StrEnum):
     SESSION = "session"
     DOC = "doc"
     FILE = "file"
+    VECTOR_STORE = "vector_store"
+    VECTOR_STORE_FILE = "vector_store_file"
     EXECUTION = "execution"
     LINK = "link"
     BULK = "bulk"

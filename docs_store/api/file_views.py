@@ -49,6 +49,7 @@ class FileAnswer(Answer, FileBody):
 
     nullable = frozenset({"content", "description", "mime_type"})
 
+    name = Text(help_text="of a file that came in a form whatever it was called")  # type: ignore[assignment]
     id = serializers.UUIDField()
     created_at = Timestamp()
     updated_at = Timestamp()

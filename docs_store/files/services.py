@@ -1,22 +1,27 @@
-"""Reads and writes of files, limited to one developer."""
+"""Reads and writes of files, limited to one developer.
+
+What a file belongs to goes with it in the database: to vector stores, and what is read in it for them.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
-from agents.models import DEFAULT_PROJECT, Developer
+from agents.models import DEFAULT_PROJECT, Developer, Project
 from agents.selectors import get_project_named
 from docs_store.files import contents
 from docs_store.models import File, FileContent, Ingestion
+from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import commit_apart
 from julep_project.core.errors import DomainError, StorageUnavailable
 from julep_project.core.ids import uuid7
@@ -24,10 +29,13 @@ from julep_project.core.jobs.rows import OPEN
 from julep_project.core.storage.storage import SURELY_COMMITTED, prune, read_stored, remove
 from julep_project.core.tenancy import get_or_not_found
 
+_IS_THERE = Q(expires_at=None) | Q(expires_at__gt=Now())
+
 
 def list_files(developer: Developer) -> "QuerySet[File]":
-    """Every file, each with its project."""
-    return File.objects.for_developer(developer).select_related("project")
+    """Every file that has not expired, each with its project."""
+    files: QuerySet[File] = File.objects.for_developer(developer).filter(_IS_THERE)
+    return files.select_related("project")
 
 
 def get_file(developer: Developer, file_id: UUID) -> File:
@@ -50,17 +58,32 @@ def create_file(*, developer: Developer, values: Mapping[str, Any]) -> File:
         StorageUnavailable: the storage does not take it.
     """
     project = get_project_named(developer, values.get("project") or DEFAULT_PROJECT)
-    file_id, written = _stored(developer, partial(contents.write_base64, text=values["content"]))
-    file = File(
-        id=file_id,
-        developer=developer,
-        project=project,
-        name=values["name"],
-        description=values.get("description", ""),
-        mime_type=values.get("mime_type"),
-        size=written.size,
-        sha256=written.sha256,
-    )
+    stored = _stored(developer, partial(contents.write_base64, text=values["content"]))
+    described = {name: values[name] for name in ("name", "description", "mime_type") if name in values}
+    return _create(developer, project, stored, described)
+
+
+def create_uploaded_file(*, developer: Developer, pieces: Iterable[bytes], values: Mapping[str, Any]) -> File:
+    """The same with a content that comes in pieces: `name`, `mime_type`, `purpose`, and `lives_s` of what expires.
+
+    Raises:
+        BadRequest, BodyTooLarge, StorageUnavailable: as `create_file`.
+    """
+    project = get_project_named(developer, DEFAULT_PROJECT)
+    stored = _stored(developer, partial(contents.write_pieces, pieces=pieces))
+    described = {name: values[name] for name in ("name", "mime_type", "purpose")}
+    lives_s = values.get("lives_s")
+    if lives_s is not None:
+        described["expires_at"] = DatabaseNow() + timedelta(seconds=lives_s)
+    return _create(developer, project, stored, described)
+
+
+def _create(
+    developer: Developer, project: Project, stored: tuple[UUID, contents.Written], described: Mapping[str, Any]
+) -> File:
+    file_id, written = stored
+    known = {"size": written.size, "sha256": written.sha256, **described}
+    file = File(id=file_id, developer=developer, project=project, **known)
     with transaction.atomic():
         file.save(force_insert=True)
         record(developer.pk, _act(Verb.CREATE, file))

@@ -1,15 +1,18 @@
 """The jobs that read files, and their ends."""
 
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from docs_store import embedding_queue
 from docs_store.extraction import errors
 from docs_store.files import services as files
 from docs_store.models import Doc, Ingestion
-from julep_project.core.jobs.kind import ClaimedJob, JobKind
-from julep_project.core.jobs.rows import JobState
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.jobs.kind import ClaimedJob, JobKind, announce
+from julep_project.core.jobs.rows import OPEN, JobState
 
 NAME = "ingest_file"
 TASK = "docs_store.ingest_file"
@@ -67,6 +70,26 @@ def abort(job: Job) -> None:
         JobLost
     """
     _end(job, JobState.ABORTED, "the doc was removed")
+
+
+@transaction.atomic
+def cancel(jobs: "QuerySet[Ingestion]") -> list[UUID]:
+    """End those of the jobs that are open, whoever works on them, and remove what they have stored; their ids."""
+    docs = Doc.objects.filter(pk__in=jobs.filter(state__in=OPEN).values("doc"))
+    list(docs.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    held = jobs.filter(state__in=OPEN).select_for_update(no_key=True, of=("self",))
+    ended = [job.pk for job in held.order_by("pk").only("pk")]
+    Doc.objects.filter(ingestions__in=ended).delete()
+    Ingestion.objects.filter(pk__in=ended).update(
+        state=JobState.ABORTED,
+        reason="it was cancelled",
+        lease_until=None,
+        version=F("version") + 1,
+        updated_at=DatabaseNow(),
+    )
+    for job_id in ended:
+        transaction.on_commit(partial(announce, job_id))
+    return ended
 
 
 def _end(job: Job, state: JobState, reason: str, **changes: str) -> None:

@@ -15,13 +15,21 @@ from agents.models import Developer
 from docs_store import selectors
 from docs_store.files import services as files
 from docs_store.ingestion.jobs import INGESTIONS, NAME
-from docs_store.models import LONGEST_TITLE, Doc, Ingestion
+from docs_store.models import LONGEST_TITLE, Doc, File, Ingestion, VectorStoreFile
 from docs_store.owners import Owner, act_on_doc
 from julep_project.core.errors import Conflict
 from julep_project.core.ids import uuid7
 
 _LONGEST_SUFFIX = 10
 _LONGEST_TYPE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How long chunks are, in tokens, and how much of each the next one repeats."""
+
+    tokens: int
+    overlap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,10 @@ class _Content:
     name: str
     mime_type: str
     is_upload: bool
+
+    @classmethod
+    def of(cls, file: File) -> "_Content":
+        return cls(file.pk, file.size, file.sha256, file.name, file.mime_type or "", is_upload=False)
 
 
 def ingest_upload(
@@ -71,9 +83,24 @@ def ingest_file(*, developer: Developer, owner: Owner, file_id: UUID, values: Ma
         IntegrityError: the owner has a doc of this title and file.
     """
     _require(owner, developer)
-    file = files.get_file(developer, file_id)
-    content = _Content(file.pk, file.size, file.sha256, file.name, file.mime_type or "", is_upload=False)
+    content = _Content.of(files.get_file(developer, file_id))
     return _begin(developer, owner, content, values)
+
+
+def ingest_store_files(rows: Iterable[tuple[VectorStoreFile, Chunking | None]]) -> None:
+    """The same with files that were put into a vector store, in the transaction that did so."""
+    docs, begun = [], []
+    for row, chunking in rows:
+        content = _Content.of(row.file)
+        doc = _new_doc(row.developer, Owner("store", row.store_id), content, {"metadata": row.attributes})
+        job = _new_job(doc, content)
+        doc.store_file = job.store_file = row
+        if chunking is not None:
+            job.chunk_tokens, job.overlap_tokens = chunking.tokens, chunking.overlap
+        docs.append(doc)
+        begun.append(job)
+    Doc.objects.bulk_create(docs)
+    INGESTIONS.start_all(begun)
 
 
 def _require(owner: Owner, developer: Developer) -> None:
@@ -83,8 +110,16 @@ def _require(owner: Owner, developer: Developer) -> None:
 
 @transaction.atomic
 def _begin(developer: Developer, owner: Owner, content: _Content, values: Mapping[str, Any]) -> tuple[Doc, UUID]:
+    doc = _new_doc(developer, owner, content, values)
+    doc.save(force_insert=True)
+    record(developer.pk, act_on_doc(Verb.CREATE, doc))
+    job_id = INGESTIONS.start(_new_job(doc, content))
+    return selectors.get_doc(developer, doc.pk, include_embeddings=True), job_id
+
+
+def _new_doc(developer: Developer, owner: Owner, content: _Content, values: Mapping[str, Any]) -> Doc:
     title = values.get("title") or content.name.strip()[:LONGEST_TITLE] or "Untitled"
-    doc = Doc(
+    return Doc(
         id=uuid7(),
         developer=developer,
         **owner.columns(),
@@ -93,10 +128,11 @@ def _begin(developer: Developer, owner: Owner, content: _Content, values: Mappin
         embed_instruction=values.get("embed_instruction"),
         content_hash=hashlib.sha256(orjson.dumps([title, {"file": content.sha256}])).hexdigest(),
     )
-    doc.save(force_insert=True)
-    record(developer.pk, act_on_doc(Verb.CREATE, doc))
-    job = Ingestion(
-        developer=developer,
+
+
+def _new_job(doc: Doc, content: _Content) -> Ingestion:
+    return Ingestion(
+        developer=doc.developer,
         doc=doc,
         name=NAME,
         reason="the file is read",
@@ -106,8 +142,6 @@ def _begin(developer: Developer, owner: Owner, content: _Content, values: Mappin
         suffix=_suffix(content.name),
         mime_type=content.mime_type.partition(";")[0].strip().lower()[:_LONGEST_TYPE],
     )
-    job_id = INGESTIONS.start(job)
-    return selectors.get_doc(developer, doc.pk, include_embeddings=True), job_id
 
 
 def _suffix(name: str) -> str:

@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 
 from docs_store.extraction import errors
 from docs_store.extraction.errors import FileProblem
-from docs_store.extraction.limits import CHUNKS_PER_MESSAGE
+from docs_store.extraction.limits import CHARACTERS_PER_TOKEN, CHUNKS_PER_MESSAGE
 from docs_store.extraction.messages import Order
 from docs_store.extraction.process import FileReader, NoReader, ReaderEnded, ReaderNotBegun
 from docs_store.files import services as files
@@ -172,7 +172,15 @@ class _Reading:
             avoid=self._progress.deadly,
             memory_mb=settings.EXTRACTION_MEMORY_MB,
             cpu_seconds=settings.EXTRACTION_CPU_SECONDS,
+            **self._chunking(),
         )
+
+    def _chunking(self) -> dict[str, int]:
+        row = self._job.row
+        if row.chunk_tokens is None:
+            return {}
+        overlap = (row.overlap_tokens or 0) * CHARACTERS_PER_TOKEN
+        return {"chunk_characters": row.chunk_tokens * CHARACTERS_PER_TOKEN, "overlap_characters": overlap}
 
     def _listen(self, reader: FileReader) -> bool:
         """Store what is said. True: there is no more to do now."""

@@ -20,7 +20,19 @@ from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import SpendingLimit, SpendingTotal, TaskUsageDay, UsageDay
 from agents.vault.models import Secret
-from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingModel, File, FileContent, Ingestion
+from docs_store.models import (
+    Chunk,
+    Doc,
+    DocEmbedding,
+    Embedding,
+    EmbeddingModel,
+    File,
+    FileBatch,
+    FileContent,
+    Ingestion,
+    VectorStore,
+    VectorStoreFile,
+)
 from executions.bulk.models import BulkAction, BulkItem
 from executions.links.models import WaitLink
 from executions.models import Blob, Branch, Execution, LoopItem, Transition
@@ -138,6 +150,9 @@ TABLES: tuple[Table, ...] = (
     Table(UsageDay),
     Table(ModelUsage),
     Table(File),
+    Table(VectorStore),
+    Table(FileBatch),
+    Table(VectorStoreFile),
     Table(Doc),
     Table(Chunk),
     Table(DocEmbedding, owner="doc__developer", of_model="model_id"),

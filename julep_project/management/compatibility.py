@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agents.api.anthropic.surface import COUNT_TOKENS, MESSAGES, MODELS
 from agents.api.completion_body import CHAT_COMPLETIONS
 from agents.api.embedding_body import EMBEDDINGS
+from docs_store.api.openai.surfaces import STORE_SURFACES
 from julep_project.core.markdown import codes, table, with_parts
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.reading.surface import Fate, Parameter, Surface
@@ -29,6 +30,7 @@ SURFACES: tuple[Surface, ...] = (
     CONVERSATIONS,
     CONVERSATION_CHANGES,
     CONVERSATION_ITEMS,
+    *STORE_SURFACES,
 )
 
 _TOLD = {Fate.SENT: "sent to the model", Fate.HONOURED: "honoured here", Fate.REFUSED: "refused with 400"}
@@ -44,8 +46,8 @@ def written(page: str) -> str:
 
 
 def _section(surface: Surface) -> str:
-    unknown = "Others are ignored." if surface.ignores_unknown else "Others are refused with 400."
-    return f"### {surface.name}\n\n`{surface.path}`. {unknown}\n\n{table(_HEAD, _rows(surface))}"
+    unknown = "ignored" if surface.ignores_unknown else "refused"
+    return f"### {surface.name}\n\n`{surface.path}`. Others are {unknown}.\n\n{table(_HEAD, _rows(surface))}"
 
 
 _HEAD = ("parameter", "what becomes of it", "")

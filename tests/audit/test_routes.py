@@ -14,6 +14,7 @@ from agents.vault.models import Secret
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows.store import delete_response
 from tests.flow_runner import FlowRunner
+from tests.ingestion.conftest import form
 
 Json = dict[str, Any]
 
@@ -26,6 +27,7 @@ UNRECORDED = {
     ("post", "^(?:v1/)?messages/count_tokens$"): "reads",
     ("post", "agents/<str:id>/search"): "reads",
     ("post", "users/<str:id>/search"): "reads",
+    ("post", "^(?:v1/)?vector_stores/(?P<store>[^/]+)/search$"): "reads",
     ("post", "embed"): "changes nothing here",
     ("post", "sessions/<str:id>/messages"): "entries are never changed, and say themselves when they came",
     ("post", "sessions/<str:id>/render"): "changes nothing here",
@@ -86,6 +88,26 @@ class World:
 
     def file(self) -> str:
         return self.new("/files", {"name": "f", "content": "aGk="})
+
+    def openai_file(self) -> str:
+        return str(self.done("/v1/files", None, **form(b"tides", purpose="vision"))["id"])
+
+    def store(self) -> str:
+        return f"/v1/vector_stores/{self.done('/v1/vector_stores', {'name': 's'})['id']}"
+
+    def store_file(self) -> str:
+        at = f"{self.store()}/files"
+        return f"{at}/{self.done(at, {'file_id': self.openai_file()})['id']}"
+
+    def batch(self) -> str:
+        at = f"{self.store()}/file_batches"
+        return f"{at}/{self.done(at, {'file_ids': [self.openai_file()]})['id']}"
+
+    def done(self, path: str, body: Json | None, **options: Any) -> Any:
+        """The answer of others' surfaces to a POST."""
+        answer = self.api.post(path, body, **options)
+        assert answer.status_code == 200, answer.json()
+        return answer.json()
 
     def run(self) -> str:
         return str(self.flow.start(self.task(), {})["id"])
@@ -183,6 +205,9 @@ def a_limit(world: World) -> str:
 LIMIT = "limits/<str:id>"
 LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
 CONVERSATION = "^(?:v1/)?conversations/(?P<reference>[^/]+)"
+STORES = "^(?:v1/)?vector_stores"
+STORE = STORES + "/(?P<store>[^/]+)"
+STORE_FILE = STORE + "/files/(?P<file>[^/]+)$"
 TASKS = "agents/<str:agent_id>/tasks"
 TASK = TASKS + "/<str:task_id>"
 TOOL = "agents/<str:agent_id>/tools/<str:tool_id>"
@@ -218,6 +243,24 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("post", LIMIT + "/reset"): ("clear", "limit", lambda w: w.api.post(a_limit(w) + "/reset")),
     ("post", "files"): ("create", "file", World.file),
     ("delete", "files/<str:id>"): ("delete", "file", lambda w: w.api.delete(f"/files/{w.file()}")),
+    ("post", "v1/files"): ("create", "file", World.openai_file),
+    ("delete", "v1/files/<str:file>"): ("delete", "file", lambda w: w.api.delete(f"/v1/files/{w.openai_file()}")),
+    ("post", STORES + "$"): ("create", "vector_store", World.store),
+    ("post", STORE + "$"): ("update", "vector_store", lambda w: w.api.post(w.store(), {"name": "t"})),
+    ("delete", STORE + "$"): ("delete", "vector_store", lambda w: w.api.delete(w.store())),
+    ("post", STORE + "/files$"): ("create", "vector_store_file", World.store_file),
+    ("post", STORE_FILE): (
+        "update",
+        "vector_store_file",
+        lambda w: w.api.post(w.store_file(), {"attributes": {"a": 1}}),
+    ),
+    ("delete", STORE_FILE): ("delete", "vector_store_file", lambda w: w.api.delete(w.store_file())),
+    ("post", STORE + "/file_batches$"): ("create", "vector_store_file", World.batch),
+    ("post", STORE + "/file_batches/(?P<batch>[^/]+)/cancel$"): (
+        "cancel",
+        "vector_store",
+        lambda w: w.api.post(f"{w.batch()}/cancel"),
+    ),
     ("delete", "sessions/<str:id>/history"): (
         "clear",
         "session",

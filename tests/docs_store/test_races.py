@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -17,23 +15,9 @@ from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
 from docs_store.owners import Owner
 from docs_store.services import create_doc, delete_docs
 from tests.docs_store.known_vectors import KnownVectors
+from tests.together import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def _together(*jobs: Callable[[], Any]) -> list[Any]:
-    """Results of the jobs, started at the same moment; what one raises is raised here."""
-    barrier = threading.Barrier(len(jobs))
-
-    def run(job: Callable[[], Any]) -> Any:
-        try:
-            barrier.wait()
-            return job()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return [future.result() for future in [pool.submit(run, job) for job in jobs]]
 
 
 def _store(developer: Developer, agent: str, title: str) -> Doc:
@@ -50,14 +34,14 @@ def test_the_same_doc_at_the_same_time(developer: Developer, agent: str, model: 
             return "refused"
         return "stored"
 
-    assert sorted(_together(*[store] * 4)) == ["refused"] * 3 + ["stored"]
+    assert sorted(together(*[store] * 4)) == ["refused"] * 3 + ["stored"]
     assert (Doc.objects.count(), Chunk.objects.count(), DocEmbedding.objects.count()) == (1, 2, 1)
 
 
 def test_workers_share_the_work(developer: Developer, agent: str, model: KnownVectors) -> None:
     for number in range(40):
         _store(developer, agent, str(number))
-    claimed = _together(*[embed_due] * 4)
+    claimed = together(*[embed_due] * 4)
     assert sum(claimed) == 40
     assert sum(len(texts) for _, texts in model.calls) == Embedding.objects.count() == 80
     assert set(DocEmbedding.objects.values_list("state", "attempts")) == {("ready", 1)}
@@ -85,7 +69,7 @@ def test_a_doc_may_be_deleted_while_its_vectors_are_written(
         owner = Owner("agent", UUID(agent))
         return delete_docs(developer=developer, owner=owner, values={"metadata_filter": {"going": True}})
 
-    assert _together(embed, delete) == [2, [doc.pk]]
+    assert together(embed, delete) == [2, [doc.pk]]
     assert (Doc.objects.count(), Chunk.objects.count(), Embedding.objects.count()) == (1, 2, 2)
     assert DocEmbedding.objects.get().state == "ready"
 
@@ -111,5 +95,5 @@ def test_no_doc_is_missed_when_a_model_is_added(developer: Developer, agent: str
             pass
 
     jobs = [lambda name=f"doc {number}": _store(developer, agent, name) for number in range(3)]
-    _together(cover, *jobs)
+    together(cover, *jobs)
     assert DocEmbedding.objects.filter(model="other").count() == 3

@@ -28,6 +28,7 @@ KIND_OF_SEGMENT = {
     "conversations": "conversation",
     "docs": "doc",
     "executions": "execution",
+    "file_batches": "file_batch",
     "files": "file",
     "items": "conversation_item",
     "jobs": "job",
@@ -41,13 +42,20 @@ KIND_OF_SEGMENT = {
     "tools": "tool",
     "transitions": "transition",
     "users": "user",
+    "vector_stores": "vector_store",
 }
 # Of a user or an agent they are other rows than of a developer or an agent.
-KIND_BELOW = {("users", "doc"): "user_doc", ("agents", "secret"): "agent_secret"}
+KIND_BELOW = {
+    ("users", "doc"): "user_doc",
+    ("agents", "secret"): "agent_secret",
+    ("vector_stores", "file"): "store_file",
+}
 # Of some paths it has to be one that a request can do something to.
 KIND_AT = {
     "/executions/{id}/retry": {"id": "ended_execution"},
     "/executions/{id}/fork": {"id": "ended_execution"},
+    "/v1/files/{file}": {"file": "openai_file"},
+    "/v1/files/{file}/content": {"file": "openai_file"},
 }
 # Not rows of a tenant.
 _SHARED = {"/models/{name}": "/models/offline/echo", "/retention/{kind}": "/retention/calls"}
@@ -93,6 +101,7 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /users/{id}/docs": [{"title": "m", "file_id": "<file>"}],
     "POST /files": [{"name": "n", "content": "dGlkZXM=", "project": "<project_name>"}],
     "PUT /executions/{id}": [{"status": "cancelled"}],
+    "POST /vector_stores/{store}/file_batches": [{"files": [{"file_id": "<file>"}]}],
     "POST /bulk": [
         {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>", "ids": ["<execution>"]}},
         {"action": "cancel", "filter": {"fork_id": "<fork>"}},
@@ -120,6 +129,10 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /agents": [{"project": "<project_name>"}],
     "GET /users": [{"project": "<project_name>"}],
     "GET /files": [{"project": "<project_name>"}],
+    "GET /v1/files": [{"after": "<openai_file>"}],
+    "GET /vector_stores": [{"after": "<vector_store>"}, {"before": "<vector_store>"}],
+    "GET /vector_stores/{store}/files": [{"after": "<store_file>"}, {"before": "<store_file>"}],
+    "GET /vector_stores/{store}/file_batches/{batch}/files": [{"after": "<store_file>"}],
     "GET /agents/{id}/search": [{"text": "tides"}],
     "GET /users/{id}/search": [{"text": "tides"}],
     "GET /conversations/{reference}/items": [{"after": "<conversation_item>"}, {}],
@@ -131,6 +144,8 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],
 }
+# What takes a form and nothing else, which names no row: each tenant begins with what it makes.
+_FORMS = frozenset({"POST /v1/files"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +216,8 @@ def all_requests() -> list[Request]:
     description = json.loads(openapi_document())
     for path, verbs in description["paths"].items():
         for verb in VERBS:
-            if verb in verbs:
-                name = f"{verb.upper()} {path}"
+            name = f"{verb.upper()} {path}"
+            if verb in verbs and name not in _FORMS:
                 parameters = _parameters(path)
                 asked = [(body, None) for body in BODIES.get(name, ())] + [
                     (None, query) for query in QUERIES.get(name, ())

@@ -87,6 +87,11 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     (ids["job"],) = begun["jobs"]
     made("doc", f"/agents/{agent}/docs", {"title": "t", "content": "tides"})
     made("file", "/files", {"name": "f", "content": base64.b64encode(b"tides").decode()})
+    for kind in ("openai_file", "store_file"):
+        sent = {"purpose": "assistants", "file": SimpleUploadedFile(f"{kind}.txt", b"high at noon")}
+        made(kind, "/v1/files", None, raw=encode_multipart(BOUNDARY, sent), content_type=MULTIPART_CONTENT)
+    store = made("vector_store", "/v1/vector_stores", {"name": "s"})["id"]
+    made("file_batch", f"/v1/vector_stores/{store}/file_batches", {"file_ids": [ids["store_file"]]})
     made("api_key", "/api_keys", {"label": "k"})
     made("secret", "/secrets", SECRET)
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)

@@ -27,6 +27,7 @@ TAGS = {
     "docs": "What agents and users know.",
     "embed": "Vectors of texts.",
     "files": "Files, as they were sent.",
+    "vector_stores": "Files that are searched together.",
     "jobs": "Work in the background.",
     "chat": "The chat completions API: one answer, nothing kept.",
     "responses": "The responses API.",
@@ -51,6 +52,7 @@ _ERRORS = {
     405: "The path has no such method.",
     409: "It would contradict what is stored, or the same idempotency key stands for another request.",
     413: "The body is too large.",
+    415: "The `Content-Type` cannot be read.",
     422: "Fields are missing or wrong; `details` names their places.",
     429: "Too many requests; `Retry-After` says when to come again.",
     500: "An error of the server.",
@@ -58,7 +60,7 @@ _ERRORS = {
     503: "A part of the server is away or busy for now.",
     504: "The answer took too long.",
 }
-_OF_CHANGES = (409, 413)
+_OF_CHANGES = (409, 413, 415)
 _OF_MODELS = (502, 504)
 # Operations that ask a model before they answer.
 _ASKS_MODELS = ("chat", "responses", "embed", "embeddings", "search")
@@ -106,7 +108,15 @@ _ERROR = {
 }
 
 # Of parameters in paths that are no ids.
-_NAMED = {"kind": "calls", "name": "offline/echo", "reference": "resp_0198c1f0a4b27c3d8e5f60718293a4b5"}
+_ID = "0198c1f0a4b27c3d8e5f60718293a4b5"
+_NAMED = {
+    "kind": "calls",
+    "name": "offline/echo",
+    "reference": f"resp_{_ID}",
+    "file": f"file-{_ID}",
+    "store": f"vs_{_ID}",
+    "batch": f"vsfb_{_ID}",
+}
 
 _FIRST_SENTENCE = re.compile(r"\A(.+?)(?:[.;:](?:\s|\Z)|\n\n|\Z)", re.DOTALL)
 

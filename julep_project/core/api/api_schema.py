@@ -32,11 +32,13 @@ _WITH_BODY = ("create", "create_or_update", "update", "partial_update")
 
 
 class Description(AutoSchema):
-    """How each operation is described: with its body, also where it deletes, and with objects of lists that may be
-    null."""
+    """How each operation is described: with its body, also where it deletes, with objects of lists that may be null,
+    and with files as they are sent."""
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         described = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.FileField):
+            described |= {"format": "binary"}
         if isinstance(field, serializers.ListField) and field.child.allow_null and "$ref" in described["items"]:
             described["items"] = {"oneOf": [described["items"], {"type": "null"}]}
         return described

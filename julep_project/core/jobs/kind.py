@@ -1,6 +1,6 @@
 """Kinds of jobs: how their rows are begun, claimed and ended, and how any of them is found by its id."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -37,6 +37,7 @@ class JobKind(Generic[Row]):
         self.model = model
         self._give_up = give_up or (lambda job, reason: job.end(JobState.FAILED, reason))
         self.task = task
+        self._at_once = at_once or 1
         self.leases: Leases[Row] = Leases(
             model,
             Q(state__in=OPEN),
@@ -53,6 +54,13 @@ class JobKind(Generic[Row]):
             transaction.on_commit(partial(self.queued.ring, job.pk))
         key: UUID = job.pk
         return key
+
+    def start_all(self, jobs: Sequence[Any]) -> None:
+        """The same with many of one developer. Only the first of them are announced: whoever ends one rings for the
+        next, and so do sweeps."""
+        for job in jobs[: self._at_once]:
+            self.start(job)
+        self.model._base_manager.bulk_create(jobs[self._at_once :])
 
     def claim(self, job_id: UUID) -> "ClaimedJob[Row] | None":
         """The job, to be worked on under a lease; None when there is nothing to do.
