@@ -82,7 +82,7 @@ _USED_FOR = [
     {"execution_id": "<execution>", "key_id": "<developer>"},
 ]
 _REFERENCE = [*_SAID, {"type": "item_reference", "id": "msg_<response_hex>_o0"}]
-_FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>"]}]
+_FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>", "<vector_store>"]}]
 
 # Bodies, and queries, beside the examples: they name what those do not.
 BODIES: Mapping[str, list[Any]] = {

@@ -2,6 +2,7 @@
 
 import json
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,11 +12,14 @@ from openai import AsyncOpenAI
 from agents.llm.own.scripted import scripted_model
 from agents.models import Agent, Developer, Project
 from docs_store.embedding import embed_due
+from docs_store.ingestion.working import ingest_file
+from docs_store.models import Ingestion, VectorStore
 from julep_project.core.database import Use, use_database_as
 from julep_project.devservices.loopback import Reply
 from sessions.responses.answering import run
 from sessions.responses.models import StoredResponse
 from tests.api_client import API_KEY, ApiClient
+from tests.ingestion.conftest import form
 from tests.loopback.model_server import ModelServer
 from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient, events_of, text_of
@@ -192,13 +196,34 @@ class TestDocuments:
         results = json.loads(model.requests[1].messages[-1]["content"])["results"]
         assert {found["filename"] for found in results} <= {"Bread"}
 
+    def test_files_of_a_vector_store(self, api: ResponsesClient, settings: Any, tmp_path: Path) -> None:
+        settings.MEDIA_ROOT = str(tmp_path)
+        resources = ApiClient()
+        file = resources.post("/v1/files", **form(b"High tide is at noon.", "tides.txt", purpose="assistants")).json()
+        store = resources.post("/v1/vector_stores", {"file_ids": [file["id"]]}).json()["id"]
+        ingest_file(Ingestion.objects.get().pk)
+        embed_due()
+        with scripted_model([ASK_DOCS, "At noon."]):
+            body = api.create(tools=[docs(store)], include=["file_search_call.results"])
+        [found] = body["output"][0]["results"]
+        assert (found["file_id"], found["filename"], found["text"]) == (
+            file["id"],
+            "tides.txt",
+            "High tide is at noon.",
+        )
+        VectorStore.objects.update(expires_after_days=1, last_active_at="2020-01-01T00:00:00Z")
+        assert api.refuse(tools=[docs(store)])[0] == 400
+
     def test_an_owner_that_does_not_exist(self, api: ResponsesClient, agent: str) -> None:
         stranger = Developer.objects.create(email="stranger@example.com")
         project = Project.objects.create(developer=stranger, name="d", canonical_name="default")
         eve = Agent.objects.create(developer=stranger, project=project, name="Eve", canonical_name="eve")
         for owner in (MISSING, str(eve.pk)):
             status, error = api.refuse(tools=[docs(agent, owner)])
-            assert (status, error["message"]) == (404, f"vector_store_ids: there is no agent or user '{owner}'")
+            assert (status, error["message"]) == (
+                404,
+                f"vector_store_ids: there is no vector store, agent or user '{owner}'",
+            )
 
     def test_without_any_owner(self, api: ResponsesClient) -> None:
         status, error = api.refuse(tools=[docs()])

@@ -7,10 +7,10 @@ from agents.models import Developer
 from docs_store.files import contents
 from docs_store.files.services import list_files
 from docs_store.models import File
+from docs_store.stores.references import FILE, parse_reference
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
 from sessions.responses.wire.errors import at
-from sessions.responses.wire.ids import as_uuid
 
 Message = dict[str, Json]
 
@@ -28,7 +28,7 @@ def find_files(
         NotFound: `items` name a file that is not there.
     """
     needed = set(_file_ids(items))
-    keys = {file_id: as_uuid(file_id) for file_id in needed.union(_file_ids(before))}
+    keys = {file_id: parse_reference(FILE, file_id) for file_id in needed.union(_file_ids(before))}
     wanted = [key for key in keys.values() if key is not None]
     rows = {row.pk: row for row in list_files(developer).filter(pk__in=wanted)} if wanted else {}
     found = {file_id: rows[key] for file_id, key in keys.items() if key in rows}

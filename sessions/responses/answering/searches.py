@@ -9,14 +9,17 @@ from agents.llm.dialogue import Call, UnreadableArguments, arguments_of
 from agents.models import Agent, Developer, User
 from agents.tools.errors import ToolError
 from agents.tools.integrations import search as web
+from docs_store.models import VectorStore, VectorStoreFile
 from docs_store.recall import recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
+from docs_store.stores.references import FILE, STORE, parse_reference, reference
+from docs_store.stores.searching import files_of_docs, use_store
+from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from sessions.responses.wire.errors import at
-from sessions.responses.wire.ids import as_uuid
 from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
 
 LONGEST_QUERY = 2000
@@ -35,8 +38,8 @@ class Searches:
 
     def __init__(self, developer: Developer, tools: Tools) -> None:
         """Raises:
-        BadRequest: web search is not configured.
-        NotFound: there is no agent or user with one of the ids.
+        BadRequest: web search is not configured, or a vector store has expired.
+        NotFound: there is no vector store, agent or user with one of the ids.
         """
         self._developer = developer
         self._file_search = tools.file_search
@@ -69,7 +72,9 @@ class Searches:
             }
         )
         found = await recall(self._developer, self._owners, text=query, options=options)
-        return [_passage(reference) for reference in found]
+        of_stores = [each["id"] for each in found if each["owner"]["role"] == "store"]
+        files = await run_query(partial(files_of_docs, self._developer, of_stores)) if of_stores else {}
+        return [_passage(each, files.get(each["id"])) for each in found]
 
     async def _in_web(self, query: str) -> list[dict[str, Json]]:
         look = partial(web.web_search, self._developer, query, limit=self._web_results, timeout_s=_WEB_TIMEOUT_S)
@@ -85,30 +90,37 @@ def query_of(call: Call) -> str | None:
     return query[:LONGEST_QUERY] if isinstance(query, str) and query.strip() else None
 
 
-def _passage(reference: Mapping[str, Json]) -> dict[str, Json]:
-    """A found document in the words of the response object."""
-    metadata = reference.get("metadata") or {}
-    distance = reference.get("distance")
+def _passage(found: Mapping[str, Json], file: VectorStoreFile | None) -> dict[str, Json]:
+    """A found document in the words of the response object; one that was read in a file of a store, as that file."""
+    metadata = found.get("metadata") or {}
+    distance = found.get("distance")
     return {
-        "file_id": reference["id"],
-        "filename": reference.get("title"),
+        "file_id": found["id"] if file is None else reference(FILE, file.file_id),
+        "filename": found.get("title"),
         "score": None if distance is None else round(max(0.0, min(1.0, 1.0 - distance)), 6),
-        "text": reference["snippet"]["content"],
+        "text": found["snippet"]["content"],
         "attributes": {name: value for name, value in metadata.items() if isinstance(value, str | int | float)},
     }
 
 
 def _find_owners(developer: Developer, file_search: FileSearch) -> list[Owner]:
-    ids = {reference: as_uuid(reference) for reference in file_search.owner_ids}
+    ids = {text: parse_reference(STORE, text) for text in file_search.owner_ids}
     wanted = [owner_id for owner_id in ids.values() if owner_id is not None]
     owners = {owner.id: owner for owner in _existing(developer, wanted)}
-    for reference, owner_id in ids.items():
+    for text, owner_id in ids.items():
         if owner_id not in owners:
-            raise at(NotFound(f"vector_store_ids: there is no agent or user '{reference[:80]}'"), "tools")
+            raise at(NotFound(f"vector_store_ids: there is no vector store, agent or user '{text[:80]}'"), "tools")
     return list(owners.values())
 
 
 def _existing(developer: Developer, ids: Sequence[UUID]) -> list[Owner]:
     agents = Agent.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
     users = User.objects.for_developer(developer).filter(pk__in=ids).values_list("pk", flat=True)
-    return [*(Owner("agent", found) for found in agents), *(Owner("user", found) for found in users)]
+    stores = list(VectorStore.objects.for_developer(developer).filter(pk__in=ids))
+    for store in stores:
+        use_store(store)
+    return [
+        *(Owner("agent", found) for found in agents),
+        *(Owner("user", found) for found in users),
+        *(Owner("store", store.pk) for store in stores),
+    ]
