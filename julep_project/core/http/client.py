@@ -68,7 +68,7 @@ class HttpClient:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context or httpx.create_ssl_context(verify=True, trust_env=False),
+            ssl_context=ssl_context or _trusting_public_authorities(),
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_MOST_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
@@ -155,6 +155,12 @@ def check_reachable(host: str, port: int, timeout_s: float) -> None:
 
 def _network(named: tuple[str, int] | None) -> CheckedNetwork:
     return CheckedNetwork(replace(AddressPolicy.parse(settings.JULEP_HTTP_ALLOW, own_places()), named=named))
+
+
+@Once
+def _trusting_public_authorities() -> ssl.SSLContext:
+    """Shared by all pools: reading the certificates takes longer than most requests do, and a megabyte each time."""
+    return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
 @Once
