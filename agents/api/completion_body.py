@@ -69,7 +69,7 @@ CHAT_COMPLETIONS = Surface(
         honoured("stream_options", "`include_usage`. Streams are not padded: `include_obfuscation` is refused."),
         sent("temperature"),
         sent("tool_choice", "Of `allowed_tools` the model is offered those alone; `custom` is refused."),
-        sent("tools", "Functions; `custom` tools are refused."),
+        sent("tools", "Functions; `custom` tools are refused. `strict` counts where a provider has such a mode."),
         sent("top_logprobs"),
         sent("top_p"),
         sent("user"),

@@ -12,7 +12,7 @@ from julep_project.core.reading.fields import Answer, JsonObject, Text
 _ENDS = ["stop", "length", "tool_calls", "content_filter"]
 
 
-class CitationAnswer(Answer):
+class CompletionCitationAnswer(Answer):
     """A page that a model has read, and where in its text it is referred to."""
 
     sometimes = frozenset({"end_index", "start_index", "title", "url"})
@@ -23,16 +23,16 @@ class CitationAnswer(Answer):
     url = Text()
 
 
-class AnnotationAnswer(Answer):
+class CompletionAnnotationAnswer(Answer):
     """What belongs to some of the text."""
 
     sometimes = frozenset({"type", "url_citation"})
 
     type = Text()
-    url_citation = CitationAnswer()
+    url_citation = CompletionCitationAnswer()
 
 
-class SoundAnswer(Answer):
+class CompletionSoundAnswer(Answer):
     """What a model said aloud, in base64."""
 
     sometimes = frozenset({"data", "expires_at", "id", "transcript"})
@@ -43,19 +43,19 @@ class SoundAnswer(Answer):
     transcript = Text()
 
 
-class CalledFunctionAnswer(Answer):
+class CompletionFunctionAnswer(Answer):
     """What a call calls."""
 
     name = Text()
     arguments = Text(help_text="JSON, as the model wrote it")
 
 
-class FunctionCallAnswer(Answer):
+class CompletionCallAnswer(Answer):
     """A call for the client to answer."""
 
     id = Text()
     type = Text()
-    function = CalledFunctionAnswer()
+    function = CompletionFunctionAnswer()
 
 
 class CompletionMessageAnswer(Answer):
@@ -66,9 +66,9 @@ class CompletionMessageAnswer(Answer):
     role = serializers.ChoiceField(["assistant"])
     content = Text(allow_null=True)
     refusal = Text(allow_null=True, help_text="why the model would not answer, in its words")
-    tool_calls = FunctionCallAnswer(many=True)
-    annotations = AnnotationAnswer(many=True)
-    audio = SoundAnswer()
+    tool_calls = CompletionCallAnswer(many=True)
+    annotations = CompletionAnnotationAnswer(many=True)
+    audio = CompletionSoundAnswer()
     reasoning_content = Text(help_text="what the model thought, where its provider tells; of no published form")
     thinking_blocks = serializers.ListField(
         child=JsonObject(), help_text="the same as its provider wants it back; of no published form"

@@ -12,6 +12,7 @@ from julep_project.core.reading.surface import Fate
 from julep_project.devservices.loopback import Reply
 from tests.judging import judged
 from tests.loopback.model_server import ModelServer, Streamed, failure
+from tests.loopback.web_server import WebServer
 from tests.responses.completion_bodies import SENT
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import calling
@@ -90,6 +91,10 @@ class TestWhatIsSent:
         places = {
             "messages[1].audio": {"role": "assistant", "audio": {"id": "audio_1"}},
             "messages[1].content[0].prompt_cache_breakpoint": SENT["messages"][0],
+            "messages[1].content[0].input_audio": {
+                "role": "user",
+                "content": [{"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}],
+            },
         }
         asked_with = {name: {name: value} for name, value in given.items()} | {
             place: {"messages": [*ASK["messages"], message]} for place, message in places.items()
@@ -117,6 +122,18 @@ class TestWhatIsSent:
         refused = api.send("POST", PATH, {**asked, "tools": tools[:1]})
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tool_choice.allowed_tools.tools")
         assert api.send("POST", PATH, {**ASK, "tool_choice": "required"}).json()["error"]["param"] == "tool_choice"
+
+    def test_a_form_without_a_schema_is_any_json(
+        self, api: ResponsesClient, web_server: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ANTHROPIC_API_BASE", web_server.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-loopback-key")
+        told = {"id": "msg_1", "role": "assistant", "model": "claude-haiku-4-5", "stop_reason": "end_turn"}
+        said = {"content": [{"type": "text", "text": "{}"}], "usage": {"input_tokens": 1, "output_tokens": 1}}
+        web_server.script("/v1/messages", Reply(200, {**told, **said}))
+        asked = {**ASK, "response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}
+        answer = api.send("POST", PATH, {**asked, "model": "anthropic/claude-haiku-4-5"})
+        assert (answer.status_code, len(web_server.requests)) == (200, 1), answer.content
 
     def test_a_refusal_of_before(self, api: ResponsesClient, model_server: ModelServer) -> None:
         said = {"role": "assistant", "content": None, "refusal": "I can't."}

@@ -34,8 +34,9 @@ _USUAL: Mapping[str, Json] = {
     "store": False,
     "top_logprobs": 0,
 }
-# Of a part of a message: up to where a prompt is kept.
-_MARK = "prompt_cache_breakpoint"
+# Of a part of a message: up to where a prompt is kept, and what is to be heard.
+_MARK, _SOUND = "prompt_cache_breakpoint", "input_audio"
+_DEAF = frozenset({"anthropic", "bedrock", "cohere", "cohere_chat", "ollama", "ollama_chat"})
 # The library has to word them for some models. All else it might judge by rules of its own, or forget.
 _WORDED = frozenset({"max_tokens", "reasoning_effort", "response_format"})
 
@@ -88,6 +89,8 @@ def sent_settings(litellm: ModuleType, provider: str, request: ModelRequest) -> 
         ParameterRefused: the question is strict, and the model does not take one of its settings.
     """
     settings = _without_lost_thoughts(request)
+    if provider not in _OF_THE_API and _is_of_any_form(settings.get("response_format")):
+        settings["response_format"] = {"type": "json_object"}
     if not request.is_strict:
         return {"drop_params": True, **_known_to_provider(settings, provider)}
     known = _known_to_library(litellm, provider, request.model)
@@ -100,7 +103,7 @@ def sent_settings(litellm: ModuleType, provider: str, request: ModelRequest) -> 
         mapped = {name: value for name, value in settings.items() if name in known & _WORDED}
         as_given = {name: value for name, value in settings.items() if name not in mapped}
         return {"drop_params": False, **mapped, **({"extra_body": as_given} if as_given else {})}
-    _refuse_foreign_parts(request)
+    _refuse_foreign_parts(provider, request)
     if provider in _OPEN_MODEL_PROVIDERS:
         known |= OPEN_MODEL_SAMPLING
     elif provider in _WITH_TOP_K:
@@ -115,15 +118,17 @@ def _refused(name: str, model: str) -> ParameterRefused:
     return ParameterRefused(name, f"the model {model} does not take it")
 
 
-def _refuse_foreign_parts(request: ModelRequest) -> None:
-    """What only OpenAI knows what to do with."""
+def _refuse_foreign_parts(provider: str, request: ModelRequest) -> None:
+    """What only OpenAI knows what to do with, and sounds where the library leaves them out."""
+    foreign = [_MARK, _SOUND] if provider in _DEAF or "claude" in request.model.lower() else [_MARK]
     for place, message in enumerate(request.messages):
         if message.get("audio") is not None:
             raise _refused(f"messages[{place}].audio", request.model)
         content = message.get("content")
         for at, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, Mapping) and part.get(_MARK) is not None:
-                raise _refused(f"messages[{place}].content[{at}].{_MARK}", request.model)
+            for name in foreign if isinstance(part, Mapping) else ():
+                if part.get(name) is not None:
+                    raise _refused(f"messages[{place}].content[{at}].{name}", request.model)
 
 
 def _known_to_library(litellm: ModuleType, provider: str, model: str) -> frozenset[str]:
@@ -160,6 +165,14 @@ def _known_to_provider(settings: Mapping[str, Json], provider: str) -> dict[str,
     if provider in _OPEN_MODEL_PROVIDERS:
         return dict(settings)
     return {name: value for name, value in settings.items() if name not in OPEN_MODEL_SAMPLING}
+
+
+def _is_of_any_form(wanted: Json) -> bool:
+    """JSON is asked for by a schema, and there is none: the library would not know what to do."""
+    described = (
+        wanted.get("json_schema") if isinstance(wanted, Mapping) and wanted.get("type") == "json_schema" else None
+    )
+    return isinstance(described, Mapping) and described.get("schema") is None
 
 
 def _without_lost_thoughts(request: ModelRequest) -> dict[str, Json]:
