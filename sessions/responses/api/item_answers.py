@@ -8,7 +8,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from julep_project.core.reading.fields import Answer, JsonObject, ListOf, OpenAnswer, Text
-from sessions.responses.wire.items import ROLES
+from sessions.responses.wire.items import PHASES, ROLES
 
 _STATUSES = ["in_progress", "searching", "completed", "incomplete", "failed"]
 
@@ -143,9 +143,12 @@ class _ItemAnswer(Answer):
 class MessageItemAnswer(_ItemAnswer):
     """What somebody said."""
 
+    sometimes = frozenset({"status", "phase"})
+
     type = _kind("message")
     role = serializers.ChoiceField(ROLES)
     content = PartAnswer(many=True)
+    phase = serializers.ChoiceField(PHASES, help_text="as it was sent")
 
 
 class ReasoningItemAnswer(_ItemAnswer):
@@ -159,7 +162,7 @@ class ReasoningItemAnswer(_ItemAnswer):
     encrypted_content = Text(help_text="sealed by this server, to be sent back")
 
 
-class FunctionCallAnswer(_ItemAnswer):
+class FunctionCallItemAnswer(_ItemAnswer):
     """A call of a function, for the client to answer."""
 
     type = _kind("function_call")
@@ -253,7 +256,7 @@ ItemAnswer = _one_of(
     {
         "message": MessageItemAnswer,
         "reasoning": ReasoningItemAnswer,
-        "function_call": FunctionCallAnswer,
+        "function_call": FunctionCallItemAnswer,
         "function_call_output": FunctionResultAnswer,
         "custom_tool_call": CustomCallAnswer,
         "custom_tool_call_output": CustomResultAnswer,

@@ -1,15 +1,18 @@
 """Reads the `input` of a request: texts and items in their several spellings become one form, each with an id."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from sessions.responses.wire.ids import input_item_id
+from sessions.responses.wire.keys import Keys, keys
 
 Item = dict[str, Json]
 
 ROLES = ("user", "assistant", "system", "developer")
+PHASES = ("commentary", "final_answer")
 REFERENCE = "item_reference"
 MOST_ITEMS = 2000
 _DETAILS = ("auto", "low", "high", "original")
@@ -64,7 +67,7 @@ def _read_item(given: Json, owner_id: UUID, index: int, loc: Path) -> Item:
     kind = as_object(given, loc).get("type") or ("message" if "role" in given else None)
     if kind is None:
         raise invalid((*loc, "type"), "missing")
-    item = {"type": kind, **_reader(kind, _READERS, loc)(given, loc)}
+    item = {"type": kind, **_form(kind, _ITEMS, loc).of(given, loc)}
     if kind == REFERENCE:
         return item
     status = given.get("status")
@@ -83,11 +86,11 @@ def _sent_id(given: Mapping[str, Json], loc: Path) -> str | None:
     return text
 
 
-def _reader(kind: Json, readers: Mapping[str, "PartReader"], loc: Path) -> "PartReader":
-    reader = readers.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        raise not_one_of((*loc, "type"), list(readers), kind)
-    return reader
+def _form(kind: Json, forms: Mapping[str, "Form"], loc: Path) -> "Form":
+    form = forms.get(kind) if isinstance(kind, str) else None
+    if form is None:
+        raise not_one_of((*loc, "type"), list(forms), kind)
+    return form
 
 
 def _message(given: Mapping[str, Json], loc: Path) -> Item:
@@ -99,7 +102,10 @@ def _message(given: Mapping[str, Json], loc: Path) -> Item:
     content = _content(given.get("content"), role, (*loc, "content"))
     if role != "assistant" and all(map(_is_blank, content)):
         raise invalid((*loc, "content"), "too_short", msg="The message is empty", received=given["content"])
-    return {"role": role, "content": content}
+    phase = given.get("phase")
+    if phase is not None and phase not in PHASES:
+        raise not_one_of((*loc, "phase"), PHASES, phase)
+    return {"role": role, "content": content, **({} if phase is None else {"phase": phase})}
 
 
 def _is_blank(part: Item) -> bool:
@@ -115,13 +121,13 @@ def _content(content: Json, role: str, loc: Path) -> list[Item]:
         return [_output_text(content) if said_by_model else {"type": "input_text", "text": content}]
     if not isinstance(content, list):
         raise invalid(loc, "list_type", msg="Input should be a text or a list of parts", received=content)
-    readers = _SAID if said_by_model else _PARTS
-    return [_part(part, (*loc, place), readers) for place, part in enumerate(content)]
+    forms = _SAID if said_by_model else _PARTS
+    return [_part(part, (*loc, place), forms) for place, part in enumerate(content)]
 
 
-def _part(part: Json, loc: Path, readers: Mapping[str, "PartReader"]) -> Item:
+def _part(part: Json, loc: Path, forms: Mapping[str, "Form"]) -> Item:
     kind = as_object(part, loc).get("type")
-    return {"type": kind, **_reader(kind, readers, loc)(part, loc)}
+    return {"type": kind, **_form(kind, forms, loc).of(part, loc)}
 
 
 def _text(given: Mapping[str, Json], name: str, loc: Path) -> str:
@@ -139,6 +145,9 @@ def _texts(*names: str) -> "PartReader":
 
 
 def _said_text(part: Mapping[str, Json], loc: Path) -> Item:
+    """What was told beside the text is read, and goes no further: no model takes it."""
+    for name in ("annotations", "logprobs"):
+        _objects(part, name, loc)
     return _output_text(_text(part, "text", loc))
 
 
@@ -163,6 +172,7 @@ def _file(part: Mapping[str, Json], loc: Path) -> Item:
 def _audio(part: Mapping[str, Json], loc: Path) -> Item:
     inner = (*loc, "input_audio")
     audio = as_object(part.get("input_audio"), inner)
+    _OF_AUDIO.check(audio, inner)
     return {"input_audio": _texts("data", "format")(audio, inner)}
 
 
@@ -197,7 +207,7 @@ def _thoughts(given: Mapping[str, Json], name: str, kind: str, loc: Path) -> lis
     parts = given.get(name) or []
     if not isinstance(parts, list):
         raise invalid((*loc, name), "list_type", received=parts)
-    return [_part(part, (*loc, name, place), {kind: _texts("text")}) for place, part in enumerate(parts)]
+    return [_part(part, (*loc, name, place), {kind: _THOUGHT}) for place, part in enumerate(parts)]
 
 
 def _web_search_call(given: Mapping[str, Json], loc: Path) -> Item:
@@ -207,38 +217,77 @@ def _web_search_call(given: Mapping[str, Json], loc: Path) -> Item:
 
 def _file_search_call(given: Mapping[str, Json], loc: Path) -> Item:
     """A search made here that comes back: its query and its results are shown to the model again."""
-    queries, results = given.get("queries"), given.get("results")
+    queries, results = given.get("queries"), _objects(given, "results", loc)
     if queries is not None and not (isinstance(queries, list) and all(isinstance(query, str) for query in queries)):
         raise invalid((*loc, "queries"), "list_type", msg="Input should be a list of texts", received=queries)
-    if results is not None and not (isinstance(results, list) and all(isinstance(one, Mapping) for one in results)):
-        raise invalid((*loc, "results"), "list_type", msg="Input should be a list of objects", received=results)
     return {"queries": queries or [], "results": results}
 
 
+def _objects(given: Mapping[str, Json], name: str, loc: Path) -> list[Json] | None:
+    found = given.get(name)
+    if found is not None and not (isinstance(found, list) and all(isinstance(one, Mapping) for one in found)):
+        raise invalid((*loc, name), "list_type", msg="Input should be a list of objects", received=found)
+    return found
+
+
 PartReader = Callable[[Mapping[str, Json], Path], Item]
-_RESULTS: Mapping[str, PartReader] = {
-    "input_text": _texts("text"),
-    "input_image": _image,
-    "input_file": _file,
-    "output_text": _said_text,
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How objects of one type are read."""
+
+    read: PartReader
+    keys: Keys
+
+    def of(self, given: Mapping[str, Json], loc: Path) -> Item:
+        """What is read of one.
+
+        Raises:
+            InvalidInput, ParameterRefused
+        """
+        self.keys.check(given, loc)
+        return self.read(given, loc)
+
+
+def _part_form(read: PartReader, *names: str, **refused: tuple[Json, ...]) -> Form:
+    return Form(read, keys("type", *names, **refused))
+
+
+def _item_form(read: PartReader, *names: str, **refused: tuple[Json, ...]) -> Form:
+    return Form(read, keys("type", "id", "status", *names, **refused))
+
+
+# Tools are called by models alone, and have no names within names.
+_CALLER: Mapping[str, tuple[Json, ...]] = {"caller": ({"type": "direct"},)}
+_CALLED: Mapping[str, tuple[Json, ...]] = {**_CALLER, "namespace": ()}
+_CACHED: Mapping[str, tuple[Json, ...]] = {"prompt_cache_breakpoint": ()}
+_OF_AUDIO = keys("data", "format")
+_THOUGHT = _part_form(_texts("text"), "text")
+_TEXT = _part_form(_texts("text"), "text", **_CACHED)
+_SAID_TEXT = _part_form(_said_text, "text", "annotations", "logprobs")
+_RESULTS: Mapping[str, Form] = {
+    "input_text": _TEXT,
+    "input_image": _part_form(_image, "detail", "file_id", "image_url", **_CACHED),
+    "input_file": _part_form(_file, "file_data", "file_id", "file_url", "filename", detail=("auto",), **_CACHED),
+    "output_text": _SAID_TEXT,
 }
-_PARTS: Mapping[str, PartReader] = {
-    "input_text": _texts("text"),
-    "input_image": _image,
-    "input_file": _file,
-    "input_audio": _audio,
-    "output_text": _said_text,
+_PARTS: Mapping[str, Form] = {**_RESULTS, "input_audio": _part_form(_audio, "input_audio")}
+_SAID: Mapping[str, Form] = {
+    "output_text": _SAID_TEXT,
+    "refusal": _part_form(_texts("refusal"), "refusal"),
+    "input_text": _part_form(_said_text, "text", **_CACHED),
 }
-_SAID: Mapping[str, PartReader] = {"output_text": _said_text, "refusal": _texts("refusal"), "input_text": _said_text}
-_READERS: Mapping[str, PartReader] = {
-    "compaction": _texts("encrypted_content"),
-    "custom_tool_call": _texts("call_id", "name", "input"),
-    "custom_tool_call_output": _call_output,
-    "file_search_call": _file_search_call,
-    "function_call": _texts("call_id", "name", "arguments"),
-    "function_call_output": _call_output,
-    REFERENCE: _texts("id"),
-    "message": _message,
-    "reasoning": _reasoning,
-    "web_search_call": _web_search_call,
+_ITEMS: Mapping[str, Form] = {
+    "compaction": _item_form(_texts("encrypted_content"), "encrypted_content"),
+    "custom_tool_call": _item_form(_texts("call_id", "name", "input"), "call_id", "name", "input", **_CALLED),
+    "custom_tool_call_output": _item_form(_call_output, "call_id", "output", **_CALLER),
+    "file_search_call": _item_form(_file_search_call, "queries", "results"),
+    "function_call": _item_form(_texts("call_id", "name", "arguments"), "call_id", "name", "arguments", **_CALLED),
+    # The name is that of the call.
+    "function_call_output": _item_form(_call_output, "call_id", "output", "name", **_CALLED),
+    REFERENCE: _item_form(_texts("id")),
+    "message": _item_form(_message, "role", "content", "phase"),
+    "reasoning": _item_form(_reasoning, "summary", "content", "encrypted_content"),
+    "web_search_call": _item_form(_web_search_call, "action"),
 }

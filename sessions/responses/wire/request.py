@@ -12,7 +12,8 @@ from agents.llm.choice import resolve_model
 from agents.request_schemas import LogitBias
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, SentSchema, Text, TextList
+from julep_project.core.reading.fields import Body, JsonObject, ListOf, Number, SentSchema, StrictBody, Text, TextList
+from julep_project.core.reading.serializer_errors import refuse_others
 from julep_project.core.reading.surface import ParameterRefused, Surface
 from julep_project.core.reading.validation import invalid
 from sessions.responses.wire.errors import at
@@ -55,7 +56,7 @@ _OWN_NAMES = {
 }
 
 
-class ReasoningBody(Body):
+class ReasoningBody(StrictBody):
     """How much the model thinks."""
 
     effort = serializers.ChoiceField(["none", "minimal", "low", "medium", "high", "xhigh", "max"], required=False)
@@ -65,7 +66,7 @@ class ReasoningBody(Body):
     mode = Text(required=False, max_length=_LONGEST_NAME)
 
 
-class FormatBody(Body):
+class FormatBody(StrictBody):
     """The form of the answer's text."""
 
     type = serializers.ChoiceField(["text", "json_object", "json_schema"])
@@ -75,14 +76,14 @@ class FormatBody(Body):
     strict = serializers.BooleanField(required=False)
 
 
-class AnswerTextBody(Body):
+class AnswerTextBody(StrictBody):
     """How the answer's text is written."""
 
     format = FormatBody(required=False)
     verbosity = serializers.ChoiceField(["low", "medium", "high"], required=False)
 
 
-class StreamOptionsBody(Body):
+class StreamOptionsBody(StrictBody):
     """How events are told."""
 
     include_obfuscation = serializers.BooleanField(required=False)
@@ -98,7 +99,16 @@ class ConversationField(serializers.Field[Any, Any, Any, Any]):
         named = data.get("id") if isinstance(data, Mapping) else data
         if not isinstance(named, str):
             self.fail("string_type")
+        if isinstance(data, Mapping):
+            refuse_others(data, ("id",))
         return named
+
+
+class CacheBody(StrictBody):
+    """How a prompt is kept for later ones."""
+
+    mode = serializers.ChoiceField(["implicit", "explicit"], required=False)
+    ttl = Text(required=False, max_length=16)
 
 
 class AskedBody(Body):
@@ -132,7 +142,7 @@ class ResponseBody(AskedBody):
     service_tier = serializers.ChoiceField(TIERS, required=False)
     safety_identifier = Text(required=False, max_length=_LONGEST_NAME)
     prompt_cache_key = Text(required=False, max_length=_LONGEST_NAME)
-    prompt_cache_options = JsonObject(required=False)
+    prompt_cache_options = CacheBody(required=False)
     prompt_cache_retention = serializers.ChoiceField(RETENTIONS, required=False)
     metadata = JsonObject(required=False)
     user = Text(required=False)
@@ -161,7 +171,7 @@ class CompactionBody(Body):
     previous_response_id = Text(required=False)
     service_tier = serializers.ChoiceField(TIERS, required=False)
     prompt_cache_key = Text(required=False, max_length=_LONGEST_NAME)
-    prompt_cache_options = JsonObject(required=False)
+    prompt_cache_options = CacheBody(required=False)
     prompt_cache_retention = serializers.ChoiceField(RETENTIONS, required=False)
 
 

@@ -7,6 +7,7 @@ from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of
 from sessions.responses.wire.errors import at
+from sessions.responses.wire.keys import keys
 from sessions.responses.wire.tools import Tools, hosted_of
 
 ALLOWED_TOOLS = "allowed_tools"
@@ -14,6 +15,10 @@ _WAYS = ("none", "auto", "required")
 _MOST_ALLOWED = 500
 _NAMED = ("function", "custom")
 _LOC: Path = ("tool_choice",)
+_ALLOWANCE = keys("mode", "tools")
+_OF_ALLOWANCES = keys("type", "mode", "tools", ALLOWED_TOOLS)
+_OF_HOSTED = keys("type")
+_NAME = keys("name")
 
 
 def chosen(tools: Tools, choice: Json) -> Tools:
@@ -37,7 +42,7 @@ def shown_choice(choice: Json) -> Json:
     if not isinstance(choice, Mapping):
         return choice or "auto"
     if choice.get("type") == ALLOWED_TOOLS:
-        given = _allowance(choice, _LOC)
+        given, _ = _allowance(choice)
         tools = [shown_choice(tool) for tool in given["tools"]]
         return {"type": ALLOWED_TOOLS, "mode": given.get("mode") or "auto", "tools": tools}
     inner = choice.get(choice["type"]) if choice["type"] in _NAMED else None
@@ -45,11 +50,12 @@ def shown_choice(choice: Json) -> Json:
 
 
 def _allowed(tools: Tools, choice: Mapping[str, Json]) -> Tools:
-    given = _allowance(choice, _LOC)
+    _OF_ALLOWANCES.check(choice, _LOC)
+    given, within = _allowance(choice)
     mode = given.get("mode") or "auto"
     if not isinstance(mode, str) or mode not in _WAYS:
-        raise not_one_of((*_LOC, "mode"), _WAYS, mode)
-    loc = (*_LOC, "tools")
+        raise not_one_of((*within, "mode"), _WAYS, mode)
+    loc = (*within, "tools")
     named = given.get("tools")
     if not isinstance(named, list) or not named:
         raise invalid(loc, "missing" if named is None else "too_short", bound=1, received=named)
@@ -59,10 +65,13 @@ def _allowed(tools: Tools, choice: Mapping[str, Json]) -> Tools:
     return replace(tools.only(frozenset(names)), choice=mode)
 
 
-def _allowance(choice: Mapping[str, Json], loc: Path) -> Mapping[str, Json]:
-    """What is allowed, beside the type or inside as in chat completions."""
-    inner = choice.get(ALLOWED_TOOLS)
-    return choice if inner is None else as_object(inner, (*loc, ALLOWED_TOOLS))
+def _allowance(choice: Mapping[str, Json]) -> tuple[Mapping[str, Json], Path]:
+    """What is allowed, and its place: beside the type or inside as in chat completions."""
+    inner, loc = choice.get(ALLOWED_TOOLS), (*_LOC, ALLOWED_TOOLS)
+    if inner is None:
+        return choice, _LOC
+    _ALLOWANCE.check(as_object(inner, loc), loc)
+    return inner, loc
 
 
 def _name_of(choice: Mapping[str, Json], tools: Tools, loc: Path) -> str:
@@ -73,10 +82,13 @@ def _name_of(choice: Mapping[str, Json], tools: Tools, loc: Path) -> str:
     """
     kind = choice.get("type")
     if kind in _NAMED:
+        keys("type", "name", str(kind)).check(choice, loc)
         name: str | None = _given_name(choice, str(kind), loc)
         offered = tools.custom if kind == "custom" else tools.function_names - tools.custom
     else:
         name, offered = hosted_of(kind), tools.hosted
+        if name is not None:
+            _OF_HOSTED.check(choice, loc)
     if name is None or name not in offered:
         told = f"tool_choice names a tool that is not among the tools: {str(name or kind)[:80]!r}"
         raise at(BadRequest(told), *loc)
@@ -88,6 +100,7 @@ def _given_name(choice: Mapping[str, Json], kind: str, loc: Path) -> str:
     if choice.get("name") is None and choice.get(kind) is not None:
         loc = (*loc, kind)
         choice = as_object(choice[kind], loc)
+        _NAME.check(choice, loc)
     name = choice.get("name")
     if not isinstance(name, str):
         raise invalid((*loc, "name"), "missing" if name is None else "string_type", received=name)

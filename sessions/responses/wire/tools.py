@@ -13,6 +13,7 @@ from julep_project.core.reading.validation import Path, as_object, invalid, not_
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from julep_project.core.schemas.schema_shape import check_shape
 from sessions.responses.wire.errors import at
+from sessions.responses.wire.keys import Keys, keys
 
 WEB_SEARCH = "web_search"
 FILE_SEARCH = "file_search"
@@ -22,18 +23,23 @@ _USUAL_RESULTS = 10
 _WEB_SEARCH = re.compile(r"web_search(_preview)?(_\d{4}_\d{2}_\d{2})?")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CLIENTS = ("function", "custom")
-# Published options of tools that are not honoured, with the values that ask for nothing.
-_REFUSED: Mapping[str, Mapping[str, tuple[Json, ...]]] = {
-    "function": {"allowed_callers": (["direct"],), "defer_loading": (False,), "output_schema": ()},
-    "custom": {"allowed_callers": (["direct"],), "defer_loading": (False,)},
-    WEB_SEARCH: {
-        "external_web_access": (True,),
-        "filters": ({}, {"allowed_domains": None}),
-        "search_content_types": (["text"],),
-        "user_location": ({"type": "approximate"},),
-    },
-    FILE_SEARCH: {"ranking_options": ({}, {"ranker": "auto"})},
+_OF_CLIENTS: Mapping[str, tuple[Json, ...]] = {"allowed_callers": (["direct"],), "defer_loading": (False,)}
+_KEYS: Mapping[str, Keys] = {
+    "function": keys("type", "name", "description", "parameters", "strict", output_schema=(), **_OF_CLIENTS),
+    "custom": keys("type", "name", "description", "format", **_OF_CLIENTS),
+    WEB_SEARCH: keys(
+        "type",
+        "search_context_size",
+        external_web_access=(True,),
+        filters=({}, {"allowed_domains": None}),
+        search_content_types=(["text"],),
+        user_location=({"type": "approximate"},),
+    ),
+    FILE_SEARCH: keys(
+        "type", "vector_store_ids", "max_num_results", "filters", ranking_options=({}, {"ranker": "auto"})
+    ),
 }
+_OF_FORMATS = keys("type")
 # How many pages a web search gives the model, by its `search_context_size`.
 _WEB_RESULTS = {"low": 3, "medium": 5, "high": 10}
 _QUERY = {
@@ -114,7 +120,7 @@ def read_tools(given: Json) -> Tools:
     for place, tool in enumerate(given):
         loc: Path = ("tools", place)
         kind = _kind_of(tool, loc)
-        _check_options(tool, kind, loc)
+        _KEYS[kind].check(tool, loc)
         if kind in _CLIENTS:
             read = _read_function(tool, loc) if kind == "function" else _read_custom(tool, loc)
             functions.append({"type": "function", "function": read})
@@ -146,13 +152,6 @@ def _kind_of(tool: Json, loc: Path) -> str:
     return str(known)
 
 
-def _check_options(tool: Mapping[str, Json], kind: str, loc: Path) -> None:
-    for name, idle in _REFUSED[kind].items():
-        value = tool.get(name)
-        if value is not None and value not in idle:
-            raise ParameterRefused(path_text((*loc, name)))
-
-
 def _read_function(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
     given = tool.get("parameters")
     parameters = {} if given is None else as_object(given, (*loc, "parameters"))
@@ -180,6 +179,7 @@ def _read_custom(tool: Mapping[str, Json], loc: Path) -> dict[str, Json]:
         if kind == "grammar":
             raise ParameterRefused(path_text((*at, "type")), "What a model writes is not held to a grammar")
         raise not_one_of((*at, "type"), ("text", "grammar"), kind)
+    _OF_FORMATS.check(form or {}, at)
     return _read_named(tool, loc, _TEXT)
 
 

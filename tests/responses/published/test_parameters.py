@@ -3,12 +3,17 @@ asked for."""
 
 from typing import Any
 
+import openai.types.responses as types
 import pytest
 from cryptography.fernet import Fernet
+from openai.types.responses.response_input_item_param import FunctionCallOutput, ItemReference
 
 from agents.llm.own.scripted import scripted_model
 from julep_project.core.reading.surface import Fate
+from sessions.responses.wire.items import _ITEMS, _PARTS, _SAID
+from sessions.responses.wire.keys import Keys
 from sessions.responses.wire.parameters import RESPONSES
+from sessions.responses.wire.tools import _KEYS
 from tests.loopback.model_server import ModelServer, Streamed
 from tests.loopback.streaming import event
 from tests.responses.conftest import ResponsesClient, events_of, text_of
@@ -51,6 +56,44 @@ OPEN = {
     "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text",
     "tool_choice", "tools", "top_logprobs", "top_p", "truncation",
 }  # fmt: skip
+
+
+# Objects within requests, and the published types of them.
+WITHIN: dict[str, tuple[Any, Keys]] = {
+    **{kind.__name__: (kind, _ITEMS[name].keys) for name, kind in {
+        "compaction": types.ResponseCompactionItemParamParam,
+        "custom_tool_call": types.ResponseCustomToolCallParam,
+        "custom_tool_call_output": types.ResponseCustomToolCallOutputParam,
+        "file_search_call": types.ResponseFileSearchToolCallParam,
+        "function_call": types.ResponseFunctionToolCallParam,
+        "function_call_output": FunctionCallOutput,
+        "item_reference": ItemReference,
+        "message": types.ResponseOutputMessageParam,
+        "reasoning": types.ResponseReasoningItemParam,
+        "web_search_call": types.ResponseFunctionWebSearchParam,
+    }.items()},
+    **{kind.__name__: (kind, {**_PARTS, **_SAID}[name].keys) for name, kind in {
+        "input_file": types.ResponseInputFileParam,
+        "input_image": types.ResponseInputImageParam,
+        "input_text": types.ResponseInputTextParam,
+        "output_text": types.ResponseOutputTextParam,
+        "refusal": types.ResponseOutputRefusalParam,
+    }.items()},
+    **{kind.__name__: (kind, _KEYS[name]) for name, kind in {
+        "custom": types.CustomToolParam,
+        "file_search": types.FileSearchToolParam,
+        "function": types.FunctionToolParam,
+        "web_search": types.WebSearchToolParam,
+    }.items()},
+    "WebSearchPreviewToolParam": (types.WebSearchPreviewToolParam, _KEYS["web_search"]),
+    "EasyInputMessageParam": (types.EasyInputMessageParam, _ITEMS["message"].keys),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("within", WITHIN)
+def test_what_is_published_within_a_parameter_is_read_or_refused_by_name(within: str) -> None:
+    published, known = WITHIN[within]
+    assert set(published.__annotations__) - known.read == set(known.refused) & set(published.__annotations__)
 
 
 def test_nothing_of_open_responses_is_refused() -> None:

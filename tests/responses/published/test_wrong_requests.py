@@ -16,7 +16,7 @@ from tests.loopback.web_server import WebServer
 from tests.responses.conftest import ResponsesClient
 from tests.responses.test_answers import NUMBER, WEATHER
 from tests.responses.test_requests import CUSTOM, ID
-from tests.wrong_values import Wrong, wrong_values
+from tests.wrong_values import Wrong, with_unknown_keys, wrong_values
 
 Reader = Callable[[Any, UUID], Any]
 CALL = {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}", "id": "fc_1"}
@@ -28,7 +28,9 @@ ITEMS: list[dict[str, Any]] = [
         {"type": "input_file", "file_data": "data:,x", "filename": "x.txt"},
         {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
     ]},
-    {"role": "assistant", "content": [{"type": "output_text", "text": "Ho"}, {"type": "refusal", "refusal": "No"}]},
+    {"role": "assistant", "phase": "final_answer", "content": [
+        {"type": "output_text", "text": "Ho", "annotations": [], "logprobs": []}, {"type": "refusal", "refusal": "No"}
+    ]},
     {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
     CALL,
     {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "sun"}]},
@@ -77,7 +79,6 @@ BODY: dict[str, Any] = {
 # What is kept, or sent to the provider, as it is.
 AS_SENT = (
     "metadata.",
-    "prompt_cache_options.",
     "input[7].action.",
     "input[8].results[0].",
     "tools[0].parameters.properties",
@@ -85,6 +86,16 @@ AS_SENT = (
     # Another form than that of the answer.
     "text.format.schema.required[",
 )
+# Where callers have names of their own.
+FREE = (
+    "metadata", "logit_bias", "input[7].action", "input[8].results", "tools[0].parameters", "text.format.schema"
+)  # fmt: skip
+CHOICES: list[dict[str, Any]] = [
+    {"type": "custom", "name": "note"},
+    {"type": "function", "function": {"name": "weather"}},
+    {"type": "web_search"},
+    {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "web_search"}]}},
+]
 ANSWER = {
     "choices": [{"index": 0, "message": {"role": "assistant", "content": '{"n": 1}'}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 1},
@@ -124,6 +135,16 @@ def test_responses(api: ResponsesClient, web: WebServer) -> None:
 def test_what_is_read_beside_them(reader: Reader, body: dict[str, Any]) -> None:
     reader(body, ID)
     assert _read(reader, body)[1]
+
+
+def test_no_key_that_nobody_knows_is_taken() -> None:
+    for body in (BODY, *({**BODY, "tool_choice": choice} for choice in CHOICES)):
+        for place, wrong in with_unknown_keys(body):
+            if place.startswith(FREE):
+                continue
+            with pytest.raises(DomainError) as refused:
+                read_request(wrong, ID)
+            assert (refused.value.status, refused.value.param) == (422, place)
 
 
 def _read(reader: Reader, body: dict[str, Any]) -> tuple[list[Wrong], list[Wrong]]:
