@@ -1,10 +1,7 @@
 """The published Anthropic client, unchanged, against running processes whose models are on loopback."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,9 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MODEL = "gpt-4o"
 HI: Any = [{"role": "user", "content": "Hi"}]
 WEATHER: Any = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
-# The major before the one that is installed.
-EARLIER = "anthropic==1.17.0"
-_INSTALLED_WITHIN_S = 300
 
 
 class Number(BaseModel):
@@ -181,45 +175,3 @@ def test_a_stream_that_breaks_off(client: Anthropic, provider: ModelServer) -> N
     ):
         list(stream)
     assert error.value.type == "api_error"
-
-
-CONVERSATION = """
-import sys
-from anthropic import AuthenticationError, Anthropic, BadRequestError, __version__
-
-assert __version__.split(".")[0] == sys.argv[1], __version__
-url, key, model = sys.argv[2:]
-ask = {"model": model, "max_tokens": 100, "messages": [{"role": "user", "content": "one two"}]}
-with Anthropic(api_key=key, base_url=url, max_retries=0) as client:
-    assert client.messages.create(**ask).content[0].text == "one two"
-    with client.messages.stream(**ask) as stream:
-        assert stream.get_final_text() == "one two"
-    assert client.messages.count_tokens(model=model, messages=ask["messages"]).input_tokens > 0
-    assert model in [listed.id for listed in client.models.list()]
-    try:
-        client.messages.create(**{**ask, "messages": []})
-    except BadRequestError as error:
-        assert "messages" in str(error)
-try:
-    Anthropic(api_key="wrong", base_url=url, max_retries=0).messages.create(**ask)
-except AuthenticationError:
-    print("talked")
-"""
-
-
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the major before, and all it needs."""
-    folder = tmp_path_factory.mktemp("anthropic")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), EARLIER]
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALLED_WITHIN_S)
-    if installed.returncode:
-        pytest.skip(f"{EARLIER} cannot be installed here: {installed.stderr.strip().splitlines()[-1:]}")
-    return folder
-
-
-@pytest.mark.slow
-def test_the_major_before(earlier: Path, backend: Backend) -> None:
-    command = [sys.executable, "-c", CONVERSATION, "1", backend.url, API_KEY, "offline/echo"]
-    told = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(earlier)}, timeout=100)
-    assert told.stdout == "talked\n", told.stderr

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api_client import API_KEY
 from tests.backend import Backend
-from tests.loopback.model_server import ModelServer, tool_call
+from tests.loopback.model_server import ModelServer, Streamed, tool_call
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -38,8 +38,13 @@ def needs(folder: str, whom: str) -> Path:
     return CLIENTS / folder
 
 
-def told_by_python(program: str, backend: Backend) -> Any:
-    python = needs("python", "OpenAI's Agents SDK, with the client it brings,") / "bin" / "python"
+def told_by_python(
+    program: str,
+    backend: Backend,
+    folder: str = "python",
+    whom: str = "OpenAI's Agents SDK, with the client it brings,",
+) -> Any:
+    python = needs(folder, whom) / "bin" / "python"
     return told_by([str(python), "-I", str(HERE / program)], backend)
 
 
@@ -62,6 +67,18 @@ def test_the_next_openai_client(backend: Backend, provider: ModelServer) -> None
     assert told["chat"] == wanted
     assert told["vectors"] == [1024, 1024]
     assert "offline/echo" in told["models"]
+
+
+@pytest.mark.parametrize("major", ["0", "1"])
+def test_earlier_anthropic_clients(backend: Backend, provider: ModelServer, major: str) -> None:
+    provider.script("Hello", *WEATHER[:2], "one two three", Streamed("Once ", cut=True))
+    told = told_by_python("anthropic_client.py", backend, f"anthropic-{major}", "an earlier client of Anthropic's")
+    assert told["version"].partition(".")[0] == major != version("anthropic").partition(".")[0]
+    assert (told["text"], told["tools"]) == ("Hello", {"reason": "tool_use", "text": "Sunny."})
+    assert told["stream"] == {"text": "one two three", "used": 3, "broken": "api_error"}
+    assert told["counted"] > 0 and "offline/echo" in told["models"]
+    assert told["refused"] == [True] * 3
+    assert provider.chats[2]["messages"][-1]["content"] == "sun in Rome"
 
 
 def test_the_ai_sdk(backend: Backend, provider: ModelServer, tmp_path: Path) -> None:
