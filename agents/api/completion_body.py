@@ -66,7 +66,10 @@ CHAT_COMPLETIONS = Surface(
         sent("stop"),
         sent("store"),
         honoured("stream", "Events, the last of them `data: [DONE]`."),
-        honoured("stream_options", "`include_usage`. Streams are not padded: `include_obfuscation` is refused."),
+        honoured(
+            "stream_options",
+            "`include_usage`, with `stream`. Streams are not padded: `include_obfuscation` is refused.",
+        ),
         sent("temperature"),
         sent("tool_choice", "Of `allowed_tools` the model is offered those alone; `custom` is refused."),
         sent("tools", "Functions; `custom` tools are refused. `strict` counts where a provider has such a mode."),

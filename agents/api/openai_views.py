@@ -53,14 +53,9 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
         "metadata": {"endpoint": "chat/completions"},
         "strict": True,
     }
-    stream_options = values.get("stream_options") or {}
-    if stream_options.get("include_obfuscation"):
-        raise ParameterRefused("stream_options.include_obfuscation", "streams are not padded")
-    if values["stream"] and values.get("n", 1) > 1:
-        raise ParameterRefused("n", "a stream has one choice")
+    wants_usage = _wants_usage(values)
     if not values["stream"]:
         return json_response(completion_of(await _whole(developer, options), options["model"]))
-    wants_usage = bool(stream_options.get("include_usage"))
     arriving = gateway.astream(developer, **options)
     chunks = _encoded(chunks_of(arriving, options["model"], wants_usage=wants_usage))
     relay = Relay(chunks, error_event=_error_event, timeout_s=settings.CHAT_TIMEOUT_S)
@@ -107,6 +102,23 @@ async def model(request: HttpRequest, developer: Developer, name: str) -> HttpRe
     """One of them."""
     check_usable(name, await list_usable_models(developer, custom_key_of(request.headers)))
     return json_response(_model(name))
+
+
+def _wants_usage(values: Mapping[str, Json]) -> bool:
+    """Whether the usage is to be told in a stream.
+
+    Raises:
+        ParameterRefused: something is wanted that a stream does not have, or that only a stream has.
+    """
+    wanted = values.get("stream_options") or {}
+    if wanted.get("include_obfuscation"):
+        raise ParameterRefused("stream_options.include_obfuscation", "streams are not padded")
+    if values["stream"] and values.get("n", 1) > 1:
+        raise ParameterRefused("n", "a stream has one choice")
+    wants_usage = bool(wanted.get("include_usage"))
+    if wants_usage and not values["stream"]:
+        raise ParameterRefused("stream_options.include_usage", "it is for streams; other answers have their usage")
+    return wants_usage
 
 
 def _offered(values: Mapping[str, Json]) -> tuple[Sequence[Json] | None, Json]:

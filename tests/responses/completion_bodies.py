@@ -93,7 +93,7 @@ WHOLE = {
     **SENT,
     "model": "gpt-4o",
     "stream": False,
-    "stream_options": {"include_usage": True, "include_obfuscation": False},
+    "stream_options": {"include_usage": False, "include_obfuscation": False},
 }
 # Other forms of some of it.
 _ALLOWED = {"mode": "required", "tools": [{"type": "function", "function": {"name": "weather"}}]}

@@ -112,6 +112,14 @@ class TestWhatIsSent:
         assert (answer.status_code, answer.json()["error"]["param"], model.requests) == (400, name, [])
         assert name in answer.json()["error"]["message"]
 
+    @pytest.mark.parametrize("name", ["include_obfuscation", "include_usage"])
+    def test_what_no_such_answer_has(self, api: ResponsesClient, name: str) -> None:
+        asked = {**ASK, "stream": name == "include_obfuscation", "stream_options": {name: True}}
+        with scripted_model([]) as model:
+            answer = api.send("POST", PATH, asked)
+        place = f"stream_options.{name}"
+        assert (answer.status_code, answer.json()["error"]["param"], model.requests) == (400, place, [])
+
     def test_the_tools_that_are_allowed(self, api: ResponsesClient) -> None:
         tools = [{"type": "function", "function": {"name": name}} for name in ("fly", "swim")]
         allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "swim"}}]}
@@ -212,6 +220,10 @@ class TestTheForm:
             "finish_reason": None,
         }
         assert [chunk["usage"] is None for chunk in told] == [*[True] * (len(told) - 1), False]
+
+        model_server.script(calling("weather", '{"day": 1}'))
+        called = [judged(ChatCompletionChunk, chunk) for chunk in chunks_of(api.send("POST", PATH, asked))]
+        assert [choice.finish_reason for chunk in called for choice in chunk.choices][-1] == "tool_calls"
 
     def test_a_refusal(self, api: ResponsesClient, model_server: ModelServer) -> None:
         form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}

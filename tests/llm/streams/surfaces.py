@@ -152,7 +152,8 @@ class Surfaces:
 
     def _question(self, played: Recording, **fields: Any) -> Body:
         asked = {"model": played.model, "messages": messages("Hi"), "tools": _FUNCTIONS}
-        return {**asked, "stream_options": {"include_usage": True}, **fields}
+        options = {"stream_options": {"include_usage": True}} if fields.get("stream") else {}
+        return {**asked, **options, **fields}
 
     def _request(self, played: Recording) -> Body:
         tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in FUNCTIONS]
