@@ -58,7 +58,7 @@ def main(url: str, key: str) -> None:
             "tools": look(client),
             "stream": stream(client),
             "counted": client.messages.count_tokens(model="gpt-4o", messages=HI).input_tokens,
-            "models": [model.id for model in client.models.list(limit=1)],
+            "models": [model.id for model in client.models.list(limit=50)],
             "refused": [
                 refused(lambda: client.messages.create(**{**ASK, "messages": []}), BadRequestError),
                 refused(lambda: client.models.retrieve("nothing"), NotFoundError),
