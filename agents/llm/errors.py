@@ -20,6 +20,7 @@ from julep_project.core.clock import now
 from julep_project.core.errors import (
     DomainError,
     ModelNotUsable,
+    ModelOverloaded,
     ModelRefused,
     ModelUnavailable,
     PromptTooBig,
@@ -95,6 +96,9 @@ MAPPING: Mapping[str, type[DomainError]] = {
 }
 
 
+# What providers say that have too much to do, Anthropic the second.
+_OVERLOADED = (503, 529)
+
 # What comes through from below the library, most often in the middle of a stream.
 _BROKEN_ANSWERS = (httpx.HTTPError, httpx.StreamError, json.JSONDecodeError, UnicodeDecodeError)
 
@@ -120,6 +124,8 @@ def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError
         kind = MAPPING.get(ancestor.__name__)
         if kind is RateLimited or (kind is ModelUnavailable and _asks_to_wait(error)):
             return RateLimited(_message(error, api_key), wait_s=_wait_s(error))
+        if kind is ModelUnavailable and getattr(error, "status_code", None) in _OVERLOADED:
+            return ModelOverloaded(_message(error, api_key))
         if kind is not None:
             refusal = (_refusal_by_status(error) or kind)(_message(error, api_key))
             refusal.param = _place(error)

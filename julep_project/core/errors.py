@@ -15,6 +15,7 @@ DomainError
   BodyTooLarge            413
   InvalidInput            422, with one entry per field
   ModelUnavailable        502
+    ModelOverloaded
     RateLimited           429
   ReplyTooLong            502
   ContentMissing          503, for good
@@ -172,6 +173,10 @@ class ModelUnavailable(DomainError):
     type = "LLMServiceError"
     retryable = True
     repeatable = True
+
+
+class ModelOverloaded(ModelUnavailable):
+    """The model provider has too much to do."""
 
 
 class ReplyTooLong(DomainError):

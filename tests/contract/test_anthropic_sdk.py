@@ -11,8 +11,8 @@ from anthropic import (
     AsyncAnthropic,
     AuthenticationError,
     BadRequestError,
-    InternalServerError,
     NotFoundError,
+    OverloadedError,
     RateLimitError,
     beta_tool,
 )
@@ -152,7 +152,7 @@ def test_errors(client: Anthropic, provider: ModelServer, backend: Backend) -> N
     provider.script(failure(400, "no such thing"), failure(503, "overloaded"), late)
     with pytest.raises(BadRequestError, match="no such thing"):
         client.messages.create(**ask)
-    with pytest.raises(InternalServerError, match="overloaded"):
+    with pytest.raises(OverloadedError, match="overloaded"):
         client.messages.create(**ask)
     with pytest.raises(RateLimitError, match="slow down"):
         client.messages.create(**ask)

@@ -16,6 +16,7 @@ from agents.models import Developer, ModelUsage
 from julep_project.core.errors import (
     DomainError,
     ModelNotUsable,
+    ModelOverloaded,
     ModelRefused,
     ModelUnavailable,
     PromptTooBig,
@@ -255,7 +256,7 @@ class TestFailures:
         [
             (failure(429, "slow down", **{"Retry-After": "60"}), RateLimited),
             (failure(500, "slow down"), ModelUnavailable),
-            (failure(503, "slow down"), ModelUnavailable),
+            (failure(503, "slow down"), ModelOverloaded),
             (failure(401, "slow down"), ModelNotUsable),
             (failure(404, "slow down"), ModelNotUsable),
             (failure(400, "slow down"), ModelRefused),

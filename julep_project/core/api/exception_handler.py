@@ -33,6 +33,7 @@ from julep_project.core.errors import (
     DomainError,
     Forbidden,
     InvalidInput,
+    ModelOverloaded,
     NotAuthenticated,
     NotFound,
     ServiceUnavailable,
@@ -47,7 +48,11 @@ log = logging.getLogger(__name__)
 # Below it are the operations that others publish too, whose errors name the parameter.
 _PUBLISHED = "/v1/"
 # Where Anthropic's API has another status for an error, and what it calls those of a status.
-_ANTHROPIC_STATUSES: Mapping[type[Exception], int] = {NotAuthenticated: 401, CostLimitExceeded: 402}
+_ANTHROPIC_STATUSES: Mapping[type[Exception], int] = {
+    NotAuthenticated: 401,
+    CostLimitExceeded: 402,
+    ModelOverloaded: 529,
+}
 _OTHER_STATUSES: Mapping[int, int] = {422: 400, 503: 529}
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
