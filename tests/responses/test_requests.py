@@ -284,12 +284,24 @@ class TestTools:
         with pytest.raises(BadRequest, match="vector_store_ids"):
             read(tools=[{"type": "file_search", "vector_store_ids": []}])
 
-    def test_filters_for_equality(self) -> None:
-        parts = [{"type": "eq", "key": "a", "value": 1}, {"type": "eq", "key": "b", "value": "x"}]
-        tools = read(tools=[{**FILES, "filters": {"type": "and", "filters": parts}}]).tools
-        assert tools.file_search is not None and tools.file_search.metadata_filter == {"a": 1, "b": "x"}
-        with pytest.raises(BadRequest, match="filters"):
-            read(tools=[{**FILES, "filters": {"type": "gt", "key": "a", "value": 1}}])
+    @pytest.mark.parametrize(
+        ("options", "place"),
+        [
+            ({"filters": {"type": "like", "key": "a", "value": 1}}, "filters.type"),
+            ({"filters": {"type": "and", "filters": [{"type": "eq", "value": 1}]}}, "filters.filters[0].key"),
+            ({"filters": []}, "filters"),
+            ({"ranking_options": []}, "ranking_options"),
+            ({"ranking_options": {"ranker": ["auto"]}}, "ranking_options.ranker"),
+            ({"ranking_options": {"score_threshold": True}}, "ranking_options.score_threshold"),
+            ({"ranking_options": {"score_threshold": 1.5}}, "ranking_options.score_threshold"),
+            ({"ranking_options": {"hybrid_search": {"text_weight": 1}}}, "ranking_options.hybrid_search"),
+            ({"ranking_options": {"rank": "auto"}}, "ranking_options.rank"),
+        ],
+    )
+    def test_a_file_search_that_is_wrong(self, options: dict[str, Any], place: str) -> None:
+        with pytest.raises((InvalidInput, BadRequest)) as refused:
+            read(tools=[{**FILES, **options}])
+        assert refused.value.param == f"tools[0].{place}"
 
     @pytest.mark.parametrize(
         ("tool", "loc"),

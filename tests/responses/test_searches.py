@@ -190,11 +190,14 @@ class TestDocuments:
         assert shown["output"][0]["results"][0]["filename"] == "Tides"
 
     def test_filters(self, api: ResponsesClient, agent: str) -> None:
-        filters = {"type": "eq", "key": "kind", "value": "Bread"}
-        with scripted_model([ASK_DOCS, "?"]) as model:
-            api.create(tools=[docs(agent, filters=filters)])
-        results = json.loads(model.requests[1].messages[-1]["content"])["results"]
-        assert {found["filename"] for found in results} <= {"Bread"}
+        is_bread = {"type": "eq", "key": "kind", "value": "Bread"}
+        either = {"type": "or", "filters": [is_bread, {"type": "gt", "key": "kind", "value": "Moon"}]}
+        best = {"score_threshold": 1}
+        with scripted_model([ASK_DOCS, "?"] * 3) as model:
+            for options in ({"filters": is_bread}, {"filters": either}, {"ranking_options": best}):
+                api.create(tools=[docs(agent, **options)])
+        told = [json.loads(request.messages[-1]["content"])["results"] for request in model.requests[1::2]]
+        assert [{found["filename"] for found in results} for results in told] == [{"Bread"}, {"Bread", "Tides"}, set()]
 
     def test_files_of_a_vector_store(self, api: ResponsesClient, settings: Any, tmp_path: Path) -> None:
         settings.MEDIA_ROOT = str(tmp_path)

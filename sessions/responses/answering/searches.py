@@ -1,6 +1,6 @@
 """The searches this server makes for a model: over documents, and over the web."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
@@ -10,17 +10,18 @@ from agents.models import Agent, Developer, User
 from agents.tools.errors import ToolError
 from agents.tools.integrations import search as web
 from docs_store.models import VectorStore, VectorStoreFile
-from docs_store.recall import recall
+from docs_store.recall import Reference, recall
 from docs_store.recall_options import complete_recall_options
 from docs_store.search import Owner
 from docs_store.stores.references import FILE, STORE, parse_reference, reference
-from docs_store.stores.searching import files_of_docs, use_store
+from docs_store.stores.searching import files_of_docs, score_of, use_store
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
 from sessions.responses.wire.errors import at
-from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, FileSearch, Tools
+from sessions.responses.wire.file_search import FileSearch
+from sessions.responses.wire.tools import FILE_SEARCH, WEB_SEARCH, Tools
 
 LONGEST_QUERY = 2000
 _WEB_TIMEOUT_S = 30.0
@@ -60,18 +61,19 @@ class Searches:
             raise SearchFailed(error.message) from error
 
     async def _in_documents(self, query: str) -> list[dict[str, Json]]:
-        assert self._file_search is not None
+        wanted = self._file_search
+        assert wanted is not None
         options = complete_recall_options(
             {
                 "mode": "hybrid",
-                "limit": self._file_search.limit,
-                "metadata_filter": dict(self._file_search.metadata_filter),
+                "limit": wanted.limit,
                 "include_embeddings": False,
                 "max_query_length": LONGEST_QUERY,
                 "confidence": 0.0,
             }
         )
-        found = await recall(self._developer, self._owners, text=query, options=options)
+        ranked = await recall(self._developer, self._owners, text=query, options=options, matching=wanted.matching)
+        found = [each for each in ranked if score_of(each) >= wanted.least_score]
         of_stores = [each["id"] for each in found if each["owner"]["role"] == "store"]
         files = await run_query(partial(files_of_docs, self._developer, of_stores)) if of_stores else {}
         return [_passage(each, files.get(each["id"])) for each in found]
@@ -90,14 +92,13 @@ def query_of(call: Call) -> str | None:
     return query[:LONGEST_QUERY] if isinstance(query, str) and query.strip() else None
 
 
-def _passage(found: Mapping[str, Json], file: VectorStoreFile | None) -> dict[str, Json]:
+def _passage(found: Reference, file: VectorStoreFile | None) -> dict[str, Json]:
     """A found document in the words of the response object; one that was read in a file of a store, as that file."""
     metadata = found.get("metadata") or {}
-    distance = found.get("distance")
     return {
         "file_id": found["id"] if file is None else reference(FILE, file.file_id),
         "filename": found.get("title"),
-        "score": None if distance is None else round(max(0.0, min(1.0, 1.0 - distance)), 6),
+        "score": score_of(found),
         "text": found["snippet"]["content"],
         "attributes": {name: value for name, value in metadata.items() if isinstance(value, str | int | float)},
     }

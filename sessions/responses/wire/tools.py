@@ -13,13 +13,12 @@ from julep_project.core.reading.validation import Path, as_object, invalid, not_
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from julep_project.core.schemas.schema_shape import check_shape
 from sessions.responses.wire.errors import at
+from sessions.responses.wire.file_search import FileSearch, read_file_search
 from sessions.responses.wire.keys import Keys, keys
 
 WEB_SEARCH = "web_search"
 FILE_SEARCH = "file_search"
 CUSTOM_INPUT = "input"
-MOST_RESULTS = 50
-_USUAL_RESULTS = 10
 _WEB_SEARCH = re.compile(r"web_search(_preview)?(_\d{4}_\d{2}_\d{2})?")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CLIENTS = ("function", "custom")
@@ -35,9 +34,7 @@ _KEYS: Mapping[str, Keys] = {
         search_content_types=(["text"],),
         user_location=({"type": "approximate"},),
     ),
-    FILE_SEARCH: keys(
-        "type", "vector_store_ids", "max_num_results", "filters", ranking_options=({}, {"ranker": "auto"})
-    ),
+    FILE_SEARCH: keys("type", "vector_store_ids", "max_num_results", "filters", "ranking_options"),
 }
 _OF_FORMATS = keys("type")
 # How many pages a web search gives the model, by its `search_context_size`.
@@ -53,15 +50,6 @@ _DESCRIPTIONS = {
     WEB_SEARCH: "Searches the web and gives titles, addresses and excerpts of pages.",
     FILE_SEARCH: "Searches the documents at hand and gives the passages that fit best.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FileSearch:
-    """What a `file_search` may look at: documents of these agents and users whose metadata contain the filter."""
-
-    owner_ids: Sequence[str]
-    limit: int
-    metadata_filter: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +116,7 @@ def read_tools(given: Json) -> Tools:
             continue
         hosted.add(kind)
         if kind == FILE_SEARCH:
-            file_search = _read_file_search(tool, loc)
+            file_search = read_file_search(tool, loc)
         else:
             web_results = _read_web_results(tool, loc)
     _check_names([tool["function"]["name"] for tool in functions], hosted)
@@ -197,22 +185,6 @@ def _read_named(tool: Mapping[str, Json], loc: Path, parameters: Mapping[str, Js
     return function
 
 
-def _read_file_search(tool: Mapping[str, Json], loc: Path) -> FileSearch:
-    ids = tool.get("vector_store_ids")
-    if not isinstance(ids, list) or not ids or not all(isinstance(owner, str) for owner in ids):
-        text = "file_search needs vector_store_ids: the ids of the agents and users whose documents are searched"
-        raise at(BadRequest(text), *loc, "vector_store_ids")
-    limit = tool.get("max_num_results")
-    if limit is None:
-        limit = _USUAL_RESULTS
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise invalid((*loc, "max_num_results"), "int_type", received=limit)
-    if not 1 <= limit <= MOST_RESULTS:
-        side = ("greater_than_equal", 1) if limit < 1 else ("less_than_equal", MOST_RESULTS)
-        raise invalid((*loc, "max_num_results"), side[0], bound=side[1], received=limit)
-    return FileSearch(tuple(dict.fromkeys(ids)), limit, _metadata_filter(tool.get("filters"), (*loc, "filters")))
-
-
 def _read_web_results(tool: Mapping[str, Json], loc: Path) -> int:
     size = tool.get("search_context_size")
     if size is None:
@@ -220,21 +192,6 @@ def _read_web_results(tool: Mapping[str, Json], loc: Path) -> int:
     if not isinstance(size, str) or size not in _WEB_RESULTS:
         raise not_one_of((*loc, "search_context_size"), list(_WEB_RESULTS), size)
     return _WEB_RESULTS[size]
-
-
-def _metadata_filter(filters: Json, loc: Path) -> dict[str, Json]:
-    """Comparisons for equality, alone or joined by `and`, as the object that metadata have to contain."""
-    if not filters:
-        return {}
-    if isinstance(filters, Mapping):
-        if filters.get("type") == "eq" and isinstance(filters.get("key"), str):
-            return {filters["key"]: filters.get("value")}
-        if filters.get("type") == "and" and isinstance(filters.get("filters"), list):
-            merged: dict[str, Json] = {}
-            for part in filters["filters"]:
-                merged.update(_metadata_filter(part, loc))
-            return merged
-    raise at(BadRequest("file_search supports the filters `eq`, and `and` of those"), *loc)
 
 
 def _check_names(names: Sequence[str], hosted: set[str]) -> None:
