@@ -61,35 +61,25 @@ def _stored(before: Any, text: str, previous: Any = None) -> Any:
     return row
 
 
-def test_every_response_is_read_back(api: ResponsesClient, before: Any, upgrade: Callable[[], Any]) -> None:
+def test_responses_and_rights_of_the_version_before(
+    api: ResponsesClient, before: Any, upgrade: Callable[[], Any], client: Client
+) -> None:
+    """Every response is read back, the version before writes on, and staff may look as before."""
     first = _stored(before, "One")
     second = _stored(before, "Two", first)
+    right = Permission.objects.get(content_type__app_label="chat_sessions", codename="view_storedresponse")
+    staff = User.objects.create_user("staff", password="staff", is_staff=True)
+    staff.user_permissions.add(right)
 
     upgrade()
+    late = _stored(before, "Late")
 
-    for row, text in ((first, "One"), (second, "Two")):
+    for row, text in ((first, "One"), (second, "Two"), (late, "Late")):
         assert text_of(api.get(response_reference(row.pk)).json()) == text
     items = api.get(response_reference(second.pk), "/input_items?order=asc").json()["data"]
     assert [item["id"] for item in items] == ["msg_in_One", "msg_One", "msg_in_Two"]
     with scripted_model(["Three"]) as model:
         assert text_of(api.create(previous_response_id=response_reference(second.pk))) == "Three"
     assert len(model.requests[0].messages) == 5
-
-
-def test_the_version_before_writes_on(api: ResponsesClient, before: Any, upgrade: Callable[[], Any]) -> None:
-    upgrade()
-
-    row = _stored(before, "Late")
-
-    assert text_of(api.get(response_reference(row.pk)).json()) == "Late"
-
-
-def test_staff_may_look_as_before(before: Any, upgrade: Callable[[], Any], client: Client) -> None:
-    right = Permission.objects.get(content_type__app_label="chat_sessions", codename="view_storedresponse")
-    staff = User.objects.create_user("staff", password="staff", is_staff=True)
-    staff.user_permissions.add(right)
-
-    upgrade()
-
     client.force_login(staff)
     assert client.get("/admin/responses/storedresponse/").status_code == 200
