@@ -21,6 +21,7 @@ from tests.llm.streams.surfaces import Surfaces
 RECORDINGS = recordings()
 # What is longer is so because it repeats itself.
 _LONGEST = 2_500
+_REQUEST = httpx.Request("POST", "http://127.0.0.1/")
 STREAMS = [recorded for recorded in RECORDINGS if recorded.streamed is not None]
 
 
@@ -104,13 +105,12 @@ def test_wherever_it_is_cut_the_library_reads_the_same(recorded: Recording) -> N
 
 def test_an_event_is_passed_on_at_once_however_lines_end() -> None:
     for end in ("\n", "\r\n", "\r"):
-        lines = Lines(httpx.Request("POST", "http://127.0.0.1/"), StreamEnd(), are_events=True)
+        lines = Lines(_REQUEST, StreamEnd(), are_events=True)
         passed = [b"".join(lines.feed(f"data: {word}{end}{end}".encode())) for word in ("one", "two")]
         assert passed == [b"data: one\n\n", b"data: two\n\n"]
 
 
 def _read(recorded: Recording, *pieces: bytes) -> list[bytes]:
-    request = httpx.Request("POST", "http://127.0.0.1/")
     are_events = recorded.provider != "ollama"
-    lines = Frames(request) if recorded.events else Lines(request, StreamEnd(), are_events=are_events)
+    lines = Frames(_REQUEST) if recorded.events else Lines(_REQUEST, StreamEnd(), are_events=are_events)
     return [read for piece in pieces for read in lines.feed(piece)] + list(lines.end())
