@@ -7,8 +7,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from whitenoise.middleware import WhiteNoiseMiddleware
 
 from agents.access.verification_keys import KEYS
 from agents.calls.recorder import RECORDER
@@ -31,6 +29,7 @@ from tests.loopback.model_server import ModelServer
 from tests.loopback.network_guard import loopback_only
 from tests.loopback.s3_server import S3Server
 from tests.loopback.web_server import WebServer
+from tests.once import make_once
 from tests.seed import empty_tables_after_tests
 
 
@@ -42,34 +41,17 @@ def network_guard() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def made_once() -> Iterator[None]:
+    """What a process makes once, no test makes again."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_once(patch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_server() -> None:
     """Tests see the rows of all developers, though a module of tests imports the server: that makes a process one."""
     use_database_as(Use.COMMAND)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def static_files_found_once() -> Iterator[None]:
-    """Each test has a client of its own, whose first request would look for all static files again."""
-    found: dict[str, Any] = {}
-    find = WhiteNoiseMiddleware.add_files_from_finders
-
-    def find_once(middleware: WhiteNoiseMiddleware) -> None:
-        if not found:
-            find(middleware)
-            found.update(middleware.files)
-        middleware.files.update(found)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def passwords_hashed_quickly() -> Iterator[None]:
-    """The passwords of staff in tests are worth no million rounds; each hash tells how many it had."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PBKDF2PasswordHasher, "iterations", 1)
-        yield
 
 
 @pytest.fixture(autouse=True)
