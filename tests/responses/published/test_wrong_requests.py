@@ -48,6 +48,7 @@ BODY: dict[str, Any] = {
         {**WEATHER, "parameters": deepcopy(NUMBER), "strict": True, "description": "d"},
         CUSTOM,
         {"type": "web_search", "search_context_size": "low"},
+        {"type": "file_search", "vector_store_ids": ["x"], "filters": {"type": "eq", "key": "k", "value": "v"}},
     ],
     "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "weather"}]},
     "text": {"format": {"type": "json_schema", "name": "n", "schema": NUMBER, "strict": True}, "verbosity": "low"},
@@ -82,6 +83,7 @@ AS_SENT = (
     "input[7].action.",
     "input[8].results[0].",
     "tools[0].parameters.properties",
+    "tools[3].filters.value",
     "text.format.schema.properties",
     # Another form than that of the answer.
     "text.format.schema.required[",
