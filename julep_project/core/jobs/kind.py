@@ -70,7 +70,10 @@ class JobKind(Generic[Row]):
         held = self.leases.claim(job_id, state=JobState.IN_PROGRESS, updated_at=DatabaseNow())
         if held is None:
             return None
-        row = self.model._base_manager.select_related("developer").get(pk=job_id)
+        row = self.model._base_manager.select_related("developer").filter(pk=job_id).first()
+        if row is None:
+            # It went with what it was for.
+            return None
         claimed = ClaimedJob(self, row, held)
         if held.attempt > settings.MAX_ATTEMPTS:
             self._give_up(claimed, "none of its attempts came to an end")
