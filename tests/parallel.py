@@ -23,8 +23,10 @@ from julep_project.devservices.redis import Redis
 
 _PROCESSES = {"backend_processes", "api_processes"}
 _LONGEST_IN_NAME = 100
-# Fixtures whose processes one test leaves to the next, and by what those that share them are known.
-_SHARED = {"backend": "backend", "installation": "backend", "api_processes": "api_processes"}
+# Fixtures whose processes one test leaves to the next, and by what those that share them are known: all tests of the
+# first, which are few, and the slow ones of all.
+_SHARED_BY_ALL = {"api_processes": "api_processes"}
+_SHARED = {"backend": "backend", "installation": "backend", **_SHARED_BY_ALL}
 _START_S = 30.0
 # A test whose time is over fails. One that hangs even then, as in waiting for a thread, ends its process.
 _HANGS_S = 120.0
@@ -123,13 +125,13 @@ def needs_processes(item: pytest.Item) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say what stays together: a module, because of its fixtures, in two parts where some need processes. Of the slow
-    ones, which are few, all those that use the same processes."""
+    """Say what stays together: a module, because of its fixtures, in two parts where some need processes. Of some, and
+    of the slow ones, all those that use the same processes, which then start once."""
     module = item.nodeid.partition("::")[0]
     together = f"{module}:processes" if needs_processes(item) else module
-    if item.get_closest_marker("slow"):
-        used = getattr(item, "fixturenames", ())
-        together = next((known for name, known in _SHARED.items() if name in used), together)
+    used = getattr(item, "fixturenames", ())
+    shared = _SHARED if item.get_closest_marker("slow") else _SHARED_BY_ALL
+    together = next((known for name, known in shared.items() if name in used), together)
     item.add_marker(pytest.mark.xdist_group(together))
 
 
@@ -137,9 +139,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with running processes come last: workers would take part in what other tests do on committed rows.
 
-    Before them all come those that take minutes, so that at the end no process is left alone with one.
+    Of them, those that all stay together come first, and before all tests those that take minutes, so that at the end
+    no process is left alone with them.
     """
-    items.sort(key=lambda item: (item.get_closest_marker("minutes") is None, needs_processes(item)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    stays_together = not _SHARED_BY_ALL.keys().isdisjoint(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("minutes") is None, needs_processes(item), not stays_together
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
