@@ -5,6 +5,7 @@ Loaded with `-p`, before the settings are read. Each process has a test database
 
 import atexit
 import faulthandler
+import gc
 import logging
 import os
 import shutil
@@ -133,6 +134,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     shared = _SHARED if item.get_closest_marker("slow") else _SHARED_BY_ALL
     together = next((known for name, known in shared.items() if name in used), together)
     item.add_marker(pytest.mark.xdist_group(together))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """What is there once all tests are read stays until the end, and the garbage collector need not look through it
+    again and again: it is three quarters of a million objects, half a second each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
