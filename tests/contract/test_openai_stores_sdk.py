@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openai import BadRequestError, NotFoundError, OpenAI
+from openai import NotFoundError, OpenAI, UnprocessableEntityError
 
 from tests.api_client import API_KEY
 from tests.backend import Backend
@@ -44,8 +44,9 @@ def test_files(client: OpenAI) -> None:
     assert as_sent(client.files.delete(ids[0])).deleted
     with pytest.raises(NotFoundError):
         client.files.retrieve(ids[0])
-    with pytest.raises(BadRequestError):
+    with pytest.raises(UnprocessableEntityError) as refused:
         client.files.create(file=("empty.md", b""), purpose="assistants")
+    assert refused.value.param == "file"
 
 
 def test_vector_stores(client: OpenAI, provider: ModelServer) -> None:

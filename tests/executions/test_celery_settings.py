@@ -35,6 +35,8 @@ OWN_TASKS = {
     "docs_store.refresh_statistics": "io",
     "docs_store.renew_words": "io",
     "docs_store.prune_contents": "maintenance",
+    "docs_store.remove_expired_files": "maintenance",
+    "docs_store.empty_expired_stores": "maintenance",
     "sessions.answer_response": "io",
     "sessions.sweep_responses": "maintenance",
     "sessions.prune_responses": "maintenance",
