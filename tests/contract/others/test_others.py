@@ -78,7 +78,7 @@ def test_earlier_anthropic_clients(backend: Backend, provider: ModelServer, majo
     assert told["stream"] == {"text": "one two three", "used": 3, "broken": "api_error"}
     assert told["counted"] > 0 and "offline/echo" in told["models"]
     assert told["refused"] == [True] * 3
-    assert provider.chats[2]["messages"][-1]["content"] == "sun in Rome"
+    assert provider.chats[-3]["messages"][-1]["content"] == "sun in Rome"
 
 
 def test_the_ai_sdk(backend: Backend, provider: ModelServer, tmp_path: Path) -> None:
