@@ -5,7 +5,7 @@ a file goes with it in the database.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -31,6 +31,7 @@ from julep_project.core.tenancy import get_or_not_found
 MOST_FILES = 10_000
 # That a store is used is written down no more often.
 _USED_EVERY = timedelta(minutes=1)
+_AT_ONCE = 500
 _USABLE = (FileStatus.IN_PROGRESS, FileStatus.COMPLETED)
 
 
@@ -62,6 +63,11 @@ class StoreServices(ResourceServices[VectorStore]):
         """An expired one stays expired."""
         require_in_use(row)
         columns["last_active_at"] = DatabaseNow()
+
+    def remove(self, row: VectorStore) -> None:
+        """Its files are held before what was read in them, as by whoever takes one out."""
+        _hold(VectorStoreFile.objects.filter(store=row).values("pk"))
+        super().remove(row)
 
 
 STORES = StoreServices()
@@ -122,7 +128,7 @@ def change_attributes(
     """
     store = selectors.get_store(developer, store_id)
     require_in_use(store)
-    _describe(_locked_file(developer, store, file_id), attributes)
+    _describe(developer.pk, {_locked_file(developer, store, file_id): attributes})
     return selectors.get_store_file(developer, store_id, file_id)
 
 
@@ -169,12 +175,14 @@ def _put(store: VectorStore, wanted: Sequence[Wanted], batch: FileBatch | None =
     files = _files(store.developer, wanted)
     there = {row.file_id: row for row in _there(store, files)}
     new: dict[File, Wanted] = {}
+    kept: dict[VectorStoreFile, Mapping[str, Any]] = {}
     for each in wanted:
         row = there.get(each.file_id)
         if row is not None and row.status in _USABLE and _is_cut_so(row, each.chunking):
-            _describe(row, each.attributes, batch)
+            kept[row] = each.attributes
         else:
             new[files[each.file_id]] = each
+    _describe(store.developer_id, kept, batch)
     _remove([there[file.pk] for file in new if file.pk in there])
     if VectorStoreFile.objects.filter(store=store).count() + len(new) > MOST_FILES:
         raise BadRequest(f"A vector store takes up to {MOST_FILES} files")
@@ -214,23 +222,41 @@ def _add(store: VectorStore, files: Mapping[File, Wanted], batch: FileBatch | No
     record_all(store.developer_id, (_act(Verb.CREATE, row, after=_facts(row)) for row in rows))
 
 
-def _describe(row: VectorStoreFile, attributes: Mapping[str, Any], batch: FileBatch | None = None) -> None:
-    before = dict(row.attributes)
-    changes: dict[str, Any] = {} if batch is None else {"batch": batch}
-    row.attributes = dict(attributes)
-    rows = VectorStoreFile.objects.filter(pk=row.pk)
-    rows.update(attributes=row.attributes, updated_at=DatabaseNow(), **changes)
-    Doc.objects.filter(store_file=row).update(metadata=row.attributes, updated_at=DatabaseNow())
-    told = {"before": {"attributes": before}, "after": {"attributes": row.attributes}}
-    record(row.developer_id, _act(Verb.UPDATE, row, **told))
+def _describe(
+    developer_id: UUID, files: Mapping[VectorStoreFile, Mapping[str, Any]], batch: FileBatch | None = None
+) -> None:
+    """Give files these attributes, and the docs that they were read in; of a batch that they are put into."""
+    if not files:
+        return
+    docs = _hold([row.pk for row in files])
+    acts = [_act(Verb.UPDATE, row, before={"attributes": row.attributes}) for row in files]
+    of_docs: dict[UUID, Mapping[str, Any]] = {}
+    for row, attributes in files.items():
+        row.attributes, row.updated_at = dict(attributes), DatabaseNow()
+        row.batch_id = row.batch_id if batch is None else batch.pk
+        of_docs[row.pk] = row.attributes
+    for doc in docs:
+        doc.metadata, doc.updated_at = of_docs[doc.store_file_id], DatabaseNow()
+    VectorStoreFile.objects.bulk_update(files, ["attributes", "batch", "updated_at"], batch_size=_AT_ONCE)
+    Doc.objects.bulk_update(docs, ["metadata", "updated_at"], batch_size=_AT_ONCE)
+    told = zip(acts, files.values(), strict=True)
+    record_all(developer_id, (replace(act, after={"attributes": dict(after)}) for act, after in told))
 
 
 def _remove(rows: Sequence[VectorStoreFile]) -> None:
     """Docs before jobs, as by whoever reads a file."""
     ids = [row.pk for row in rows]
     if ids:
+        _hold(ids)
         Doc.objects.filter(store_file__in=ids).delete()
         VectorStoreFile.objects.filter(pk__in=ids).delete()
+
+
+def _hold(ids: Any) -> list[Any]:
+    """Hold files of stores, then the docs they were read in, in the order in which all do that; the docs."""
+    list(VectorStoreFile.objects.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk"))
+    docs = Doc.objects.filter(store_file__in=ids).order_by("pk").select_for_update()
+    return list(docs.only("pk", "store_file"))
 
 
 def _act(verb: Verb, row: VectorStoreFile, **told: Mapping[str, Any]) -> Act:

@@ -1,9 +1,12 @@
 """Vector stores that several change at once, or while their files are read."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from docs_store.ingestion import working
 from docs_store.models import Chunk, Doc, Embedding, Ingestion, VectorStoreFile
@@ -18,6 +21,11 @@ TAKEN_AWAY = {
     "it is removed": ("delete", "/v1/files/{file}", []),
     "the store is removed": ("delete", "{store}", []),
 }
+# Of what is in a store, what is taken away with what was read in it.
+OTHERWISE = {
+    "chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
+}
+ENDS = {"it is cut otherwise": ("POST", "{store}/files", OTHERWISE), "the store is removed": ("DELETE", "{store}", {})}
 
 
 @pytest.mark.parametrize("how", TAKEN_AWAY)
@@ -59,3 +67,57 @@ def test_the_same_file_is_added_by_several(api: ApiClient, store: Send, file_id:
     removals = together(*[lambda: ApiClient().delete(f"{at}/files/{file}").status_code] * 2, read_files)
     assert sorted(removals[:2]) == [200, 404]
     assert not VectorStoreFile.objects.exists() and not Doc.objects.exists() and not Chunk.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ENDS)
+def test_the_file_is_held_before_what_was_read_in_it(api: ApiClient, store: Send, file_id: Send, how: str) -> None:
+    """As by whoever takes it out, so that none of them waits for the other for ever."""
+    method, path, changes = ENDS[how]
+    at, file = store(), file_id()
+    api.post(f"{at}/files", {"file_id": file})
+    read_files()
+
+    def take_away() -> int:
+        try:
+            status: int = ApiClient().send(method, path.format(store=at), {"file_id": file, **changes}).status_code
+            return status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            VectorStoreFile.objects.select_for_update().get()
+            other = pool.submit(take_away)
+            _wait_for_a_waiter()
+            Doc.objects.select_for_update(nowait=True).get()
+        assert other.result(timeout=30) == 200
+
+
+def _wait_for_a_waiter() -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while not cursor.execute(waiting).fetchone()[0]:
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)
+
+
+def test_many_files_are_described_together(
+    api: ApiClient, store: Send, file_id: Send, django_assert_max_num_queries: Any
+) -> None:
+    at = store()
+    files = [file_id(f"Tide {number}".encode(), f"{number}.txt") for number in range(12)]
+    api.post(f"{at}/file_batches", {"file_ids": files})
+    read_files()
+    wanted = [{"file_id": file, "attributes": {"number": number}} for number, file in enumerate(files)]
+    with django_assert_max_num_queries(40):
+        batch = api.post(f"{at}/file_batches", {"files": wanted}).json()
+    assert batch["file_counts"]["completed"] == 12
+    assert [api.get(f"{at}/files/{file}").json()["attributes"] for file in files] == [
+        each["attributes"] for each in wanted
+    ]
+    assert {doc.title: doc.metadata for doc in Doc.objects.all()} == {
+        f"{number}.txt": {"number": number} for number in range(12)
+    }
+    assert Ingestion.objects.count() == 12
