@@ -6,15 +6,21 @@ from agents.retention.kinds import Person, Personal
 from agents.retention.pace import Pace, Row
 from julep_project.core.database import fetch
 
-_CONVERSATIONS_FOUND = """
+
+def _is_theirs(text: str) -> str:
+    """Whether a text is the id of the user, in capitals or without hyphens, too."""
+    return f"replace(lower({text}), '-', '') = replace(%(user)s::text, '-', '')"
+
+
+_CONVERSATIONS_FOUND = f"""
     SELECT id FROM responses_conversation conversation
     WHERE developer_id = %(developer)s
-      AND (%(user)s::text = ANY (users) OR metadata->>'user_id' = %(user)s::text)
+      AND (%(user)s::text = ANY (users) OR {_is_theirs("metadata->>'user_id'")})
 """
 # In their conversations nobody else's are told from theirs.
 _THEIRS = f"""
     developer_id = %(developer)s
-    AND (body->>'user' = %(user)s::text OR body->'metadata'->>'user_id' = %(user)s::text
+    AND ({_is_theirs("body->>'user'")} OR {_is_theirs("body->'metadata'->>'user_id'")}
          OR body->'conversation'->>'id' IN (
              SELECT 'conv_' || replace(id::text, '-', '') FROM ({_CONVERSATIONS_FOUND}) AS conversation))
 """

@@ -67,6 +67,8 @@ class Life:
         first = StoredResponse.objects.create(developer=developer, status="completed", body={"user": self.user})
         body = {"output": [], "said": said}
         StoredResponse.objects.create(developer=developer, status="completed", body=body, previous=first)
+        spelled = {"metadata": {"user_id": self.user.upper()}, "said": said}
+        StoredResponse.objects.create(developer=developer, status="completed", body=spelled)
         self.converse(developer, said)
 
     def converse(self, developer: Developer, said: str) -> None:
@@ -74,7 +76,7 @@ class Life:
         conversation = Conversation.objects.create(developer=developer, metadata={"said": said})
         named = {"status": "completed", "output": [], "conversation": {"id": f"conv_{conversation.pk.hex}"}}
         items = [{"id": "msg_1", "type": "message", "said": said}]
-        add_turn(conversation.pk, items, {**named, "user": self.user})
+        add_turn(conversation.pk, items, {**named, "user": UUID(self.user).hex})
         StoredResponse.objects.create(developer=developer, status="completed", body={**named, "said": said})
 
     def new(self, path: str, body: Json) -> str:
@@ -132,7 +134,7 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
         "docs": 1,
         "runs": 1,
         "sessions": 1,
-        "responses": 3,
+        "responses": 4,
         "conversations": 1,
         "users": 1,
         "texts of calls": 1,

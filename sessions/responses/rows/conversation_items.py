@@ -98,7 +98,7 @@ def add_turn(conversation_id: UUID, asked: Sequence[Item], body: Mapping[str, Js
     if body["status"] not in _ADDED:
         return
     named = [body.get("user"), (body.get("metadata") or {}).get("user_id")]
-    users = {name for name in named if isinstance(name, str) and as_uuid(name) is not None}
+    users = {str(user_id) for name in named if isinstance(name, str) and (user_id := as_uuid(name)) is not None}
     add_items(conversation_id, [*asked, *body["output"]], users=users)
 
 
