@@ -315,3 +315,4 @@ class TestReplay:
         with scripted_model(["ok"]):
             body = api.create()
         assert api.get(body["id"], "?stream=true&starting_after=x").status_code == 422
+        assert api.get(body["id"], "?stream=maybe").status_code == 422

@@ -13,6 +13,7 @@ PAGE = [
     OpenApiParameter("order", enum=["asc", "desc"]),
     OpenApiParameter("after", description="the id of the item before the page"),
 ]
+_FLAGS = ("true", "false")
 
 
 def read_include(query: QueryDict) -> list[str]:
@@ -26,3 +27,15 @@ def read_include(query: QueryDict) -> list[str]:
         if name not in INCLUDABLE:
             raise not_one_of(("query", "include", place), INCLUDABLE, name)
     return asked
+
+
+def read_flag(query: QueryDict, name: str) -> bool:
+    """Whether a parameter says yes. One that is not given, or empty, says no.
+
+    Raises:
+        InvalidInput: it says neither.
+    """
+    said = query.get(name) or "false"
+    if said.lower() not in _FLAGS:
+        raise not_one_of(("query", name), _FLAGS, said)
+    return said.lower() == "true"

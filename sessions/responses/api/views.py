@@ -37,7 +37,7 @@ from sessions.responses.api.described import (
     WholeCountBody,
     WholeResponseBody,
 )
-from sessions.responses.api.queries import INCLUDE, PAGE, read_include
+from sessions.responses.api.queries import INCLUDE, PAGE, read_flag, read_include
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows import store
 from sessions.responses.rows.listing import list_input_items, read_number, read_page
@@ -124,7 +124,7 @@ async def member(request: HttpRequest, developer: Developer, reference: str) -> 
         return json_response({"id": response_reference(row.pk), "object": "response", "deleted": True})
     row = await run_query(partial(store.get_response, developer, reference))
     include = _include(request, row)
-    if request.GET.get("stream", "").lower() == "true":
+    if read_flag(request.GET, "stream"):
         return _stream(follow_response(row, include, read_number(request.GET.dict(), "starting_after", usual=-1)))
     return json_response(shown_body(row.body, include))
 
