@@ -20,7 +20,7 @@ from agents.audit.verbs import ObjectKind, Verb
 from agents.models import DEFAULT_PROJECT, Developer, Project
 from agents.selectors import get_project_named
 from docs_store.files import contents
-from docs_store.models import File, FileContent, Ingestion
+from docs_store.models import Doc, File, FileContent, Ingestion, VectorStoreFile
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import commit_apart
 from julep_project.core.errors import DomainError, StorageUnavailable
@@ -123,9 +123,21 @@ def delete_file(*, developer: Developer, file_id: UUID) -> None:
     with transaction.atomic():
         file = get_or_not_found(list_files(developer).select_for_update(of=("self",)), file_id, "File")
         record(developer.pk, _act(Verb.DELETE, file))
+        hold_in_stores(VectorStoreFile.objects.filter(file=file).values("pk"))
         file.delete()
         content = FileContent(file_id=file_id, developer_id=developer.pk)
         transaction.on_commit(lambda: _forget(content), robust=True)
+
+
+def hold_in_stores(ids: Any) -> list[Doc]:
+    """Hold files of stores, then the docs they are read in, in the order in which all do that; the docs.
+
+    Whoever reads one holds its doc, and looks when that is committed whether the file is there: that goes on meanwhile.
+    """
+    rows = VectorStoreFile.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+    list(rows.values_list("pk"))
+    docs = Doc.objects.filter(store_file__in=ids).order_by("pk").select_for_update()
+    return list(docs.only("pk", "store_file"))
 
 
 def prune_contents() -> int:

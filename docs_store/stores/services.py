@@ -18,7 +18,7 @@ from agents.audit.recording import Act, record, record_all
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.resource_services import ResourceServices
-from docs_store.files.services import list_files
+from docs_store.files.services import hold_in_stores, list_files
 from docs_store.ingestion import jobs
 from docs_store.ingestion.starting import Chunking, ingest_store_files
 from docs_store.models import Doc, File, FileBatch, Ingestion, VectorStore, VectorStoreFile
@@ -66,7 +66,7 @@ class StoreServices(ResourceServices[VectorStore]):
 
     def remove(self, row: VectorStore) -> None:
         """Its files are held before what was read in them, as by whoever takes one out."""
-        _hold(VectorStoreFile.objects.filter(store=row).values("pk"))
+        hold_in_stores(VectorStoreFile.objects.filter(store=row).values("pk"))
         super().remove(row)
 
 
@@ -164,7 +164,7 @@ def _locked(developer: Developer, store_id: UUID | None) -> VectorStore:
 def _locked_file(developer: Developer, store: VectorStore, file_id: UUID | None) -> VectorStoreFile:
     """A file of the store, to change or remove."""
     rows = VectorStoreFile.objects.for_developer(developer).filter(store=store, file=file_id)
-    row: VectorStoreFile | None = rows.select_related("file").select_for_update(of=("self",)).first()
+    row: VectorStoreFile | None = rows.select_related("file").select_for_update(of=("self",), no_key=True).first()
     if row is None:
         raise NotFound("The vector store has no such file")
     return row
@@ -228,9 +228,9 @@ def _describe(
     """Give files these attributes, and the docs that they were read in; of a batch that they are put into."""
     if not files:
         return
-    docs = _hold([row.pk for row in files])
+    docs = hold_in_stores([row.pk for row in files])
     acts = [_act(Verb.UPDATE, row, before={"attributes": row.attributes}) for row in files]
-    of_docs: dict[UUID, Mapping[str, Any]] = {}
+    of_docs: dict[UUID | None, Mapping[str, Any]] = {}
     for row, attributes in files.items():
         row.attributes, row.updated_at = dict(attributes), DatabaseNow()
         row.batch_id = row.batch_id if batch is None else batch.pk
@@ -247,16 +247,9 @@ def _remove(rows: Sequence[VectorStoreFile]) -> None:
     """Docs before jobs, as by whoever reads a file."""
     ids = [row.pk for row in rows]
     if ids:
-        _hold(ids)
+        hold_in_stores(ids)
         Doc.objects.filter(store_file__in=ids).delete()
         VectorStoreFile.objects.filter(pk__in=ids).delete()
-
-
-def _hold(ids: Any) -> list[Any]:
-    """Hold files of stores, then the docs they were read in, in the order in which all do that; the docs."""
-    list(VectorStoreFile.objects.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk"))
-    docs = Doc.objects.filter(store_file__in=ids).order_by("pk").select_for_update()
-    return list(docs.only("pk", "store_file"))
 
 
 def _act(verb: Verb, row: VectorStoreFile, **told: Mapping[str, Any]) -> Act:

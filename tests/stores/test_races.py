@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from docs_store.ingestion import working
 from docs_store.models import Chunk, Doc, Embedding, Ingestion, VectorStoreFile
@@ -25,7 +25,12 @@ TAKEN_AWAY = {
 OTHERWISE = {
     "chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
 }
-ENDS = {"it is cut otherwise": ("POST", "{store}/files", OTHERWISE), "the store is removed": ("DELETE", "{store}", {})}
+ENDS = {
+    "it is cut otherwise": ("POST", "{store}/files", OTHERWISE),
+    "it is taken out": ("DELETE", "{store}/files/{file}", {}),
+    "it is removed": ("DELETE", "/v1/files/{file}", {}),
+    "the store is removed": ("DELETE", "{store}", {}),
+}
 
 
 @pytest.mark.parametrize("how", TAKEN_AWAY)
@@ -71,26 +76,30 @@ def test_the_same_file_is_added_by_several(api: ApiClient, store: Send, file_id:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", ENDS)
-def test_the_file_is_held_before_what_was_read_in_it(api: ApiClient, store: Send, file_id: Send, how: str) -> None:
-    """As by whoever takes it out, so that none of them waits for the other for ever."""
+def test_nobody_waits_for_ever_for_a_file(api: ApiClient, store: Send, file_id: Send, how: str) -> None:
+    """A file is held before what was read in it, and whoever reads it can see meanwhile that it is there."""
     method, path, changes = ENDS[how]
     at, file = store(), file_id()
     api.post(f"{at}/files", {"file_id": file})
     read_files()
 
     def take_away() -> int:
+        path_to_it = path.format(store=at, file=file)
         try:
-            status: int = ApiClient().send(method, path.format(store=at), {"file_id": file, **changes}).status_code
+            status: int = ApiClient().send(method, path_to_it, {"file_id": file, **changes}).status_code
             return status
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            VectorStoreFile.objects.select_for_update().get()
+            Doc.objects.select_for_update(no_key=True).get()
             other = pool.submit(take_away)
             _wait_for_a_waiter()
-            Doc.objects.select_for_update(nowait=True).get()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM docs_store_vectorstorefile FOR KEY SHARE NOWAIT")
+                with pytest.raises(OperationalError), transaction.atomic():
+                    cursor.execute("SELECT FROM docs_store_vectorstorefile FOR NO KEY UPDATE NOWAIT")
         assert other.result(timeout=30) == 200
 
 
