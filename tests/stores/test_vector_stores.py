@@ -153,6 +153,7 @@ def test_pages_of_files(api: ApiClient, store: Send, file_id: Send) -> None:
     assert page() == names[::-1]
     assert page(filter="failed") == [names[1]] and page(filter="in_progress") == [names[2], names[0]]
     assert page(after=names[2], limit=1) == [names[1]] and page(before=names[1], order="asc") == [names[0]]
+    assert page(filter="failed", after=names[2]) == [names[1]]
     assert api.get(f"{path}/files", {"filter": "lost"}).status_code in (400, 422)
 
 

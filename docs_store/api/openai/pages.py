@@ -25,21 +25,29 @@ def read_query(asked: type[Body], query: QueryDict) -> Json:
 
 
 def read_page(
-    rows: "QuerySet[Any]", asked: Mapping[str, Any], *, prefix: str, usual: int, named_by: str = "pk"
+    rows: "QuerySet[Any]",
+    asked: Mapping[str, Any],
+    *,
+    prefix: str,
+    usual: int,
+    named_by: str = "pk",
+    among: "QuerySet[Any] | None" = None,
 ) -> tuple[list[Any], bool]:
     """The rows that were asked for, the newest first unless told otherwise, and whether there are more that way.
 
-    Ids begin with the prefix and are those of the column `named_by`.
+    Ids begin with the prefix and are those of the column `named_by`. Rows that come and go are `among` others, which
+    a page may begin behind, too.
 
     Raises:
         NotFound: `after` or `before` names no row of the list.
     """
+    known = rows if among is None else among
     limit, descending = asked.get("limit", usual), asked.get("order") != "asc"
     # Before a row are those that come behind it in the other order.
     backwards = "before" in asked and "after" not in asked
     for name, way in (("after", descending), ("before", not descending)):
         if name in asked:
-            rows = _place(rows, parse_reference(prefix, asked[name]), named_by, name).behind(rows, descending=way)
+            rows = _place(known, parse_reference(prefix, asked[name]), named_by, name).behind(rows, descending=way)
     sign = "-" if descending != backwards else ""
     found = list(rows.order_by(f"{sign}created_at", f"{sign}pk")[: limit + 1])
     page = found[:limit]

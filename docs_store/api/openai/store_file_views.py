@@ -31,9 +31,9 @@ class _FilesViewSet(ApiViewSet):
     """What views of files in stores share."""
 
     def _page(self, rows: Any, asked: Mapping[str, Any]) -> Response:
-        if "filter" in asked:
-            rows = rows.filter(status=asked["filter"])
-        page = read_page(rows, asked, prefix=FILE, usual=_USUAL, named_by="file")
+        # A file that ended one page may stand elsewhere when the next one is asked for.
+        standing = rows.filter(status=asked["filter"]) if "filter" in asked else rows
+        page = read_page(standing, asked, prefix=FILE, usual=_USUAL, named_by="file", among=rows)
         return Response(listed(*page, store_file_to_wire))
 
 
