@@ -121,8 +121,10 @@ def test_many_files_are_described_together(
     read_files()
     wanted = [{"file_id": file, "attributes": {"number": number}} for number, file in enumerate(files)]
     with django_assert_max_num_queries(40):
-        batch = api.post(f"{at}/file_batches", {"files": wanted}).json()
+        batch = api.post(f"{at}/file_batches", {"files": [*wanted, wanted[0]]}).json()
     assert batch["file_counts"]["completed"] == 12
+    otherwise = {"files": [wanted[0], {**wanted[0], "attributes": {"number": 99}}]}
+    assert api.post(f"{at}/file_batches", otherwise).status_code == 422
     assert [api.get(f"{at}/files/{file}").json()["attributes"] for file in files] == [
         each["attributes"] for each in wanted
     ]

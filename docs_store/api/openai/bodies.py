@@ -49,6 +49,7 @@ MOST_QUERIES = 10
 MOST_RESULTS = 50
 _LONGEST_ID = 64
 _EITHER = "Give either file_ids or files; with files, attributes and chunking_strategy stand in each"
+_IN_TWO_WAYS = "A file is there twice, with other attributes or another chunking_strategy"
 _HOUR_S, _DAY_S = 3600, 24 * 3600
 _FILE_ID = FILE + example_id("file")
 _ATTRIBUTES = {"place": "harbour", "year": 2026}
@@ -248,10 +249,14 @@ class BatchBody(StrictBody):
     chunking_strategy = ChunkingStrategy(required=False)
 
     def validate(self, attrs: Any) -> Any:
-        """One of the two."""
+        """One of the two; a file that is there more than once is wanted in one way."""
         together = {"attributes", "chunking_strategy"} & attrs.keys()
         if ("file_ids" in attrs) == ("files" in attrs) or ("files" in attrs and together):
             raise wrong("value_error", "file_ids", text=_EITHER)
+        wanted: dict[str, Any] = {}
+        for each in attrs.get("files", ()):
+            if wanted.setdefault(each["file_id"], each) != each:
+                raise wrong("value_error", "files", text=_IN_TWO_WAYS)
         return attrs
 
 
