@@ -406,7 +406,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Agents API",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": "Stateful agents, multi-step tasks, sessions and documents.",
+    "DESCRIPTION": (
+        "Stateful agents, multi-step tasks, sessions and documents. Every path works below `/api`, too, and those that "
+        "OpenAI and Anthropic have below `/v1`: OpenAI's clients are given the address with `/v1`, Anthropic's without."
+    ),
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": ["julep_project.core.api.api_document.complete"],
 }

@@ -31,7 +31,7 @@ from julep_project.core.live.sse import encode_event
 )
 @api_view("GET")
 async def stream_transitions(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
-    """`transitions.stream`: the log as it is written, from `next_page_token` on."""
+    """The log as it is written, as events, from `next_page_token` on."""
     await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
     after = streams.seq_of_token(request.GET.get("next_page_token") or request.GET.get("next_token"))
     return _stream(request, streams.stream_transitions(execution_id, after))
@@ -51,7 +51,7 @@ async def stream_transitions_elsewhere(request: HttpRequest, execution_id: str) 
 )
 @api_view("GET")
 async def stream_status(request: HttpRequest, developer: Developer, execution_id: UUID) -> HttpResponseBase:
-    """`status.stream`: the run's status as it changes."""
+    """The run's status as it changes, as events."""
     await run_query(partial(selectors.get_execution, developer, execution_id, whole=False))
     return _stream(request, streams.stream_status(execution_id))
 

@@ -26,7 +26,7 @@ from sessions.context.prompt import build_prompt
 @describe_async("session_chat", body=ChatBody, answer={201: ChatAnswer, **SERVER_SENT_EVENTS}, ids=("id",))
 @api_view("POST", keeps_answers=True)
 async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
-    """`POST /sessions/{id}/chat`: the answer, or with `stream` its events."""
+    """Say something, and get the answer of an agent, or with `stream` its events."""
     await acheck_intake()
     work = work_of(request)
     call = ChatCall(

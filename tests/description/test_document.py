@@ -1,5 +1,10 @@
 """The document as a whole."""
 
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
 from drf_spectacular.drainage import GENERATOR_STATS
 
 from julep_project.core.api.api_document import openapi_document
@@ -9,3 +14,29 @@ def test_nothing_is_complained_of_while_it_is_made() -> None:
     """Of two answers whose classes have one name only one would be described."""
     assert openapi_document()
     assert not GENERATOR_STATS, "see what is printed on stderr"
+
+
+def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in json.loads(openapi_document())["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method} {path}", operation
+
+
+def test_generators_tell_the_parameters_of_an_operation_apart() -> None:
+    """They make an identifier of each name, and leave out an operation with two that are the same."""
+    alike = {}
+    for place, operation in _operations():
+        names = [re.sub(r"[^a-z0-9]+", "", each["name"].lower()) for each in operation["parameters"] if "name" in each]
+        if len(set(names)) < len(names):
+            alike[place] = names
+    assert not alike
+
+
+def test_each_operation_says_in_its_title_what_it_does() -> None:
+    unsaid = [
+        f"{place}: {operation['summary']}" for place, operation in _operations() if "`" in operation["summary"][:1]
+    ]
+    titles = {place: operation["summary"] for place, operation in _operations()}
+    removing = {place for place in titles if place.startswith("delete ")}
+    alike = [place for place in removing if titles[place] == titles.get(place.replace("delete ", "get "))]
+    assert not unsaid and not alike

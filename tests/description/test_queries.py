@@ -38,8 +38,8 @@ FOR_OTHERS = {
     ("post", "/executions/resume"): {"task_token"},
     ("get", "/executions/{execution_id}/status.stream"): {"next_token"},
     ("get", "/executions/{execution_id}/transitions.stream"): {"next_token", "next_page_token"},
-    ("get", "/responses/{reference}"): {"include", "include[]", "stream", "starting_after", "include_obfuscation"},
-    ("get", "/responses/{reference}/input_items"): {"include", "include[]", "limit", "order", "after"},
+    ("get", "/responses/{reference}"): {"include", "stream", "starting_after", "include_obfuscation"},
+    ("get", "/responses/{reference}/input_items"): {"include", "limit", "order", "after"},
 }
 
 

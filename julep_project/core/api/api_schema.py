@@ -172,11 +172,12 @@ def describe_async(
     status: int = 200,
     ids: tuple[str, ...] = (),
     query: Sequence[Parameter] = (),
+    text: str | None = None,
 ) -> Callable[[AsyncFunction], AsyncFunction]:
     """Function decorator: describe a method of an async view, which the framework knows nothing of.
 
-    The text is the view's docstring. A view of several methods is decorated once for each. `answer` is one body, or
-    several by status and type of content.
+    The text is the view's docstring, unless another is given. A view of several methods is decorated once for each.
+    `answer` is one body, or several by status and type of content.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH) for name in ids]
 
@@ -185,7 +186,7 @@ def describe_async(
 
         documented = extend_schema(
             operation_id=operation_id,
-            description=view.__doc__,
+            description=text or view.__doc__,
             parameters=path_ids,
             request={"application/json": body} if body is not None else None,
             responses=answer if isinstance(answer, Mapping) else {status: answer},

@@ -81,13 +81,17 @@ def check_query(query: QueryDict, handler: Any) -> None:
 
 
 class _Known(NamedTuple):
-    """`objects` are the names of those parameters that may be followed by a key."""
+    """`objects` are the names of those parameters that may be followed by a key, `lists` are those with brackets, as
+    some clients write what may be there several times. Generators of clients take both names for one, and so only the
+    plain one is described."""
 
     names: frozenset[str]
     objects: frozenset[str]
+    lists: frozenset[str]
 
     def has(self, name: str) -> bool:
-        return name in self.names or name in _NEVER_REFUSED or _BELOW_AN_OBJECT.split(name, 1)[0] in self.objects
+        is_known = name in self.names or name in self.lists or name in _NEVER_REFUSED
+        return is_known or _BELOW_AN_OBJECT.split(name, 1)[0] in self.objects
 
 
 @cache
@@ -95,7 +99,8 @@ def _known(parameters: tuple[Parameter, ...]) -> _Known:
     single = [each for each in parameters if isinstance(each, OpenApiParameter)]
     fields = [name for each in parameters if not isinstance(each, OpenApiParameter) for name in each().fields]
     names = frozenset({*(each.name for each in single), *map(str, fields)})
-    return _Known(names, frozenset(each.name for each in single if each.style == "deepObject"))
+    objects = frozenset(each.name for each in single if each.style == "deepObject")
+    return _Known(names, objects, frozenset(f"{each.name}[]" for each in single if each.many))
 
 
 def _problem(name: str, known: _Known) -> dict[str, Any]:

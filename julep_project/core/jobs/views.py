@@ -46,14 +46,14 @@ class JobViewSet(ApiViewSet):
     resource = "Job"
 
     def retrieve(self, request: Request, id: UUID) -> Response:
-        """`GET /jobs/{id}`."""
+        """How far a job is."""
         return Response(job_to_wire(find_job(self.developer, id)))
 
 
 @describe_async("job_status_stream", method="get", answer=SERVER_SENT_EVENTS, ids=("id",))
 @api_view("GET")
 async def stream_status(request: HttpRequest, developer: Any, id: UUID) -> HttpResponseBase:
-    """`status.stream`: the job as it changes; the last event is its end."""
+    """The job as it changes, as events; the last of them is its end."""
     await run_query(partial(find_job, developer, id))
     error_event = partial(_error_event, getattr(request, "request_id", ""))
     return event_stream(Relay(stream_job(developer, id), error_event=error_event))

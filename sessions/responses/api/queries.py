@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from julep_project.core.reading.validation import not_one_of
 from sessions.responses.wire.shown import INCLUDABLE
 
-INCLUDE = [OpenApiParameter(name, many=True) for name in ("include", "include[]")]
+INCLUDE = [OpenApiParameter("include", many=True, enum=INCLUDABLE)]
 PAGE = [
     OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100"),
     OpenApiParameter("order", enum=["asc", "desc"]),

@@ -115,10 +115,16 @@ def _told_again(row: StoredResponse, body: Json) -> HttpResponseBase:
     ids=("reference",),
     query=[*INCLUDE, *_EVENTS],
 )
-@describe_async("response_delete", method="delete", answer=DeletedResponseAnswer, ids=("reference",))
+@describe_async(
+    "response_delete",
+    method="delete",
+    answer=DeletedResponseAnswer,
+    ids=("reference",),
+    text="Delete a response. Those that follow it keep working.",
+)
 @api_view("GET", "DELETE")
 async def member(request: HttpRequest, developer: Developer, reference: str) -> HttpResponseBase:
-    """One response: read it, have its events told again, or delete it."""
+    """One response, or with `stream` its events again, from behind `starting_after`."""
     if request.method == "DELETE":
         row = await run_query(partial(store.delete_response, developer, reference))
         return json_response({"id": response_reference(row.pk), "object": "response", "deleted": True})
