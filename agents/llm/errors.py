@@ -53,6 +53,12 @@ _SETTING = re.compile(rf"\b(?:{'|'.join(sorted(SAMPLING | OPEN_MODEL_SAMPLING | 
 
 _DEEPEST = 10
 _OUT_OF_MONEY = "insufficient_quota"
+# What the libraries say where nobody set a key, and nothing was sent: advice to who calls them, not to who calls us.
+_NO_KEY = ("Missing credentials. Please pass", "but no key is set", "Missing Gemini API key")
+_NO_KEY_TOLD = (
+    "There is no key for the provider of this model: set it on the server (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...), "
+    "store it as a secret of that name, or send it in the header X-Custom-Api-Key"
+)
 _TOO_LONG = "context_length_exceeded"
 _MAY_PASS = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503, 529})
@@ -111,6 +117,8 @@ def to_domain_error(error: Exception, api_key: str | None = None) -> DomainError
     unread = next((one for one in _told_by(error) if isinstance(one, httpx.DecodingError)), None)
     if unread is not None:
         return ModelUnavailable(f"the model provider's answer could not be read: {_message(unread, api_key)}")
+    if type(error).__name__ in MAPPING and any(said in str(error) for said in _NO_KEY):
+        return ModelNotUsable(_NO_KEY_TOLD)
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):  # the library's wrapper around what happened in the middle of a stream
         return to_domain_error(original, api_key) or ModelUnavailable(_message(error, api_key))

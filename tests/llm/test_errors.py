@@ -6,7 +6,9 @@ import litellm.exceptions
 import pytest
 
 from agents.llm.errors import MAPPING, to_domain_error
+from agents.llm.keys.key_names import ALL_KEY_NAMES
 from julep_project.core.errors import ModelUnavailable
+from tests.api_client import ApiClient
 
 
 def library_exceptions() -> list[type[Exception]]:
@@ -57,3 +59,16 @@ def test_the_insides_of_a_providers_machine_stay_in_the_log(said: str, caplog: p
 def test_addresses_are_no_insides(said: str) -> None:
     error = to_domain_error(litellm.exceptions.InternalServerError(said, "openai", "gpt-4o"))
     assert error is not None and said in error.message
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", ["gpt-4.1-mini", "claude-sonnet-4-5", "gemini/gemini-2.5-flash"])
+def test_where_a_key_is_missing_it_is_said_where_to_put_it(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    for name in ALL_KEY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    answer = api.post("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "llm_bad_request")
+    assert "X-Custom-Api-Key" in error["message"]
