@@ -116,7 +116,8 @@ class TestCreate:
     def test_a_tool_that_is_not_supported(self, api: ResponsesClient) -> None:
         status, error = api.refuse(tools=[{"type": "computer_use_preview"}])
         assert status == 400
-        assert error["message"] == "Tools of the type 'computer_use_preview' are not supported yet"
+        usable = "function, custom, file_search, web_search"
+        assert error["message"] == f"Tools of the type 'computer_use_preview' are not supported yet: use {usable}"
 
     def test_a_cut_answer_is_incomplete(self, api: ResponsesClient) -> None:
         cut = {

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 # Below it are the operations that others publish too, whose errors name the parameter.
 _PUBLISHED = "/v1/"
+_LONGEST_PATH = 200
 # Where Anthropic's API has another status for an error, and what it calls those of a status.
 _ANTHROPIC_STATUSES: Mapping[type[Exception], int] = {
     NotAuthenticated: 401,
@@ -112,11 +113,20 @@ def plain_response(error: Exception, request: HttpRequest) -> HttpResponse:
 def unknown_route(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The last route of all, and Django's `handler404`. A page for people where staff look for one."""
     if is_for_api(request.path_info):
-        told = _with_param(_body(404, "Not Found"), None) if request.path_info.startswith(_PUBLISHED) else {}
+        told = _with_param(_body(404, _no_path(request)), None) if request.path_info.startswith(_PUBLISHED) else {}
         answer = ErrorAnswer(404, {"detail": "Not Found", **told})
         return _as_http(in_form_of(answer, request.path_info, request.headers))
     message = str(exception) if type(exception) is Http404 else ""
     return _as_page(ErrorAnswer(404, _body(404, message or "There is no such page")))
+
+
+def _no_path(request: HttpRequest) -> str:
+    """For who moves a program here: what it asks for may not be there, or its client adds what the address has."""
+    path = request.path_info
+    if path.startswith(f"{_PUBLISHED}v1/"):
+        return "Not Found: `/v1` is there twice. Leave it out of the client's base URL, for the client adds it"
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
+    return f"Not Found: this server has no {request.method} {shown}. `/docs` shows what it has"
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

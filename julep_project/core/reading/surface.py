@@ -5,8 +5,9 @@ The one table of a surface decides what is refused when a body is read, fills th
 to the published schema by tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 
 _LONGEST_NAME = 80
+_ALIKE = 0.8
 
 
 class Fate(StrEnum):
@@ -44,9 +46,11 @@ class UnknownParameter(BadRequest):
     code = "unknown_parameter"
     type = "invalid_request_error"
 
-    def __init__(self, parameter: str) -> None:
+    def __init__(self, parameter: str, known: Sequence[str] = ()) -> None:
         name = parameter if len(parameter) <= _LONGEST_NAME else parameter[:_LONGEST_NAME] + "..."
-        super().__init__(f"Unknown parameter: {name!r}", extra={"param": name})
+        near = get_close_matches(name, known, n=1, cutoff=_ALIKE)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"Unknown parameter: {name!r}{hint}", extra={"param": name})
         self.param = name
 
 
@@ -113,4 +117,4 @@ class Surface:
                 if parameter.refuses(value):
                     raise ParameterRefused(name, parameter.note.rstrip("."))
             elif value is not None and not self.ignores_unknown:
-                raise UnknownParameter(str(name))
+                raise UnknownParameter(str(name), self.names(Fate.SENT, Fate.HONOURED))

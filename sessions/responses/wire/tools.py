@@ -22,6 +22,7 @@ CUSTOM_INPUT = "input"
 _WEB_SEARCH = re.compile(r"web_search(_preview)?(_\d{4}_\d{2}_\d{2})?")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CLIENTS = ("function", "custom")
+_KINDS = (*_CLIENTS, FILE_SEARCH, WEB_SEARCH)
 _OF_CLIENTS: Mapping[str, tuple[Json, ...]] = {"allowed_callers": (["direct"],), "defer_loading": (False,)}
 _KEYS: Mapping[str, Keys] = {
     "function": keys("type", "name", "description", "parameters", "strict", output_schema=(), **_OF_CLIENTS),
@@ -136,7 +137,8 @@ def _kind_of(tool: Json, loc: Path) -> str:
         raise invalid((*loc, "type"), "missing")
     known = kind if isinstance(kind, str) and kind in _CLIENTS else hosted_of(kind)
     if known is None:
-        raise at(BadRequest(f"Tools of the type {str(kind)[:80]!r} are not supported yet"), *loc, "type")
+        told = f"Tools of the type {str(kind)[:80]!r} are not supported yet: use {', '.join(_KINDS)}"
+        raise at(BadRequest(told), *loc, "type")
     return str(known)
 
 

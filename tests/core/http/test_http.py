@@ -30,6 +30,18 @@ def test_unknown_routes(api: ApiClient, path: str) -> None:
         assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/v1/completions", "this server has no GET /v1/completions. `/docs` shows what it has"),
+        ("/v1/v1/models", "`/v1` is there twice. Leave it out of the client's base URL, for the client adds it"),
+    ],
+)
+def test_programs_for_other_servers_are_told_what_is_not_here(api: ApiClient, path: str, hint: str) -> None:
+    assert api.get(path).json()["error"]["message"] == f"Not Found: {hint}"
+    assert len(api.get(f"/v1/{'a' * 2000}").json()["error"]["message"]) < 400
+
+
 def test_method_not_allowed(api: ApiClient) -> None:
     response = api.patch("/agents", {})
     assert response.status_code == 405
