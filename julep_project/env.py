@@ -7,7 +7,7 @@ terminal reaches the same services and keys as the running server.
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -78,10 +78,15 @@ def given_values() -> dict[str, str]:
     return {name: value for name, value in values.items() if value or not name.endswith(PROVIDER_ENDINGS)}
 
 
-def hand_on(prefix: str) -> None:
+def is_providers(name: str) -> bool:
+    """Whether a variable may be the key or the address of a provider: the server's own key is none."""
+    return name.endswith(PROVIDER_ENDINGS) and name != "AGENTS_API_KEY"
+
+
+def hand_on(is_wanted: Callable[[str], bool]) -> None:
     """Put lines of `.julep/env` into the environment, for a library that reads variables of its own."""
     for name, value in _file_values().items():
-        if name.startswith(prefix):
+        if is_wanted(name):
             os.environ.setdefault(name, value)
 
 

@@ -1,7 +1,9 @@
 """What the readers of the environment make of values: set, empty, and not set."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -45,3 +47,13 @@ def test_the_environment_wins_over_the_file_even_when_it_is_empty(
     assert env.env_str("SOME_TEXT", "default") == (value or "default")
     assert env.env_list("SOME_LIST") == ([value] if value else [])
     assert env.env_bool("SOME_SWITCH") is False
+
+
+def test_keys_and_addresses_of_all_providers_may_stand_in_the_file(env_file: Path) -> None:
+    env_file.write_text("GROQ_API_KEY=of the file\nHOSTED_VLLM_API_BASE=of the file\nAGENTS_API_KEY=of the file\n")
+    with patch.dict(os.environ, {"GROQ_API_KEY": ""}):
+        os.environ.pop("AGENTS_API_KEY", None)
+        env.hand_on(env.is_providers)
+        assert os.environ["HOSTED_VLLM_API_BASE"] == "of the file"
+        assert os.environ["GROQ_API_KEY"] == "", "the environment wins"
+        assert "AGENTS_API_KEY" not in os.environ

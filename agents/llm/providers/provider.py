@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 
-from agents.llm.choice import DEFAULT_MODELS
 from agents.llm.errors import to_domain_error
 from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
@@ -41,7 +40,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.once import Once
 from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.jsontext import to_storable
-from julep_project.env import env_secret, env_str
+from julep_project.env import env_str, hand_on, is_providers
 
 log = logging.getLogger(__name__)
 Answered = tuple[dict[str, Json], Decimal | None]
@@ -55,7 +54,6 @@ class RawEmbeddings:
     prompt_tokens: int
 
 
-_ADDRESS_VARIABLES = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "ANTHROPIC_API_BASE", "OLLAMA_API_BASE")
 # As many open streams as there are sockets; the library would let only some hundred go to one provider at a time.
 _CONNECTIONS = "10000"
 _IDLE_CONNECTIONS = 100
@@ -82,10 +80,7 @@ _FAILURE = "malformed_function_call"
 def library() -> ModuleType:
     """litellm, set up to be quiet, to load nothing from the network, and to take keys from `.julep/env` too."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    for variable in (*DEFAULT_MODELS, *_ADDRESS_VARIABLES):
-        value = env_secret(variable)
-        if value:
-            os.environ[variable] = value
+    hand_on(is_providers)
     os.environ["LITELLM_DISABLE_BUG_REPORT_LINK"] = "true"
     os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT", _CONNECTIONS)
     os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT_PER_HOST", _CONNECTIONS)

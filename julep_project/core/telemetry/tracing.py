@@ -72,7 +72,7 @@ def begin(process: str) -> None:
     """Trace from now on what this process does, if that is wanted."""
     if is_wanted():
         # The library reads them itself, from the environment only.
-        hand_on("OTEL_")
+        hand_on(lambda name: name.startswith("OTEL_"))
         use(import_module("julep_project.core.telemetry.otel").start(process))
 
 
