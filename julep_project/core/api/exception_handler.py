@@ -151,7 +151,7 @@ def answer_for(
     error: Exception, *, operation: str, resource: str, request_id: str = "", is_published: bool = False
 ) -> ErrorAnswer:
     """Status, body and headers of any error. An unexpected one is logged with its trace and told nothing of. Where the
-    operation `is_published` by others, the body names the parameter."""
+    operation `is_published` by others, the body names the parameter, and the message says all there is to say."""
     known = _known(error, operation=operation, resource=resource)
     if known is not None:
         answer = _from_domain(known)
@@ -164,7 +164,13 @@ def answer_for(
             extra={"action": "request_failed", "operation": operation, "resource": resource, "request_id": request_id},
         )
         answer = _internal()
-    return replace(answer, body=_with_param(answer.body, known.param if known else None)) if is_published else answer
+    return replace(answer, body=_as_published(answer.body, known)) if is_published else answer
+
+
+def _as_published(body: dict[str, Any], known: DomainError | None) -> dict[str, Any]:
+    """Clients of others show the message alone: it says what is wrong at which place, and what to do about it."""
+    told = _with_param(body, known.param if known else None)
+    return {**told, "error": {**told["error"], "message": _in_words(body)["message"]}}
 
 
 def _with_param(body: dict[str, Any], param: str | None) -> dict[str, Any]:
@@ -199,7 +205,7 @@ def _in_words(body: Mapping[str, Any]) -> dict[str, Any]:
         places = (f"{detail['loc']}: {detail['msg']}" if detail["loc"] else detail["msg"] for detail in details)
         return {"message": "; ".join(places)}
     told, fix = str(error.get("message", "")), error.get("fix")
-    return {"message": f"{told}. {fix}" if fix else told}
+    return {"message": f"{told.rstrip('.')}. {fix}" if fix and fix not in told else told}
 
 
 def _known(error: Exception, *, operation: str, resource: str) -> DomainError | None:
