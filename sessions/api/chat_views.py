@@ -18,12 +18,12 @@ from julep_project.core.pauses.standing import acheck_intake
 from sessions.api.chat_answers import ChatAnswer, RenderAnswer
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.chat.streaming import stream_chat
-from sessions.context.chat_request import ChatBody, ChatRequest
+from sessions.context.chat_request import ChatRequest, SentChatBody
 from sessions.context.conversation import load_conversation
 from sessions.context.prompt import build_prompt
 
 
-@describe_async("session_chat", body=ChatBody, answer={201: ChatAnswer, **SERVER_SENT_EVENTS}, ids=("id",))
+@describe_async("session_chat", body=SentChatBody, answer={201: ChatAnswer, **SERVER_SENT_EVENTS}, ids=("id",))
 @api_view("POST", keeps_answers=True)
 async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """Say something, and get the answer of an agent, or with `stream` its events."""
@@ -42,7 +42,7 @@ async def chat(request: HttpRequest, developer: Developer, id: UUID) -> HttpResp
     return json_response(await answer_chat(call), status=201)
 
 
-@describe_async("session_render", body=ChatBody, answer=RenderAnswer, ids=("id",))
+@describe_async("session_render", body=SentChatBody, answer=RenderAnswer, ids=("id",))
 @api_view("POST", scope=KeyScope.READ)
 async def render(request: HttpRequest, developer: Developer, id: UUID) -> HttpResponseBase:
     """What the (first) agent that answers would be asked with; nothing is stored."""

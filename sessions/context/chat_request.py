@@ -131,6 +131,14 @@ class DecidingBody(ChatBody):
     messages = Messages(required=False, child=MessageBody(), max_length=MOST_MESSAGES)
 
 
+class SentChatBody(DecidingBody):
+    """What may be sent as a chat, for its description: `messages`, `message` in their place, or `approvals`."""
+
+    example = ChatBody.example
+
+    message = Text(required=False, help_text="a text: another way to write one message of a user")
+
+
 def _with_messages(body: Json) -> Json:
     """`message`, a text, is another way to write one message of a user."""
     if not isinstance(body, Mapping) or body.get("messages") is not None or body.get("message") is None:

@@ -40,3 +40,12 @@ def test_each_operation_says_in_its_title_what_it_does() -> None:
     removing = {place for place in titles if place.startswith("delete ")}
     alike = [place for place in removing if titles[place] == titles.get(place.replace("delete ", "get "))]
     assert not unsaid and not alike
+
+
+def test_a_chat_may_be_one_text() -> None:
+    """As the README has it: a client made of the description has to be able to send it."""
+    schemas = json.loads(openapi_document())["components"]["schemas"]
+    for _, operation in _operations():
+        if operation["operationId"] in ("session_chat", "session_render"):
+            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            assert "message" in schemas[name]["properties"] and "messages" not in schemas[name].get("required", ())
