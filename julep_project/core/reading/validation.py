@@ -85,7 +85,9 @@ def problem(
     fix: str | None = None,
     **params: Any,
 ) -> dict[str, Any]:
-    """One entry. `params` are `bound`, `expected` or `pattern`, as the kind needs."""
+    """One entry. `params` are `bound`, `expected` or `pattern`, as the kind needs. A list that is too short, without a
+    bound, has to hold something."""
+    params = {"bound": 1, **params} if kind == "too_short" else params
     message, hint, example = _KINDS.get(kind, _KINDS["value_error"])
     entry: dict[str, Any] = {
         "loc": path_text(loc),

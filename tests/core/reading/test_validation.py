@@ -108,6 +108,11 @@ def test_the_other_kinds_have_a_hint(kind: str) -> None:
     assert problem(("f",), kind, received=1, bound=3)["fix"]
 
 
+def test_a_list_that_is_empty_needs_something() -> None:
+    told = problem(("input",), "too_short")
+    assert (told["msg"], told["fix"]) == ("List should have at least 1 items", "Provide at least 1 items")
+
+
 def test_shown_is_text_and_short() -> None:
     assert shown({"a": [1, None]}) == '{"a": [1, null]}'
     assert len(shown("x" * 1000)) < 110
