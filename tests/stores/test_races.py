@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from docs_store.ingestion import working
+from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import Chunk, Doc, Embedding, Ingestion, VectorStoreFile
 from tests.api_client import ApiClient
 from tests.stores.conftest import Send, read_files
@@ -53,6 +54,23 @@ def test_a_file_is_taken_away_while_it_is_read(
     assert VectorStoreFile.objects.count() == len(left)
     for model in (Doc, Chunk, Embedding):
         assert not model.objects.exists(), model
+
+
+def test_a_file_is_taken_out_as_it_is_claimed(api: ApiClient, store: Send, file_id: Send, monkeypatch: Any) -> None:
+    """Whoever was to read it has nothing to do."""
+    at, file = store(), file_id()
+    api.post(f"{at}/files", {"file_id": file})
+    claim = INGESTIONS.leases.claim
+
+    def claim_and_lose(*given: Any, **changes: Any) -> Any:
+        held = claim(*given, **changes)
+        if held is not None:
+            assert api.delete(f"{at}/files/{file}").status_code == 200
+        return held
+
+    monkeypatch.setattr(INGESTIONS.leases, "claim", claim_and_lose)
+    read_files()
+    assert not Ingestion.objects.exists() and not Doc.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
