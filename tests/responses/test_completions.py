@@ -285,6 +285,15 @@ class TestMistakes:
                 "No provider is known to have a model called 'gtp-4o-mini'. Did you mean 'gpt-4o-mini'?"
             )
 
+    def test_a_server_whose_address_nobody_gave(self, api: ResponsesClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The client library would ask OpenAI what was meant for it."""
+        monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
+        for path, body in ((PATH, ASK), ("/v1/embeddings", {"input": "a"})):
+            answer = api.send("POST", path, {**body, "model": "hosted_vllm/qwen"})
+            error = answer.json()["error"]
+            assert (answer.status_code, error["param"]) == (400, "model")
+            assert "HOSTED_VLLM_API_BASE" in error["message"]
+
     def test_errors_below_v1_have_their_form(self, api: ResponsesClient) -> None:
         for method, path in (("POST", PATH), ("POST", "/v1/nothing"), ("POST", "/v1/models"), ("GET", "/v1/models/x")):
             error = api.send(method, path, {}).json()["error"]

@@ -8,6 +8,8 @@ from julep_project.core.errors import ModelNotUsable
 
 # Of what is listed, what can be asked here.
 _MODES = frozenset({"chat", "embedding"})
+# Servers that somebody runs, of OpenAI's protocol: without an address the library asks OpenAI what was meant for them.
+OWN_SERVERS = frozenset({"hosted_vllm", "litellm_proxy", "lm_studio"})
 # Names made up by their owners.
 _OWN_NAMES = ("ft:", "azure/")
 _LONGEST_COMPARED = 64
@@ -28,6 +30,15 @@ def unknown_model(litellm: ModuleType, model: str) -> ModelNotUsable:
     meant = nearest_model(litellm, model[:_LONGEST_COMPARED])
     hint = f"Did you mean {meant!r}?" if meant else "Its provider may be named before it, as in 'anthropic/...'."
     error = ModelNotUsable(f"No provider is known to have a model called {model[:_LONGEST_SHOWN]!r}. {hint}")
+    error.param = "model"
+    return error
+
+
+def no_address(provider: str) -> ModelNotUsable:
+    """The error for a server whose address nobody has given."""
+    error = ModelNotUsable(
+        f"The server does not know where {provider} is. Set {provider.upper()}_API_BASE, as a line of .julep/env."
+    )
     error.param = "model"
     return error
 

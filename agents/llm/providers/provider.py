@@ -23,7 +23,7 @@ from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
 from agents.llm.providers.hidden_key import HiddenKey
-from agents.llm.providers.known_models import unknown_model
+from agents.llm.providers.known_models import OWN_SERVERS, no_address, unknown_model
 from agents.llm.providers.library_settings import switch_off
 from agents.llm.providers.long_messages import shorten
 from agents.llm.providers.past_calls import with_past_calls, with_past_results
@@ -219,9 +219,12 @@ def provider_of(litellm: ModuleType, model: str) -> str:
     """
     with provider_errors():
         try:
-            return str(litellm.get_llm_provider(model=model)[1])
+            _, provider, _, address = litellm.get_llm_provider(model=model)
         except litellm.BadRequestError as error:
             raise unknown_model(litellm, model) from error
+    if provider in OWN_SERVERS and not address:
+        raise no_address(provider)
+    return str(provider)
 
 
 def options_of(litellm: ModuleType, request: ModelRequest) -> dict[str, Json]:
