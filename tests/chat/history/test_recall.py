@@ -96,14 +96,14 @@ def test_each_agent_is_told_of_the_docs_of_the_users_and_its_own(talk: Talk, sto
 
 
 def test_a_chat_embeds_once_however_many_answer(talk: Talk, store_doc: StoreDoc, embedder: ModelServer) -> None:
-    agents = [talk.agent(name=name) for name in ("Ada", "Bob")]
-    for agent in agents:
-        store_doc(f"/agents/{agent}", agent, content="tides", embedded=True)
-    session = talk.session(*agents)
+    agents = {name: talk.agent(name=name) for name in ("Ada", "Bob")}
+    for name, agent in agents.items():
+        store_doc(f"/agents/{agent}", name, content="tides", embedded=True)
+    session = talk.session(*agents.values())
     embedder.requests.clear()
     with scripted_model(["one", "two"]):
         answer = talk.ask(session, "tides", recall=True)
-    assert _titles(answer) == sorted(agents)
+    assert _titles(answer) == ["Ada", "Bob"]
     assert [body["input"] for body in embedder.embeddings] == [["tides"]]
     (row,) = ModelUsage.objects.filter(model="text-embedding-3-small").order_by("-created_at")[:1]
     assert (row.metadata["session_id"], row.metadata["chat_id"]) == (session, answer["id"])
