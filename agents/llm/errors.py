@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_PLACE = 200
-_PREFIX = re.compile(r"^(?:litellm\.)?\w+(?:Error|Exception|Timeout)?: (?=\w+(?:Error|Exception)?\b)")
+# The library's, before what the provider says.
+_PREFIX = re.compile(r"^(?:(?:litellm\.)?\w*(?:Error|Exception|Timeout): )*+(?:\w+(?:Error|Exception) - )?+")
 # Of the machines of the provider, or of this one: no business of who asks.
 _FOLDERS = "app|bin|code|data|etc|home|lib|mnt|opt|private|proc|root|run|srv|tmp|Users|usr|var|work|workspace"
 _PLACES = re.compile(

@@ -34,6 +34,12 @@ def test_a_new_kind_is_judged_by_its_ancestors() -> None:
     assert error.retryable and "slow down" in error.message
 
 
+@pytest.mark.parametrize("front", ["", "RateLimitError: ", "RateLimitError: OpenAIException - ", "APITimeoutError - "])
+def test_names_of_the_library_are_not_told(front: str) -> None:
+    error = to_domain_error(litellm.exceptions.RateLimitError(f"{front}slow down: Error: 9", "openai", "gpt-4o"))
+    assert error is not None and error.message == "slow down: Error: 9"
+
+
 def test_bugs_are_not_dressed_up() -> None:
     assert to_domain_error(KeyError("x")) is None
     assert to_domain_error(TypeError("x")) is None
