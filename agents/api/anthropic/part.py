@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from julep_project.core.json_value import Json
-from julep_project.core.reading.surface import ParameterRefused
+from julep_project.core.reading.surface import ParameterRefused, changes_nothing
 from julep_project.core.reading.validation import Path, as_object, invalid, not_one_of, path_text
 
 
@@ -45,8 +45,7 @@ class Part:
         Raises:
             ParameterRefused
         """
-        value = self.fields.get(name)
-        if value is not None and not any(value == one and type(value) is type(one) for one in idle):
+        if not changes_nothing(self.fields.get(name), idle):
             raise ParameterRefused(path_text((*self.loc, name)), why)
 
     def text(self, name: str, *, min_length: int = 0, max_length: int | None = None) -> str:

@@ -54,6 +54,11 @@ class UnknownParameter(BadRequest):
         self.param = name
 
 
+def changes_nothing(value: Json, idle: Sequence[Json]) -> bool:
+    """Whether it is one of the values that ask for nothing, of the same type: `false` is no 0. Null always does."""
+    return value is None or any(value == one and type(value) is type(one) for one in idle)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One of them. The values in `idle` change nothing, and are taken of one that is refused. `is_ours`: the published
@@ -67,8 +72,7 @@ class Parameter:
 
     def refuses(self, value: Json) -> bool:
         """Whether this value is refused for the sake of the parameter."""
-        is_idle = value is None or any(value == one and type(value) is type(one) for one in self.idle)
-        return self.fate is Fate.REFUSED and not is_idle
+        return self.fate is Fate.REFUSED and not changes_nothing(value, self.idle)
 
 
 def sent(name: str, note: str = "", **options: Any) -> Parameter:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from julep_project.core.json_value import Json
-from julep_project.core.reading.surface import ParameterRefused
+from julep_project.core.reading.surface import ParameterRefused, changes_nothing
 from julep_project.core.reading.validation import Path, invalid, path_text
 
 _LONGEST_NAME = 80
@@ -30,7 +30,7 @@ class Keys:
                 continue
             if name not in self.refused:
                 raise invalid((*loc, name[:_LONGEST_NAME]), "extra_forbidden", received=value)
-            if value not in self.refused[name]:
+            if not changes_nothing(value, self.refused[name]):
                 raise ParameterRefused(path_text((*loc, name)))
 
 

@@ -96,6 +96,18 @@ def test_what_is_published_within_a_parameter_is_read_or_refused_by_name(within:
     assert set(published.__annotations__) - known.read == set(known.refused) & set(published.__annotations__)
 
 
+@pytest.mark.parametrize(("given", "is_taken"), [(False, True), (None, True), (0, False), (True, False)])
+def test_of_what_is_refused_only_what_asks_for_nothing_is_taken(
+    api: ResponsesClient, given: Any, is_taken: bool
+) -> None:
+    with scripted_model(["Hello"]):
+        asked = {"model": "gpt-4o", "input": "Hi", "tools": [{**WEATHER, "defer_loading": given}]}
+        answer = api.send("POST", "/v1/responses", asked)
+    error = answer.json().get("error") or {}
+    wanted = (200, None) if is_taken else (400, "tools[0].defer_loading")
+    assert (answer.status_code, error.get("param")) == wanted
+
+
 def test_nothing_of_open_responses_is_refused() -> None:
     assert set(RESPONSES.names(Fate.SENT, Fate.HONOURED)) >= OPEN
 
