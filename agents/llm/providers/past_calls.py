@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.llm.dialogue import object_text
+from agents.llm.providers.sent_settings import is_of_the_api
 from julep_project.core.json_value import Json
 
 Message = Mapping[str, Json]
@@ -19,7 +20,6 @@ Naming = Callable[[str], str]
 # Models whose providers take ids of nine letters and digits only, wherever they run.
 _NINE_CHARACTERS = re.compile(r"(?:codes|devs|magis|minis|mis|pix)tral|mixtral", re.IGNORECASE)
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
-_OPENAI = frozenset({"azure", "openai"})
 _LONGEST_ID = 40
 # Their results may hold pictures and files.
 _TAKE_PARTS = frozenset({"anthropic"})
@@ -35,7 +35,7 @@ def with_past_calls(messages: Sequence[Message], provider: str, model: str) -> l
 def _naming(provider: str, model: str) -> Naming:
     if provider == "mistral" or _NINE_CHARACTERS.search(model):
         return lambda given: given if _NINE.fullmatch(given) else _digest_of(given)[:9]
-    if provider in _OPENAI:
+    if is_of_the_api(provider):
         return lambda given: given if len(given) <= _LONGEST_ID else f"call_{_digest_of(given)[:32]}"
     return lambda given: given
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from agents.llm.providers.sent_settings import is_of_the_api
 from julep_project.core.json_value import Json
 
 Message = Mapping[str, Json]
-
-_WITH_REFUSALS = frozenset({"azure", "openai"})
 
 
 def with_past_refusals(messages: Sequence[Message], provider: str) -> list[Message]:
     """The messages; elsewhere, and where somebody else said it, a refusal is what was said."""
     return [
-        message if provider in _WITH_REFUSALS and message.get("role") == "assistant" else _as_said(message)
+        message if is_of_the_api(provider) and message.get("role") == "assistant" else _as_said(message)
         for message in messages
     ]
 
