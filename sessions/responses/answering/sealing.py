@@ -59,7 +59,8 @@ def _opened(developer_id: UUID, model: str, item: Item) -> Item:
     if item["type"] == "compaction":
         text = _ABOUT_SUMMARY + _open(developer_id, Purpose.SUMMARY, item)["text"]
         parts = [{"type": "input_text", "text": text}]
-        return {"id": item["id"], "type": "message", "role": "developer", "status": "completed", "content": parts}
+        # What it is made of are words of users and tools, too: it has no say over the rules.
+        return {"id": item["id"], "type": "message", "role": "user", "status": "completed", "content": parts}
     if item["type"] == "reasoning" and item.get("encrypted_content"):
         thoughts = _open(developer_id, Purpose.THOUGHTS, item)
         return {**item, "thinking_blocks": thoughts["blocks"]} if thoughts["model"] == model else item

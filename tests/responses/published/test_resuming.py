@@ -62,7 +62,7 @@ class TestCompacting:
         said = [(message["role"], message["content"]) for message in model.requests[2].messages]
         assert said == [
             ("user", "Count."),
-            ("system", "What was said before, in short:\n\nThey counted to one."),
+            ("user", "What was said before, in short:\n\nThey counted to one."),
             ("user", "Go on."),
         ]
         assert StoredResponse.objects.count() == 2
