@@ -55,7 +55,8 @@ async def chat_completions(request: HttpRequest, developer: Developer) -> HttpRe
     }
     wants_usage = _wants_usage(values)
     if not values["stream"]:
-        return json_response(completion_of(await _whole(developer, options), options["model"]))
+        answering = gateway.acomplete(developer, **options)
+        return json_response(completion_of(await answered_in_time(answering), options["model"]))
     arriving = gateway.astream(developer, **options)
     chunks = _encoded(chunks_of(arriving, options["model"], wants_usage=wants_usage))
     relay = Relay(chunks, error_event=_error_event, timeout_s=settings.CHAT_TIMEOUT_S)
@@ -136,10 +137,6 @@ def _offered(values: Mapping[str, Json]) -> tuple[Sequence[Json] | None, Json]:
             raise ParameterRefused("tool_choice.allowed_tools.tools", "none of them is among the tools")
         return allowed, choice["mode"]
     return tools, choice
-
-
-async def _whole(developer: Developer, options: Json) -> dict[str, Json]:
-    return await answered_in_time(gateway.acomplete(developer, **options))
 
 
 async def _encoded(chunks: AsyncGenerator[dict[str, Json], None]) -> AsyncGenerator[bytes, None]:

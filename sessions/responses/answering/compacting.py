@@ -1,17 +1,15 @@
 """What a conversation comes down to: the messages of its user, and a summary that only this server reads."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from uuid import UUID
-
-from django.conf import settings
 
 from agents.llm import gateway
 from agents.llm.request import text_of
 from agents.models import Developer
 from julep_project.core.clock import now
-from julep_project.core.errors import AnswerTimedOut, ModelUnavailable
+from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
+from julep_project.core.live.in_time import answered_in_time
 from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.surface import ParameterRefused
 from sessions.responses.answering.planning import plan_of
@@ -47,12 +45,7 @@ async def compact(developer: Developer, body: Json, custom_key: str | None) -> d
         "metadata": {"endpoint": "responses/compact"},
     }
     try:
-        async with asyncio.timeout(settings.CHAT_TIMEOUT_S) as limit:
-            answer = await gateway.acomplete(developer, **asked)
-    except TimeoutError:
-        if limit.expired():
-            raise AnswerTimedOut from None
-        raise
+        answer = await answered_in_time(gateway.acomplete(developer, **asked))
     except ParameterRefused as error:
         raise in_own_words(error) from error
     text = text_of(answer["choices"][0]["message"])
