@@ -19,6 +19,33 @@ WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 FORM = {"format": {"type": "json_schema", "name": "number", "schema": NUMBER, "strict": True}}
 
+# What is told of what nobody asked for.
+OF_A_PLAIN_RESPONSE = {
+    "object": "response",
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "model": "gpt-4o",
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": None,
+    "background": False,
+    "store": True,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1,
+    "top_logprobs": 0,
+    "truncation": "disabled",
+    "service_tier": "default",
+    "safety_identifier": None,
+    "prompt_cache_key": None,
+}
+
 
 def calling(name: str, arguments: str, call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
     call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -35,35 +62,13 @@ class TestCreate:
         assert before <= body["created_at"] <= body["completed_at"] <= time.time()
         [item] = body["output"]
         assert body == {
+            **OF_A_PLAIN_RESPONSE,
             "id": body["id"],
-            "object": "response",
             "created_at": body["created_at"],
             "completed_at": body["completed_at"],
-            "status": "completed",
-            "error": None,
-            "incomplete_details": None,
-            "model": "gpt-4o",
             "instructions": "Be {{brief}}.",
             "metadata": {"a": "b"},
-            "max_output_tokens": None,
-            "max_tool_calls": None,
-            "parallel_tool_calls": True,
-            "previous_response_id": None,
-            "reasoning": None,
-            "background": False,
-            "store": True,
             "temperature": 0.5,
-            "presence_penalty": 0,
-            "frequency_penalty": 0,
-            "text": {"format": {"type": "text"}},
-            "tool_choice": "auto",
-            "tools": [],
-            "top_p": 1,
-            "top_logprobs": 0,
-            "truncation": "disabled",
-            "service_tier": "default",
-            "safety_identifier": None,
-            "prompt_cache_key": None,
             "user": "u",
             "output": [
                 {
