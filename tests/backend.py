@@ -65,7 +65,8 @@ class Backend:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ended: dict[str, str] = {}
         self._environment = {
-            **os.environ,
+            # Of the tests' own process, not of theirs.
+            **{name: value for name, value in os.environ.items() if name != "DB_POOL"},
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "LEASE_SECONDS": "3",

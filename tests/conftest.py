@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from django.db import connection
 
 from agents.access.verification_keys import KEYS
 from agents.calls.recorder import RECORDER
@@ -31,6 +32,17 @@ from tests.loopback.s3_server import S3Server
 from tests.loopback.web_server import WebServer
 from tests.once import make_once
 from tests.seed import empty_tables_after_tests
+
+
+@pytest.fixture
+def unpooled(transactional_db: None) -> Iterator[None]:
+    """Every thread of this process opens and closes connections of its own, which are set up when they are opened."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(connection.settings_dict["OPTIONS"], "pool", raising=False)
+        yield
+        connection.close()
 
 
 @pytest.fixture(autouse=True, scope="session")

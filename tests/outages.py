@@ -71,7 +71,7 @@ def when_noticed(act: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.fixture
-def impatient(transactional_db: None) -> Iterator[None]:
+def impatient(unpooled: None) -> Iterator[None]:
     """Statements of this process may take little time, as those of a worker may take a minute."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "_use", Use.IO)

@@ -70,6 +70,8 @@ def _end(guardian: Guardian) -> None:
 _take_own_neighbours()
 # All tests run with the database keeping developers apart, though most have one developer.
 os.environ.setdefault("ROW_SECURITY", "on")
+# And with the pool that servers have: async views would open a connection for every query.
+os.environ.setdefault("DB_POOL", "1")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -38,7 +38,7 @@ def _limits(on: Any = connection) -> list[str]:
 
 
 @pytest.fixture
-def limited(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def limited(unpooled: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes this process an API process with these limits: for statements, locks and idle transactions.
 
     It sees the rows of all.

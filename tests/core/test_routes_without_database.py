@@ -28,7 +28,7 @@ AWAY = (503, 529)
 
 
 @pytest.fixture
-def browser(backend: Backend) -> Iterator[httpx.Client]:
+def browser(unpooled: None, backend: Backend) -> Iterator[httpx.Client]:
     """Somebody who has logged in to the staff pages, and could use the API."""
     User.objects.create_superuser(NAME, password=PASSWORD)
     with httpx.Client(base_url=backend.url, trust_env=False, timeout=60) as client:

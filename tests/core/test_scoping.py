@@ -104,7 +104,7 @@ def test_a_scope_costs_no_statement_of_its_own(developer: Developer, django_asse
         list(Agent.objects.for_developer(developer))
 
 
-def test_a_scope_takes_nothing_but_ids() -> None:
+def test_a_scope_takes_nothing_but_ids(unpooled: None) -> None:
     bad: Any = "'; RESET ROLE; --"
     with pytest.raises(ValueError), tenant_scope(bad):
         fetch(WHO)

@@ -151,7 +151,7 @@ def test_vectors_of_the_own_model_are_renewed_with_the_words(api: ApiClient, age
     assert list(Embedding.objects.get(model="other").vector) == [1]
 
 
-def test_statistics_follow_a_bulk_load(transactional_db: None, developer: Developer, doc: Store, agent: str) -> None:
+def test_statistics_follow_a_bulk_load(unpooled: None, developer: Developer, doc: Store, agent: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
     upkeep.refresh_statistics()  # what tests before this one have changed

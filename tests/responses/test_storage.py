@@ -146,7 +146,7 @@ def test_no_connection_is_held_while_files_are_read(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_connection_is_held_while_the_model_is_awaited(
-    live_api: ResponsesClient, model_server: ModelServer, stream: bool
+    unpooled: None, live_api: ResponsesClient, model_server: ModelServer, stream: bool
 ) -> None:
     gate = Gate()
     answer = Streamed(gate, "ok") if stream else Streamed(gate)
