@@ -10,29 +10,25 @@ from docs_store.models import EmbeddingModel
 from docs_store.removal.erasing import DOCS as DOCS_OF_USERS
 from docs_store.removal.expiry import DOCS, FILES, empty_expired_stores, remove_expired_files
 from docs_store.search import upkeep
-from julep_project.core.database import fetch
-from julep_project.core.work.keeper import Keeper, register
+from julep_project.core.work.keeper import Condition, Keeper, register
 
-# More than is due, and found by a look at four indexes: where nothing waits, that is all a sweep does.
+# More than is due, and found by a look at four indexes.
 _ANYTHING_DUE = """
-    SELECT NOT EXISTS (SELECT FROM docs_store_embeddingmodel WHERE name = %(model)s)
+    (NOT EXISTS (SELECT FROM docs_store_embeddingmodel WHERE name = %s)
         OR EXISTS (SELECT FROM docs_store_embeddingmodel WHERE covered_at IS NULL)
         OR EXISTS (SELECT FROM docs_store_docembedding WHERE state = 'pending')
-        OR EXISTS (SELECT FROM docs_store_docembedding WHERE state = 'failed' AND due_at <= now())
+        OR EXISTS (SELECT FROM docs_store_docembedding WHERE state = 'failed' AND due_at <= now()))
 """
 
 
-def _is_anything_due(model: str) -> bool:
-    """False when a sweep would find nothing to do."""
-    [(is_due,)] = fetch(_ANYTHING_DUE, {"model": model})
-    return bool(is_due)
+def is_anything_due() -> Condition:
+    """False where a sweep would find nothing to do."""
+    return _ANYTHING_DUE, [settings.EMBEDDING_MODEL]
 
 
 def sweep() -> None:
     """Ring for docs nobody is embedding; let every doc wait for the model in use, even if it was changed; and let what
     failed a while ago be tried again."""
-    if not _is_anything_due(settings.EMBEDDING_MODEL):
-        return
     model_coverage.register_model(settings.EMBEDDING_MODEL)
     for model in EmbeddingModel.objects.filter(covered_at=None):
         model_coverage.cover_model(model.name)
@@ -40,15 +36,16 @@ def sweep() -> None:
     embedding_queue.QUEUED.ring_due()
 
 
-register(Keeper("docs_store.sweep", settings.SWEEP_SECONDS, sweep, figures=embedding_queue.QUEUED.figures))
 register(
     Keeper(
-        "docs_store.sweep_ingestions",
+        "docs_store.sweep",
         settings.SWEEP_SECONDS,
-        INGESTIONS.queued.ring_due,
-        figures=INGESTIONS.queued.figures,
+        sweep,
+        figures=embedding_queue.QUEUED.figures,
+        when=is_anything_due,
     )
 )
+register(INGESTIONS.queued.sweep("docs_store.sweep_ingestions"))
 register(Keeper("docs_store.prune_contents", 3600, services.prune_contents))
 register(Keeper("docs_store.remove_expired_files", 300, remove_expired_files))
 register(Keeper("docs_store.empty_expired_stores", 3600, empty_expired_stores))

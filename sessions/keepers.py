@@ -9,14 +9,8 @@ from sessions.expiry import ENTRIES
 from sessions.history import pending, turns
 from sessions.shortening import jobs
 
-
-def sweep_jobs() -> None:
-    """Ring for jobs nobody looks at, and forget turns of long ago."""
-    jobs.QUEUED.ring_due()
-    turns.prune_turns()
-
-
-register(Keeper("sessions.sweep_jobs", settings.SWEEP_SECONDS, sweep_jobs, figures=jobs.QUEUED.figures))
+register(jobs.QUEUED.sweep("sessions.sweep_jobs"))
+register(Keeper("sessions.prune_turns", settings.SWEEP_SECONDS, turns.prune_turns, when=turns.are_old))
 register(Keeper("sessions.prune_pending", 3600, pending.prune_pending))
 kinds.register(ENTRIES)
 kinds.register_personal(SESSIONS)

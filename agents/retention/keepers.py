@@ -1,7 +1,5 @@
 """Upkeep: removes what is too old; and how long usage and the audit log are kept."""
 
-from django.conf import settings
-
 from agents.retention import removal
 from agents.retention.erasure import ERASURES
 from agents.retention.kinds import Kind, deletion, register, removed_by
@@ -29,11 +27,4 @@ register(
 )
 # Takes minutes where much is due.
 keeper.register(keeper.Keeper("retention.retain", 3600, removal.retain, queue="io"))
-keeper.register(
-    keeper.Keeper(
-        "retention.sweep_erasures",
-        keeper.RARELY * settings.SWEEP_SECONDS,
-        ERASURES.queued.ring_due,
-        figures=ERASURES.queued.figures,
-    )
-)
+keeper.register(ERASURES.queued.sweep("retention.sweep_erasures"))

@@ -19,6 +19,7 @@ from julep_project.core.database import run_query
 from julep_project.core.json_value import Json
 from julep_project.core.live.events import HUB, publish
 from julep_project.core.tenancy import get_or_not_found
+from julep_project.core.work.keeper import Condition, any_of
 from julep_project.core.work.lease import Held, Leases, lease_end
 from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost, TurnStopped
 from sessions.models import OnBusy, Session, StopWish, Turn, TurnStatus
@@ -182,9 +183,18 @@ def _end_silent(session_id: UUID) -> None:
 
 def prune_turns() -> int:
     """Remove turns that ended long ago, some at a time; what was said in them stays. Returns how many."""
-    old = Turn.objects.filter(ended_at__lt=Now() - _KEPT_FOR).order_by("ended_at").values_list("pk", flat=True)
+    old = _old().order_by("ended_at").values_list("pk", flat=True)
     removed, _ = Turn.objects.filter(pk__in=list(old[:_PRUNED_AT_ONCE])).delete()
     return removed
+
+
+def are_old() -> Condition:
+    """Whether there are any to prune."""
+    return any_of(_old())
+
+
+def _old() -> "QuerySet[Turn]":
+    return Turn.objects.filter(ended_at__lt=Now() - _KEPT_FOR)
 
 
 def _hand_back(held: list[Held]) -> None:

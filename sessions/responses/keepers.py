@@ -1,7 +1,5 @@
 """Upkeep of responses: those nobody looks at, and those that were deleted."""
 
-from django.conf import settings
-
 from agents.retention import kinds
 from julep_project.core.work.keeper import Keeper, register
 from sessions.responses.erasing import CONVERSATIONS as CONVERSATIONS_OF_USERS
@@ -9,9 +7,7 @@ from sessions.responses.erasing import RESPONSES as RESPONSES_OF_USERS
 from sessions.responses.expiry import CONVERSATIONS, RESPONSES
 from sessions.responses.rows import store
 
-register(
-    Keeper("sessions.sweep_responses", settings.SWEEP_SECONDS, store.QUEUED.ring_due, figures=store.QUEUED.figures)
-)
+register(store.QUEUED.sweep("sessions.sweep_responses"))
 register(Keeper("sessions.prune_responses", 3600, store.prune_responses))
 kinds.register(RESPONSES)
 kinds.register(CONVERSATIONS)

@@ -3,8 +3,14 @@
 from threading import Event, Thread
 
 import pytest
+from django.db import connection, transaction
 
-from julep_project.core.work.keeper import Keeper
+from docs_store.models import Ingestion
+from julep_project.core.database import execute
+from julep_project.core.work import keeper as table
+from julep_project.core.work import rings
+from julep_project.core.work.keeper import Keeper, any_of, send_wanted
+from tests.outages import locked
 
 # Only a failing test waits this long.
 LONG_S = 30
@@ -62,3 +68,30 @@ def test_different_work_goes_on_beside_it() -> None:
     release.set()
     first.join()
     assert done == ["other"]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the upkeep that is sent for: of one that is wanted, one that is not, and one that finds no ingestion."""
+    wishes = {"wanted": ("%s", [True]), "not": ("%s", [False]), "none": any_of(Ingestion.objects.all())}
+    keepers = {name: Keeper(name, 2, bool, when=lambda wish=wish: wish) for name, wish in wishes.items()}
+    names: list[str] = []
+    monkeypatch.setattr(table, "KEEPERS", {**keepers, "always": Keeper("always", 2, bool)})
+    monkeypatch.setattr(rings, "send", lambda name, *, expires_s: names.append(name))
+    return names
+
+
+def test_one_statement_says_what_there_is_to_do(
+    sent: list[str], db: None, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    with django_assert_num_queries(1):
+        send_wanted()
+    assert sent == ["wanted"]
+
+
+def test_while_it_cannot_be_told_all_is_done(sent: list[str], transactional_db: None) -> None:
+    with locked(Ingestion._meta.db_table), transaction.atomic(), connection.cursor():
+        execute("SET LOCAL lock_timeout = '50ms'")
+        send_wanted()
+        transaction.set_rollback(True)
+    assert sent == ["wanted", "not", "none"]

@@ -1,20 +1,26 @@
 """Recurring upkeep: sweeps ring for rows nobody looks at, others remove what nothing needs any more.
 
 Every kind is an entry of one table, declared by the app it belongs to (`keepers.py`). Beat sends a message for each
-when its time has come; any number may run, anywhere, and what is left out is found by the next.
+when its time has come; any number may run, anywhere, and what is left out is found by the next. Those that can say
+when they have nothing to do are not sent for nothing: one statement asks for all of them.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
+from django.db import OperationalError
+from django.db.models import QuerySet
 
+from julep_project.core.database import fetch
 from julep_project.core.health import heartbeats
 from julep_project.core.telemetry.registry import SWEEP_FOUND, SWEEP_SECONDS, SWEEPS
+from julep_project.core.work import rings
 from julep_project.core.work.figures import Figures
 
 log = logging.getLogger(__name__)
@@ -22,14 +28,14 @@ log = logging.getLogger(__name__)
 # Messages that nobody took in so many times their pause are dropped: others are under way.
 _EXPIRES_AFTER = 5
 
-# What people begin one at a time is swept once in so many sweeps of the rest: each asks the database something, also
-# where nobody does anything.
-RARELY = 5
+# SQL that is true or false, and its parameters.
+Condition = tuple[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """One kind of upkeep. `name` is that of its Celery task; `figures` says how the work stands that it looks after.
+    One with `when` is sent only while that is true; `when` is one cheap look by an index.
 
     Upkeep shares a few threads. So it is not begun in a process where the last one is still under way: one that hangs,
     because a row or a storage does, keeps a single thread and not, call by call, those of all others.
@@ -40,6 +46,7 @@ class Keeper:
     keep: Callable[[], object]
     queue: str = "maintenance"
     figures: Callable[[], Figures] | None = None
+    when: Callable[[], Condition] | None = None
     _under_way: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def run(self) -> None:
@@ -58,12 +65,23 @@ class Keeper:
             SWEEPS.add(self.name, result)
             SWEEP_SECONDS.observe(time.monotonic() - began, self.name)
 
+    def spare(self) -> None:
+        """Count a pass that has nothing to do as done."""
+        heartbeats.beat(self.name)
+        SWEEPS.add(self.name, "done")
+
 
 def _count(found: object) -> int:
     """What a pass says it has found: how many, or how many of each kind."""
     if isinstance(found, Mapping):
         return sum(_count(each) for each in found.values())
     return found if isinstance(found, int) else 0
+
+
+def any_of(rows: "QuerySet[Any]") -> Condition:
+    """Whether there is any of these rows."""
+    text, values = rows.order_by().values("pk").query.sql_with_params()
+    return f"EXISTS ({text})", values
 
 
 KEEPERS: dict[str, Keeper] = {}
@@ -81,11 +99,46 @@ def register(keeper: Keeper) -> Keeper:
 
 
 def schedule() -> dict[str, dict[str, Any]]:
-    """What beat sends, and how often."""
+    """What beat sends, and how often. Keepers with a condition are sent by `send_wanted`."""
     return {
         name: {"task": name, "schedule": one.every_s, "options": {"expires": one.every_s * _EXPIRES_AFTER}}
         for name, one in KEEPERS.items()
+        if one.when is None
     }
+
+
+def send_wanted() -> int:
+    """Send a message for each keeper whose condition is true; for how many.
+
+    Each has a message of its own, so that none waits for another.
+    """
+    asked = [keeper for keeper in KEEPERS.values() if keeper.when is not None]
+    wanted = set(_wanted(asked))
+    for keeper in asked:
+        if keeper.name in wanted:
+            rings.send(keeper.name, expires_s=keeper.every_s * _EXPIRES_AFTER)
+        else:
+            keeper.spare()
+    return len(wanted)
+
+
+def _wanted(asked: Sequence[Keeper]) -> Iterator[str]:
+    """Names of those whose condition is true. All, while it cannot be told, as where a table is locked."""
+    conditions = [keeper.when() for keeper in asked if keeper.when is not None]
+    try:
+        [found] = fetch(
+            f"SELECT {', '.join(condition for condition, _ in conditions)}",
+            [value for _, values in conditions for value in values],
+        )
+    except OperationalError as error:
+        log.warning("all sweeps are sent", extra={"reason": repr(error)})
+        found = [True] * len(asked)
+    for keeper, is_wanted in zip(asked, found, strict=True):
+        if is_wanted:
+            yield keeper.name
+
+
+register(Keeper("core.send_wanted", settings.SWEEP_SECONDS, send_wanted))
 
 
 def route(name: str, *_: Any, **__: Any) -> Mapping[str, str] | None:

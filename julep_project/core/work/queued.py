@@ -5,6 +5,7 @@ the broker that its workers are behind. What nobody looks at, a sweep rings for 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Generic
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from julep_project.core.clock import TransactionNow
 from julep_project.core.database import fetch, has_more_than
 from julep_project.core.work import figures, rings
 from julep_project.core.work.figures import Figures
+from julep_project.core.work.keeper import Keeper, any_of
 from julep_project.core.work.lease import Leases, Row
 
 _RUNG_AT_ONCE = 200
@@ -137,6 +139,11 @@ class Queued(Generic[Row]):
         if begun_behind is not None and self._swept_to is None and rung < room:
             rung += self._sweep(room - rung)
         return rung
+
+    def sweep(self, name: str) -> Keeper:
+        """The upkeep that rings for rows nobody looks at."""
+        when = partial(any_of, self.leases.due())
+        return Keeper(name, settings.SWEEP_SECONDS, self.ring_due, figures=self.figures, when=when)
 
     def _sweep(self, room: int) -> int:
         """Go on behind the tenant where the last one ended."""

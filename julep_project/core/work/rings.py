@@ -52,6 +52,15 @@ def ring(task: str, *ids: object) -> None:
         log.warning("ring not sent; a sweep will", extra={"task": task, "reason": repr(error)})
 
 
+def send(task: str, *, expires_s: float) -> None:
+    """Send one message that is of no use after some time; while Redis is away nothing is sent, and nothing is lost."""
+    try:
+        with sending():
+            current_app.send_task(task, expires=expires_s)
+    except BROKER_ERRORS as error:
+        log.warning("not sent", extra={"task": task, "reason": repr(error)})
+
+
 def call_worker(name: str) -> None:
     """Have one worker look at its row now; while Redis is away it looks a little later."""
     try:

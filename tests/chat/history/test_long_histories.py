@@ -19,7 +19,7 @@ from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import load_conversation
 from sessions.errors import PromptOverBudget
 from sessions.history.entries import save_entries
-from sessions.keepers import sweep_jobs
+from sessions.history.turns import prune_turns
 from sessions.models import Entry, Turn
 from sessions.shortening.overflow import shorten_history
 from tests.chat.conftest import MODEL, Talk
@@ -157,7 +157,7 @@ def test_turns_of_long_ago_are_forgotten_not_what_was_said(talk: Talk) -> None:
         talk.ask(session, "first")
         Turn.objects.update(ended_at=Now() - timedelta(days=8))
         talk.ask(session, "second")
-    sweep_jobs()
+    prune_turns()
     assert Turn.objects.count() == 1
     assert [text for _, text in talk.said(session)] == ["first", "one", "second", "two"]
     assert [entry.turn_id is None for entry in Entry.objects.order_by("seq")] == [True, True, False, False]
