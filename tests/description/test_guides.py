@@ -11,7 +11,8 @@ from django.test import Client
 from julep_project.core.api import guides as pages
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_NAMES = sorted(path.stem for path in _DOCS.glob("*.md"))
+_FILES = [path.relative_to(_DOCS) for pattern in ("*.md", "*/*.md") for path in _DOCS.glob(pattern)]
+_NAMES = sorted("-".join(path.with_suffix("").parts) for path in _FILES)
 
 
 class _Page(HTMLParser):
