@@ -1,5 +1,6 @@
 """Can this server open what is stored? Asked by `manage.py check`, by `doctor`, and by every process at its start."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.db.models import Count
 
 from agents.vault.master_keys import UnusableMasterKey, read_master_keys
-from agents.vault.models import Secret
+from agents.vault.sealed_columns import SEALED
 from julep_project.core.database import leaving_no_connection
 from julep_project.core.health.checks import CHECKS
 from julep_project.core.tenancy import system_scope
@@ -23,9 +24,11 @@ _SET_OLD_KEY = (
 
 def count_by_key() -> dict[str, int]:
     """How many secrets of all developers each master key has sealed, by its fingerprint."""
+    counts: Counter[str] = Counter()
     with system_scope():
-        rows = Secret.objects.order_by().values_list("sealed_with").annotate(Count("id"))
-        return dict(rows)
+        for column in SEALED:
+            counts.update(dict(column.rows().order_by().values_list(column.fingerprint).annotate(Count("pk"))))
+    return dict(counts)
 
 
 @register(CHECKS)

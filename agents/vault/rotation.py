@@ -5,6 +5,7 @@ How far it is stands in the rows: what was interrupted is begun again, and goes 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,8 +15,8 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.vault.errors import SecretNotReadable
 from agents.vault.models import Secret
+from agents.vault.sealed_columns import SEALED, SECRETS, SealedColumn
 from agents.vault.sealing import Sealed, master_keys, reseal
-from agents.vault.values import place_of
 from julep_project.core.tenancy import system_scope
 
 _BATCH = 200
@@ -40,19 +41,20 @@ class Rotation:
 
 @system_scope()
 def rotate(report: Callable[[Rotation], None] = lambda _: None) -> Rotation:
-    """Seal every secret with the newest key; `report` hears of each batch. Nothing else of a row changes.
+    """Seal everything with the newest key; `report` hears of each batch. Nothing else of a row changes.
 
     Raises:
         SecretsNotConfigured
     """
     rotation = Rotation(master_keys()[0].fingerprint)
     for _ in range(_MOST_PASSES):
-        for batch in _batches(_older(rotation)):
-            for row in batch:
-                _seal_anew(row, rotation)
-            rotation.left = _older(rotation).count()
-            report(rotation)
-        rotation.left = _older(rotation).count()
+        for column in SEALED:
+            for batch in _batches(_older(column, rotation)):
+                for row in batch:
+                    _seal_anew(column, row, rotation)
+                rotation.left = _left(rotation)
+                report(rotation)
+        rotation.left = _left(rotation)
         if rotation.left <= len(rotation.unreadable):
             break
     return rotation
@@ -60,7 +62,8 @@ def rotate(report: Callable[[Rotation], None] = lambda _: None) -> Rotation:
 
 @system_scope()
 def delete_lost(fingerprint: str) -> list[Secret]:
-    """Remove the secrets that were sealed with a master key which is lost; those that are removed.
+    """Remove the secrets that were sealed with a master key which is lost; those that are removed. Rows of other
+    kinds stay, without what was sealed of them.
 
     Raises:
         ValueError: this server has the key.
@@ -73,15 +76,21 @@ def delete_lost(fingerprint: str) -> list[Secret]:
         for row in rows:
             record(row.developer_id, Act(Verb.DELETE, ObjectKind.SECRET, row.pk, row.name))
         Secret.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        for column in SEALED:
+            if column is not SECRETS:
+                column.rows(exact=fingerprint).update(**column.columns(Sealed("", "")))
     return rows
 
 
-def _older(rotation: Rotation) -> "QuerySet[Secret]":
-    rows: QuerySet[Secret] = Secret.objects.exclude(sealed_with=rotation.fingerprint)
-    return rows
+def _older(column: SealedColumn, rotation: Rotation) -> "QuerySet[Any]":
+    return column.rows().exclude(**{column.fingerprint: rotation.fingerprint})
 
 
-def _batches(rows: "QuerySet[Secret]") -> Iterator[list[Secret]]:
+def _left(rotation: Rotation) -> int:
+    return sum(_older(column, rotation).count() for column in SEALED)
+
+
+def _batches(rows: "QuerySet[Any]") -> Iterator[list[Any]]:
     """Each row once, however many of them are still among the rows afterwards."""
     last = UUID(int=0)
     while batch := list(rows.filter(pk__gt=last).order_by("pk")[:_BATCH]):
@@ -89,13 +98,14 @@ def _batches(rows: "QuerySet[Secret]") -> Iterator[list[Secret]]:
         last = batch[-1].pk
 
 
-def _seal_anew(row: Secret, rotation: Rotation) -> None:
+def _seal_anew(column: SealedColumn, row: Any, rotation: Rotation) -> None:
+    before = column.of(row)
     try:
-        sealed = reseal(Sealed(row.sealed, row.sealed_with), place_of(row))
+        sealed = reseal(before, column.place(row))
     except SecretNotReadable as error:
         rotation.unreadable[row.pk] = error.message
         return
     rotation.unreadable.pop(row.pk, None)
     # A value that was set meanwhile stays.
-    unchanged = Secret.objects.filter(pk=row.pk, sealed=row.sealed, sealed_with=row.sealed_with)
-    rotation.sealed += unchanged.update(sealed=sealed.text, sealed_with=sealed.fingerprint)
+    unchanged = column.model._base_manager.filter(pk=row.pk, **column.columns(before))
+    rotation.sealed += unchanged.update(**column.columns(sealed))

@@ -9,7 +9,8 @@ from django.db.models.functions import Lower
 
 from agents.models import Developer
 from agents.vault.models import Secret
-from agents.vault.sealing import Place, Sealed, open_sealed
+from agents.vault.sealed_columns import place_of
+from agents.vault.sealing import Sealed, open_sealed
 from julep_project.core.reading.fields import CANONICAL_NAME, LONGEST_NAME
 
 
@@ -49,11 +50,6 @@ def existing_names(developer: Developer, names: Iterable[str], agent_id: UUID | 
 def is_secret_name(name: str) -> bool:
     """A secret can have this name."""
     return len(name) <= LONGEST_NAME and re.fullmatch(CANONICAL_NAME, name, re.ASCII) is not None
-
-
-def place_of(row: Secret) -> Place:
-    """What the value of a row is sealed for."""
-    return Place(row.developer_id, row.agent_id, row.pk)
 
 
 def open_row(row: Secret) -> str:
