@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "agents.retention",
     "agents.vault",
     "agents.spending",
+    "agents.webhooks",
     "docs_store",
     "sessions",
     "sessions.responses",
@@ -309,7 +310,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 MAX_HELD_BODY_BYTES = env_int("MAX_HELD_BODY_BYTES", max(128 * 1024 * 1024, MAX_BODY_BYTES), low=MAX_BODY_BYTES)
 
 # How many days rows are kept, by their kind, where a developer sets nothing else; what is left out is kept for ever.
-RETENTION_DAYS = {"records": 14, **env_days("RETENTION_DAYS")}
+RETENTION_DAYS = {"records": 14, "webhooks": 30, **env_days("RETENTION_DAYS")}
 # Of which calls of models and tools it is kept what they were asked and answered.
 CALLS_KEPT = env_choice("CALLS_KEPT", ("all", "failed", "none"))
 
@@ -319,6 +320,17 @@ JULEP_HTTP_ALLOW = env_list("JULEP_HTTP_ALLOW")
 JULEP_HTTP_OWN = env_list("JULEP_HTTP_OWN")
 JULEP_HTTP_MAX_BYTES = env_int("JULEP_HTTP_MAX_BYTES", 16 * 1024 * 1024, low=1024)
 JULEP_HTTP_TIMEOUT_S = env_int("JULEP_HTTP_TIMEOUT_S", 60, low=1, high=600)
+
+# Webhooks: endpoints of a developer, how long a receiver may take, and how much is sent to one at once; how long a
+# message is tried, and after how many attempts in a row over how many hours an endpoint is disabled; and how many
+# messages of a developer may wait
+WEBHOOK_ENDPOINTS = env_int("WEBHOOK_ENDPOINTS", 20, low=1, high=1000)
+WEBHOOK_TIMEOUT_S = env_int("WEBHOOK_TIMEOUT_S", 10, low=1, high=60)
+WEBHOOK_CONCURRENCY = env_int("WEBHOOK_CONCURRENCY", 4, low=1, high=64)
+WEBHOOK_RETRY_HOURS = env_int("WEBHOOK_RETRY_HOURS", 72, low=0, high=720)
+WEBHOOK_DISABLE_AFTER = env_int("WEBHOOK_DISABLE_AFTER", 20, low=1)
+WEBHOOK_DISABLE_HOURS = env_int("WEBHOOK_DISABLE_HOURS", 24, low=0, high=720)
+WEBHOOK_PENDING_MAX = env_int("WEBHOOK_PENDING_MAX", 10_000, low=1)
 
 # Integrations: keys of providers, for tools whose setup brings none of its own
 BRAVE_API_KEY = env_secret("BRAVE_API_KEY")
@@ -466,6 +478,7 @@ CELERY_TASK_ROUTES = [
         "sessions.answer_response": {"queue": "io"},
         "sessions.shorten_history": {"queue": "io"},
         "retention.erase_user": {"queue": "io"},
+        "webhooks.deliver": {"queue": "io"},
         "bulk.work": {"queue": "maintenance"},
     },
 ]

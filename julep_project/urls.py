@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("agents.retention.urls")),
     path("", include("agents.access.urls")),
     path("", include("agents.spending.urls")),
+    path("", include("agents.webhooks.urls")),
     path("", include("docs_store.urls")),
     path("", include("sessions.urls")),
     path("", include("sessions.responses.urls")),

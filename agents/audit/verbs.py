@@ -51,6 +51,7 @@ class ObjectKind(StrEnum):
     SECRET = "secret"
     API_KEY = "api_key"
     LIMIT = "limit"
+    WEBHOOK = "webhook"
     RATES = "rates"
     RETENTION = "retention"
     AUDIT = "audit"

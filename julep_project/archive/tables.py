@@ -20,6 +20,7 @@ from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import SpendingLimit, SpendingTotal, TaskUsageDay, UsageDay
 from agents.vault.models import Secret
+from agents.webhooks.models import Delivery, Endpoint, Message
 from docs_store.models import (
     Chunk,
     Doc,
@@ -195,6 +196,7 @@ AT_WORK: Mapping[str, Table] = {"runs": OF_MODEL[Execution], "responses": OF_MOD
 NAMED: Mapping[Any, tuple[str, ...]] = {
     Secret: ("agent_id", "name", "description"),
     ApiKey: ("id", "label", "prefix", "scopes", "expires_at", "revoked_at"),
+    Endpoint: ("url", "description", "events", "enabled", "disabled_reason"),
 }
 
 # Rows that are made anew on the other side, with the contents they know of (`archive.contents`).
@@ -209,6 +211,8 @@ LEFT_OUT: Mapping[Any, str] = {
     IdempotencyKey: "answers for repetitions of the last 24 hours, which were sent to the other installation",
     BulkAction: "what was done to many runs there, by whom",
     BulkItem: "goes with its bulk action",
+    Message: "what webhooks were told there",
+    Delivery: "how it arrived there",
     FaultMark: "what operators decide about faults is decided there",
     Pause: "what an installation lets rest is decided there",
     Worker: "tells of a process of the installation",

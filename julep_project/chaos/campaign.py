@@ -59,6 +59,7 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
     with World(Random(seed)) as world, _temporary_installation(world) as home:
         nemesis = Nemesis(home, Random(seed), freeze_s=freeze_s, say=say)
         client = Client(home)
+        client.be_told(world)
         tasks = {client.create(program, world): program for program in made}
         to_start = list(tasks)
         nemesis.start()
@@ -69,7 +70,9 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
         say("the harm is over")
         settled_s = _settle(client, tasks, to_start)
         with client.connect() as connection:
-            findings = check(connection, tasks, Seen(world.keys_by_call(), world.asked()), client.promises)
+            findings = check(
+                connection, tasks, Seen(world.keys_by_call(), world.asked(), world.told()), client.promises
+            )
         return Outcome(programs, nemesis.acts, len(world.requests), settled_s, findings)
 
 

@@ -11,12 +11,15 @@ import psycopg
 from julep_project.chaos.scenarios import Scenario
 
 _TERMINAL = ("finish", "error", "cancelled")
+_TERMINAL_STATUS = ("succeeded", "failed", "cancelled")
 
 _RUNS = "SELECT id::text, task_id::text, status, output::text, error, transition_count FROM executions_execution"
 _LOG = """
     SELECT branch_id::text, seq, type, current::text || ' -> ' || coalesce(next::text, 'end')
     FROM executions_transition WHERE execution_id = %s ORDER BY seq
 """
+_MESSAGES = "SELECT subject_id::text, replace(id::text, '-', ''), type FROM webhooks_message ORDER BY number"
+_ENDS = ("execution.succeeded", "execution.failed", "execution.cancelled")
 _OPEN_BRANCHES = """
     SELECT status, count(*) FROM executions_branch
     WHERE execution_id = %s AND status NOT IN ('done', 'failed', 'cancelled') GROUP BY status
@@ -33,10 +36,12 @@ class Promises:
 
 @dataclass
 class Seen:
-    """What the outside saw: for every call, how often it came under each key; how often each text was asked."""
+    """What the outside saw: for every call, how often it came under each key; how often each text was asked; the ids
+    of messages that the webhook took, in their order."""
 
     calls: Mapping[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     asked: Counter[str] = field(default_factory=Counter)
+    told: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def check(
             continue
         runs_of[program.name].append(run)
         findings += [f"{program.name} run {run.id}: {line}" for line in _check_run(connection, run, program, promises)]
+    findings += _check_told(connection, runs, seen)
     for program in programs.values():
         if not runs_of[program.name]:
             findings.append(f"{program.name}: it never ran")
@@ -105,6 +111,24 @@ def _check_log(connection: "psycopg.Connection[Any]", run: _Run) -> Iterator[str
     ends = [row[2] for row in rows if row[2] in _TERMINAL]
     if len(ends) != 1 or rows[-1][2] not in _TERMINAL:
         yield f"ends of the log: {ends}"
+
+
+def _check_told(connection: "psycopg.Connection[Any]", runs: list[_Run], seen: Seen) -> Iterator[str]:
+    """Of every run that has ended the webhook was told once that it has, last of all, and everything in its order."""
+    messages: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for subject, message, type_ in connection.execute(_MESSAGES).fetchall():
+        messages[subject].append((message, type_))
+    first_at = {message: place for place, message in reversed(list(enumerate(seen.told)))}
+    for run in runs:
+        of_run = messages[run.id]
+        ends = [type_ for _, type_ in of_run if type_ in _ENDS]
+        if run.status in _TERMINAL_STATUS and (ends != [f"execution.{run.status}"] or of_run[-1][1] != ends[0]):
+            yield f"run {run.id}: is {run.status}, and the webhook has messages {[type_ for _, type_ in of_run]}"
+        lost = [type_ for message, type_ in of_run if message not in first_at]
+        if lost:
+            yield f"run {run.id}: the webhook was never told {lost}"
+        elif [first_at[message] for message, _ in of_run] != sorted(first_at[message] for message, _ in of_run):
+            yield f"run {run.id}: the webhook was told in another order than that of {[type_ for _, type_ in of_run]}"
 
 
 def _check_calls(program: Scenario, seen: Seen, runs: list[_Run]) -> Iterator[str]:

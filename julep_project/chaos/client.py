@@ -11,7 +11,7 @@ import psycopg
 
 from julep_project.chaos.checker import Promises
 from julep_project.chaos.scenarios import ANSWER, WORLD_ADDS, Scenario
-from julep_project.chaos.world import FLAKY, ONCE, World
+from julep_project.chaos.world import FLAKY, ONCE, TOLD, World
 from julep_project.devservices.home import Home
 
 MODEL = "openai/chaos"
@@ -20,9 +20,11 @@ _WAITING = """
     SELECT t.execution_id::text, t.id::text, t.output
     FROM executions_branch b JOIN executions_transition t ON t.id = b.wait_id WHERE b.status = 'awaiting_input'
 """
+# What is on its way to the webhook counts like a run.
 _PROGRESS = """
-    SELECT count(*) FILTER (WHERE status NOT IN ('succeeded', 'failed', 'cancelled')),
-           coalesce(sum(transition_count), 0)
+    SELECT count(*) FILTER (WHERE status NOT IN ('succeeded', 'failed', 'cancelled'))
+               + (SELECT count(*) FROM webhooks_delivery WHERE state IN ('pending', 'waiting')),
+           coalesce(sum(transition_count), 0) + (SELECT coalesce(sum(tries), 0) FROM webhooks_delivery)
     FROM executions_execution
 """
 _UNDER_WAY = """
@@ -73,6 +75,10 @@ class Client:
         agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
         return str(self._send("POST", f"/agents/{agent['id']}/tasks", task_body(program, world))["id"])
 
+    def be_told(self, world: World) -> None:
+        """Have the world told of all runs."""
+        self._send("POST", "/webhooks", {"url": world.url + TOLD, "events": ["execution.*"]})
+
     def start(self, task_id: str) -> bool:
         """Start a run. False: there was no answer; it may run all the same."""
         answer = self._try("POST", f"/tasks/{task_id}/executions", {"input": {}})
@@ -99,7 +105,7 @@ class Client:
                 self._try("PUT", f"/executions/{execution_id}", body)
 
     def progress(self) -> tuple[int, int] | None:
-        """Runs that have not ended, and rows in all logs; None when the database does not answer."""
+        """Runs and deliveries that have not ended, and how far all are; None when the database does not answer."""
         rows = self._rows(_PROGRESS, [])
         return (int(rows[0][0]), int(rows[0][1])) if rows else None
 

@@ -11,6 +11,8 @@ from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, 
 
 # Path of the tool that is declared `at_most_once`, and of the one that fails at first.
 ONCE, FLAKY = "/once", "/flaky"
+# Where the webhook is.
+TOLD = "/told"
 _LONG, _LONG_SHARE = 10.0, 0.06
 _REASONS = {False: "stop", True: "tool_calls"}
 
@@ -27,6 +29,7 @@ class World(LoopbackServer):
         self._random = random
         self._longest_s = longest_s
         self._busy = busy
+        self._told: list[str] = []
 
     @property
     def api_base(self) -> str:
@@ -40,9 +43,22 @@ class World(LoopbackServer):
             return Reply(200, _completion(request.json()["model"], _said(request)), delay_s=delay_s)
         if request.path == FLAKY and self._is_first(request):
             return Reply(500)
+        if request.path == TOLD:
+            return self._take(request, delay_s)
         if request.path != ONCE and self._random.random() < self._busy:
             return Reply(503)
         return Reply(200, {"n": int(request.query["n"]) + WORLD_ADDS}, delay_s=delay_s)
+
+    def _take(self, request: RecordedRequest, delay_s: float) -> Reply:
+        """A message counts from when it is taken, whether or not the answer arrives."""
+        if self._random.random() < self._busy:
+            return Reply(503)
+        self._told.append(request.json()["id"].removeprefix("msg_"))
+        return Reply(204, delay_s=delay_s)
+
+    def told(self) -> list[str]:
+        """Ids of the messages that were taken, in their order, also those that came again."""
+        return list(self._told)
 
     def _is_first(self, request: RecordedRequest) -> bool:
         """Whether nothing came under this key before."""
@@ -58,7 +74,7 @@ class World(LoopbackServer):
         return found
 
     def asked(self) -> Counter[str]:
-        requests = [request for request in list(self.requests) if "call" not in request.query]
+        requests = [request for request in list(self.requests) if request.path.endswith("/chat/completions")]
         return Counter(_last(request)["content"] for request in requests if _last(request)["role"] == "user")
 
 

@@ -11,6 +11,7 @@ from django.urls import URLResolver, get_resolver
 from agents.audit.models import AuditRecord
 from agents.models import Developer
 from agents.vault.models import Secret
+from agents.webhooks.models import Delivery
 from sessions.responses.models import StoredResponse
 from sessions.responses.rows.store import delete_response
 from tests.flow_runner import FlowRunner
@@ -202,6 +203,20 @@ def a_limit(world: World) -> str:
     return "/limits/" + world.new("/limits", {**DAILY, "scope_id": str(uuid4())})
 
 
+def a_webhook(world: World) -> str:
+    return "/webhooks/" + world.new("/webhooks", TOLD)
+
+
+def a_delivery(world: World) -> str:
+    """One that has ended."""
+    path = a_webhook(world)
+    delivery = world.api.post(f"{path}/test").json()["id"]
+    Delivery.objects.filter(pk=delivery).update(state="failed")
+    return f"{path}/deliveries/{delivery}"
+
+
+TOLD = {"url": "https://example.com/told", "events": ["job.*"]}
+WEBHOOK = "webhooks/<str:id>"
 LIMIT = "limits/<str:id>"
 LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
 CONVERSATION = "^(?:v1/)?conversations/(?P<reference>[^/]+)"
@@ -241,6 +256,26 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("patch", LIMIT): ("update", "limit", lambda w: w.api.patch(a_limit(w), {"amount": 2})),
     ("delete", LIMIT): ("delete", "limit", lambda w: w.api.delete(a_limit(w))),
     ("post", LIMIT + "/reset"): ("clear", "limit", lambda w: w.api.post(a_limit(w) + "/reset")),
+    ("post", "webhooks"): ("create", "webhook", a_webhook),
+    ("put", WEBHOOK): ("update", "webhook", lambda w: w.api.put(a_webhook(w), {**TOLD, "events": ["*"]})),
+    ("patch", WEBHOOK): ("update", "webhook", lambda w: w.api.patch(a_webhook(w), {"enabled": False})),
+    ("delete", WEBHOOK): ("delete", "webhook", lambda w: w.api.delete(a_webhook(w))),
+    ("post", WEBHOOK + "/rotate_secret"): (
+        "rotate",
+        "webhook",
+        lambda w: w.api.post(f"{a_webhook(w)}/rotate_secret", {}),
+    ),
+    ("post", WEBHOOK + "/test"): ("ring", "webhook", lambda w: w.api.post(f"{a_webhook(w)}/test")),
+    ("post", WEBHOOK + "/replay"): (
+        "retry",
+        "webhook",
+        lambda w: w.api.post(f"{a_delivery(w).partition('/deliveries')[0]}/replay", {}),
+    ),
+    ("post", WEBHOOK + "/deliveries/<str:delivery_id>/replay"): (
+        "retry",
+        "webhook",
+        lambda w: w.api.post(f"{a_delivery(w)}/replay"),
+    ),
     ("post", "files"): ("create", "file", World.file),
     ("delete", "files/<str:id>"): ("delete", "file", lambda w: w.api.delete(f"/files/{w.file()}")),
     ("post", "v1/files"): ("create", "file", World.openai_file),

@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from agents.webhooks.models import Message
 from executions.models import Branch, Execution, Transition
 from executions.wait_tokens import task_token
 from julep_project.chaos.checker import Promises, Seen, check
 from julep_project.chaos.client import MODEL, answer_to, task_body
 from julep_project.chaos.scenarios import Scenario, make_programs
-from julep_project.chaos.world import World
+from julep_project.chaos.world import TOLD, World
 from julep_project.core.ids import uuid7
 from julep_project.env import PROJECT_ROOT
+from tests.backend import MASTER_KEY
 from tests.flow_runner import FlowRunner
+from tests.webhooks.sending import send_due
 
 # How the lines begin that tell of each kind of harm.
 ACTS = (
@@ -73,17 +76,21 @@ class Finished:
 @pytest.fixture
 def finished(flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Finished]:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    settings.SECRETS_MASTER_KEY = MASTER_KEY
     with World(Random(1), longest_s=0, busy=0) as world:
         monkeypatch.setenv("OPENAI_API_BASE", world.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-chaos")
         programs: dict[str, Scenario] = {}
         promises = Promises()
+        hears = {"url": world.url + TOLD, "events": ["execution.*"]}
+        assert flow.api.post("/webhooks", hears).status_code == 201
         for program in make_programs(SEED, PROGRAMS):
             created = flow.create(task_body(program, world), agent={"model": MODEL})
             assert created.status_code == 201, created.json()
             programs[created.json()["id"]] = program
             promises.accepted.add(_run_to_its_end(flow, created.json()["id"]))
-        yield Finished(programs, Seen(world.keys_by_call(), world.asked()), promises)
+        send_due()
+        yield Finished(programs, Seen(world.keys_by_call(), world.asked(), world.told()), promises)
 
 
 def _run_to_its_end(flow: FlowRunner, task_id: str) -> str:
@@ -172,6 +179,25 @@ def an_acknowledged_run_that_is_gone(_: Finished) -> tuple[str, ...]:
     return (f"run {run_id}: it was accepted and is gone",)
 
 
+def _end_of_one() -> str:
+    return Message.objects.filter(type="execution.succeeded").values_list("id", flat=True)[0].hex
+
+
+def an_end_that_nobody_heard_of(finished: Finished) -> tuple[str, ...]:
+    finished.seen.told.remove(_end_of_one())
+    return ("the webhook was never told ['execution.succeeded']",)
+
+
+def an_end_that_came_first(finished: Finished) -> tuple[str, ...]:
+    finished.seen.told.insert(0, _end_of_one())
+    return ("the webhook was told in another order",)
+
+
+def an_end_that_was_never_written(_: Finished) -> tuple[str, ...]:
+    Message.objects.filter(type="execution.succeeded", subject_id=succeeded().pk).delete()
+    return ("is succeeded, and the webhook has messages",)
+
+
 # Of some harms the checker sees more than one sign.
 HARMS: dict[Callable[[Finished], tuple[str, ...]], int | None] = {
     a_wrong_output: 1,
@@ -184,6 +210,9 @@ HARMS: dict[Callable[[Finished], tuple[str, ...]], int | None] = {
     a_call_repeated_that_must_not_be: 1,
     a_model_that_was_never_asked: 1,
     an_acknowledged_run_that_is_gone: None,
+    an_end_that_nobody_heard_of: 1,
+    an_end_that_came_first: 1,
+    an_end_that_was_never_written: 1,
 }
 
 

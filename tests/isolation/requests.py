@@ -26,6 +26,7 @@ KIND_OF_SEGMENT = {
     "audit": "audit_record",
     "bulk": "bulk",
     "conversations": "conversation",
+    "deliveries": "delivery",
     "docs": "doc",
     "executions": "execution",
     "file_batches": "file_batch",
@@ -43,6 +44,7 @@ KIND_OF_SEGMENT = {
     "transitions": "transition",
     "users": "user",
     "vector_stores": "vector_store",
+    "webhooks": "webhook",
 }
 # Of a user or an agent they are other rows than of a developer or an agent.
 KIND_BELOW = {

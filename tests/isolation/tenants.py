@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from agents.models import Developer, Project
+from agents.webhooks.models import Delivery
 from executions.inprocess import InProcessDispatcher
 from executions.wait_tokens import task_token
 from julep_project.core.actor import Actor, ActorKind
@@ -97,6 +98,9 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
     ids["bulk"] = tenant.api.post("/bulk", {"action": "cancel", "filter": {"task_id": str(uuid4())}}).json()["id"]
     made("limit", "/limits", {"scope": "session", "scope_id": str(uuid4()), "period": "total", "amount": 1})
+    webhook = made("webhook", "/webhooks", {"url": "https://example.com/told", "events": ["webhook.*"]})["id"]
+    ids["delivery"] = tenant.api.post(f"/webhooks/{webhook}/test").json()["id"]
+    Delivery.objects.filter(pk=ids["delivery"]).update(state="failed")
     made("task", f"/agents/{agent}/tasks", ASK)
     ended = made("ended_execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     assert tenant.api.put(f"/executions/{ended}", {"status": "cancelled"}).status_code == 200

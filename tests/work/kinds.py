@@ -7,6 +7,8 @@ from agents.models import Agent, Developer, Project, User
 from agents.retention.erasure import ERASURES, erase_user
 from agents.retention.erasure import NAME as ERASE_USER
 from agents.retention.models import Erasure
+from agents.webhooks import delivering, rows
+from agents.webhooks.models import Delivery, DeliveryState, Endpoint, Message
 from docs_store import embedding, embedding_queue
 from docs_store.files.services import store_upload
 from docs_store.ingestion.jobs import INGESTIONS
@@ -160,6 +162,26 @@ class Bulks(Kind):
 
     def work(self, subject: Any) -> None:
         work_on(UUID(str(subject)))
+
+
+class Deliveries(Kind):
+    """To an endpoint that was disabled, so that nothing is sent."""
+
+    leases, queued, done = rows.LEASES, rows.QUEUED, DeliveryState.DROPPED.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        owner = {"developer_id": tenant.developer_id}
+        endpoint = Endpoint.objects.create(url="https://example.com", events=["*"], enabled=False, **owner)
+        return [self._make(endpoint, owner) for _ in range(count)]
+
+    def _make(self, endpoint: Endpoint, owner: dict[str, Any]) -> Any:
+        message = Message.objects.create(type="job.failed", subject_id=uuid7(), data={}, **owner)
+        row = Delivery(endpoint=endpoint, message=message, subject_id=message.subject_id, **owner)
+        row.save(force_insert=True)
+        return row.pk
+
+    def work(self, subject: Any) -> None:
+        delivering.deliver(UUID(str(subject)))
 
 
 def tenant(name: str) -> Agent:

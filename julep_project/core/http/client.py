@@ -119,13 +119,15 @@ class HttpClient:
         return IncomingResponse(response.status, headers, content, str(request.url))
 
 
-def send(request: OutgoingRequest) -> IncomingResponse:
-    """Send under the settings `JULEP_HTTP_ALLOW`, `JULEP_HTTP_MAX_BYTES` and `JULEP_HTTP_TIMEOUT_S`.
+def send(request: OutgoingRequest, limits: Limits | None = None) -> IncomingResponse:
+    """Send under the settings `JULEP_HTTP_ALLOW`, and without `limits` `JULEP_HTTP_MAX_BYTES` and
+    `JULEP_HTTP_TIMEOUT_S`.
 
     Raises:
         HttpError
     """
-    limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
+    if limits is None:
+        limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
     named = host_and_port(request.url) if request.is_named else None
     return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places(), named).send(request, limits)
 

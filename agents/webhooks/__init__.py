@@ -1,0 +1,1 @@
+"""Tells addresses of a developer what has happened."""
