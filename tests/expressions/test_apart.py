@@ -11,6 +11,7 @@ from tasks.expressions.apart import apart
 from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
 from tasks.expressions.apart.evaluator import body_of, frame
 from tasks.expressions.errors import EvaluationError, LimitExceeded
+from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates.templates import compile_template
 from tests.effort import calls_made
@@ -40,6 +41,17 @@ def test_text_errors_and_the_budget_are_those_of_this_process(evaluators):
     assert (caught.value.type, caught.value.line) == ("TypeError", 3)
     with pytest.raises(LimitExceeded, match="10,000 members"):
         _render(evaluators, "{{ set(range(20000)) | length }}")
+
+
+def test_expressions_are_evaluated_there_too(evaluators):
+    expression = compile_expression("[json.loads(text), sorted(items)]")
+    scope = {"text": '{"a": [1, null]}', "items": [2, 1], "unread": object}
+    here, there = Budget(), Budget()
+    assert evaluators.evaluate(expression, scope, there) == expression.evaluate(scope, here)
+    assert (here.fuel, here.size) == (there.fuel, there.size)
+    with pytest.raises(EvaluationError, match="there is no key 'b'") as caught:
+        evaluators.evaluate(compile_expression("json.loads(text)['b']"), scope, Budget())
+    assert caught.value.source == "json.loads(text)['b']"
 
 
 def test_what_is_sent_is_written_in_pieces_where_it_takes_long():

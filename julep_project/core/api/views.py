@@ -22,7 +22,7 @@ from julep_project.core.api.pagination import ItemsPagination
 from julep_project.core.api.query import check_query
 from julep_project.core.clock import now, to_wire
 from julep_project.core.rates.windows import NOT_COUNTED
-from julep_project.core.reading.parsers import read_body
+from julep_project.core.reading.parsers import chunked_stream, read_body
 from julep_project.core.reading.validation import parse_uuid
 from julep_project.core.tenancy import empty_scope, enter_tenant
 
@@ -68,7 +68,7 @@ class ApiMixin(APIView):
                 self.kwargs[name] = parse_uuid(value, "path", name)
         if request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
             # Without a length the framework takes the body for empty.
-            request._stream = _chunked_stream(request._request)
+            request._stream = chunked_stream(request._request)
         key = key_of(request._request)
         if key is not None:
             self._answer_once(request, key)
@@ -127,14 +127,3 @@ def _complete(request: Request) -> None:
     if hasattr(stream, "read") and stream is not plain:
         plain._body = read_body(stream, {"request": request})
         request._stream = BytesIO(plain._body)
-
-
-def _chunked_stream(request: HttpRequest) -> Any:
-    """Where a chunked body can be read to its end, or None when the server cannot tell where it ends.
-
-    Django reads nothing from a WSGI request without a length; an ASGI request holds its whole body already.
-    """
-    environ = cast(Mapping[str, Any] | None, getattr(request, "environ", None))
-    if environ is None:
-        return request
-    return environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 import yaml
 from django.conf import settings
@@ -27,8 +27,34 @@ def read_body(stream: IO[bytes], context: Mapping[str, Any]) -> bytes:
         BodyTooLarge: the header announces more, or more arrives.
     """
     limit = int(getattr(context.get("view"), "max_body_bytes", None) or settings.MAX_BODY_BYTES)
+    return _read_within(stream, limit, announced=_announced_length(context))
+
+
+def body_of(request: HttpRequest, limit: int) -> bytes:
+    """The bytes of the body of a request that no view of the framework reads, never more than the limit.
+
+    Raises:
+        BodyTooLarge
+    """
+    is_chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+    stream = chunked_stream(request) if is_chunked else request
+    return b"" if stream is None else _read_within(stream, limit, announced=announced_length(request))
+
+
+def chunked_stream(request: HttpRequest) -> Any:
+    """Where a chunked body can be read to its end, or None when the server cannot tell where it ends.
+
+    Django reads nothing from a WSGI request without a length; an ASGI request holds its whole body already.
+    """
+    environ = cast(Mapping[str, Any] | None, getattr(request, "environ", None))
+    if environ is None:
+        return request
+    return environ["wsgi.input"] if environ.get("wsgi.input_terminated") else None
+
+
+def _read_within(stream: Any, limit: int, *, announced: int) -> bytes:
     too_large = BodyTooLarge(f"Request body is larger than the limit of {limit} bytes")
-    if _announced_length(context) > limit:
+    if announced > limit:
         raise too_large
     chunks: list[bytes] = []
     left = limit + 1

@@ -1,4 +1,6 @@
-"""Rendering templates in processes of their own, so that one that stands still holds up nobody but its own request.
+"""Rendering templates and evaluating expressions in processes of their own.
+
+One that stands still holds up nobody but its own request.
 
 A process is started when it is first needed and kept. It ends with the one that started it (its input ends then), and
 when a template takes too much processor time; the next request starts another.
@@ -18,6 +20,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process import memory
 from tasks.expressions.apart import evaluator, standstill
 from tasks.expressions.errors import EvaluationError, LimitExceeded
+from tasks.expressions.expression import Expression
 from tasks.expressions.limits import MAX_STRING, Budget
 from tasks.expressions.templates.templates import Template
 
@@ -127,21 +130,24 @@ class Evaluators:
             EvaluationError: it failed, or was stopped because it did not end.
             EvaluatorsBusy
         """
+        return str(self._answer("template", template.source, scope, budget)["text"])
+
+    def evaluate(self, expression: Expression, scope: Mapping[str, Json], budget: Budget) -> Json:
+        """The value of an expression on the budget, as `Expression.evaluate` gives it in this process.
+
+        Raises: as `render` does.
+        """
+        return self._answer("expression", expression.source, scope, budget)["value"]
+
+    def _answer(self, kind: str, source: str, scope: Mapping[str, Json], budget: Budget) -> Json:
         # What the source does not contain it cannot read.
-        named = {name: value for name, value in scope.items() if name in template.source}
-        answer = self._ask(
-            {
-                "template": template.source,
-                "scope": named,
-                "fuel": budget.fuel,
-                "size": budget.size,
-                "cpu_seconds": budget.cpu_seconds,
-            }
-        )
+        named = {name: value for name, value in scope.items() if name in source}
+        left = {"fuel": budget.fuel, "size": budget.size, "cpu_seconds": budget.cpu_seconds}
+        answer = self._ask({kind: source, "scope": named, **left})
         budget.fuel, budget.size, budget.cpu_seconds = answer["left"]
         if "error" in answer:
-            raise _error_of(answer["error"], template.source)
-        return str(answer["text"])
+            raise _error_of(answer["error"], source)
+        return answer
 
     def _ask(self, request: Json) -> Json:
         if not self._free.acquire(timeout=self._patience_s):

@@ -1,4 +1,6 @@
-"""A process that only renders templates for another one: `python -m tasks.expressions.apart.evaluator SECONDS`.
+"""A process that only renders templates and evaluates expressions for another one.
+
+`python -m tasks.expressions.apart.evaluator SECONDS`
 
 It reads requests from its standard input and writes answers to its standard output until the input ends. A request
 that takes more processor time than it was started with ends it.
@@ -17,6 +19,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import written_in_pieces
 from tasks.expressions.apart import standstill
 from tasks.expressions.errors import EvaluationError, ExpressionError
+from tasks.expressions.expression import compile_expression
 from tasks.expressions.limits import Budget
 from tasks.expressions.templates.templates import compile_template
 
@@ -49,10 +52,15 @@ def _read(source: BinaryIO) -> Json | None:
 
 
 def answer(request: Mapping[str, Json]) -> dict[str, Json]:
-    """Render the template of a request. The answer says how much of the budget is left."""
+    """Render the template of a request, or evaluate its expression. The answer says how much of the budget is left."""
     budget = Budget(request["fuel"], request["size"], request["cpu_seconds"])
     try:
-        told: dict[str, Json] = {"text": compile_template(request["template"]).render(request["scope"], budget)}
+        if "expression" in request:
+            told: dict[str, Json] = {
+                "value": compile_expression(request["expression"]).evaluate(request["scope"], budget)
+            }
+        else:
+            told = {"text": compile_template(request["template"]).render(request["scope"], budget)}
     except ExpressionError as error:
         kind = error.type if isinstance(error, EvaluationError) else type(error).__name__
         told = {"error": {"message": error.message, "type": kind, "line": error.line}}
