@@ -25,6 +25,9 @@ POINTS = (
     "after_commit",
     "in_lane",
     "before_join",
+    "in_record",
+    "before_wake",
+    "after_wake",
 )
 _ALWAYS = "always"
 _EACH = "each"

@@ -7,6 +7,7 @@ from executions.effects.perform import perform_claimed, perform_effect
 from executions.engine.advance import advance_branch
 from executions.engine.dispatch import ring_after
 from executions.engine.lane import LaneStop, run_lane
+from executions.events import handing_out
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.database import fetch
 
@@ -44,6 +45,12 @@ class InProcessDispatcher:
     def lane(self, parent_id: UUID) -> None:
         self._rings.append(("lane", parent_id, None))
 
+    def look_for_event(self, wait_id: UUID) -> None:
+        self._rings.append(("look", wait_id, None))
+
+    def hand_out(self, event_id: UUID) -> None:
+        self._rings.append(("hand_out", event_id, None))
+
     def backlog(self, queue: str) -> int:
         """See `Dispatcher`. Rings do not wait here."""
         return 0
@@ -69,6 +76,9 @@ class InProcessDispatcher:
             )
             if stop is not None:
                 self._rings.append(("lane", branch_id, stop))
+            return
+        if kind in ("look", "hand_out"):
+            (handing_out.look if kind == "look" else handing_out.hand_out)(branch_id, self)
             return
         move = advance_branch if kind == "advance" else perform_effect
         advanced = move(branch_id, owner=owner)

@@ -15,6 +15,7 @@ from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, metadata_index
 from julep_project.core.tenancy import TenantManager, Through
+from julep_project.core.work.rows import QueuedRow
 
 _OF_EXECUTION = Through("execution_id", "executions.Execution")
 # Runs that keep workers busy, or will.
@@ -200,6 +201,8 @@ class Branch(models.Model):
 # In the metadata of a transition: when it was waited for, begun and ended, in milliseconds since 1970, as
 # `{ready, start, end, calls: [[start, end, status, key of the effect], ...]}`. Clients get transitions without it.
 TIMES = "t"
+# Likewise, of a `resume`: the event that the wait took.
+EVENT = "event"
 # Likewise: how many have to answer a `wait`, and have by the time of a `resume`; which `wait` that is an answer to, and
 # whose. Each of these people answers once.
 QUORUM, OF_WAIT, PERSON = "quorum", "wait", "person"
@@ -255,6 +258,12 @@ class Transition(models.Model):
         ]
         indexes = [
             models.Index(fields=["loop", "seq"], name="transition_of_loop", condition=Q(loop__isnull=False)),
+            models.Index(
+                "execution",
+                KeyTextTransform(EVENT, "metadata"),
+                name="transition_of_event",
+                condition=Q(type=TransitionType.RESUME, metadata__has_key=EVENT),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -265,6 +274,44 @@ def answers_to(execution_id: UUID, wait_id: str) -> "models.QuerySet[Transition]
     """Rows of answers to a wait with a quorum."""
     answers = Transition.objects.filter(execution=execution_id, type=TransitionType.RESUME, metadata__has_key=PERSON)
     return answers.alias(wait=KeyTextTransform(OF_WAIT, "metadata")).filter(wait=wait_id)
+
+
+class EventWait(QueuedRow):
+    """A branch that stands at a wait for an event. The database removes the row when the branch stands there no more.
+
+    As long as it is `new`, somebody has to look whether such an event is there already. `id` is the `wait` transition.
+    """
+
+    class State(models.TextChoices):
+        """Whether events that were there before have been looked at."""
+
+        NEW = "new"
+        WAITING = "waiting"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    developer = models.ForeignKey("agents.Developer", on_delete=models.DO_NOTHING, related_name="+", db_index=False)
+    execution = models.ForeignKey(Execution, on_delete=models.DO_NOTHING, related_name="+")
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, related_name="+")
+    name = models.CharField(max_length=120)
+    key = models.CharField(max_length=255, null=True)
+    match = models.JSONField(default=dict, help_text="what the data of the event have to contain")
+    probe = models.CharField(max_length=16, blank=True, help_text="of one value of `match`: see `event_probes`")
+    since = models.DateTimeField(help_text="no event from before that time is meant")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.NEW, db_default=State.NEW)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["developer", "name", "probe"], name="event_wait_of_name"),
+            models.Index(fields=["developer", "due_at"], name="event_wait_to_look", condition=Q(state="new")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} {self.name}"
 
 
 class LoopItem(models.Model):

@@ -82,6 +82,8 @@ INSTALLED_APPS = [
     "tasks",
     "executions",
     "executions.bulk",
+    "executions.events",
+    "executions.hooks",
     "executions.links",
     "executions.operating",
 ]
@@ -392,6 +394,17 @@ TENANT_RUNS = env_int("TENANT_RUNS", 0, low=0)
 # Of each developer, times its weight: runs that wait for their first step with a message on its way, further ones wait
 # for these; and runs at work beyond which the messages of further ones go behind those of others.
 TENANT_SHARE = env_int("TENANT_SHARE", 16 if AGENTS_API_MULTI_TENANT_MODE else 256, low=1, high=10_000)
+# Events: how large one is with its data, how long it is kept, and how many a developer may record in a minute (0: any).
+MAX_EVENT_BYTES = env_int("MAX_EVENT_BYTES", 64 * 1024, low=256, high=1024 * 1024)
+EVENT_DAYS = env_int("EVENT_DAYS", 7, low=1, high=366)
+EVENTS_PER_MINUTE = env_int("EVENTS_PER_MINUTE", 6000, low=0, high=10_000_000)
+# Hooks: how large a call is, and what is kept of it; calls in a minute of each hook without a limit of its own, and of
+# all hooks of a developer (0: any); and for how many days calls are kept, and known again.
+MAX_HOOK_BYTES = env_int("MAX_HOOK_BYTES", 1024 * 1024, low=1024)
+HOOK_KEPT_BYTES = env_int("HOOK_KEPT_BYTES", 64 * 1024, low=0, high=1024 * 1024)
+HOOK_CALLS_PER_MINUTE = env_int("HOOK_CALLS_PER_MINUTE", 600, low=0, high=1_000_000)
+TENANT_HOOK_CALLS_PER_MINUTE = env_int("TENANT_HOOK_CALLS_PER_MINUTE", 3000, low=0, high=10_000_000)
+HOOK_CALL_DAYS = env_int("HOOK_CALL_DAYS", 30, low=1, high=3650)
 # Expressions and templates: what one evaluation may take before its process is ended (their own limits stop all we
 # know of far earlier), and how many processes render for one that serves others.
 EVALUATION_CPU_SECONDS = env_int("EVALUATION_CPU_SECONDS", 2, low=1, high=60)
@@ -480,6 +493,8 @@ CELERY_TASK_ROUTES = [
         "retention.erase_user": {"queue": "io"},
         "webhooks.deliver": {"queue": "io"},
         "bulk.work": {"queue": "maintenance"},
+        "events.hand_out": {"queue": "io"},
+        "events.look": {"queue": "io"},
     },
 ]
 

@@ -34,6 +34,8 @@ urlpatterns = [
     path("", include("tasks.urls")),
     path("", include("executions.urls")),
     path("", include("executions.bulk.urls")),
+    path("", include("executions.events.urls")),
+    path("", include("executions.hooks.urls")),
     path("", include("executions.links.urls")),
     re_path("", unknown_route),
 ]

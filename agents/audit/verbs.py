@@ -41,6 +41,8 @@ class ObjectKind(StrEnum):
     VECTOR_STORE_FILE = "vector_store_file"
     EXECUTION = "execution"
     LINK = "link"
+    EVENT = "event"
+    HOOK = "hook"
     BULK = "bulk"
     RESPONSE = "response"
     CONVERSATION = "conversation"

@@ -20,7 +20,7 @@ from agents.spending.attribution import attributed
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
 from executions.crashpoints import crashpoint
-from executions.effects import agreement, attention, embed, model, search, tool
+from executions.effects import agreement, attention, embed, emit, model, search, tool
 from executions.effects.effect_lease import holding
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 PREPARERS = {
     "agreement": agreement.prepare,
     "embed": embed.prepare,
+    "emit": emit.prepare,
     "model": model.prepare,
     "search": search.prepare,
     "tool": tool.prepare,

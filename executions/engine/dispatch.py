@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 # worker's memory until it is due, some 9 kB each, so many sleeping runs would fill it.
 MAX_COUNTDOWN_S = 10.0
 
+# The Celery tasks that look for an event that ends a wait, and for waits that an event ends.
+LOOK, HAND_OUT = "events.look", "events.hand_out"
+
 # Rank of messages that go behind others in every queue: with Redis, the highest number comes last.
 _SURPLUS = 6
 # Lanes of one map beyond so many do.
@@ -51,6 +54,12 @@ class Dispatcher(Protocol):
     def lane(self, parent_id: UUID) -> None:
         """Run one more lane of this branch's children."""
 
+    def look_for_event(self, wait_id: UUID) -> None:
+        """Look whether an event is there already that ends this wait."""
+
+    def hand_out(self, event_id: UUID) -> None:
+        """Look for waits that this event ends."""
+
     def backlog(self, queue: str) -> int:
         """How many rings wait in a queue."""
 
@@ -67,6 +76,8 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
             dispatcher.lanes(advanced.branch_id, min(verdict.parallelism or 1, verdict.awaited))
         case BranchStatus.SLEEPING | BranchStatus.AWAITING_INPUT if (verdict.sleep_s or 0) > 0:
             dispatcher.advance(advanced.branch_id, delay_s=verdict.sleep_s or 0)
+    if verdict.awaits is not None and verdict.wait_id is not None:
+        dispatcher.look_for_event(verdict.wait_id)
     if advanced.parent_ready and advanced.parent_id is not None:
         dispatcher.advance(advanced.parent_id)
     for parent_id in advanced.freed:
@@ -94,6 +105,12 @@ class CeleryDispatcher:
 
     def lane(self, parent_id: UUID) -> None:
         _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
+
+    def look_for_event(self, wait_id: UUID) -> None:
+        rings.ring(LOOK, wait_id)
+
+    def hand_out(self, event_id: UUID) -> None:
+        rings.ring(HAND_OUT, event_id)
 
     def backlog(self, queue: str) -> int:
         return rings.backlog(queue)

@@ -11,6 +11,7 @@ from executions.engine.history.faults import Fault
 from executions.states import BranchStatus, ExecutionStatus, TransitionType
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
+from tasks.steps.outcomes import AwaitedEvent
 
 # What an effect in an open wait says that it waits for, if it is to be made when the wait is over.
 WAITS_FOR = "waits_for"
@@ -53,7 +54,8 @@ class Verdict:
 
     `event` is what a step is still to be told when the budget ran out. `fork` groups the children made together.
     `interrupt` is an event for the parent that ends all its other children: a `return` or a failure inside an arm.
-    `wait_id` is the `wait` transition a suspended branch stands at. `sleep_s` is counted by the database's clock.
+    `wait_id` is the `wait` transition a suspended branch stands at, `awaits` the event that ends that wait.
+    `sleep_s` is counted by the database's clock.
     `again`: frames of children that are there already, and wait for it. `is_late`: the slice ended because its time was
     over. `is_heavy`: what comes next is not for a process that others share.
     """
@@ -64,6 +66,7 @@ class Verdict:
     sleep_s: float | None = None
     effect: dict[str, Any] | None = None
     wait_id: UUID | None = None
+    awaits: AwaitedEvent | None = None
     children: list[ChildDraft] = field(default_factory=list)
     again: Mapping[UUID, list[dict[str, Any]]] = field(default_factory=dict)
     parallelism: int | None = None

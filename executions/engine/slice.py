@@ -325,6 +325,7 @@ class Slice:
         if outcome.quorum is not None:
             draft.metadata[QUORUM] = outcome.quorum
         verdict = Verdict(BranchStatus.AWAITING_INPUT, wait_id=draft.id, sleep_s=outcome.timeout)
+        verdict.awaits = outcome.event
         self._park(frame, outcome.memory, verdict)
 
     def _park(self, frame: Frame, memory: Any, verdict: Verdict) -> None:

@@ -35,8 +35,10 @@ from docs_store.models import (
     VectorStoreFile,
 )
 from executions.bulk.models import BulkAction, BulkItem
+from executions.events.models import Event
+from executions.hooks.models import Hook, HookCall
 from executions.links.models import WaitLink
-from executions.models import Blob, Branch, Execution, LoopItem, Transition
+from executions.models import Blob, Branch, EventWait, Execution, LoopItem, Transition
 from executions.operating.models import FaultMark, Worker
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
@@ -195,6 +197,7 @@ AT_WORK: Mapping[str, Table] = {"runs": OF_MODEL[Execution], "responses": OF_MOD
 # Only told of, for a person to make them anew: these columns.
 NAMED: Mapping[Any, tuple[str, ...]] = {
     Secret: ("agent_id", "name", "description"),
+    Hook: ("id", "name", "target", "task_id", "mapping", "scheme", "options", "secret_name", "deduplicate_by"),
     ApiKey: ("id", "label", "prefix", "scopes", "expires_at", "revoked_at"),
     Endpoint: ("url", "description", "events", "enabled", "disabled_reason"),
 }
@@ -213,6 +216,9 @@ LEFT_OUT: Mapping[Any, str] = {
     BulkItem: "goes with its bulk action",
     Message: "what webhooks were told there",
     Delivery: "how it arrived there",
+    Event: "is kept for some days, for waits of runs that are not moved",
+    EventWait: "goes with a run that is at work",
+    HookCall: "tells what the other installation received at an address of its own",
     FaultMark: "what operators decide about faults is decided there",
     Pause: "what an installation lets rest is decided there",
     Worker: "tells of a process of the installation",

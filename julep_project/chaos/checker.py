@@ -24,6 +24,16 @@ _OPEN_BRANCHES = """
     SELECT status, count(*) FROM executions_branch
     WHERE execution_id = %s AND status NOT IN ('done', 'failed', 'cancelled') GROUP BY status
 """
+# An event that one branch took twice, and waits that are left though their runs have ended.
+_TAKEN_TWICE = """
+    SELECT execution_id::text, metadata->>'event', count(*) FROM executions_transition
+    WHERE type = 'resume' AND metadata ? 'event' GROUP BY execution_id, branch_id, metadata->>'event'
+    HAVING count(*) > 1
+"""
+_WAITS_LEFT = """
+    SELECT w.execution_id::text, w.name FROM executions_eventwait w
+    JOIN executions_execution e ON e.id = w.execution_id WHERE e.status IN ('succeeded', 'failed', 'cancelled')
+"""
 
 
 @dataclass
@@ -71,6 +81,10 @@ def check(
         runs_of[program.name].append(run)
         findings += [f"{program.name} run {run.id}: {line}" for line in _check_run(connection, run, program, promises)]
     findings += _check_told(connection, runs, seen)
+    taken_twice = connection.execute(_TAKEN_TWICE).fetchall()
+    findings += [f"run {run_id}: it took event {event} {count} times" for run_id, event, count in taken_twice]
+    waits_left = connection.execute(_WAITS_LEFT).fetchall()
+    findings += [f"run {run_id}: it has ended, and its wait for {name} is left" for run_id, name in waits_left]
     for program in programs.values():
         if not runs_of[program.name]:
             findings.append(f"{program.name}: it never ran")

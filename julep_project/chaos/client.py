@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from julep_project.chaos.checker import Promises
-from julep_project.chaos.scenarios import ANSWER, WORLD_ADDS, Scenario
+from julep_project.chaos.scenarios import ANSWER, EVENT, WORLD_ADDS, Scenario
 from julep_project.chaos.world import FLAKY, ONCE, TOLD, World
 from julep_project.devservices.home import Home
 
@@ -98,11 +98,21 @@ class Client:
     def answer_waits(self) -> None:
         tokens: dict[str, str] = {}
         for execution_id, wait_id, shown in self._rows(_WAITING, []):
+            if isinstance(shown, dict) and shown.get("type") == "event":
+                self._record_for(shown)
+                continue
             if wait_id not in tokens:
                 tokens |= self._tokens(execution_id)
             if wait_id in tokens:
                 body = {"status": "running", "input": answer_to(shown), "task_token": tokens[wait_id]}
                 self._try("PUT", f"/executions/{execution_id}", body)
+
+    def _record_for(self, shown: Mapping[str, Any]) -> None:
+        """Record the event that a wait stands for, if it is for this client to do so: once, however often it is asked
+        for, and whether there was an answer or not."""
+        if shown["name"] == EVENT:
+            call = shown["match"]["call"]
+            self._try("POST", "/events", {"name": EVENT, "data": {"call": call, "n": ANSWER}, "key": call})
 
     def progress(self) -> tuple[int, int] | None:
         """Runs and deliveries that have not ended, and how far all are; None when the database does not answer."""

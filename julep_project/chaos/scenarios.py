@@ -8,6 +8,9 @@ from typing import Any
 # What the person in front of every `wait_for_input` answers.
 ANSWER = 7
 
+# The event that somebody records for every wait for it, with the number in its data.
+EVENT = "chaos.told"
+
 # The world answers a call with its number and one more.
 WORLD_ADDS = 1
 
@@ -119,6 +122,28 @@ def _ask_many(random: Random, program: Scenario) -> None:
     body: Body = [{"wait_for_input": {"info": {"ask": "$ _"}}}, {"evaluate": "$ _.n"}]
     program.main.extend([{"over": f"$ {items}", "map": body, "parallelism": 3}, {"evaluate": "$ sum(_)"}])
     program.value = ANSWER * len(items)
+
+
+def _await_event(random: Random, program: Scenario) -> None:
+    """One event for all runs of the program, some of which begin when it is there already."""
+    match = {"call": program.new_call_id()}
+    program.main.extend(
+        [{"wait_for_event": {"name": EVENT, "match": match, "since": 86_400}}, {"evaluate": "$ _.data.n"}]
+    )
+    program.value = ANSWER
+
+
+def _emit_beside(random: Random, program: Scenario) -> None:
+    """Waits beside the step that emits what they wait for; what comes after them waits for another event."""
+    call = program.new_call_id()
+    wait: Body = [{"wait_for_event": {"name": "chaos.said", "match": {"call": call}}}, {"evaluate": "$ _.data.n"}]
+    emits: Body = [
+        {"sleep": round(random.uniform(0.1, 1.0), 1)},
+        {"emit": {"name": "chaos.said", "data": {"call": call, "n": program.value}}},
+        {"evaluate": "$ _.data.n"},
+    ]
+    program.main.extend([{"parallel": [wait, emits, wait]}, {"evaluate": "$ sum(_)"}])
+    program.value *= 3
 
 
 def _call_world(random: Random, program: Scenario) -> None:
@@ -244,7 +269,8 @@ def _below(random: Random, program: Scenario) -> None:
 
 
 _PIECES: list[Callable[[Random, Scenario], None]] = [
-    _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _call_world, _call_world, _call_once,
+    _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _await_event, _emit_beside, _call_world,
+    _call_world, _call_once,
     _call_again, _call_client, _ask_model, _ask_model_with_tools, _map, _map, _map_in_map, _turns, _while, _try,
     _try_arms, _arms, _below,
 ]  # fmt: skip

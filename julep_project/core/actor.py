@@ -15,6 +15,7 @@ class ActorKind(StrEnum):
     INTERNAL = "internal"
     STAFF = "staff"
     LINK = "link"
+    HOOK = "hook"
     RUN = "run"
     COMMAND = "command"
     SYSTEM = "system"
@@ -22,8 +23,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is that of the API key, the developer of a token, the staff user, the link to answer a wait by or the
-    execution; `label` is for people; `address` is where a request came from."""
+    """`id` is that of the API key, the developer of a token, the staff user, the link to answer a wait by, the hook or
+    the execution; `label` is for people; `address` is where a request came from."""
 
     kind: ActorKind
     id: str = ""

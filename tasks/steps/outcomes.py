@@ -122,7 +122,8 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Work outside the database: `model`, `tool`, `embed` or `search`. `options` may hold `retry` and `timeout`.
+    """Work outside of the slice: `model`, `tool`, `embed`, `search` or `emit`. `options` may hold `retry` and
+    `timeout`.
 
     `agreement` is none, but that a person agrees to a call of the client's. It gives the `arguments`, or, of a call
     that is `from_model`, why it is denied.
@@ -149,17 +150,31 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitedEvent:
+    """Which event ends a wait: one of this name, with this key if it is given, whose data contain `match`.
+
+    It may have been recorded since the run began, or up to `since_s` seconds before.
+    """
+
+    name: str
+    match: dict[str, Json]
+    key: str | None = None
+    since_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Suspend until somebody answers; resume with `InputReceived`, or with `TimedOut` after `timeout` seconds.
 
     With a `quorum` (see `tasks.steps.quorum`) until that is settled; what is received is the list of all answers then:
-    `{answer, by, at}`.
+    `{answer, by, at}`. With an `event`, that answers too: `{id, name, data, key, created_at}`.
     """
 
     info: Json
     memory: Json = None
     timeout: float | None = None
     quorum: dict[str, int] | None = None
+    event: AwaitedEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,10 @@ class Fail:
     @classmethod
     def unanswered(cls, seconds: float) -> Self:
         return cls(f"nobody answered within {seconds:g} seconds", "TimeoutError")
+
+    @classmethod
+    def no_event(cls, name: str, seconds: float) -> Self:
+        return cls(f"no event {name!r} came within {seconds:g} seconds", "TimeoutError")
 
 
 Outcome = Done | Enter | CallWorkflow | Fork | Return | Call | Sleep | Wait | Fail

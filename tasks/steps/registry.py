@@ -10,8 +10,9 @@ from tasks.steps.base import Step
 
 # Order of kinds in errors and documents; others come after these, by name.
 _ORDER = (
-    "evaluate", "tool_call", "prompt", "get", "set", "log", "error", "return", "sleep", "wait_for_input", "yield",
-    "if_else", "switch", "foreach", "map_reduce", "parallel", "embed", "search", "while", "try",
+    "evaluate", "tool_call", "prompt", "get", "set", "log", "error", "return", "sleep", "wait_for_input",
+    "wait_for_event", "emit", "yield", "if_else", "switch", "foreach", "map_reduce", "parallel", "embed", "search",
+    "while", "try",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from agents.audit.models import AuditRecord
@@ -217,6 +218,20 @@ def a_delivery(world: World) -> str:
 
 TOLD = {"url": "https://example.com/told", "events": ["job.*"]}
 WEBHOOK = "webhooks/<str:id>"
+
+
+def a_hook(world: World) -> str:
+    return "/hooks/" + world.new("/hooks", HOOK)
+
+
+def a_call(world: World) -> str:
+    """Of a new hook."""
+    made = world.api.post("/hooks", HOOK).json()
+    called = Client().post(f"/hooks/{made['url'].rpartition('/')[2]}", {}, content_type="application/json")
+    return f"/hooks/{made['id']}/calls/{called.json()['id']}"
+
+
+HOOK = {"name": "h", "target": {"type": "event", "name": "passed"}, "scheme": "none"}
 LIMIT = "limits/<str:id>"
 LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
 CONVERSATION = "^(?:v1/)?conversations/(?P<reference>[^/]+)"
@@ -341,6 +356,17 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
         "fork",
         "execution",
         lambda w: w.api.post(f"/executions/{w.ended_run()}/fork", {"from": "start", "variants": [{}]}),
+    ),
+    ("post", "events"): ("create", "event", lambda w: w.api.post("/events", {"name": "passed"})),
+    ("post", "hooks"): ("create", "hook", a_hook),
+    ("put", "hooks/<str:id>"): ("update", "hook", lambda w: w.api.put(a_hook(w), {**HOOK, "name": "i"})),
+    ("patch", "hooks/<str:id>"): ("update", "hook", lambda w: w.api.patch(a_hook(w), {"paused": True})),
+    ("delete", "hooks/<str:id>"): ("delete", "hook", lambda w: w.api.delete(a_hook(w))),
+    ("post", "hooks/<str:id>/rotate"): ("rotate", "hook", lambda w: w.api.post(f"{a_hook(w)}/rotate")),
+    ("post", "hooks/<str:hook_id>/calls/<str:id>/replay"): (
+        "create",
+        "event",
+        lambda w: w.api.post(f"{a_call(w)}/replay"),
     ),
     ("post", LINKS): ("create", "link", lambda w: w.api.post(links(w))),
     ("delete", LINKS + "/<str:id>"): (

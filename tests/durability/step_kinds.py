@@ -64,6 +64,17 @@ KINDS = [
     Kind("return", [{"return": {"ended": True}}, ADD], ends={"ended": True}),
     Kind("sleep", [{"sleep": 0.2}, ADD], _next),
     Kind("wait_for_input", [{"wait_for_input": {"info": "$ _"}}], lambda n: ANSWER),
+    Kind(
+        "wait_for_event",
+        [
+            {"emit": {"name": "passed", "data": {"n": "$ _.n"}}},
+            {"wait_for_event": {"name": "passed", "match": {"n": "$ _.data.n"}}},
+            {"evaluate": "$ _.data"},
+        ],
+        _same,
+        calls=True,
+    ),
+    Kind("emit", [{"emit": {"name": "told", "data": {"n": "$ _.n"}}}, {"evaluate": "$ _.data"}], _same, calls=True),
     Kind("yield", [{"workflow": "below"}, ADD], lambda n: {"n": n + 2}, calls=True, more={"below": [_call(), READ]}),
     Kind("if_else", [{"if": "$ _.n > 0", "then": [_call(), READ], "else": FAIL}], _next, calls=True),
     Kind("switch", [{"switch": [{"case": "$ _.n > 9", "then": FAIL}, {"case": "_", "then": ADD}]}], _next),

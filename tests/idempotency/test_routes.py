@@ -10,8 +10,8 @@ from julep_project.core.health.witness_view import WitnessView
 
 # Not of the API: pages of staff, the description, what processes of the installation tell each other, what is nowhere.
 _OTHERS = {"docs_page", "guide_page", "openapi_json", "unknown_route", "livez", "readyz", "healthz"}
-# A link answers once by itself.
-_OTHERS |= {"answer_page"}
+# A link answers once by itself, and a hook knows calls that come again.
+_OTHERS |= {"answer_page", "hook_door"}
 # Of the path of earlier versions: calls the view of the other one.
 _OTHERS |= {"stream_transitions_elsewhere"}
 

@@ -26,11 +26,14 @@ KIND_OF_SEGMENT = {
     "audit": "audit_record",
     "bulk": "bulk",
     "conversations": "conversation",
+    "calls": "hook_call",
     "deliveries": "delivery",
     "docs": "doc",
+    "events": "event",
     "executions": "execution",
     "file_batches": "file_batch",
     "files": "file",
+    "hooks": "hook",
     "items": "conversation_item",
     "jobs": "job",
     "limits": "limit",
@@ -86,6 +89,8 @@ _USED_FOR = [
 _REFERENCE = [*_SAID, {"type": "item_reference", "id": "msg_<response_hex>_o0"}]
 _FILE_SEARCH = [{"type": "file_search", "vector_store_ids": ["<agent>", "<vector_store>"]}]
 
+_TARGET = {"type": "task", "task_id": "<task>"}
+
 # Bodies, and queries, beside the examples: they name what those do not.
 BODIES: Mapping[str, list[Any]] = {
     "POST /agents": [{**_NAMED, "project": "<project_name>"}],
@@ -108,6 +113,9 @@ BODIES: Mapping[str, list[Any]] = {
         {"action": "cancel", "filter": {"task_id": "<task>", "agent_id": "<agent>", "ids": ["<execution>"]}},
         {"action": "cancel", "filter": {"fork_id": "<fork>"}},
     ],
+    "POST /hooks": [{"name": "n", "target": _TARGET, "scheme": "none"}],
+    "PATCH /hooks/{id}": [{"target": _TARGET}],
+    "PUT /hooks/{id}": [{"name": "n", "target": _TARGET, "scheme": "none"}],
     "POST /sessions": _TAKING_PART,
     "POST /sessions/{id}": _TAKING_PART,
     "PUT /sessions/{id}": _TAKING_PART,

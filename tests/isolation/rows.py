@@ -8,7 +8,7 @@ from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import UsageDay
 from docs_store.models import Chunk, Embedding
 from executions.bulk.models import BulkAction, BulkItem
-from executions.models import Blob, Branch, Execution, LoopItem
+from executions.models import Blob, Branch, EventWait, Execution, LoopItem
 from executions.operating.models import FaultMark
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.rates.models import TenantRates
@@ -32,6 +32,8 @@ def complete(tenant: Tenant) -> Tenant:
     Blob.objects.create(name=f"blobs/{uuid4()}", execution_id=execution)
     branch = Branch.objects.filter(execution_id=execution)[0]
     LoopItem.objects.create(branch=branch, loop=uuid4(), index=0, value=1)
+    waiting = {"developer": developer, "execution_id": execution, "branch": branch, "since": "2026-01-01T00:00:00Z"}
+    EventWait.objects.create(id=uuid4(), name="passed", **waiting)
     IdempotencyKey.objects.create(developer=developer, key="k", digest=b"d")
     TenantRates.objects.create(developer=developer)
     described = {"action": "cancel", "filter": {}, "matched": 0, "name": "n"}

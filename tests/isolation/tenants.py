@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest
-from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, Client, encode_multipart
 
 from agents.models import Developer, Project
 from agents.webhooks.models import Delivery
@@ -113,6 +113,11 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     (wait,) = (row for row in rows if row["type"] == "wait")
     ids["transition"], ids["task_token"] = wait["id"], wait["metadata"]["task_token"]
     made("link", f"/executions/{execution}/transitions/{wait['id']}/links", {})
+    made("event", "/events", {"name": "passed", "key": "k"})
+    target = {"type": "event", "name": "passed"}
+    hook = made("hook", "/hooks", {"name": "h", "target": target, "scheme": "none"})
+    called = Client().post(f"/hooks/{hook['url'].rpartition('/')[2]}", {}, content_type="application/json")
+    ids["hook_call"] = called.json()["id"]
     session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
     made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
     made("response", "/responses", {"model": "offline/echo", "input": "hi"})

@@ -32,13 +32,16 @@ NO_ROWS = {
     "next_page_token": "a place in the log of the run that the path names",
     "next_token": "likewise",
 }
-# Of one route only: what a provider is told and is nothing that is stored, numbers of rows and of events, and a call of
-# a workflow in the run that the path names.
+# Of one route only: what a provider is told and is nothing that is stored, numbers of rows and of events, a call of a
+# workflow in the run that the path names, and an expression that names a wait when a hook is called.
 NO_ROWS_OF_ROUTES = {
     "POST /chat/completions user",
     "POST /embeddings user",
     "POST /responses user",
     "GET /executions/comparison after",
+    "POST /hooks task_token",
+    "PUT /hooks/{id} task_token",
+    "PATCH /hooks/{id} task_token",
     "GET /responses/{reference} starting_after",
     "GET /executions/{execution_id}/transitions scope_id",
 }

@@ -71,4 +71,11 @@ def test_kinds_are_those_of_the_published_contract() -> None:
         "evaluate", "tool_call", "prompt", "get", "set", "log", "yield", "return", "sleep", "error",
         "wait_for_input", "if_else", "switch", "foreach", "parallel", "map_reduce",
     }  # fmt: skip
-    assert {kind.kind for kind in registry.all_kinds()} == published | {"embed", "search", "while", "try"}
+    assert {kind.kind for kind in registry.all_kinds()} == published | {
+        "embed",
+        "search",
+        "while",
+        "try",
+        "wait_for_event",
+        "emit",
+    }

@@ -70,6 +70,8 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("map_reduce", {"over": "$ [1]", "map": {"evaluate": "$ _"}, "parallelism": 2}),
     ("sleep", {"sleep": {"seconds": 1}}),
     ("wait_for_input", {"wait_for_input": {"info": {"q": 1}}}),
+    ("wait_for_event", {"wait_for_event": {"name": "a.b", "match": {"q": 1}, "timeout": 5}}),
+    ("emit", {"emit": {"name": "a.b", "data": {"q": 1}}}),
     ("log", {"log": "x"}),
     ("get", {"get": "a"}),
     ("set", {"set": {"a": 1}}),

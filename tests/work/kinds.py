@@ -18,6 +18,10 @@ from docs_store.models import Chunk, Doc, DocEmbedding, EmbeddingState, Ingestio
 from executions.bulk.actions import NAME as BULK_ACTION
 from executions.bulk.models import BulkAction
 from executions.bulk.working import BULKS, work_on
+from executions.engine.dispatch import CeleryDispatcher
+from executions.events.handing_out import EVENT_QUEUE, EVENTS, WAIT_QUEUE, WAITS, hand_out, look
+from executions.events.models import Event, EventSource, EventState
+from executions.models import Branch, EventWait, Execution
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import JobState
@@ -30,6 +34,8 @@ from sessions.responses.rows import store
 from sessions.responses.wire.body import new_body
 from sessions.responses.wire.request import read_request
 from sessions.shortening import jobs, overflow
+from tasks.models import TaskVersion
+from tasks.services import TaskDefinition, create_task
 
 
 class Kind:
@@ -182,6 +188,33 @@ class Deliveries(Kind):
 
     def work(self, subject: Any) -> None:
         delivering.deliver(UUID(str(subject)))
+
+
+class Events(Kind):
+    leases, queued, done = EVENTS, EVENT_QUEUE, EventState.HANDED_OUT.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        known = {"developer_id": tenant.developer_id, "source": EventSource.CLIENT, "kept_until": now()}
+        return [row.pk for row in Event.objects.bulk_create(Event(name="n", **known) for _ in range(count))]
+
+    def work(self, subject: Any) -> None:
+        hand_out(UUID(str(subject)), CeleryDispatcher())
+
+
+class EventWaits(Kind):
+    leases, queued, done = WAITS, WAIT_QUEUE, EventWait.State.WAITING.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        owner = {"developer_id": tenant.developer_id}
+        definition = TaskDefinition({"name": "t"}, {"main": [{"log": "x"}]})
+        task = create_task(developer=Developer.objects.get(pk=tenant.developer_id), agent=tenant, definition=definition)
+        run = Execution.objects.create(task=task, task_version=TaskVersion.objects.get(task=task), **owner)
+        branch = Branch.objects.create(execution=run)
+        known = {**owner, "execution": run, "branch": branch, "name": "n", "since": now()}
+        return [row.pk for row in EventWait.objects.bulk_create(EventWait(id=uuid7(), **known) for _ in range(count))]
+
+    def work(self, subject: Any) -> None:
+        look(UUID(str(subject)), CeleryDispatcher())
 
 
 def tenant(name: str) -> Agent:

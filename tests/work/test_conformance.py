@@ -10,11 +10,23 @@ from agents.models import Agent
 from julep_project.core.work import figures, queued, rings
 from julep_project.core.work.lease import Held
 from tests.work.clock import pass_time
-from tests.work.kinds import Bulks, Deliveries, Docs, Erasures, Ingestions, Jobs, Kind, Responses, tenant
+from tests.work.kinds import (
+    Bulks,
+    Deliveries,
+    Docs,
+    Erasures,
+    Events,
+    EventWaits,
+    Ingestions,
+    Jobs,
+    Kind,
+    Responses,
+    tenant,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KINDS = [Docs, Jobs, Ingestions, Responses, Erasures, Bulks, Deliveries]
+KINDS = [Docs, Jobs, Ingestions, Responses, Erasures, Bulks, Deliveries, Events, EventWaits]
 # Longer than any lease, and than a message is given.
 LONG_S = 600
 

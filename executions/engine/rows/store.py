@@ -21,6 +21,7 @@ from executions.engine.contents import Contents
 from executions.engine.draft import TransitionDraft, Verdict, is_at_most_once
 from executions.engine.rows.claims import LEASE_END_SQL, TERMINAL_SQL, Claim, loaded
 from executions.engine.rows.ending import end_others
+from executions.engine.rows.event_probes import probe_of
 from executions.engine.rows.statements import fetch_row
 from executions.states import (
     FINAL_BRANCH,
@@ -144,6 +145,19 @@ _ITEMS = """
     )
 """
 
+# What came before the run is left out, or before what the wait says. A copy of a run has the log of the first one.
+_AWAITED = """
+    , awaited AS (
+        INSERT INTO executions_eventwait (id, developer_id, execution_id, branch_id, name, key, match, probe, since,
+                                          attempts, rung_at)
+        SELECT %(wait)s, e.developer_id, e.id, %(branch)s, %(w_name)s, %(w_key)s, %(w_match)s::jsonb, %(w_probe)s,
+               least(e.created_at, (SELECT t.created_at FROM executions_transition t
+                                    WHERE t.execution_id = e.id AND t.seq = 1))
+                   - make_interval(secs => %(w_since)s), 0, now()
+        FROM head, executions_execution e WHERE e.id = %(execution)s
+    )
+"""
+
 _PARENT = """
     , parent AS (
         UPDATE executions_branch p
@@ -209,9 +223,11 @@ def commit_slice(
         **_branch_parameters(verdict, stack, contents),
         **_children_parameters(verdict, contents),
         **_item_parameters(items, contents),
+        **_awaited_parameters(verdict),
     }
     contents.write()
     parts = (_CHILDREN if verdict.children else "") + (_AGAIN if verdict.again else "") + (_ITEMS if items else "")
+    parts += _AWAITED if verdict.awaits is not None else ""
     sql = _commit_sql(parts, counts_down, takes_child)
     ends_others = verdict.interrupt is not None or verdict.status is BranchStatus.FAILED
     # By itself the statement is a transaction; one is opened only if more has to end in it.
@@ -410,6 +426,19 @@ def _item_parameters(items: Mapping[str, list[Any]], contents: Contents) -> dict
         "i_loop": [loop for loop, _, _ in flat],
         "i_index": [index for _, index, _ in flat],
         "i_value": [contents.outlined(to_json_text(value)) for _, _, value in flat],
+    }
+
+
+def _awaited_parameters(verdict: Verdict) -> dict[str, Any]:
+    awaited = verdict.awaits
+    if awaited is None:
+        return {}
+    return {
+        "w_name": awaited.name,
+        "w_key": awaited.key,
+        "w_match": to_json_text(awaited.match),
+        "w_probe": probe_of(awaited.match),
+        "w_since": awaited.since_s,
     }
 
 

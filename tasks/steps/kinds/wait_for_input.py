@@ -9,10 +9,9 @@ from tasks.steps.base import Step, StepContext, body, evaluated
 from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, InputReceived, Outcome, TimedOut, Wait
 from tasks.steps.quorum import APPROVE, DENY, WrongQuorum, outcome_of, people_named, quorum_of
 from tasks.steps.reader import StepReader
+from tasks.steps.waiting import check_ways, read_timeout
 
 _KEYS = frozenset({"info", "quorum", "timeout", "on_timeout"})
-_MIN_TIMEOUT_S = 1
-_MAX_TIMEOUT_S = 10 * 366 * 86_400
 _ANSWERS = frozenset({"answers"})
 
 
@@ -32,8 +31,8 @@ class WaitForInput(Step, kind="wait_for_input"):
     def read(cls, raw: Mapping[str, Any], reader: StepReader) -> Self:
         """`{info: any JSON, quorum?: number or {approve, deny?}, timeout?: seconds, on_timeout?: any JSON}`."""
         content, place = reader.object(raw["wait_for_input"], "wait_for_input", _KEYS)
-        timeout = place.number(content.get("timeout"), "timeout", low=_MIN_TIMEOUT_S, high=_MAX_TIMEOUT_S)
-        _check_ways(raw, content, reader)
+        timeout = read_timeout(content, place)
+        check_ways(raw, content, reader, cls.main_key)
         info = place.value(content.get("info", {}), "info")
         return cls(
             info=info,
@@ -77,17 +76,6 @@ class WaitForInput(Step, kind="wait_for_input"):
             return Done(ctx.resolve(self.on_timeout, answers=answers), metadata={"timed_out": True})
         assert self.timeout is not None
         return Fail.unanswered(self.timeout)
-
-
-def _check_ways(raw: Mapping[str, Any], content: Mapping[str, Any], reader: StepReader) -> None:
-    """What is to happen after the timeout needs one, and is one thing."""
-    in_step = reader.at("wait_for_input").at("on_timeout") if "on_timeout" in content else None
-    beside = reader.at("timed_out") if raw.get("timed_out") is not None else None
-    for place in (in_step, beside):
-        if place is not None and content.get("timeout") is None:
-            place.problem("needs `timeout`", "missing")
-    if in_step is not None and beside is not None:
-        beside.problem("there is `on_timeout` already: one of the two", "conflict")
 
 
 def _read_quorum(raw: Any, reader: StepReader, info: Value) -> Value | None:

@@ -1,0 +1,1 @@
+"""Named facts that clients, hooks and runs record, and that waits of runs take."""

@@ -1,0 +1,92 @@
+"""What is made of a call: JSON whose texts behind `$` are expressions. They see the call and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from executions.hooks.errors import MappingFailed
+from julep_project.core.errors import ServiceUnavailable
+from julep_project.core.json_value import Json
+from julep_project.core.process.once import Once
+from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
+from tasks.expressions.errors import ExpressionError
+from tasks.expressions.expression import Expression, compile_expression
+from tasks.expressions.limits import Budget
+
+NAMES = ("body", "headers", "query", "method")
+_MARK = "$ "
+_MOST_EXPRESSIONS = 100
+_DEEPEST = 20
+
+
+class WrongMapping(Exception):
+    """It is no mapping; the message says why."""
+
+
+@Once
+def evaluators() -> Evaluators:
+    """The processes that evaluate for this one what is not light, started when they are needed."""
+    return Evaluators(settings.EVALUATION_PROCESSES, cpu_seconds=settings.EVALUATION_CPU_SECONDS)
+
+
+def check_mapping(value: Json) -> None:
+    """Refuse what could never be evaluated.
+
+    Raises:
+        WrongMapping
+    """
+    for count, text in enumerate(_texts(value), 1):
+        if count > _MOST_EXPRESSIONS:
+            raise WrongMapping(f"there are more than {_MOST_EXPRESSIONS} expressions")
+        try:
+            expression = _compiled(text)
+        except ExpressionError as error:
+            raise WrongMapping(f"{text!r} is no expression: {error.message}") from None
+        unknown = sorted(expression.names - set(NAMES))
+        if unknown:
+            raise WrongMapping(f"{text!r} reads {unknown[0]!r}; there are: {', '.join(NAMES)}")
+
+
+def mapped(value: Json, scope: Mapping[str, Json]) -> Json:
+    """The value with every expression in it replaced by its result, all on one budget.
+
+    Raises:
+        MappingFailed
+        ServiceUnavailable: too many others are evaluated at this moment.
+    """
+    budget = Budget()
+    try:
+        return _mapped(value, scope, budget)
+    except EvaluatorsBusy:
+        raise ServiceUnavailable("too many expressions are being evaluated; try again") from None
+    except ExpressionError as error:
+        raise MappingFailed(f"{error.source or 'an expression'}: {error.message}"[:500]) from error
+
+
+def _mapped(value: Json, scope: Mapping[str, Json], budget: Budget) -> Json:
+    if isinstance(value, str) and value.startswith(_MARK):
+        expression = _compiled(value)
+        # Other calls are served by this process meanwhile.
+        if expression.is_light:
+            return expression.evaluate(scope, budget)
+        return evaluators().evaluate(expression, scope, budget)
+    if isinstance(value, dict):
+        return {name: _mapped(part, scope, budget) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_mapped(part, scope, budget) for part in value]
+    return value
+
+
+def _compiled(text: str) -> Expression:
+    return compile_expression(text.removeprefix(_MARK).strip())
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    if depth > _DEEPEST:
+        raise WrongMapping(f"it is nested more than {_DEEPEST} deep")
+    if isinstance(value, str) and value.startswith(_MARK):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part, depth + 1)

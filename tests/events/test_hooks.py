@@ -1,0 +1,265 @@
+"""Hooks: what their calls begin, once each, and what is refused."""
+
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from agents.audit.models import AuditRecord
+from agents.models import Developer
+from agents.vault.models import Secret
+from executions.events.models import Event
+from executions.hooks import keepers
+from executions.hooks.models import Hook, HookCall
+from executions.models import Execution
+from tests.at_once import statuses_at_once
+from tests.backend import flush_redis
+from tests.events.conftest import Events
+
+Json = dict[str, Any]
+EVENT = {"type": "event", "name": "order.paid", "data": {"order": "$ body['order']"}}
+
+
+class Door:
+    """A hook, and somebody without a key who calls it."""
+
+    def __init__(self, events: Events, capture: Any, **body: Any) -> None:
+        self._capture = capture
+        self.api = events.api
+        made = self.api.post("/hooks", {"name": "h", "target": EVENT, "scheme": "none", **body})
+        assert made.status_code == 201, made.json()
+        self.made: Json = made.json()
+        self.path = urlsplit(self.made["url"]).path
+        self.at = f"/hooks/{self.made['id']}"
+        self.browser = Client(raise_request_exception=False)
+
+    def call(
+        self, body: Any = None, *, raw: bytes | None = None, media: str = "application/json", **headers: str
+    ) -> Any:
+        data = json.dumps(body).encode() if raw is None else raw
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        with self._capture(execute=True):
+            return self.browser.generic("POST", self.path, data, content_type=media, headers=sent)
+
+    def calls(self) -> list[Json]:
+        found: list[Json] = self.api.get(f"{self.at}/calls").json()["items"]
+        return found
+
+
+@pytest.fixture
+def door(events: Events, django_capture_on_commit_callbacks: Any) -> Any:
+    def make(**body: Any) -> Door:
+        return Door(events, django_capture_on_commit_callbacks, **body)
+
+    return make
+
+
+def test_a_call_starts_a_task(events: Events, door: Any) -> None:
+    task = events.task({"evaluate": "$ _.n + 1"})
+    target = {"type": "task", "task_id": task, "input": {"n": "$ body.items[0].n", "by": "$ headers.get('x-by')"}}
+    hook = door(target=target)
+    answer = hook.call({"items": [{"n": 4}]}, x_by="ann", cookie="c", authorization="secret")
+    assert (answer.status_code, answer["Cache-Control"]) == (202, "no-store")
+    told = answer.json()
+    run = events.run({"id": told["execution_id"]})
+    assert (run["output"], run["input"], told["type"]) == (5, {"n": 4, "by": "ann"}, "task")
+    assert run["metadata"] == {"hook_id": hook.made["id"], "hook_call_id": told["id"]}
+    (call,) = hook.calls()
+    assert (call["status"], call["began"], call["is_whole"]) == ("accepted", {"type": "task", "id": run["id"]}, True)
+    assert json.loads(call["request"]["text"]) == {"items": [{"n": 4}]}
+    assert set(call["request"]["headers"]) == {"content-type", "content-length", "x-by"}
+    begun = AuditRecord.objects.get(object_kind="execution", verb="create")
+    assert (begun.actor_kind, begun.actor_id) == ("hook", hook.made["id"])
+
+
+def test_a_call_records_an_event_and_a_repeated_call_is_answered_alike(events: Events, door: Any) -> None:
+    hook = door(deduplicate_by="$ headers.get('x-id')")
+    run = events.start({"wait_for_event": {"name": "order.paid", "match": {"order": "a"}}})
+    first = hook.call({"order": "a"}, x_id="1")
+    again = hook.call({"order": "b"}, x_id="1")
+    other = hook.call({"order": "c"}, x_id="2")
+    unnamed = [hook.call({"order": "d"}).json()["event_id"] for _ in range(2)]
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert len({first.json()["event_id"], other.json()["event_id"], *unnamed}) == Event.objects.count() == 4
+    assert [call["repeats"] for call in hook.calls()] == [0, 0, 0, 1]
+    assert Event.objects.get(pk=first.json()["event_id"]).source_id == hook.made["id"]
+    assert events.run(run)["output"]["data"] == {"order": "a"}
+
+
+def test_a_call_answers_a_wait(events: Events, door: Any) -> None:
+    run = events.start({"wait_for_input": {"info": "?"}}, {"evaluate": "$ _.ok"})
+    token = next(row["metadata"]["task_token"] for row in events.flow.log(run["id"]) if row["type"] == "wait")
+    hook = door(target={"type": "wait", "task_token": "$ query.token", "input": {"ok": "$ body.ok"}})
+    hook.path += f"?token={token}"
+    other = Developer.objects.create(email="other@example.com")
+    Hook.objects.update(developer=other)
+    assert hook.call({"ok": False}).status_code == 404
+    Hook.objects.update(developer=Developer.objects.get(pk=UUID(int=0)))
+    HookCall.objects.all().delete()
+    assert hook.call({"ok": True}).json()["execution_id"] == run["id"]
+    assert events.run(run)["output"] is True
+    assert hook.call({"ok": True}).status_code == 400
+    assert [call["status"] for call in hook.calls()] == ["failed", "accepted"]
+
+
+def test_a_body_is_read_as_its_type_says(events: Events, door: Any) -> None:
+    hook = door(target={"type": "event", "name": "seen", "data": {"body": "$ body"}})
+    form = "application/x-www-form-urlencoded"
+    sent = [
+        (b'{"a": [1]}', "application/json", {"a": [1]}),
+        (b"a=1&a=2&b=%C3%A4", form, {"a": "1", "b": "\u00e4"}),
+        (b"hello", "text/plain", "hello"),
+        (b"", "application/json", {}),
+    ]
+    for raw, media, read in sent:
+        event_id = hook.call(raw=raw, media=media).json()["event_id"]
+        assert Event.objects.get(pk=event_id).data == {"body": read}
+    payload = door(target={"type": "event", "name": "seen", "data": "$ json.loads(body.payload)"})
+    event_id = payload.call(raw=b"payload=%7B%22a%22%3A1%7D", media=form).json()["event_id"]
+    assert Event.objects.get(pk=event_id).data == {"a": 1}
+
+
+def test_what_cannot_be_read_or_mapped_is_refused_and_told(events: Events, door: Any, settings: Any) -> None:
+    settings.MAX_HOOK_BYTES, settings.HOOK_KEPT_BYTES = 2000, 10
+    hook = door(target={**EVENT, "data": {"order": "$ body.order.id"}})
+    assert hook.call(raw=b"{not json").status_code == 422
+    assert hook.call({"order": 1}).status_code == 400
+    assert hook.call({"order": {"id": 1}}).status_code == 202
+    assert hook.call({"order": "x" * 3000}).status_code == 413
+    assert door(target={**EVENT, "data": "$ body"}).call([1]).status_code == 400
+    accepted, failed, unread = hook.calls()
+    assert [accepted["status"], failed["status"], unread["status"]] == ["accepted", "failed", "failed"]
+    assert "body.order.id" in failed["reason"] and "Invalid JSON" in unread["reason"]
+    assert (failed["request"]["text"], failed["is_whole"], failed["size"]) == ('{"order": ', False, 12)
+    assert Event.objects.count() == 1
+
+
+def test_who_is_let_in(events: Events, door: Any) -> None:
+    hook = door()
+    unknown = f"/hooks/hk_{'a' * 43}"
+    for path in (unknown, "/hooks/nothing"):
+        for method in ("GET", "POST"):
+            assert hook.browser.generic(method, path).status_code == 404
+    looked = hook.browser.get(hook.path)
+    assert (looked.status_code, looked.json()) == (200, {"status": "ok"})
+    assert hook.browser.put(hook.path).status_code == 405
+    stored = Hook.objects.get()
+    token = hook.path.rpartition("/")[2]
+    assert token.encode() not in bytes(stored.digest) and token not in str(AuditRecord.objects.values_list())
+    assert "url" not in hook.api.get(hook.at).json()
+    moved = urlsplit(hook.api.post(f"{hook.at}/rotate").json()["url"]).path
+    assert hook.call({"order": 1}).status_code == 404
+    hook.path = moved
+    assert hook.call({"order": 1}).status_code == 202
+    Developer.objects.update(active=False)
+    assert hook.call({"order": 1}).status_code == 404
+
+
+def test_a_secret_is_made_told_once_and_gone_with_its_hook(events: Events, door: Any) -> None:
+    hook = door(scheme="github")
+    secret = hook.made["secret"]
+    assert Secret.objects.get().name == hook.made["secret_name"]
+    body = b'{"order": 7}'
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    assert hook.call(raw=body, x_hub_signature_256=signature).status_code == 202
+    assert hook.call(raw=body + b" ", x_hub_signature_256=signature).status_code == 403
+    assert hook.call(raw=body).status_code == 403
+    refused = hook.calls()[0]
+    assert (refused["status"], refused["reason"]) == ("refused", "The header x-hub-signature-256 is missing")
+    # A hook is never without one, unless its calls are not signed.
+    assert hook.api.patch(hook.at, {"scheme": "none"}).json()["secret_name"] == hook.made["secret_name"]
+    assert hook.api.delete(hook.at).status_code == 202
+    assert not Secret.objects.exists() and not HookCall.objects.exists()
+    assert hook.call(raw=body, x_hub_signature_256=signature).status_code == 404
+
+
+def test_slack_gets_its_challenge_back(events: Events, door: Any) -> None:
+    hook = door(scheme="slack", target={"type": "event", "name": "slack.seen", "data": {"type": "$ body.event.type"}})
+
+    def signed(body: Json) -> Any:
+        raw, at = json.dumps(body).encode(), str(int(time.time()))
+        mac = hmac.new(hook.made["secret"].encode(), f"v0:{at}:".encode() + raw, hashlib.sha256).hexdigest()
+        return hook.call(raw=raw, x_slack_request_timestamp=at, x_slack_signature=f"v0={mac}")
+
+    assert signed({"type": "url_verification", "challenge": "3eZbrw"}).json() == {"challenge": "3eZbrw"}
+    event = {"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention"}}
+    assert signed(event).json() == signed(event).json()
+    assert Event.objects.get().data == {"type": "app_mention"}
+    assert hook.call({"type": "url_verification", "challenge": "x"}).status_code == 403
+
+
+def test_a_paused_hook_takes_nothing_and_a_call_can_be_made_again(events: Events, door: Any) -> None:
+    hook = door(deduplicate_by="$ body.id")
+    assert hook.api.patch(hook.at, {"paused": True}).json()["paused"] is True
+    assert hook.call({"order": 1, "id": 5}).status_code == 503
+    (call,) = hook.calls()
+    assert call["status"] == "paused"
+    again = f"{hook.at}/calls/{call['id']}/replay"
+    replayed = hook.api.post(again)
+    assert replayed.status_code == 202, replayed.json()
+    assert replayed.json()["replay_of"] == call["id"]
+    assert hook.api.patch(hook.at, {"paused": False}).status_code == 200
+    assert hook.call({"order": 1, "id": 5}).status_code == 202
+    assert hook.api.post(again).status_code == 202
+    assert [event.data for event in Event.objects.all()] == [{"order": 1}] * 3
+    cut = hook.call({"order": "x" * 100_000, "id": 6})
+    assert cut.status_code == 400  # larger than an event may be
+    assert hook.api.post(f"{hook.at}/calls/{hook.calls()[0]['id']}/replay").status_code == 409
+
+
+def test_so_many_calls_of_a_hook_are_taken_in_a_minute(events: Events, door: Any, settings: Any) -> None:
+    flush_redis()
+    hook, other = door(calls_per_minute=2), door()
+    assert [hook.call({"order": 1}).status_code for _ in range(3)] == [202, 202, 429]
+    assert len(hook.calls()) == 2
+    # What was refused for the hook does not count for all of them.
+    settings.TENANT_HOOK_CALLS_PER_MINUTE = 3
+    assert [other.call({"order": 1}).status_code for _ in range(2)] == [202, 429]
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({"target": {"type": "task"}}, "target.task_id"),
+        ({"target": {"type": "event"}}, "target.name"),
+        ({"target": {"type": "event", "name": "job.done"}}, "target.name"),
+        ({"target": {"type": "event", "name": "a", "task_token": "$ body"}}, "target.task_token"),
+        ({"target": {"type": "event", "name": "a", "data": "$ steps[0]"}}, "target"),
+        ({"target": {"type": "event", "name": "a", "data": "$ open('x')"}}, "target"),
+        ({"target": {"type": "event", "name": "a", "data": "$ 1 +"}}, "target"),
+        ({"deduplicate_by": "$ env"}, "deduplicate_by"),
+        ({"scheme": "github", "secret_name": "nothing"}, "secret_name"),
+        ({"scheme": "hmac", "options": {"algorithm": "md5"}}, "options.algorithm"),
+    ],
+)
+def test_a_hook_that_cannot_work_is_refused(events: Events, body: Json, place: str) -> None:
+    answer = events.api.post("/hooks", {"name": "h", "target": EVENT, "scheme": "none", **body})
+    assert answer.status_code == 422, answer.json()
+    assert answer.json()["error"]["details"][0]["loc"] == place
+    assert not Hook.objects.exists()
+
+
+def test_old_calls_are_forgotten(events: Events, door: Any, settings: Any) -> None:
+    hook = door()
+    hook.call({"order": 1})
+    assert keepers.prune() == 0
+    HookCall.objects.update(created_at="2020-01-01T00:00:00Z")
+    assert keepers.prune() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_the_same_call_at_once_one_begins_something(settings: Any, events: Events, door: Any) -> None:
+    task = events.task({"evaluate": "$ 1"})
+    hook = door(target={"type": "task", "task_id": task}, deduplicate_by="$ body.id")
+
+    def call(number: int) -> Any:
+        return Client().post(hook.path, {"id": "x"}, content_type="application/json")
+
+    assert statuses_at_once(call) == [202] * 6
+    assert (Execution.objects.count(), HookCall.objects.get().repeats) == (1, 5)
