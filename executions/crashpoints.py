@@ -25,10 +25,9 @@ POINTS = (
     "after_commit",
     "in_lane",
     "before_join",
-    "in_record",
-    "before_wake",
-    "after_wake",
 )
+# On the way of an event to those that wait for it. What counts apart there is the event.
+EVENT_POINTS = ("in_record", "before_wake", "after_wake")
 _ALWAYS = "always"
 _EACH = "each"
 
@@ -51,8 +50,8 @@ class CrashPlan:
         """
         point, _, rest = text.partition(":")
         passages, _, scope = rest.partition(":")
-        if point not in POINTS:
-            raise ValueError(f"there is no crash point {point!r}; there are: {', '.join(POINTS)}")
+        if point not in (known := POINTS + EVENT_POINTS):
+            raise ValueError(f"there is no crash point {point!r}; there are: {', '.join(known)}")
         if scope not in ("", _EACH):
             raise ValueError(f"passages are counted over all or for {_EACH!r}, not {scope!r}")
         numbers = [] if passages == _ALWAYS else [int(number) for number in passages.split(",")]
@@ -86,10 +85,11 @@ def read_plans() -> dict[str, CrashPlan]:
 _PLANS = read_plans()
 
 
-def crashpoint(point: str, branch_id: UUID, *, call: bool = False) -> None:
-    """Die here if the environment says so. `call`: on the way of a call to the outside, not of a slice."""
+def crashpoint(point: str, subject: UUID, *, call: bool = False) -> None:
+    """Die here if the environment says so: the subject is a branch, or an event. `call`: on the way of a call to the
+    outside, not of a slice."""
     if _PLANS and point in _PLANS:
-        _PLANS[point].pass_through(f"{branch_id}.call" if call else str(branch_id))
+        _PLANS[point].pass_through(f"{subject}.call" if call else str(subject))
 
 
 def is_planned(point: str) -> bool:

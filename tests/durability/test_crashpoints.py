@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from executions import crashpoints
-from executions.models import Branch, Execution, Transition
+from executions.events.models import Event
+from executions.models import Branch, EventWait, Execution, Transition
 from executions.states import TERMINAL_EXECUTION, TransitionType
 from tasks.steps import registry
 from tests.api_client import API_KEY, ApiClient
@@ -148,6 +149,28 @@ def _assert_as_expected(run: str, program: Program) -> None:
     execution = Execution.objects.get(pk=run)
     assert (execution.status, execution.output, execution.error) == program.expected, program.name
     assert_recorded_once(execution, end=TransitionType.ERROR if program.kind.error else TransitionType.FINISH)
+
+
+def test_a_crash_between_an_event_and_those_who_wait_costs_only_time(
+    api: ApiClient, crashing: Crashing, web_server: WebServer
+) -> None:
+    """One run emits what the others wait for, once in all; each of them ends once."""
+    wait = {"wait_for_event": {"name": "passed", "match": {"n": 1}}}
+    waiting = create_task(api, web_server.url, "waiting", [wait, {"evaluate": "$ _.data.n"}])
+    emitting = create_task(api, web_server.url, "emitting", [{"emit": {"name": "passed", "data": {"n": "$ _.n"}}}])
+
+    with crashing("in_record:1 before_wake:1,3 after_wake:1", forks=True) as backend:
+        runs = [start_run(api, waiting) for _ in range(6)]
+        wait_until(lambda: EventWait.objects.count() >= 3, _SETTLE_S, backend)
+        emitted = wait_for_end(start_run(api, emitting, {"n": 1}), backend)
+        ended = [wait_for_end(run, backend) for run in runs]
+
+    assert [run.output for run in ended] == [1] * 6
+    assert [str(event.pk) for event in Event.objects.all()] == [emitted.output["id"]]
+    for run in ended:
+        assert_recorded_once(run)
+        assert Transition.objects.filter(execution=run, type="resume").count() == 1
+    assert not EventWait.objects.exists()
 
 
 @pytest.mark.parametrize(
