@@ -197,7 +197,8 @@ class HookViewSet(ApiViewSet):
 
     def update(self, request: Request, id: UUID) -> Response:
         """Replace a hook; its address stays."""
-        return self._changed(id, {**_BARE, **HookBody.values(request.data)})
+        values = HookBody.values(request.data)
+        return self._changed(id, {**_BARE, "deduplicate_by": services.USUAL_KEYS.get(values["scheme"]), **values})
 
     def partial_update(self, request: Request, id: UUID) -> Response:
         """Change what is given of a hook."""

@@ -108,7 +108,7 @@ def change_hook(developer: Developer, hook_id: UUID, values: Mapping[str, Any]) 
     """
     hook = get_or_not_found(list_hooks(developer).select_for_update(no_key=True), hook_id, "Hook")
     before = settings_of(hook)
-    columns = _columns(developer, {**_given(hook), **values})
+    columns = _columns(developer, {**_kept(hook), **values})
     if columns["secret_name"] is None and columns["scheme"] != Scheme.NONE:
         raise invalid(["secret_name"], "missing")
     made = hook.secret_name if hook.makes_secret else None
@@ -157,6 +157,14 @@ def settings_of(hook: Hook) -> dict[str, Any]:
 def _given(hook: Hook) -> dict[str, Any]:
     names = ("name", "target", "task_id", "mapping", "scheme", "options", "secret_name", "deduplicate_by")
     return {name: getattr(hook, name) for name in (*names, "calls_per_minute", "paused")}
+
+
+def _kept(hook: Hook) -> dict[str, Any]:
+    """What stays of a hook that is changed; what tells its calls apart follows the scheme, unless it was chosen."""
+    given = _given(hook)
+    if hook.deduplicate_by == USUAL_KEYS.get(hook.scheme):
+        del given["deduplicate_by"]
+    return given
 
 
 def _columns(developer: Developer, values: Mapping[str, Any]) -> dict[str, Any]:

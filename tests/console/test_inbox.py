@@ -63,3 +63,20 @@ def test_a_link_is_made_shown_once_and_taken_back(operator: Client, viewer: Clie
     assert sorted(acts.values_list("verb", "actor_label")) == [("create", "operator"), ("revoke", "operator")]
     for form in ({"days": "400"}, {"days": "1", "answers_as": "x" * 201}):
         assert operator.post(f"{asked['page']}links/", form).status_code == 400
+
+
+def test_waits_for_events_are_apart(
+    operator: Client, flow: FlowRunner, django_capture_on_commit_callbacks: Any
+) -> None:
+    wait = {"wait_for_event": {"name": "order.paid", "match": {"order": "4711"}}}
+    task = flow.create({"name": "Ship order", "main": [wait, {"evaluate": "$ _.by"}]}).json()
+    run = flow.start(task["id"], {})
+    assert "Ship order" not in operator.get("/admin/inbox/").content.decode()
+    (listed,) = operator.get("/admin/inbox/?kind=event&format=json").json()["items"]
+    assert (listed["run_id"], listed["kind"], listed["asks"]["name"]) == (run["id"], "event", "order.paid")
+    page = f"/admin/inbox/{listed['wait_id']}/"
+    shown = operator.get(page)
+    assert "An event ends this wait" in shown.content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        operator.post(f"{page}answer/", {"digest": shown.context["digest"], "value": '{"by": "hand"}'})
+    assert flow.settle(run["id"])["output"] == "hand"

@@ -108,6 +108,25 @@ def test_a_call_answers_a_wait(events: Events, door: Any) -> None:
     assert [call["status"] for call in hook.calls()] == ["failed", "accepted"]
 
 
+def test_a_hook_is_changed_and_outlives_its_task(events: Events, door: Any) -> None:
+    task = events.task({"evaluate": "$ 1"})
+    hook = door(scheme="slack", target={"type": "task", "task_id": task})
+    own = hook.api.get(hook.at).json()
+    assert own["deduplicate_by"] == "$ body.get('event_id')"
+    changed = hook.api.patch(hook.at, {"scheme": "none", "name": "other"}).json()
+    assert (changed["name"], changed["deduplicate_by"], changed["target"]) == ("other", None, own["target"])
+    chosen = hook.api.patch(hook.at, {"deduplicate_by": "$ body.id", "calls_per_minute": 9}).json()
+    assert hook.api.patch(hook.at, {"scheme": "stripe"}).json()["deduplicate_by"] == chosen["deduplicate_by"]
+    body = {"name": "h", "target": own["target"], "scheme": "none"}
+    replaced = hook.api.put(hook.at, body).json()
+    assert (replaced["deduplicate_by"], replaced["calls_per_minute"]) == (None, None)
+    agent = events.api.get(f"/tasks/{task}").json()["agent_id"]
+    assert events.api.delete(f"/agents/{agent}/tasks/{task}").status_code == 202
+    assert hook.api.get(hook.at).json()["target"] == {"type": "task", "task_id": None}
+    assert hook.call({}).status_code == 404
+    assert hook.calls()[0]["reason"] == "The task of the hook is gone"
+
+
 def test_a_body_is_read_as_its_type_says(events: Events, door: Any) -> None:
     hook = door(target={"type": "event", "name": "seen", "data": {"body": "$ body"}})
     form = "application/x-www-form-urlencoded"

@@ -8,7 +8,7 @@ from julep_project.console.queries.places import PLACE, label_at, label_of_row
 from julep_project.console.queries.rows import Row, rows
 from tasks.steps.quorum import told
 
-KINDS = ("input", "approval", "attention", "budget")
+KINDS = ("input", "approval", "attention", "budget", "event")
 
 # Of a row `t` of the log that is a wait: its quorum as the newest answer left it. By the number of answers, not by that
 # of the row: else Postgres might walk back through a long log, where an index leads to the few answers.
@@ -24,21 +24,26 @@ QUORUM = """
 _WAITS = f"""
     SELECT b.id, b.execution_id, b.wait_id, b.updated_at, b.wake_at, {PLACE}, b.effect->>'key' AS key,
            b.effect->'request'->'tool'->>'name' AS tool, b.effect->'waits_for'->>'type' AS waits_for,
-           b.effect IS NOT NULL AS is_call, e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
+           b.effect IS NOT NULL AS is_call, w.id IS NOT NULL AS is_event,
+           e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
            t.step_label, t.current, t.created_at AS since, {QUORUM} AS quorum,
            CASE WHEN pg_column_size(t.output) < 65536 THEN t.output END AS asks
     FROM executions_branch b
     JOIN executions_execution e ON e.id = b.execution_id
     LEFT JOIN executions_transition t ON t.id = b.wait_id
+    LEFT JOIN executions_eventwait w ON w.id = b.wait_id
     WHERE b.status = 'awaiting_input' AND {{narrowed}}
     ORDER BY b.updated_at, b.id LIMIT %(limit)s
 """
 _OF_KIND = {
-    "input": "b.effect IS NULL",
+    "input": "b.effect IS NULL AND w.id IS NULL",
     "attention": "b.effect IS NOT NULL AND b.effect->'waits_for' IS NULL",
     "approval": "b.effect->'waits_for'->>'type' = 'approval'",
     "budget": "b.effect->'waits_for'->>'type' = 'budget'",
+    "event": "w.id IS NOT NULL",
 }
+# What no person is asked for is told of only to who asks for it.
+_FOR_PEOPLE = "w.id IS NULL"
 
 
 def find_wait(wait_id: Any) -> Row | None:
@@ -48,11 +53,13 @@ def find_wait(wait_id: Any) -> Row | None:
 
 
 def list_waits(*, kind: str, after: Place | None, limit: int, run: Any = None, wait: Any = None) -> list[Row]:
-    """Waits of a kind, or of all; from behind a place on."""
+    """Waits of a kind, or all for people; from behind a place on. Of a run all."""
     narrowed: list[str] = ["true"]
     parameters: dict[str, Any] = {"limit": limit}
     if kind:
         narrowed.append(_OF_KIND[kind])
+    elif run is None and wait is None:
+        narrowed.append(_FOR_PEOPLE)
     if after is not None:
         narrowed.append("(b.updated_at, b.id) > (%(at)s, %(id)s)")
         parameters |= {"at": after.at, "id": after.id}
@@ -73,7 +80,7 @@ def _tasks(ids: list[Any]) -> dict[Any, str]:
 
 def _described(row: Row, names: dict[Any, str]) -> Row:
     label = label_at(row["task_version_id"], row["path"], row["pc"], row["display"])
-    kind = row["waits_for"] or ("attention" if row["is_call"] else "input")
+    kind = row["waits_for"] or ("attention" if row["is_call"] else "event" if row["is_event"] else "input")
     since: datetime = row["since"] or row["updated_at"]
     return {
         **row,
@@ -88,7 +95,9 @@ def _described(row: Row, names: dict[Any, str]) -> Row:
 def count_waits() -> int:
     """How many there are, counted no further than a thousand."""
     counted = (
-        "SELECT count(*) AS number FROM (SELECT FROM executions_branch WHERE status = 'awaiting_input' LIMIT 1000) AS w"
+        "SELECT count(*) AS number FROM (SELECT FROM executions_branch b "
+        "LEFT JOIN executions_eventwait w ON w.id = b.wait_id "
+        f"WHERE b.status = 'awaiting_input' AND {_FOR_PEOPLE} LIMIT 1000) AS counted"
     )
     number: int = rows(counted)[0]["number"]
     return number

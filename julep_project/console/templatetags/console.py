@@ -200,6 +200,7 @@ _WAIT_KINDS = {
     "approval": "tool approval",
     "attention": "needs attention",
     "budget": "budget",
+    "event": "event",
 }
 
 
