@@ -21,3 +21,6 @@ from julep_project.core.http.request import IncomingResponse as IncomingResponse
 from julep_project.core.http.request import OutgoingRequest as OutgoingRequest
 from julep_project.core.http.request import host_and_port as host_and_port
 from julep_project.core.http.request import origin_of as origin_of
+from julep_project.core.http.request import place_of_url as place_of_url
+from julep_project.core.http.streaming import StreamedResponse as StreamedResponse
+from julep_project.core.http.streaming import StreamingClient as StreamingClient

@@ -68,7 +68,7 @@ class HttpClient:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context or _trusting_public_authorities(),
+            ssl_context=ssl_context or public_authorities(),
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_MOST_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
@@ -103,10 +103,10 @@ class HttpClient:
 
     def _exchange(self, request: httpx.Request, limits: Limits, *, follow: bool) -> IncomingResponse | httpx.Request:
         """The answer, or the request its redirect leads to."""
-        with _translated(place_of(request.url), limits.timeout_s):
+        with translated(place_of(request.url), limits.timeout_s):
             response = self._pool.handle_request(_for_pool(request, seconds_left()))
             try:
-                headers = _checked_headers(response, limits)
+                headers = checked_headers(response, limits)
                 location = headers.get("location")
                 if follow and response.status in _REDIRECTS and location is not None:
                     following = next_request(request, response.status, location)
@@ -139,7 +139,7 @@ def connect(host: str, port: int, timeout_s: float, *, is_named: bool = False) -
         HttpError
     """
     network = _network((host, port) if is_named else None)
-    with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
+    with deadline_in(timeout_s), translated(f"{host[:80]}:{port}", timeout_s):
         connection = network.dial(host, port)
     connection.settimeout(timeout_s)
     return connection
@@ -151,7 +151,7 @@ def check_reachable(host: str, port: int, timeout_s: float) -> None:
     Raises:
         HttpError: also when its address cannot be found out.
     """
-    with deadline_in(timeout_s), _translated(f"{host[:80]}:{port}", timeout_s):
+    with deadline_in(timeout_s), translated(f"{host[:80]}:{port}", timeout_s):
         _network(None).permitted(host, port)
 
 
@@ -160,7 +160,7 @@ def _network(named: tuple[str, int] | None) -> CheckedNetwork:
 
 
 @Once
-def _trusting_public_authorities() -> ssl.SSLContext:
+def public_authorities() -> ssl.SSLContext:
     """Shared by all pools: reading the certificates takes longer than most requests do, and a megabyte each time."""
     return httpx.create_ssl_context(verify=True, trust_env=False)
 
@@ -186,7 +186,7 @@ def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:
     )
 
 
-def _checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Headers:
+def checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Headers:
     size = sum(len(name) + len(value) for name, value in response.headers)
     if len(response.headers) > limits.headers or size > limits.header_bytes:
         raise TooLarge(f"the answer has more than {limits.headers} headers or {limits.header_bytes} bytes of them")
@@ -194,7 +194,7 @@ def _checked_headers(response: httpcore.Response, limits: Limits) -> httpx.Heade
 
 
 @contextmanager
-def _translated(place: str, timeout_s: float) -> Iterator[None]:
+def translated(place: str, timeout_s: float) -> Iterator[None]:
     try:
         yield
     except HttpError:

@@ -164,6 +164,14 @@ def place_of(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{path}"[:200]
 
 
+def place_of_url(text: str) -> str:
+    """The same of a URL as text; nothing of one that cannot be read."""
+    try:
+        return place_of(read_url(text))
+    except BadUrl:
+        return ""
+
+
 def _kind_of(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return "a header holds characters that headers cannot have"
