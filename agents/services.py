@@ -12,6 +12,7 @@ from agents import selectors
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.choice import check_listed
+from agents.mcp.pinning import pin_stored
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Project, Tool, User
 from agents.resource_services import ResourceServices, Values, create_or_replace
 from agents.tool_definitions import ToolDefinition, parse_tool, patch_tool, settings_of_tool
@@ -99,6 +100,7 @@ def create_tool(
             tool = Tool(id=tool_id or uuid7(), developer=developer, agent_id=agent_id, **vars(definition))
             tool.save(force_insert=True)
             _record(Verb.CREATE, tool, after=settings_of_tool(tool))
+        pin_stored(tool)
         return get_or_not_found(tools, tool.pk, "Tool")
 
     if tool_id is None:
@@ -129,7 +131,9 @@ def replace_tool(
     tools = selectors.list_tools(developer, agent_id)
     definition = _allowed(parse_tool(body), may_name)
     with transaction.atomic():
-        return _update_tool(_locked_tool(tools, tool_id), definition, keeps_approval)
+        changed = _update_tool(_locked_tool(tools, tool_id), definition, keeps_approval)
+    pin_stored(changed)
+    return changed
 
 
 def change_tool(
@@ -145,7 +149,9 @@ def change_tool(
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        return _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_approval)
+        changed = _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_approval)
+    pin_stored(changed)
+    return changed
 
 
 def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:

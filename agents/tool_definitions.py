@@ -25,7 +25,7 @@ LONGEST_TOOL_NAME = 40
 _MARK_LENGTH = 16
 _IDENTIFIER = r"^[^\W0-9]\w*$"
 _TYPES: list[str] = list(ToolType.values)
-_NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_CALL.value}
+_NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_CALL.value, ToolType.MCP.value}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from agents.tools.arguments import LONGEST_TIMEOUT_S
 from agents.tools.integrations.method import misread_names
 from agents.tools.integrations.providers import known, provider_name
 from agents.tools.integrations.registry import find_method
+from agents.tools.mcp.listing import MOST_TOOLS
+from agents.tools.mcp.server import TRANSPORTS
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
@@ -30,6 +32,8 @@ OPERATIONS = (
     "get",
     "list",
 )
+# Of one tool of a server, beside what its author says of the server.
+_FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "method")
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 
 
@@ -145,6 +149,57 @@ class ApiCallSpec(Spec):
     params_schema = JsonSchema(required=False)
 
 
+class McpServerSpec(Spec):
+    """Where a server is: an address, or the name of a command that the operator lists."""
+
+    url = HttpUrl(min_length=1, required=False)
+    command = Text(min_length=1, required=False)
+    transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
+    headers = TextMap(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a server that is nowhere, or in two places."""
+        usual = "stdio" if attrs.get("command") else "http"
+        needed = "command" if attrs.get("transport", usual) == "stdio" else "url"
+        other = {"url": "command", "command": "url"}[needed]
+        if not attrs.get(needed) or attrs.get(other):
+            told = f"A server of this transport has a `{needed}`, and no `{other}`."
+            raise serializers.ValidationError({needed: [serializers.ErrorDetail(told, code="value_error")]})
+        return attrs
+
+
+@extend_schema_field({"anyOf": [{"enum": ["all"]}, {"type": "array", "items": {"type": "string"}}]})
+class ChosenTools(serializers.Field):  # type: ignore[type-arg]
+    """`all`, or names of tools of a server."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"value_error": "It should be 'all' or a list of names."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        is_list = isinstance(data, list) and len(data) <= MOST_TOOLS
+        if data != "all" and not (is_list and all(isinstance(name, str) and name for name in data)):
+            self.fail("value_error")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class McpSpec(Spec):
+    """The tools of an MCP server. `timeout` is how long a call may go on without a sign of it."""
+
+    server = McpServerSpec()
+    tools = ChosenTools(required=False)
+    timeout = serializers.FloatField(required=False, min_value=1, max_value=3600)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is found out from the server, and not said."""
+        said = [name for name in _FOUND_OUT if name in getattr(self, "initial_data", {})]
+        if said:
+            told = serializers.ErrorDetail("This is found out from the server.", code="extra_forbidden")
+            raise serializers.ValidationError({name: [told] for name in said})
+        return attrs
+
+
 class ComputerSpec(Spec):
     """The provider's own computer tool."""
 
@@ -174,6 +229,7 @@ SPECS: dict[str, type[Body]] = {
     ToolType.INTEGRATION: IntegrationSpec,
     ToolType.SYSTEM: SystemSpec,
     ToolType.API_CALL: ApiCallSpec,
+    ToolType.MCP: McpSpec,
     ToolType.COMPUTER: ComputerSpec,
     ToolType.TEXT_EDITOR: TextEditorSpec,
     ToolType.BASH: BashSpec,

@@ -17,6 +17,7 @@ class ToolType(TextChoices):
     INTEGRATION = "integration"
     SYSTEM = "system"
     API_CALL = "api_call"
+    MCP = "mcp"
     COMPUTER = "computer_20241022"
     TEXT_EDITOR = "text_editor_20241022"
     BASH = "bash_20241022"

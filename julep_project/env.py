@@ -184,6 +184,25 @@ def env_addresses(name: str) -> dict[str, str]:
     return {key: address.rstrip("/") for key, address in found.items()}
 
 
+def env_commands(name: str) -> dict[str, list[str]]:
+    """A JSON object of commands by name, each a list of the program and its arguments."""
+    text = env_str(name).strip()
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(_is_command(command) for command in found.values()):
+        raise InvalidSetting(
+            f"{name} must be a JSON object of lists of texts, such as "
+            '{"files": ["npx", "-y", "@modelcontextprotocol/server-filesystem", "/srv/files"]}'
+        )
+    return found
+
+
+def _is_command(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, str) and "\0" not in part for part in value)
+
+
 def _is_web_address(value: object) -> bool:
     try:
         parts = urlsplit(value) if isinstance(value, str) else None

@@ -14,6 +14,7 @@ from julep_project.env import (
     env_addresses,
     env_bool,
     env_choice,
+    env_commands,
     env_days,
     env_decimal,
     env_decimal_or_unknown,
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
     "agents.access",
     "agents.audit",
     "agents.calls",
+    "agents.mcp",
     "agents.retention",
     "agents.vault",
     "agents.spending",
@@ -342,6 +344,8 @@ SERPER_API_KEY = env_secret("SERPER_API_KEY")
 SPIDER_API_KEY = env_secret("SPIDER_API_KEY")
 # Where providers are reached instead of their public addresses, on private networks too
 INTEGRATION_ADDRESSES = env_addresses("INTEGRATION_ADDRESSES")
+# Programs on this machine that are MCP servers, by the names that tools call them
+MCP_COMMANDS = env_commands("MCP_COMMANDS")
 # The program of `ffmpeg` tools, and what one call may take of this machine; a name that is not there switches them off.
 FFMPEG_PROGRAM = env_str("FFMPEG_PROGRAM", "ffmpeg")
 FFMPEG_CPU_SECONDS = env_int("FFMPEG_CPU_SECONDS", 300, low=1)

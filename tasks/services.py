@@ -11,6 +11,7 @@ from django.db import transaction
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
+from agents.mcp.pinning import pin_defined
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
@@ -57,6 +58,7 @@ def create_task(*, developer: Developer, agent: Agent, definition: TaskDefinitio
         task = Task.objects.create(id=task_id or uuid7(), developer=developer, agent=agent, **head)
         _add_version(task, compiled, number=1)
         _record(Verb.CREATE, task, after=_settings_of(task) | {"sha256": compiled.sha256})
+    pin_defined(developer, agent.pk, compiled.tools)
     log.info("task created", extra={"task_id": task.pk})
     return task
 
@@ -65,7 +67,9 @@ def replace_task(*, task: Task, definition: TaskDefinition) -> Task:
     """Overwrite a task: what is not given becomes its default, except the canonical name, which is kept."""
     compiled = _compile(task.agent, definition.body, definition.may_name)
     with transaction.atomic():
-        return _update(_lock(task), compiled, {**definition.head, **completed(Task, _FIELDS, definition.head)})
+        changed = _update(_lock(task), compiled, {**definition.head, **completed(Task, _FIELDS, definition.head)})
+    pin_defined(task.developer, task.agent_id, compiled.tools)
+    return changed
 
 
 def patch_task(*, task: Task, definition: TaskDefinition) -> Task:
@@ -77,7 +81,10 @@ def patch_task(*, task: Task, definition: TaskDefinition) -> Task:
             body = _merged_body(selectors.current_version(locked), definition.body)
             compiled = _compile(locked.agent, body, definition.may_name)
         metadata = {**locked.metadata, **definition.head.get("metadata", {})}
-        return _update(locked, compiled, {**definition.head, "metadata": metadata})
+        changed = _update(locked, compiled, {**definition.head, "metadata": metadata})
+    if compiled is not None:
+        pin_defined(task.developer, task.agent_id, compiled.tools)
+    return changed
 
 
 def put_task(*, developer: Developer, agent: Agent, definition: TaskDefinition, task_id: UUID | None) -> Task:

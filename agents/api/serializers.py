@@ -13,6 +13,7 @@ from agents.tool_specs import (
     ComputerSpec,
     FunctionSpec,
     IntegrationSpec,
+    McpSpec,
     SystemSpec,
     TextEditorSpec,
 )
@@ -116,6 +117,7 @@ class ToolBody(Body):
     integration = IntegrationSpec(required=False)
     system = SystemSpec(required=False)
     api_call = ApiCallSpec(required=False)
+    mcp = McpSpec(required=False)
     computer_20241022 = ComputerSpec(required=False)
     text_editor_20241022 = TextEditorSpec(required=False)
     bash_20241022 = BashSpec(required=False)

@@ -6,7 +6,6 @@ calls nothing. What was agreed to is one call: the tool as it is defined, with t
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from agents.tool_types import ALWAYS, NEVER, ToolType
 from agents.tools import system
 from agents.tools.arguments import REQUEST_FIELDS
-from agents.tools.body import name_of, spec_of
+from agents.tools.body import canonical, name_of, spec_of
 from agents.tools.definition import fixed_arguments
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import parameters_of
@@ -117,11 +116,6 @@ def check_agreed(
         raise ApprovalNeeded(asked)
 
 
-def canonical(value: Json) -> str:
-    """The JSON text that hashes are made of: keys in order, no blanks, characters as they are."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
 def _is_met(condition: str, tool: Mapping[str, Any], arguments: Mapping[str, Json]) -> bool:
     if not _conditions:
         return True
@@ -146,7 +140,7 @@ def _asked(
         arguments=arguments,
         hash=hashlib.sha256(canonical(arguments).encode()).hexdigest(),
         digest=_digest(tool, settled, presets, secrets),
-        method=spec_of(tool).get("method") if tool.get("type") == ToolType.INTEGRATION else None,
+        method=spec_of(tool).get("method") if tool.get("type") in (ToolType.INTEGRATION, ToolType.MCP) else None,
     )
 
 

@@ -45,6 +45,10 @@ class ToolError(Exception):
         self.spread_s = spread_s
 
 
+class ReportedError(ToolError):
+    """The tool was carried out as it was asked to, and says itself that it failed: a model is told what it says."""
+
+
 class BadArguments(ToolError):
     """The arguments do not fit the tool; whoever made them can make better ones."""
 

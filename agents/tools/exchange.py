@@ -31,24 +31,37 @@ def exchange(request: OutgoingRequest) -> IncomingResponse:
     Raises:
         ToolError: no answer, or one with a status outside 200-299.
     """
-    key = _brake(request)
-    held = brake.look(key)
-    if held is not None:
-        message = f"the other side takes no more requests for {held.left_s:.1f} s"
-        raise ToolError(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=held.left_s, spread_s=held.spread_s)
+    check_brake(request)
     try:
         answer = http.send(request)
     except http.HttpError as error:
-        raise ToolError(
-            str(error),
-            retryable=error.retryable,
-            repeatable=error.repeatable,
-            delivery=Delivery.UNCLEAR if error.unclear else Delivery.NOT_SENT,
-            details={"type": type(error).__name__},
-        ) from error
+        raise unanswered(error) from error
     if not 200 <= answer.status < 300:
-        raise _status_error(request, answer, key)
+        raise status_error(request, answer)
     return answer
+
+
+def check_brake(request: OutgoingRequest) -> None:
+    """Return if the other side takes requests with these credentials.
+
+    Raises:
+        ToolError
+    """
+    held = brake.look(_brake(request))
+    if held is not None:
+        message = f"the other side takes no more requests for {held.left_s:.1f} s"
+        raise ToolError(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=held.left_s, spread_s=held.spread_s)
+
+
+def unanswered(error: http.HttpError) -> ToolError:
+    """The error of a request that got no answer."""
+    return ToolError(
+        str(error),
+        retryable=error.retryable,
+        repeatable=error.repeatable,
+        delivery=Delivery.UNCLEAR if error.unclear else Delivery.NOT_SENT,
+        details={"type": type(error).__name__},
+    )
 
 
 def json_of(answer: IncomingResponse) -> Any:
@@ -65,13 +78,14 @@ def json_of(answer: IncomingResponse) -> Any:
         return None
 
 
-def _status_error(request: OutgoingRequest, answer: IncomingResponse, key: str) -> ToolError:
+def status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolError:
+    """The error of an answer with a status outside 200-299. One of 429 holds up all requests with these credentials."""
     again = answer.status in RETRYABLE_STATUSES or (answer.status == 500 and request.method in REPEATABLE_METHODS)
     excerpt = _excerpt(answer.content)
     message = f"{request.method} was answered with status {answer.status}" + (f": {excerpt}" if excerpt else "")
     refused = 400 <= answer.status < 500
     wait_s = retry_after_s(answer.headers, now(), most_s=settings.RETRY_AFTER_MAX_S) if again else None
-    held = brake.press(key, wait_s) if wait_s and answer.status == _TOO_MANY else None
+    held = brake.press(_brake(request), wait_s) if wait_s and answer.status == _TOO_MANY else None
     return ToolError(
         message,
         retryable=again,

@@ -109,6 +109,8 @@ def _shape_of(tool: Mapping[str, Json]) -> Shape | None:
             return Shape(operation.parameters, operation.description)
         case ToolType.INTEGRATION if method := find_method(spec):
             return Shape(method.arguments, method.description)
+        case ToolType.MCP if "pin" in spec and "state" not in spec:
+            return Shape(spec["parameters"])
     return None
 
 

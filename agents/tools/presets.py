@@ -21,6 +21,12 @@ from julep_project.core.json_value import Json
 # The first of these wins where one metadata object has several.
 ARGUMENT_KEYS = ("x-integration-args", "x-tool-parameters", "x-integrations-args", "x-api_call-args")
 SETUP_KEYS = ("x-integration-setup", "x-tool-setup", "x-integrations-setup", "x-api_call-setup")
+# Where the definition has the schema of its arguments.
+_SCHEMAS = {
+    ToolType.FUNCTION.value: "parameters",
+    ToolType.API_CALL.value: "params_schema",
+    ToolType.MCP.value: "parameters",
+}
 _MERGED_FIELDS = ("headers", "cookies", "params")
 
 
@@ -112,7 +118,7 @@ def _offered(presets: Presets, tool: Mapping[str, Json]) -> dict[str, Json]:
         return dict(tool)
     if kind in (ToolType.INTEGRATION, ToolType.SYSTEM):
         return {**tool, kind: {**spec, "arguments": _overlaid(spec.get("arguments"), values)}}
-    key = {ToolType.FUNCTION.value: "parameters", ToolType.API_CALL.value: "params_schema"}.get(kind)
+    key = _SCHEMAS.get(kind)
     if key is None or not isinstance(spec.get(key), Mapping):
         return dict(tool)
     return {**tool, kind: {**spec, key: without(spec[key], values)}}

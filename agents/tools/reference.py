@@ -49,7 +49,8 @@ def _providers() -> str:
 
 
 def _not_run() -> str:
-    return f"Known but not run by this server: {codes(sorted(set(known()) - set(all_methods())))}."
+    others = sorted(set(known()) - set(all_methods()))
+    return f"Known but not run by this server: {codes(others) if others else 'none'}."
 
 
 def _arguments(schema: Mapping[str, Any]) -> str:

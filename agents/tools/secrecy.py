@@ -16,9 +16,29 @@ NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 _SHORTEST = 6
 # Parts of a definition that errors may name.
 _OPEN = frozenset(
-    {"method", "provider", "resource", "subresource", "operation", "resource_id", "schema", "params_schema", "host"}
+    {
+        "method",
+        "provider",
+        "resource",
+        "subresource",
+        "operation",
+        "resource_id",
+        "schema",
+        "params_schema",
+        "host",
+        "command",
+        "transport",
+        "name",
+        "parameters",
+        "pin",
+        "state",
+        "server_id",
+        "tools",
+    }
 )
-_ADDRESSES = frozenset({"url", "server_url"})
+_ADDRESSES = frozenset({"url", "server_url", "http_url"})
+_HEADERS = frozenset({"headers", "http_headers"})
+_WITHIN = frozenset({"setup", "server"})
 
 
 @contextmanager
@@ -47,9 +67,9 @@ def _secrets_of(spec: Mapping[str, Json]) -> Iterator[str]:
     for name, value in spec.items():
         if name in _ADDRESSES and isinstance(value, str):
             yield from _in_address(value)
-        elif name == "headers" and isinstance(value, Mapping):
+        elif name in _HEADERS and isinstance(value, Mapping):
             yield from _texts({key: part for key, part in value.items() if str(key).lower() not in COMMON_HEADERS})
-        elif name == "setup" and isinstance(value, Mapping):
+        elif name in _WITHIN and isinstance(value, Mapping):
             yield from _secrets_of(value)
         elif name not in _OPEN:
             yield from _texts(value)

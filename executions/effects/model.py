@@ -40,9 +40,10 @@ def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:
     """
     if wanted is None:
         return None
-    tools = run.tools() if wanted == "all" else [_named(run, tool) for tool in wanted]
+    tools = run.tools() if wanted == "all" else [each for tool in wanted for each in _named(run, tool)]
     return present_with(run.presets, tools) if tools else []
 
 
-def _named(run: Run, tool: dict[str, Any]) -> dict[str, Any]:
-    return run.tool(tool["name"]) if set(tool) == {"name"} else tool
+def _named(run: Run, tool: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tool, or those of the server that is named."""
+    return run.tools_named(tool["name"]) if set(tool) == {"name"} else [tool]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from agents.tools.approval import check_agreed
-from agents.tools.errors import BadArguments
+from agents.tools.errors import BadArguments, ReportedError
 from agents.tools.runners import run_tool
 from executions.engine.draft import AGREED
 from executions.engine.run import Run
@@ -52,8 +52,8 @@ def _acting(run: Run, call: Callable[[], Any]) -> Any:
 
 
 def _told(call: Callable[[], Any]) -> Any:
-    """A model that gave the wrong arguments is told so, and may give others."""
+    """A model that gave the wrong arguments is told so, and may give others; so it is of what a tool says itself."""
     try:
         return call()
-    except BadArguments as error:
+    except (BadArguments, ReportedError) as error:
         return f"error: {error.message}"

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
+from agents.mcp.offering import defines_servers, tools_of, with_tools_of_servers
 from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
@@ -157,11 +158,16 @@ class Run:
     @cached_property
     def agent_tools(self) -> list[dict[str, Any]]:
         rows = Tool.objects.filter(agent__tasks=self.version.task_id).order_by("created_at", "id")
-        return [tool_to_wire(tool) for tool in rows]
+        return with_tools_of_servers(self.developer_id, self.agent_id, [tool_to_wire(tool) for tool in rows])
+
+    @cached_property
+    def _own_tools(self) -> list[dict[str, Any]]:
+        own = self.version.tools
+        return with_tools_of_servers(self.developer_id, self.agent_id, own) if defines_servers(own) else list(own)
 
     def tools(self) -> list[dict[str, Any]]:
         """The task's own tools and, when they are inherited, those of the agent with other names."""
-        own = list(self.version.tools)
+        own = self._own_tools
         names = {tool["name"] for tool in own}
         inherited = self.agent_tools if self.version.inherit_tools else []
         return own + [tool for tool in inherited if tool["name"] not in names]
@@ -172,11 +178,20 @@ class Run:
         Raises:
             KeyError: there is none of that name any more.
         """
-        own = (tool for tool in self.version.tools if tool["name"] == name)
+        own = (tool for tool in self._own_tools if tool["name"] == name)
         found = next(own, None) or next((tool for tool in self.tools() if tool["name"] == name), None)
         if found is None:
             raise KeyError(name)
         return found
+
+    def tools_named(self, name: str) -> list[dict[str, Any]]:
+        """The tool of that name; of a server, the tools it has.
+
+        Raises:
+            KeyError: there is none of that name any more.
+        """
+        found = self.tool(name)
+        return tools_of(found, (*self._own_tools, *self.agent_tools)) or [found]
 
     @staticmethod
     def children_labels(branch_id: UUID, fork: str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from django.db.models import NOT_PROVIDED, AutoField, F, Field, ForeignKey, JSON
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
 from agents.calls.models import Call, CallText
+from agents.mcp.models import McpServer, McpTool
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
 from agents.spending.models import SpendingLimit, SpendingTotal, TaskUsageDay, UsageDay
@@ -146,6 +147,9 @@ TABLES: tuple[Table, ...] = (
     Table(Agent),
     Table(User),
     Table(Tool),
+    # What was accepted there is accepted here.
+    Table(McpServer),
+    Table(McpTool),
     Table(RetentionPeriod),
     Table(Erasure),
     Table(SpendingLimit),

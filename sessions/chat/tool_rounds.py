@@ -29,7 +29,7 @@ from julep_project.core.reading.jsontext import NotStorable, to_json_text
 log = logging.getLogger(__name__)
 
 # Calls to all other kinds are answered by the client.
-SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value})
+SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value, ToolType.MCP.value})
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
 _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
 

@@ -11,6 +11,7 @@ from agents.llm.request import MOST_MESSAGES, MOST_TOOLS
 from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
+from agents.tool_types import ToolType
 from agents.tools.decisions import Decision, DecisionBody
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, Example, JsonObject, ListOf, Number, Text, TextList
@@ -158,4 +159,8 @@ def _tool(body: Mapping[str, Json], index: int) -> dict[str, Json]:
     function = body.get("function")
     if body.get("name") is None and isinstance(function, Mapping) and function.get("name") is not None:
         body = {**body, "name": function["name"]}
-    return parse_tool(body, at=f"tools[{index}]").to_wire()
+    definition = parse_tool(body, at=f"tools[{index}]")
+    if definition.type == ToolType.MCP:
+        told = "its tools are found out when it is given to the agent, not in a chat"
+        raise invalid(("tools", index, "type"), "value_error", received=definition.type, msg=told)
+    return definition.to_wire()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from agents.tools.mcp.listing import server_part
 from agents.tools.secret_names import SecretMisused, names_a_secret, names_of
 from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
@@ -13,7 +14,7 @@ from tasks.language.errors import Problems
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
 from tasks.language.secret_use import names_in_value
 from tasks.steps.base import Place, Step
-from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
+from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE, MCP
 
 # Undefined names reported of one text; looking for the nearest known name is not cheap.
 _MAX_NAMES = 10
@@ -102,8 +103,12 @@ class _Checker:
                 self._undefined(SECRETS, f"{location}.{path}", str(content), names)
         for path, tool in step.own_tools():
             self._name_secrets(names_of(tool), f"{location}.{path}")
+            if tool.get("type") == MCP:
+                told = "a server is defined among the tools of the task or its agent, and named here"
+                self._problems.add_issue(f"{location}.{path}", told, type_="other")
         for path, name in step.tool_names():
-            self._check_known("tool", name, self._tool_types, f"{location}.{path}")
+            if self._server_of(name) is None:
+                self._check_known("tool", name, self._tool_types, f"{location}.{path}")
         for path, doubt in step.doubts(self._tool_types):
             self._warn(f"{location}.{path}", doubt)
         for path, name in step.workflow_names():
@@ -111,6 +116,11 @@ class _Checker:
         for key, block in step.blocks().items():
             below = f"{location}.{step.body_location(key)}"
             self.check_body(block, below, names | step.block_names(key), is_list=False)
+
+    def _server_of(self, name: str) -> str | None:
+        """The tool whose server may have one of this name, which is known when it is called."""
+        tool = server_part(name)
+        return tool if tool is not None and self._tool_types.get(tool) == MCP else None
 
     def _check_secrets(self, step: Step, place: Place, location: str) -> None:
         where = f"{location}.{place.path}"

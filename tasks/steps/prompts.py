@@ -15,7 +15,8 @@ _ROLES = ("assistant", "developer", "system", "tool", "user")
 _OLD_ROLES = {"function": "tool", "function_response": "tool", "function_call": "assistant", "auto": "assistant"}
 _CHOICES = ("auto", "none", "required")
 _TOOL_TYPES = (
-    "function", "integration", "system", "api_call", "computer_20241022", "text_editor_20241022", "bash_20241022",
+    "function", "integration", "system", "api_call", "mcp",
+    "computer_20241022", "text_editor_20241022", "bash_20241022",
 )  # fmt: skip
 _REPLY_FORMS = ("json_object", "json_schema", "text")
 _EVALUATED = frozenset({"content", "name"})

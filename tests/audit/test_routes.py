@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from agents.audit.models import AuditRecord
+from agents.mcp.models import McpServer, McpTool
 from agents.models import Developer
 from agents.vault.models import Secret
 from agents.webhooks.models import Delivery
@@ -31,6 +32,7 @@ UNRECORDED = {
     ("post", "users/<str:id>/search"): "reads",
     ("post", "^(?:v1/)?vector_stores/(?P<store>[^/]+)/search$"): "reads",
     ("post", "embed"): "changes nothing here",
+    ("post", "agents/<str:agent_id>/tools/<str:tool_id>/refresh"): "accepting what was found is recorded",
     ("post", "sessions/<str:id>/messages"): "entries are never changed, and say themselves when they came",
     ("post", "sessions/<str:id>/render"): "changes nothing here",
     ("post", "sessions/<str:id>/chat"): "entries are never changed, and say themselves when they came",
@@ -42,6 +44,7 @@ UNRECORDED = {
 }
 ASK = {"name": "ask", "main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
 SAID = {"role": "user", "content": "hi"}
+SERVED = {"name": "served", "type": "mcp", "mcp": {"server": {"command": "none"}}}
 FUNCTION = {"name": "look", "type": "function", "function": {"parameters": {"type": "object"}}}
 
 
@@ -81,6 +84,14 @@ class World:
 
     def tool(self) -> str:
         return f"/agents/{self.agent}/tools/" + self.new(f"/agents/{self.agent}/tools", FUNCTION)
+
+    def accepted(self) -> Any:
+        """The answer to accepting a tool of a server, which nobody asked anything."""
+        tool = self.new(f"/agents/{self.agent}/tools", SERVED)
+        server = McpServer.objects.get(tool=tool)
+        McpTool.objects.create(developer=self.developer, server=server, name="n", hash="0" * 64, state="new")
+        accepted = {"tools": [{"name": "n", "hash": "0" * 64}]}
+        return self.api.post(f"/agents/{self.agent}/tools/{tool}/accept", accepted)
 
     def task(self) -> str:
         return self.new(f"/agents/{self.agent}/tasks", ASK)
@@ -262,6 +273,7 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("post", "agents/<str:agent_id>/tools"): ("create", "tool", World.tool),
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
+    ("post", f"{TOOL}/accept"): ("update", "tool", World.accepted),
     ("delete", TOOL): ("delete", "tool", lambda w: w.api.delete(w.tool())),
     ("post", "users/<str:id>/erase"): ("erase", "user", lambda w: w.api.post(f"/users/{w.user()}/erase")),
     ("put", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.put("/retention/runs", {"days": 9})),

@@ -59,6 +59,9 @@ KIND_BELOW = {
 KIND_AT = {
     "/executions/{id}/retry": {"id": "ended_execution"},
     "/executions/{id}/fork": {"id": "ended_execution"},
+    "/agents/{agent_id}/tools/{tool_id}/server": {"tool_id": "mcp_tool"},
+    "/agents/{agent_id}/tools/{tool_id}/refresh": {"tool_id": "mcp_tool"},
+    "/agents/{agent_id}/tools/{tool_id}/accept": {"tool_id": "mcp_tool"},
     "/v1/files/{file}": {"file": "openai_file"},
     "/v1/files/{file}/content": {"file": "openai_file"},
 }

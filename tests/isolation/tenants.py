@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, Client, encode_multipart
 
+from agents.mcp.models import McpServer, McpTool
 from agents.models import Developer, Project
 from agents.webhooks.models import Delivery
 from executions.inprocess import InProcessDispatcher
@@ -26,6 +27,9 @@ _VARYING = re.compile(r'"time": ?[0-9.e-]+|"updated_at": ?"[^"]+"|"created_at": 
 ASK = {"name": "ask", "main": [{"wait_for_input": {"info": "$ _.q"}}, {"evaluate": {"n": "$ 1"}}]}
 SECRET = {"name": "KEY", "value": "told to nobody"}
 TOOL = {"name": "look", "type": "system", "system": {"resource": "agent", "operation": "list"}}
+
+# Nobody lists such a command, so that nothing is asked.
+SERVED = {"name": "served", "type": "mcp", "mcp": {"server": {"command": "none"}}}
 
 
 class Authentication:
@@ -82,6 +86,9 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("user", "/users", {"name": "Ada", "metadata": {"k": 1}})
     agent = made("agent", "/agents", {"name": "Bea", "model": "offline/echo", "metadata": {"k": 1}})["id"]
     made("tool", f"/agents/{agent}/tools", TOOL)
+    made("mcp_tool", f"/agents/{agent}/tools", SERVED)
+    server = McpServer.objects.get(tool=ids["mcp_tool"])
+    McpTool.objects.create(developer=developer, server=server, name="moor", hash="0" * 64, state="new")
     made("user_doc", f"/users/{ids['user']}/docs", {"title": "t", "content": "tides"})
     uploaded = encode_multipart(BOUNDARY, {"file": SimpleUploadedFile("tides.txt", b"high at noon")})
     begun = made("doc", f"/agents/{agent}/docs", None, raw=uploaded, content_type=MULTIPART_CONTENT)

@@ -58,8 +58,8 @@ class TestDefinition:
         assert call("dummy", {"a": 1, "b": None}) == {"a": 1}
 
     def test_what_is_not_run_here_says_what_is(self) -> None:
-        with pytest.raises(ToolError, match=r"'mcp' is not run by this server \(it runs: .*dummy.*\)") as caught:
-            call("mcp", {})
+        with pytest.raises(ToolError, match=r"'nobody' is not run by this server \(it runs: .*dummy.*\)") as caught:
+            call("nobody", {})
         assert not caught.value.retryable
         with pytest.raises(ToolError, match=r"'brave' has no method 'fetch' \(it has: search\)"):
             call("brave", {"query": "x"}, "fetch")

@@ -53,7 +53,8 @@ def test_the_tools_of_a_provider_keep_its_form() -> None:
     ("kind", "spec"),
     [
         ("system", {"resource": "job", "operation": "create"}),
-        ("integration", {"provider": "mcp"}),
+        ("integration", {"provider": "nobody"}),
+        ("mcp", {"server": {"url": "http://nobody.example"}}),
         ("integration", {"provider": "brave", "method": "nothing"}),
     ],
 )

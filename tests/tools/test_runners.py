@@ -38,7 +38,7 @@ def test_a_kind_has_one_runner() -> None:
         register_runner("system", lambda call: None)
 
 
-@pytest.mark.parametrize("kind", sorted(set(ToolType.values) - {"api_call", "integration", "system"}))
+@pytest.mark.parametrize("kind", sorted(set(ToolType.values) - {"api_call", "integration", "mcp", "system"}))
 def test_other_kinds_are_refused_for_good(kind: str) -> None:
     with pytest.raises(ToolError, match="not run by this server") as caught:
         run_tool(Developer(), {"name": "t", "type": kind, kind: {}}, {}, idempotency_key="k")

@@ -13,6 +13,7 @@ _QUIET = (
     "celery.beat",
     "httpx",
     "httpcore",
+    "httpx2",
     "botocore",
     "openai",
     "axes",
@@ -43,6 +44,8 @@ def log_settings(*, level: str, form: str, handler: str) -> dict[str, Any]:
         "root": {"handlers": list(handlers), "level": level},
         "loggers": {
             **{name: {"level": "WARNING"} for name in _QUIET},
+            # What a server sent stands in its lines; what came of it is told by errors.
+            **{name: {"level": "CRITICAL"} for name in ("mcp.client", "mcp.shared")},
             # Of an answer that is no failure of ours, the access log tells.
             "django.request": {"level": "ERROR"},
             # The HTTP server has a form of its own; its lines take the way of all others.

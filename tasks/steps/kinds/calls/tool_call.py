@@ -17,6 +17,8 @@ from tasks.steps.reader import StepReader
 # The client runs these and resumes with the result.
 CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})
 INTEGRATION = "integration"
+MCP = "mcp"
+_WITH_METHODS = frozenset({INTEGRATION, MCP})
 _CALL_ID_BYTES = 18
 
 
@@ -42,7 +44,7 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
     def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if "retry" in self.options and tool_types.get(self.tool) in CLIENT_SIDE:
             yield "retry", f"does nothing here: the client runs {self.tool!r}, and is asked once"
-        if self.method is not None and tool_types.get(self.tool) != INTEGRATION:
+        if self.method is not None and tool_types.get(self.tool) not in _WITH_METHODS:
             yield "method", f"does nothing here: {self.tool!r} is no integration"
 
     def start(self, ctx: StepContext) -> Outcome:
@@ -57,8 +59,8 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
             if "approval" in tool:
                 return Call(Effect("agreement", {"tool": tool, "arguments": arguments}), memory=tool["type"])
             return self._handed_out(tool["type"], ctx.with_presets(tool, arguments))
-        if self.method is not None and tool["type"] == INTEGRATION:
-            tool = {**tool, INTEGRATION: {**tool[INTEGRATION], "method": self.method}}
+        if self.method is not None and (kind := tool["type"]) in _WITH_METHODS:
+            tool = {**tool, kind: {**tool[kind], "method": self.method}}
         request = {"tool": tool, "arguments": arguments}
         if marks:
             request["secrets"] = {mark: name for name, mark in marks.items()}

@@ -1,0 +1,76 @@
+"""The tools of servers among the tools of an agent or a task: each body of the kind `mcp` is followed by one for each
+tool its server has, named so that those of several servers are told apart."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from agents.mcp.models import McpServer, McpTool, ToolState
+from agents.mcp.selectors import definition_of
+from agents.tool_types import ToolType
+from agents.tools.body import spec_of
+from agents.tools.mcp.listing import offered_name, shown_description, shown_schema
+from julep_project.core.json_value import Json
+
+Body = dict[str, Any]
+
+
+def defines_servers(bodies: Iterable[Mapping[str, Json]]) -> bool:
+    """Whether there is a body of the kind `mcp` among them."""
+    return any(body.get("type") == ToolType.MCP for body in bodies)
+
+
+def with_tools_of_servers(
+    developer_id: UUID, agent_id: UUID | None, bodies: Sequence[Mapping[str, Json]]
+) -> list[Body]:
+    """The bodies, and behind each of the kind `mcp` those of its server's tools. No query if there is none.
+
+    Those that are not to be used are among them, so that a call is told why; no model is shown them.
+    """
+    wanted = [body for body in bodies if body.get("type") == ToolType.MCP]
+    if not wanted:
+        return [dict(body) for body in bodies]
+    ids = [body["id"] for body in wanted if "id" in body]
+    defined = [definition_of(body) for body in wanted if "id" not in body]
+    rows = McpServer.objects.filter(developer_id=developer_id).filter(
+        Q(tool_id__in=ids) | Q(tool=None, agent_id=agent_id, definition__in=defined)
+    )
+    found = list(rows.prefetch_related("tools"))
+    servers = {str(row.tool_id) if row.tool_id else row.definition: row for row in found}
+    return [each for body in bodies for each in _with_its_tools(body, servers)]
+
+
+def tools_of(server: Mapping[str, Json], bodies: Iterable[Body]) -> list[Body]:
+    """The bodies of the tools of the server that a body stands for; none if it stands for a single tool."""
+    spec = spec_of(server)
+    if server.get("type") != ToolType.MCP or "pin" in spec or "server_id" not in spec:
+        return []
+    return [each for each in bodies if spec_of(each).get("server_id") == spec["server_id"] and "pin" in spec_of(each)]
+
+
+def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer]) -> Iterator[Body]:
+    if body.get("type") != ToolType.MCP:
+        yield dict(body)
+        return
+    server = servers.get(str(body["id"]) if "id" in body else definition_of(body))
+    if server is None:
+        yield dict(body)
+        return
+    spec = {**spec_of(body), "server_id": str(server.pk)}
+    yield {**body, "mcp": spec}
+    chosen = spec.get("tools", "all")
+    for tool in sorted(server.tools.all(), key=lambda each: each.name):
+        if chosen == "all" or tool.name in chosen:
+            yield {**body, "mcp": {**spec, **_facts(tool)}, **_told(str(body["name"]), tool)}
+
+
+def _told(name: str, tool: McpTool) -> Body:
+    return {"name": offered_name(name, tool.name), "description": shown_description(name, tool.description)}
+
+
+def _facts(tool: McpTool) -> Body:
+    """What a call has to know: the tool's own name, and which of its versions was offered."""
+    facts = {"name": tool.name, "parameters": shown_schema(tool.input_schema), "pin": tool.hash}
+    return facts if tool.state == ToolState.ACCEPTED else {**facts, "state": tool.state}

@@ -1,0 +1,182 @@
+"""Asks servers for their tools, and keeps what each was when it was accepted.
+
+What a server says later changes nothing of that: a tool that it describes otherwise is not used until somebody has
+accepted what it is now.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.audit.recording import Act, record
+from agents.audit.verbs import ObjectKind, Verb
+from agents.mcp.models import McpServer, McpTool, ToolState
+from agents.mcp.selectors import definition_of, get_mcp_tool, get_server
+from agents.models import Developer, Tool
+from agents.tool_types import ToolType
+from agents.tools.body import spec_of
+from agents.tools.errors import ToolError
+from agents.tools.mcp.client import list_tools
+from agents.tools.mcp.listing import FoundTool, Listing
+from agents.tools.mcp.server import Answer, Server
+from agents.tools.secrecy import hiding
+from agents.tools.secret_names import filled, names_of
+from agents.tools.secret_values import opened
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.errors import Conflict, DomainError
+from julep_project.core.json_value import Json
+from julep_project.core.reading.validation import invalid
+
+log = logging.getLogger(__name__)
+
+LISTING_S = 20.0
+ALL = "all"
+
+
+def pin_stored(tool: Tool) -> McpServer | None:
+    """Ask the server of a tool that was just made or changed; nothing if it is of another kind. A server that it did
+    not name before is accepted as it is: its author has just chosen it."""
+    if tool.type != ToolType.MCP:
+        McpServer.objects.filter(tool_id=tool.pk).delete()
+        return None
+    assert tool.agent_id is not None
+    body = {"name": tool.name, "type": tool.type, tool.type: tool.spec}
+    return _pin(tool.developer, tool.agent_id, body, tool)
+
+
+def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> list[McpServer]:
+    """Ask the servers of tools that a task defines itself, but for those that are known already."""
+    wanted = {definition_of(tool): tool for tool in tools if tool.get("type") == ToolType.MCP}
+    if not wanted:
+        return []
+    listed = McpServer.objects.for_developer(developer).filter(
+        agent_id=agent_id, tool=None, definition__in=wanted, listed_at__isnull=False
+    )
+    known = set(listed.values_list("definition", flat=True))
+    return [_pin(developer, agent_id, tool, None) for key, tool in wanted.items() if key not in known]
+
+
+def refresh(developer: Developer, agent_id: UUID, tool_id: UUID) -> McpServer:
+    """Ask the server of a stored tool again.
+
+    Raises:
+        NotFound, BadRequest: from `get_mcp_tool`.
+    """
+    pin_stored(get_mcp_tool(developer, agent_id, tool_id))
+    return get_server(developer, agent_id, tool_id)
+
+
+def accept(developer: Developer, agent_id: UUID, tool_id: UUID, hashes: Mapping[str, str]) -> McpServer:
+    """Accept tools as they are now, by their names; each hash is that of what was looked at.
+
+    Raises:
+        NotFound, BadRequest: from `get_server`. InvalidInput: the server has no such tool.
+        Conflict: it is something else by now; nothing was accepted.
+    """
+    server = get_server(developer, agent_id, tool_id)
+    with transaction.atomic():
+        rows = {row.name: row for row in McpTool.objects.select_for_update().filter(server=server, name__in=hashes)}
+        for place, (name, wanted) in enumerate(hashes.items()):
+            row = rows.get(name)
+            if row is None or row.state == ToolState.GONE:
+                raise invalid(["tools", place, "name"], "value_error", msg="the server has no tool of this name")
+            now = row.found or {"hash": row.hash}
+            if now["hash"] != wanted:
+                raise Conflict(f"The tool {name!r} is not what was looked at: its hash is {now['hash']}")
+        for name in hashes:
+            _accept(rows[name])
+        tool = server.tool
+        assert tool is not None
+        accepted = {"accepted": dict(hashes)}
+        record(developer.pk, Act(Verb.UPDATE, ObjectKind.TOOL, tool.pk, tool.name, after=accepted))
+    return get_server(developer, agent_id, tool_id)
+
+
+def _accept(row: McpTool) -> None:
+    changes = dict(row.found or {})
+    McpTool.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None, **changes)
+
+
+def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None) -> McpServer:
+    """Ask, and write down what came of it."""
+    listing: Listing | None = None
+    answer: Answer | None = None
+    problem = place = transport = ""
+    try:
+        values = opened(developer, names_of(body), agent_id)
+        place = Server.of_spec(spec_of(body)).place
+        with hiding(spec_of(body), values):
+            server = Server.of_spec(spec_of(filled(body, values)))
+            transport = server.transport
+            listing, answer = list_tools(server, whole_s=LISTING_S)
+    except (ToolError, DomainError, ValueError) as error:
+        problem = str(getattr(error, "message", error))[:1000]
+        log.info("server was not listed", extra={"action": "mcp_not_listed", "tool": body.get("name")})
+    told = {"place": place, "transport": transport, "name": body["name"], "problem": problem}
+    with transaction.atomic():
+        row = _locked_row(developer, agent_id, body, tool, told)
+        if listing is not None and answer is not None:
+            _write(row, listing, answer, takes_new=spec_of(body).get("tools", ALL) == ALL)
+    row.refresh_from_db()
+    return row
+
+
+def _locked_row(
+    developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None, told: Mapping[str, Any]
+) -> McpServer:
+    """The row, made if there is none; one of another server than the tool names now is made anew."""
+    definition = definition_of(body)
+    by = {"tool": tool} if tool is not None else {"tool": None, "agent_id": agent_id, "definition": definition}
+    if tool is not None:
+        McpServer.objects.filter(tool=tool).exclude(definition=definition).delete()
+    made = {**told, "developer": developer, "agent_id": agent_id, "definition": definition}
+    row, is_new = McpServer.objects.get_or_create(**by, defaults=made)
+    locked: McpServer = McpServer.objects.select_for_update().get(pk=row.pk)
+    if not is_new:
+        McpServer.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), **told)
+    return locked
+
+
+def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool) -> None:
+    is_first = row.listed_at is None
+    known = {tool.name: tool for tool in McpTool.objects.filter(server=row)}
+    for found in listing.tools:
+        if found.name in known:
+            _compare(known.pop(found.name), found)
+        else:
+            state = ToolState.ACCEPTED if is_first or takes_new else ToolState.NEW
+            McpTool.objects.create(
+                developer_id=row.developer_id, server=row, name=found.name, state=state, **_columns(found)
+            )
+    gone = [tool.pk for tool in known.values()]
+    McpTool.objects.filter(pk__in=gone).update(updated_at=DatabaseNow(), state=ToolState.GONE)
+    McpServer.objects.filter(pk=row.pk).update(
+        listed_at=DatabaseNow(),
+        protocol=answer.protocol[:32],
+        server_info=answer.server_info,
+        left_out=list(listing.left_out),
+    )
+
+
+def _compare(row: McpTool, found: FoundTool) -> None:
+    """What the server says of a tool that is known. One that was never accepted is what it says last."""
+    rows = McpTool.objects.filter(pk=row.pk)
+    if row.state == ToolState.NEW:
+        rows.update(updated_at=DatabaseNow(), **_columns(found))
+    elif found.hash == row.hash:
+        rows.update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None)
+    else:
+        rows.update(updated_at=DatabaseNow(), state=ToolState.CHANGED, found=_columns(found))
+
+
+def _columns(found: FoundTool) -> dict[str, Any]:
+    return {
+        "description": found.description,
+        "input_schema": found.input_schema,
+        "output_schema": found.output_schema,
+        "annotations": found.annotations,
+        "hash": found.hash,
+    }

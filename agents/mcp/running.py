@@ -1,0 +1,95 @@
+"""Runs tools of the kind `mcp`: a tool of a server, or one of the methods that every server has."""
+
+from typing import Any
+
+from agents.mcp.models import McpServer, McpTool, ToolState
+from agents.tools.errors import BadArguments, Delivery, ToolError
+from agents.tools.mcp.client import ask
+from agents.tools.mcp.listing import offered_name
+from agents.tools.mcp.results import other_result, short_result
+from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server
+from agents.tools.registry import ToolCall
+from julep_project.core.json_value import Json
+from julep_project.core.limits import LONGEST_ATTEMPT_S
+
+USUAL_TIMEOUT_S = 60.0
+_WHY_NOT = {
+    ToolState.CHANGED: "is described otherwise by its server than when it was accepted",
+    ToolState.NEW: "was found later than the others and is not accepted yet",
+    ToolState.GONE: "is not listed by its server any more",
+}
+
+
+class ToolChanged(ToolError):
+    """A tool of a server is not what was accepted, and was not called."""
+
+    kind = "ToolChanged"
+
+    def __init__(self, name: str, why: str) -> None:
+        message = f"the tool {name!r} {why}; it is used when somebody has accepted it"
+        super().__init__(message, delivery=Delivery.NOT_SENT)
+
+
+def run(call: ToolCall) -> Json:
+    """Call a tool as it was accepted, or ask the server something else.
+
+    Raises:
+        ToolChanged, ReportedError, BadArguments, ToolError
+    """
+    server = _server_of(call)
+    method = call.spec.get("method")
+    if "pin" in call.spec:
+        tool = _pinned(call, server, str(call.spec["name"]), pin=str(call.spec["pin"]))
+        return _called(call, server, tool, dict(call.arguments))
+    if method == CALL_TOOL:
+        name, arguments = call.arguments.get("tool_name"), call.arguments.get("arguments") or {}
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise BadArguments("`tool_name` must be a text and `arguments` an object")
+        return _called(call, server, _pinned(call, server, name), arguments)
+    if method in METHODS:
+        return other_result(_asked(call, server, str(method), dict(call.arguments)))
+    ways = f"one of its tools, as {offered_name(call.name, 'tool')!r}, or a `method`: {', '.join(METHODS)}"
+    raise ToolError(f"{call.name!r} is a server and no single tool: name {ways}", delivery=Delivery.NOT_SENT)
+
+
+def _called(call: ToolCall, server: McpServer | None, tool: McpTool, arguments: dict[str, Json]) -> Json:
+    told = {"tool_name": tool.name, "arguments": arguments, "input_schema": tool.input_schema}
+    return short_result(_asked(call, server, CALL_TOOL, told), tool.output_schema)
+
+
+def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[str, Any]) -> Answer:
+    server = Server.of_spec(call.spec).speaking(None if row is None else row.protocol)
+    whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
+    idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
+    answer = ask(server, Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key))
+    if row is not None and answer.protocol != row.protocol:
+        McpServer.objects.filter(pk=row.pk).update(protocol=answer.protocol[:32])
+    return answer
+
+
+def _server_of(call: ToolCall) -> McpServer | None:
+    """What is known of the server, if it was asked for its tools before."""
+    server_id = call.spec.get("server_id")
+    if server_id is None:
+        return None
+    found: McpServer | None = McpServer.objects.for_developer(call.developer).filter(pk=server_id).first()
+    return found
+
+
+def _pinned(call: ToolCall, server: McpServer | None, name: str, *, pin: str | None = None) -> McpTool:
+    """The tool, if it may be called.
+
+    Raises:
+        ToolChanged, ToolError
+    """
+    rows = McpTool.objects.for_developer(call.developer).filter(server=server, name=name) if server else None
+    tool: McpTool | None = None if rows is None else rows.first()
+    chosen = call.spec.get("tools", "all")
+    if tool is None or (chosen != "all" and name not in chosen):
+        message = f"the server of {call.name!r} has no tool {name[:80]!r} that may be called"
+        raise ToolError(message, delivery=Delivery.NOT_SENT)
+    if tool.state != ToolState.ACCEPTED:
+        raise ToolChanged(name, _WHY_NOT[ToolState(tool.state)])
+    if pin is not None and pin != tool.hash:
+        raise ToolChanged(name, "is another than the one that was offered")
+    return tool

@@ -1,0 +1,98 @@
+"""Where an MCP server is, and what is asked of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
+
+from agents.tools.errors import Delivery, ToolError
+from julep_project.core.http import place_of_url
+from julep_project.core.json_value import Json
+
+Transport = Literal["http", "sse", "stdio"]
+TRANSPORTS: tuple[Transport, ...] = ("http", "sse", "stdio")
+
+# What may be asked of a server, whatever tools it has.
+LIST_TOOLS, CALL_TOOL = "list_tools", "call_tool"
+METHODS = (LIST_TOOLS, CALL_TOOL, "list_resources", "read_resource", "list_prompts", "get_prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as the definition of a tool has it. `command` is the name of one of the setting `MCP_COMMANDS`.
+    `protocol`: the version that it spoke last, if that is known."""
+
+    transport: Transport
+    url: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    command: str = ""
+    protocol: str | None = None
+
+    @classmethod
+    def of_spec(cls, spec: Mapping[str, Json]) -> Self:
+        """That of a tool of the kind `mcp`.
+
+        Raises:
+            ToolError
+        """
+        given = spec.get("server")
+        return cls._read(given if isinstance(given, Mapping) else {}, url="url", headers="headers")
+
+    @classmethod
+    def of_setup(cls, setup: Mapping[str, Json]) -> Self:
+        """That of an integration. Arguments and environment of its command are the operator's: they run nothing.
+
+        Raises:
+            ToolError
+        """
+        return cls._read(setup, url="http_url", headers="http_headers")
+
+    @classmethod
+    def _read(cls, given: Mapping[str, Json], *, url: str, headers: str) -> Self:
+        command, address = given.get("command"), given.get(url)
+        transport = given.get("transport") or ("stdio" if command and not address else "http")
+        sent = given.get(headers) or {}
+        if transport not in TRANSPORTS:
+            raise _unusable(f"there is no transport {str(transport)[:20]!r}: it is one of {', '.join(TRANSPORTS)}")
+        if transport == "stdio":
+            if not isinstance(command, str) or not command:
+                raise _unusable("a server of the transport `stdio` needs a `command`")
+            return cls(transport, command=command)
+        if not isinstance(address, str) or not address:
+            raise _unusable(f"a server of the transport `{transport}` needs `{url}`")
+        if not isinstance(sent, Mapping) or not all(isinstance(value, str) for value in sent.values()):
+            raise _unusable(f"`{headers}` must be texts by their names")
+        return cls(transport, url=address, headers=dict(sent))
+
+    @property
+    def place(self) -> str:
+        """For people to read, without credentials."""
+        return self.command if self.transport == "stdio" else place_of_url(self.url)
+
+    def speaking(self, protocol: str | None) -> Self:
+        return replace(self, protocol=protocol or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that is asked. It ends when there was no sign of the server for `idle_s`, or after `whole_s`. `key` is
+    the same when it is asked again because the answer was lost."""
+
+    method: str
+    arguments: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    idle_s: float = 60.0
+    whole_s: float = 60.0
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said, as plain JSON. `declined` are questions to a person, which nobody was asked."""
+
+    value: Mapping[str, Json]
+    protocol: str
+    server_info: Mapping[str, Json] = field(default_factory=dict)
+    declined: tuple[str, ...] = ()
+
+
+def _unusable(message: str) -> ToolError:
+    return ToolError(message, delivery=Delivery.NOT_SENT)

@@ -1,0 +1,133 @@
+"""An MCP server on loopback, made with the library: streamable HTTP in both its generations, and SSE."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+PIXEL = bytes.fromhex("89504e470d0a1a0a")
+_OPEN = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+
+class Tide(BaseModel):
+    """What `tide` gives."""
+
+    port: str
+    metres: float
+
+
+class Answer(BaseModel):
+    """What `ask` wants to know."""
+
+    berth: int
+
+
+class McpServer:
+    """`http` and `sse` are its addresses. `seen` holds what calls brought: headers and `_meta`, in order."""
+
+    def __init__(self, name: str = "harbour") -> None:
+        self.library = MCPServer(name, version="7")
+        self.seen: list[dict[str, Any]] = []
+        self.ended = threading.Event()
+        self._add_tools()
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        http = self.library.streamable_http_app(transport_security=_OPEN)
+        sse = self.library.sse_app(transport_security=_OPEN)
+        app = Starlette(
+            routes=[Mount("/old", app=sse), Mount("/", app=http)], lifespan=lambda _: http.router.lifespan_context(http)
+        )
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            threading.Event().wait(0.01)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None and self._thread is not None
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    @property
+    def http(self) -> str:
+        return f"{self.url}/mcp"
+
+    @property
+    def sse(self) -> str:
+        return f"{self.url}/old/sse"
+
+    def replace(self, function: Callable[..., Any], **described: Any) -> None:
+        """Describe a tool otherwise than before, or a new one."""
+        name = function.__name__
+        if name in {tool.name for tool in self.library._tool_manager.list_tools()}:
+            self.library.remove_tool(name)
+        self.library.add_tool(function, **described)
+
+    def _add_tools(self) -> None:
+        add = self.library.add_tool
+
+        def tide(port: str) -> Tide:
+            """The height of the tide."""
+            return Tide(port=port, metres=2.5)
+
+        def say(text: str) -> str:
+            """Say it again."""
+            return text
+
+        def picture() -> list[Any]:
+            return ["a pixel", Image(data=PIXEL, format="png")]
+
+        def fail(why: str) -> str:
+            raise ToolError(why)
+
+        async def slow(steps: int, pause: float, context: Context[Any, Any]) -> str:
+            try:
+                for step in range(steps):
+                    await context.report_progress(step, steps)
+                    await asyncio.sleep(pause)
+            except asyncio.CancelledError:
+                self.ended.set()
+                raise
+            return "done"
+
+        async def told(context: Context[Any, Any]) -> str:
+            request = context.request_context
+            headers = dict(request.request.headers) if request.request is not None else {}
+            self.seen.append({"headers": headers, "meta": dict(request.meta or {})})
+            return f"key {headers.get('authorization', '')}"
+
+        add(tide)
+        add(say, structured_output=False)
+        add(picture, structured_output=False)
+        add(fail, structured_output=False)
+        add(slow, structured_output=False)
+        add(told, structured_output=False)
+
+        @self.library.resource("harbour://chart", mime_type="text/plain")
+        def chart() -> str:
+            return "rocks"
+
+        @self.library.prompt()
+        def greet(name: str) -> str:
+            return f"Greet {name}."

@@ -1,0 +1,259 @@
+"""Servers that mean harm, or are broken: every call ends, within bounds, with an error of ours."""
+
+import gzip
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.mcp.client import ask, list_tools
+from agents.tools.mcp.listing import found_in, offered_name, shown_description
+from agents.tools.mcp.server import CALL_TOOL, Answer, Question, Server
+from julep_project.devservices.loopback import RecordedRequest, Reply
+from tests.loopback.web_server import WebServer
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+STATELESS, STATEFUL = "2026-07-28", "2025-11-25"
+
+
+def say(server: Server, *, whole_s: float = 3, idle_s: float = 3) -> Answer:
+    question = Question(CALL_TOOL, {"tool_name": "say", "arguments": {}}, idle_s=idle_s, whole_s=whole_s)
+    return ask(server, question)
+
+
+def event(message: Any) -> bytes:
+    return b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n"
+
+
+def result_of(request: RecordedRequest, **result: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": request.json()["id"], "result": {"resultType": "complete", **result}}
+
+
+def streamed(pieces: Callable[[RecordedRequest], Iterator[bytes]]) -> Callable[[RecordedRequest], Reply]:
+    def reply(request: RecordedRequest) -> Reply:
+        def write(_: socket.socket) -> Iterator[bytes]:
+            yield HEAD
+            yield from pieces(request)
+
+        return Reply(raw=write)
+
+    return reply
+
+
+def refused(server: Server, match: str, **bounds: float) -> ToolError:
+    with pytest.raises(ToolError, match=match) as caught:
+        say(server, **bounds)
+    return caught.value
+
+
+@pytest.fixture
+def served(web_server: WebServer) -> Callable[..., Server]:
+    """`served(reply)`: a server that answers every request so."""
+
+    def serve(reply: Any, protocol: str = STATELESS, **options: Any) -> Server:
+        return Server("http", web_server.script("/mcp", reply), protocol=protocol, **options)
+
+    return serve
+
+
+class TestStreams:
+    def test_one_that_never_ends(self, served: Callable[..., Server]) -> None:
+        def drip(_: RecordedRequest) -> Iterator[bytes]:
+            while True:
+                yield b":\n\n"
+                time.sleep(0.05)
+
+        error = refused(served(streamed(drip)), "no answer within", whole_s=0.5)
+        assert error.delivery is Delivery.UNCLEAR
+
+    def test_one_byte_at_a_time(self, served: Callable[..., Server]) -> None:
+        def trickle(request: RecordedRequest) -> Iterator[bytes]:
+            for byte in event(result_of(request, content=[])):
+                yield bytes([byte])
+                time.sleep(0.1)
+
+        refused(served(streamed(trickle)), "no answer within", whole_s=0.5)
+
+    def test_a_flood_of_notifications(self, served: Callable[..., Server]) -> None:
+        note = event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}})
+
+        def flood(_: RecordedRequest) -> Iterator[bytes]:
+            while True:
+                yield note * 100
+
+        refused(served(streamed(flood)), "more than 10,000 messages", whole_s=30, idle_s=30)
+
+    def test_one_message_without_an_end(self, served: Callable[..., Server], settings: Any) -> None:
+        settings.JULEP_HTTP_MAX_BYTES = 100_000
+
+        def swell(_: RecordedRequest) -> Iterator[bytes]:
+            yield b"data: "
+            while True:
+                yield b"x" * 10_000
+
+        refused(served(streamed(swell)), "more than 100000 bytes")
+
+    def test_an_answer_to_something_else(self, served: Callable[..., Server]) -> None:
+        def other(_: RecordedRequest) -> Iterator[bytes]:
+            yield event({"jsonrpc": "2.0", "method": "notifications/unheard_of"})
+            yield event({"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage", "params": {}})
+            yield event({"jsonrpc": "2.0", "id": 2, "method": "roots/list"})
+
+        refused(served(streamed(other)), "closed the connection|no answer within|ended", whole_s=1)
+
+
+class TestBodies:
+    def test_json_too_deep(self, served: Callable[..., Server]) -> None:
+        def deep(request: RecordedRequest) -> Reply:
+            nested = "[" * 5000 + "]" * 5000
+            text = json.dumps(result_of(request, structuredContent={"a": "DEEP"}, content=[])).replace('"DEEP"', nested)
+            return Reply(body=text, headers={"Content-Type": "application/json"})
+
+        refused(served(deep), "answer of the MCP server|answered with the error")
+
+    def test_json_of_too_many_parts(self, served: Callable[..., Server]) -> None:
+        body = '{"jsonrpc": "2.0", "id": 1, "result": {"content": [' + "[],[]," * 150_000 + "[]]}}"
+        refused(served(Reply(body=body, headers={"Content-Type": "application/json"})), "more than 200,000 objects")
+
+    def test_a_small_body_that_grows(self, served: Callable[..., Server], settings: Any) -> None:
+        settings.JULEP_HTTP_MAX_BYTES = 100_000
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        refused(served(Reply(body=gzip.compress(b" " * 5_000_000), headers=headers)), "more than 100000 bytes")
+
+    def test_another_id(self, served: Callable[..., Server]) -> None:
+        body = {"jsonrpc": "2.0", "id": 99, "result": {"content": []}}
+        refused(served(Reply(body=body)), "no answer within", whole_s=0.5)
+
+    @pytest.mark.parametrize("body", ["", "hello", '{"jsonrpc": "2.0"}', "[]", '{"jsonrpc":"2.0","id":1,"result":7}'])
+    def test_no_message(self, served: Callable[..., Server], body: str) -> None:
+        refused(served(Reply(body=body, headers={"Content-Type": "application/json"})), "MCP server", whole_s=1)
+
+    def test_a_result_of_another_form(self, served: Callable[..., Server]) -> None:
+        refused(served(lambda request: Reply(body=result_of(request, content=7))), "answer of the MCP server")
+
+
+class TestRefusals:
+    def test_what_a_server_refuses_is_told_without_keys(self, served: Callable[..., Server]) -> None:
+        error = refused(served(Reply(401, "who are you?")), "answered with status 401: who are you")
+        assert not error.retryable and error.details["status_code"] == 401
+
+    def test_one_that_is_busy_is_left_alone(self, served: Callable[..., Server], web_server: WebServer) -> None:
+        server = served(Reply(429, "later", {"Retry-After": "30"}))
+        assert refused(server, "status 429").retryable
+        assert refused(server, "takes no more requests for").delivery is Delivery.NOT_SENT
+        assert len(web_server.requests) == 1
+
+    def test_redirects_take_no_keys_along(self, served: Callable[..., Server], web_server: WebServer) -> None:
+        with WebServer() as other:
+            reply = Reply(307, headers={"Location": f"{other.url}/mcp"})
+            refused(served(reply, headers={"Authorization": "Bearer buoy"}), "Redirect|status 307|MCP server")
+            assert other.requests == []
+
+    def test_places_that_tasks_may_not_reach(self, served: Callable[..., Server], settings: Any) -> None:
+        settings.JULEP_HTTP_ALLOW = []
+        error = refused(served(Reply()), "not on the public internet")
+        assert error.delivery is Delivery.NOT_SENT and not error.repeatable
+
+    def test_an_endpoint_elsewhere(self, web_server: WebServer) -> None:
+        with WebServer() as other:
+            there = f"event: endpoint\ndata: {other.url}/messages\n\n".encode()
+            url = web_server.script("/sse", streamed(lambda _: iter([there])))
+            refused(Server("sse", url, protocol=STATEFUL), "MCP server|origin", whole_s=1)
+            assert other.requests == []
+
+
+class TestPrograms:
+    def run(self, settings: Any, code: str) -> Server:
+        settings.MCP_COMMANDS = {"bad": [sys.executable, "-c", code]}
+        return Server("stdio", command="bad", protocol=STATELESS)
+
+    def test_one_that_nobody_lists(self, settings: Any) -> None:
+        settings.MCP_COMMANDS = {}
+        assert refused(Server("stdio", command="sh"), "lists no command 'sh'").delivery is Delivery.NOT_SENT
+
+    def test_one_that_says_too_much(self, settings: Any) -> None:
+        settings.JULEP_HTTP_MAX_BYTES = 100_000
+        refused(self.run(settings, "while True: print('x' * 1000, end='')"), "more than 100000 bytes")
+
+    def test_one_that_does_not_end_is_ended_with_its_children(self, settings: Any) -> None:
+        code = (
+            "import subprocess, sys, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+            "child = subprocess.Popen(['sleep', '60']); open(sys.argv[1], 'w').write(str(child.pid)); time.sleep(60)"
+        )
+        with tempfile.NamedTemporaryFile() as file:
+            settings.MCP_COMMANDS = {"bad": [sys.executable, "-c", code, file.name]}
+            refused(Server("stdio", command="bad", protocol=STATELESS), "no answer within", whole_s=1)
+            child = int(file.read())
+        with pytest.raises(ProcessLookupError):
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                os.kill(child, 0)
+                threading.Event().wait(0.01)
+
+    def test_it_gets_nothing_of_the_environment(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRETS_MASTER_KEY", "told to nobody")
+        code = (
+            "import json, os, sys; request = json.loads(sys.stdin.readline());"
+            "text = os.environ.get('SECRETS_MASTER_KEY', 'nothing');"
+            "result = {'content': [{'type': 'text', 'text': text}], 'resultType': 'complete'};"
+            "print(json.dumps({'jsonrpc': '2.0', 'id': request['id'], 'result': result}), flush=True)"
+        )
+        answer = say(self.run(settings, code))
+        assert answer.value["content"] == [{"type": "text", "text": "nothing"}]
+
+
+class TestListings:
+    def test_what_cannot_be_used_is_left_out(self) -> None:
+        schema = {"type": "object"}
+        endless = {"$ref": "#"}
+        tools = [
+            {"name": "fine", "inputSchema": schema},
+            {"name": "fine", "inputSchema": schema},
+            {"name": "a\u202eb", "inputSchema": schema},
+            {"name": "", "inputSchema": schema},
+            {"name": "x" * 200, "inputSchema": schema},
+            {"name": "none"},
+            {"name": "wrong", "inputSchema": {"type": 7}},
+            {"name": "endless", "inputSchema": endless},
+            {"name": "big", "inputSchema": {"description": "x" * 200_000}},
+            {"name": "long", "description": "x" * 30_000, "inputSchema": schema},
+            7,
+        ]
+        listing = found_in(tools)
+        assert [tool.name for tool in listing.tools] == ["fine"]
+        assert len(listing.left_out) == len(tools) - 1
+        assert all(each["reason"] for each in listing.left_out)
+
+    def test_there_are_no_more_than_so_many(self) -> None:
+        tools = [{"name": f"t{number}", "inputSchema": {}} for number in range(1000)]
+        listing = found_in(tools)
+        assert len(listing.tools) == len(listing.left_out) == 256
+
+    def test_pages_without_an_end(self, served: Callable[..., Server]) -> None:
+        def page(request: RecordedRequest) -> Reply:
+            return Reply(body=result_of(request, tools=[], nextCursor="x", ttlMs=0, cacheScope="private"))
+
+        listing, _ = list_tools(served(page), whole_s=20)
+        assert listing.tools == ()
+
+    def test_descriptions_are_cleaned_and_marked(self) -> None:
+        hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+        told = shown_description("sea", f"Tides.{hidden}\u200b\ufe01\u202e")
+        assert told.endswith("Tides.") and "no instruction" in told
+
+    @pytest.mark.parametrize(
+        ("name", "plain"), [("say", True), ("a.b", False), ("x" * 100, False), ("größe", False), ("a b", False)]
+    )
+    def test_names_fit_and_stay_apart(self, name: str, plain: bool) -> None:
+        offered = offered_name("sea", name)
+        assert offered.isascii() and len(offered) <= 64 and offered.startswith("sea__")
+        assert (offered == f"sea__{name}") is plain
+        assert offered != offered_name("sea", name + "_")
