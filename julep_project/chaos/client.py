@@ -11,7 +11,7 @@ import psycopg
 
 from julep_project.chaos.checker import Promises
 from julep_project.chaos.scenarios import ANSWER, EVENT, WORLD_ADDS, Scenario
-from julep_project.chaos.world import FLAKY, ONCE, TOLD, World
+from julep_project.chaos.world import FLAKY, ONCE, SERVED, TOLD, World
 from julep_project.devservices.home import Home
 
 MODEL = "openai/chaos"
@@ -39,6 +39,7 @@ def task_body(program: Scenario, world: World) -> dict[str, Any]:
         _calling("world", "GET", world.url + "/"),
         _calling("flaky", "POST", world.url + FLAKY),
         {**_calling("once", "GET", world.url + ONCE), "at_most_once": True},
+        {"name": "sea", "type": "mcp", "mcp": {"server": {"url": world.url + SERVED}}},
         {"name": "person", "type": "function", "function": {}},
     ]
     return {"name": program.name, "tools": tools, **program.workflows}

@@ -153,6 +153,14 @@ def _call_world(random: Random, program: Scenario) -> None:
     program.value += WORLD_ADDS
 
 
+def _call_server(random: Random, program: Scenario) -> None:
+    """The world as a tool of an MCP server."""
+    call_id = program.new_call_id()
+    program.main.extend([{"tool": "sea__world", "arguments": {"call": call_id, "n": "$ _"}}, {"evaluate": "$ _.n"}])
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
 def _call_once(random: Random, program: Scenario) -> None:
     call_id = program.new_call_id()
     program.main.extend(_call(call_id, "$ _", "once"))
@@ -270,7 +278,7 @@ def _below(random: Random, program: Scenario) -> None:
 
 _PIECES: list[Callable[[Random, Scenario], None]] = [
     _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _await_event, _emit_beside, _call_world,
-    _call_world, _call_once,
+    _call_world, _call_server, _call_once,
     _call_again, _call_client, _ask_model, _ask_model_with_tools, _map, _map, _map_in_map, _turns, _while, _try,
     _try_arms, _arms, _below,
 ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""The outside: a counter service and a model provider on loopback that remember who asked what."""
+"""The outside: a counter service, the same as an MCP server, and a model provider on loopback that remember who asked
+what."""
 
 import json
 import time
@@ -13,7 +14,16 @@ from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, 
 ONCE, FLAKY = "/once", "/flaky"
 # Where the webhook is.
 TOLD = "/told"
+# Path of the MCP server, and the version of the protocol it speaks.
+SERVED, _PROTOCOL = "/mcp", "2026-07-28"
 _LONG, _LONG_SHARE = 10.0, 0.06
+_CALLED = "tools/call"
+_PARAMETERS = {"type": "object", "properties": {"call": {"type": "string"}, "n": {"type": "integer"}}}
+_UNCACHED = {"ttlMs": 0, "cacheScope": "private"}
+_DESCRIBED: dict[str, dict[str, Any]] = {
+    "server/discover": {"supportedVersions": [_PROTOCOL], "capabilities": {"tools": {}}, **_UNCACHED},
+    "tools/list": {"tools": [{"name": "world", "inputSchema": _PARAMETERS}], **_UNCACHED},
+}
 _REASONS = {False: "stop", True: "tool_calls"}
 
 
@@ -41,13 +51,19 @@ class World(LoopbackServer):
         delay_s = self._random.uniform(0, longest_s)
         if request.path.endswith("/chat/completions"):
             return Reply(200, _completion(request.json()["model"], _said(request)), delay_s=delay_s)
+        if request.path == SERVED and request.json()["method"] != _CALLED:
+            return Reply(200, _answered(request, _DESCRIBED[request.json()["method"]]))
         if request.path == FLAKY and self._is_first(request):
             return Reply(500)
         if request.path == TOLD:
             return self._take(request, delay_s)
         if request.path != ONCE and self._random.random() < self._busy:
             return Reply(503)
-        return Reply(200, {"n": int(request.query["n"]) + WORLD_ADDS}, delay_s=delay_s)
+        _, number = _call_of(request)
+        said = {"n": number + WORLD_ADDS}
+        if request.path == SERVED:
+            said = _answered(request, {"content": [], "structuredContent": said})
+        return Reply(200, said, delay_s=delay_s)
 
     def _take(self, request: RecordedRequest, delay_s: float) -> Reply:
         """A message counts from when it is taken, whether or not the answer arrives."""
@@ -69,8 +85,9 @@ class World(LoopbackServer):
         """For every call made, how often it came under each key."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for request in list(self.requests):
-            if "call" in request.query:
-                found[f"{request.query['call']}:{request.query['n']}"][_key(request)] += 1
+            if _is_call(request):
+                call_id, number = _call_of(request)
+                found[f"{call_id}:{number}"][_key(request)] += 1
         return found
 
     def asked(self) -> Counter[str]:
@@ -78,8 +95,25 @@ class World(LoopbackServer):
         return Counter(_last(request)["content"] for request in requests if _last(request)["role"] == "user")
 
 
+def _is_call(request: RecordedRequest) -> bool:
+    return "call" in request.query or (request.path == SERVED and request.json()["method"] == _CALLED)
+
+
+def _call_of(request: RecordedRequest) -> tuple[str, int]:
+    """What the world is asked: which call it is, and with which number."""
+    given = request.json()["params"]["arguments"] if request.path == SERVED else request.query
+    return str(given["call"]), int(given["n"])
+
+
 def _key(request: RecordedRequest) -> str:
+    if request.path == SERVED:
+        return str(request.json()["params"]["_meta"].get("julep/idempotency-key", ""))
     return request.headers.get("idempotency-key", "")
+
+
+def _answered(request: RecordedRequest, result: dict[str, Any]) -> dict[str, Any]:
+    whole = {"resultType": "complete", **result}
+    return {"jsonrpc": "2.0", "id": request.json()["id"], "result": whole}
 
 
 def _last(request: RecordedRequest) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -117,6 +119,17 @@ class McpServer:
             self.seen.append({"headers": headers, "meta": dict(request.meta or {})})
             return f"key {headers.get('authorization', '')}"
 
+        async def ask(context: Context[Any, Any]) -> Any:
+            if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+                if context.input_responses is None:
+                    form = {"type": "object", "properties": {"berth": {"type": "integer"}}}
+                    asked = ElicitRequest(params=ElicitRequestFormParams(message="Which berth?", requested_schema=form))
+                    return InputRequiredResult(input_requests={"berth": asked})
+                return f"a person said {context.input_responses['berth'].action}"
+            said = await context.elicit("Which berth?", Answer)
+            return f"a person said {said.action}"
+
+        add(ask, structured_output=False)
         add(tide)
         add(say, structured_output=False)
         add(picture, structured_output=False)

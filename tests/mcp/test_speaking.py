@@ -84,6 +84,11 @@ class TestCalls:
         assert result["text"] == "a pixel"
         assert result["content"][1] == {"type": "image", "mimeType": "image/png", "base64_image": picture}
 
+    def test_nobody_is_asked_and_the_result_says_so(self, http: Server, call: Call) -> None:
+        result = short_result(call(http, "ask"), None)
+        assert result["text"] == "a person said decline"
+        assert result["declined"] == [{"message": "Which berth?", "answer": "decline"}]
+
     def test_other_methods(self, http: Server) -> None:
         def said(method: str, **arguments: Any) -> Any:
             return ask(http, Question(method, arguments, idle_s=10, whole_s=10)).value

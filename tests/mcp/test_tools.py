@@ -1,6 +1,7 @@
 """Tools of the kind `mcp` through the API: found, pinned, offered, called, changed and accepted."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from agents.llm.own.scripted import scripted_model
 from agents.mcp.models import McpServer as ServerRow
 from agents.mcp.models import McpTool
 from agents.models import Developer
-from tests.flow_runner import FlowRunner
+from tests.flow_runner import FlowRunner, decision_about
 from tests.loopback.mcp_server import McpServer
 
-OFFERED = ("fail", "picture", "say", "slow", "tide", "told")
+OFFERED = ("ask", "fail", "picture", "say", "slow", "tide", "told")
 
 
 @pytest.fixture
@@ -108,6 +109,43 @@ def test_a_model_calls_them_and_is_told_what_fails(flow: FlowRunner, agent: str,
     results = [message["content"] for message in model.requests[-1].messages if message["role"] == "tool"]
     assert json.loads(results[0]) == {"port": "Brest", "metres": 2.5}
     assert results[1].startswith("error: ") and "fog" in results[1]
+
+
+def test_a_person_is_asked_first_where_the_definition_says_so(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
+    made(flow, agent, served(harbour, approval="arguments.get('text') != 'hi'"))
+    assert run(flow, agent, {"tool": "sea__say", "arguments": {"text": "hi"}})["output"] == "hi"
+    waiting = run(flow, agent, {"tool": "sea__say", "arguments": {"text": "boo"}})
+    assert waiting["status"] == "awaiting_input"
+    rows = flow.api.get(f"/executions/{waiting['id']}/transitions").json()["items"]
+    (asked,) = (row["output"] for row in rows if row["type"] == "wait")
+    assert (asked["tool"], asked["arguments"]) == ("sea__say", {"text": "boo"})
+    ended = flow.resume(waiting["id"], decision_about(asked, "approve"))
+    assert ended["output"] == "boo", ended
+
+
+def test_secrets_reach_the_server_and_nothing_else(
+    flow: FlowRunner, agent: str, harbour: McpServer, keep_secret: Callable[..., Any], caplog: Any
+) -> None:
+    with caplog.at_level("DEBUG"):
+        tool = made(flow, agent, served(harbour, server={"headers": {"Authorization": "Bearer {secrets.BUOY}"}}))
+        assert "there is no secret 'BUOY'" in flow.api.get(f"{tool}/server").json()["problem"]
+        keep_secret("BUOY", "ringing-in-the-fog")
+        assert flow.api.post(f"{tool}/refresh", {}).json()["problem"] == ""
+        ended = run(flow, agent, {"tool": "sea__told", "arguments": {}})
+    assert harbour.seen[-1]["headers"]["authorization"] == "Bearer ringing-in-the-fog"
+    assert ended["output"] == "key Bearer ***BUOY***"
+    assert "ringing-in-the-fog" not in caplog.text
+
+
+def test_what_presets_supply_is_not_offered(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
+    made(flow, agent, served(harbour))
+    presets = {"x-integration-args": {"mcp:sea__tide": {"port": "Ouessant"}}}
+    with scripted_model(["so"]) as model:
+        run(flow, agent, {"prompt": "Hi", "tools": ["sea__tide"]}, metadata=presets)
+    (offered,) = model.requests[0].tools
+    assert offered["function"]["parameters"].get("properties") == {}
+    ended = run(flow, agent, {"tool": "sea__tide", "arguments": {"port": "Brest"}}, metadata=presets)
+    assert ended["output"]["port"] == "Ouessant"
 
 
 def test_two_servers_with_tools_of_one_name(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
