@@ -38,6 +38,7 @@ urlpatterns = [
     path("", include("executions.events.urls")),
     path("", include("executions.hooks.urls")),
     path("", include("executions.links.urls")),
+    path("", include("julep_project.mcp_server.urls")),
     re_path("", unknown_route),
 ]
 

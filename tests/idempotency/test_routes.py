@@ -14,6 +14,8 @@ _OTHERS = {"docs_page", "guide_page", "openapi_json", "unknown_route", "livez", 
 _OTHERS |= {"answer_page", "hook_door"}
 # Of the path of earlier versions: calls the view of the other one.
 _OTHERS |= {"stream_transitions_elsewhere"}
+# Is read only, and without a key.
+_OTHERS |= {"protected_resource"}
 
 
 def _routes(resolver: URLResolver) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django import db
+from django.conf import settings
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -66,6 +67,8 @@ _ANTHROPIC_TYPES = {
     529: "overloaded_error",
 }
 ANTHROPIC_TYPES = (*dict.fromkeys(_ANTHROPIC_TYPES.values()), "invalid_request_error", "api_error")
+# Paths where a request without a good key is answered as HTTP has it.
+_WITH_CHALLENGE = ("/mcp",)
 _OPERATIONS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -181,7 +184,17 @@ def in_form_of(
     answer: ErrorAnswer, path: str, headers: Container[str], error: BaseException | None = None
 ) -> ErrorAnswer:
     """The answer to an error, in the form of the API that the request speaks."""
+    if isinstance(error, NotAuthenticated) and path in _WITH_CHALLENGE:
+        return replace(answer, status=HTTPStatus.UNAUTHORIZED, headers={**answer.headers, **_challenge()})
     return in_anthropics_form(answer, current_request_id(), error) if speaks_anthropic(path, headers) else answer
+
+
+def _challenge() -> dict[str, str]:
+    """What sends clients of MCP to whoever gives out tokens, if anybody does."""
+    if not settings.MCP_AUTHORIZATION_SERVERS:
+        return {"WWW-Authenticate": "Bearer"}
+    metadata = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource/mcp"
+    return {"WWW-Authenticate": f'Bearer resource_metadata="{metadata}"'}
 
 
 def in_anthropics_form(answer: ErrorAnswer, request_id: str, error: BaseException | None = None) -> ErrorAnswer:

@@ -1,0 +1,89 @@
+"""What is refused, and what no client of the library would send."""
+
+from typing import Any
+
+import httpx
+import pytest
+from mcp import Client
+
+from agents.models import Agent, Developer, Project
+from docs_store.models import Doc
+from executions.models import Execution
+from tests.api_client import API_KEY, ApiClient
+from tests.backend import Backend
+from tests.mcp_server.conftest import MODERN, Talk
+
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+
+
+@pytest.fixture
+def http(backend: Backend) -> Any:
+    headers = {"Authorization": f"Bearer {API_KEY}", "Accept": "application/json, text/event-stream"}
+    with httpx.Client(base_url=backend.url, headers=headers, trust_env=False, timeout=60) as client:
+        yield client
+
+
+def test_without_a_key(http: httpx.Client) -> None:
+    refused = http.post("/mcp", json=LIST, headers={"Authorization": "Bearer wrong"})
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert http.get("/.well-known/oauth-protected-resource/mcp").status_code == 404
+
+
+def test_only_messages_are_taken(http: httpx.Client) -> None:
+    assert [http.request(method, "/mcp").status_code for method in ("GET", "DELETE")] == [405, 405]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 200_000, b'{"params": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b"[" + b"[]," * 300_000 + b"[]]"],
+)
+def test_what_is_nested_too_deep_or_has_too_many_parts(http: httpx.Client, body: bytes) -> None:
+    refused = http.post("/mcp", content=body, headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32600)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"NaN", b'{"jsonrpc": "2.0", "id": 1}'])
+@pytest.mark.parametrize("version", [None, MODERN])
+def test_what_is_no_message(http: httpx.Client, body: bytes, version: str | None) -> None:
+    named = {} if version is None else {"MCP-Protocol-Version": version}
+    refused = http.post("/mcp", content=body, headers={"Content-Type": "application/json", **named})
+    assert 400 <= refused.status_code < 500
+    assert refused.json()["error"]["code"] in (-32700, -32600, -32602)
+
+
+def test_rows_of_another_developer_are_not_there(talk: Talk, agent: str) -> None:
+    stranger = Developer.objects.create(email="stranger@example.com")
+    project = Project.objects.create(developer=stranger, name="p", canonical_name="p")
+    theirs = Agent.objects.create(developer=stranger, project=project, name="Bay", canonical_name="bay")
+    doc = Doc.objects.create(developer=stranger, agent=theirs, title="Secret tides", content_hash="h")
+
+    async def act(client: Client) -> list[str]:
+        told = [tool.name for tool in (await client.list_tools()).tools]
+        told += [resource.uri for resource in (await client.list_resources()).resources]
+        for ask in (
+            lambda: client.call_tool("agent_bay", {"message": "Hi"}),
+            lambda: client.read_resource(f"doc://{doc.pk}"),
+            lambda: client.get_prompt("agent_bay"),
+        ):
+            with pytest.raises(Exception, match="not found"):
+                await ask()
+        found = await client.call_tool("docs_search", {"query": "tides", "agent": "bay"})
+        return [*told, found.content[0].text]
+
+    told = talk(MODERN, act)
+    assert not {"agent_bay", f"doc://{doc.pk}"} & set(told)
+    assert told[-1] == "Agent not found"
+
+
+def test_a_key_that_may_only_read(talk: Talk, api: ApiClient, agent: str) -> None:
+    made = api.post("/api_keys", {"label": "reader", "scopes": ["read"]}).json()
+
+    async def act(client: Client) -> Any:
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        return names, await client.call_tool("task_double", {"n": 1}), await client.call_tool("run_get", {})
+
+    names, refused, read = talk(MODERN, act, key=made["key"])
+    assert "task_double" in names
+    assert "no scope write" in refused.content[0].text
+    assert "execution_id" in read.content[0].text
+    assert not Execution.objects.exists()
