@@ -26,13 +26,14 @@ from agents.tools.secrecy import hiding
 from agents.tools.secret_names import filled, names_of
 from agents.tools.secret_values import opened
 from julep_project.core.clock import DatabaseNow
+from julep_project.core.database import give_connection_back
 from julep_project.core.errors import Conflict, DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import invalid
 
 log = logging.getLogger(__name__)
 
-LISTING_S = 20.0
+LISTING_S = 10.0
 ALL = "all"
 
 
@@ -111,6 +112,7 @@ def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: T
         with hiding(spec_of(body), values):
             server = Server.of_spec(spec_of(filled(body, values)))
             transport = server.transport
+            give_connection_back()
             listing, answer = list_tools(server, whole_s=LISTING_S)
     except (ToolError, DomainError, ValueError) as error:
         problem = str(getattr(error, "message", error))[:1000]

@@ -9,6 +9,7 @@ from agents.tools.mcp.listing import offered_name
 from agents.tools.mcp.results import other_result, short_result
 from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server
 from agents.tools.registry import ToolCall
+from julep_project.core.database import give_connection_back
 from julep_project.core.json_value import Json
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 
@@ -61,6 +62,7 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
     server = Server.of_spec(call.spec).speaking(None if row is None else row.protocol)
     whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
     idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
+    give_connection_back()
     answer = ask(server, Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key))
     if row is not None and answer.protocol != row.protocol:
         McpServer.objects.filter(pk=row.pk).update(protocol=answer.protocol[:32])

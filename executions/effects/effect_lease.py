@@ -10,7 +10,9 @@ from django.conf import settings
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import is_at_most_once
 from executions.engine.rows.claims import Claim
-from julep_project.core.database import execute, fetch
+from executions.models import Branch
+from executions.states import BranchStatus
+from julep_project.core.database import execute, fetch, give_connection_back
 from julep_project.core.work.lease import LEASE_END
 from julep_project.core.work.renewing import Renewer
 
@@ -53,6 +55,14 @@ def _columns(held: Iterable[tuple[UUID, int]]) -> list[list[Any]]:
 
 
 _RENEWER: Renewer[tuple[UUID, int]] = Renewer("lease-keeper", renew_leases, give_back)
+
+
+def is_held(claim: Claim) -> bool:
+    """Whether what the call brings would still be taken."""
+    try:
+        return Branch.objects.filter(pk=claim.branch_id, version=claim.version, status=BranchStatus.CALLING).exists()
+    finally:
+        give_connection_back()
 
 
 @contextmanager

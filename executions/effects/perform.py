@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from agents.calls.purpose import calling_for
 from agents.spending.attribution import attributed
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.wanted import wanted_while
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
-from executions.effects.effect_lease import holding
+from executions.effects.effect_lease import holding, is_held
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once, is_surely_unsent
@@ -162,7 +164,8 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
             told = calling_for(key=effect["key"], attempt=effect["attempts"])
-            with contained(), attributed(**spent_for), call_under_way(claim), told:
+            wanted = wanted_while(partial(is_held, claim))
+            with contained(), attributed(**spent_for), call_under_way(claim), told, wanted:
                 value = work()
             crashpoint("after_effect", claim.branch_id, call=True)
         text = storable_text(value)

@@ -12,6 +12,7 @@ from agents.tools.errors import Delivery, ReportedError, ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.results import short_result, whole_result
 from agents.tools.mcp.server import Answer, Question, Server
+from agents.tools.wanted import wanted_while
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.loopback.mcp_server import PIXEL, McpServer
 from tests.loopback.web_server import WebServer
@@ -125,3 +126,16 @@ def test_tools_are_listed_with_their_hashes(http: Server) -> None:
     assert found["tide"].input_schema["required"] == ["port"]
     assert found["tide"].output_schema is not None
     assert len({tool.hash for tool in listing.tools}) == len(listing.tools)
+
+
+@pytest.mark.parametrize("protocol", [STATELESS, STATEFUL])
+def test_a_call_that_nobody_waits_for_any_more_is_ended(
+    harbour: McpServer, call: Call, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its run is cancelled."""
+    monkeypatch.setattr("agents.tools.mcp.speaking.LOOK_EVERY_S", 0.05)
+    harbour.ended.clear()
+    with wanted_while(lambda: False), pytest.raises(ToolError, match="nobody waits") as caught:
+        call(Server("http", harbour.http, protocol=protocol), "slow", steps=1, pause=30)
+    assert caught.value.delivery is Delivery.UNCLEAR
+    assert harbour.ended.wait(5)

@@ -4,11 +4,12 @@ said; how long it takes, how much it may be and what becomes of errors is decide
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.session import ClientRequestContext
@@ -37,6 +38,7 @@ from agents.tools.mcp.listing import MOST_TOOLS, cleaned
 from agents.tools.mcp.process import program
 from agents.tools.mcp.server import CALL_TOOL, LIST_TOOLS, Answer, Question, Server
 from agents.tools.mcp.wire import CheckedTransport, Line
+from agents.tools.wanted import LOOK_EVERY_S, still_wanted
 from julep_project.core.http import HttpError, OutgoingRequest, StreamingClient
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_storable
@@ -99,6 +101,7 @@ class _Conversation:
         self._line = Line(self._open)
         self._declined: list[str] = []
         self._answer: Answer | None = None
+        self._is_unwanted = False
 
     async def hold(self) -> Answer:
         """Connect, ask, and close.
@@ -133,10 +136,23 @@ class _Conversation:
             self._open.deadline = anyio.current_time() + self._left_s() + _CLOSING_S
             self._waiting.deadline = self._patience_ends()
             with self._waiting:
-                self._answer = await self._asked(client)
+                async with anyio.create_task_group() as beside:
+                    beside.start_soon(self._end_when_unwanted)
+                    self._answer = await self._asked(client)
+                    beside.cancel_scope.cancel()
             if self._answer is None:
                 await self._line.cancellation_sent()
             self._open.deadline = min(self._open.deadline, anyio.current_time() + _CLOSING_S)
+
+    async def _end_when_unwanted(self) -> None:
+        """A run that is cancelled takes no result; its server need not work on."""
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            # Whoever cannot be asked now can be asked the next time.
+            with suppress(Exception):
+                if not await anyio.to_thread.run_sync(still_wanted, abandon_on_cancel=True):
+                    self._is_unwanted = True
+                    self._waiting.cancel()
 
     async def _asked(self, client: Client) -> Answer:
         found = await _ASKS[self._question.method](client, self._question.arguments, self)
@@ -181,9 +197,10 @@ class _Conversation:
     # -- errors ---------------------------------------------------------------------------------------------------
 
     def _too_late(self) -> ToolError:
+        if self._is_unwanted:
+            return ToolError("nobody waits for the result any more", delivery=self._lost)
         waited = f"{min(self._question.idle_s, self._question.whole_s):g} s"
-        delivery = Delivery.UNCLEAR if self._line.asked else Delivery.NOT_SENT
-        return ToolError(f"the MCP server gave no answer within {waited}", retryable=True, delivery=delivery)
+        return ToolError(f"the MCP server gave no answer within {waited}", retryable=True, delivery=self._lost)
 
     def _told(self, error: Exception) -> ToolError:
         """What went wrong, in one error: several tasks may have failed for one reason."""
