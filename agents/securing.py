@@ -27,7 +27,11 @@ from julep_project.core.json_value import Json
 
 _PLACES = {ToolType.INTEGRATION.value: ("setup",), ToolType.API_CALL.value: ("headers", "cookies", "params")}
 # Where a key may stand, too, but not alone.
-_ELSEWHERE = {ToolType.INTEGRATION.value: ("arguments",), ToolType.API_CALL.value: ("url", "json", "data", "content")}
+_ELSEWHERE = {
+    ToolType.INTEGRATION.value: ("arguments",),
+    ToolType.API_CALL.value: ("url", "json", "data", "content"),
+    ToolType.MCP.value: ("url", "headers"),
+}
 _WORDS = frozenset(
     "apikey auth authorization bearer cookie credential credentials jwt key passwd password pwd secret session "
     "sessionid signature sid token".split()
@@ -77,8 +81,11 @@ def keys_in(tool: Mapping[str, Json]) -> Found:
                 _look_at(place, str(name), value, found)
         elif isinstance(part, str) and _IN_ADDRESS.search(f"?{part}") and not names_a_secret(part):
             found.stays.append(f"{place}: a text that has to be written anew by hand")
+    within = spec.get("server") if kind == ToolType.MCP else spec
     found.stays += [
-        f"{place}: may hold a key" for place in _ELSEWHERE.get(kind, ()) if _may_hold_key(place, spec.get(place))
+        f"{place}: may hold a key"
+        for place in _ELSEWHERE.get(kind, ())
+        if isinstance(within, Mapping) and _may_hold_key(place, within.get(place))
     ]
     return found
 

@@ -25,6 +25,7 @@ from agents.api.serializers import (
 )
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
+from agents.mcp import pinning
 from agents.models import Tool
 from agents.tool_definitions import doubts_about, tool_to_wire
 from julep_project.core.api.api_schema import describe, page_of
@@ -123,5 +124,5 @@ class ToolViewSet(ApiViewSet):
 
     def _written(self, tool: Tool) -> dict[str, Any]:
         """The tool, with `warnings` if there is something to say."""
-        warnings = doubts_about(self.developer, tool)
+        warnings = [*doubts_about(self.developer, tool), *pinning.doubts_about(tool)]
         return {**tool_to_wire(tool), **({"warnings": warnings} if warnings else {})}

@@ -48,6 +48,16 @@ def pin_stored(tool: Tool) -> McpServer | None:
     return _pin(tool.developer, tool.agent_id, body, tool)
 
 
+def doubts_about(tool: Tool) -> list[dict[str, Json]]:
+    """What its author should know of the server of a tool that was just made or changed."""
+    if tool.type != ToolType.MCP:
+        return []
+    problems = McpServer.objects.filter(tool_id=tool.pk).exclude(problem="").values_list("problem", flat=True)
+    about = {"location": ToolType.MCP.value, "severity": "warning", "type": "server", "details": {}}
+    told = "the server could not be asked for its tools, so that it has none; refresh the tool when it can: "
+    return [{**about, "message": told + problem} for problem in problems]
+
+
 def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> list[McpServer]:
     """Ask the servers of tools that a task defines itself, but for those that are known already."""
     wanted = {definition_of(tool): tool for tool in tools if tool.get("type") == ToolType.MCP}

@@ -211,7 +211,10 @@ def test_tools_that_come_later_and_go(flow: FlowRunner, agent: str, own: McpServ
 
 
 def test_another_server_is_accepted_anew(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
-    tool = made(flow, agent, {"name": "sea", "type": "mcp", "mcp": {"server": {"url": "http://127.0.0.1:9/mcp"}}})
+    nowhere = {"name": "sea", "type": "mcp", "mcp": {"server": {"url": "http://127.0.0.1:9/mcp"}}}
+    created = flow.api.post(f"/agents/{agent}/tools", nowhere).json()
+    assert "could not be asked" in created["warnings"][0]["message"]
+    tool = f"/agents/{agent}/tools/{created['id']}"
     server = flow.api.get(f"{tool}/server").json()
     assert server["tools"] == [] and "127.0.0.1" in server["problem"] and server["listed_at"] is None
     assert flow.api.patch(tool, {"mcp": {"server": {"url": harbour.http}}}).status_code == 200

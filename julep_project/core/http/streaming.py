@@ -5,7 +5,7 @@ its own loop, which ends what is under way.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from julep_project.core.http.body import Inflater, known_codings
 from julep_project.core.http.client import Limits, checked_headers, public_authorities, translated
 from julep_project.core.http.deadline import deadline_in
 from julep_project.core.http.errors import CertificateRefused, TooLarge
-from julep_project.core.http.network import CONNECT_TIMEOUT_S, CheckedNetwork
+from julep_project.core.http.network import CONNECT_TIMEOUT_S, CheckedNetwork, Resolver, resolve
 from julep_project.core.http.own import own_places
 from julep_project.core.http.request import OutgoingRequest, place_of, write_request
 
@@ -104,12 +104,19 @@ class StreamedResponse:
 class StreamingClient:
     """Connections of one event loop, under one policy. To be used in an `async with` block."""
 
-    def __init__(self, policy: AddressPolicy, *, limits: Limits, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        *,
+        limits: Limits,
+        resolver: Resolver = resolve,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         self._limits = limits
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context or public_authorities(),
             max_connections=_MOST_CONNECTIONS,
-            network_backend=AsyncNetwork(CheckedNetwork(policy)),
+            network_backend=AsyncNetwork(CheckedNetwork(policy, resolver)),
         )
 
     @classmethod
@@ -160,15 +167,16 @@ def _translated(place: str) -> Any:
         try:
             yield
         except httpcore.ConnectError as error:
-            if isinstance(_root(error), ssl.SSLCertVerificationError):
+            if any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error)):
                 raise CertificateRefused(f"the certificate of {place} is not valid for it") from error
             raise
 
 
-def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it came of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _inflated(inflaters: list[Inflater], chunk: bytes) -> Iterable[bytes]:

@@ -12,6 +12,7 @@ from julep_project.core import http
 from julep_project.core.http import HttpClient, IncomingResponse, Limits, OutgoingRequest
 from julep_project.core.http.addresses import AddressPolicy
 from julep_project.devservices.loopback import Served
+from tests.core.http.outgoing import read
 from tests.loopback.certificate import write_certificate
 from tests.loopback.web_server import WebServer
 
@@ -80,3 +81,12 @@ def test_a_certificate_that_proves_nothing_is_final(certificate: Path, host: str
 def test_a_server_without_tls(web_server: WebServer) -> None:
     with pytest.raises(http.ConnectFailed):
         fetch(f"https://{NAME}:{web_server.port}/")
+
+
+def test_streams_verify_it_too(certificate: Path) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    here = {"resolver": lambda *_: ["127.0.0.1"], "ssl_context": trusting}
+    with tls_server(certificate, []) as port:
+        assert read(OutgoingRequest("GET", f"https://{NAME}:{port}/"), **here) == (200, f"{NAME}:{port}".encode())
+        with pytest.raises(http.CertificateRefused):
+            read(OutgoingRequest("GET", f"https://other.example.test:{port}/"), **here)
