@@ -8,7 +8,7 @@ MARK = "zx9kqv"
 _PLACES = (
     "url-query url-password webhook-path header cookie param json unknown-key smtp-user smtp-password mail-from "
     "mailgun-key system-argument function-extra computer-extra preset-agent preset-user preset-session preset-task "
-    "preset-execution text-params text-data inline-header"
+    "preset-execution text-params text-data inline-header mcp-header mcp-password mcp-query mcp-path"
 ).split()
 SECRETS: Mapping[str, str] = {place: f"{place}-{MARK}-{number:02}" for number, place in enumerate(_PLACES)}
 
@@ -45,6 +45,10 @@ def tools(url: str) -> list[dict[str, Json]]:
         {"name": "sys", "type": "system", "system": {
             "resource": "user", "operation": "create", "arguments": {"about": secret["system-argument"]},
         }},
+        {"name": "sea", "type": "mcp", "mcp": {"server": {
+            "url": f"http://me:{secret['mcp-password']}@{host}/hook/{secret['mcp-path']}?key={secret['mcp-query']}",
+            "headers": {"X-Key": secret["mcp-header"]},
+        }}},
         {"name": "screen", "type": "computer_20241022", "computer_20241022": {"note": secret["computer-extra"]}},
         {"name": "edit", "type": "text_editor_20241022"},
         {"name": "shell", "type": "bash_20241022"},

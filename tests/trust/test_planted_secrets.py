@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from agents.calls.models import Call, CallText
 from agents.calls.recorder import RECORDER
 from agents.calls.texts import unpacked
+from agents.mcp.models import McpServer
 from agents.models import Developer
 from agents.tools.errors import ToolError
 from agents.tools.runners import run_tool
@@ -90,11 +91,18 @@ def test_the_owner_reads_whole_definitions_over_rest(flow: FlowRunner, planted: 
     assert [place for place in definitions if SECRETS[place] not in told] == []
 
 
+def test_what_is_known_of_servers(planted: dict[str, str]) -> None:
+    known = list(McpServer.objects.values("place", "problem"))
+    assert len(known) == 2, "that of the agent and that of the task"
+    assert all("status 400" in row["problem"] for row in known)
+    assert MARK not in str(known)
+
+
 def test_a_task_sees_four_facts_of_its_tools(flow: FlowRunner, planted: dict[str, str]) -> None:
     first = next(row for row in flow.log(planted["execution_id"]) if row["type"] == "step")
 
     shown = {tool["name"]: tool for tool in first["output"]["agent_tools"]}
-    assert set(shown) == {"look", "hook", "form", "mail", "gun", "sys", "screen", "edit", "shell"}
+    assert set(shown) == {"look", "hook", "form", "mail", "gun", "sys", "sea", "screen", "edit", "shell"}
     assert {name: set(tool) for name, tool in shown.items() if name != "look"} == {
         name: {"name", "type", "description", "parameters"} for name in shown if name != "look"
     }
@@ -208,6 +216,6 @@ def test_templates_of_a_chat(api: ApiClient, hook: WebServer) -> None:
 
     assert "plain" in rendered.json()["messages"][-1]["content"]
     shown = {tool["name"] for tool in rendered.json()["tools"]}
-    assert shown == {"look", "hook", "form", "mail", "gun", "sys", "screen", "edit", "shell", "inline"}
+    assert shown == {"look", "hook", "form", "mail", "gun", "sys", "sea", "screen", "edit", "shell", "inline"}
     for answer, status in ((rendered, 200), (answered, 201), (history, 200)):
         assert (answer.status_code, leaks(answer.content.decode())) == (status, [])
