@@ -11,8 +11,8 @@ _HASH_LENGTH = 64
 
 
 class McpServer(Resource):
-    """The server of one tool of the kind `mcp`: of a stored one, or of one that a task defines itself, which is known
-    by the hash of its name and its server (`definition`) among those of its agent.
+    """The server of one tool of the kind `mcp`: of a stored one, or of those that tasks of an agent define themselves,
+    which is known by its `definition`: a hash of where it is.
 
     `protocol` is the version it spoke last. `problem` says why it could not be asked for its tools the last time.
     """

@@ -25,6 +25,7 @@ from agents.tools.mcp.server import Answer, Server
 from agents.tools.secrecy import hiding
 from agents.tools.secret_names import filled, names_of
 from agents.tools.secret_values import opened
+from agents.vault.masking import Masker
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import Conflict, DomainError
@@ -37,15 +38,14 @@ LISTING_S = 10.0
 ALL = "all"
 
 
-def pin_stored(tool: Tool) -> McpServer | None:
+def pin_stored(tool: Tool) -> None:
     """Ask the server of a tool that was just made or changed; nothing if it is of another kind. A server that it did
     not name before is accepted as it is: its author has just chosen it."""
     if tool.type != ToolType.MCP:
         McpServer.objects.filter(tool_id=tool.pk).delete()
-        return None
+        return
     assert tool.agent_id is not None
-    body = {"name": tool.name, "type": tool.type, tool.type: tool.spec}
-    return _pin(tool.developer, tool.agent_id, body, tool)
+    _pin(tool.developer, tool.agent_id, _body_of(tool), tool)
 
 
 def doubts_about(tool: Tool) -> list[dict[str, Json]]:
@@ -58,16 +58,18 @@ def doubts_about(tool: Tool) -> list[dict[str, Json]]:
     return [{**about, "message": told + problem} for problem in problems]
 
 
-def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> list[McpServer]:
+def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> None:
     """Ask the servers of tools that a task defines itself, but for those that are known already."""
     wanted = {definition_of(tool): tool for tool in tools if tool.get("type") == ToolType.MCP}
     if not wanted:
-        return []
+        return
     listed = McpServer.objects.for_developer(developer).filter(
         agent_id=agent_id, tool=None, definition__in=wanted, listed_at__isnull=False
     )
     known = set(listed.values_list("definition", flat=True))
-    return [_pin(developer, agent_id, tool, None) for key, tool in wanted.items() if key not in known]
+    for key, tool in wanted.items():
+        if key not in known:
+            _pin(developer, agent_id, tool, None)
 
 
 def refresh(developer: Developer, agent_id: UUID, tool_id: UUID) -> McpServer:
@@ -111,7 +113,11 @@ def _accept(row: McpTool) -> None:
     McpTool.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None, **changes)
 
 
-def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None) -> McpServer:
+def _body_of(tool: Tool) -> dict[str, Json]:
+    return {"id": str(tool.pk), "name": tool.name, "type": tool.type, tool.type: tool.spec}
+
+
+def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None) -> None:
     """Ask, and write down what came of it."""
     listing: Listing | None = None
     answer: Answer | None = None
@@ -123,17 +129,24 @@ def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: T
             server = Server.of_spec(spec_of(filled(body, values)))
             transport = server.transport
             give_connection_back()
-            listing, answer = list_tools(server, whole_s=LISTING_S)
+            listing, answer = list_tools(server, whole_s=LISTING_S, hidden=Masker.of_secrets(values))
     except (ToolError, DomainError, ValueError) as error:
         problem = str(getattr(error, "message", error))[:1000]
         log.info("server was not listed", extra={"action": "mcp_not_listed", "tool": body.get("name")})
     told = {"place": place, "transport": transport, "name": body["name"], "problem": problem}
     with transaction.atomic():
+        if tool is not None and not _is_still(tool, body):
+            return
         row = _locked_row(developer, agent_id, body, tool, told)
         if listing is not None and answer is not None:
             _write(row, listing, answer, takes_new=spec_of(body).get("tools", ALL) == ALL)
-    row.refresh_from_db()
-    return row
+
+
+def _is_still(tool: Tool, body: Mapping[str, Json]) -> bool:
+    """Whether the tool is there and names the server that was asked; it is locked. Whoever put another one into it
+    asks that."""
+    now = Tool.objects.select_for_update().filter(pk=tool.pk, type=ToolType.MCP).first()
+    return now is not None and definition_of(_body_of(now)) == definition_of(body)
 
 
 def _locked_row(

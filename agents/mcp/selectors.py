@@ -16,8 +16,12 @@ from julep_project.core.tenancy import get_or_not_found
 
 
 def definition_of(tool: Mapping[str, Json]) -> str:
-    """What the server of a tool's body is known by: another address is another server."""
-    known_by = [tool.get("name"), spec_of(tool).get("server")]
+    """What the server of a tool's body is known by. That of a stored tool is another one if its address is; one that a
+    task defines is, too, if it is sent other headers."""
+    server = spec_of(tool).get("server")
+    known_by = dict(server) if isinstance(server, Mapping) else {}
+    if "id" in tool:
+        known_by.pop("headers", None)
     return hashlib.sha256(canonical(known_by).encode(errors="replace")).hexdigest()
 
 

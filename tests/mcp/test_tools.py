@@ -171,6 +171,10 @@ def test_a_tool_that_changes_is_refused_until_it_is_accepted(flow: FlowRunner, a
 
     own.replace(say, structured_output=False)
     step = {"tool": "sea__say", "arguments": {"text": "hi"}}
+    assert flow.api.patch(tool, {"name": "ocean"}).status_code == 200
+    assert states(flow.api.get(f"{tool}/server").json())["say"] == "changed", "another name is no other server"
+    assert flow.api.patch(tool, {"name": "sea"}).status_code == 200
+    McpTool.objects.filter(name="say").update(state="accepted", found=None)
     assert run(flow, agent, step)["output"] == "HI", "what was accepted is what is known, until somebody looks"
     refreshed = flow.api.post(f"{tool}/refresh", {}).json()
     assert states(refreshed)["say"] == "changed"
@@ -281,3 +285,20 @@ class TestIntegration:
         assert set(ended["output"]["names"]) == set(OFFERED), ended
         assert ended["output"]["structured"] == {"port": "Brest", "metres": 2.5}
         assert ended["output"]["is_error"] is True
+
+    def test_the_body_of_the_published_client(self, flow: FlowRunner, agent: str, harbour: McpServer) -> None:
+        """As the client's own types write it, unchanged; and what runs nothing: arguments, environment, folder."""
+        setup = {**self.SETUP, "http_url": harbour.http, "cwd": "/", "transport": "http"}
+        arguments = {"tool_name": "say", "arguments": {"text": "hi"}, "timeout_seconds": 60}
+        body = {"provider": "mcp", "method": "call_tool", "setup": setup, "arguments": arguments}
+        tool = made(flow, agent, {"name": "sea", "type": "integration", "integration": body})
+        assert flow.api.get(tool).json()["integration"] == body
+        ended = run(flow, agent, {"tool": "sea", "arguments": {}})
+        content = [{"type": "text", "text": "hi"}]
+        assert ended["output"] == {"text": "hi", "structured": None, "content": content, "is_error": False}
+
+    def test_a_command_is_one_that_the_operator_lists(self, flow: FlowRunner, agent: str) -> None:
+        setup = {**self.SETUP, "transport": "stdio"}
+        made(flow, agent, {"name": "sh", "type": "integration", "integration": {"provider": "mcp", "setup": setup}})
+        ended = run(flow, agent, {"tool": "sh", "method": "list_tools", "arguments": {}})
+        assert ended["status"] == "failed" and "lists no command" in ended["error"]

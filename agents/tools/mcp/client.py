@@ -1,11 +1,13 @@
 """Asks an MCP server something, and waits for its answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.mcp.listing import Listing, found_in
 from agents.tools.mcp.server import LIST_TOOLS, METHODS, Answer, Question, Server
+from agents.vault.masking import NOTHING_HIDDEN, Masker
 
 _SPEAKING = "agents.tools.mcp.speaking"
 
@@ -25,13 +27,14 @@ def ask(server: Server, question: Question) -> Answer:
     return answer
 
 
-def list_tools(server: Server, *, whole_s: float) -> tuple[Listing, Answer]:
-    """The tools that a server has.
+def list_tools(server: Server, *, whole_s: float, hidden: Masker = NOTHING_HIDDEN) -> tuple[Listing, Answer]:
+    """The tools that a server has. What is `hidden` is in nothing that it says.
 
     Raises:
         ToolError
     """
     answer = ask(server, Question(LIST_TOOLS, idle_s=whole_s, whole_s=whole_s))
+    answer = replace(answer, value=hidden.value(answer.value), server_info=hidden.value(answer.server_info))
     return found_in(_tools(answer.value)), answer
 
 
