@@ -86,7 +86,7 @@ def start_execution(
     version = version_of(task.pk, task.version_number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
-        _check_input(version, whole_input)
+        check_input(version, whole_input)
         execution = Execution(
             id=execution_id or uuid7(),
             developer=developer,
@@ -115,7 +115,7 @@ def begin_execution(execution: Execution, act: Act) -> None:
     """
     check_may_start(execution.developer, execution.task)
     execution.input = with_defaults(execution.task_version.input_schema or {}, execution.input)
-    _check_input(execution.task_version, execution.input)
+    check_input(execution.task_version, execution.input)
     started = insert_run(execution, None, act)
     if started is None:
         raise NotFound("Task not found")
@@ -143,7 +143,12 @@ def check_may_start(developer: Developer, task: Task) -> None:
         raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")
 
 
-def _check_input(version: TaskVersion, input_: dict[str, Any]) -> None:
+def check_input(version: TaskVersion, input_: dict[str, Any]) -> None:
+    """Refuse an input that a run of this version cannot begin with.
+
+    Raises:
+        BadRequest
+    """
     try:
         size = len(to_json_text(input_).encode())
     except NotStorable as error:

@@ -62,7 +62,12 @@ def record(developer_id: UUID | None, *acts: Act) -> None:
 
 def record_all(developer_id: UUID | None, acts: Iterable[Act]) -> None:
     """The same for many acts."""
-    rows = [AuditRecord(**_values(developer_id, act)) for act in acts]
+    record_each((developer_id, act) for act in acts)
+
+
+def record_each(acts: Iterable[tuple[UUID | None, Act]]) -> None:
+    """The same for acts on what belongs to several developers."""
+    rows = [AuditRecord(**_values(developer_id, act)) for developer_id, act in acts]
     AuditRecord.objects.bulk_create(rows, batch_size=_AT_ONCE)
 
 

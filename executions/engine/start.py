@@ -1,5 +1,6 @@
-"""The first rows of a run, written in one statement with the record of who started it."""
+"""The first rows of runs: of one in one statement with the record of who started it, or of many."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from agents.audit.recording import Act, insert_from, parameters_of
 from agents.audit.verbs import ObjectKind, Verb
 from executions.engine.contents import Contents
 from executions.engine.frame import Frame
-from executions.engine.rows.statements import fetch_row
+from executions.engine.rows.statements import fetch_row, fetch_rows
 from executions.engine.rows.turns import SHARE
 from executions.models import Execution
 from julep_project.core.ids import uuid7
@@ -19,41 +20,79 @@ from julep_project.core.reading.jsontext import to_json_text
 
 # A run is held back, its main branch pending, while its developer has a whole share of runs that wait for their first
 # step; see `turns.py`. It is `surplus` while the developer has so many at work: its messages go behind those of others.
-#
+_LEFT = f"""
+    SELECT part.size - (
+               SELECT count(*) FROM (SELECT FROM executions_execution
+                                     WHERE developer_id = {{developer}} AND status = 'queued'
+                                       AND task_id <> ALL (%(paused)s::uuid[])
+                                     LIMIT part.size) AS first) AS turns,
+           part.size - (
+               SELECT count(*) FROM (SELECT FROM executions_execution
+                                     WHERE developer_id = {{developer}}
+                                       AND status IN ('queued', 'starting', 'running')
+                                     LIMIT part.size) AS first) AS places
+    FROM (SELECT {SHARE} AS size) AS part
+"""
+_INTO_RUNS = """
+    INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
+                                     transition_count, runnable, open_waits, depth, key_id, retried_from,
+                                     values_of, traceparent, fork_id, variant, overrides)
+"""
+_INTO_BRANCHES = """
+    INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children, rung_at)
+"""
+
 # The task's row is locked as a foreign key would: a run and a new version, or the task's removal, come one by one.
 _INSERT_RUN = f"""
     WITH share AS MATERIALIZED (
-        SELECT part.size > (
-                   SELECT count(*) FROM (SELECT FROM executions_execution
-                                         WHERE developer_id = %(developer)s AND status = 'queued'
-                                           AND task_id <> ALL (%(paused)s::uuid[])
-                                         LIMIT part.size) AS first) AS has_turn,
-               part.size <= (
-                   SELECT count(*) FROM (SELECT FROM executions_execution
-                                         WHERE developer_id = %(developer)s
-                                           AND status IN ('queued', 'starting', 'running')
-                                         LIMIT part.size) AS first) AS is_surplus
-        FROM (SELECT {SHARE.format(developer="%(developer)s")} AS size) AS part
+        SELECT turns > 0 AS has_turn, places <= 0 AS is_surplus
+        FROM ({_LEFT.format(developer="%(developer)s")}) AS remaining
     ), task AS (
         SELECT id FROM tasks_task
         WHERE id = %(task)s AND (%(number)s::int IS NULL OR version_number = %(number)s) FOR KEY SHARE
     ), run AS (
-        INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
-                                         transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                         values_of, traceparent, fork_id, variant, overrides)
+        {_INTO_RUNS}
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
                0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s,
                %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
-        INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children,
-                                       rung_at)
+        {_INTO_BRANCHES}
         SELECT %(branch)s, %(id)s, 0, CASE WHEN has_turn THEN 'ready' ELSE 'pending' END, %(stack)s::jsonb, 0, 0, 0,
                CASE WHEN has_turn THEN now() END
         FROM run, share
     ), recorded AS ({insert_from("run")})
     SELECT created_at, updated_at, has_turn, is_surplus FROM run, share
+"""
+
+# The same for many, of any developers. Whoever calls it holds locks that keep their tasks from being removed.
+_INSERT_RUNS = f"""
+    WITH asked AS MATERIALIZED (
+        SELECT asked.*, row_number() OVER (PARTITION BY developer ORDER BY place) AS turn
+        FROM ROWS FROM (
+                 unnest(%(id)s::uuid[]), unnest(%(branch)s::uuid[]), unnest(%(developer)s::uuid[]),
+                 unnest(%(task)s::uuid[]), unnest(%(version)s::uuid[]), unnest(%(input)s::text[]),
+                 unnest(%(metadata)s::text[]), unnest(%(key)s::uuid[]), unnest(%(traceparent)s::text[]),
+                 unnest(%(stack)s::text[]))
+             WITH ORDINALITY AS asked(id, branch, developer, task, version, input, metadata, key, traceparent, stack,
+                                      place)
+    ), share AS MATERIALIZED (
+        SELECT tenant.id, turns, places
+        FROM (SELECT DISTINCT developer AS id FROM asked) AS tenant
+        CROSS JOIN LATERAL ({_LEFT.format(developer="tenant.id")}) AS remaining
+    ), run AS (
+        {_INTO_RUNS}
+        SELECT id, developer, task, version, 'queued', input::jsonb, '{{}}', metadata::jsonb, 0, 1, 0, 0, key, NULL,
+               NULL, traceparent, NULL, NULL, NULL
+        FROM asked
+    ), main AS (
+        {_INTO_BRANCHES}
+        SELECT asked.branch, asked.id, 0, CASE WHEN turn <= turns THEN 'ready' ELSE 'pending' END, stack::jsonb,
+               0, 0, 0, CASE WHEN turn <= turns THEN now() END
+        FROM asked JOIN share ON share.id = asked.developer
+    )
+    SELECT asked.branch, turn <= turns, turn > places FROM asked JOIN share ON share.id = asked.developer
 """
 
 
@@ -72,24 +111,18 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
 
     None: that is not the task's current version any more, or the task was removed; nothing was written.
     """
-    given: dict[str, Any] = execution.input
-    frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=given, opening="init", closing="finish")
-    branch_id = uuid7()
-    contents = Contents(execution.pk)
-    stored_input = contents.outlined(to_json_text(given))
-    stack = to_json_text(contents.pack_stack([frame.to_json()]))
-    contents.write()
+    main = _main_of(execution)
     act = act or Act(Verb.CREATE, ObjectKind.EXECUTION, execution.pk, after={"task": str(execution.task_id)})
     row = fetch_row(
         _INSERT_RUN,
         {
             "id": execution.pk,
-            "branch": branch_id,
+            "branch": main.branch_id,
             "developer": execution.developer_id,
             "task": execution.task_id,
             "version": execution.task_version_id,
             "number": version_number,
-            "input": stored_input,
+            "input": main.input,
             "metadata": to_json_text(execution.metadata),
             "depth": execution.depth,
             "key": execution.key_id,
@@ -97,7 +130,7 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
             "values_of": execution.values_of,
             "traceparent": execution.traceparent,
             **edited_columns(execution),
-            "stack": stack,
+            "stack": main.stack,
             "share": settings.TENANT_SHARE,
             "paused": paused_tasks(),
             **parameters_of(execution.developer_id, act),
@@ -107,7 +140,47 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
         return None
     execution.created_at, execution.updated_at, has_turn, is_surplus = row
     execution._state.adding = False
-    return Started(branch_id, has_turn, is_surplus)
+    return Started(main.branch_id, has_turn, is_surplus)
+
+
+def insert_runs(executions: Sequence[Execution]) -> list[Started]:
+    """Write many new runs and their main branches, in a transaction in which their tasks cannot be removed. The
+    versions may be any. Whoever calls it records them.
+    """
+    rows = [_main_of(execution) for execution in executions]
+    columns: dict[str, list[Any]] = {
+        "id": [execution.pk for execution in executions],
+        "developer": [execution.developer_id for execution in executions],
+        "task": [execution.task_id for execution in executions],
+        "version": [execution.task_version_id for execution in executions],
+        "metadata": [to_json_text(execution.metadata) for execution in executions],
+        "key": [execution.key_id for execution in executions],
+        "traceparent": [execution.traceparent for execution in executions],
+        "branch": [row.branch_id for row in rows],
+        "input": [row.input for row in rows],
+        "stack": [row.stack for row in rows],
+    }
+    started = fetch_rows(_INSERT_RUNS, {**columns, "share": settings.TENANT_SHARE, "paused": paused_tasks()})
+    return [Started(*row) for row in started]
+
+
+@dataclass(frozen=True, slots=True)
+class _Main:
+    """The main branch of a new run, and both their values as rows take them."""
+
+    branch_id: UUID
+    input: str
+    stack: str
+
+
+def _main_of(execution: Execution) -> _Main:
+    given: dict[str, Any] = execution.input
+    frame = Frame(path=["main"], scope=str(uuid7()), display="main", input=given, opening="init", closing="finish")
+    contents = Contents(execution.pk)
+    stored_input = contents.outlined(to_json_text(given))
+    stack = to_json_text(contents.pack_stack([frame.to_json()]))
+    contents.write()
+    return _Main(uuid7(), stored_input, stack)
 
 
 def edited_columns(execution: Execution) -> dict[str, Any]:

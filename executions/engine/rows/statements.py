@@ -12,9 +12,14 @@ from julep_project.core.telemetry.statements import note_time
 from julep_project.core.tenancy import system_scope
 
 
-@system_scope()
 def fetch_row(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row a statement returns. `jsonb` comes as text, because Django leaves its decoding to the field.
+    """The first row a statement returns. `jsonb` comes as text, because Django leaves its decoding to the field."""
+    return next(iter(fetch_rows(sql, parameters, most=1)), None)
+
+
+@system_scope()
+def fetch_rows(sql: str, parameters: Mapping[str, Any], *, most: int | None = None) -> list[tuple[Any, ...]]:
+    """The rows a statement returns, or so many of them.
 
     In the scope of all: where a statement writes a run with its parts, the database could not see whose the parts are
     before it is over. It names whose the run is.
@@ -26,4 +31,4 @@ def fetch_row(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None
         with scoping.told(connection.connection):
             cursor.execute(sql.encode(), parameters, prepare=True)
         note_time(sql, began)
-        return cursor.fetchone()
+        return cursor.fetchall() if most is None else cursor.fetchmany(most)

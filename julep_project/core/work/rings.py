@@ -43,11 +43,14 @@ def _is_raised_in(error: Exception, package: str) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
 
 
-def ring(task: str, *ids: object) -> None:
-    """Send one message that carries ids only; while Redis is away nothing is sent, and nothing is lost."""
+def ring(task: str, *ids: object, delay_s: float = 0.0) -> None:
+    """Send one message that carries ids only; while Redis is away nothing is sent, and nothing is lost.
+
+    One with a delay sits in a worker's memory until it is due: none should be of more than some seconds.
+    """
     try:
         with sending():
-            current_app.send_task(task, args=[str(value) for value in ids])
+            current_app.send_task(task, args=[str(value) for value in ids], countdown=delay_s or None)
     except BROKER_ERRORS as error:
         log.warning("ring not sent; a sweep will", extra={"task": task, "reason": repr(error)})
 
