@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "executions.hooks",
     "executions.links",
     "executions.operating",
+    "executions.schedules",
 ]
 
 MIDDLEWARE = [
@@ -412,6 +413,14 @@ HOOK_KEPT_BYTES = env_int("HOOK_KEPT_BYTES", 64 * 1024, low=0, high=1024 * 1024)
 HOOK_CALLS_PER_MINUTE = env_int("HOOK_CALLS_PER_MINUTE", 600, low=0, high=1_000_000)
 TENANT_HOOK_CALLS_PER_MINUTE = env_int("TENANT_HOOK_CALLS_PER_MINUTE", 3000, low=0, high=10_000_000)
 HOOK_CALL_DAYS = env_int("HOOK_CALL_DAYS", 30, low=1, high=3650)
+# Schedules: how many a developer may have, seconds between two times of `every`, times of one that wait for earlier
+# ones, times of one backfill, failures in a row that pause one, and from when on a time was missed.
+MAX_SCHEDULES = env_int("MAX_SCHEDULES", 1000, low=0)
+SCHEDULE_MIN_SECONDS = env_int("SCHEDULE_MIN_SECONDS", 10, low=1, high=86_400)
+SCHEDULE_MAX_WAITING = env_int("SCHEDULE_MAX_WAITING", 100, low=1, high=10_000)
+SCHEDULE_MAX_BACKFILL = env_int("SCHEDULE_MAX_BACKFILL", 1000, low=1, high=100_000)
+SCHEDULE_MAX_FAILURES = env_int("SCHEDULE_MAX_FAILURES", 10, low=0)
+SCHEDULE_LATE_SECONDS = env_int("SCHEDULE_LATE_SECONDS", 60, low=2)
 # Expressions and templates: what one evaluation may take before its process is ended (their own limits stop all we
 # know of far earlier), and how many processes render for one that serves others.
 EVALUATION_CPU_SECONDS = env_int("EVALUATION_CPU_SECONDS", 2, low=1, high=60)
@@ -502,6 +511,8 @@ CELERY_TASK_ROUTES = [
         "bulk.work": {"queue": "maintenance"},
         "events.hand_out": {"queue": "io"},
         "events.look": {"queue": "io"},
+        "schedules.tick": {"queue": "maintenance"},
+        "schedules.send_message": {"queue": "io"},
     },
 ]
 

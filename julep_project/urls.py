@@ -39,6 +39,7 @@ urlpatterns = [
     path("", include("executions.hooks.urls")),
     path("", include("executions.links.urls")),
     path("", include("julep_project.mcp_server.urls")),
+    path("", include("executions.schedules.urls")),
     re_path("", unknown_route),
 ]
 

@@ -21,7 +21,7 @@ from julep_project.core.reading.validation import Path, as_object
 APPROVE, DENY = "approve", "deny"
 LONGEST_REASON = 2000
 _HASH_LENGTH = 64
-_NOBODY = frozenset({ActorKind.RUN, ActorKind.SYSTEM})
+_NOBODY = frozenset({ActorKind.RUN, ActorKind.SCHEDULE, ActorKind.SYSTEM})
 
 
 class ApprovalMismatch(Conflict):

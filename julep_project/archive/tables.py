@@ -41,6 +41,7 @@ from executions.hooks.models import Hook, HookCall
 from executions.links.models import WaitLink
 from executions.models import Blob, Branch, EventWait, Execution, LoopItem, Transition
 from executions.operating.models import FaultMark, Worker
+from executions.schedules.models import Occurrence, Schedule
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.pauses.models import Pause
@@ -191,6 +192,9 @@ TABLES: tuple[Table, ...] = (
     ),
     # They tell who was asked. What is not moved waits for nobody, so none of them opens anything.
     Table(WaitLink, owner="execution__developer", kept=Q(execution__status__in=_ENDED)),
+    # The other side fires them once somebody there resumes them: until then, this one does.
+    Table(Schedule, stays=frozenset({"state", "next_nominal", "due_at", "paused_reason", "paused_by", "paused_at"})),
+    Table(Occurrence, kept=Q(is_settled=True)),
     Table(AuditRecord),
 )
 OF_MODEL: Mapping[Any, Table] = {table.model: table for table in TABLES}

@@ -17,14 +17,15 @@ class ActorKind(StrEnum):
     LINK = "link"
     HOOK = "hook"
     RUN = "run"
+    SCHEDULE = "schedule"
     COMMAND = "command"
     SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is that of the API key, the developer of a token, the staff user, the link to answer a wait by, the hook or
-    the execution; `label` is for people; `address` is where a request came from."""
+    """`id` is that of the API key, the developer of a token, the staff user, the link to answer a wait by, the hook,
+    the execution or the schedule; `label` is for people; `address` is where a request came from."""
 
     kind: ActorKind
     id: str = ""

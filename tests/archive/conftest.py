@@ -18,6 +18,7 @@ from docs_store.models import Chunk, Doc, DocEmbedding, Embedding, EmbeddingMode
 from executions.blobs import placed
 from executions.inprocess import InProcessDispatcher
 from executions.models import Execution
+from executions.schedules.ticking.tick import tick
 from julep_project.archive.exporting import export_developer
 from julep_project.core.ids import uuid7
 from julep_project.core.process.remembered import forget_everything
@@ -61,6 +62,9 @@ def lived_in(dispatcher: InProcessDispatcher, settings: Any) -> Tenant:
         ingest_file(job_id)
     while embed_due():
         """Another doc has its vectors."""
+    begun = _succeed(api.post(f"/schedules/{ids['schedule']}/run"))["execution_id"]
+    _succeed(api.put(f"/executions/{begun}", {"status": "cancelled"}))
+    tick()
     agent, session = ids["agent"], ids["session"]
     task = f"/agents/{agent}/tasks/{ids['task']}"
     _succeed(api.put(task, {**_MAPS, "input_schema": {"type": "object"}}))

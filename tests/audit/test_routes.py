@@ -169,6 +169,8 @@ def member(kind: str, path: str, make: Do, body: Json) -> dict[tuple[str, str], 
 
 
 def extra(kind: str, world: World) -> Json:
+    if kind == "schedule":
+        return {"task_id": world.task(), "every": 60}
     return {"agent": world.agent} if kind == "session" else {}
 
 
@@ -243,6 +245,17 @@ def a_call(world: World) -> str:
 
 
 HOOK = {"name": "h", "target": {"type": "event", "name": "passed"}, "scheme": "none"}
+
+
+def a_schedule(world: World) -> str:
+    return world.new("/schedules", {"name": "s", "every": 60, "task_id": world.task()})
+
+
+def acted_on_schedule(verb: str, act: str, body: Any = None) -> tuple[str, str, Do]:
+    return (verb, "schedule", lambda w: w.api.post(f"/schedules/{a_schedule(w)}/{act}", body or {}))
+
+
+PAST = {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:01:00Z"}
 LIMIT = "limits/<str:id>"
 LINKS = "executions/<str:execution_id>/transitions/<str:transition_id>/links"
 CONVERSATION = "^(?:v1/)?conversations/(?P<reference>[^/]+)"
@@ -259,6 +272,22 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     **member("user", "/users", World.user, {"name": "v"}),
     **member("project", "/projects", lambda w: w.new("/projects", {"name": "p"}), {"name": "q"}),
     **member("session", "/sessions", World.session, {"situation": "here"}),
+    **member("schedule", "/schedules", a_schedule, {"name": "t"}),
+    ("post", "schedules/<str:id>/pause"): acted_on_schedule("pause", "pause"),
+    ("post", "schedules/<str:id>/resume"): (
+        "resume",
+        "schedule",
+        lambda w: [
+            w.api.post(f"{at}/{act}", {}) for at in [f"/schedules/{a_schedule(w)}"] for act in ("pause", "resume")
+        ],
+    ),
+    ("post", "schedules/<str:id>/run"): acted_on_schedule("run", "run"),
+    ("post", "schedules/<str:id>/backfill"): acted_on_schedule("backfill", "backfill", PAST),
+    ("post", "tasks/<str:task_id>/schedules"): (
+        "create",
+        "schedule",
+        lambda w: w.new(f"/tasks/{w.task()}/schedules", {"name": "s", "every": 60}),
+    ),
     **docs("agent", lambda w: w.agent),
     **docs("user", World.user),
     **secrets("secrets", lambda w: "/secrets"),

@@ -40,6 +40,7 @@ KIND_OF_SEGMENT = {
     "links": "link",
     "projects": "project",
     "responses": "response",
+    "schedules": "schedule",
     "secrets": "secret",
     "sessions": "session",
     "tasks": "task",
@@ -83,6 +84,11 @@ _TAKING_PART = [
     {"agent_id": "<agent>", "user_id": "<user>"},
     {"agents": ["<agent>"], "users": ["<user>"]},
 ]
+_EVERY_DAY = {**_NAMED, "every": 86400}
+_SCHEDULED = [
+    {**_EVERY_DAY, "task_id": "<task>"},
+    {**_EVERY_DAY, "session_id": "<session>", "message": "hi"},
+]
 _AUDITED = [{"object_id": "<agent>"}, {"actor_id": "<developer>"}, {"request_id": "<audit_request>"}]
 _USED_FOR = [
     {"agent_id": "<agent>", "project_id": "<project>"},
@@ -119,6 +125,11 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /hooks": [{"name": "n", "target": _TARGET, "scheme": "none"}],
     "PATCH /hooks/{id}": [{"target": _TARGET}],
     "PUT /hooks/{id}": [{"name": "n", "target": _TARGET, "scheme": "none"}],
+    "POST /schedules": _SCHEDULED,
+    "POST /schedules/{id}": _SCHEDULED,
+    "PUT /schedules/{id}": _SCHEDULED,
+    "PATCH /schedules/{id}": [{"task_id": "<task>"}, {"session_id": "<session>", "message": "hi"}],
+    "POST /schedules/{id}/backfill": [{"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00Z"}],
     "POST /sessions": _TAKING_PART,
     "POST /sessions/{id}": _TAKING_PART,
     "PUT /sessions/{id}": _TAKING_PART,
@@ -151,6 +162,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /conversations/{reference}/items": [{"after": "<conversation_item>"}, {}],
     "GET /responses/{reference}/input_items": [{"after": "msg_<response_hex>_i0"}, {}],
     "GET /usage": _USED_FOR,
+    "GET /schedules": [{"task_id": "<task>"}, {"session_id": "<session>"}],
     "GET /executions": [{"task_id": "<task>"}, {"agent_id": "<agent>"}, {"fork_id": "<fork>"}],
     "GET /executions/comparison": [{"ids": "<execution>,<ended_execution>"}, {"fork_id": "<fork>"}],
     "GET /audit": _AUDITED,
@@ -189,9 +201,10 @@ class Request:
 
     @property
     def needs_its_own(self) -> bool:
-        """Whether it needs a tenant of its own: it uses up the wait, or a project that nothing is in."""
+        """Whether it needs a tenant of its own: it uses up the wait, a project that nothing is in, or a schedule, which
+        goes with its task."""
         ends_a_wait = "/executions" in self.name and not self.name.startswith(("GET ", "POST /tasks/"))
-        return ends_a_wait or self.name == "DELETE /projects/{id}"
+        return ends_a_wait or self.name in ("DELETE /projects/{id}", "DELETE /schedules/{id}")
 
     @property
     def markers(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from docs_store.models import Chunk, Embedding
 from executions.bulk.models import BulkAction, BulkItem
 from executions.models import Blob, Branch, EventWait, Execution, LoopItem
 from executions.operating.models import FaultMark
+from executions.schedules.models import Occurrence
 from julep_project.core.idempotency.models import IdempotencyKey
 from julep_project.core.rates.models import TenantRates
 from sessions.models import Job, PendingRound, Turn
@@ -39,6 +40,8 @@ def complete(tenant: Tenant) -> Tenant:
     described = {"action": "cancel", "filter": {}, "matched": 0, "name": "n"}
     bulk = BulkAction.objects.create(developer=developer, **described)
     BulkItem.objects.create(bulk=bulk, execution_id=execution, outcome="done")
+    fired = {"nominal": datetime(2026, 1, 1, tzinfo=UTC), "target": "task", "state": "skipped", "is_settled": True}
+    Occurrence.objects.create(developer=developer, schedule_id=UUID(tenant.ids["schedule"]), **fired)
     task_id = Execution.objects.values_list("task_id", flat=True).get(pk=execution)
     FaultMark.objects.create(developer=developer, task_id=task_id, fault="f", state="resolved", version=1)
     Erasure.objects.create(developer=developer, user_id=uuid4(), name="n")

@@ -125,6 +125,7 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     hook = made("hook", "/hooks", {"name": "h", "target": target, "scheme": "none"})
     called = Client().post(f"/hooks/{hook['url'].rpartition('/')[2]}", {}, content_type="application/json")
     ids["hook_call"] = called.json()["id"]
+    made("schedule", "/schedules", {"name": "s", "task_id": ids["task"], "every": 86400})
     session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
     made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
     made("response", "/responses", {"model": "offline/echo", "input": "hi"})

@@ -52,6 +52,7 @@ CHOSEN_IDS = frozenset(
         "POST /users/{id}",
         "POST /sessions/{id}",
         "POST /projects/{id}",
+        "POST /schedules/{id}",
         "POST /agents/{agent_id}/tasks/{task_id}",
     }
 )

@@ -22,12 +22,14 @@ from executions.engine.dispatch import CeleryDispatcher
 from executions.events.handing_out import EVENT_QUEUE, EVENTS, WAIT_QUEUE, WAITS, hand_out, look
 from executions.events.models import Event, EventSource, EventState
 from executions.models import Branch, EventWait, Execution
+from executions.schedules import messages
+from executions.schedules.models import Occurrence, OccurrenceState, Schedule
 from julep_project.core.clock import now
 from julep_project.core.ids import uuid7
 from julep_project.core.jobs.rows import JobState
 from julep_project.core.work.lease import Leases
 from julep_project.core.work.queued import Queued
-from sessions.models import Job, Session
+from sessions.models import Job, Session, SessionAgent
 from sessions.responses.answering import background
 from sessions.responses.models import ResponseStatus, StoredResponse
 from sessions.responses.rows import store
@@ -215,6 +217,27 @@ class EventWaits(Kind):
 
     def work(self, subject: Any) -> None:
         look(UUID(str(subject)), CeleryDispatcher())
+
+
+class Messages(Kind):
+    leases, queued, done = messages.LEASES, messages.QUEUED, OccurrenceState.DONE.value
+
+    def make(self, tenant: Agent, count: int = 1) -> list[Any]:
+        return [self._make(tenant) for _ in range(count)]
+
+    def _make(self, tenant: Agent) -> Any:
+        Agent.objects.filter(pk=tenant.pk).update(model="offline/echo")
+        owner = {"developer_id": tenant.developer_id}
+        session = Session.objects.create(**owner)
+        SessionAgent.objects.create(session=session, agent=tenant, position=0)
+        times = {"timing": {"every": 60, "timezone": "UTC", "anchor": now().isoformat()}, "target": "session"}
+        schedule = Schedule.objects.create(**owner, session=session, name="n", **times)
+        said = messages.message_of({"message": "Hi"}, session.pk, schedule.overlap)
+        begun = {"state": "started", "target": "session", "input": said, "nominal": now(), "due_at": now()}
+        return Occurrence.objects.create(**owner, schedule=schedule, **begun).pk
+
+    def work(self, subject: Any) -> None:
+        messages.send_message(UUID(str(subject)))
 
 
 def tenant(name: str) -> Agent:

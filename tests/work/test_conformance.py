@@ -20,13 +20,14 @@ from tests.work.kinds import (
     Ingestions,
     Jobs,
     Kind,
+    Messages,
     Responses,
     tenant,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KINDS = [Docs, Jobs, Ingestions, Responses, Erasures, Bulks, Deliveries, Events, EventWaits]
+KINDS = [Docs, Jobs, Ingestions, Responses, Erasures, Bulks, Deliveries, Events, EventWaits, Messages]
 # Longer than any lease, and than a message is given.
 LONG_S = 600
 

@@ -41,6 +41,7 @@ TAGS = {
     "limits": "What calls of models may cost.",
     "usage": "What they have cost.",
     "bulk": "The same done to many runs.",
+    "schedules": "Runs and messages that begin at times.",
     "audit": "Who did what.",
     "retention": "For how long rows are kept.",
 }

@@ -1,0 +1,336 @@
+"""One look at some schedules: decides about all that has come, and writes it in the transaction of their locks.
+
+A time, the run that it begins and the next time are written together, so none is lost and none comes twice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from agents.audit.recording import Act, record_each
+from agents.audit.verbs import ObjectKind, Verb
+from executions.engine.dispatch import dispatcher
+from executions.engine.observing import note_start
+from executions.engine.start import insert_runs
+from executions.models import Execution
+from executions.schedules.actors import actor_of
+from executions.schedules.inputs import evaluate
+from executions.schedules.messages import QUEUED, message_of
+from executions.schedules.models import (
+    OPEN,
+    RAN,
+    Occurrence,
+    OccurrenceState,
+    Overlap,
+    Pin,
+    Schedule,
+    ScheduleState,
+    Source,
+    Target,
+)
+from executions.schedules.ticking import reasons
+from executions.schedules.ticking.deciding import Instead, Line, is_paused_by, times_come
+from executions.schedules.ticking.gates import LOOK_AGAIN, Gates
+from executions.schedules.ticking.writing import write_schedules
+from executions.schedules.times.jitter import due_of
+from executions.schedules.timings import timing_of
+from executions.schedules.told import FAILED, PAUSED, SKIPPED, tell
+from executions.services import cancel_execution, check_input
+from julep_project.core.actor import SYSTEM, acting_as, current_actor
+from julep_project.core.clock import DatabaseNow
+from julep_project.core.database import fetch
+from julep_project.core.errors import BadRequest, DomainError, NotFound
+from julep_project.core.ids import uuid7
+from julep_project.core.schemas.schema_defaults import with_defaults
+from julep_project.core.telemetry.tracing import new_traceparent
+from tasks.models import Task
+from tasks.selectors import version_of
+
+_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class Round:
+    """Decisions about schedules whose rows are locked. `ask` adds what a person wants begun beside what is due."""
+
+    now: datetime
+    gates: Gates
+    tasks: Mapping[UUID, Task]
+    new: list[Occurrence] = field(default_factory=list)
+    changed: list[Occurrence] = field(default_factory=list)
+    settled: list[UUID] = field(default_factory=list)
+    runs: list[tuple[Schedule, Execution]] = field(default_factory=list)
+    dirty: list[Schedule] = field(default_factory=list)
+
+    # -- deciding -------------------------------------------------------------------------------------------------
+
+    def attend(
+        self, schedule: Schedule, line: Line, ended: Sequence[Occurrence], known: set[datetime], asked: datetime | None
+    ) -> None:
+        """Decide about one schedule: what has ended, what waits, and the times that have come."""
+        self._settle(schedule, ended)
+        if schedule.state != ScheduleState.PAUSED:
+            for occurrence in line.next_ready(self.now):
+                self.changed.append(occurrence)
+                self._begin(schedule, line, occurrence)
+        if asked is not None:
+            self._place(schedule, line, self._occurrence(schedule, asked, Source.MANUAL))
+        if schedule.state == ScheduleState.ACTIVE:
+            self._fire(schedule, line, known)
+        if schedule.state != ScheduleState.PAUSED and line.waiting and line.is_free and line.waiting[0].due_at is None:
+            # More are ready than are begun at once.
+            line.waiting[0].due_at = self.now
+            self.changed.append(line.waiting[0])
+
+    def _settle(self, schedule: Schedule, ended: Sequence[Occurrence]) -> None:
+        """Hear of what has ended, and pause the schedule if that is a failure too many."""
+        if not ended:
+            return
+        before = schedule.failures
+        self.settled += [each.pk for each in ended]
+        self._note_ends(schedule, ended)
+        if schedule.failures != before or schedule.state == ScheduleState.PAUSED:
+            self.dirty.append(schedule)
+
+    def _note_ends(self, schedule: Schedule, ended: Sequence[Occurrence]) -> None:
+        for each in ended:
+            if each.state == OccurrenceState.FAILED:
+                tell(FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
+        why = is_paused_by(schedule, ended, settings.SCHEDULE_MAX_FAILURES)
+        if why and schedule.state == ScheduleState.ACTIVE:
+            schedule.state, schedule.paused_reason = ScheduleState.PAUSED, why
+            schedule.paused_by, schedule.paused_at = {"kind": SYSTEM.kind.value}, self.now
+            tell(PAUSED, schedule, reason=why)
+
+    def _fire(self, schedule: Schedule, line: Line, known: set[datetime]) -> None:
+        come = times_come(schedule, timing_of(schedule), self.now, settings.SCHEDULE_LATE_SECONDS)
+        if not come.times:
+            return
+        for due in come.times:
+            if due.nominal in known:
+                continue
+            occurrence = self._occurrence(schedule, due.nominal, Source.SCHEDULE)
+            if due.reason:
+                self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, due.reason))
+            elif schedule.state == ScheduleState.ACTIVE:
+                self._place(schedule, line, occurrence)
+            else:
+                # A time before it has paused the schedule.
+                self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.PAUSED))
+        move_to(schedule, come.following)
+        self.dirty.append(schedule)
+
+    def _occurrence(self, schedule: Schedule, nominal: datetime, source: Source) -> Occurrence:
+        occurrence = Occurrence(
+            id=uuid7(),
+            developer_id=schedule.developer_id,
+            schedule=schedule,
+            nominal=nominal,
+            source=source,
+            target=schedule.target,
+        )
+        self.new.append(occurrence)
+        return occurrence
+
+    def _place(self, schedule: Schedule, line: Line, occurrence: Occurrence) -> None:
+        """Begin a new occurrence, as far as what is open of the schedule lets it."""
+        instead = line.why_not(settings.SCHEDULE_MAX_WAITING)
+        if instead is not None:
+            self._stand(schedule, occurrence, instead)
+            if instead.state == OccurrenceState.WAITING:
+                line.waiting.append(occurrence)
+            return
+        if line.overlap == Overlap.CANCEL_OLD:
+            self._end_old(schedule, line)
+        self._begin(schedule, line, occurrence)
+
+    def _begin(self, schedule: Schedule, line: Line, occurrence: Occurrence) -> None:
+        task = None if schedule.task_id is None else self.tasks[schedule.task_id]
+        instead = self.gates.why_not(schedule, occurrence, task)
+        if instead is None:
+            instead = self._refusal(schedule, occurrence, task)
+        if instead is None:
+            line.started.append(occurrence)
+            return
+        self._stand(schedule, occurrence, instead)
+        if instead.state == OccurrenceState.WAITING:
+            occurrence.due_at = self.now + LOOK_AGAIN
+            line.waiting.insert(0, occurrence)
+            line.is_held = True
+
+    def _refusal(self, schedule: Schedule, occurrence: Occurrence, task: Task | None) -> Instead | None:
+        """Begin it; else what is wrong with what it would be given."""
+        try:
+            given = evaluate(schedule.input, schedule, occurrence.nominal, self.now)
+            if task is None:
+                occurrence.input, occurrence.due_at = message_of(given, schedule.session_id, schedule.overlap), self.now
+            else:
+                execution = self._run(schedule, task, given, occurrence)
+                occurrence.execution_id, occurrence.due_at = execution.pk, None
+                self.runs.append((schedule, execution))
+        except DomainError as error:
+            return Instead(OccurrenceState.FAILED, reasons.told(reasons.INVALID, error.explanation))
+        occurrence.state, occurrence.reason, occurrence.started_at = OccurrenceState.STARTED, "", self.now
+        return None
+
+    def _run(self, schedule: Schedule, task: Task, given: Any, occurrence: Occurrence) -> Execution:
+        number = schedule.version_number if schedule.pin == Pin.VERSION else None
+        version = version_of(task.pk, number or task.version_number)
+        if not isinstance(given, dict):
+            raise BadRequest("The input of a run is an object")
+        whole = with_defaults(version.input_schema or {}, given)
+        check_input(version, whole)
+        return Execution(
+            id=uuid7(),
+            developer_id=schedule.developer_id,
+            task=task,
+            task_version=version,
+            input=whole,
+            metadata={"schedule_id": str(schedule.pk), "occurrence_id": str(occurrence.pk)},
+            key_id=schedule.key_id,
+            traceparent=new_traceparent(),
+        )
+
+    def _stand(self, schedule: Schedule, occurrence: Occurrence, instead: Instead) -> None:
+        """Say why an occurrence is not begun."""
+        occurrence.state, occurrence.reason = instead.state, instead.reason
+        if instead.state == OccurrenceState.WAITING:
+            return
+        occurrence.ended_at, occurrence.due_at, occurrence.is_settled = self.now, None, True
+        if instead.state == OccurrenceState.SKIPPED:
+            tell(SKIPPED, schedule, occurrence_id=str(occurrence.pk), reason=instead.reason)
+        else:
+            self._note_ends(schedule, [occurrence])
+            self.dirty.append(schedule)
+
+    def _end_old(self, schedule: Schedule, line: Line) -> None:
+        """End what was begun before, and let what waits be replaced by what is new."""
+        for occurrence in line.started:
+            if occurrence.execution_id is None:
+                occurrence.version += 1
+                occurrence.state, occurrence.reason = OccurrenceState.CANCELLED, reasons.REPLACED
+                occurrence.ended_at, occurrence.lease_until, occurrence.is_settled = self.now, None, True
+                self.changed.append(occurrence)
+                continue
+            try:
+                # Its occurrence hears of it from the database.
+                with acting_as(actor_of(schedule)):
+                    cancel_execution(
+                        developer=schedule.developer, execution_id=occurrence.execution_id, reason=reasons.REPLACED
+                    )
+            except (BadRequest, NotFound):
+                # It has ended meanwhile.
+                continue
+        replaced = [each for each in line.waiting if each.source != Source.BACKFILL]
+        for occurrence in replaced:
+            self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.REPLACED))
+            self.changed.append(occurrence)
+        line.started.clear()
+        line.waiting = [each for each in line.waiting if each.source == Source.BACKFILL]
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write all of it, and ring for what is begun once it is there for all."""
+        executions = [execution for _, execution in self.runs]
+        if executions:
+            for started in insert_runs(executions):
+                if started.has_turn:
+                    ring = partial(dispatcher().advance, started.branch_id, is_surplus=started.is_surplus)
+                    transaction.on_commit(ring)
+            record_each(_acts(self.runs))
+            for execution in executions:
+                transaction.on_commit(partial(note_start, execution, execution.task.name))
+        Occurrence.objects.bulk_create(self.new, batch_size=_AT_ONCE)
+        made = {each.pk for each in self.new}
+        for occurrence in {each.pk: each for each in self.changed if each.pk not in made}.values():
+            _update(occurrence)
+        if self.settled:
+            Occurrence.objects.filter(pk__in=self.settled).update(is_settled=True)
+        write_schedules(list({each.pk: each for each in self.dirty}.values()))
+        for occurrence in (*self.new, *self.changed):
+            is_message = occurrence.state == OccurrenceState.STARTED and occurrence.target == Target.SESSION
+            if is_message and QUEUED.add(occurrence.pk, occurrence.developer_id):
+                transaction.on_commit(partial(QUEUED.ring, occurrence.pk))
+
+
+def move_to(schedule: Schedule, nominal: datetime | None) -> None:
+    """Let this be the next time that is decided about; without one the schedule has ended."""
+    schedule.next_nominal = nominal
+    schedule.due_at = None if nominal is None else due_of(nominal, schedule.pk, schedule.jitter)
+    if nominal is None and schedule.state == ScheduleState.ACTIVE:
+        schedule.state = ScheduleState.ENDED
+
+
+def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -> Round:
+    """Decide about these schedules, whose rows and tasks are locked, and write it. With `asked`, each also begins an
+    occurrence of that time for whoever acts."""
+    ids = [each.pk for each in schedules]
+    tasks = Task.objects.filter(pk__in={each.task_id for each in schedules if each.task_id is not None})
+    [(now,)] = fetch("SELECT date_trunc('milliseconds', now())")
+    gates = Gates(now, settings.SCHEDULE_LATE_SECONDS)
+    one = Round(now, gates, {task.pk: task for task in tasks.only("id", "name", "version_number", "agent_id")})
+    lines = {each.pk: Line(each.overlap) for each in schedules}
+    ended: dict[UUID, list[Occurrence]] = {}
+    for occurrence in _open(ids):
+        line = lines[occurrence.schedule_id]
+        match occurrence.state:
+            case OccurrenceState.STARTED:
+                line.started.append(occurrence)
+            case OccurrenceState.WAITING:
+                line.waiting.append(occurrence)
+            case _:
+                ended.setdefault(occurrence.schedule_id, []).append(occurrence)
+    known = _known(schedules, now)
+    for schedule in schedules:
+        one.attend(schedule, lines[schedule.pk], ended.get(schedule.pk, ()), known.get(schedule.pk, set()), asked)
+    one.write()
+    return one
+
+
+def _open(schedule_ids: Sequence[UUID]) -> Iterable[Occurrence]:
+    """What is open of the schedules, or has ended without their having heard of it, in the order of times."""
+    is_open = Q(state__in=OPEN)
+    to_settle = Q(state__in=RAN, is_settled=False)
+    found: list[Occurrence] = []
+    for condition in (is_open, to_settle):
+        found += Occurrence.objects.filter(condition, schedule__in=schedule_ids).defer("input")
+    return sorted(found, key=lambda each: each.nominal)
+
+
+def _known(schedules: Sequence[Schedule], now: datetime) -> dict[UUID, set[datetime]]:
+    """Times of the schedules that are occurrences already, of those that have not been decided about: a backfill may
+    have come first, or somebody who runs it now."""
+    due = [each for each in schedules if each.next_nominal is not None and each.next_nominal <= now]
+    found: dict[UUID, set[datetime]] = {}
+    if due:
+        rows = Occurrence.objects.filter(schedule__in=due, nominal__gte=F("schedule__next_nominal"))
+        for schedule_id, nominal in rows.values_list("schedule_id", "nominal"):
+            found.setdefault(schedule_id, set()).add(nominal)
+    return found
+
+
+def _acts(runs: Sequence[tuple[Schedule, Execution]]) -> Iterator[tuple[UUID, Act]]:
+    """That runs were begun: by whoever acts, or else by their schedules."""
+    actor = current_actor()
+    for schedule, execution in runs:
+        with acting_as(actor_of(schedule) if actor == SYSTEM else actor):
+            after = {"task": str(execution.task_id), "schedule": str(schedule.pk)}
+            yield execution.developer_id, Act(Verb.CREATE, ObjectKind.EXECUTION, execution.pk, after=after)
+
+
+_COLUMNS = "state reason input execution_id started_at ended_at is_settled due_at version lease_until".split()
+
+
+def _update(occurrence: Occurrence) -> None:
+    """Write how an occurrence stands that was open, unless its message has been sent meanwhile."""
+    values = {name: getattr(occurrence, name) for name in _COLUMNS if name in occurrence.__dict__}
+    was_open = Occurrence.objects.filter(pk=occurrence.pk, state__in=OPEN)
+    was_open.update(**values, updated_at=DatabaseNow())

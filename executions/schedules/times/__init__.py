@@ -1,0 +1,1 @@
+"""When schedules fire: plain Python, which looks at no clock and knows of no database."""
