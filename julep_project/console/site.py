@@ -21,6 +21,7 @@ from julep_project.console.views import (
     overview,
     queues,
     runs,
+    schedules,
     search,
     usage,
 )
@@ -49,6 +50,7 @@ NAVIGATION = (
             ("Errors", "console_errors"),
             ("Inbox", "console_inbox"),
             ("Chats", "console_chats"),
+            ("Schedules", "console_schedules"),
         ),
     ),
     (
@@ -70,6 +72,7 @@ _SECTIONS = {
     "console_wait": "console_inbox",
     "console_chat": "console_chats",
     "console_bulk": "console_bulk",
+    "console_schedule": "console_schedules",
     "console_task": "console_runs",
     "console_compare": "console_runs",
 }
@@ -92,7 +95,7 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of the console, then those of the models."""
-        run, chat = "runs/<uuid:run_id>/", "chats/<uuid:session_id>/"
+        run, chat, one = "runs/<uuid:run_id>/", "chats/<uuid:session_id>/", "schedules/<uuid:schedule_id>/"
         pages = [
             path("search/", self._page(search.find), name="console_search"),
             path("runs/", self._page(runs.listing), name="console_runs"),
@@ -120,6 +123,11 @@ class ConsoleSite(admin.AdminSite):
             path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),
             path("bulk/<uuid:bulk_id>/", self._page(bulk_page.show), name="console_bulk_action"),
             path("bulk/<uuid:bulk_id>/abort/", self._page(bulk_page.abort), name="console_bulk_abort"),
+            path("schedules/", self._page(schedules.listing), name="console_schedules"),
+            path(one, self._page(schedules.show), name="console_schedule"),
+            path(f"{one}pause/", self._page(schedules.pause), name="console_schedule_pause"),
+            path(f"{one}resume/", self._page(schedules.resume), name="console_schedule_resume"),
+            path(f"{one}run/", self._page(schedules.run), name="console_schedule_run"),
             path("errors/", self._page(errors.listing), name="console_errors"),
             path("errors/mark/", self._page(errors.mark), name="console_errors_mark"),
             path("queues/", self._page(queues.overview), name="console_queues"),

@@ -219,6 +219,23 @@ def bulk_tone(state: str) -> str:
     return _BULK_TONES.get(state, "running")
 
 
+_SCHEDULE_TONES = {
+    "paused": "cancelled",
+    "ended": "cancelled",
+    "waiting": "queued",
+    "started": "running",
+    "done": "succeeded",
+    "skipped": "cancelled",
+    "active": "succeeded",
+}
+
+
+@register.filter
+def schedule_tone(state: str) -> str:
+    """The dot of a state of a schedule, or of what became of one of its times, as runs have them."""
+    return _SCHEDULE_TONES.get(state, state)
+
+
 @register.simple_tag
 def bar_parts(bar: Any, most: int, place: int) -> SafeString:
     """The parts of one bar of a histogram of 40 units of height, the failed ones at its foot."""
