@@ -17,6 +17,7 @@ from julep_project.bench import (
     pages,
     postgres,
     programs,
+    schedules,
     tenants,
 )
 from julep_project.bench.load import ClosedLoop
@@ -51,6 +52,7 @@ class Workload:
     real_a_day: int = 100
     looked_at: int = 100_000
     looks: int = 7
+    schedules: int = 10_000
     workers: dict[str, int] = field(default_factory=dict)
 
 
@@ -60,6 +62,7 @@ QUICK: dict[str, Any] = {
     **{"largest_map": 200, "chunks": 30_000, "searches": 50, "streams": 200, "looped_calls": 50, "idle_s": 20.0},
     **{"chats": 20, "queued": 2000, "mapped_beside": 5000, "unembedded": 40_000},
     **{"days": 6, "runs_a_day": 500, "real_a_day": 20, "looked_at": 2000, "looks": 3},
+    **{"schedules": 500},
 }
 
 
@@ -187,6 +190,8 @@ PARTS: dict[str, Callable[[Workload], list[Row]]] = {
     "p": lambda effort: answers.measure(effort.chunks // 100, effort.searches),
     # Pages of the console.
     "r": lambda effort: pages.measure(effort.looked_at, effort.looks),
+    # Schedules that are due at the same time.
+    "s": lambda effort: schedules.measure(effort.schedules),
     # Latencies before and after a month of runs and of retention; the last, because of what it leaves.
     "o": lambda effort: ages.measure(effort.days, effort.runs_a_day, effort.real_a_day, effort.starts),
 }

@@ -32,16 +32,17 @@ class Gates:
     late_s: int
     _places: dict[UUID, int | None] = field(default_factory=dict)
     _refused: dict[UUID, str] = field(default_factory=dict)
+    _standings: dict[UUID, str] = field(default_factory=dict)
 
     def why_not(self, schedule: Schedule, occurrence: Occurrence, task: Task | None) -> Instead | None:
         """Why an occurrence is not begun now; None: it is, and takes the place of one run."""
         reason = self._standing(schedule.developer_id)
-        if reason is None and task is not None:
+        if not reason and task is not None:
             refused = self._refusal(schedule.developer_id, task)
             if refused:
                 return Instead(OccurrenceState.SKIPPED, reasons.told(reasons.LIMIT, refused))
             reason = self._place(schedule.developer_id)
-        if reason is None:
+        if not reason:
             return None
         if self.now - occurrence.nominal > self._patience(schedule, occurrence):
             return Instead(OccurrenceState.SKIPPED, reason)
@@ -53,14 +54,18 @@ class Gates:
         window = 0 if schedule.catch_up == CatchUp.NONE else schedule.catch_up_window
         return timedelta(seconds=max(window, self.late_s) + schedule.jitter)
 
-    def _standing(self, developer_id: UUID) -> str | None:
-        pause = pause_of(PauseScope.INTAKE)
-        if pause is not None:
-            return reasons.told(reasons.PAUSED, f"no new work is taken: {pause.reason}")
-        developer = _developer(developer_id)
-        if developer is None or not developer.active:
-            return reasons.told(reasons.INACTIVE, "the developer is switched off")
-        return None
+    def _standing(self, developer_id: UUID) -> str:
+        """What keeps all that is the developer's from being begun."""
+        if developer_id not in self._standings:
+            pause = pause_of(PauseScope.INTAKE)
+            developer = _developer(developer_id)
+            found = ""
+            if pause is not None:
+                found = reasons.told(reasons.PAUSED, f"no new work is taken: {pause.reason}")
+            elif developer is None or not developer.active:
+                found = reasons.told(reasons.INACTIVE, "the developer is switched off")
+            self._standings[developer_id] = found
+        return self._standings[developer_id]
 
     def _refusal(self, developer_id: UUID, task: Task) -> str:
         """What the free tier says to one run more of the task."""
@@ -73,17 +78,17 @@ class Gates:
                 self._refused[task.pk] = error.message
         return self._refused[task.pk]
 
-    def _place(self, developer_id: UUID) -> str | None:
-        """Take one of the places for runs at work."""
+    def _place(self, developer_id: UUID) -> str:
+        """Take one of the places for runs at work; why there is none."""
         most = limits_of(developer_id).runs
         if not most:
-            return None
+            return ""
         left = self._places.get(developer_id)
         if left is None:
             at_work = Execution.objects.filter(developer_id=developer_id, status__in=AT_WORK).order_by()
             left = most - at_work[:most].count()
         self._places[developer_id] = max(left - 1, 0)
-        return None if left > 0 else reasons.told(reasons.LIMIT, f"{most} runs of this developer are at work")
+        return "" if left > 0 else reasons.told(reasons.LIMIT, f"{most} runs of this developer are at work")
 
 
 def _developer(developer_id: UUID) -> Developer | None:

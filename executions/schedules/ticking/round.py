@@ -38,7 +38,7 @@ from executions.schedules.models import (
 from executions.schedules.ticking import reasons
 from executions.schedules.ticking.deciding import Instead, Line, is_paused_by, times_come
 from executions.schedules.ticking.gates import LOOK_AGAIN, Gates
-from executions.schedules.ticking.writing import write_schedules
+from executions.schedules.ticking.writing import add_occurrences, write_schedules
 from executions.schedules.times.jitter import due_of
 from executions.schedules.timings import timing_of
 from executions.schedules.told import FAILED, PAUSED, SKIPPED, tell
@@ -52,8 +52,6 @@ from julep_project.core.schemas.schema_defaults import with_defaults
 from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task
 from tasks.selectors import version_of
-
-_AT_ONCE = 500
 
 
 @dataclass(slots=True)
@@ -248,7 +246,7 @@ class Round:
             record_each(_acts(self.runs))
             for execution in executions:
                 transaction.on_commit(partial(note_start, execution, execution.task.name))
-        Occurrence.objects.bulk_create(self.new, batch_size=_AT_ONCE)
+        add_occurrences(self.new)
         made = {each.pk for each in self.new}
         for occurrence in {each.pk: each for each in self.changed if each.pk not in made}.values():
             _update(occurrence)

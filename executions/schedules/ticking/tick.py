@@ -25,7 +25,7 @@ from julep_project.core.work.lease import after
 log = logging.getLogger(__name__)
 
 TASK = "schedules.tick"
-AT_ONCE = 250
+AT_ONCE = 400
 # How long one message works: other upkeep waits for the same threads.
 _WORKS_S = 1.0
 # Before one that nobody can decide about is looked at again.

@@ -1,8 +1,11 @@
-"""Writes how many schedules stand, in one statement."""
+"""Writes how many schedules stand, and what became of their times, in one statement each.
+
+Of each column an array: a statement with a parameter for each value takes longer to be read than to be carried out.
+"""
 
 from collections.abc import Sequence
 
-from executions.schedules.models import Schedule
+from executions.schedules.models import Occurrence, Schedule
 from julep_project.core.database import execute
 from julep_project.core.reading.jsontext import to_json_text
 
@@ -30,3 +33,37 @@ def write_schedules(schedules: Sequence[Schedule]) -> None:
     columns = {name: [getattr(each, name) for each in schedules] for name in _PLAIN}
     by = [None if each.paused_by is None else to_json_text(each.paused_by) for each in schedules]
     execute(_WRITE, {"id": [each.pk for each in schedules], **columns, "paused_by": by})
+
+
+_OCCURRENCE = {
+    "id": "uuid",
+    "developer_id": "uuid",
+    "schedule_id": "uuid",
+    "nominal": "timestamptz",
+    "source": "text",
+    "target": "text",
+    "state": "text",
+    "reason": "text",
+    "input": "jsonb",
+    "execution_id": "uuid",
+    "started_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "is_settled": "boolean",
+    "due_at": "timestamptz",
+}
+_NAMES = ", ".join(_OCCURRENCE)
+_ADD = f"""
+    INSERT INTO schedules_occurrence ({_NAMES}, version, attempts)
+    SELECT {_NAMES}, 0, 0
+    FROM ROWS FROM ({", ".join(f"unnest(%({name})s::{kind}[])" for name, kind in _OCCURRENCE.items())})
+        AS new({_NAMES})
+"""
+
+
+def add_occurrences(occurrences: Sequence[Occurrence]) -> None:
+    """Store new ones."""
+    if not occurrences:
+        return
+    columns = {name: [getattr(each, name) for each in occurrences] for name in _OCCURRENCE}
+    columns["input"] = [None if given is None else to_json_text(given) for given in columns["input"]]
+    execute(_ADD, columns)
