@@ -61,7 +61,10 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
         client = Client(home)
         client.be_told(world)
         tasks = {client.create(program, world): program for program in made}
-        to_start = list(tasks)
+        to_start = [task_id for task_id, program in tasks.items() if not program.fires]
+        for task_id, program in tasks.items():
+            if program.fires:
+                client.schedule(task_id, program, harm_s)
         nemesis.start()
         try:
             _submit(client, tasks, to_start, harm_s, nemesis)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,15 @@ _WAITS_LEFT = """
     SELECT w.execution_id::text, w.name FROM executions_eventwait w
     JOIN executions_execution e ON e.id = w.execution_id WHERE e.status IN ('succeeded', 'failed', 'cancelled')
 """
+# What became of each time of a schedule of the task, and whether it was begun before that.
+_TIMES = """
+    SELECT o.nominal::text, o.state, o.reason, o.execution_id::text, e.status,
+           coalesce(o.started_at < o.nominal, false) OR coalesce(e.created_at < o.nominal, false)
+    FROM schedules_occurrence o JOIN schedules_schedule s ON s.id = o.schedule_id
+    LEFT JOIN executions_execution e ON e.id = o.execution_id
+    WHERE s.task_id = %s ORDER BY o.nominal
+"""
+_ENDS = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 @dataclass
@@ -89,7 +98,24 @@ def check(
         if not runs_of[program.name]:
             findings.append(f"{program.name}: it never ran")
         findings += [f"{program.name}: {line}" for line in _check_calls(program, seen, runs_of[program.name])]
+    for task_id, program in programs.items():
+        if program.fires:
+            times = connection.execute(_TIMES, [task_id]).fetchall()
+            findings += [f"{program.name}: {line}" for line in _check_times(program, times, runs_of[program.name])]
     return findings
+
+
+def _check_times(program: Scenario, times: Sequence[Any], runs: list[_Run]) -> Iterator[str]:
+    """Each time of its schedule began one run, not before it, and heard of its end; no run came from elsewhere."""
+    if len({time[0] for time in times}) != program.fires or len(times) != program.fires:
+        yield f"{len(times)} times came of {program.fires}: {[time[0] for time in times]}"
+    for nominal, state, reason, run_id, status, is_early in times:
+        if run_id is None or state != _ENDS.get(status or ""):
+            yield f"the time {nominal} is {state} ({reason}), its run {run_id} is {status}"
+        if is_early:
+            yield f"the run {run_id} began before its time {nominal}"
+    if sorted(run.id for run in runs) != sorted(str(time[3]) for time in times):
+        yield f"{len(runs)} runs came of {len(times)} times"
 
 
 def _check_run(

@@ -5,6 +5,7 @@ import json
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -23,8 +24,11 @@ _WAITING = """
 # What is on its way to the webhook counts like a run.
 _PROGRESS = """
     SELECT count(*) FILTER (WHERE status NOT IN ('succeeded', 'failed', 'cancelled'))
-               + (SELECT count(*) FROM webhooks_delivery WHERE state IN ('pending', 'waiting')),
+           + (SELECT count(*) FROM webhooks_delivery WHERE state IN ('pending', 'waiting'))
+           + (SELECT count(*) FROM schedules_schedule WHERE state = 'active')
+           + (SELECT count(*) FROM schedules_occurrence WHERE NOT is_settled),
            coalesce(sum(transition_count), 0) + (SELECT coalesce(sum(tries), 0) FROM webhooks_delivery)
+           + (SELECT count(*) FROM schedules_occurrence)
     FROM executions_execution
 """
 _UNDER_WAY = """
@@ -80,6 +84,19 @@ class Client:
         """Have the world told of all runs."""
         self._send("POST", "/webhooks", {"url": world.url + TOLD, "events": ["execution.*"]})
 
+    def schedule(self, task_id: str, program: Scenario, harm_s: float) -> None:
+        """Have the program's runs begin at times that lie in the harm."""
+        begin = datetime.now(UTC) + timedelta(seconds=2)
+        times = [begin + timedelta(seconds=(place + 1) * harm_s / program.fires) for place in range(program.fires)]
+        body = {
+            "name": program.name,
+            "calendar": [time.isoformat(timespec="seconds") for time in times],
+            "overlap": program.overlap,
+            "catch_up": "all",
+            "max_failures": 0,
+        }
+        self._send("POST", f"/tasks/{task_id}/schedules", body)
+
     def start(self, task_id: str) -> bool:
         """Start a run. False: there was no answer; it may run all the same."""
         answer = self._try("POST", f"/tasks/{task_id}/executions", {"input": {}})
@@ -116,7 +133,8 @@ class Client:
             self._try("POST", "/events", {"name": EVENT, "data": {"call": call, "n": ANSWER}, "key": call})
 
     def progress(self) -> tuple[int, int] | None:
-        """Runs and deliveries that have not ended, and how far all are; None when the database does not answer."""
+        """Runs, deliveries and times of schedules that have not ended, and how far all are; None when the database does
+        not answer."""
         rows = self._rows(_PROGRESS, [])
         return (int(rows[0][0]), int(rows[0][1])) if rows else None
 

@@ -17,6 +17,9 @@ WORLD_ADDS = 1
 # How a text begins that asks the model to call its tool.
 USE_TOOL = "use "
 
+# How many of the programs are begun by schedules.
+_SCHEDULED_SHARE = 0.2
+
 Body = list[dict[str, Any]]
 
 
@@ -24,14 +27,17 @@ Body = list[dict[str, Any]]
 class Scenario:
     """A task's workflows and what comes of a run of it.
 
-    `fails`: a run must fail. `cancel_after`: somebody cancels it when its log has so many rows (0: nobody does).
-    `calls` are the calls of the world a run makes, `single_calls` those of a tool declared `at_most_once`, `asked` the
-    texts it sends to the model.
+    `fires`: a schedule starts so many runs of it (0: a client starts one); by its overlap policy `overlap` none is
+    skipped. `fails`: a run must fail. `cancel_after`: somebody cancels it when its log has so many rows (0: nobody
+    does). `calls` are the calls of the world a run makes, `single_calls` those of a tool declared `at_most_once`,
+    `asked` the texts it sends to the model.
     """
 
     name: str
     workflows: dict[str, Body] = field(default_factory=lambda: {"main": []})
     value: int = 0
+    fires: int = 0
+    overlap: str = "allow"
     fails: bool = False
     cancel_after: int = 0
     calls: set[str] = field(default_factory=set)
@@ -54,8 +60,12 @@ class Scenario:
 
 def make_programs(seed: int, count: int) -> list[Scenario]:
     """That many programs; the same seed gives the same ones."""
-    random = Random(seed)
-    return [_make_program(random, f"p{number}") for number in range(count)]
+    random, times = Random(seed), Random(f"times of {seed}")
+    programs = [_make_program(random, f"p{number}") for number in range(count)]
+    for program in programs:
+        if times.random() < _SCHEDULED_SHARE:
+            program.fires, program.overlap = times.randint(2, 4), times.choice(("allow", "queue_all"))
+    return programs
 
 
 def _make_program(random: Random, name: str) -> Scenario:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import connection, transaction
 
 from agents.webhooks.models import Message
 from executions.models import Branch, Execution, Transition
+from executions.schedules.models import Occurrence, Schedule
 from executions.wait_tokens import task_token
 from julep_project.chaos.checker import Promises, Seen, check
 from julep_project.chaos.client import MODEL, answer_to, task_body
@@ -84,7 +86,7 @@ def finished(flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch) -
         promises = Promises()
         hears = {"url": world.url + TOLD, "events": ["execution.*"]}
         assert flow.api.post("/webhooks", hears).status_code == 201
-        for program in make_programs(SEED, PROGRAMS):
+        for program in (replace(each, fires=0) for each in make_programs(SEED, PROGRAMS)):
             created = flow.create(task_body(program, world), agent={"model": MODEL})
             assert created.status_code == 201, created.json()
             programs[created.json()["id"]] = program
@@ -110,6 +112,25 @@ def test_runs_without_harm_give_what_the_generator_foretells(finished: Finished)
     calls = {call for program in finished.programs.values() for call in program.calls | program.single_calls}
     assert calls == set(finished.seen.calls)
     assert sum(finished.seen.asked.values()) > 0
+
+
+def test_times_of_schedules_are_held_to_their_runs(finished: Finished) -> None:
+    run = succeeded()
+    program = finished.programs[str(run.task_id)]
+    program.fires = 1
+    assert finished.findings()[-2:] == [
+        f"{program.name}: 0 times came of 1: []",
+        f"{program.name}: 1 runs came of 0 times",
+    ]
+    owner = {"developer_id": run.developer_id}
+    schedule = Schedule.objects.create(**owner, name="s", task_id=run.task_id, target="task", timing={})
+    nominal = run.created_at - timedelta(seconds=1)
+    begun = {"nominal": nominal, "started_at": run.created_at, "target": "task", "execution_id": run.pk}
+    time = Occurrence.objects.create(**owner, schedule=schedule, state="done", is_settled=True, **begun)
+    assert finished.findings() == []
+    Occurrence.objects.filter(pk=time.pk).update(state="started", nominal=run.created_at + timedelta(seconds=1))
+    told = finished.findings()
+    assert ["is started" in told[0], "began before its time" in told[1], len(told)] == [True, True, 2]
 
 
 def succeeded() -> Execution:
