@@ -69,7 +69,9 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     )
     key, _ = create_key(developer=Developer.objects.get(), values={"label": "ci"})
     told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
-    return {**run, **told, "key_id": str(key.pk), **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
+    body = {"name": "every hour", "task_id": task["id"], "cron": "0 * * * *"}
+    told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
+    return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
 
 
 def called(**values: Any) -> str:

@@ -50,6 +50,8 @@ PAGES = {
     "console_bulk": SEES,
     "console_bulk_action": SEES,
     "console_bulk_new": OPERATES,
+    "console_schedules": SEES,
+    "console_schedule": SEES,
 }
 ACTS = {"console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
@@ -57,6 +59,7 @@ ACTS |= {"console_run_fork_begin": OPERATES, "console_compare_choose": SEES, "co
 ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
 ACTS |= {"console_errors_mark": OPERATES, "console_ring": OPERATES, "console_drain": OPERATES}
 ACTS |= {"console_documents_retry": OPERATES, "console_key_new": ADMINISTERS, "console_key_revoke": ADMINISTERS}
+ACTS |= {"console_schedule_pause": OPERATES, "console_schedule_resume": OPERATES, "console_schedule_run": OPERATES}
 ACTS |= {"console_wait_link": OPERATES, "console_wait_unlink": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
@@ -70,7 +73,7 @@ def routes() -> dict[str, URLPattern]:
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
     wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
-    wanted |= {one: run[one] for one in ("entry_id", "worker_id", "key_id")}
+    wanted |= {one: run[one] for one in ("schedule_id", "entry_id", "worker_id", "key_id")}
     wanted |= {"link_id": run["id"]}
     names = routes()[name].pattern.converters
     path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})

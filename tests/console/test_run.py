@@ -280,6 +280,7 @@ def test_pages_need_no_redis(operator: Client, waiting: dict[str, Any], monkeypa
     monkeypatch.setattr(redis.connection.AbstractConnection, "send_packed_command", away)
     run = f"/admin/runs/{waiting['id']}/"
     pages = ["", "runs/", "errors/", "inbox/", "chats/", "queues/", "bulk/", "usage/", "documents/", "health/"]
+    pages += ["schedules/"]
     pages += ["controls/", "audit/", f"search/?q={run[12:20]}", f"tasks/{waiting['task']}/"]
     for page in (*(f"/admin/{page}" for page in pages), run, f"{run}head/", f"{run}rows/"):
         assert operator.get(page).status_code == 200, page

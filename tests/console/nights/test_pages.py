@@ -22,7 +22,7 @@ from tests.outages import database_away
 pytestmark = pytest.mark.slow
 
 _SIDEBAR = ("", "runs/", "errors/", "inbox/", "chats/", "queues/", "bulk/", "usage/", "documents/", "health/")
-_SIDEBAR += ("controls/", "audit/")
+_SIDEBAR += ("schedules/", "controls/", "audit/")
 # What a reader of pages cannot do without.
 _GRAVE = ("serious", "critical")
 _DEEPEST = 50
