@@ -66,7 +66,7 @@ def test_a_dead_hour(scheduling: Scheduling, catch_up: str) -> None:
 
 
 def test_what_is_older_than_the_window_is_not_caught_up_with(scheduling: Scheduling) -> None:
-    made = scheduling.make(catch_up="all", overlap="allow", catch_up_window=1500)
+    made = scheduling.make(catch_up="all", overlap="allow", catch_up_window=1600)
     rows = scheduling.fire(made, 6, late_s=300)
     assert scheduling.states(made) == ["skipped missed"] * 3 + ["started"] * 3
     assert "longer than catch_up_window" in rows[0].reason
@@ -113,6 +113,16 @@ def test_a_full_line_takes_no_more(asking: Scheduling, settings: Any) -> None:
     for _ in range(3):
         asking.fire(made)
     assert asking.states(made) == ["started", "waiting overlap", "skipped queue_full"]
+
+
+def test_nobody_looks_again_and_again_at_what_has_to_wait(asking: Scheduling) -> None:
+    made = asking.make(overlap="queue_all")
+    for _ in range(2):
+        asking.fire(made)
+    Occurrence.objects.filter(state="waiting").update(due_at=database_now())
+    Schedule.objects.filter(pk=made["id"]).update(due_at=database_now())
+    assert (asking.tick(), asking.tick()) == (1, 0)
+    assert asking.states(made) == ["started", "waiting overlap"]
 
 
 def test_failures_in_a_row_pause_it(scheduling: Scheduling, caplog: Any) -> None:

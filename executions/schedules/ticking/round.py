@@ -82,10 +82,17 @@ class Round:
             self._place(schedule, line, self._occurrence(schedule, asked, Source.MANUAL))
         if schedule.state == ScheduleState.ACTIVE:
             self._fire(schedule, line, known)
-        if schedule.state != ScheduleState.PAUSED and line.waiting and line.is_free and line.waiting[0].due_at is None:
-            # More are ready than are begun at once.
-            line.waiting[0].due_at = self.now
-            self.changed.append(line.waiting[0])
+        if schedule.state != ScheduleState.PAUSED:
+            self._leave(line)
+
+    def _leave(self, line: Line) -> None:
+        """Say when somebody has to look at what goes on waiting: at once where more are ready than are begun together,
+        else when what it waits for has ended, which it is told of."""
+        for place, occurrence in enumerate(line.waiting):
+            due_at = self.now if place == 0 and line.is_free else None
+            if (occurrence.due_at is None or occurrence.due_at <= self.now) and occurrence.due_at != due_at:
+                occurrence.due_at = due_at
+                self.changed.append(occurrence)
 
     def _settle(self, schedule: Schedule, ended: Sequence[Occurrence]) -> None:
         """Hear of what has ended, and pause the schedule if that is a failure too many."""
@@ -110,6 +117,10 @@ class Round:
     def _fire(self, schedule: Schedule, line: Line, known: set[datetime]) -> None:
         come = times_come(schedule, timing_of(schedule), self.now, settings.SCHEDULE_LATE_SECONDS)
         if not come.times:
+            if schedule.due_at is not None and schedule.due_at <= self.now:
+                # It was said to be due before it is: nobody should look until then.
+                move_to(schedule, come.following)
+                self.dirty.append(schedule)
             return
         for due in come.times:
             if due.nominal in known:
@@ -272,7 +283,7 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
     occurrence of that time for whoever acts."""
     ids = [each.pk for each in schedules]
     tasks = Task.objects.filter(pk__in={each.task_id for each in schedules if each.task_id is not None})
-    [(now,)] = fetch("SELECT date_trunc('milliseconds', now())")
+    [(now,)] = fetch("SELECT now()")
     gates = Gates(now, settings.SCHEDULE_LATE_SECONDS)
     one = Round(now, gates, {task.pk: task for task in tasks.only("id", "name", "version_number", "agent_id")})
     lines = {each.pk: Line(each.overlap) for each in schedules}
