@@ -14,6 +14,7 @@ from agents.tools.integrations.providers import known, provider_name
 from agents.tools.integrations.registry import find_method
 from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
+from agents.tools.places import PLACES, STYLES
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
@@ -83,6 +84,24 @@ class Spec(Body):
     others = MappingProxyType({})
 
 
+class PlaceSpec(Body):
+    """Where an argument goes; `name` is what it is called there, if not as the argument."""
+
+    name = Text(required=False, min_length=1)
+    style = serializers.ChoiceField(choices=STYLES, required=False)  # type: ignore[assignment]  # the key clients send
+
+    def get_fields(self) -> dict[str, Any]:
+        """One of them is a word of Python's."""
+        return {"in": serializers.ChoiceField(choices=PLACES), **super().get_fields()}
+
+
+class BasicSpec(Body):
+    """User and password of basic authentication."""
+
+    username = Text()
+    password = Text()
+
+
 class FunctionSpec(Spec):
     """Answered by the client, never run here. What else it says is told to models as it is."""
 
@@ -147,6 +166,19 @@ class ApiCallSpec(Spec):
     secrets = DictOf(child=SecretRef(), required=False)
     schema = JsonSchema(required=False)
     params_schema = JsonSchema(required=False)
+    places = DictOf(child=PlaceSpec(), required=False, help_text="where arguments go, by their names")
+    basic = BasicSpec(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a place in the path that the URL does not have."""
+        url = attrs.get("url", "$")
+        places = {} if url.lstrip().startswith("$") else attrs.get("places", {})
+        missing = [name for name, at in places.items() if at["in"] == "path" and f"{{{name}}}" not in url]
+        if missing:
+            told = f"The path of the url has no place {{{missing[0]}}}."
+            errors = serializers.ValidationError(told, code="value_error").detail
+            raise serializers.ValidationError({"places": {missing[0]: errors}})
+        return attrs
 
 
 class McpServerSpec(Spec):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from django.conf import settings
 
 from agents.tools.errors import ToolError
+from agents.tools.places import Places, place, places_of
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
 from julep_project.core.json_value import Json
@@ -42,13 +43,16 @@ def build_request(call: ToolCall) -> OutgoingRequest:
     Raises:
         ToolError: an argument has the wrong type, or has no place in the request.
     """
-    given, values = _split(call.arguments, call.by_model)
+    places = places_of(call.spec)
+    given, values = _split(call.arguments, call.by_model, places)
     fields = _merged(call, given)
     method = str(fields.get("method") or "GET").upper()
     if values:
         _place_values(fields, values, method)
+    place(places, call.arguments, fields)
     headers = {str(name): _text(value) for name, value in _object(fields, "headers").items()}
     headers = _with_default(headers, "Idempotency-Key", call.idempotency_key)
+    headers = _with_basic(headers, call.spec.get("basic"))
     body = _body(fields, headers)
     return OutgoingRequest(
         method=method,
@@ -64,7 +68,7 @@ def build_request(call: ToolCall) -> OutgoingRequest:
 
 def wants_content(call: ToolCall) -> bool:
     """Whether the result carries the body: the call decides, then the definition, else yes."""
-    given, _ = _split(call.arguments, call.by_model)
+    given, _ = _split(call.arguments, call.by_model, places_of(call.spec))
     for source in (given, call.spec):
         wanted = source.get("include_response_content")
         if wanted is not None:
@@ -72,15 +76,20 @@ def wants_content(call: ToolCall) -> bool:
     return True
 
 
-def _split(arguments: Mapping[str, Json], by_model: Set[str]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """Fields of the request, and values of the call. Nulls count as not given; `json_` is another name of `json`.
+def _split(
+    arguments: Mapping[str, Json], by_model: Set[str], places: Places
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Fields of the request, and values of the call, without those that have a place.
 
-    What a model supplies may be the body or the query, never where the request goes and how: it is a value then.
+    Nulls count as not given; `json_` is another name of `json`. What a model supplies may be the body or the query,
+    never where the request goes and how: it is a value then.
     """
     fields: dict[str, Json] = {}
     values: dict[str, Json] = {}
     for name, value in arguments.items():
         field = "json" if name == "json_" else name
+        if name in places:
+            continue
         if field not in REQUEST_FIELDS or (name in by_model and field not in _CONTENT_FIELDS):
             values[name] = value
         elif value is not None:
@@ -156,7 +165,8 @@ def _content_type(headers: Mapping[str, str]) -> str:
 
 
 def _file(name: str, value: Json) -> tuple[str | None, bytes, str | None]:
-    """A file of a form: its text, or `{filename?, content? or base64?, content_type?}`."""
+    """A file of a form: its text, or `{filename?, content? or base64?, content_type?}`. With an empty name it is a
+    field like any other."""
     if isinstance(value, str):
         return name, value.encode(), None
     if not isinstance(value, Mapping) or ("content" in value) == ("base64" in value):
@@ -165,7 +175,8 @@ def _file(name: str, value: Json) -> tuple[str | None, bytes, str | None]:
         content = base64.b64decode(value["base64"], validate=True) if "base64" in value else value["content"].encode()
     except (binascii.Error, TypeError, ValueError, AttributeError) as error:
         raise ToolError(f"the file {name!r} cannot be read: {error}") from error
-    return value.get("filename") or name, content, value.get("content_type")
+    filename = value.get("filename")
+    return (filename or name if filename != "" else None), content, value.get("content_type")
 
 
 def _flat(values: Mapping[str, Json]) -> dict[str, Json]:
@@ -195,6 +206,14 @@ def _object(fields: Mapping[str, Json], name: str) -> Mapping[str, Json]:
 
 def _with_default(headers: Mapping[str, str], name: str, value: str) -> dict[str, str]:
     return dict(headers) if any(key.lower() == name.lower() for key in headers) else {**headers, name: value}
+
+
+def _with_basic(headers: dict[str, str], basic: Json) -> dict[str, str]:
+    """With the user and password of the definition, unless there is another authorisation."""
+    if not isinstance(basic, Mapping):
+        return headers
+    pair = f"{basic.get('username', '')}:{basic.get('password', '')}"
+    return _with_default(headers, "Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
 
 
 def _timeout_s(call: ToolCall, fields: Mapping[str, Json]) -> float | None:

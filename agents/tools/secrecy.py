@@ -25,6 +25,7 @@ _OPEN = frozenset(
         "resource_id",
         "schema",
         "params_schema",
+        "places",
         "host",
         "command",
         "transport",

@@ -17,7 +17,7 @@ WHERE = "secrets may stand in the bodies of tools and in the `arguments` of step
 ONLY_JOINED = "a secret can only be put into a text: `$ secrets.NAME`, `{secrets.NAME}`, in an f-string, or with `+`"
 
 # Shown to models or clients, or about the answer: never sent.
-_NOT_SENT = frozenset({"name", "description", "parameters", "params_schema", "schema", "secrets"})
+_NOT_SENT = frozenset({"name", "description", "parameters", "params_schema", "places", "schema", "secrets"})
 _LONGEST_EXPRESSION = 10_000
 _DEEPEST = 20
 

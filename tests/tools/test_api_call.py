@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.tools.errors import ToolError
+from agents.tools.errors import BadArguments, ToolError
 from julep_project.devservices.loopback import Reply
 from tests.loopback.web_server import WebServer
 from tests.tools.conftest import CallTool
@@ -319,3 +319,84 @@ class TestFailures:
         with pytest.raises(ToolError, match="within 0.2 s") as caught:
             call_api(spec, times.get("arguments"), timeout=times.get("step"))
         assert caught.value.retryable
+
+
+class TestPlaces:
+    """Arguments that the definition gives a place, as a model supplies them."""
+
+    def call(self, call_api: CallTool, spec: dict[str, Any], arguments: dict[str, Any]) -> Any:
+        properties: dict[str, Any] = dict.fromkeys(spec["places"], {})
+        whole = {"method": "GET", **spec, "params_schema": {"type": "object", "properties": properties}}
+        return call_api(whole, arguments, from_model=True)
+
+    def test_each_goes_to_its_place(self, call_api: CallTool, web_server: WebServer) -> None:
+        url = web_server.script("/boats/a%20b%3F/of/1,2", Reply(200, {}))
+        places = {
+            "id": {"in": "path"},
+            "berths": {"in": "path"},
+            "url": {"in": "query"},
+            "tags": {"in": "query", "name": "tag[]"},
+            "ids": {"in": "query", "style": "comma"},
+            "filter": {"in": "query", "style": "brackets"},
+            "trace": {"in": "header", "name": "X-Trace"},
+            "lang": {"in": "cookie"},
+            "data": {"in": "json", "name": "content"},
+            "left_out": {"in": "query"},
+        }
+        spec = {"method": "POST", "url": web_server.url + "/boats/{id}/of/{berths}?fixed=1", "places": places}
+        given = {"id": "a b?", "berths": [1, 2], "url": "http://evil/", "tags": ["x", "y"], "ids": [1, 2]}
+        given |= {"filter": {"name": "n&m"}, "trace": "t-1", "lang": "en", "data": None, "left_out": None}
+
+        self.call(call_api, {**spec, "headers": {"x-trace": "defined"}}, given)
+
+        (sent,) = web_server.requests
+        assert url.endswith(sent.path) and sent.json() == {"content": None}
+        query = sent.target.partition("?")[2]
+        assert query == "fixed=1&url=http%3A%2F%2Fevil%2F&tag%5B%5D=x&tag%5B%5D=y&ids=1%2C2&filter%5Bname%5D=n%26m"
+        assert (sent.headers["x-trace"], sent.headers["cookie"]) == ("t-1", "lang=en")
+
+    @pytest.mark.parametrize(
+        ("place", "value", "expected"),
+        [
+            ("body", [1, {"a": None}], b'[1,{"a":null}]'),
+            ("content", "as it is", b"as it is"),
+            ("data", "a b", b"x=a+b"),
+            ("part", "a b", b'name="x"\r\n\r\na b\r\n'),
+            ("files", {"content": "t", "filename": "f.txt"}, b'name="x"; filename="f.txt"'),
+        ],
+    )
+    def test_bodies(
+        self, call_api: CallTool, web_server: WebServer, url: str, place: str, value: Any, expected: bytes
+    ) -> None:
+        self.call(call_api, {"method": "POST", "url": url, "places": {"x": {"in": place}}}, {"x": value})
+
+        assert expected in web_server.requests[0].body
+
+    @pytest.mark.parametrize("value", ["..", ".", "", "a/b", "a\\b", "%2e%2e", "..%2f", "a%252Fb", "%252e", None, {}])
+    def test_a_segment_stays_one(self, call_api: CallTool, web_server: WebServer, value: Any) -> None:
+        spec = {"url": web_server.url + "/boats/{id}", "places": {"id": {"in": "path"}}}
+
+        with pytest.raises(BadArguments):
+            self.call(call_api, spec, {"id": value})
+        assert web_server.requests == []
+
+    def test_two_in_one_segment_cannot_lead_out_of_it(self, call_api: CallTool, web_server: WebServer) -> None:
+        spec = {"url": web_server.url + "/boats/{a}{b}/x", "places": {"a": {"in": "path"}, "b": {"in": "path"}}}
+
+        with pytest.raises(BadArguments):
+            self.call(call_api, spec, {"a": ".", "b": "."})
+
+    @pytest.mark.parametrize("url", ["http://{id}/x", "http://127.0.0.1:{id}/", "http://127.0.0.1/?x={id}", "{id}"])
+    def test_a_place_outside_of_the_path_is_none(self, call_api: CallTool, url: str) -> None:
+        with pytest.raises(ToolError, match="no place for the arguments id"):
+            self.call(call_api, {"url": url, "places": {"id": {"in": "path"}}}, {"id": "evil.example"})
+
+    @pytest.mark.parametrize(("place", "value"), [("header", "a\r\nX-Evil: 1"), ("cookie", "a; admin=1")])
+    def test_nothing_ends_a_header(self, call_api: CallTool, url: str, place: str, value: str) -> None:
+        with pytest.raises(BadArguments):
+            self.call(call_api, {"url": url, "places": {"x": {"in": place}}}, {"x": value})
+
+    def test_user_and_password(self, call_api: CallTool, web_server: WebServer, url: str) -> None:
+        call_api({"method": "GET", "url": url, "basic": {"username": "ann", "password": "p:/ü"}})
+
+        assert base64.b64decode(web_server.requests[0].headers["authorization"].split()[1]).decode() == "ann:p:/ü"
