@@ -12,6 +12,7 @@ from django.urls import URLResolver, get_resolver
 from agents.audit.models import AuditRecord
 from agents.mcp.models import McpServer, McpTool
 from agents.models import Developer
+from agents.openapi.serializers import ImportBody
 from agents.vault.models import Secret
 from agents.webhooks.models import Delivery
 from sessions.responses.models import StoredResponse
@@ -92,6 +93,9 @@ class World:
         McpTool.objects.create(developer=self.developer, server=server, name="n", hash="0" * 64, state="new")
         accepted = {"tools": [{"name": "n", "hash": "0" * 64}]}
         return self.api.post(f"/agents/{self.agent}/tools/{tool}/accept", accepted)
+
+    def imported(self) -> Any:
+        return self.api.post(f"/agents/{self.agent}/tools/import", dict(ImportBody.example))
 
     def task(self) -> str:
         return self.new(f"/agents/{self.agent}/tasks", ASK)
@@ -300,6 +304,7 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ),
     ("delete", "api_keys/<str:id>"): ("revoke", "api_key", lambda w: w.api.delete(f"/api_keys/{w.key()}")),
     ("post", "agents/<str:agent_id>/tools"): ("create", "tool", World.tool),
+    ("post", "agents/<str:agent_id>/tools/import"): ("create", "tool", World.imported),
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
     ("post", f"{TOOL}/accept"): ("update", "tool", World.accepted),

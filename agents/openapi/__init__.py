@@ -1,0 +1,1 @@
+"""Operations of others' OpenAPI documents become tools of an agent."""
