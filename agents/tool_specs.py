@@ -15,10 +15,11 @@ from agents.tools.integrations.registry import find_method
 from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
 from agents.tools.places import PLACES, STYLES
+from agents.tools.system import find_operation, name_of_operation, names_like
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
-SUBRESOURCES = ("tool", "doc", "execution", "transition")
+SUBRESOURCES = ("tool", "doc", "execution", "transition", "history", "message")
 OPERATIONS = (
     "create",
     "update",
@@ -146,6 +147,15 @@ class SystemSpec(Spec):
     subresource = serializers.ChoiceField(choices=SUBRESOURCES, required=False)
     resource_id = UuidText(required=False)
     arguments = JsonObject(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an operation that nobody carries out."""
+        if find_operation(attrs) is None:
+            there_are = ", ".join(names_like(attrs))
+            told = f"There is no operation {name_of_operation(attrs)!r}. There are: {there_are}."
+            errors = serializers.ValidationError(told, code="value_error").detail
+            raise serializers.ValidationError({"operation": errors})
+        return attrs
 
 
 class ApiCallSpec(Spec):

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from executions import selectors, services
-from executions.api.serializers import ChangeBody, ExecutionBody
+from executions.api.serializers import ChangeBody, ExecutionBody, RunFilterBody
+from executions.finding import RunFilter, find_runs
+from executions.models import Execution
 from executions.wire import shown_execution, transition_to_wire
 from tasks.selectors import get_task
 
@@ -27,12 +31,19 @@ def start_execution(call: SystemCall) -> Json:
     return shown_execution(execution)
 
 
-@operation("execution.list", "task.execution.list", ids="task_id", page=100, more=METADATA_FILTER)
+@operation("execution.list", body=RunFilterBody, page=100, more=METADATA_FILTER)
+def find_executions(call: SystemCall) -> list[Json]:
+    """List executions, the newest first: those of one task, or of all with what else they have to meet."""
+    if "task_id" in call.arguments:
+        get_task(call.developer, call.id("task_id"))
+    rows = find_runs(call.developer, RunFilter.of(RunFilterBody.read(call.arguments)))
+    return _page(call, rows)
+
+
+@operation("task.execution.list", ids="task_id", page=100, more=METADATA_FILTER)
 def list_executions(call: SystemCall) -> list[Json]:
     """List the executions of a task, the newest first."""
-    rows = selectors.list_executions(call.developer, get_task(call.developer, call.id("task_id")))
-    page = call.paging(max_limit=100)
-    return [shown_execution(execution) for execution in selectors.page_of_executions(call.narrowed(rows), page)]
+    return _page(call, selectors.list_executions(call.developer, get_task(call.developer, call.id("task_id"))))
 
 
 @operation("execution.get", "task.execution.get", ids="execution_id")
@@ -63,3 +74,8 @@ def get_transition(call: SystemCall) -> Json:
     """Get one transition of an execution."""
     execution = selectors.get_execution(call.developer, call.id("execution_id"), whole=False)
     return transition_to_wire(selectors.get_transition(execution, call.id("transition_id")))
+
+
+def _page(call: SystemCall, rows: "QuerySet[Execution]") -> list[Json]:
+    found = selectors.page_of_executions(call.narrowed(rows), call.paging(max_limit=100))
+    return [shown_execution(execution) for execution in found]

@@ -12,6 +12,7 @@ from agents.models import Agent, Developer, User
 from agents.resource_services import ResourceServices, Values
 from docs_store.recall_options import complete_recall_options
 from julep_project.core.errors import BadRequest
+from julep_project.core.tenancy import get_or_not_found
 from sessions import selectors
 from sessions.context.conversation import session_agents
 from sessions.history.entries import new_entry, save_entries
@@ -50,8 +51,12 @@ class SessionServices(ResourceServices[Session]):
             columns["recall_options"] = complete_recall_options(columns["recall_options"])
 
 
-def append_message(*, developer: Developer, session_id: UUID, message: Mapping[str, Any]) -> tuple[Entry, UUID | None]:
+def append_message(
+    *, developer: Developer, session_id: UUID, message: Mapping[str, Any], entry_id: UUID | None = None
+) -> tuple[Entry, UUID | None]:
     """Store one message as it is, without asking a model. Returns it with the job that shortens the history, if any.
+
+    Under an id that is given, once: an earlier attempt's message is given back.
 
     Raises:
         NotFound: there is no such session.
@@ -61,6 +66,12 @@ def append_message(*, developer: Developer, session_id: UUID, message: Mapping[s
     model = resolve_model(None, agent)
     entry = new_entry(message, source=EntrySource.API_REQUEST, model=model)
     with transaction.atomic():
+        if entry_id is not None:
+            # Messages of a session are stored one after another: whoever came first with this id has it.
+            get_or_not_found(Session.objects.select_for_update(no_key=True), session_id, "Session")
+            if before := Entry.objects.filter(session=session, pk=entry_id).first():
+                return before, None
+            entry.pk = entry_id
         [stored] = save_entries(session_id, [entry])
         return stored, request_after_message(session, model)
 

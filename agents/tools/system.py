@@ -134,7 +134,12 @@ def all_operations() -> list[Operation]:
 
 def find_operation(spec: Mapping[str, Json]) -> Operation | None:
     """The operation a definition means."""
-    return _operations.get(_name(spec))
+    return _operations.get(name_of_operation(spec))
+
+
+def names_like(spec: Mapping[str, Json]) -> list[str]:
+    """The operations of the same resource, by name."""
+    return [name for name in sorted(_operations) if name.split(".")[0] == spec.get("resource")]
 
 
 def run(call: ToolCall) -> Json:
@@ -145,7 +150,7 @@ def run(call: ToolCall) -> Json:
     """
     operation = find_operation(call.spec)
     if operation is None:
-        raise ToolError(f"there is no operation {_name(call.spec)!r}")
+        raise ToolError(f"there is no operation {name_of_operation(call.spec)!r}")
     asked = SystemCall(
         developer=call.developer,
         arguments=_flat(operation, call.arguments),
@@ -182,7 +187,8 @@ def _parameters(ids: list[str], body: Mapping[str, Json], page: int, more: Mappi
     return {**schema, "required": required} if required else schema
 
 
-def _name(spec: Mapping[str, Json]) -> str:
+def name_of_operation(spec: Mapping[str, Json]) -> str:
+    """The dotted name of the operation that a definition means."""
     parts = (spec.get("resource"), spec.get("subresource"), spec.get("operation"))
     return ".".join(str(part) for part in parts if part)
 

@@ -23,6 +23,7 @@ _OTHERS: Mapping[str, Any] = {
     "content": "c",
     "text": "tides",
     "message": "hi",
+    "role": "user",
     "main": [{"evaluate": {"n": "$ 1"}}],
     "input": {"q": "?"},
     "status": "running",
@@ -31,6 +32,8 @@ _OTHERS: Mapping[str, Any] = {
 }
 # Arguments that name a row under another name than its kind's.
 _KINDS = {"project": "project_name", "agents": "agent", "users": "user"}
+# A call of a message's own, not a row.
+_NO_ROWS = frozenset({"tool_call_id"})
 # The id of what is to be created: one that is taken cannot be had, whoever has it.
 _CHOSEN = {
     "agent.create_or_update": "agent_id",
@@ -56,7 +59,8 @@ def test_foreign_ids_look_like_unknown_ones(dispatcher: InProcessDispatcher) -> 
 
 
 def _places(operation: Operation) -> Iterator[str]:
-    return (name for name in operation.parameters["properties"] if NAMES_A_ROW.fullmatch(name))
+    names = operation.parameters["properties"]
+    return (name for name in names if NAMES_A_ROW.fullmatch(name) and name not in _NO_ROWS)
 
 
 def _told(tenant: Tenant, operation: Operation, place: str, ids: Mapping[str, str]) -> str:

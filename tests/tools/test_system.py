@@ -110,7 +110,7 @@ class TestTenancy:
         """Every id of every operation, one by one: the others are the caller's own."""
         own, foreign = found(owner), found(stranger)
         body = {"name": "n", "title": "t", "content": "c", "type": "function", "input": {}, "delete_all": True}
-        body |= {"main": [{"evaluate": {"a": 1}}], "status": "cancelled", "message": "Hi"}
+        body |= {"main": [{"evaluate": {"a": 1}}], "status": "cancelled", "message": "Hi", "role": "user"}
         for each in all_operations():
             ids = [part for part in each.parameters.get("required", ()) if part.endswith("_id")]
             # A search finds nothing then; the id of what may be created need not exist.
@@ -167,6 +167,7 @@ class TestLikeTheApi:
             ("user.doc.list", "/users/{user_id}/docs"),
             ("session.list", "/sessions"),
             ("session.tool.list", "/sessions/{session_id}/tools"),
+            ("session.message.list", "/sessions/{session_id}/messages"),
         ]:
             told = api.get(path.format(**rows)).json()["items"]
             if ".tool." in name:
@@ -238,6 +239,31 @@ class TestLikeTheApi:
             use(owner, "session.create", {"agent": MISSING, "agents": [MISSING]})
         assert use(owner, "session.delete", session_id)["id"] == session_id["session_id"]
 
+    def test_what_was_said_is_written_and_forgotten(self, owner: Developer, api: ApiClient) -> None:
+        session_id = {"session_id": found(owner)["session_id"]}
+        for number in range(3):
+            use(owner, "session.message.create", {**session_id, "role": "user", "content": f"m{number}"})
+
+        told = use(owner, "session.message.list", {**session_id, "limit": 2, "offset": 1})
+        assert [message["content"] for message in told] == ["m1", "m2"]
+        newest = use(owner, "session.message.list", {**session_id, "limit": 1, "direction": "desc"})
+        assert newest == api.get(f"/sessions/{session_id['session_id']}/messages").json()["items"][2:]
+        assert use(owner, "session.history.delete", session_id)["id"] == session_id["session_id"]
+        assert use(owner, "session.history", session_id)["entries"] == []
+
+    def test_executions_are_found_by_what_they_have_in_common(self, owner: Developer) -> None:
+        rows, other = found(owner), found(owner)
+        use(owner, "execution.change_status", {**other, "status": "cancelled"})
+
+        def listed(**arguments: Any) -> list[str]:
+            return [run["id"] for run in use(owner, "execution.list", arguments)]
+
+        assert listed() == [other["execution_id"], rows["execution_id"]]
+        assert listed(status=["cancelled"]) == listed(agent_id=other["agent_id"]) == [other["execution_id"]]
+        assert listed(task_id=rows["task_id"]) == [rows["execution_id"]]
+        with pytest.raises(BadArguments, match="Task not found"):
+            listed(task_id=MISSING)
+
     def test_an_execution_is_cancelled(self, owner: Developer) -> None:
         rows = found(owner)
 
@@ -301,6 +327,13 @@ class TestArguments:
 
 @pytest.mark.django_db
 class TestRepeated:
+    def test_a_message_is_said_once(self, owner: Developer) -> None:
+        said = {"session_id": found(owner)["session_id"], "role": "user", "content": "Hi"}
+
+        first, again = (use(owner, "session.message.create", said, idempotency_key="k") for _ in range(2))
+
+        assert first == again and len(use(owner, "session.message.list", said)) == 1
+
     @pytest.mark.parametrize("kind", ["agent", "user", "task", "execution", "session"])
     def test_a_call_lost_on_its_way_back_creates_nothing_twice(self, owner: Developer, kind: str) -> None:
         rows = found(owner)
