@@ -1,7 +1,8 @@
 """Webhooks are told of runs by the database: whatever changes the status of one, in whichever statement.
 
 Nothing is looked at but one index where the developer has no webhook. A run that begins and ends in one commit has
-begun all the same. Metadata that are large are left out.
+begun all the same. Metadata that are large are left out. A wait for an event asks nobody for anything; its table comes
+with the next migration, before any webhook can be made.
 """
 
 from django.db import migrations
@@ -10,11 +11,16 @@ CREATE = """
 CREATE FUNCTION webhooks_tell_execution() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     facts jsonb;
-    what text := CASE WHEN NEW.status = 'awaiting_input' THEN 'requires_action'
-                      WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') THEN NEW.status END;
+    what text := CASE WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') THEN NEW.status END;
 BEGIN
     IF NOT webhooks_is_asked(NEW.developer_id) THEN
         RETURN NULL;
+    END IF;
+    IF NEW.status = 'awaiting_input' AND EXISTS (
+        SELECT FROM executions_branch b WHERE b.execution_id = NEW.id AND b.status = 'awaiting_input'
+        AND NOT EXISTS (SELECT FROM executions_eventwait w WHERE w.id = b.wait_id)
+    ) THEN
+        what := 'requires_action';
     END IF;
     facts := jsonb_build_object('id', NEW.id, 'task_id', NEW.task_id, 'created_at', NEW.created_at);
     IF octet_length(NEW.metadata::text) <= 4096 THEN

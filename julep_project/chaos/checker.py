@@ -42,7 +42,7 @@ _TIMES = """
     LEFT JOIN executions_execution e ON e.id = o.execution_id
     WHERE s.task_id = %s ORDER BY o.nominal
 """
-_ENDS = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
+_TIME_STATES = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 @dataclass
@@ -110,7 +110,7 @@ def _check_times(program: Scenario, times: Sequence[Any], runs: list[_Run]) -> I
     if len({time[0] for time in times}) != program.fires or len(times) != program.fires:
         yield f"{len(times)} times came of {program.fires}: {[time[0] for time in times]}"
     for nominal, state, reason, run_id, status, is_early in times:
-        if run_id is None or state != _ENDS.get(status or ""):
+        if run_id is None or state != _TIME_STATES.get(status or ""):
             yield f"the time {nominal} is {state} ({reason}), its run {run_id} is {status}"
         if is_early:
             yield f"the run {run_id} began before its time {nominal}"

@@ -52,6 +52,16 @@ def test_of_runs_that_wait_fail_and_are_cancelled(flow: FlowRunner, webhook: Mak
     assert told(of=cancelled["id"])[-1] == "execution.cancelled"
 
 
+def test_a_wait_for_an_event_asks_nobody(flow: FlowRunner, webhook: Make) -> None:
+    webhook("execution.*")
+    flow.time_passes = False
+    await_event = {"wait_for_event": {"name": "paid"}}
+    awaited = begin(flow, {"main": [await_event]})
+    assert (awaited["status"], told(of=awaited["id"])) == ("awaiting_input", ["execution.started"])
+    both = begin(flow, {"main": [{"parallel": [ASK["main"][0], await_event]}]})
+    assert told(of=both["id"]) == ["execution.started", "execution.requires_action"]
+
+
 def test_large_metadata_are_left_out(flow: FlowRunner, webhook: Make) -> None:
     webhook("execution.succeeded")
     begin(flow, LIGHT, metadata={"a": "x" * 5000})

@@ -16,6 +16,7 @@ from django.db.models import F, Q
 
 from agents.audit.recording import Act, record_each
 from agents.audit.verbs import ObjectKind, Verb
+from agents.webhooks.types import EventType
 from executions.engine.dispatch import dispatcher
 from executions.engine.observing import note_start
 from executions.engine.start import insert_runs
@@ -41,7 +42,7 @@ from executions.schedules.ticking.gates import LOOK_AGAIN, Gates
 from executions.schedules.ticking.writing import add_occurrences, write_schedules
 from executions.schedules.times.jitter import due_of
 from executions.schedules.timings import timing_of
-from executions.schedules.told import FAILED, PAUSED, SKIPPED, tell
+from executions.schedules.told import tell
 from executions.services import cancel_execution, check_input
 from julep_project.core.actor import SYSTEM, acting_as, current_actor
 from julep_project.core.clock import DatabaseNow
@@ -107,12 +108,12 @@ class Round:
     def _note_ends(self, schedule: Schedule, ended: Sequence[Occurrence]) -> None:
         for each in ended:
             if each.state == OccurrenceState.FAILED:
-                tell(FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
+                tell(EventType.SCHEDULE_FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
         why = is_paused_by(schedule, ended, settings.SCHEDULE_MAX_FAILURES)
         if why and schedule.state == ScheduleState.ACTIVE:
             schedule.state, schedule.paused_reason = ScheduleState.PAUSED, why
             schedule.paused_by, schedule.paused_at = {"kind": SYSTEM.kind.value}, self.now
-            tell(PAUSED, schedule, reason=why)
+            tell(EventType.SCHEDULE_PAUSED, schedule, reason=why)
 
     def _fire(self, schedule: Schedule, line: Line, known: set[datetime]) -> None:
         come = times_come(schedule, timing_of(schedule), self.now, settings.SCHEDULE_LATE_SECONDS)
@@ -214,7 +215,7 @@ class Round:
             return
         occurrence.ended_at, occurrence.due_at, occurrence.is_settled = self.now, None, True
         if instead.state == OccurrenceState.SKIPPED:
-            tell(SKIPPED, schedule, occurrence_id=str(occurrence.pk), reason=instead.reason)
+            tell(EventType.SCHEDULE_SKIPPED, schedule, occurrence_id=str(occurrence.pk), reason=instead.reason)
         else:
             self._note_ends(schedule, [occurrence])
             self.dirty.append(schedule)
