@@ -9,6 +9,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 from julep_project.core.telemetry.log_settings import log_settings
+from julep_project.django_parts import INSTALLED_APPS as INSTALLED_APPS
+from julep_project.django_parts import MIDDLEWARE as MIDDLEWARE
+from julep_project.django_parts import TEMPLATES as TEMPLATES
 from julep_project.env import (
     InvalidSetting,
     env_addresses,
@@ -50,73 +53,6 @@ APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-INSTALLED_APPS = [
-    "axes",
-    "julep_project.console.apps.ConsoleConfig",
-    "julep_project.console.apps.ConsoleAdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.messages",
-    "django.contrib.sessions",
-    "django.contrib.staticfiles",
-    "django.contrib.postgres",
-    "django_htmx",
-    "rest_framework",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "julep_project",
-    "julep_project.core.idempotency",
-    "julep_project.core.rates",
-    "julep_project.core.pauses",
-    "agents",
-    "agents.access",
-    "agents.audit",
-    "agents.calls",
-    "agents.mcp",
-    "agents.retention",
-    "agents.vault",
-    "agents.spending",
-    "agents.webhooks",
-    "docs_store",
-    "sessions",
-    "sessions.responses",
-    "tasks",
-    "executions",
-    "executions.bulk",
-    "executions.events",
-    "executions.hooks",
-    "executions.links",
-    "executions.operating",
-    "executions.schedules",
-]
-
-MIDDLEWARE = [
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "julep_project.core.api.middleware.ApiMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
-]
-
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True

@@ -14,7 +14,7 @@ from julep_project.core.live import reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.model_server import ModelServer
 from tests.loopback.web_server import WebServer
 

@@ -14,7 +14,7 @@ from julep_project.core.live import reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, spoken, turns_are_over
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.web_server import WebServer
 
 # Enough for a first piece to come, on a busy machine too.

@@ -9,7 +9,7 @@ import pytest
 from agents.llm.own.scripted import Spoken, scripted_model
 from sessions.models import Entry
 from tests.chat.conftest import Talk, messages, spoken
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.event_streams import events_of
 from tests.loopback.model_server import ModelServer, Streamed, tool_call
 from tests.loopback.web_server import WebServer

@@ -8,7 +8,7 @@ import pytest
 from agents.llm.own.scripted import Spoken, scripted_model
 from julep_project.core.errors import ModelUnavailable
 from tests.chat.conftest import Talk, spoken
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.executions_api.conftest import MISSING
 
 

@@ -18,7 +18,7 @@ from julep_project.devservices.loopback import Reply
 from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, PendingRound, Session
 from tests.chat.conftest import Talk
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.web_server import WebServer
 
 PARAMETERS = {"type": "object", "properties": {"amount": {"type": "number"}, "to": {"type": "string"}}}

@@ -10,7 +10,7 @@ from julep_project.core.errors import ModelUnavailable
 from julep_project.core.idempotency import rows
 from julep_project.core.idempotency.models import IdempotencyKey
 from tests.chat.conftest import Stream, Talk, events_of, spoken, turns_are_over, until
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.web_server import WebServer
 
 KEY = {"Idempotency-Key": "k1"}

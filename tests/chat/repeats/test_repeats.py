@@ -19,7 +19,7 @@ from julep_project.devservices.loopback import Reply
 from sessions.history import turns
 from sessions.models import Session, Turn
 from tests.chat.conftest import LONGEST_WAIT_S, Talk, until
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.web_server import WebServer
 
 CHAT = {"name": "say", "type": "system", "system": {"resource": "session", "operation": "chat"}}

@@ -8,7 +8,7 @@ import pytest
 
 from agents.llm.own.scripted import scripted_model
 from tests.chat.conftest import Talk
-from tests.chat.test_tools import calls
+from tests.chat.tools.test_calls import calls
 from tests.loopback.mcp_server import McpServer
 
 
