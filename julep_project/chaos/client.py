@@ -65,6 +65,14 @@ def answer_to(shown: Any) -> Any:
     return {"n": ANSWER}
 
 
+def event_for(shown: Any) -> dict[str, Any] | None:
+    """The event that a wait which shows this stands for, if it is for a client to record it."""
+    match shown:
+        case {"type": "event", "name": name, "match": {"call": call}} if name == EVENT:
+            return {"name": EVENT, "data": {"call": call, "n": ANSWER}, "key": call}
+    return None
+
+
 class Client:
     """Uses the API; looks into Postgres for what an answer did not tell."""
 
@@ -117,20 +125,16 @@ class Client:
         tokens: dict[str, str] = {}
         for execution_id, wait_id, shown in self._rows(_WAITING, []):
             if isinstance(shown, dict) and shown.get("type") == "event":
-                self._record_for(shown)
+                event = event_for(shown)
+                # Once for its key, however often it is asked for, and whether there was an answer or not.
+                if event is not None:
+                    self._try("POST", "/events", event)
                 continue
             if wait_id not in tokens:
                 tokens |= self._tokens(execution_id)
             if wait_id in tokens:
                 body = {"status": "running", "input": answer_to(shown), "task_token": tokens[wait_id]}
                 self._try("PUT", f"/executions/{execution_id}", body)
-
-    def _record_for(self, shown: Mapping[str, Any]) -> None:
-        """Record the event that a wait stands for, if it is for this client to do so: once, however often it is asked
-        for, and whether there was an answer or not."""
-        if shown["name"] == EVENT:
-            call = shown["match"]["call"]
-            self._try("POST", "/events", {"name": EVENT, "data": {"call": call, "n": ANSWER}, "key": call})
 
     def progress(self) -> tuple[int, int] | None:
         """Runs, deliveries and times of schedules that have not ended, and how far all are; None when the database does

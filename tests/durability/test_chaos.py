@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 
 from agents.webhooks.models import Message
-from executions.models import Branch, Execution, Transition
+from executions.models import Branch, EventWait, Execution, Transition
 from executions.schedules.models import Occurrence, Schedule
 from executions.wait_tokens import task_token
 from julep_project.chaos.checker import Promises, Seen, check
-from julep_project.chaos.client import MODEL, answer_to, task_body
+from julep_project.chaos.client import MODEL, answer_to, event_for, task_body
 from julep_project.chaos.scenarios import Scenario, make_programs
 from julep_project.chaos.world import TOLD, World
+from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.env import PROJECT_ROOT
 from tests.backend import MASTER_KEY
@@ -33,7 +35,7 @@ ACTS = (
     *("repeat [1-9]", "hold back [1-9]", "ring without cause for [1-9]"),
 )
 # Its programs together have every kind of piece.
-SEED = 4128
+SEED = 24572
 PROGRAMS = 5
 
 
@@ -100,6 +102,10 @@ def _run_to_its_end(flow: FlowRunner, task_id: str) -> str:
     while run["status"] == "awaiting_input":
         branch = Branch.objects.filter(execution_id=run["id"], status="awaiting_input")[0]
         wait = Transition.objects.get(pk=branch.wait_id)
+        if (event := event_for(wait.output)) is not None:
+            flow.dispatcher.hand_out(UUID(flow.api.post("/events", event).json()["id"]))
+            run = flow.settle(run["id"])
+            continue
         body = {"status": "running", "input": answer_to(wait.output), "task_token": task_token(wait.pk)}
         assert flow.api.put(f"/executions/{run['id']}", body).status_code == 200
         flow.dispatcher.advance(branch.pk)
@@ -152,6 +158,21 @@ def a_run_that_never_ends(_: Finished) -> tuple[str, ...]:
 def a_branch_left_behind(_: Finished) -> tuple[str, ...]:
     Branch.objects.filter(execution=succeeded(), parent=None).update(status="calling")
     return ("has ended with open branches [('calling', 1)]",)
+
+
+def an_event_taken_twice(_: Finished) -> tuple[str, ...]:
+    taken = Transition.objects.filter(type="resume", metadata__has_key="event").first()
+    assert taken is not None
+    taken.pk, taken.seq = uuid7(), 10_000
+    taken.save(force_insert=True)
+    return ("it took event", "the log has a gap")
+
+
+def a_wait_that_is_left(_: Finished) -> tuple[str, ...]:
+    run, moment = succeeded(), DatabaseNow()
+    owner = {"developer_id": run.developer_id, "execution": run, "branch": run.branches.first()}
+    EventWait.objects.create(id=uuid7(), name="passed", since=moment, **owner)
+    return ("its wait for passed is left",)
 
 
 def a_gap_in_the_log(_: Finished) -> tuple[str, ...]:
@@ -224,6 +245,8 @@ HARMS: dict[Callable[[Finished], tuple[str, ...]], int | None] = {
     a_wrong_output: 1,
     a_run_that_never_ends: 1,
     a_branch_left_behind: 1,
+    an_event_taken_twice: None,
+    a_wait_that_is_left: 1,
     a_gap_in_the_log: 1,
     a_step_recorded_twice: None,
     a_cancelling_that_was_undone: 1,
