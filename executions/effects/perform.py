@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from agents.calls.purpose import calling_for
+from agents.calls.wanted import wanted_while
 from agents.spending.attribution import attributed
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
-from agents.tools.wanted import wanted_while
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
 from executions.effects.effect_lease import holding, is_held

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from agents.calls.wanted import wanted_while
 from agents.tools.errors import Delivery, ReportedError, ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.results import short_result, whole_result
 from agents.tools.mcp.server import Answer, Question, Server
-from agents.tools.wanted import wanted_while
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.loopback.mcp_server import PIXEL, McpServer
 from tests.loopback.web_server import WebServer

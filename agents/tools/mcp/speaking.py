@@ -32,13 +32,13 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, ValidationError
 
+from agents.calls.wanted import LOOK_EVERY_S, still_wanted
 from agents.tools.errors import BadArguments, Delivery, ReportedError, ToolError
 from agents.tools.exchange import check_brake, unanswered
 from agents.tools.mcp.listing import MOST_TOOLS, cleaned
 from agents.tools.mcp.process import program
 from agents.tools.mcp.server import CALL_TOOL, LIST_TOOLS, Answer, Question, Server
 from agents.tools.mcp.wire import CheckedTransport, Line
-from agents.tools.wanted import LOOK_EVERY_S, still_wanted
 from julep_project.core.http import HttpError, OutgoingRequest, StreamingClient
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_storable
