@@ -255,6 +255,26 @@ def test_one_that_nobody_can_decide_about_holds_up_no_other(scheduling: Scheduli
     assert Schedule.objects.get(pk=broken["id"]).due_at > database_now() + timedelta(seconds=50)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("point", ["insert_runs", "record_each", "add_occurrences", "write_schedules"])
+def test_a_tick_that_is_killed_leaves_nothing_and_loses_nothing(
+    scheduling: Scheduling, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    made = scheduling.make()
+    written = getattr(rounds, point)
+
+    def write_and_die(*arguments: Any) -> None:
+        written(*arguments)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, point, write_and_die)
+        with pytest.raises(SystemExit):
+            scheduling.fire(made)
+    assert not Occurrence.objects.exists() and not Execution.objects.exists()
+    scheduling.tick()
+    assert scheduling.states(made) == ["started"]
+
+
 def test_the_database_refuses_a_time_twice(scheduling: Scheduling) -> None:
     made = scheduling.make()
     (row,) = scheduling.fire(made)
