@@ -13,7 +13,9 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from executions.models import Branch, Execution, Transition
+from executions.schedules.models import Occurrence, Schedule
 from julep_project.bench.copies import lengthen
+from julep_project.core.clock import now
 from sessions.models import Entry
 from tests.console.browser import Console
 from tests.console.nights.installation import Installation
@@ -29,8 +31,22 @@ _DEEPEST = 50
 _VERY_LONG = 100_000
 
 
+def a_schedule(task: str) -> Schedule:
+    """One that has skipped a time and does not fire."""
+    owner = {"developer_id": UUID(int=0)}
+    times = {"timing": {"cron": "0 9 * * 1-5", "timezone": "Europe/Berlin"}, "paused_reason": "3 failures in a row"}
+    row, is_new = Schedule.objects.get_or_create(
+        **owner, name="Nightly", task_id=task, target="task", state="paused", **times
+    )
+    if is_new:
+        fired = {"nominal": now(), "target": "task", "state": "skipped", "reason": "overlap", "is_settled": True}
+        Occurrence.objects.create(**owner, schedule=row, **fired)
+    return row
+
+
 def paths(installation: Installation) -> list[str]:
     """Every page, with something on it."""
+    schedule = a_schedule(installation.tasks["Convert"])
     failed, model = installation.runs["Convert"][0], installation.runs["Summarise"][0]
     wait = Branch.objects.filter(status="awaiting_input").values_list("wait_id", flat=True)[0]
     reply = Entry.objects.filter(session_id=installation.chat, role="assistant").exclude(model="")[0].pk
@@ -51,6 +67,7 @@ def paths(installation: Installation) -> list[str]:
         "errors/?state=all&since=7d",
         "usage/?by=task&of=" + installation.tasks["Summarise"],
         "bulk/new/?action=retry&status=failed",
+        f"schedules/{schedule.pk}/",
         "search/?q=x",
         "runs/?q=nothing-has-this",
         "nothing/",
