@@ -5,8 +5,10 @@ from django.db import migrations
 
 from julep_project.core.cascades import cascade_in_database
 
+# With the rights of its owner: while this is migrated, roles of processes of the version before have none on the table.
 CREATE = """
-CREATE FUNCTION schedules_note_end() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION schedules_note_end() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     UPDATE schedules_occurrence
     SET state = CASE NEW.status WHEN 'succeeded' THEN 'done' ELSE NEW.status END,
@@ -27,7 +29,7 @@ DROP FUNCTION schedules_note_end();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("schedules", "0001_schedules")]
+    dependencies = [("schedules", "0001_schedules"), ("executions", "0020_answers_to_a_quorum")]
 
     operations = [
         cascade_in_database(["schedules_schedule"], ["tasks_task", "chat_sessions_session"]),

@@ -5,6 +5,7 @@ that is lost costs until that; one that comes twice finds nothing to do.
 """
 
 import logging
+import threading
 import time
 from uuid import UUID
 
@@ -32,7 +33,9 @@ _WORKS_S = 1.0
 _SET_ASIDE_S = 60.0
 # The first message about a moment would come a little before it, by the clock of this machine.
 _SLACK_S = 0.02
+# Ticks of one process at once: one waits for the database while another decides. Other upkeep needs threads, too.
 _PEERS = 2
+_slots = threading.BoundedSemaphore(_PEERS)
 
 
 def is_wanted() -> Condition:
@@ -55,9 +58,21 @@ def sweep() -> int:
     return len(soon) + (_PEERS if is_due else 0)
 
 
-@system_scope()
 def tick() -> int:
-    """Decide about schedules whose time has come, until there are none or others should have their turn; how many."""
+    """Decide about schedules whose time has come, until there are none or others should have their turn; how many.
+
+    In a process where others do so already, they go on with what this message was sent for.
+    """
+    if not _slots.acquire(blocking=False):
+        return 0
+    try:
+        return _tick()
+    finally:
+        _slots.release()
+
+
+@system_scope()
+def _tick() -> int:
     until = time.monotonic() + _WORKS_S
     done = 0
     while found := _round():
