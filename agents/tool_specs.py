@@ -18,8 +18,8 @@ from agents.tools.places import PLACES, STYLES
 from agents.tools.system import find_operation, name_of_operation, names_like
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 
-RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job")
-SUBRESOURCES = ("tool", "doc", "execution", "transition", "history", "message")
+RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job", "event", "schedule")
+SUBRESOURCES = ("tool", "doc", "execution", "transition", "history", "message", "occurrence")
 OPERATIONS = (
     "create",
     "update",
@@ -33,6 +33,8 @@ OPERATIONS = (
     "delete",
     "get",
     "list",
+    "pause",
+    "resume",
 )
 # Of one tool of a server, beside what its author says of the server.
 _FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "method")

@@ -45,6 +45,7 @@ MATRIX: dict[str, set[str]] = {
     **crud("/agents", "agent"),
     **crud("/users", "user"),
     **crud("/sessions", "session"),
+    **crud("/schedules", "schedule"),
     **docs("agent"),
     **docs("user"),
     **{request: name for request, name in TOOLS.items() if name != {"agent.tool.create_or_update"}},
@@ -70,6 +71,14 @@ MATRIX: dict[str, set[str]] = {
     "GET /sessions/{}/tools": {"session.tool.list"},
     "POST /sessions/{}/chat": {"session.chat"},
     "GET /jobs/{}": {"job.get"},
+    "GET /events": {"event.list"},
+    "POST /events": {"event.create"},
+    "GET /events/{}": {"event.get"},
+    "GET /tasks/{}/schedules": {"schedule.list"},
+    "POST /tasks/{}/schedules": {"schedule.create"},
+    "POST /schedules/{}/pause": {"schedule.pause"},
+    "POST /schedules/{}/resume": {"schedule.resume"},
+    "GET /schedules/{}/occurrences": {"schedule.occurrence.list"},
 }
 
 
