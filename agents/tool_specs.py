@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.tool_types import ToolType
-from agents.tools.arguments import LONGEST_TIMEOUT_S
+from agents.tools.api_call.arguments import LONGEST_TIMEOUT_S
+from agents.tools.api_call.places import PLACES, STYLES
 from agents.tools.integrations.method import misread_names
 from agents.tools.integrations.providers import known, provider_name
 from agents.tools.integrations.registry import find_method
 from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
-from agents.tools.places import PLACES, STYLES
 from agents.tools.system import find_operation, name_of_operation, names_like
 from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
 

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from agents.tool_types import ALWAYS, NEVER, ToolType
 from agents.tools import system
-from agents.tools.arguments import REQUEST_FIELDS
+from agents.tools.api_call.arguments import REQUEST_FIELDS
 from agents.tools.body import canonical, name_of, spec_of
 from agents.tools.definition import fixed_arguments
 from agents.tools.errors import Delivery, ToolError

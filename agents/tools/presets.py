@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from agents.tool_types import ToolType
-from agents.tools.arguments import REQUEST_FIELDS
+from agents.tools.api_call.arguments import REQUEST_FIELDS
 from agents.tools.body import name_of, spec_of
 from agents.tools.definition import without
 from agents.tools.presentation import parameters_of

@@ -14,7 +14,8 @@ from agents.calls.purpose import current_purpose
 from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
 from agents.tool_types import ToolType
-from agents.tools import api_call, system
+from agents.tools import system
+from agents.tools.api_call import running as api_call
 from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError

@@ -13,7 +13,7 @@ from agents.models import Developer
 from agents.tool_definitions import parse_tool
 from agents.tool_types import ToolType
 from agents.tools import reference
-from agents.tools.arguments import REQUEST_FIELDS
+from agents.tools.api_call.arguments import REQUEST_FIELDS
 from agents.tools.integrations.registry import all_methods
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
 from agents.tools.runners import MAX_DEPTH, run_tool

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from django.conf import settings
 
+from agents.tools.api_call.places import Places, place, places_of
 from agents.tools.errors import ToolError
-from agents.tools.places import Places, place, places_of
 from agents.tools.registry import ToolCall
 from julep_project.core.http.request import OutgoingRequest
 from julep_project.core.json_value import Json

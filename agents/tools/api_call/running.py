@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from agents.tools.arguments import build_request, wants_content
+from agents.tools.api_call.arguments import build_request, wants_content
 from agents.tools.errors import ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall

@@ -1,0 +1,1 @@
+"""Tools of the kind `api_call`: one HTTP request."""
