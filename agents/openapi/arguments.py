@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from agents.openapi.credentials import TOKEN, Credentials
@@ -13,7 +14,8 @@ from julep_project.core.json_value import Json
 
 MOST_ARGUMENTS = 64
 _LONGEST_NAME = 200
-_LONGEST_TEXT = 400
+_LONGEST_TEXT = 300
+_MOST_TYPES = 50
 # Of the connection, of the client, or of what authenticates a call.
 _NOT_ARGUMENTS = frozenset(
     "accept accept-encoding authorization connection content-length content-type cookie host idempotency-key te "
@@ -130,7 +132,7 @@ def _of_parameter(name: str, where: str, parameter: Mapping[str, Json], translat
 def _schema_and_style(where: str, parameter: Mapping[str, Json]) -> tuple[Json, str | None]:
     content = parameter.get("content")
     if isinstance(content, Mapping):
-        media = next((part for name, part in content.items() if _is_json(str(name))), None)
+        media = next((part for name, part in islice(content.items(), _MOST_TYPES) if _is_json(name)), None)
         if not isinstance(media, Mapping):
             raise NotExpressible("it is written in a form that is not supported")
         return media.get("schema"), "json"
@@ -150,7 +152,7 @@ def _schema_and_style(where: str, parameter: Mapping[str, Json]) -> tuple[Json, 
 
 def _add_body(form: Form, body: Mapping[str, Json], document: Document, translator: Translator) -> None:
     given = body.get("content")
-    content = {str(name): part for name, part in given.items()} if isinstance(given, Mapping) else {}
+    content = dict(islice(given.items(), _MOST_TYPES)) if isinstance(given, Mapping) else {}
     is_required = body.get("required") is True
     name = _chosen(content)
     if name is None:

@@ -11,6 +11,7 @@ from julep_project.core.json_value import Json
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}+")
 _QUERY_NAME = re.compile(r"[^\s{}\"'\\$]{1,200}+")
+_MOST_ALTERNATIVES = 20
 _AUTHORIZATION = ("header", "authorization")
 
 
@@ -58,11 +59,12 @@ def credentials_for(document: Document, operation: Mapping[str, Json], auth: Map
         NotExpressible: there is none, or it cannot be supplied.
     """
     needed = operation.get("security", document.root.get("security"))
-    alternatives = [each for each in needed if isinstance(each, Mapping)] if isinstance(needed, list) else []
+    listed = needed[:_MOST_ALTERNATIVES] if isinstance(needed, list) else []
+    alternatives = [each for each in listed if isinstance(each, Mapping) and len(each) <= _MOST_ALTERNATIVES]
     given = [each for each in alternatives if each and all(name in auth for name in each)]
     if given:
         return _supplied(document, list(given[0]), auth)
-    if not alternatives or {} in alternatives:
+    if not listed or {} in alternatives:
         return Credentials()
     raise NotExpressible(_what_is_missing(document, alternatives))
 
@@ -117,6 +119,8 @@ def _add(credentials: Credentials, name: str, scheme: Mapping[str, Json], login:
 
 def _what_is_missing(document: Document, alternatives: list[Mapping[str, Json]]) -> str:
     names = list(dict.fromkeys(str(name) for each in alternatives for name in each))
+    if not names:
+        return "its `security` cannot be read"
     problems = [problem for name in names if (problem := _problem(name, _scheme(document, name)))]
     if len(problems) == len(names):
         return problems[0]

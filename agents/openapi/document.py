@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from julep_project.core import http
+from julep_project.core.database import give_connection_back
 from julep_project.core.errors import InvalidInput
 from julep_project.core.http import HttpError, OutgoingRequest
 from julep_project.core.json_value import Json
@@ -19,6 +20,7 @@ LARGEST_DOCUMENT = 8 * 1024 * 1024
 _FETCH_S = 15.0
 _MOST_HOPS = 20
 _LONGEST_SHOWN = 100
+_LONGEST_REFERENCE = 1000
 _ACCEPT = "application/json, application/yaml;q=0.9, */*;q=0.5"
 
 
@@ -60,6 +62,8 @@ class Document:
             NotExpressible: nothing, or a part of another document.
         """
         shown = repr(reference[:_LONGEST_SHOWN])
+        if len(reference) > _LONGEST_REFERENCE:
+            raise NotExpressible(f"the reference {shown} is too long")
         if not reference.startswith("#/"):
             raise NotExpressible(f"the reference {shown} leads to another document")
         found: Any = self.root
@@ -99,6 +103,7 @@ def fetch_document(url: str) -> Document:
         InvalidInput: it cannot be reached or read.
     """
     request = OutgoingRequest("GET", url, {"Accept": _ACCEPT}, follow_redirects=True, timeout_s=_FETCH_S)
+    give_connection_back()
     try:
         answer = http.send(request)
     except HttpError as error:

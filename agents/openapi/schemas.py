@@ -6,6 +6,7 @@ anything.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import regex
@@ -13,30 +14,41 @@ import regex
 from agents.openapi.document import Document, NotExpressible
 from agents.openapi.texts import cleaned
 from julep_project.core.json_value import Json
-from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.schemas.schema_effort import check_pattern
 from julep_project.core.schemas.schema_references import UnusableSchema
 
 Schema = dict[str, Any]
 
-# Of one operation, with references written out.
+# Of one operation, and of all that are imported at once, with references written out.
 MOST_PARTS = 2000
+MOST_TOGETHER = 60_000
+# What is done once for each part must not be long.
+_MOST_KEYS = 300
+_PATTERN_PARTS = 10
 _DEEPEST = 12
 _MOST_HOPS = 40
-_LONGEST_TEXT = 400
-_LONGEST_PATTERN = 300
+_LONGEST_TEXT = 300
+_LONGEST_PATTERN = 200
 _MOST_VALUES = 300
-_LONGEST_DEFAULT = 300
+_LONGEST_VALUE = 300
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _JOINED = ("allOf", "anyOf", "oneOf")
+
+
+@dataclass(slots=True)
+class Effort:
+    """What is left for the operations of one import."""
+
+    parts: int = MOST_TOGETHER
 
 
 class Translator:
     """Translates the schemas of one operation."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, effort: Effort) -> None:
         self._document = document
         self._left = MOST_PARTS
+        self._effort = effort
 
     def translated(self, value: Json, depth: int = 0, within: frozenset[str] = frozenset()) -> Schema:
         """The schema of a value that is sent.
@@ -44,10 +56,8 @@ class Translator:
         Raises:
             NotExpressible: it is too large, or a reference leads nowhere.
         """
-        self._left -= 1
-        if self._left < 0:
-            raise NotExpressible(f"its schemas have more than {MOST_PARTS} parts")
-        if not isinstance(value, Mapping) or depth > _DEEPEST:
+        self._spend(1)
+        if not isinstance(value, Mapping) or depth > _DEEPEST or len(value) > _MOST_KEYS:
             return {}
         reference = value.get("$ref")
         if isinstance(reference, str):
@@ -55,11 +65,21 @@ class Translator:
                 return {}
             beside = {key: part for key, part in value.items() if key != "$ref"}
             target = self._document.at(reference)
-            whole = {**target, **beside} if isinstance(target, Mapping) else beside
+            whole = {**target, **beside} if isinstance(target, Mapping) and len(target) <= _MOST_KEYS else beside
             return self.translated(whole, depth, within | {reference})
         return _with_null(self._object(value, depth, within), value.get("nullable") is True)
 
+    def _spend(self, parts: int) -> None:
+        self._left -= parts
+        self._effort.parts -= parts
+        if self._left < 0:
+            raise NotExpressible(f"its schemas have more than {MOST_PARTS} parts")
+        if self._effort.parts < 0:
+            told = f"the schemas of the operations before it have {MOST_TOGETHER} parts; import fewer at once"
+            raise NotExpressible(told)
+
     def _object(self, value: Mapping[str, Json], depth: int, within: frozenset[str]) -> Schema:
+        self._spend(_PATTERN_PARTS if "pattern" in value else 0)
         found = {keyword: part for keyword, read in _PLAIN.items() if (part := read(value.get(keyword))) is not None}
         found.update(_bounds(value))
         for keyword in ("items", "additionalProperties"):
@@ -72,8 +92,8 @@ class Translator:
                 found[keyword] = [self.translated(part, depth + 1, within) for part in parts]
         if isinstance(value.get("properties"), Mapping):
             found.update(self._properties(value, depth, within))
-        elif isinstance(value.get("required"), list):
-            found["required"] = [name for name in value["required"] if isinstance(name, str)]
+        elif _are_texts(value.get("required")):
+            found["required"] = value["required"]
         return found
 
     def _properties(self, value: Mapping[str, Json], depth: int, within: frozenset[str]) -> Schema:
@@ -134,7 +154,7 @@ def _type(value: Json) -> Json:
     if value == "file":
         return "string"
     if isinstance(value, list):
-        known = [name for name in _TYPES if name in value]
+        known = [name for name in _TYPES if name in value[: len(_TYPES)]]
         return known[0] if len(known) == 1 else known or None
     return value if value in _TYPES else None
 
@@ -144,7 +164,7 @@ def _is_number(value: Json) -> bool:
 
 
 def _are_texts(value: Json) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, list) and len(value) <= _MOST_KEYS and all(isinstance(item, str) for item in value)
 
 
 def _number(value: Json) -> Json:
@@ -160,15 +180,16 @@ def _flag(value: Json) -> Json:
 
 
 def _values(value: Json) -> Json:
-    return value if isinstance(value, list) and 0 < len(value) <= _MOST_VALUES and _is_short(value, 10) else None
+    is_list = isinstance(value, list) and 0 < len(value) <= _MOST_VALUES
+    return value if is_list and all(map(_is_single, value)) else None
 
 
 def _default(value: Json) -> Json:
-    return value if _is_short(value, 1) else None
+    return value if _is_single(value) else None
 
 
-def _is_short(value: Json, times: int) -> bool:
-    return len(to_json_text(value)) <= times * _LONGEST_DEFAULT
+def _is_single(value: Json) -> bool:
+    return not isinstance(value, Mapping | list) and len(str(value)) <= _LONGEST_VALUE
 
 
 def _pattern(value: Json) -> Json:

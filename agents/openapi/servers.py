@@ -13,6 +13,7 @@ from julep_project.core.json_value import Json
 _VARIABLE = re.compile(r"\{([^{}]++)\}")
 _READY = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]++(?:/[A-Za-z0-9._~!&'()*+,;=:@%/-]*+)?")
 _LONGEST = 1000
+_LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,22 @@ def _servers(document: Document, of: Mapping[str, Json]) -> list[Mapping[str, Js
 
 
 def _address(document: Document, server: Mapping[str, Json], given: Mapping[str, str]) -> str:
+    template = str(server.get("url"))
+    if len(template) > _LONGEST:
+        raise NotExpressible("the server has an address that is too long")
     declared = server.get("variables")
     variables = declared if isinstance(declared, Mapping) else {}
     values: dict[str, str] = {}
-    for name in _VARIABLE.findall(str(server.get("url"))):
+    for name in _VARIABLE.findall(template):
         known = variables.get(name)
         about = known if isinstance(known, Mapping) else {}
         value, choices = given.get(name, about.get("default")), about.get("enum")
-        if not isinstance(value, str):
+        if not isinstance(value, str) or len(value) > _LONGEST_VALUE:
             raise NotExpressible(f"the server needs a value of its variable {name[:60]!r}")
         if isinstance(choices, list) and value not in choices:
             raise NotExpressible(f"the variable {name[:60]!r} of the server cannot be {value[:60]!r}")
         values[name] = value
-    url = _VARIABLE.sub(lambda match: values[match[1]], str(server.get("url")))
+    url = _VARIABLE.sub(lambda match: values[match[1]], template)
     return _whole(document, url)
 
 

@@ -14,6 +14,7 @@ _STYLES: Mapping[str, Parts] = {
     "ssv": {"style": "spaceDelimited", "explode": False},
     "pipes": {"style": "pipeDelimited", "explode": False},
 }
+_MOST_TYPES = 50
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -24,7 +25,7 @@ def as_operation(document: Document, operation: Mapping[str, Json], parameters: 
         NotExpressible
     """
     consumed = operation.get("consumes", document.root.get("consumes"))
-    types = [name for name in consumed if isinstance(name, str)] if isinstance(consumed, list) else []
+    types = [name for name in consumed[:_MOST_TYPES] if isinstance(name, str)] if isinstance(consumed, list) else []
     kept = [_parameter(each) for each in parameters if each.get("in") not in ("body", "formData")]
     fields = [each for each in parameters if each.get("in") == "formData"]
     bodies = [each for each in parameters if each.get("in") == "body"]

@@ -16,7 +16,7 @@ def cleaned(text: object, longest: int) -> str:
     if not isinstance(text, str):
         return ""
     # A bound on the work: most of what blanks and marks take away is at the beginning.
-    seen = "".join(piece.text for piece in pieces(text[: 4 * longest]) if not piece.is_mark)
+    seen = "".join(piece.text for piece in pieces(text[: 2 * longest]) if not piece.is_mark)
     line = " ".join(seen.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
 

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from agents.openapi import swagger
 from agents.openapi.arguments import Argument, Form, form_of
 from agents.openapi.credentials import Credentials, Login, credentials_for
 from agents.openapi.document import Document, NotExpressible
-from agents.openapi.schemas import Translator
+from agents.openapi.schemas import Effort, Translator
 from agents.openapi.servers import ChosenServer, server_of_operation
 from agents.openapi.texts import cleaned, tool_name
 from agents.tool_definitions import ToolDefinition, parse_tool
@@ -25,6 +26,8 @@ _MOST_OPERATIONS = 20_000
 _MOST_PARAMETERS = 200
 _LONGEST_DESCRIPTION = 1000
 _LONGEST_ID = 200
+_LONGEST_PATH = 1000
+_MOST_ANSWERS = 50
 _PLACE = re.compile(r"\{([^{}]*+)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*+")
 
@@ -54,6 +57,7 @@ class Wanted:
     server: ChosenServer
     auth: Mapping[str, Login] = field(default_factory=dict)
     prefix: str = ""
+    effort: Effort = field(default_factory=Effort)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -91,7 +95,7 @@ def definition_of(operation: Operation, wanted: Wanted) -> tuple[ToolDefinition,
         body = swagger.as_operation(document, body, parameters)
         parameters = body["parameters"]
     credentials = credentials_for(document, body, wanted.auth)
-    form = form_of(document, parameters, body.get("requestBody"), credentials, Translator(document))
+    form = form_of(document, parameters, body.get("requestBody"), credentials, Translator(document, wanted.effort))
     arguments = form.named()
     server = server_of_operation(document, operation.item, body, wanted.root, wanted.server)
     spec = {
@@ -129,18 +133,18 @@ def _parameters(document: Document, operation: Operation) -> list[Mapping[str, J
     found: dict[tuple[str, str], Mapping[str, Json]] = {}
     for source in (operation.item, operation.body):
         listed = source.get("parameters")
+        if isinstance(listed, list) and len(listed) > _MOST_PARAMETERS:
+            raise NotExpressible(f"it has more than {_MOST_PARAMETERS} parameters")
         for each in listed if isinstance(listed, list) else ():
             parameter = document.resolved(each)
             found[str(parameter.get("in")), str(parameter.get("name"))] = parameter
-    if len(found) > _MOST_PARAMETERS:
-        raise NotExpressible(f"it has more than {_MOST_PARAMETERS} parameters")
     return list(found.values())
 
 
 def _path(path: str, arguments: Mapping[str, Argument]) -> str:
     """The path with arguments by their names, which are others than parameters have."""
     names = {each.name: name for name, each in arguments.items() if each.where == "path"}
-    if not path.startswith("/") or not _LITERAL.fullmatch(_PLACE.sub("", path)):
+    if len(path) > _LONGEST_PATH or not path.startswith("/") or not _LITERAL.fullmatch(_PLACE.sub("", path)):
         raise NotExpressible("its path cannot be written as it is")
     if any(part in (".", "..") for part in path.split("/")):
         raise NotExpressible("its path leads out of the server's")
@@ -182,12 +186,12 @@ def _answers_json(document: Document, operation: Mapping[str, Json]) -> bool:
     """Whether all that it may answer with is JSON; its bytes need not be told beside the value then."""
     responses = operation.get("responses")
     produced = operation.get("produces", document.root.get("produces")) if document.is_swagger else ()
-    types = list(map(str, produced)) if isinstance(produced, list) else []
-    for status, given in responses.items() if isinstance(responses, Mapping) else ():
+    types = list(map(str, produced[:_MOST_ANSWERS])) if isinstance(produced, list) else []
+    for status, given in islice(responses.items(), _MOST_ANSWERS) if isinstance(responses, Mapping) else ():
         try:
             content = document.resolved(given).get("content")
         except NotExpressible:
             return False
         if str(status).startswith("2") and isinstance(content, Mapping):
-            types += map(str, content)
+            types += map(str, islice(content, _MOST_ANSWERS))
     return bool(types) and all("json" in name for name in types)

@@ -12,7 +12,7 @@ from agents.audit.models import AuditRecord
 from agents.models import Developer, Tool
 from agents.openapi.credentials import Login
 from agents.openapi.document import NotExpressible, read_document
-from agents.openapi.schemas import Translator
+from agents.openapi.schemas import Effort, Translator
 from agents.openapi.servers import ChosenServer
 from agents.openapi.texts import tool_name
 from agents.openapi.tools import Wanted, definition_of, operations_of
@@ -384,6 +384,33 @@ class TestOperationsThatCannotBe:
                     continue
 
 
+class TestBounds:
+    def test_of_all_operations_together(self) -> None:
+        wide = {"properties": {f"p{number}": {"type": "string"} for number in range(40)}}
+        read = read_document({**operation(**body(wide)), "openapi": "3.0.0"})
+        wanted = Wanted(read, "https://harbour.example.com", ChosenServer(), effort=Effort(60))
+        (found,) = operations_of(read)
+
+        assert len(definition_of(found, wanted)[0].spec["places"]) == 40
+        with pytest.raises(NotExpressible, match="import fewer at once"):
+            definition_of(found, wanted)
+
+    @pytest.mark.parametrize(
+        "schema",
+        [
+            {"default": [0] * 1000},
+            {"enum": [[0]]},
+            {"enum": ["x"] * 301},
+            {"enum": ["x" * 301]},
+            {"required": ["x"] * 301},
+            {"pattern": "x" * 201},
+            {f"x{number}": 1 for number in range(301)},
+        ],
+    )
+    def test_what_is_too_long_is_left_out(self, schema: Json) -> None:
+        assert Translator(read_document(document()), Effort()).translated(schema) == {}
+
+
 def test_names() -> None:
     assert tool_name("list boats!", "h_") == "h_list_boats"
     assert tool_name("9", "") == "_9"
@@ -402,4 +429,4 @@ def test_names() -> None:
     ],
 )
 def test_schemas(given: Json, expected: Json) -> None:
-    assert Translator(read_document(document())).translated(given) == expected
+    assert Translator(read_document(document()), Effort()).translated(given) == expected
