@@ -29,13 +29,15 @@ _AGAIN = """
         SELECT id, endpoint_id, subject_id, message_id FROM webhooks_delivery
         WHERE id = ANY (%(ids)s) AND state = ANY (%(states)s) ORDER BY message_id FOR UPDATE
     ), placed AS (
-        SELECT c.id, row_number() OVER (PARTITION BY c.subject_id ORDER BY c.message_id) > 1 OR EXISTS (
+        SELECT c.id, count(*) OVER () - row_number() OVER (ORDER BY c.message_id) AS behind,
+               row_number() OVER (PARTITION BY c.subject_id ORDER BY c.message_id) > 1 OR EXISTS (
             SELECT FROM webhooks_delivery o WHERE o.endpoint_id = c.endpoint_id AND o.subject_id = c.subject_id
             AND o.state IN ('pending', 'waiting')) AS is_behind
         FROM chosen c
     )
     UPDATE webhooks_delivery d SET state = CASE WHEN placed.is_behind THEN 'waiting' ELSE 'pending' END,
-        version = version + 1, attempts = 0, tries = 0, since = now(), due_at = now(), rung_at = NULL, ended_at = NULL
+        version = version + 1, attempts = 0, tries = 0, since = now(), rung_at = NULL, ended_at = NULL,
+        due_at = now() - make_interval(secs => placed.behind / 1e6)
     FROM placed WHERE d.id = placed.id
     RETURNING d.id
 """
@@ -111,7 +113,7 @@ def replay_range(developer: Developer, endpoint_id: UUID, what: Range) -> tuple[
         EndpointDisabled
     """
     endpoint = _enabled(developer, endpoint_id)
-    rows = what.within(list_deliveries(developer, endpoint_id)).order_by("created_at", "pk")
+    rows = what.within(list_deliveries(developer, endpoint_id)).order_by("created_at", "message_id")
     ids = list(rows.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
     return _send_again(endpoint, ids[:MOST_AT_ONCE], what.states, what.to_json()), len(ids) > MOST_AT_ONCE
 

@@ -1,6 +1,7 @@
 """Secrets of endpoints: sealed as those of the vault are, opened for the signing of one message."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +22,8 @@ def sealed_secret(text: str, developer_id: UUID, endpoint_id: UUID) -> dict[str,
 
 
 def secrets_in_force(endpoint: Endpoint, at: datetime) -> Iterator[str]:
-    """What messages are signed with: the secret, and the one before while receivers may still have that.
+    """What messages are signed with: the secret, and the one before while receivers may still have that. Where that is
+    lost, it may be why there is another.
 
     Raises:
         SecretsNotConfigured, SecretNotReadable
@@ -31,7 +33,8 @@ def secrets_in_force(endpoint: Endpoint, at: datetime) -> Iterator[str]:
     place = _place_of(endpoint)
     yield open_sealed(Sealed(endpoint.sealed, endpoint.sealed_with), place)
     if endpoint.previous_until is not None and endpoint.previous_until > at:
-        yield open_sealed(Sealed(endpoint.previous_sealed, endpoint.previous_sealed_with), place)
+        with suppress(SecretNotReadable):
+            yield open_sealed(Sealed(endpoint.previous_sealed, endpoint.previous_sealed_with), place)
 
 
 def _place_of(endpoint: Endpoint) -> Place:

@@ -138,6 +138,7 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
         "conversations": 1,
         "users": 1,
         "texts of calls": 1,
+        "webhook messages": 0,
     }
     shared = {"User": 1, "Session": 1, "SessionUser": 1}
     assert everything() == {name: count + shared.get(name, 0) for name, count in before.items()}

@@ -39,6 +39,7 @@ TAGS = {
     "secrets": "Values that tools need, and nobody reads again.",
     "api_keys": "Keys of this API.",
     "limits": "What calls of models may cost.",
+    "webhooks": "Addresses that are told what happens.",
     "usage": "What they have cost.",
     "bulk": "The same done to many runs.",
     "schedules": "Runs and messages that begin at times.",
