@@ -55,7 +55,8 @@ _FIRST_DUE = f"""
         SELECT id FROM webhooks_endpoint WHERE id = %(endpoint)s FOR NO KEY UPDATE
     )
     SELECT d.id FROM endpoint JOIN webhooks_delivery d ON d.endpoint_id = endpoint.id
-    WHERE d.state = 'pending' AND {DUE.format(table="d")} ORDER BY d.due_at LIMIT 1 FOR UPDATE OF d SKIP LOCKED
+    WHERE d.state = 'pending' AND {DUE.format(table="d")} ORDER BY d.due_at, d.message_id LIMIT 1
+    FOR UPDATE OF d SKIP LOCKED
 """
 _ON_THE_WAY = """
     SELECT count(*) FROM webhooks_delivery
