@@ -50,13 +50,11 @@ _ENDPOINTS = f"""
     ORDER BY first.due_at
 """
 # With the endpoint locked nobody else counts what is on its way to it.
+_LOCK_ENDPOINT = "SELECT id FROM webhooks_endpoint WHERE id = %(endpoint)s FOR NO KEY UPDATE"
 _FIRST_DUE = f"""
-    WITH endpoint AS MATERIALIZED (
-        SELECT id FROM webhooks_endpoint WHERE id = %(endpoint)s FOR NO KEY UPDATE
-    )
-    SELECT d.id FROM endpoint JOIN webhooks_delivery d ON d.endpoint_id = endpoint.id
-    WHERE d.state = 'pending' AND {DUE.format(table="d")} ORDER BY d.due_at, d.message_id LIMIT 1
-    FOR UPDATE OF d SKIP LOCKED
+    SELECT d.id FROM webhooks_delivery d
+    WHERE d.endpoint_id = %(endpoint)s AND d.state = 'pending' AND {DUE.format(table="d")}
+    ORDER BY d.due_at, d.message_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _ON_THE_WAY = """
     SELECT count(*) FROM webhooks_delivery
@@ -98,9 +96,10 @@ def claim_next(developer_id: UUID) -> Held | None:
     for (endpoint_id,) in fetch(_ENDPOINTS, {"developer": developer_id, "lanes": lanes}):
         named = {"endpoint": endpoint_id}
         with transaction.atomic():
-            found = fetch(_FIRST_DUE, named)
-            if found and fetch(_ON_THE_WAY, named)[0][0] < lanes:
-                held = LEASES.claim(found[0][0])
+            if not fetch(_LOCK_ENDPOINT, named) or fetch(_ON_THE_WAY, named)[0][0] >= lanes:
+                continue
+            for (delivery_id,) in fetch(_FIRST_DUE, named):
+                held = LEASES.claim(delivery_id)
                 if held is not None:
                     return held
     return None

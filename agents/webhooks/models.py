@@ -135,7 +135,9 @@ class Delivery(QueuedRow):
             models.Index(
                 fields=["developer", "due_at"], condition=Q(state=DeliveryState.PENDING), name="delivery_of_tenant"
             ),
-            models.Index(fields=["endpoint", "due_at"], condition=Q(state=DeliveryState.PENDING), name="delivery_due"),
+            models.Index(
+                fields=["endpoint", "due_at", "message"], condition=Q(state=DeliveryState.PENDING), name="delivery_due"
+            ),
             models.Index(
                 fields=["endpoint", "subject_id", "message"], condition=Q(state__in=OPEN), name="delivery_in_order"
             ),
