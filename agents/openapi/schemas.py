@@ -21,11 +21,12 @@ Schema = dict[str, Any]
 
 # Of one operation, and of all that are imported at once, with references written out.
 MOST_PARTS = 2000
-MOST_TOGETHER = 60_000
+MOST_TOGETHER = 80_000
 # What is done once for each part must not be long.
 _MOST_KEYS = 300
 _PATTERN_PARTS = 10
-_DEEPEST = 12
+# How many levels are written out, and how many where those are too many parts.
+_DEEPEST, _SHALLOW = 12, 3
 _MOST_HOPS = 40
 _LONGEST_TEXT = 300
 _LONGEST_PATTERN = 200
@@ -33,6 +34,10 @@ _MOST_VALUES = 300
 _LONGEST_VALUE = 300
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _JOINED = ("allOf", "anyOf", "oneOf")
+
+
+class _TooManyParts(NotExpressible):
+    """There is more of an operation than is looked at."""
 
 
 @dataclass(slots=True)
@@ -47,17 +52,25 @@ class Translator:
 
     def __init__(self, document: Document, effort: Effort) -> None:
         self._document = document
-        self._left = MOST_PARTS
+        self._left, self._deepest = MOST_PARTS, _DEEPEST
         self._effort = effort
 
-    def translated(self, value: Json, depth: int = 0, within: frozenset[str] = frozenset()) -> Schema:
-        """The schema of a value that is sent.
+    def translated(self, value: Json) -> Schema:
+        """The schema of a value that is sent; of one that is too large only its first levels.
 
         Raises:
-            NotExpressible: it is too large, or a reference leads nowhere.
+            NotExpressible: even those are, or a reference leads nowhere.
         """
+        left = self._left
+        try:
+            return self._part(value, 0, frozenset())
+        except _TooManyParts:
+            self._left, self._deepest = left, _SHALLOW
+            return self._part(value, 0, frozenset())
+
+    def _part(self, value: Json, depth: int, within: frozenset[str]) -> Schema:
         self._spend(1)
-        if not isinstance(value, Mapping) or depth > _DEEPEST or len(value) > _MOST_KEYS:
+        if not isinstance(value, Mapping) or depth > self._deepest or len(value) > _MOST_KEYS:
             return {}
         reference = value.get("$ref")
         if isinstance(reference, str):
@@ -66,14 +79,14 @@ class Translator:
             beside = {key: part for key, part in value.items() if key != "$ref"}
             target = self._document.at(reference)
             whole = {**target, **beside} if isinstance(target, Mapping) and len(target) <= _MOST_KEYS else beside
-            return self.translated(whole, depth, within | {reference})
+            return self._part(whole, depth, within | {reference})
         return _with_null(self._object(value, depth, within), value.get("nullable") is True)
 
     def _spend(self, parts: int) -> None:
         self._left -= parts
         self._effort.parts -= parts
         if self._left < 0:
-            raise NotExpressible(f"its schemas have more than {MOST_PARTS} parts")
+            raise _TooManyParts(f"its schemas have more than {MOST_PARTS} parts")
         if self._effort.parts < 0:
             told = f"the schemas of the operations before it have {MOST_TOGETHER} parts; import fewer at once"
             raise NotExpressible(told)
@@ -85,11 +98,11 @@ class Translator:
         for keyword in ("items", "additionalProperties"):
             part = value.get(keyword)
             if isinstance(part, Mapping):
-                found[keyword] = self.translated(part, depth + 1, within)
+                found[keyword] = self._part(part, depth + 1, within)
         for keyword in (*_JOINED, "prefixItems"):
             parts = value.get(keyword)
             if isinstance(parts, list) and parts:
-                found[keyword] = [self.translated(part, depth + 1, within) for part in parts]
+                found[keyword] = [self._part(part, depth + 1, within) for part in parts]
         if isinstance(value.get("properties"), Mapping):
             found.update(self._properties(value, depth, within))
         elif _are_texts(value.get("required")):
@@ -99,7 +112,7 @@ class Translator:
     def _properties(self, value: Mapping[str, Json], depth: int, within: frozenset[str]) -> Schema:
         """Of an object that is sent: without what only answers have."""
         properties = {
-            name: self.translated(part, depth + 1, within)
+            name: self._part(part, depth + 1, within)
             for name, part in value["properties"].items()
             if not self._is_read_only(part)
         }

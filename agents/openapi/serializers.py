@@ -19,6 +19,10 @@ _SECRET = r"^[a-zA-Z]\w*$"
 _TEXT_OR_OBJECT: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {}}]}
 
 
+def _text_or(**properties: Any) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string"}, {"type": "object", "properties": properties}]}
+
+
 @extend_schema_field(_TEXT_OR_OBJECT)
 class DocumentField(serializers.Field[Any, Any, Any, Any]):
     """A document as an object, or its text."""
@@ -41,7 +45,7 @@ class LoginBody(Body):
     username = Text(required=False, max_length=_LONGEST_NAME)
 
 
-@extend_schema_field({"anyOf": [{"type": "string"}, {"$ref": "#/components/schemas/LoginBody"}]})
+@extend_schema_field(_text_or(secret={"type": "string"}, username={"type": "string"}))
 class LoginField(LoginBody):
     """The same; a text is the name of a secret."""
 
@@ -56,6 +60,9 @@ class ServerBody(Body):
     variables = DictOf(child=Text(max_length=_LONGEST_NAME), required=False)
 
 
+@extend_schema_field(
+    _text_or(url={"type": "string"}, variables={"type": "object", "additionalProperties": {"type": "string"}})
+)
 class ServerField(ServerBody):
     """The same; a text is the address."""
 

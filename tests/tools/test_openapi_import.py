@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer, Tool
-from agents.openapi.credentials import Login
+from agents.openapi.credentials import Login, schemes_of
 from agents.openapi.document import NotExpressible, read_document
 from agents.openapi.schemas import Effort, Translator
 from agents.openapi.servers import ChosenServer
@@ -19,6 +19,7 @@ from agents.openapi.tools import Wanted, definition_of, operations_of
 from agents.tools.errors import BadArguments
 from agents.tools.presentation import present_tools
 from agents.tools.runners import run_tool
+from julep_project.core.api.api_document import openapi_document
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
 from tests.loopback.web_server import WebServer
@@ -352,6 +353,18 @@ class TestOperationsThatCannotBe:
 
         assert reason in refused["reason"]
 
+    def test_of_what_is_too_large_the_first_levels_are_kept(self, bring: Import) -> None:
+        given = operation(**body({"$ref": "#/components/schemas/Tree"}))
+        twigs = {f"p{number}": {"$ref": f"#/components/schemas/T{number}"} for number in range(8)}
+        trees = {f"T{number}": {"type": "object", "properties": twigs} for number in range(8)}
+        tree: Json = {"type": "object", "properties": {"t": {"$ref": "#/components/schemas/T0"}}}
+        given["components"]["schemas"] = {**trees, "Tree": tree}
+
+        (made,) = bring(given)["created"]
+
+        (told,) = made["tool"]["api_call"]["params_schema"]["properties"].values()
+        assert told["properties"]["p1"]["properties"]["p2"]["properties"]["p3"] == {}
+
     @pytest.mark.parametrize("name", ["Loop", "C0"])
     def test_what_goes_round_is_anything(self, bring: Import, name: str) -> None:
         (made,) = bring(operation(**body({"$ref": f"#/components/schemas/{name}"})))["created"]
@@ -382,6 +395,17 @@ class TestOperationsThatCannotBe:
                     definition_of(found, wanted)
                 except NotExpressible:
                     continue
+
+
+def test_our_own_description_is_one() -> None:
+    read = read_document(openapi_document().decode())
+    auth = {name: Login("KEY") for name in schemes_of(read)}
+    wanted = Wanted(read, "https://julep.example.com", ChosenServer(), auth, effort=Effort(10**6))
+
+    made = [definition_of(each, wanted) for each in operations_of(read)]
+
+    assert len({definition.name for definition, _ in made}) == len(made) > 100
+    assert [definition.name for definition, left_out in made if left_out] == []
 
 
 class TestBounds:
