@@ -139,6 +139,11 @@ class Delivery(QueuedRow):
                 fields=["endpoint", "due_at", "message"], condition=Q(state=DeliveryState.PENDING), name="delivery_due"
             ),
             models.Index(
+                fields=["endpoint", "lease_until"],
+                condition=Q(state=DeliveryState.PENDING, lease_until__isnull=False),
+                name="delivery_leased",
+            ),
+            models.Index(
                 fields=["endpoint", "subject_id", "message"], condition=Q(state__in=OPEN), name="delivery_in_order"
             ),
             models.Index(fields=["endpoint", "-created_at", "-id"], name="delivery_of_endpoint"),
