@@ -36,7 +36,7 @@ from tasks.models import TaskVersion
 ROWS, NAMES = "rows", "names"
 # How much of a table is one member.
 _PART_BYTES = 8 * 1024 * 1024
-_AS_JSON = "COPY (SELECT row_to_json(found) FROM ({rows}) AS found({columns})) TO STDOUT"
+_AS_JSON = "COPY (SELECT row_to_json(archived_row) FROM ({rows}) AS archived_row({columns})) TO STDOUT"
 
 Report = Callable[[str, int, int], object]
 

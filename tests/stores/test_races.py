@@ -122,7 +122,11 @@ def test_nobody_waits_for_ever_for_a_file(api: ApiClient, store: Send, file_id: 
 
 
 def _wait_for_a_waiter() -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    # Other tests wait for locks in other databases of the server.
+    waiting = """
+        SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE NOT granted AND datname = current_database()
+    """
     deadline = time.monotonic() + 10
     with connection.cursor() as cursor:
         while not cursor.execute(waiting).fetchone()[0]:

@@ -43,6 +43,8 @@ TAGS = {
     "usage": "What they have cost.",
     "bulk": "The same done to many runs.",
     "schedules": "Runs and messages that begin at times.",
+    "events": "What has happened elsewhere, for the runs that wait for it.",
+    "hooks": "Addresses that others call, to begin runs or to record events.",
     "audit": "Who did what.",
     "retention": "For how long rows are kept.",
 }

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 
 from agents.api.views import AgentViewSet
 from agents.models import Agent
-from julep_project.core.api.views import _chunked_stream
+from julep_project.core.reading.parsers import chunked_stream
 from tests.api_client import ApiClient
 
 
@@ -182,7 +182,7 @@ def test_chunked_body_over_the_limit(api: ApiClient, settings: Any) -> None:
 
 def test_a_server_that_does_not_end_chunked_input_is_not_read_from() -> None:
     request = RequestFactory().post("/agents", HTTP_TRANSFER_ENCODING="chunked")
-    assert _chunked_stream(request) is None
+    assert chunked_stream(request) is None
 
 
 def test_a_bug_is_a_500_that_is_not_repeated(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
