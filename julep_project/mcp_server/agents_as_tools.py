@@ -8,16 +8,17 @@ from mcp_types import CallToolResult, Tool, ToolAnnotations
 
 from agents.models import Agent
 from julep_project.core.database import run_query
+from julep_project.core.errors import DomainError
 from julep_project.core.pauses.standing import acheck_intake
 from julep_project.core.reading.validation import invalid, parse_uuid
 from julep_project.mcp_server.answers import told
 from julep_project.mcp_server.caller import Caller
 from julep_project.mcp_server.naming import name_of
+from julep_project.mcp_server.visible import AGENT_PREFIX
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
 from sessions.services import SessionServices
 
-PREFIX = "agent_"
 _LONGEST_ABOUT = 1000
 
 _INPUT: dict[str, Any] = {
@@ -52,7 +53,7 @@ _OUTPUT: dict[str, Any] = {
 def described(agent: Agent) -> Tool:
     about = agent.about.strip()[:_LONGEST_ABOUT]
     return Tool(
-        name=name_of(PREFIX, agent.canonical_name),
+        name=name_of(AGENT_PREFIX, agent.canonical_name),
         title=agent.name,
         description=f"Talk with the agent {agent.name}." + (f" {about}" if about else ""),
         input_schema=_INPUT,
@@ -73,9 +74,14 @@ async def talk(caller: Caller, agent: Agent, arguments: dict[str, Any]) -> CallT
         raise invalid(("message",), "missing")
     session_id = await run_query(partial(_session, caller, agent, arguments))
     asked = ChatRequest.read({"messages": [{"role": "user", "content": message}], "agent": str(agent.pk)})
-    answer: Any = await answer_chat(
-        ChatCall(developer=caller.developer, session_id=session_id, request=asked, request_id=caller.request_id)
-    )
+    call = ChatCall(developer=caller.developer, session_id=session_id, request=asked, request_id=caller.request_id)
+    try:
+        answer: Any = await answer_chat(call)
+    except DomainError:
+        if arguments.get("session_id") is None:
+            # Nobody is told of it.
+            await run_query(partial(SessionServices().delete, developer=caller.developer, row_id=session_id))
+        raise
     choice = answer["choices"][0]
     text = _text_of(choice)
     value = {"session_id": str(session_id), "text": text, "finish_reason": choice.get("finish_reason")}

@@ -7,8 +7,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types import INTERNAL_ERROR
 
 from julep_project.core.api.auth import Principal
+from julep_project.core.api.renderers import to_json
+from julep_project.core.errors import DomainError
 from julep_project.core.live.reader import Relay, event_stream, in_background
 from julep_project.core.process.panics import contained
 from julep_project.mcp_server.caller import STATE, Caller
@@ -22,6 +25,8 @@ _OF_PROTOCOL = "mcp-"
 _AHEAD = 16
 
 Message = dict[str, Any]
+# Whatever was said by then, nothing more comes.
+_OVER: Message = {"type": "over"}
 Sent = asyncio.Queue[Message | BaseException]
 
 
@@ -32,13 +37,15 @@ async def serve(request: HttpRequest, principal: Principal, body: bytes) -> Http
     task = in_background(_run(_scope_of(request, caller), body, sent))
     try:
         start = await _next(sent)
+        if start["type"] != "http.response.start":
+            raise RuntimeError("the library answered nothing")
     except BaseException:
         task.cancel()
         raise
     headers = {bytes(name).lower(): bytes(value) for name, value in start["headers"]}
     pieces = _pieces(task, sent)
     if headers.get(b"content-type", b"").startswith(_EVENTS):
-        return event_stream(Relay(pieces, error_event=lambda error: b""), start["status"])
+        return event_stream(Relay(pieces, error_event=_error_event), start["status"])
     response = HttpResponse(b"".join([piece async for piece in pieces]), status=start["status"])
     for name in headers.keys() - {b"content-length"}:
         response.headers[name.decode("latin-1")] = headers[name].decode("latin-1")
@@ -60,8 +67,16 @@ async def _run(scope: Message, body: bytes, sent: Sent) -> None:
         with contained():
             async with manager.run():
                 await manager.handle_request(scope, receive, sent.put)  # type: ignore[arg-type]
+        await sent.put(_OVER)
     except Exception as error:
         await sent.put(error)
+
+
+def _error_event(error: Exception) -> bytes:
+    """The last event of a stream that is broken off."""
+    told = error.message if isinstance(error, DomainError) else "Internal server error"
+    failure = {"jsonrpc": "2.0", "id": None, "error": {"code": INTERNAL_ERROR, "message": told}}
+    return b"event: message\r\ndata: " + to_json(failure) + b"\r\n\r\n"
 
 
 async def _next(sent: Sent) -> Message:

@@ -7,7 +7,6 @@ from typing import Any
 
 from mcp_types import CallToolResult, Tool, ToolAnnotations
 
-from agents.models import Agent
 from docs_store.owners import Owner
 from docs_store.search import answer_search, parse_search
 from executions.services import cancel_execution, resume_by_token, resume_execution
@@ -18,6 +17,7 @@ from julep_project.core.reading.validation import invalid, parse_uuid
 from julep_project.mcp_server.answers import told
 from julep_project.mcp_server.caller import Caller
 from julep_project.mcp_server.runs import result_of, standing_of
+from julep_project.mcp_server.visible import agents_of
 
 _MOST_FOUND = 20
 _RUN_ID = {"type": "string", "format": "uuid", "description": "The id of the run"}
@@ -54,7 +54,7 @@ def _owner(caller: Caller, arguments: Arguments) -> Owner:
     name = arguments.get("agent")
     if not isinstance(name, str):
         raise invalid(("agent",), "missing", msg="`agent` or `user_id` is required")
-    agents = Agent.objects.for_developer(caller.developer).filter(canonical_name__iexact=name)
+    agents = agents_of(caller.developer).filter(canonical_name__iexact=name)
     agent_id = agents.values_list("pk", flat=True).first()
     if agent_id is None:
         raise NotFound("Agent not found")
@@ -62,7 +62,7 @@ def _owner(caller: Caller, arguments: Arguments) -> Owner:
 
 
 async def _get(caller: Caller, arguments: Arguments) -> CallToolResult:
-    return result_of(await run_query(partial(standing_of, caller.developer, _run_id(arguments))))
+    return result_of(await run_query(partial(standing_of, caller.developer, _run_id(arguments)), Threads.READING))
 
 
 async def _cancel(caller: Caller, arguments: Arguments) -> CallToolResult:
@@ -79,7 +79,7 @@ async def _resume(caller: Caller, arguments: Arguments) -> CallToolResult:
     else:
         token = task_token(parse_uuid(str(wait_id), "wait_id"))
         await run_query(partial(resume_by_token, token=token, **given))
-    return result_of(await run_query(partial(standing_of, caller.developer, run_id)))
+    return result_of(await run_query(partial(standing_of, caller.developer, run_id), Threads.READING))
 
 
 def _run_id(arguments: Arguments) -> Any:

@@ -13,15 +13,14 @@ from mcp_types import (
     TextContent,
 )
 
-from agents.models import Agent, Developer
+from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError
 from julep_project.mcp_server.answers import refused, unknown
 from julep_project.mcp_server.caller import Context, caller_of
 from julep_project.mcp_server.naming import name_of, named
 from julep_project.mcp_server.paging import page_of
-
-_PREFIX = "agent_"
+from julep_project.mcp_server.visible import AGENT_PREFIX, agents_of
 
 
 async def list_prompts(context: Context, params: PaginatedRequestParams | None) -> ListPromptsResult:
@@ -34,7 +33,7 @@ async def list_prompts(context: Context, params: PaginatedRequestParams | None) 
     except DomainError as error:
         raise refused(error) from error
     prompts = [
-        Prompt(name=name_of(_PREFIX, agent.canonical_name), title=agent.name, description=agent.about or None)
+        Prompt(name=name_of(AGENT_PREFIX, agent.canonical_name), title=agent.name, description=agent.about or None)
         for _, agent in rows
     ]
     return ListPromptsResult(prompts=prompts, next_cursor=behind)
@@ -43,7 +42,7 @@ async def list_prompts(context: Context, params: PaginatedRequestParams | None) 
 async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPromptResult:
     """The instructions of an agent, as it has them."""
     agents = _agents(caller_of(context).developer)
-    agent = await run_query(partial(named, agents, _PREFIX, params.name))
+    agent = await run_query(partial(named, agents, AGENT_PREFIX, params.name))
     if agent is None:
         raise unknown("Prompt")
     text = "\n".join(str(line) for line in agent.instructions)
@@ -53,4 +52,4 @@ async def get_prompt(context: Context, params: GetPromptRequestParams) -> GetPro
 
 
 def _agents(developer: Developer) -> Any:
-    return Agent.objects.for_developer(developer).exclude(instructions=[])
+    return agents_of(developer).exclude(instructions=[])

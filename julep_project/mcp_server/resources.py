@@ -1,10 +1,8 @@
 """Docs of agents and users as resources."""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from mcp_types import (
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -18,12 +16,13 @@ from mcp_types import (
 
 from agents.models import Developer
 from docs_store.models import Doc
-from docs_store.selectors import get_doc
+from docs_store.selectors import with_content
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import DomainError
 from julep_project.mcp_server.answers import refused, unknown
 from julep_project.mcp_server.caller import Context, caller_of
 from julep_project.mcp_server.paging import page_of
+from julep_project.mcp_server.visible import docs_of
 
 _SCHEME = "doc://"
 _TYPE = "text/plain"
@@ -34,7 +33,7 @@ async def list_resources(context: Context, params: PaginatedRequestParams | None
     cursor = params.cursor if params else None
     try:
         rows, behind = await run_query(
-            partial(page_of, {"docs": partial(_docs, caller_of(context).developer)}, cursor), Threads.READING
+            partial(page_of, {"docs": partial(docs_of, caller_of(context).developer)}, cursor), Threads.READING
         )
     except DomainError as error:
         raise refused(error) from error
@@ -56,15 +55,15 @@ async def read_resource(context: Context, params: ReadResourceRequestParams) -> 
         doc_id = None
     if doc_id is None:
         raise unknown("Resource")
-    try:
-        doc = await run_query(
-            partial(get_doc, caller_of(context).developer, doc_id, include_embeddings=False), Threads.READING
-        )
-    except DomainError as error:
-        raise unknown("Resource") from error
+    doc = await run_query(partial(_read, caller_of(context).developer, doc_id), Threads.READING)
+    if doc is None:
+        raise unknown("Resource")
     text = "\n\n".join(chunk.content for chunk in doc.chunks.all())
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=_TYPE, text=text)])
 
 
-def _docs(developer: Developer) -> Any:
-    return Doc.objects.for_developer(developer).filter(Q(agent__isnull=False) | Q(user__isnull=False))
+def _read(developer: Developer, doc_id: UUID) -> Doc | None:
+    doc = docs_of(developer).filter(pk=doc_id).first()
+    if doc is not None:
+        with_content([doc], include_embeddings=False)
+    return doc

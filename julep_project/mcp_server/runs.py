@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Func, IntegerField
 from mcp_types import CallToolResult
 
 from agents.models import Developer
@@ -21,7 +22,7 @@ from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
 from executions.waits.asked import first_text, schema_of
 from executions.waits.form import fields_of
 from julep_project.core.clock import to_wire
-from julep_project.core.database import run_query
+from julep_project.core.database import Threads, run_query
 from julep_project.core.live.events import HUB
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.work.draining import is_draining
@@ -31,8 +32,10 @@ EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 2000
 # Events arrive over Redis; this is how late it may be noticed while Redis is away.
 _LOOKS_EVERY_S = 2.0
-# So many waits of a run are told.
+# So many waits of a run are told; of larger ones and larger outputs, only that they are there.
 _MOST_WAITS = 20
+_LARGEST_QUESTION = 64 * 1024
+_LARGEST_OUTPUT = 512 * 1024
 _ANSWER: dict[str, Any] = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 _STATUS = {
     ExecutionStatus.SUCCEEDED: "completed",
@@ -58,18 +61,23 @@ class Standing:
         return self.is_over or bool(self.waits)
 
 
-def standing_of(developer: Developer, run_id: UUID) -> Standing:
-    """How the run stands now.
+def standing_of(developer: Developer, run_id: UUID, *, whole: bool = True) -> Standing:
+    """How the run stands now. Unless it is `whole`, input, output and what waits ask are left where they lie.
 
     Raises:
         NotFound: there is none, or it is another developer's.
     """
-    run = selectors.get_execution(developer, run_id)
+    run = selectors.get_execution(developer, run_id, whole=whole)
     if run.status != ExecutionStatus.AWAITING_INPUT:
         return Standing(run, {})
     branches = Branch.objects.filter(execution=run, status=BranchStatus.AWAITING_INPUT, wait_id__isnull=False)
-    waits = Transition.objects.filter(pk__in=branches.values("wait_id")).order_by("seq")[:_MOST_WAITS]
-    return Standing(run, {str(wait.pk): wait.output for wait in waits})
+    found = Transition.objects.filter(pk__in=branches.values("wait_id")).order_by("seq").defer("output")
+    waits = list(
+        found.annotate(size=Func("output", function="pg_column_size", output_field=IntegerField()))[:_MOST_WAITS]
+    )
+    small = [wait.pk for wait in waits if whole and (wait.size or 0) <= _LARGEST_QUESTION]
+    asked = {wait.pk: wait.output for wait in Transition.objects.filter(pk__in=small)}
+    return Standing(run, {str(wait.pk): asked.get(wait.pk) for wait in waits})
 
 
 async def wait_for(
@@ -80,14 +88,15 @@ async def wait_for(
     seen = -1
     with HUB.listening(topic(run_id)) as listener:
         while True:
-            standing = await run_query(partial(standing_of, developer, run_id))
+            standing = await run_query(partial(standing_of, developer, run_id, whole=False))
             if standing.run.transition_count != seen:
                 seen = standing.run.transition_count
                 await moved(standing.run)
             left = until - time.monotonic()
             if standing.rests or left <= 0 or is_draining():
-                return standing
+                break
             await listener.wait(min(left, _LOOKS_EVERY_S))
+    return await run_query(partial(standing_of, developer, run_id), Threads.READING)
 
 
 def result_of(standing: Standing) -> CallToolResult:
@@ -95,7 +104,11 @@ def result_of(standing: Standing) -> CallToolResult:
     run = standing.run
     value: dict[str, Any] = {"execution_id": str(run.pk), "status": run.status}
     if run.status == ExecutionStatus.SUCCEEDED:
-        return told({**value, "output": run.output}, _shown(run.output))
+        text = _shown(run.output)
+        if len(text) > _LARGEST_OUTPUT:
+            where = f"the output has {len(text)} characters; read it at /executions/{run.pk}"
+            return told({**value, "output": None}, where)
+        return told({**value, "output": run.output}, text)
     if run.status == ExecutionStatus.FAILED:
         return told({**value, "error": run.error}, run.error or "the run failed", is_error=True)
     if run.status == ExecutionStatus.CANCELLED:

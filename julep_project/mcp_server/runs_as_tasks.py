@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from executions.services import cancel_execution, resume_by_token
 from executions.wait_tokens import task_token
-from julep_project.core.database import run_query
+from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import BadRequest, DomainError, NotFound
 from julep_project.mcp_server.answers import in_words, unknown
 from julep_project.mcp_server.caller import Caller, Context, caller_of
@@ -91,7 +91,7 @@ async def _answer(caller: Caller, standing: Standing, wait_id: str, response: An
 
 async def _standing(caller: Caller, task_id: str) -> Standing:
     try:
-        return await run_query(partial(standing_of, caller.developer, UUID(task_id)))
+        return await run_query(partial(standing_of, caller.developer, UUID(task_id)), Threads.READING)
     except (ValueError, NotFound) as error:
         raise unknown("Task") from error
 

@@ -7,6 +7,7 @@ from mcp.server.lowlevel import Server
 
 from julep_project.core.process.release import read_release
 from julep_project.mcp_server import prompts, resources, runs_as_tasks, tools
+from julep_project.mcp_server.answers import told_plainly
 
 _INSTRUCTIONS = (
     "Agents, tasks and documents of one developer. Tools that begin with `agent_` talk with an agent, those that begin "
@@ -29,6 +30,9 @@ def server() -> Server[Any]:
         on_read_resource=resources.read_resource,
         on_list_prompts=prompts.list_prompts,
         on_get_prompt=prompts.get_prompt,
+        # No schema here has parameters that are sent as headers: the library need not look for them in all lists.
+        get_tool_input_schema=lambda name: None,
     )
     runs_as_tasks.add_to(made)
+    made.middleware = [told_plainly]
     return made

@@ -13,10 +13,10 @@ from julep_project.core.database import run_query
 from julep_project.mcp_server.caller import Caller, Context
 from julep_project.mcp_server.naming import name_of
 from julep_project.mcp_server.runs import EXTENSION, result_of, task_of, wait_for
+from julep_project.mcp_server.visible import TASK_PREFIX
 from tasks.models import Task
 from tasks.selectors import with_versions
 
-PREFIX = "task_"
 _LONGEST_DESCRIPTION = 2000
 _MOMENT_S = 1.0
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -41,7 +41,7 @@ def described(tasks: Sequence[Task]) -> dict[Any, Tool]:
 def _tool(task: Task, schema: Mapping[str, Any] | None) -> Tool:
     is_object = schema is not None and schema.get("type", "object") == "object"
     return Tool(
-        name=name_of(PREFIX, task.canonical_name),
+        name=name_of(TASK_PREFIX, task.canonical_name),
         title=task.name,
         description=task.description.strip()[:_LONGEST_DESCRIPTION] or f"Run the task {task.name}.",
         input_schema={**_ANY_OBJECT, **schema} if is_object and schema is not None else _ANY_OBJECT,

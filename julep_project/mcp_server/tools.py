@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from mcp_types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, Tool
 
-from agents.models import Agent, Developer
+from agents.models import Developer
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError
 from julep_project.mcp_server import agents_as_tools, tasks_as_tools
@@ -15,10 +15,7 @@ from julep_project.mcp_server.caller import Context, caller_of
 from julep_project.mcp_server.naming import named
 from julep_project.mcp_server.own_tools import OWN_TOOLS
 from julep_project.mcp_server.paging import page_of
-from tasks.models import Task
-
-# With `"mcp": false` in its metadata an agent or a task is no tool.
-_HIDDEN = {"mcp": False}
+from julep_project.mcp_server.visible import AGENT_PREFIX, TASK_PREFIX, agents_of, tasks_of
 
 
 async def list_tools(context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
@@ -51,7 +48,7 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
 
 
 def _page(developer: Developer, cursor: str | None) -> tuple[list[Tool], str | None]:
-    rows, behind = page_of({"agents": lambda: _agents(developer), "tasks": lambda: _tasks(developer)}, cursor)
+    rows, behind = page_of({"agents": partial(agents_of, developer), "tasks": partial(tasks_of, developer)}, cursor)
     tasks = tasks_as_tools.described([row for kind, row in rows if kind == "tasks"])
     found = [agents_as_tools.described(row) if kind == "agents" else tasks.get(row.pk) for kind, row in rows]
     own = [] if cursor else [each.tool for each in OWN_TOOLS.values()]
@@ -60,16 +57,8 @@ def _page(developer: Developer, cursor: str | None) -> tuple[list[Tool], str | N
 
 def _find(developer: Developer, name: str) -> tuple[str, Any]:
     """The agent or task that a name stands for, with its kind; an empty kind if there is none."""
-    agent = named(_agents(developer), agents_as_tools.PREFIX, name)
+    agent = named(agents_of(developer), AGENT_PREFIX, name)
     if agent is not None:
         return "agents", agent
-    task = named(_tasks(developer), tasks_as_tools.PREFIX, name)
+    task = named(tasks_of(developer), TASK_PREFIX, name)
     return ("tasks", task) if task is not None else ("", None)
-
-
-def _agents(developer: Developer) -> Any:
-    return Agent.objects.for_developer(developer).exclude(metadata__contains=_HIDDEN)
-
-
-def _tasks(developer: Developer) -> Any:
-    return Task.objects.for_developer(developer).exclude(metadata__contains=_HIDDEN)

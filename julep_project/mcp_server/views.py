@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,24 +9,26 @@ from django.http.response import HttpResponseBase
 from rest_framework.exceptions import MethodNotAllowed
 
 from agents.models import Developer
-from julep_project.core.api.async_views import api_view, json_response
+from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.auth import KeyScope, Principal, principal_of
-from julep_project.core.errors import NotFound
+from julep_project.core.api.renderers import to_json
+from julep_project.core.errors import BodyTooLarge, InvalidInput, NotFound
 from julep_project.core.process.threads import in_thread
-from julep_project.core.reading.outside_json import TooMuchJson, read_json
 
-# Smaller bodies are checked on the event loop: handing them to a thread would take longer.
-_SMALL_BODY_BYTES = 64 * 1024
-_INVALID_REQUEST = -32600
+# What the library reads, it reads on the event loop.
+_MOST_BYTES = 4 * 1024 * 1024
+_PARSE_ERROR = -32700
 
 
 @api_view("POST", scope=KeyScope.READ)
 async def mcp(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One message of the protocol, and what is answered to it. What changes something asks for more of the key."""
-    body = request.body
-    is_fit = _is_fit(body) if len(body) <= _SMALL_BODY_BYTES else await in_thread(lambda: _is_fit(body))
-    if not is_fit:
-        told = {"code": _INVALID_REQUEST, "message": "The message is nested too deep, or has too many parts"}
+    if len(request.body) > _MOST_BYTES:
+        raise BodyTooLarge(f"A message may have {_MOST_BYTES} bytes")
+    try:
+        body = await read_request(request, to_json)
+    except InvalidInput as error:
+        told = {"code": _PARSE_ERROR, "message": error.explanation}
         return json_response({"jsonrpc": "2.0", "id": None, "error": told}, 400)
     serve = await in_thread(_serving) if _serving.cache_info().currsize == 0 else _serving()
     return await serve(request, principal_of(request), body)
@@ -54,14 +55,3 @@ def _serving() -> Callable[[HttpRequest, Principal, bytes], Awaitable[HttpRespon
     from julep_project.mcp_server.bridge import serve
 
     return serve
-
-
-def _is_fit(body: Any) -> bool:
-    """Whether the library may read it. What is no JSON at all it refuses itself, as the protocol has it."""
-    try:
-        read_json(body)
-    except TooMuchJson:
-        return False
-    except ValueError:
-        pass
-    return True

@@ -5,13 +5,15 @@ from typing import Any
 import httpx
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 
 from agents.models import Agent, Developer, Project
 from docs_store.models import Doc
 from executions.models import Execution
+from sessions.models import Session
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend
-from tests.mcp_server.conftest import MODERN, Talk
+from tests.mcp_server.conftest import MODERN, MODES, Talk
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
@@ -39,7 +41,7 @@ def test_only_messages_are_taken(http: httpx.Client) -> None:
 )
 def test_what_is_nested_too_deep_or_has_too_many_parts(http: httpx.Client, body: bytes) -> None:
     refused = http.post("/mcp", content=body, headers={"Content-Type": "application/json"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32600)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, -32700)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"NaN", b'{"jsonrpc": "2.0", "id": 1}'])
@@ -68,11 +70,53 @@ def test_rows_of_another_developer_are_not_there(talk: Talk, agent: str) -> None
             with pytest.raises(Exception, match="not found"):
                 await ask()
         found = await client.call_tool("docs_search", {"query": "tides", "agent": "bay"})
-        return [*told, found.content[0].text]
+        block: Any = found.content[0]
+        return [*told, block.text]
 
     told = talk(MODERN, act)
     assert not {"agent_bay", f"doc://{doc.pk}"} & set(told)
     assert told[-1] == "Agent not found"
+
+
+def test_what_is_hidden_is_not_there(talk: Talk, api: ApiClient, agent: str) -> None:
+    doc = api.post(f"/agents/{agent}/docs", {"title": "Tides", "content": ["High at four."]}).json()["id"]
+    api.patch(f"/agents/{agent}", {"metadata": {"mcp": False}})
+
+    async def act(client: Client) -> Any:
+        lists = (await client.list_prompts()).prompts, (await client.list_resources()).resources
+        for ask in (lambda: client.get_prompt("agent_harbour"), lambda: client.read_resource(f"doc://{doc}")):
+            with pytest.raises(MCPError, match="not found"):
+                await ask()
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        return lists, names, await client.call_tool("docs_search", {"query": "high", "agent": "harbour"})
+
+    lists, names, found = talk(MODERN, act)
+    assert lists == ([], [])
+    assert "agent_harbour" not in names and "task_double" in names
+    assert found.content[0].text == "Agent not found"
+
+
+def test_a_talk_that_fails_leaves_no_session(talk: Talk, api: ApiClient, agent: str) -> None:
+    api.patch(f"/agents/{agent}", {"model": "nobody/none"})
+
+    async def act(client: Client) -> Any:
+        return await client.call_tool("agent_harbour", {"message": "Hi"})
+
+    assert talk(MODERN, act).is_error
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_large_outputs_are_left_where_they_are(mode: str, talk: Talk, api: ApiClient, agent: str) -> None:
+    large = {"name": "Large", "canonical_name": "large", "main": [{"evaluate": {"text": "$ 'x' * 600_000"}}]}
+    assert api.post(f"/agents/{agent}/tasks", large).status_code == 201
+
+    async def act(client: Client) -> Any:
+        return await client.call_tool("task_large", {})
+
+    told = talk(mode, act)
+    assert told.structured_content["output"] is None
+    assert told.structured_content["execution_id"] in told.content[0].text
 
 
 def test_a_key_that_may_only_read(talk: Talk, api: ApiClient, agent: str) -> None:
