@@ -58,7 +58,7 @@ def refused(server: Server, match: str, **bounds: float) -> ToolError:
 def served(web_server: WebServer) -> Callable[..., Server]:
     """`served(reply)`: a server that answers every request so."""
 
-    def serve(reply: Any, protocol: str = STATELESS, **options: Any) -> Server:
+    def serve(reply: Any, protocol: str | None = STATELESS, **options: Any) -> Server:
         return Server("http", web_server.script("/mcp", reply), protocol=protocol, **options)
 
     return serve
@@ -168,6 +168,106 @@ class TestRefusals:
             url = web_server.script("/sse", streamed(lambda _: iter([there])))
             refused(Server("sse", url, protocol=STATEFUL), "MCP server|origin", whole_s=1)
             assert other.requests == []
+
+
+class Handshaken:
+    """A server with a handshake. `calls` are how often its tool was called; what it asks meanwhile, and what it says
+    to anything but the call, is up to the test."""
+
+    def __init__(self, to_call: Callable[[RecordedRequest], Reply], to_others: Reply | None = None) -> None:
+        self.calls = 0
+        self.told: list[str] = []
+        self._to_call, self._to_others = to_call, to_others or Reply(202)
+
+    def __call__(self, request: RecordedRequest) -> Reply:
+        if request.method != "POST":
+            return Reply(405)
+        method = request.json().get("method", "answer")
+        self.told.append(method)
+        if method == "initialize":
+            info = {"protocolVersion": STATEFUL, "capabilities": {}, "serverInfo": {"name": "old", "version": "1"}}
+            about = {"jsonrpc": "2.0", "id": request.json()["id"], "result": info}
+            return Reply(body=about, headers={"Mcp-Session-Id": "s1"})
+        if method == "notifications/initialized":
+            return Reply(202)
+        if method == "tools/call":
+            self.calls += 1
+            return self._to_call(request)
+        return self._to_others
+
+
+def waiting(asked: Any = None) -> Callable[[RecordedRequest], Reply]:
+    """Says nothing for two seconds, after it has asked something itself."""
+
+    def pieces(request: RecordedRequest) -> Iterator[bytes]:
+        yield event(asked) if asked else b":\n\n"
+        for _ in range(20):
+            time.sleep(0.1)
+            yield b":\n\n"
+
+    return streamed(pieces)
+
+
+class TestWhatBecameOfACall:
+    """A call that may have been carried out is never said not to have been sent, and never made twice."""
+
+    @pytest.mark.parametrize(
+        ("asked", "to_others"),
+        [
+            (None, Reply(401)),
+            ({"jsonrpc": "2.0", "id": 7, "method": "ping"}, Reply(401)),
+        ],
+    )
+    def test_another_message_is_refused(self, served: Callable[..., Server], asked: Any, to_others: Reply) -> None:
+        peer = Handshaken(waiting(asked), to_others)
+        error = refused(served(peer, STATEFUL), "MCP server|status 40", whole_s=0.4)
+        assert (error.delivery, peer.calls) == (Delivery.UNCLEAR, 1)
+        assert ("answer" if asked else "notifications/cancelled") in peer.told
+
+    @pytest.mark.parametrize(
+        ("reply", "protocol"),
+        [
+            (Reply(202), STATEFUL),
+            (Reply(202), STATELESS),
+            (Reply(body="<p>ahoy", headers={"Content-Type": "text/html"}), STATELESS),
+            (Reply(404, "no such session"), STATEFUL),
+        ],
+    )
+    def test_an_answer_that_is_none(self, served: Callable[..., Server], reply: Reply, protocol: str) -> None:
+        peer = Handshaken(lambda _: reply)
+        assert refused(served(peer, protocol), "MCP server|status 404").delivery is not Delivery.NOT_SENT
+        assert peer.calls == 1
+
+    def test_what_was_refused_before_does_not_hide_it(self, served: Callable[..., Server]) -> None:
+        def fails(request: RecordedRequest) -> Reply:
+            error = {"code": -32603, "message": "the boom is broken"}
+            return Reply(body={"jsonrpc": "2.0", "id": request.json()["id"], "error": error})
+
+        server = served(Handshaken(fails, Reply(400, "what is that?")), protocol=None)
+        refused(server, "the boom is broken")
+
+    def test_streams_beside_it_may_be_many(
+        self, served: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agents.tools.mcp.wire._MOST_REQUESTS", 3)
+        streams: list[str] = []
+
+        def late(request: RecordedRequest) -> Iterator[bytes]:
+            for _ in range(6):
+                time.sleep(0.1)
+                yield b":\n\n"
+            yield event(result_of(request, content=[]))
+
+        peer = Handshaken(streamed(late))
+
+        def reply(request: RecordedRequest) -> Reply:
+            if request.method != "GET":
+                return peer(request)
+            streams.append(request.path)
+            return streamed(lambda _: iter([b"retry: 20\n\n"]))(request)
+
+        assert say(served(reply, STATEFUL)).value["content"] == []
+        assert len(streams) == 3
 
 
 class TestPrograms:

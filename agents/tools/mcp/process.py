@@ -1,4 +1,4 @@
-"""A server that is a program on this machine: one process for one call, gone with all it has started when that ends."""
+"""A server that is a program on this machine: one process for one call, gone with its group when that ends."""
 
 import os
 import signal
@@ -95,7 +95,7 @@ async def _write(process: Process, from_us: Any) -> None:
 
 
 async def _end(process: Process) -> None:
-    """End the program: it is let go for a moment, then it and its children are killed."""
+    """End the program: it is let go for a moment, then its group is killed; whoever has begun a session is in none."""
     assert process.stdin is not None and process.stdout is not None
     with suppress(OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
         await process.stdin.aclose()

@@ -48,9 +48,11 @@ log = logging.getLogger(__name__)
 IDEMPOTENCY_KEY = "julep/idempotency-key"
 _US = Implementation(name="julep-agents", version="1")
 _AUTO = "auto"
-# A server that says so has done nothing.
+# A server that says so before it was asked has done nothing.
 _OTHER_PROTOCOL = frozenset({UNSUPPORTED_PROTOCOL_VERSION, INVALID_REQUEST, METHOD_NOT_FOUND})
 _REPEATABLE = frozenset({CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR})
+# The library says so as well, of answers that it cannot use.
+_OF_LIBRARY = frozenset({INVALID_REQUEST, PARSE_ERROR})
 _LONGEST_MESSAGE = 500
 _MOST_PAGES = 50
 _MOST_ROUNDS = 4
@@ -211,8 +213,9 @@ class _Conversation:
             for leaf in found:
                 if isinstance(leaf, kind):
                     return tell(leaf)
-        log.error("speaking with a server raised", exc_info=error, extra={"action": "mcp_raised"})
         name = type(found[0]).__name__
+        # No trace: it may hold what the server was sent.
+        log.error("speaking with a server raised", extra={"action": "mcp_raised", "error": name})
         return ToolError(
             f"internal error while speaking with the MCP server: {name}", repeatable=True, delivery=self._lost
         )
@@ -237,7 +240,7 @@ class _Conversation:
 
     def _of_protocol(self, error: MCPError) -> ToolError:
         code, text = error.code, cleaned(error.message, _LONGEST_MESSAGE)
-        if code in _OTHER_PROTOCOL and self._mode != _AUTO:
+        if code in _OTHER_PROTOCOL and self._may_be_misunderstood(code):
             return _Misunderstood(text, delivery=Delivery.NOT_SENT)
         if self._line.refusal is not None and code in (INTERNAL_ERROR, METHOD_NOT_FOUND, INVALID_REQUEST):
             return self._line.refusal
@@ -251,8 +254,19 @@ class _Conversation:
             message = f"the MCP server closed the connection before its answer was complete: {text}"
             return ToolError(message, retryable=True, delivery=self._lost, details=details)
         return ToolError(
-            f"the MCP server answered with the error {code}: {text}", repeatable=code in _REPEATABLE, details=details
+            f"the MCP server answered with the error {code}: {text}",
+            repeatable=code in _REPEATABLE,
+            delivery=self._lost if code in _OF_LIBRARY else Delivery.ANSWERED,
+            details=details,
         )
+
+    def _may_be_misunderstood(self, code: int) -> bool:
+        """Whether nothing can have been done. After a handshake whoever is asked speaks as was agreed on; without one
+        the question comes first, and only its refusal by the server itself says so."""
+        if self._mode == _AUTO or not self._line.asked:
+            return self._mode != _AUTO
+        is_refused = self._line.was_refused or code == UNSUPPORTED_PROTOCOL_VERSION
+        return is_refused and self._mode in MODERN_PROTOCOL_VERSIONS and self._line.questions <= 1
 
 
 def _http_client(transport: httpx2.AsyncBaseTransport, **_: Any) -> httpx2.AsyncClient:

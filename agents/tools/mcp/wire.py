@@ -1,6 +1,8 @@
 """What goes between here and a server: every byte of it is counted, and goes by the checked network."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +11,7 @@ import httpx
 import httpx2
 from django.conf import settings
 
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.exchange import status_error, unanswered
 from agents.tools.mcp.server import Server
 from julep_project.core.http import (
@@ -23,7 +25,7 @@ from julep_project.core.http import (
     TooLarge,
     origin_of,
 )
-from julep_project.core.reading.outside_json import MAX_CONTAINERS, MAX_ELEMENTS
+from julep_project.core.reading.outside_json import MAX_CONTAINERS, MAX_ELEMENTS, TooMuchJson, read_foreign_json
 from julep_project.core.telemetry.tracing import outgoing_headers
 
 # Of one conversation, which is one call: a server that needs more of something is not well.
@@ -34,7 +36,9 @@ _LONGEST_REFUSAL = 64 * 1024
 _FINAL = frozenset({401, 402, 403, 407, 408, 425, 429, 502, 503, 504, 524})
 _CANCELLING_S = 1.0
 _STEP_S = 0.01
-_CANCELLED = b'"notifications/cancelled"'
+_CANCELLED = "notifications/cancelled"
+# What a conversation is held for.
+_QUESTIONS = frozenset({"tools/call", "tools/list", "resources/list", "resources/read", "prompts/list", "prompts/get"})
 _MESSAGE = re.compile(rb'"jsonrpc"')
 _OURS = frozenset({"accept-encoding", "connection", "host", "content-length", "user-agent"})
 
@@ -76,11 +80,18 @@ class Line:
         self.failure: ToolError | None = None
         self.refusal: ToolError | None = None
         self.asked = False
+        # How often the question was sent: a server may want to know more, and is asked again then.
+        self.questions = 0
+        # Whether `refusal` was said in the words of the protocol.
+        self.was_refused = False
         self.cancelling = 0
         self._scope = scope
 
-    def fail(self, error: ToolError) -> None:
-        """End the conversation with this error, if it has none yet."""
+    def fail(self, error: ToolError, *, is_of_question: bool = False) -> None:
+        """End the conversation with this error, if it has none yet. What became of another request says nothing of
+        the question that is with the server."""
+        if self.questions > is_of_question:
+            error.delivery = Delivery.UNCLEAR
         self.failure = self.failure or error
         self._scope.cancel()
 
@@ -111,29 +122,46 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         self._server = server
         self._line = line
         self._client = client
-        self._sent = 0
+        self._sent: Counter[str] = Counter()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and give its answer, whose body may still be under way."""
         content = await request.aread()
         outgoing = self._outgoing(request, content)
-        cancels = _CANCELLED in content[:200]
-        self._line.cancelling += cancels
+        message = _message_of(content) if request.method == "POST" else None
+        if message == _CANCELLED:
+            return await self._cancelled(request, outgoing)
+        is_question = message in _QUESTIONS
+        self._line.questions += is_question
         try:
             self._check(outgoing)
             answer = await self._client.open(outgoing)
         except HttpError as error:
             # Streams beside the one of the call may be refused; without a way for what is sent nothing goes on.
-            if request.method == "POST" or self._server.transport == "sse" or isinstance(error, Blocked | TooLarge):
-                self._line.fail(unanswered(error))
+            is_beside = request.method != "POST" and self._server.transport != "sse"
+            if not is_beside or isinstance(error, Blocked):
+                self._line.fail(unanswered(error), is_of_question=is_question)
             raise httpx2.ConnectError(str(error), request=request) from error
-        finally:
-            self._line.cancelling -= cancels
         if answer.status >= 400:
-            return await self._refused(request, outgoing, answer)
+            return await self._refused(request, outgoing, answer, is_question=is_question)
+        if is_question or (request.method == "POST" and not self._line.questions):
+            self._line.refusal = None
+            self._line.was_refused = False
         return httpx2.Response(
             answer.status, headers=_plain(answer.headers), stream=_Body(answer, self._line), request=request
         )
+
+    async def _cancelled(self, request: httpx2.Request, outgoing: OutgoingRequest) -> httpx2.Response:
+        """Tell the server that nobody waits any more. What it says to that changes nothing."""
+        self._line.cancelling += 1
+        try:
+            self._check(outgoing)
+            await (await self._client.open(outgoing)).aclose()
+        except HttpError:
+            pass
+        finally:
+            self._line.cancelling -= 1
+        return httpx2.Response(202, request=request)
 
     def _outgoing(self, request: httpx2.Request, content: bytes) -> OutgoingRequest:
         given = {name: value for name, value in request.headers.items() if name not in _OURS}
@@ -145,15 +173,15 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         return OutgoingRequest(request.method, str(request.url), headers=headers, content=content or None)
 
     def _check(self, outgoing: OutgoingRequest) -> None:
-        self._sent += 1
-        if self._sent > _MOST_REQUESTS:
+        self._sent[outgoing.method] += 1
+        if self._sent[outgoing.method] > _MOST_REQUESTS:
             raise TooLarge(f"the server has let more than {_MOST_REQUESTS} requests be made in one call")
         there, wanted = origin_of(outgoing.url), origin_of(self._server.url)
         if there.rpartition("@")[2] != wanted.rpartition("@")[2] and not _is_upgrade(wanted, there):
             raise Blocked("the server names another origin than its own")
 
     async def _refused(
-        self, request: httpx2.Request, outgoing: OutgoingRequest, answer: StreamedResponse
+        self, request: httpx2.Request, outgoing: OutgoingRequest, answer: StreamedResponse, *, is_question: bool
     ) -> httpx2.Response:
         """An answer with an error: remembered, since the library tells nothing of it, and final if it is for any
         version of the protocol."""
@@ -169,10 +197,12 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
         finally:
             await answer.aclose()
         if request.method == "POST" or self._server.transport == "sse":
-            whole = IncomingResponse(answer.status, answer.headers, content, outgoing.url)
-            self._line.refusal = status_error(outgoing, whole)
+            refusal = status_error(outgoing, IncomingResponse(answer.status, answer.headers, content, outgoing.url))
+            if is_question or not self._line.questions:
+                self._line.refusal = refusal
+                self._line.was_refused = _is_of_protocol(content)
             if answer.status in _FINAL or self._server.transport == "sse":
-                self._line.fail(self._line.refusal)
+                self._line.fail(refusal, is_of_question=is_question)
         return httpx2.Response(answer.status, headers=_plain(answer.headers), content=content, request=request)
 
 
@@ -195,6 +225,19 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._answer.aclose()
+
+
+def _message_of(content: bytes) -> str | None:
+    """What a message of ours is about; None for an answer to the server."""
+    about = json.loads(content).get("method")
+    return about if isinstance(about, str) else None
+
+
+def _is_of_protocol(content: bytes) -> bool:
+    try:
+        return isinstance(read_foreign_json(content)["error"], Mapping)
+    except (ValueError, TypeError, KeyError, TooMuchJson):
+        return False
 
 
 def _plain(headers: httpx.Headers) -> Mapping[str, str]:
