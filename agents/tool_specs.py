@@ -37,7 +37,7 @@ OPERATIONS = (
     "resume",
 )
 # Of one tool of a server, beside what its author says of the server.
-_FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "method")
+_FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "of_tool", "method")
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 
 

@@ -39,7 +39,8 @@ def with_tools_of_servers(
     )
     found = list(rows.prefetch_related("tools"))
     servers = {str(row.tool_id) if row.tool_id else row.definition: row for row in found}
-    return [each for body in bodies for each in _with_its_tools(body, servers)]
+    taken = {body.get("name") for body in bodies}
+    return [each for body in bodies for each in _with_its_tools(body, servers, taken)]
 
 
 def tools_of(server: Mapping[str, Json], bodies: Iterable[Body]) -> list[Body]:
@@ -47,10 +48,13 @@ def tools_of(server: Mapping[str, Json], bodies: Iterable[Body]) -> list[Body]:
     spec = spec_of(server)
     if server.get("type") != ToolType.MCP or "pin" in spec or "server_id" not in spec:
         return []
-    return [each for each in bodies if spec_of(each).get("server_id") == spec["server_id"] and "pin" in spec_of(each)]
+    wanted = (spec["server_id"], server["name"])
+    found = ((each, spec_of(each)) for each in bodies)
+    return [each for each, its in found if "pin" in its and (its.get("server_id"), its.get("of_tool")) == wanted]
 
 
-def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer]) -> Iterator[Body]:
+def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], taken: set[Json]) -> Iterator[Body]:
+    """The body and those of its server's tools whose names are not `taken`; afterwards they are."""
     if body.get("type") != ToolType.MCP:
         yield dict(body)
         return
@@ -62,12 +66,17 @@ def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer]) 
     yield {**body, "mcp": spec}
     chosen = spec.get("tools", "all")
     for tool in sorted(server.tools.all(), key=lambda each: each.name):
-        if chosen == "all" or tool.name in chosen:
-            yield {**body, "mcp": {**spec, **_facts(tool)}, **_told(str(body["name"]), tool)}
+        name = offered_name(str(body["name"]), tool.name)
+        if name not in taken and (chosen == "all" or tool.name in chosen):
+            taken.add(name)
+            its = {**spec, **_facts(tool), "of_tool": body["name"]}
+            yield {**body, "mcp": its, "name": name, "description": _described(body, tool)}
 
 
-def _told(name: str, tool: McpTool) -> Body:
-    return {"name": offered_name(name, tool.name), "description": shown_description(name, tool.description)}
+def _described(body: Mapping[str, Json], tool: McpTool) -> str:
+    """What the author says of the server, and what the server says of its tool."""
+    by_author, by_server = body.get("description"), shown_description(str(body["name"]), tool.description)
+    return f"{by_author}\n\n{by_server}" if by_author else by_server
 
 
 def _facts(tool: McpTool) -> Body:

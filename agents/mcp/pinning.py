@@ -176,8 +176,10 @@ def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool)
             McpTool.objects.create(
                 developer_id=row.developer_id, server=row, name=found.name, state=state, **_columns(found)
             )
-    gone = [tool.pk for tool in known.values()]
-    McpTool.objects.filter(pk__in=gone).update(updated_at=DatabaseNow(), state=ToolState.GONE)
+    gone = McpTool.objects.filter(pk__in=[tool.pk for tool in known.values()])
+    # One that comes back as it was accepted is accepted again, so that nothing else may be remembered as accepted.
+    gone.filter(state=ToolState.NEW).delete()
+    gone.update(updated_at=DatabaseNow(), state=ToolState.GONE)
     McpServer.objects.filter(pk=row.pk).update(
         listed_at=DatabaseNow(),
         protocol=answer.protocol[:32],

@@ -34,6 +34,7 @@ _OPEN = frozenset(
         "pin",
         "state",
         "server_id",
+        "of_tool",
         "tools",
     }
 )

@@ -41,10 +41,12 @@ def settle_by_model(tool: Mapping[str, Json], given: Mapping[str, Json], presets
 
 def _is_offered(tool: Mapping[str, Json], offered: Mapping[str, Json], name: str) -> bool:
     """Whether the schema names it. One that is open takes any name, except that of an `api_call`: there names decide
-    what becomes of the value."""
+    what becomes of the value. Those of servers are open where they do not say that they are closed."""
     properties = offered.get("properties")
     if isinstance(properties, Mapping) and name in properties:
         return True
+    if tool.get("type") == ToolType.MCP:
+        return offered.get("additionalProperties") is not False or "patternProperties" in offered
     return offered.get("additionalProperties") is True and tool.get("type") != ToolType.API_CALL
 
 

@@ -13,6 +13,7 @@ from agents.models import Developer
 from tests.flow_runner import FlowRunner, decision_about
 from tests.loopback.mcp_server import McpServer
 
+AUTO = {"auto_run_tools": True, "unwrap": True}
 OFFERED = ("ask", "fail", "picture", "say", "slow", "tide", "told")
 
 
@@ -43,6 +44,11 @@ def made(flow: FlowRunner, agent: str, tool: dict[str, Any]) -> str:
 
 def states(server: dict[str, Any]) -> dict[str, str]:
     return {tool["name"]: tool["state"] for tool in server["tools"]}
+
+
+def calling(name: str, **arguments: Any) -> dict[str, Any]:
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {"tool_calls": [{"id": "c1", "type": "function", "function": function}]}
 
 
 def run(flow: FlowRunner, agent: str, *steps: Any, **task: Any) -> dict[str, Any]:
@@ -93,11 +99,7 @@ def test_a_step_with_a_tool_that_fails_fails(flow: FlowRunner, agent: str, harbo
 def test_a_model_calls_them_and_is_told_what_fails(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
     made(flow, agent, served(harbour, mcp={"tools": ["tide", "fail"]}))
 
-    def calling(name: str, **arguments: Any) -> dict[str, Any]:
-        function = {"name": name, "arguments": json.dumps(arguments)}
-        return {"tool_calls": [{"id": "c1", "type": "function", "function": function}]}
-
-    step = {"prompt": "Tide?", "tools": ["sea"], "auto_run_tools": True, "unwrap": True}
+    step = {"prompt": "Tide?", "tools": ["sea"], **AUTO}
     replies = [calling("sea__tide", port="Brest"), calling("sea__fail", why="fog"), "2.5 metres"]
     with scripted_model(replies) as model:
         assert run(flow, agent, step)["output"] == "2.5 metres"
@@ -109,6 +111,23 @@ def test_a_model_calls_them_and_is_told_what_fails(flow: FlowRunner, agent: str,
     results = [message["content"] for message in model.requests[-1].messages if message["role"] == "tool"]
     assert json.loads(results[0]) == {"port": "Brest", "metres": 2.5}
     assert results[1].startswith("error: ") and "fog" in results[1]
+
+
+def test_two_tools_of_one_server_are_apart(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
+    """Each with what its author says of it, and with arguments that a schema does not exclude."""
+    quick = served(harbour, "quick", mcp={"tools": ["say", "tide"]}, description="Costs nothing.")
+    asked = served(harbour, "asked", mcp={"tools": ["say"]}, approval="always")
+    taken = {"name": "quick__tide", "type": "function", "function": {"parameters": {"type": "object"}}}
+    step = {"prompt": "Hi", "tools": ["quick"], **AUTO}
+    answer = flow.api.post(f"/agents/{agent}/tasks", {"name": "t", "tools": [asked, quick, taken], "main": [step]})
+    assert answer.status_code == 201, answer.json()
+    McpTool.objects.filter(name="say").update(input_schema={"type": "object"})
+    with scripted_model([calling("quick__say", text="ahoy"), "said"]) as model:
+        assert flow.start(answer.json()["id"], {})["output"] == "said"
+    offered = [tool["function"] for tool in model.requests[0].tools]
+    assert [tool["name"] for tool in offered] == ["quick__say"]
+    assert offered[0]["description"].startswith("Costs nothing.") and "Say it again" in offered[0]["description"]
+    assert [each["content"] for each in model.requests[-1].messages if each["role"] == "tool"] == ["ahoy"]
 
 
 def test_a_person_is_asked_first_where_the_definition_says_so(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
@@ -209,6 +228,11 @@ def test_tools_that_come_later_and_go(flow: FlowRunner, agent: str, own: McpServ
     assert (states(found)["later"], states(found)["say"]) == ("new", "gone")
     refused = run(flow, agent, {"tool": "some__later", "arguments": {}})
     assert refused["status"] == "failed" and "not accepted yet" in refused["error"]
+    own.library.remove_tool("later")
+    assert "later" not in states(flow.api.post(f"{some}/refresh", {}).json())
+    own.replace(later, structured_output=False)
+    found = flow.api.post(f"{some}/refresh", {}).json()
+    assert states(found)["later"] == "new", "nobody has accepted it meanwhile"
     row = next(each for each in found["tools"] if each["name"] == "later")
     flow.api.post(f"{some}/accept", {"tools": [{"name": "later", "hash": row["hash"]}]})
     assert run(flow, agent, {"tool": "some__later", "arguments": {}})["output"] == "later"
