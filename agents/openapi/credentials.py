@@ -44,11 +44,14 @@ class Credentials:
 
 
 def schemes_of(document: Document) -> Mapping[str, Json]:
-    """The security schemes that the document declares, by name."""
+    """The security schemes that the document declares, by name; none where a reference to them leads nowhere."""
     if document.is_swagger:
         found = document.root.get("securityDefinitions")
     else:
-        found = document.resolved(document.root.get("components")).get("securitySchemes")
+        try:
+            found = document.resolved(document.root.get("components")).get("securitySchemes")
+        except NotExpressible:
+            found = None
     return found if isinstance(found, Mapping) else {}
 
 

@@ -121,7 +121,14 @@ class Translator:
         return {"properties": properties, **({"required": names} if names else {})}
 
     def _is_read_only(self, part: Json) -> bool:
-        return isinstance(part, Mapping) and self._document.resolved(part).get("readOnly") is True
+        """Looking costs as well: what is sent is paid for when it is translated, what is not sent here."""
+        hops = 0
+        while isinstance(part, Mapping) and isinstance(reference := part.get("$ref"), str) and hops <= _MOST_HOPS:
+            self._spend(1 if hops else 0)
+            part, hops = self._document.at(reference), hops + 1
+        is_read_only = isinstance(part, Mapping) and part.get("readOnly") is True
+        self._spend(1 if is_read_only else 0)
+        return is_read_only
 
 
 def merged(schema: Schema) -> Schema | None:

@@ -408,7 +408,23 @@ def test_our_own_description_is_one() -> None:
     assert [definition.name for definition, left_out in made if left_out] == []
 
 
+def test_schemes_that_are_nowhere(bring: Import) -> None:
+    given = {**operation(security=[{"key": []}]), "components": {"$ref": "#/nope"}}
+
+    (refused,) = bring(given)["refused"]
+
+    assert "is not declared" in refused["reason"]
+
+
 class TestBounds:
+    def test_of_what_is_left_out(self) -> None:
+        wide = {"properties": {f"p{number}": {"readOnly": True} for number in range(300)}}
+        read = read_document({**document(), "components": {"schemas": {"Wide": wide}}})
+        many = {"allOf": [{"$ref": "#/components/schemas/Wide"}] * 10}
+
+        with pytest.raises(NotExpressible, match="more than 2000 parts"):
+            Translator(read, Effort()).translated(many)
+
     def test_of_all_operations_together(self) -> None:
         wide = {"properties": {f"p{number}": {"type": "string"} for number in range(40)}}
         read = read_document({**operation(**body(wide)), "openapi": "3.0.0"})
