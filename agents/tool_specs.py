@@ -38,6 +38,7 @@ OPERATIONS = (
 )
 # Of one tool of a server, beside what its author says of the server.
 _FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "of_tool", "method")
+_LONGEST_COMMAND = 100
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 
 
@@ -197,7 +198,7 @@ class McpServerSpec(Spec):
     """Where a server is: an address, or the name of a command that the operator lists."""
 
     url = HttpUrl(min_length=1, required=False)
-    command = Text(min_length=1, required=False)
+    command = Text(min_length=1, max_length=_LONGEST_COMMAND, required=False)
     transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
     headers = TextMap(required=False)
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
-from agents.mcp.pinning import pin_defined
+from agents.mcp.pinning import check_defined, pin_defined
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
@@ -170,6 +170,7 @@ def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] |
     except InvalidTaskSpec as error:
         raise InvalidTask(error.issues, error.message) from error
     tools = [parse_tool(tool, at=f"tools[{place}]").to_wire() for place, tool in enumerate(compiled.tools)]
+    check_defined(tools)
     secrets = {
         **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},
         **compiled.secrets,

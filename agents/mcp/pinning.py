@@ -5,6 +5,7 @@ accepted what it is now.
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -34,7 +35,11 @@ from julep_project.core.reading.validation import invalid
 
 log = logging.getLogger(__name__)
 
+# How long one server, and all those that a task defines, are waited for.
 LISTING_S = 10.0
+TOGETHER_S = 15.0
+MOST_DEFINED = 10
+_LONGEST_PLACE = 255
 ALL = "all"
 
 
@@ -45,7 +50,7 @@ def pin_stored(tool: Tool) -> None:
         McpServer.objects.filter(tool_id=tool.pk).delete()
         return
     assert tool.agent_id is not None
-    _pin(tool.developer, tool.agent_id, _body_of(tool), tool)
+    _pin(tool.developer, tool.agent_id, _body_of(tool), tool, whole_s=LISTING_S)
 
 
 def doubts_about(tool: Tool) -> list[dict[str, Json]]:
@@ -59,7 +64,8 @@ def doubts_about(tool: Tool) -> list[dict[str, Json]]:
 
 
 def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> None:
-    """Ask the servers of tools that a task defines itself, but for those that are known already."""
+    """Ask the servers of tools that a task defines itself, but for those that are known already. Those that there is no
+    time left for have this as their problem, and are asked when the task is changed."""
     wanted = {definition_of(tool): tool for tool in tools if tool.get("type") == ToolType.MCP}
     if not wanted:
         return
@@ -67,9 +73,20 @@ def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[st
         agent_id=agent_id, tool=None, definition__in=wanted, listed_at__isnull=False
     )
     known = set(listed.values_list("definition", flat=True))
+    ends_at = time.monotonic() + TOGETHER_S
     for key, tool in wanted.items():
         if key not in known:
-            _pin(developer, agent_id, tool, None)
+            _pin(developer, agent_id, tool, None, whole_s=min(LISTING_S, ends_at - time.monotonic()))
+
+
+def check_defined(tools: Sequence[Mapping[str, Json]]) -> None:
+    """Return if so many servers may be asked.
+
+    Raises:
+        InvalidInput
+    """
+    if sum(tool.get("type") == ToolType.MCP for tool in tools) > MOST_DEFINED:
+        raise invalid(["tools"], "value_error", msg=f"A task may define {MOST_DEFINED} tools of the type `mcp`")
 
 
 def refresh(developer: Developer, agent_id: UUID, tool_id: UUID) -> McpServer:
@@ -117,19 +134,19 @@ def _body_of(tool: Tool) -> dict[str, Json]:
     return {"id": str(tool.pk), "name": tool.name, "type": tool.type, tool.type: tool.spec}
 
 
-def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None) -> None:
+def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: Tool | None, *, whole_s: float) -> None:
     """Ask, and write down what came of it."""
     listing: Listing | None = None
     answer: Answer | None = None
     problem = place = transport = ""
     try:
         values = opened(developer, names_of(body), agent_id)
-        place = Server.of_spec(spec_of(body)).place
+        place = Server.of_spec(spec_of(body)).place[:_LONGEST_PLACE]
         with hiding(spec_of(body), values):
             server = Server.of_spec(spec_of(filled(body, values)))
             transport = server.transport
             give_connection_back()
-            listing, answer = list_tools(server, whole_s=LISTING_S, hidden=Masker.of_secrets(values))
+            listing, answer = list_tools(server, whole_s=whole_s, hidden=Masker.of_secrets(values))
     except (ToolError, DomainError, ValueError) as error:
         problem = str(getattr(error, "message", error))[:1000]
         log.info("server was not listed", extra={"action": "mcp_not_listed", "tool": body.get("name")})

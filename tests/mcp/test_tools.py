@@ -10,8 +10,10 @@ from agents.llm.own.scripted import scripted_model
 from agents.mcp.models import McpServer as ServerRow
 from agents.mcp.models import McpTool
 from agents.models import Developer
+from julep_project.devservices.loopback import Reply
 from tests.flow_runner import FlowRunner, decision_about
 from tests.loopback.mcp_server import McpServer
+from tests.loopback.web_server import WebServer
 
 AUTO = {"auto_run_tools": True, "unwrap": True}
 OFFERED = ("ask", "fail", "picture", "say", "slow", "tide", "told")
@@ -84,6 +86,29 @@ def test_steps_call_a_tool_by_its_name_or_by_a_method(flow: FlowRunner, agent: s
 def test_a_task_may_define_one_itself(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
     ended = run(flow, agent, {"tool": "own__say", "arguments": {"text": "ahoy"}}, tools=[served(harbour, "own")])
     assert ended["output"] == "ahoy", ended
+
+
+def test_servers_of_a_task_are_waited_for_together(
+    flow: FlowRunner, agent: str, web_server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.mcp.pinning.LISTING_S", 0.3)
+    monkeypatch.setattr("agents.mcp.pinning.TOGETHER_S", 0.3)
+    paths = [f"/mcp{number}" for number in range(11)]
+    silent = Reply(body={"jsonrpc": "2.0", "id": 99, "result": {}})
+    own = [
+        {"name": f"own{place}", "type": "mcp", "mcp": {"server": {"url": web_server.script(path, silent)}}}
+        for place, path in enumerate(paths)
+    ]
+
+    def stored(tools: list[Any]) -> int:
+        return flow.api.post(
+            f"/agents/{agent}/tasks", {"name": "t", "main": [{"return": {}}], "tools": tools}
+        ).status_code
+
+    assert stored(own) == 422 and not web_server.requests
+    assert stored(own[:3]) == 201
+    assert {request.path for request in web_server.requests} == {paths[0]}
+    assert ServerRow.objects.filter(problem__contains="no time left").count() == 2
 
 
 def test_a_step_with_a_tool_that_fails_fails(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
@@ -259,6 +284,7 @@ def test_another_server_is_accepted_anew(flow: FlowRunner, agent: str, harbour: 
         ({"server": {"url": "ftp://a.example"}}, "mcp.server.url"),
         ({"server": {"url": "http://a.example", "transport": "stdio"}}, "mcp.server.command"),
         ({"server": {"url": "http://a.example", "transport": "carrier"}}, "mcp.server.transport"),
+        ({"server": {"command": "a" * 300}}, "mcp.server.command"),
         ({"server": {"command": "a"}, "tools": "some"}, "mcp.tools"),
         ({"server": {"command": "a"}, "tools": [1]}, "mcp.tools"),
         ({"server": {"command": "a"}, "server_id": "x"}, "mcp.server_id"),
