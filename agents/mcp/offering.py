@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 
 from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.selectors import definition_of
@@ -37,7 +37,8 @@ def with_tools_of_servers(
     rows = McpServer.objects.filter(developer_id=developer_id).filter(
         Q(tool_id__in=ids) | Q(tool=None, agent_id=agent_id, definition__in=defined)
     )
-    found = list(rows.prefetch_related("tools"))
+    shown = McpTool.objects.defer("output_schema", "annotations", "found")
+    found = list(rows.defer("server_info", "left_out").prefetch_related(Prefetch("tools", shown)))
     servers = {str(row.tool_id) if row.tool_id else row.definition: row for row in found}
     taken = {body.get("name") for body in bodies}
     return [each for body in bodies for each in _with_its_tools(body, servers, taken)]

@@ -18,7 +18,7 @@ from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.selectors import definition_of, get_mcp_tool, get_server
 from agents.models import Developer, Tool
 from agents.tool_types import ToolType
-from agents.tools.body import spec_of
+from agents.tools.body import canonical, spec_of
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import list_tools
 from agents.tools.mcp.listing import FoundTool, Listing
@@ -40,6 +40,7 @@ LISTING_S = 10.0
 TOGETHER_S = 15.0
 MOST_DEFINED = 10
 _LONGEST_PLACE = 255
+_LONGEST_INFO = 10_000
 ALL = "all"
 
 
@@ -200,7 +201,7 @@ def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool)
     McpServer.objects.filter(pk=row.pk).update(
         listed_at=DatabaseNow(),
         protocol=answer.protocol[:32],
-        server_info=answer.server_info,
+        server_info=answer.server_info if len(canonical(answer.server_info)) <= _LONGEST_INFO else {},
         left_out=list(listing.left_out),
     )
 

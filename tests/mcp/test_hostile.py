@@ -315,7 +315,7 @@ class TestListings:
         schema = {"type": "object"}
         endless = {"$ref": "#"}
         tools = [
-            {"name": "fine", "inputSchema": schema},
+            {"name": "fine", "inputSchema": {"description": "c\u200b"}},
             {"name": "fine", "inputSchema": schema},
             {"name": "a\u202eb", "inputSchema": schema},
             {"name": "", "inputSchema": schema},
@@ -323,6 +323,8 @@ class TestListings:
             {"name": "none"},
             {"name": "wrong", "inputSchema": {"type": 7}},
             {"name": "endless", "inputSchema": endless},
+            {"name": "unseen", "inputSchema": {"properties": {"a\u200b": {}}}},
+            {"name": "marked", "inputSchema": {"properties": {"a": {"enum": ["b\u202e"]}}}},
             {"name": "big", "inputSchema": {"description": "x" * 200_000}},
             {"name": "long", "description": "x" * 30_000, "inputSchema": schema},
             7,
@@ -336,6 +338,10 @@ class TestListings:
         tools = [{"name": f"t{number}", "inputSchema": {}} for number in range(1000)]
         listing = found_in(tools)
         assert len(listing.tools) == len(listing.left_out) == 256
+
+    def test_there_is_no_more_of_them_than_so_much(self) -> None:
+        listing = found_in({"name": f"t{number}", "inputSchema": {"title": "x" * 99_000}} for number in range(12))
+        assert (len(listing.tools), len(listing.left_out)) == (10, 2)
 
     def test_pages_without_an_end(self, served: Callable[..., Server]) -> None:
         def page(request: RecordedRequest) -> Reply:

@@ -17,6 +17,8 @@ MOST_TOOLS = 256
 LONGEST_NAME = 128
 LONGEST_DESCRIPTION = 20_000
 LONGEST_SCHEMA = 100_000
+# Of all tools of a server: descriptions and schemas.
+LARGEST_LISTING = 1_000_000
 _LONGEST_ANNOTATIONS = 4_000
 _LONGEST_SHOWN = 2_000
 _LONGEST_OFFERED_NAME = 64
@@ -55,13 +57,18 @@ def found_in(tools: Iterable[object]) -> Listing:
     """The tools of a list, each once."""
     found: dict[str, FoundTool] = {}
     left_out: list[dict[str, str]] = []
+    size = 0
     for tool in tools:
         given = tool if isinstance(tool, Mapping) else {}
         name = str(given.get("name") or "")
         reason = _problem_of(name, given) or ("there are two of this name" if name in found else None)
         if reason is None and len(found) == MOST_TOOLS:
             reason = f"a server may have {MOST_TOOLS} tools"
+        its_size = _size_of(given) if reason is None else 0
+        if size + its_size > LARGEST_LISTING:
+            reason = f"with it the tools of the server have more than {LARGEST_LISTING} characters"
         if reason is None:
+            size += its_size
             found[name] = _read(name, given)
         elif len(left_out) < MOST_TOOLS:
             left_out.append({"name": cleaned(name, LONGEST_NAME), "reason": reason})
@@ -120,6 +127,20 @@ def _problem_of(name: str, given: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _size_of(given: Mapping[str, Any]) -> int:
+    texts = (str(given.get("description") or ""), canonical(given["inputSchema"]), canonical(given.get("outputSchema")))
+    return sum(map(len, texts))
+
+
+def _is_seen(schema: Json, is_told: bool = False) -> bool:
+    """Whether all names and values of a schema can be seen: they cannot be cleaned, since calls hold them."""
+    if isinstance(schema, str):
+        return is_told or cleaned(schema, len(schema)) == schema
+    if isinstance(schema, Mapping):
+        return all(_is_seen(str(key)) and _is_seen(part, key in _TOLD) for key, part in schema.items())
+    return all(map(_is_seen, schema)) if isinstance(schema, list) else True
+
+
 def _problem_of_schema(key: str, schema: Any) -> str | None:
     if schema is None and key == "outputSchema":
         return None
@@ -131,7 +152,9 @@ def _problem_of_schema(key: str, schema: Any) -> str | None:
         problem = find_schema_problem(schema)
     except UnusableSchema as error:
         return f"its {key} cannot be used: {error}"[:300]
-    return None if problem is None else f"its {key} is no JSON schema: {problem.message}"[:300]
+    if problem is not None:
+        return f"its {key} is no JSON schema: {problem.message}"[:300]
+    return None if key == "outputSchema" or _is_seen(schema) else f"its {key} has characters that cannot be seen"
 
 
 def _read(name: str, given: Mapping[str, Any]) -> FoundTool:
