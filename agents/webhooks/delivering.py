@@ -60,9 +60,11 @@ _ON_THE_WAY = """
     SELECT count(*) FROM webhooks_delivery
     WHERE endpoint_id = %(endpoint)s AND state = 'pending' AND lease_until > now()
 """
+# Whoever removes an endpoint has its lock before those of its deliveries.
+_KEEP_ENDPOINT = "SELECT id FROM webhooks_endpoint WHERE id = %s FOR KEY SHARE"
 _LOCK_SUBJECT = "SELECT webhooks_lock_subject(%s)"
 _LET_FOLLOW = """
-    UPDATE webhooks_delivery SET state = 'pending', due_at = now(), rung_at = NULL
+    UPDATE webhooks_delivery SET state = 'pending', due_at = now(), since = now(), rung_at = NULL
     WHERE id = (
         SELECT w.id FROM webhooks_delivery w
         WHERE w.endpoint_id = %(endpoint)s AND w.subject_id = %(subject)s AND w.state = 'waiting'
@@ -132,6 +134,7 @@ def _write(held: Held, row: Delivery, write: Any) -> None:
 
     def once() -> None:
         with transaction.atomic():
+            fetch(_KEEP_ENDPOINT, [row.endpoint_id])
             fetch(_LOCK_SUBJECT, [row.subject_id])
             write()
 

@@ -23,6 +23,12 @@ from julep_project.core.tenancy import get_or_not_found
 
 # So many at once; the next call goes on with those that are left.
 MOST_AT_ONCE = 1000
+# In one order, so that nobody who holds one waits for who holds another; before rows, as whoever writes an end does.
+_LOCK_SUBJECTS = """
+    SELECT webhooks_lock_subject(subject_id) FROM (
+        SELECT DISTINCT subject_id FROM webhooks_delivery WHERE id = ANY (%(ids)s) ORDER BY subject_id
+        OFFSET 0) AS found
+"""
 # As it was when it was new, but for what its log tells. Of each subject the first goes, the others follow.
 _AGAIN = """
     WITH chosen AS MATERIALIZED (
@@ -126,7 +132,10 @@ def _enabled(developer: Developer, endpoint_id: UUID) -> Endpoint:
 
 
 def _send_again(endpoint: Endpoint, ids: Sequence[UUID], states: Sequence[str], told: dict[str, Any]) -> int:
-    found = len(fetch(_AGAIN, {"ids": list(ids), "states": list(states)})) if ids else 0
+    found = 0
+    if ids:
+        fetch(_LOCK_SUBJECTS, {"ids": list(ids)})
+        found = len(fetch(_AGAIN, {"ids": list(ids), "states": list(states)}))
     if found:
         after = {**told, "replayed": found}
         act = Act(Verb.RETRY, ObjectKind.WEBHOOK, endpoint.pk, endpoint.description, after=after)

@@ -14,6 +14,7 @@ from django.db.models import F, QuerySet
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
+from agents.retention.pace import Pace
 from agents.webhooks.endpoint_health import disable
 from agents.webhooks.errors import EndpointDisabled, TooManyEndpoints
 from agents.webhooks.models import Delivery, Endpoint, Message
@@ -101,16 +102,29 @@ def change_endpoint(*, developer: Developer, endpoint_id: UUID, values: Mapping[
     return changed
 
 
-@transaction.atomic
+# What somebody writes just now is left for the row's own removal.
+_REMOVE_DELIVERIES = """
+    DELETE FROM webhooks_delivery WHERE id IN (
+        SELECT id FROM webhooks_delivery WHERE endpoint_id = %(endpoint)s LIMIT %(rows)s FOR UPDATE SKIP LOCKED)
+    RETURNING id
+"""
+
+
 def delete_endpoint(developer: Developer, endpoint_id: UUID) -> None:
-    """Remove an endpoint with its deliveries.
+    """Remove an endpoint with its deliveries: those first and a few at a time, so that nobody waits for long for locks
+    of theirs.
 
     Raises:
         NotFound
     """
-    row = _locked(developer, endpoint_id)
-    _record(Verb.DELETE, row, before=_settings_of(row))
-    row.delete()
+    before = _settings_of(get_endpoint(developer, endpoint_id))
+    told = {"enabled": False, "disabled_reason": DISABLED_BY_HAND, "disabled_at": DatabaseNow()}
+    list_endpoints(developer).filter(pk=endpoint_id, enabled=True).update(**told)
+    Pace().drain(_REMOVE_DELIVERIES, {"endpoint": endpoint_id})
+    with transaction.atomic():
+        row = get_or_not_found(list_endpoints(developer).select_for_update(), endpoint_id, "Webhook")
+        _record(Verb.DELETE, row, before=before)
+        row.delete()
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """How messages reach a receiver: signed, in order, again when they do not arrive, and no further than allowed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -262,3 +262,15 @@ def test_what_waits_behind_nothing_goes_on(developer: Developer, webhook: Make) 
     execute("UPDATE webhooks_delivery SET state = 'delivered' WHERE state = 'pending'")
     assert look_after() == 1
     assert states() == ["delivered", "pending"]
+
+
+def test_what_waited_for_long_is_tried_for_as_long_as_any_other(
+    developer: Developer, webhook: Make, receiver: Receiver
+) -> None:
+    webhook("job.*")
+    for _ in range(2):
+        record(developer.pk, EventType.JOB_FAILED, UUID(int=1), {})
+    execute("UPDATE webhooks_delivery SET since = since - interval '100 hours' WHERE state = 'waiting'")
+    send_due()
+    assert states() == ["delivered"] * 2
+    assert Delivery.objects.latest("message_id").since > database_now() - timedelta(hours=1)

@@ -5,12 +5,15 @@ from functools import partial
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
 from agents.models import Developer
 from agents.webhooks import delivering
 from agents.webhooks.models import Delivery
 from agents.webhooks.recording import record
 from agents.webhooks.types import EventType
+from julep_project.core.database import execute
+from tests.outages import administrator
 from tests.together import together
 from tests.webhooks.conftest import Make
 from tests.webhooks.receiver import Receiver
@@ -50,3 +53,13 @@ def test_nothing_is_lost_stuck_or_out_of_order(developer: Developer, webhook: Ma
         firsts = list(dict.fromkeys(subject))
         assert firsts == sorted(firsts)
         assert len(subject) == 2 * len(firsts)
+
+
+def test_what_happens_while_an_endpoint_is_removed_is_committed(developer: Developer, webhook: Make) -> None:
+    webhook("job.*")
+    with administrator(connection.settings_dict["NAME"]) as server, server.transaction():
+        server.execute("DELETE FROM webhooks_endpoint")
+        with transaction.atomic():
+            execute("SET LOCAL lock_timeout = '300ms'")
+            record(developer.pk, EventType.JOB_FAILED, UUID(int=1), {})
+    assert not Delivery.objects.exists()

@@ -27,7 +27,8 @@ CREATE FUNCTION webhooks_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
 $$;
 """
 # How many endpoints are told. The first question is all there is to it where nobody is. By indexes only: a plan that was
-# made while the tables were small would read all of them, in whatever session it is kept.
+# made while the tables were small would read all of them, in whatever session it is kept. An endpoint that is being
+# removed is passed over: whoever waited for that would fail with it, and what has happened would not be committed.
 _RECORD = """
 CREATE FUNCTION webhooks_record(of_developer uuid, of_type text, of_subject uuid, with_data jsonb) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
@@ -46,6 +47,10 @@ BEGIN
     RETURNING number INTO message;
     INSERT INTO webhooks_delivery (id, developer_id, endpoint_id, message_id, subject_id, attempts, state, error,
                                    ended_at)
+    WITH e AS MATERIALIZED (
+        SELECT id, is_full FROM webhooks_endpoint
+        WHERE developer_id = of_developer AND enabled AND events && asked::varchar[] FOR KEY SHARE SKIP LOCKED
+    )
     SELECT webhooks_uuid7(), of_developer, e.id, message, of_subject, 0,
            CASE WHEN e.is_full THEN 'dropped'
                 WHEN EXISTS (SELECT FROM webhooks_delivery d WHERE d.endpoint_id = e.id AND d.subject_id = of_subject
@@ -53,8 +58,7 @@ BEGIN
                 ELSE 'pending' END,
            CASE WHEN e.is_full THEN 'too many messages were waiting' ELSE '' END,
            CASE WHEN e.is_full THEN now() END
-    FROM webhooks_endpoint e
-    WHERE e.developer_id = of_developer AND e.enabled AND e.events && asked::varchar[];
+    FROM e;
     GET DIAGNOSTICS told = ROW_COUNT;
     RETURN told;
 END $$;
