@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer
@@ -15,6 +16,7 @@ from executions.schedules.services import database_now
 from executions.schedules.ticking import round as rounds
 from executions.schedules.ticking.lost import settle_lost
 from executions.schedules.ticking.tick import sweep, tick
+from julep_project.core.errors import StorageUnavailable
 from julep_project.core.pauses.models import Pause
 from julep_project.core.pauses.standing import forget
 from julep_project.core.process.remembered import forget_everything
@@ -22,6 +24,14 @@ from julep_project.core.rates.limits import forget_limits
 from julep_project.core.work import rings
 from tests.schedules.conftest import Scheduling
 from tests.together import together
+
+
+def wrapped(cause: Exception) -> OperationalError:
+    """As what the database says arrives."""
+    error = OperationalError()
+    error.__cause__ = cause
+    return error
+
 
 ASK = {"main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
 
@@ -253,6 +263,61 @@ def test_one_that_nobody_can_decide_about_holds_up_no_other(scheduling: Scheduli
     scheduling.fire(sound)
     assert (scheduling.states(broken), scheduling.states(sound)) == ([], ["started"])
     assert Schedule.objects.get(pk=broken["id"]).due_at > database_now() + timedelta(seconds=50)  # type: ignore[operator]
+
+
+def test_what_waits_and_what_has_failed_outlast_a_schedule_that_is_set_aside(
+    asking: Scheduling, monkeypatch: Any
+) -> None:
+    made = asking.make(overlap="queue_all", max_failures=1)
+    for _ in range(2):
+        asking.fire(made)
+    begun, waiting = asking.occurrences(made)
+    Occurrence.objects.filter(pk=begun.pk).update(state="failed", reason="late")
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds, "is_paused_by", lambda *_: 1 / 0)
+        assert (asking.tick(), asking.tick()) == (1, 0)
+    rows = {row.pk: row for row in asking.occurrences(made)}
+    assert not rows[begun.pk].is_settled
+    soon = database_now() + timedelta(seconds=50)
+    assert rows[waiting.pk].due_at > soon and rows[begun.pk].due_at > soon  # type: ignore[operator]
+    Occurrence.objects.filter(due_at__isnull=False).update(due_at=database_now())
+    asking.tick()
+    assert asking.told(made)["paused_reason"] == "1 failures in a row; the last: late"
+
+
+OUTAGES: list[Exception] = [wrapped(LockNotAvailable()), wrapped(DeadlockDetected()), StorageUnavailable()]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda each: repr(each.__cause__ or each))
+def test_what_is_away_for_one_holds_up_no_other(scheduling: Scheduling, monkeypatch: Any, outage: Exception) -> None:
+    broken, sound = scheduling.make(name="broken"), scheduling.make(name="sound")
+    evaluated = rounds.evaluate
+
+    def evaluate(value: Any, schedule: Schedule, *moments: Any) -> Any:
+        if schedule.name == "broken":
+            raise outage
+        return evaluated(value, schedule, *moments)
+
+    monkeypatch.setattr(rounds, "evaluate", evaluate)
+    scheduling.pass_time(broken)
+    scheduling.fire(sound)
+    assert (scheduling.states(broken), scheduling.states(sound)) == ([], ["started"])
+    due_at = Schedule.objects.get(pk=broken["id"]).due_at
+    assert due_at is not None and timedelta(0) < due_at - database_now() < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MOST_OCCURRENCES", 3), ("MOST_INPUT", 25)])
+def test_a_round_writes_a_bounded_amount(scheduling: Scheduling, monkeypatch: Any, bound: str, most: int) -> None:
+    monkeypatch.setattr(rounds, bound, most)
+    written: list[int] = []
+    insert = rounds.insert_runs
+    monkeypatch.setattr(rounds, "insert_runs", lambda runs: [written.append(len(runs)), insert(runs)][1])
+    made = [scheduling.make(overlap="allow", catch_up="all", input={"n": 1000}) for _ in range(2)]
+    for schedule in made:
+        scheduling.pass_time(schedule, 5, late_s=300)
+    scheduling.tick()
+    assert written == [3, 3, 3, 1]
+    assert [scheduling.states(each) for each in made] == [["started"] * 5] * 2
 
 
 @pytest.mark.parametrize("point", ["insert_runs", "record_each", "add_occurrences", "write_schedules"])

@@ -11,7 +11,10 @@ from executions.schedules.models import Schedule
 from julep_project.core.database import fetch
 
 _DUE = "s.state = 'active' AND s.due_at <= now()"
-_TO_SETTLE = "o.state IN ('done', 'failed', 'cancelled') AND NOT o.is_settled"
+# Of one that was set aside, `due_at` says until when.
+_TO_SETTLE = """
+    o.state IN ('done', 'failed', 'cancelled') AND NOT o.is_settled AND (o.due_at IS NULL OR o.due_at <= now())
+"""
 _READY = "o.state = 'waiting' AND o.due_at <= now()"
 _OF_WAITING = f"schedules_occurrence o JOIN schedules_schedule s ON s.id = o.schedule_id AND {_READY}"
 

@@ -47,12 +47,17 @@ from executions.services import cancel_execution, check_input
 from julep_project.core.actor import SYSTEM, acting_as, current_actor
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import fetch
-from julep_project.core.errors import BadRequest, DomainError, NotFound
+from julep_project.core.errors import BadRequest, DomainError, NotFound, ServiceUnavailable
 from julep_project.core.ids import uuid7
+from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.schemas.schema_defaults import with_defaults
 from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task
 from tasks.selectors import version_of
+
+# What one transaction writes at most: so many occurrences, with inputs of so much text. The rest has its turn later.
+MOST_OCCURRENCES = 1000
+MOST_INPUT = 8_000_000
 
 
 @dataclass(slots=True)
@@ -67,6 +72,12 @@ class Round:
     settled: list[UUID] = field(default_factory=list)
     runs: list[tuple[Schedule, Execution]] = field(default_factory=list)
     dirty: list[Schedule] = field(default_factory=list)
+    given: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the rest has its turn with the next round."""
+        return len(self.new) + len(self.changed) >= MOST_OCCURRENCES or self.given >= MOST_INPUT
 
     # -- deciding -------------------------------------------------------------------------------------------------
 
@@ -79,6 +90,8 @@ class Round:
             for occurrence in line.next_ready(self.now):
                 self.changed.append(occurrence)
                 self._begin(schedule, line, occurrence)
+                if self.is_full or schedule.state == ScheduleState.PAUSED:
+                    break
         if asked is not None:
             self._place(schedule, line, self._occurrence(schedule, asked, Source.MANUAL))
         if schedule.state == ScheduleState.ACTIVE:
@@ -123,7 +136,11 @@ class Round:
                 move_to(schedule, come.following)
                 self.dirty.append(schedule)
             return
+        following = come.following
         for due in come.times:
+            if self.is_full:
+                following = due.nominal
+                break
             if due.nominal in known:
                 continue
             occurrence = self._occurrence(schedule, due.nominal, Source.SCHEDULE)
@@ -134,7 +151,7 @@ class Round:
             else:
                 # A time before it has paused the schedule.
                 self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.PAUSED))
-        move_to(schedule, come.following)
+        move_to(schedule, following)
         self.dirty.append(schedule)
 
     def _occurrence(self, schedule: Schedule, nominal: datetime, source: Source) -> Occurrence:
@@ -179,12 +196,16 @@ class Round:
         """Begin it; else what is wrong with what it would be given."""
         try:
             given = evaluate(schedule.input, schedule, occurrence.nominal, self.now)
+            self.given += len(to_json_text(given))
             if task is None:
                 occurrence.input, occurrence.due_at = message_of(given, schedule.session_id, schedule.overlap), self.now
             else:
                 execution = self._run(schedule, task, given, occurrence)
                 occurrence.execution_id, occurrence.due_at = execution.pk, None
                 self.runs.append((schedule, execution))
+        except ServiceUnavailable:
+            # That says nothing of the input: the schedule is set aside.
+            raise
         except DomainError as error:
             return Instead(OccurrenceState.FAILED, reasons.told(reasons.INVALID, error.explanation))
         occurrence.state, occurrence.reason, occurrence.started_at = OccurrenceState.STARTED, "", self.now
@@ -300,6 +321,8 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
                 ended.setdefault(occurrence.schedule_id, []).append(occurrence)
     known = _known(schedules, now)
     for schedule in schedules:
+        if one.is_full:
+            break
         one.attend(schedule, lines[schedule.pk], ended.get(schedule.pk, ()), known.get(schedule.pk, set()), asked)
     one.write()
     return one

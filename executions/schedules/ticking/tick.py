@@ -16,6 +16,8 @@ from executions.engine.dispatch import MAX_COUNTDOWN_S
 from executions.schedules.models import RAN, Occurrence, OccurrenceState, Schedule
 from executions.schedules.ticking.claiming import SOON, claim_schedule, claim_schedules, look
 from executions.schedules.ticking.round import carry_out
+from julep_project.core.database import fetch, give_connection_back
+from julep_project.core.outages import neighbour_away
 from julep_project.core.storage_errors import is_outage
 from julep_project.core.tenancy import system_scope
 from julep_project.core.work import rings
@@ -31,6 +33,8 @@ AT_ONCE = 400
 _WORKS_S = 1.0
 # Before one that nobody can decide about is looked at again.
 _SET_ASIDE_S = 60.0
+# The same where that is no fault of its own: it met a lock, or something that is away.
+_OUTAGE_S = 5.0
 # The first message about a moment would come a little before it, by the clock of this machine.
 _SLACK_S = 0.02
 # Ticks of one process at once: one waits for the database while another decides. Other upkeep needs threads, too.
@@ -92,7 +96,7 @@ def _round() -> int:
             if schedules:
                 carry_out(schedules)
     except Exception as error:
-        if not ids or (isinstance(error, DatabaseError) and is_outage(error)):
+        if not ids or _is_database_away(error):
             raise
         log.exception("schedules are decided about one by one", extra={"count": len(ids)})
         for schedule_id in ids:
@@ -108,15 +112,35 @@ def _alone(schedule_id: UUID) -> None:
             if schedules:
                 carry_out(schedules)
     except Exception as error:
-        if isinstance(error, DatabaseError) and is_outage(error):
+        if _is_database_away(error):
             raise
         log.exception("schedule set aside", extra={"schedule_id": schedule_id})
-        _set_aside(schedule_id)
+        _set_aside(schedule_id, _OUTAGE_S if neighbour_away(error) else _SET_ASIDE_S)
+
+
+def _is_database_away(error: Exception) -> bool:
+    """Whether nobody can decide about anything. One that answers has refused these: a lock was not given in time, or
+    something of theirs is broken."""
+    if not (isinstance(error, DatabaseError) and is_outage(error)):
+        return False
+    try:
+        give_connection_back()
+        fetch("SELECT 1")
+    except DatabaseError:
+        return True
+    return False
 
 
 @transaction.atomic
-def _set_aside(schedule_id: UUID) -> None:
-    Schedule.objects.filter(pk=schedule_id, due_at__isnull=False).update(due_at=after(_SET_ASIDE_S))
+def _set_aside(schedule_id: UUID, pause_s: float) -> None:
+    """Let nobody look at it for so long. What it has not heard of, and what waits, has its turn then."""
+    if not Schedule.objects.filter(pk=schedule_id).select_for_update(skip_locked=True):
+        return
+    then = after(pause_s)
+    Schedule.objects.filter(pk=schedule_id, due_at__lt=then).update(due_at=then)
     of_it = Occurrence.objects.filter(schedule=schedule_id)
-    of_it.filter(state=OccurrenceState.WAITING, due_at__isnull=False).update(due_at=after(_SET_ASIDE_S))
-    of_it.filter(state__in=RAN, is_settled=False).update(is_settled=True)
+    waiting = of_it.filter(state=OccurrenceState.WAITING)
+    first = waiting.order_by("nominal").values_list("pk", flat=True).first()
+    waiting.filter(due_at__lt=then).update(due_at=then)
+    waiting.filter(pk=first).update(due_at=then)
+    of_it.filter(state__in=RAN, is_settled=False).update(due_at=then)
