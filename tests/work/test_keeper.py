@@ -89,6 +89,15 @@ def test_one_statement_says_what_there_is_to_do(
     assert sent == ["wanted"]
 
 
+def test_a_table_that_is_not_there_keeps_no_other_from_being_looked_after(
+    sent: list[str], transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Keeper("missing", 2, bool, when=lambda: ("EXISTS (SELECT FROM of_no_version_yet)", []))
+    monkeypatch.setitem(table.KEEPERS, "missing", missing)
+    send_wanted()
+    assert sent == ["wanted", "missing"]
+
+
 def test_while_it_cannot_be_told_all_is_done(sent: list[str], transactional_db: None) -> None:
     with locked(Ingestion._meta.db_table), transaction.atomic(), connection.cursor():
         execute("SET LOCAL lock_timeout = '50ms'")

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
 
 from julep_project.core.database import fetch
@@ -123,19 +123,34 @@ def send_wanted() -> int:
 
 
 def _wanted(asked: Sequence[Keeper]) -> Iterator[str]:
-    """Names of those whose condition is true. All, while it cannot be told, as where a table is locked."""
+    """Names of those whose condition is true. All, while it cannot be told, as where a table is locked; and one whose
+    condition is wrong, as where a table of this version is not there yet, keeps none of the others from being told."""
     conditions = [keeper.when() for keeper in asked if keeper.when is not None]
     try:
-        [found] = fetch(
-            f"SELECT {', '.join(condition for condition, _ in conditions)}",
-            [value for _, values in conditions for value in values],
-        )
+        found = _answers(conditions)
     except OperationalError as error:
         log.warning("all sweeps are sent", extra={"reason": repr(error)})
         found = [True] * len(asked)
+    except DatabaseError as error:
+        log.warning("each sweep is asked for by itself", extra={"reason": repr(error)})
+        found = [_answer(condition) for condition in conditions]
     for keeper, is_wanted in zip(asked, found, strict=True):
         if is_wanted:
             yield keeper.name
+
+
+def _answers(conditions: Sequence[Condition]) -> Sequence[bool]:
+    statement = f"SELECT {', '.join(condition for condition, _ in conditions)}"
+    [found] = fetch(statement, [value for _, values in conditions for value in values])
+    answers: Sequence[bool] = found
+    return answers
+
+
+def _answer(condition: Condition) -> bool:
+    try:
+        return _answers([condition])[0]
+    except DatabaseError:
+        return True
 
 
 register(Keeper("core.send_wanted", settings.SWEEP_SECONDS, send_wanted))
