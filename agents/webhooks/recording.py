@@ -3,7 +3,7 @@
 Much of it is told by the database itself, by triggers of the tables that say so (`docs/triggers/webhooks.md`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,14 @@ from agents.webhooks.types import EventType
 from julep_project.core.database import fetch
 from julep_project.core.reading.jsontext import to_json_text
 
-_RECORD = "SELECT webhooks_record(%s, %s, %s, %s::jsonb)"
+_RECORD = """
+    SELECT developer, webhooks_record(developer, type, subject, data::jsonb)
+    FROM (SELECT * FROM ROWS FROM (unnest(%s::uuid[]), unnest(%s::text[]), unnest(%s::uuid[]), unnest(%s::text[]))
+              WITH ORDINALITY AS told(developer, type, subject, data, place)
+          ORDER BY place OFFSET 0) AS told
+"""
+
+Event = tuple[UUID, EventType, UUID, Mapping[str, Any]]
 
 
 def record(developer_id: UUID, type: EventType, subject_id: UUID, data: Mapping[str, Any]) -> None:
@@ -24,6 +31,14 @@ def record(developer_id: UUID, type: EventType, subject_id: UUID, data: Mapping[
     Call it in the transaction of what has happened. Messages of one subject arrive in the order in which they are
     recorded. `data` is thin: ids and states. Costs one statement that finds nothing where nobody is to be told.
     """
-    [(told,)] = fetch(_RECORD, [developer_id, type.value, subject_id, to_json_text(data)])
-    if told:
+    record_each([(developer_id, type, subject_id, data)])
+
+
+def record_each(events: Iterable[Event]) -> None:
+    """The same for many, in this order and in one statement; each developer is rung for once."""
+    rows = [(developer, type.value, subject, to_json_text(data)) for developer, type, subject, data in events]
+    if not rows:
+        return
+    found = fetch(_RECORD, [list(column) for column in zip(*rows, strict=True)])
+    for developer_id in {developer_id for developer_id, told in found if told}:
         transaction.on_commit(partial(ring_due_of, developer_id))

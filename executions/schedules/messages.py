@@ -24,7 +24,7 @@ from julep_project.core.work.lease import Held, Leases
 from julep_project.core.work.queued import Queued
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
-from sessions.errors import TurnDropped, TurnInterrupted, TurnLost, WaitedTooLong
+from sessions.errors import SessionBusy, TurnDropped, TurnInterrupted, TurnLost
 from sessions.models import OnBusy
 
 TASK = "schedules.send_message"
@@ -33,17 +33,18 @@ LEASES: Leases[Occurrence] = Leases(
     Q(state=OccurrenceState.STARTED, target=Target.SESSION),
     ring=lambda key: rings.ring(TASK, key),
 )
-QUEUED = Queued(LEASES, task=TASK)
+# Each takes a thread for as long as it is answered, and other work needs some.
+QUEUED = Queued(LEASES, task=TASK, at_once=max(1, settings.IO_THREADS // 4))
+# Before it is looked at again whether the session is still busy.
+_BUSY_PAUSE_S = 5.0
 # Whom the message is from, as models are told.
 FROM = "platform"
 _LONGEST_REASON = 500
-# Nothing was said then, and another attempt may have its turn.
-_REPEATED = (WaitedTooLong, TurnLost)
 
 
 def message_of(given: Any, session_id: UUID | None, overlap: str) -> dict[str, Any]:
-    """The session that an occurrence is for, and the chat that it begins there. What is under way in the session is
-    waited for, unless what is old is to be cancelled.
+    """The session that an occurrence is for, and the chat that it begins there. While another is under way in the
+    session its row waits, and no thread does, unless what is old is to be cancelled.
 
     Raises:
         BadRequest
@@ -51,7 +52,7 @@ def message_of(given: Any, session_id: UUID | None, overlap: str) -> dict[str, A
     text = given.get("message") if isinstance(given, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("The message of a schedule is a text")
-    busy = OnBusy.INTERRUPT if overlap == Overlap.CANCEL_OLD else OnBusy.ENQUEUE
+    busy = OnBusy.INTERRUPT if overlap == Overlap.CANCEL_OLD else OnBusy.REJECT
     chat = {"messages": [{"role": "user", "name": FROM, "content": text}], "on_busy": busy.value}
     return {"session_id": str(session_id), "chat": chat}
 
@@ -90,8 +91,11 @@ def _send(row: Occurrence, held: Held) -> None:
         asyncio.run(answer_chat(call))
     except (TurnInterrupted, TurnDropped) as error:
         _end(held, OccurrenceState.CANCELLED, error.explanation)
+    except SessionBusy:
+        when_back(partial(LEASES.wait, held, pause_s=_BUSY_PAUSE_S, counted=False))
     except DomainError as error:
-        if error.is_final or not (error.retryable or isinstance(error, _REPEATED)):
+        # Of a turn that was lost nothing was said, and another attempt may have its own.
+        if error.is_final or not (error.retryable or isinstance(error, TurnLost)):
             _end(held, OccurrenceState.FAILED, error.explanation)
             return
         counted = not isinstance(error, ServiceUnavailable)

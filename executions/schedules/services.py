@@ -28,7 +28,7 @@ from executions.schedules.models import (
 from executions.schedules.ticking.claiming import keep_tasks
 from executions.schedules.ticking.round import carry_out, move_to
 from executions.schedules.times.errors import TimesRefused
-from executions.schedules.times.timing import KINDS, Timing, read_timing
+from executions.schedules.times.timing import FIRST_YEAR, KINDS, Timing, read_timing
 from executions.schedules.timings import timing_of
 from executions.waits.actors import actor_to_json
 from julep_project.core.clock import DatabaseNow, to_wire
@@ -126,15 +126,18 @@ class ScheduleServices(ResourceServices[Schedule]):
             columns["version_number"] = _pinned(row, columns.get("pin"))
 
     def _change_times(self, row: Schedule, columns: dict[str, Any]) -> None:
-        said = columns.pop("timing", None)
+        said, starts_at = columns.pop("timing", None), row.starts_at
         for name in ("starts_at", "ends_at", "jitter"):
             setattr(row, name, columns.get(name, getattr(row, name)))
-        timing = row.timing if said is None else said
-        if said is not None and not any(kind in said for kind in KINDS):
-            timing = {**{name: value for name, value in row.timing.items() if name not in said}, **said}
-        elif said is not None and "timezone" not in said:
-            timing = {**said, "timezone": row.timing["timezone"]}
-        self._set_times(row, timing, database_now())
+        before = {name: value for name, value in row.timing.items() if name != "anchor"}
+        timing = before if said is None else {**before, **said}
+        is_said = said is not None and any(kind in said for kind in KINDS)
+        if said is not None and is_said:
+            timing = {"timezone": before["timezone"], **said}
+        if is_said or timing != before or row.starts_at != starts_at:
+            self._set_times(row, timing, database_now())
+        else:
+            self._keep_times(row, database_now())
         if row.state == ScheduleState.ENDED:
             row.state = ScheduleState.ACTIVE
         columns |= {name: getattr(row, name) for name in ("timing", "state", "next_nominal", "due_at")}
@@ -145,8 +148,18 @@ class ScheduleServices(ResourceServices[Schedule]):
         if row.timing.get("every") is not None:
             anchor = row.starts_at or now
             row.timing["anchor"] = anchor.isoformat()
-        timing = _checked_timing(row)
-        move_to(row, timing.next_after(now))
+        self._move_to(row, _checked_timing(row).next_after(now))
+
+    def _keep_times(self, row: Schedule, now: datetime) -> None:
+        """Let the row have its times as before, within other bounds or spread otherwise: one that has come and is not
+        due yet stays its next."""
+        timing, nominal = _checked_timing(row), row.next_nominal
+        if nominal is None or (row.ends_at is not None and nominal >= row.ends_at):
+            nominal = timing.next_after(now)
+        self._move_to(row, nominal)
+
+    def _move_to(self, row: Schedule, nominal: datetime | None) -> None:
+        move_to(row, nominal)
         if row.next_nominal is None:
             raise invalid([next(kind for kind in KINDS if kind in row.timing)], "value_error", msg=_NO_TIMES)
         if row.timing.get("every") is not None and row.jitter > row.timing["every"]:
@@ -250,6 +263,8 @@ def pause_schedule(*, developer: Developer, schedule_id: UUID, reason: str = "")
             paused_at=DatabaseNow(),
             updated_at=DatabaseNow(),
         )
+        # Nobody has to look at what waits until it is resumed.
+        Occurrence.objects.filter(schedule=row, state=OccurrenceState.WAITING).update(due_at=None)
         record(developer.pk, Act(Verb.PAUSE, ObjectKind.SCHEDULE, row.pk, row.name, after={"reason": reason}))
     return get_schedule(developer, schedule_id)
 
@@ -307,10 +322,15 @@ def backfill_schedule(*, developer: Developer, schedule_id: UUID, since: datetim
     row = _locked(developer, schedule_id)
     if until > database_now() or since > until:
         raise BadRequest("A range to fill in begins before it ends, and ends before now")
+    if since.year <= FIRST_YEAR:
+        raise BadRequest(f"A range to fill in begins after the year {FIRST_YEAR}")
     times = _times_between(row, since, until)
     rows = Occurrence.objects.filter(schedule=row, nominal__in=times)
     known = set(rows.values_list("nominal", flat=True))
     made = [_backfilled(row, nominal) for nominal in times if nominal not in known]
+    waiting = Occurrence.objects.filter(schedule=row, state=OccurrenceState.WAITING, source=Source.BACKFILL)
+    if has_more_than(waiting, settings.SCHEDULE_MAX_BACKFILL - len(made)):
+        raise TooManyTimes(f"More than {_most_backfilled()} would wait, with those of earlier backfills")
     Occurrence.objects.bulk_create(made, batch_size=_AT_ONCE)
     if made:
         _attend(developer, schedule_id)
@@ -325,10 +345,13 @@ def _times_between(row: Schedule, since: datetime, until: datetime) -> list[date
         if nominal > until:
             break
         if len(found) == settings.SCHEDULE_MAX_BACKFILL:
-            most = f"{settings.SCHEDULE_MAX_BACKFILL} times (setting SCHEDULE_MAX_BACKFILL)"
-            raise TooManyTimes(f"There are more than {most} in this range")
+            raise TooManyTimes(f"There are more than {_most_backfilled()} in this range")
         found.append(nominal)
     return found
+
+
+def _most_backfilled() -> str:
+    return f"{settings.SCHEDULE_MAX_BACKFILL} times (setting SCHEDULE_MAX_BACKFILL)"
 
 
 def _backfilled(row: Schedule, nominal: datetime) -> Occurrence:

@@ -74,6 +74,24 @@ def test_changes_of_times_count_from_now_on(scheduling: Scheduling) -> None:
     assert scheduling.api.get(path).status_code == 404
 
 
+def test_other_changes_leave_its_times_as_they_are(scheduling: Scheduling) -> None:
+    made = scheduling.make(jitter=500)
+    path = f"/schedules/{made['id']}"
+    # One that has come is not due yet.
+    scheduling.pass_time(made, late_s=100)
+    next_at = scheduling.told(made)["next_at"]
+    Schedule.objects.filter(pk=made["id"]).update(due_at=database_now() + timedelta(seconds=300))
+    for method, body in (
+        ("PATCH", {"jitter": 400}),
+        ("PATCH", {"ends_at": "2100-01-01T00:00:00Z"}),
+        ("PUT", {"name": "u", "task_id": scheduling.task, "jitter": 300}),
+    ):
+        changed = scheduling.api.send(method, path, body).json()
+        assert (changed["next_at"], changed["every"]) == (next_at, 600), body
+    said = scheduling.api.patch(path, {"every": 600}).json()
+    assert said["next_at"] > to_wire(database_now())
+
+
 def test_a_schedule_of_a_single_time_ends_with_it(scheduling: Scheduling) -> None:
     made = scheduling.make(once=to_wire(database_now() + timedelta(hours=1)))
     moment = database_now().replace(microsecond=0)
@@ -137,12 +155,17 @@ def test_a_backfill_is_bounded(scheduling: Scheduling, settings: Any) -> None:
     ranges = {
         ("2026-01-01T00:00:00Z", "2026-01-01T00:30:00Z"): "more than 3 times",
         ("2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"): "ends before now",
+        ("0001-01-01T00:00:00Z", "2026-01-01T00:10:00Z"): "begins after the year 1970",
         ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"): "begins before it ends",
     }
     for (since, until), message in ranges.items():
         answer = scheduling.api.post(path, {"since": since, "until": until})
         assert (answer.status_code, message in answer.json()["error"]["message"]) == (400, True), answer.json()
     assert not Occurrence.objects.exists()
+    for day, status in (("02", 202), ("03", 400)):
+        hour = {"since": f"2026-01-{day}T00:00:00Z", "until": f"2026-01-{day}T00:20:00Z"}
+        assert scheduling.api.post(path, hour).status_code == status
+    assert Occurrence.objects.count() == 3
 
 
 WRONG: dict[str, tuple[str, Json]] = {

@@ -6,11 +6,13 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer
 from executions.models import Branch, Execution
+from executions.schedules import messages
 from executions.schedules.models import Occurrence, Schedule
 from executions.schedules.services import database_now
 from executions.schedules.ticking import round as rounds
@@ -22,6 +24,7 @@ from julep_project.core.pauses.standing import forget
 from julep_project.core.process.remembered import forget_everything
 from julep_project.core.rates.limits import forget_limits
 from julep_project.core.work import rings
+from sessions.errors import SessionBusy
 from tests.schedules.conftest import Scheduling
 from tests.together import together
 
@@ -318,6 +321,79 @@ def test_a_round_writes_a_bounded_amount(scheduling: Scheduling, monkeypatch: An
     scheduling.tick()
     assert written == [3, 3, 3, 1]
     assert [scheduling.states(each) for each in made] == [["started"] * 5] * 2
+
+
+def test_what_goes_on_is_cancelled_only_for_what_begins(asking: Scheduling) -> None:
+    made = asking.make(overlap="cancel_old")
+    asking.fire(made)
+    asking.api.patch(f"/schedules/{made['id']}", {"input": {"n": "$ 1 / 0"}})
+    asking.fire(made)
+    assert asking.states(made) == ["started", "failed invalid_input"]
+    asking.api.patch(f"/schedules/{made['id']}", {"input": {}})
+    pause = Pause.objects.create(scope="intake", key="", reason="night shift")
+    forget()
+    asking.fire(made)
+    assert asking.states(made) == ["started", "failed invalid_input", "waiting paused"]
+    Pause.objects.filter(pk=pause.pk).update(lifted_at=database_now())
+    forget()
+    Occurrence.objects.filter(state="waiting").update(due_at=database_now())
+    asking.tick()
+    asking.tick()
+    assert asking.states(made) == ["cancelled", "failed invalid_input", "started"]
+
+
+def test_a_run_that_is_cancelled_leaves_its_place(asking: Scheduling, settings: Any) -> None:
+    made = asking.make(overlap="cancel_old")
+    asking.fire(made)
+    settings.TENANT_RUNS = 1
+    forget_limits()
+    asking.fire(made)
+    asking.tick()
+    assert asking.states(made) == ["cancelled", "started"]
+
+
+def test_only_so_many_times_wait_for_what_keeps_all_from_being_begun(scheduling: Scheduling, settings: Any) -> None:
+    settings.SCHEDULE_MAX_WAITING = 1
+    made = scheduling.make(overlap="allow")
+    Pause.objects.create(scope="intake", key="", reason="night shift")
+    forget()
+    for _ in range(2):
+        scheduling.fire(made)
+    assert scheduling.states(made) == ["waiting paused", "skipped queue_full"]
+
+
+def test_what_waits_is_left_alone_when_one_before_it_has_paused_the_schedule(scheduling: Scheduling) -> None:
+    broken = {"input": {"n": "$ 1 / 0"}, "max_failures": 1}
+    made = scheduling.make(overlap="allow", starts_at="2026-01-01T00:00:00Z", **broken)
+    scheduling.act(made, "backfill", {"since": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:20:00Z"})
+    assert scheduling.states(made) == ["failed invalid_input", "waiting", "waiting"]
+    assert [row.due_at for row in scheduling.occurrences(made)] == [None] * 3
+    assert sweep() == 0
+
+
+def test_what_happened_to_many_times_is_told_in_one_statement(scheduling: Scheduling) -> None:
+    made = scheduling.make(catch_up="none")
+    scheduling.pass_time(made, 6, late_s=300)
+    with CaptureQueriesContext(connection) as sent:
+        scheduling.tick()
+    assert scheduling.states(made) == ["skipped missed"] * 6
+    assert sum("webhooks_record" in query["sql"] for query in sent.captured_queries) == 1
+
+
+def test_a_message_to_a_busy_session_takes_no_thread(scheduling: Scheduling, agent: Any, monkeypatch: Any) -> None:
+    session = scheduling.api.post("/sessions", {"agent": agent["id"]}).json()["id"]
+    (row,) = scheduling.fire(scheduling.make(session_id=session, message="hi"))
+    asked: list[str] = []
+
+    async def answer(call: Any) -> None:
+        asked.append(call.request.on_busy)
+        raise SessionBusy
+
+    monkeypatch.setattr(messages, "answer_chat", answer)
+    messages.send_message(row.pk)
+    row.refresh_from_db()
+    assert (asked, row.state, row.attempts) == (["reject"], "started", 0)
+    assert row.due_at is not None and row.due_at > database_now() + timedelta(seconds=3)
 
 
 @pytest.mark.parametrize("point", ["insert_runs", "record_each", "add_occurrences", "write_schedules"])

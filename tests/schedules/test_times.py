@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from executions.schedules.models import Schedule
+from executions.schedules.ticking.deciding import times_come
 from executions.schedules.times.cron import Cron, read_cron
 from executions.schedules.times.errors import TimesRefused
 from executions.schedules.times.jitter import due_of
+from executions.schedules.times.rules import Every
 from executions.schedules.times.timing import Timing, read_timing
 
 BEGIN, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -247,3 +250,18 @@ def test_jitter_is_the_same_for_all_who_look_and_never_before() -> None:
     assert all(0 <= delay < 60 for delay in delays) and max(delays) - min(delays) > 40
     assert delays != [(due_of(at, other, 60) - at).total_seconds() for at in times]
     assert due_of(BEGIN, one, 0) == BEGIN
+
+
+def test_times_that_are_spread_over_others_are_not_late_for_it() -> None:
+    nominal = datetime(2026, 1, 1, tzinfo=UTC)
+    minute = timedelta(minutes=1)
+    late = next(
+        UUID(int=n)
+        for n in range(1000)
+        if due_of(nominal, UUID(int=n), 3600) > due_of(nominal + minute, UUID(int=n), 3600) + 5 * minute
+    )
+    schedule = Schedule(id=late, jitter=3600, catch_up="none", next_nominal=nominal)
+    now = due_of(nominal, late, 3600)
+    come = times_come(schedule, Timing(Every(60, nominal)), now, 60)
+    assert len(come.times) > 1
+    assert [due.reason for due in come.times] == [""] * len(come.times)

@@ -39,8 +39,10 @@ def times_come(schedule: Schedule, timing: Timing, now: datetime, late_s: int) -
     if nominal is None:
         return Come(found, None)
     further = timing.after(nominal)
+    due_at = nominal
     while nominal is not None and len(found) < TIMES_AT_ONCE:
-        due_at = due_of(nominal, schedule.pk, schedule.jitter)
+        # Where times are nearer to each other than they are spread over, none is due before those before it.
+        due_at = max(due_at, due_of(nominal, schedule.pk, schedule.jitter))
         if due_at > now:
             break
         following = next(further, None)
@@ -82,11 +84,21 @@ class Line:
         """Whether nothing in it keeps another from being begun."""
         return not self.is_held and (self.overlap == Overlap.ALLOW or not self.started)
 
+    def ends_old(self, occurrence: Occurrence) -> bool:
+        """Whether what was begun before is cancelled when this is begun."""
+        return self.overlap == Overlap.CANCEL_OLD and occurrence.source != Source.BACKFILL
+
+    @property
+    def own(self) -> list[Occurrence]:
+        """What waits but for what a backfill has put there."""
+        return [each for each in self.waiting if each.source != Source.BACKFILL]
+
     def next_ready(self, now: datetime) -> Iterator[Occurrence]:
         """Those that wait and may be begun now, in order. Each has to be begun, ended or let wait again before the next
         is asked for."""
         for occurrence in self.waiting[:TIMES_AT_ONCE]:
-            if not self.is_free or (occurrence.due_at is not None and occurrence.due_at > now):
+            is_free = self.is_free or (self.ends_old(occurrence) and not self.is_held)
+            if not is_free or (occurrence.due_at is not None and occurrence.due_at > now):
                 return
             self.waiting.remove(occurrence)
             yield occurrence
@@ -96,7 +108,7 @@ class Line:
 
         What a backfill has put into the line has no say but while it runs.
         """
-        ahead = [each for each in self.waiting if each.source != Source.BACKFILL]
+        ahead = self.own
         if self.overlap == Overlap.ALLOW or self.overlap == Overlap.CANCEL_OLD or not (self.started or ahead):
             return None
         first = self.started[0] if self.started else ahead[0]

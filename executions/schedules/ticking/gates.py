@@ -1,5 +1,6 @@
 """What keeps a run or a message from being begun: limits, pauses, and developers that are switched off."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,14 +35,17 @@ class Gates:
     _refused: dict[UUID, str] = field(default_factory=dict)
     _standings: dict[UUID, str] = field(default_factory=dict)
 
-    def why_not(self, schedule: Schedule, occurrence: Occurrence, task: Task | None) -> Instead | None:
-        """Why an occurrence is not begun now; None: it is, and takes the place of one run."""
+    def why_not(
+        self, schedule: Schedule, occurrence: Occurrence, task: Task | None, ending: Sequence[Occurrence] = ()
+    ) -> Instead | None:
+        """Why an occurrence is not begun now; None: it is, and takes the place of one run. Runs that would be ended for
+        it leave theirs."""
         reason = self._standing(schedule.developer_id)
         if not reason and task is not None:
             refused = self._refusal(schedule.developer_id, task)
             if refused:
                 return Instead(OccurrenceState.SKIPPED, reasons.told(reasons.LIMIT, refused))
-            reason = self._place(schedule.developer_id)
+            reason = self._place(schedule.developer_id, [each.execution_id for each in ending])
         if not reason:
             return None
         if self.now - occurrence.nominal > self._patience(schedule, occurrence):
@@ -78,7 +82,7 @@ class Gates:
                 self._refused[task.pk] = error.message
         return self._refused[task.pk]
 
-    def _place(self, developer_id: UUID) -> str:
+    def _place(self, developer_id: UUID, ending: Sequence[UUID | None]) -> str:
         """Take one of the places for runs at work; why there is none."""
         most = limits_of(developer_id).runs
         if not most:
@@ -87,6 +91,8 @@ class Gates:
         if left is None:
             at_work = Execution.objects.filter(developer_id=developer_id, status__in=AT_WORK).order_by()
             left = most - at_work[:most].count()
+        if left <= 0 and ending:
+            left += Execution.objects.filter(pk__in=ending, status__in=AT_WORK).count()
         self._places[developer_id] = max(left - 1, 0)
         return "" if left > 0 else reasons.told(reasons.LIMIT, f"{most} runs of this developer are at work")
 

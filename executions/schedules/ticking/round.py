@@ -42,7 +42,7 @@ from executions.schedules.ticking.gates import LOOK_AGAIN, Gates
 from executions.schedules.ticking.writing import add_occurrences, write_schedules
 from executions.schedules.times.jitter import due_of
 from executions.schedules.timings import timing_of
-from executions.schedules.told import tell
+from executions.schedules.told import Told, tell_each
 from executions.services import cancel_execution, check_input
 from julep_project.core.actor import SYSTEM, acting_as, current_actor
 from julep_project.core.clock import DatabaseNow
@@ -72,6 +72,7 @@ class Round:
     settled: list[UUID] = field(default_factory=list)
     runs: list[tuple[Schedule, Execution]] = field(default_factory=list)
     dirty: list[Schedule] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     given: int = 0
 
     @property
@@ -96,15 +97,15 @@ class Round:
             self._place(schedule, line, self._occurrence(schedule, asked, Source.MANUAL))
         if schedule.state == ScheduleState.ACTIVE:
             self._fire(schedule, line, known)
-        if schedule.state != ScheduleState.PAUSED:
-            self._leave(line)
+        self._leave(line, is_paused=schedule.state == ScheduleState.PAUSED)
 
-    def _leave(self, line: Line) -> None:
+    def _leave(self, line: Line, *, is_paused: bool) -> None:
         """Say when somebody has to look at what goes on waiting: at once where more are ready than are begun together,
-        else when what it waits for has ended, which it is told of."""
+        else when what it waits for has ended, or the schedule is resumed, which it is told of."""
         for place, occurrence in enumerate(line.waiting):
-            due_at = self.now if place == 0 and line.is_free else None
-            if (occurrence.due_at is None or occurrence.due_at <= self.now) and occurrence.due_at != due_at:
+            due_at = self.now if place == 0 and line.is_free and not is_paused else None
+            is_now = is_paused or occurrence.due_at is None or occurrence.due_at <= self.now
+            if is_now and occurrence.due_at != due_at:
                 occurrence.due_at = due_at
                 self.changed.append(occurrence)
 
@@ -121,12 +122,15 @@ class Round:
     def _note_ends(self, schedule: Schedule, ended: Sequence[Occurrence]) -> None:
         for each in ended:
             if each.state == OccurrenceState.FAILED:
-                tell(EventType.SCHEDULE_FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
+                self._tell(EventType.SCHEDULE_FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
         why = is_paused_by(schedule, ended, settings.SCHEDULE_MAX_FAILURES)
         if why and schedule.state == ScheduleState.ACTIVE:
             schedule.state, schedule.paused_reason = ScheduleState.PAUSED, why
             schedule.paused_by, schedule.paused_at = {"kind": SYSTEM.kind.value}, self.now
-            tell(EventType.SCHEDULE_PAUSED, schedule, reason=why)
+            self._tell(EventType.SCHEDULE_PAUSED, schedule, reason=why)
+
+    def _tell(self, event: EventType, schedule: Schedule, **data: str) -> None:
+        self.told.append((event, schedule, data))
 
     def _fire(self, schedule: Schedule, line: Line, known: set[datetime]) -> None:
         come = times_come(schedule, timing_of(schedule), self.now, settings.SCHEDULE_LATE_SECONDS)
@@ -174,20 +178,27 @@ class Round:
             if instead.state == OccurrenceState.WAITING:
                 line.waiting.append(occurrence)
             return
-        if line.overlap == Overlap.CANCEL_OLD:
-            self._end_old(schedule, line)
         self._begin(schedule, line, occurrence)
 
     def _begin(self, schedule: Schedule, line: Line, occurrence: Occurrence) -> None:
         task = None if schedule.task_id is None else self.tasks[schedule.task_id]
-        instead = self.gates.why_not(schedule, occurrence, task)
+        ends_old = line.ends_old(occurrence)
+        instead = self.gates.why_not(schedule, occurrence, task, line.started if ends_old else ())
         if instead is None:
             instead = self._refusal(schedule, occurrence, task)
         if instead is None:
+            if ends_old:
+                self._end_old(schedule, line)
             line.started.append(occurrence)
             return
+        most = settings.SCHEDULE_MAX_WAITING
+        is_waiting = instead.state == OccurrenceState.WAITING
+        if is_waiting and occurrence.source != Source.BACKFILL and not ends_old and len(line.own) >= most:
+            instead = Instead(OccurrenceState.SKIPPED, reasons.told(reasons.QUEUE_FULL, f"{most} wait already"))
         self._stand(schedule, occurrence, instead)
         if instead.state == OccurrenceState.WAITING:
+            if ends_old:
+                self._replace_waiting(schedule, line)
             occurrence.due_at = self.now + LOOK_AGAIN
             line.waiting.insert(0, occurrence)
             line.is_held = True
@@ -236,13 +247,13 @@ class Round:
             return
         occurrence.ended_at, occurrence.due_at, occurrence.is_settled = self.now, None, True
         if instead.state == OccurrenceState.SKIPPED:
-            tell(EventType.SCHEDULE_SKIPPED, schedule, occurrence_id=str(occurrence.pk), reason=instead.reason)
+            self._tell(EventType.SCHEDULE_SKIPPED, schedule, occurrence_id=str(occurrence.pk), reason=instead.reason)
         else:
             self._note_ends(schedule, [occurrence])
             self.dirty.append(schedule)
 
     def _end_old(self, schedule: Schedule, line: Line) -> None:
-        """End what was begun before, and let what waits be replaced by what is new."""
+        """End what was begun before, and let what waits be replaced by what is new, which can begin."""
         for occurrence in line.started:
             if occurrence.execution_id is None:
                 occurrence.version += 1
@@ -259,11 +270,13 @@ class Round:
             except (BadRequest, NotFound):
                 # It has ended meanwhile.
                 continue
-        replaced = [each for each in line.waiting if each.source != Source.BACKFILL]
-        for occurrence in replaced:
+        line.started.clear()
+        self._replace_waiting(schedule, line)
+
+    def _replace_waiting(self, schedule: Schedule, line: Line) -> None:
+        for occurrence in line.own:
             self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.REPLACED))
             self.changed.append(occurrence)
-        line.started.clear()
         line.waiting = [each for each in line.waiting if each.source == Source.BACKFILL]
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -285,6 +298,7 @@ class Round:
             _update(occurrence)
         if self.settled:
             Occurrence.objects.filter(pk__in=self.settled).update(is_settled=True)
+        tell_each(self.told)
         write_schedules(list({each.pk: each for each in self.dirty}.values()))
         for occurrence in (*self.new, *self.changed):
             is_message = occurrence.state == OccurrenceState.STARTED and occurrence.target == Target.SESSION
@@ -320,12 +334,26 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
             case _:
                 ended.setdefault(occurrence.schedule_id, []).append(occurrence)
     known = _known(schedules, now)
+    _lock_old(lines.values())
     for schedule in schedules:
         if one.is_full:
             break
         one.attend(schedule, lines[schedule.pk], ended.get(schedule.pk, ()), known.get(schedule.pk, set()), asked)
     one.write()
     return one
+
+
+_LOCK_RUNS = """
+    SELECT id FROM executions_execution WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def _lock_old(lines: Iterable[Line]) -> None:
+    """Lock the runs that may be cancelled, in one order: others cancel many at once, too."""
+    old = [each.execution_id for line in lines if line.overlap == Overlap.CANCEL_OLD for each in line.started]
+    ids = [execution_id for execution_id in old if execution_id is not None]
+    if ids:
+        fetch(_LOCK_RUNS, {"ids": ids})
 
 
 def _open(schedule_ids: Sequence[UUID]) -> Iterable[Occurrence]:

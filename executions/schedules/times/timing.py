@@ -17,7 +17,7 @@ MOST_LISTED = 1000
 _LONGEST_EVERY_S = 366 * 86_400
 _LONGEST_TIME = 40
 # Beyond them, sums of moments and offsets leave the calendar of the language.
-_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,6 @@ def _moment(text: str, zone: ZoneInfo, field: str) -> datetime:
 
 
 def _check_year(moment: datetime, field: str) -> datetime:
-    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
-        raise TimesRefused(field, f"years lie between {_FIRST_YEAR} and {_LAST_YEAR}")
+    if not FIRST_YEAR < moment.year < _LAST_YEAR:
+        raise TimesRefused(field, f"years lie between {FIRST_YEAR} and {_LAST_YEAR}")
     return moment
