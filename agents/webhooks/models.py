@@ -96,6 +96,7 @@ class DeliveryState(models.TextChoices):
 
 
 OPEN = (DeliveryState.PENDING.value, DeliveryState.WAITING.value)
+NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.DROPPED.value)
 ENDED = (DeliveryState.DELIVERED.value, DeliveryState.FAILED.value, DeliveryState.DROPPED.value)
 
 
@@ -134,6 +135,11 @@ class Delivery(QueuedRow):
         indexes = [
             models.Index(
                 fields=["developer", "due_at"], condition=Q(state=DeliveryState.PENDING), name="delivery_of_tenant"
+            ),
+            models.Index(
+                fields=["endpoint", "created_at", "message"],
+                condition=Q(state__in=NOT_ARRIVED),
+                name="delivery_not_arrived",
             ),
             models.Index(
                 fields=["endpoint", "due_at", "message"], condition=Q(state=DeliveryState.PENDING), name="delivery_due"

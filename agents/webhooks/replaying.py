@@ -14,7 +14,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.webhooks.errors import EndpointDisabled, StillOnItsWay
-from agents.webhooks.models import ENDED, Delivery, DeliveryState, Endpoint
+from agents.webhooks.models import ENDED, NOT_ARRIVED, Delivery, Endpoint
 from agents.webhooks.rows import ring_due_of
 from agents.webhooks.services import get_endpoint
 from julep_project.core.clock import to_wire
@@ -53,7 +53,7 @@ _AGAIN = """
 class Range:
     """Deliveries to one endpoint that ended like this, made from `since` on and before `until`."""
 
-    states: Sequence[str] = (DeliveryState.FAILED.value, DeliveryState.DROPPED.value)
+    states: Sequence[str] = NOT_ARRIVED
     since: datetime | None = None
     until: datetime | None = None
 

@@ -17,11 +17,16 @@ _ANYTHING = """
     SELECT EXISTS (SELECT FROM webhooks_delivery WHERE state IN ('pending', 'waiting'))
         OR EXISTS (SELECT FROM webhooks_endpoint WHERE is_full)
 """
-# Those that were full have to come down by a tenth.
+# Those that were full have to come down by a tenth. Of each endpoint no more is counted than may wait.
 _MARK = """
     WITH open AS (
-        SELECT developer_id, count(*) AS waiting FROM webhooks_delivery
-        WHERE state IN ('pending', 'waiting') GROUP BY developer_id
+        SELECT e.developer_id, sum(of_one.waiting) AS waiting
+        FROM webhooks_endpoint e CROSS JOIN LATERAL (
+            SELECT count(*) AS waiting FROM (
+                SELECT FROM webhooks_delivery d
+                WHERE d.endpoint_id = e.id AND d.state IN ('pending', 'waiting') LIMIT %(most)s + 1) AS first
+        ) AS of_one
+        GROUP BY e.developer_id
     ), wrong AS (
         SELECT e.id, coalesce(o.waiting, 0) AS waiting,
                coalesce(o.waiting, 0) > CASE WHEN e.is_full THEN %(most)s * 0.9 ELSE %(most)s END AS is_full
@@ -33,7 +38,7 @@ _MARK = """
     RETURNING e.id, e.developer_id, e.is_full, wrong.waiting
 """
 _BEHIND_NOTHING = """
-    UPDATE webhooks_delivery SET state = 'pending', due_at = now(), rung_at = NULL
+    UPDATE webhooks_delivery SET state = 'pending', due_at = now(), since = now(), rung_at = NULL
     WHERE id IN (
         SELECT w.id FROM webhooks_delivery w
         WHERE w.state = 'waiting' AND NOT EXISTS (

@@ -318,6 +318,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(
+                condition=models.Q(("state__in", ("failed", "dropped"))),
+                fields=["endpoint", "created_at", "message"],
+                name="delivery_not_arrived",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
                 condition=models.Q(("state", "pending")), fields=["endpoint", "due_at", "message"], name="delivery_due"
             ),
         ),
