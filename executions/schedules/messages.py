@@ -39,6 +39,7 @@ QUEUED = Queued(LEASES, task=TASK, at_once=max(1, settings.IO_THREADS // 4))
 _BUSY_PAUSE_S = 5.0
 # Whom the message is from, as models are told.
 FROM = "platform"
+LONGEST_MESSAGE = 100_000
 _LONGEST_REASON = 500
 
 
@@ -52,6 +53,8 @@ def message_of(given: Any, session_id: UUID | None, overlap: str) -> dict[str, A
     text = given.get("message") if isinstance(given, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("The message of a schedule is a text")
+    if len(text) > LONGEST_MESSAGE:
+        raise BadRequest(f"The message of a schedule has at most {LONGEST_MESSAGE} characters")
     busy = OnBusy.INTERRUPT if overlap == Overlap.CANCEL_OLD else OnBusy.REJECT
     chat = {"messages": [{"role": "user", "name": FROM, "content": text}], "on_busy": busy.value}
     return {"session_id": str(session_id), "chat": chat}

@@ -396,6 +396,28 @@ def test_a_message_to_a_busy_session_takes_no_thread(scheduling: Scheduling, age
     assert row.due_at is not None and row.due_at > database_now() + timedelta(seconds=3)
 
 
+def test_a_round_reads_a_bounded_amount(scheduling: Scheduling, monkeypatch: Any) -> None:
+    monkeypatch.setattr("executions.schedules.ticking.claiming.MOST_INPUT", 15)
+    written: list[int] = []
+    insert = rounds.insert_runs
+    monkeypatch.setattr(rounds, "insert_runs", lambda runs: [written.append(len(runs)), insert(runs)][1])
+    made = [scheduling.make(overlap="allow", input={"n": 1000}) for _ in range(2)]
+    for schedule in made:
+        scheduling.pass_time(schedule)
+    scheduling.tick()
+    assert written == [1, 1]
+
+
+def test_more_waits_than_is_looked_at_together(asking: Scheduling, settings: Any, monkeypatch: Any) -> None:
+    for module in ("round", "deciding"):
+        monkeypatch.setattr(f"executions.schedules.ticking.{module}.TIMES_AT_ONCE", 2)
+    settings.SCHEDULE_MAX_WAITING = 3
+    made = asking.make(overlap="queue_all")
+    for _ in range(5):
+        asking.fire(made)
+    assert asking.states(made) == ["started", *["waiting overlap"] * 3, "skipped queue_full"]
+
+
 @pytest.mark.parametrize("point", ["insert_runs", "record_each", "add_occurrences", "write_schedules"])
 def test_a_tick_that_is_killed_leaves_nothing_and_loses_nothing(
     scheduling: Scheduling, monkeypatch: pytest.MonkeyPatch, point: str

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from executions.api.serializers import AnyJson
+from executions.schedules.messages import LONGEST_MESSAGE
 from executions.schedules.models import (
     CatchUp,
     OccurrenceState,
@@ -27,7 +28,6 @@ from julep_project.core.reading.fields import (
     example_id,
 )
 
-_LONGEST_MESSAGE = 100_000
 _LONGEST_REASON = 500
 _LONGEST_TIME = 40
 _LONGEST_WINDOW_S = 366 * 86_400
@@ -87,7 +87,7 @@ class ScheduleBody(TaskScheduleBody):
 
     task_id = serializers.UUIDField(required=False, help_text="a run of this task is begun")
     session_id = serializers.UUIDField(required=False, help_text="this session is given a message")
-    message = Text(required=False, min_length=1, max_length=_LONGEST_MESSAGE, help_text="to the session")
+    message = Text(required=False, min_length=1, max_length=LONGEST_MESSAGE, help_text="to the session")
 
 
 class PauseBody(Body):

@@ -4,12 +4,14 @@ Whoever looks takes those that nobody else is deciding about, so any number may 
 first; one whose row is locked has its turn with the next look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from executions.schedules.models import Schedule
 from julep_project.core.database import fetch
 
+# What is begun together is given so much text at most.
+MOST_INPUT = 8_000_000
 _DUE = "s.state = 'active' AND s.due_at <= now()"
 # Of one that was set aside, `due_at` says until when.
 _TO_SETTLE = """
@@ -30,6 +32,7 @@ _CLAIM_OTHERS = f"""
     SELECT s.id FROM schedules_schedule s WHERE s.id = ANY (ARRAY(SELECT schedule_id FROM found))
     FOR UPDATE SKIP LOCKED
 """
+_SIZES = "SELECT id, octet_length(input::text) FROM schedules_schedule WHERE id = ANY (%(ids)s) ORDER BY due_at"
 _KEEP_TASKS = "SELECT id FROM tasks_task WHERE id = ANY (%(ids)s::uuid[]) FOR KEY SHARE"
 _ANY = f"""
     (EXISTS (SELECT FROM schedules_schedule s WHERE {_DUE})
@@ -60,7 +63,19 @@ def claim_schedules(most: int) -> list[Schedule]:
     found = {row_id for (row_id,) in fetch(_CLAIM_DUE, {"most": most})}
     if len(found) < most:
         found |= {row_id for (row_id,) in fetch(_CLAIM_OTHERS, {"most": most - len(found)})}
-    return _with_tasks(list(Schedule.objects.filter(pk__in=found)))
+    return _with_tasks(list(Schedule.objects.filter(pk__in=_not_too_large(found))))
+
+
+def _not_too_large(schedule_ids: Collection[UUID]) -> list[UUID]:
+    """Those that are read together: the first one, and others as long as there is room for what they are given."""
+    taken: list[UUID] = []
+    size = 0
+    for schedule_id, its_size in fetch(_SIZES, {"ids": list(schedule_ids)}) if schedule_ids else ():
+        size += its_size
+        if taken and size > MOST_INPUT:
+            break
+        taken.append(schedule_id)
+    return taken
 
 
 def claim_schedule(schedule_id: UUID) -> list[Schedule]:

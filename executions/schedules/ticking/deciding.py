@@ -76,6 +76,8 @@ class Line:
     overlap: str
     started: list[Occurrence] = field(default_factory=list)
     waiting: list[Occurrence] = field(default_factory=list)
+    # So many more than those wait, but for what a backfill has put there.
+    further: int = 0
     # One of them has to wait for something else, and those behind it for that one.
     is_held: bool = False
 
@@ -92,6 +94,10 @@ class Line:
     def own(self) -> list[Occurrence]:
         """What waits but for what a backfill has put there."""
         return [each for each in self.waiting if each.source != Source.BACKFILL]
+
+    @property
+    def own_count(self) -> int:
+        return len(self.own) + self.further
 
     def next_ready(self, now: datetime) -> Iterator[Occurrence]:
         """Those that wait and may be begun now, in order. Each has to be begun, ended or let wait again before the next
@@ -116,7 +122,7 @@ class Line:
         if self.overlap == Overlap.SKIP:
             return Instead(OccurrenceState.SKIPPED, reasons.told(reasons.OVERLAP, detail))
         most = 1 if self.overlap == Overlap.QUEUE_ONE else most_waiting
-        if len(ahead) >= most:
+        if self.own_count >= most:
             return Instead(OccurrenceState.SKIPPED, reasons.told(reasons.QUEUE_FULL, f"{most} wait already"))
         return Instead(OccurrenceState.WAITING, reasons.told(reasons.OVERLAP, detail))
 

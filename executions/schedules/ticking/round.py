@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from agents.audit.recording import Act, record_each
 from agents.audit.verbs import ObjectKind, Verb
@@ -26,7 +26,6 @@ from executions.schedules.inputs import evaluate
 from executions.schedules.messages import QUEUED, message_of
 from executions.schedules.models import (
     OPEN,
-    RAN,
     Occurrence,
     OccurrenceState,
     Overlap,
@@ -37,7 +36,8 @@ from executions.schedules.models import (
     Target,
 )
 from executions.schedules.ticking import reasons
-from executions.schedules.ticking.deciding import Instead, Line, is_paused_by, times_come
+from executions.schedules.ticking.claiming import MOST_INPUT
+from executions.schedules.ticking.deciding import TIMES_AT_ONCE, Instead, Line, is_paused_by, times_come
 from executions.schedules.ticking.gates import LOOK_AGAIN, Gates
 from executions.schedules.ticking.writing import add_occurrences, write_schedules
 from executions.schedules.times.jitter import due_of
@@ -55,9 +55,8 @@ from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task
 from tasks.selectors import version_of
 
-# What one transaction writes at most: so many occurrences, with inputs of so much text. The rest has its turn later.
+# What one transaction writes at most; the rest has its turn with the next.
 MOST_OCCURRENCES = 1000
-MOST_INPUT = 8_000_000
 
 
 @dataclass(slots=True)
@@ -193,7 +192,7 @@ class Round:
             return
         most = settings.SCHEDULE_MAX_WAITING
         is_waiting = instead.state == OccurrenceState.WAITING
-        if is_waiting and occurrence.source != Source.BACKFILL and not ends_old and len(line.own) >= most:
+        if is_waiting and occurrence.source != Source.BACKFILL and not ends_old and line.own_count >= most:
             instead = Instead(OccurrenceState.SKIPPED, reasons.told(reasons.QUEUE_FULL, f"{most} wait already"))
         self._stand(schedule, occurrence, instead)
         if instead.state == OccurrenceState.WAITING:
@@ -333,6 +332,9 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
                 line.waiting.append(occurrence)
             case _:
                 ended.setdefault(occurrence.schedule_id, []).append(occurrence)
+    for schedule_id, line in lines.items():
+        if len(line.waiting) >= TIMES_AT_ONCE:
+            line.further = _own_waiting(schedule_id) - len(line.own)
     known = _known(schedules, now)
     _lock_old(lines.values())
     for schedule in schedules:
@@ -343,6 +345,16 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
     return one
 
 
+_FIRST = (
+    "SELECT o.id FROM schedules_occurrence o WHERE o.schedule_id = s.id AND {kind} ORDER BY o.nominal LIMIT %(most)s"
+)
+_OPEN = f"""
+    SELECT found.id FROM unnest(%(ids)s::uuid[]) AS s(id) CROSS JOIN LATERAL (
+        ({_FIRST.format(kind="o.state = 'waiting'")})
+        UNION ALL ({_FIRST.format(kind="o.state = 'started'")})
+        UNION ALL ({_FIRST.format(kind="o.state IN ('done', 'failed', 'cancelled') AND NOT o.is_settled")})
+    ) AS found
+"""
 _LOCK_RUNS = """
     SELECT id FROM executions_execution WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
@@ -357,13 +369,15 @@ def _lock_old(lines: Iterable[Line]) -> None:
 
 
 def _open(schedule_ids: Sequence[UUID]) -> Iterable[Occurrence]:
-    """What is open of the schedules, or has ended without their having heard of it, in the order of times."""
-    is_open = Q(state__in=OPEN)
-    to_settle = Q(state__in=RAN, is_settled=False)
-    found: list[Occurrence] = []
-    for condition in (is_open, to_settle):
-        found += Occurrence.objects.filter(condition, schedule__in=schedule_ids).defer("input")
-    return sorted(found, key=lambda each: each.nominal)
+    """What is open of the schedules, or has ended without their having heard of it, in the order of times: of each kind
+    the first so many of each schedule."""
+    ids = [row_id for (row_id,) in fetch(_OPEN, {"ids": list(schedule_ids), "most": TIMES_AT_ONCE})]
+    return sorted(Occurrence.objects.filter(pk__in=ids).defer("input"), key=lambda each: each.nominal)
+
+
+def _own_waiting(schedule_id: UUID) -> int:
+    waiting = Occurrence.objects.filter(schedule=schedule_id, state=OccurrenceState.WAITING)
+    return waiting.exclude(source=Source.BACKFILL).count()
 
 
 def _known(schedules: Sequence[Schedule], now: datetime) -> dict[UUID, set[datetime]]:
