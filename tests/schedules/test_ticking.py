@@ -342,6 +342,15 @@ def test_what_goes_on_is_cancelled_only_for_what_begins(asking: Scheduling) -> N
     assert asking.states(made) == ["cancelled", "failed invalid_input", "started"]
 
 
+def test_of_times_that_come_together_the_last_one_is_begun(asking: Scheduling) -> None:
+    made = asking.make(overlap="cancel_old", catch_up="all")
+    asking.fire(made)
+    asking.fire(made, 3)
+    asking.tick()
+    assert asking.states(made) == ["skipped replaced", "skipped replaced", "cancelled", "started"]
+    assert Execution.objects.count() == 2
+
+
 def test_a_run_that_is_cancelled_leaves_its_place(asking: Scheduling, settings: Any) -> None:
     made = asking.make(overlap="cancel_old")
     asking.fire(made)

@@ -81,10 +81,10 @@ class Line:
     # One of them has to wait for something else, and those behind it for that one.
     is_held: bool = False
 
-    @property
-    def is_free(self) -> bool:
-        """Whether nothing in it keeps another from being begun."""
-        return not self.is_held and (self.overlap == Overlap.ALLOW or not self.started)
+    def is_free_for(self, occurrence: Occurrence) -> bool:
+        """Whether nothing in it keeps this one from being begun."""
+        is_first = self.overlap == Overlap.ALLOW or not self.started
+        return not self.is_held and (is_first or self.ends_old(occurrence))
 
     def ends_old(self, occurrence: Occurrence) -> bool:
         """Whether what was begun before is cancelled when this is begun."""
@@ -103,8 +103,7 @@ class Line:
         """Those that wait and may be begun now, in order. Each has to be begun, ended or let wait again before the next
         is asked for."""
         for occurrence in self.waiting[:TIMES_AT_ONCE]:
-            is_free = self.is_free or (self.ends_old(occurrence) and not self.is_held)
-            if not is_free or (occurrence.due_at is not None and occurrence.due_at > now):
+            if not self.is_free_for(occurrence) or (occurrence.due_at is not None and occurrence.due_at > now):
                 return
             self.waiting.remove(occurrence)
             yield occurrence

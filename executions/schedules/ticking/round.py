@@ -102,7 +102,7 @@ class Round:
         """Say when somebody has to look at what goes on waiting: at once where more are ready than are begun together,
         else when what it waits for has ended, or the schedule is resumed, which it is told of."""
         for place, occurrence in enumerate(line.waiting):
-            due_at = self.now if place == 0 and line.is_free and not is_paused else None
+            due_at = self.now if place == 0 and line.is_free_for(occurrence) and not is_paused else None
             is_now = is_paused or occurrence.due_at is None or occurrence.due_at <= self.now
             if is_now and occurrence.due_at != due_at:
                 occurrence.due_at = due_at
@@ -187,7 +187,7 @@ class Round:
             instead = self._refusal(schedule, occurrence, task)
         if instead is None:
             if ends_old:
-                self._end_old(schedule, line)
+                self._end_old(schedule, line, occurrence)
             line.started.append(occurrence)
             return
         most = settings.SCHEDULE_MAX_WAITING
@@ -197,7 +197,7 @@ class Round:
         self._stand(schedule, occurrence, instead)
         if instead.state == OccurrenceState.WAITING:
             if ends_old:
-                self._replace_waiting(schedule, line)
+                self._replace_waiting(schedule, line, occurrence)
             occurrence.due_at = self.now + LOOK_AGAIN
             line.waiting.insert(0, occurrence)
             line.is_held = True
@@ -251,9 +251,13 @@ class Round:
             self._note_ends(schedule, [occurrence])
             self.dirty.append(schedule)
 
-    def _end_old(self, schedule: Schedule, line: Line) -> None:
+    def _end_old(self, schedule: Schedule, line: Line, new: Occurrence) -> None:
         """End what was begun before, and let what waits be replaced by what is new, which can begin."""
+        unwritten = {execution.pk for _, execution in self.runs} - {new.execution_id}
         for occurrence in line.started:
+            if occurrence.execution_id in unwritten:
+                self._take_back(schedule, occurrence)
+                continue
             if occurrence.execution_id is None:
                 occurrence.version += 1
                 occurrence.state, occurrence.reason = OccurrenceState.CANCELLED, reasons.REPLACED
@@ -270,13 +274,21 @@ class Round:
                 # It has ended meanwhile.
                 continue
         line.started.clear()
-        self._replace_waiting(schedule, line)
+        self._replace_waiting(schedule, line, new)
 
-    def _replace_waiting(self, schedule: Schedule, line: Line) -> None:
-        for occurrence in line.own:
+    def _take_back(self, schedule: Schedule, occurrence: Occurrence) -> None:
+        """Let a run of this round be none: the next one has come before it was written."""
+        self.runs = [each for each in self.runs if each[1].pk != occurrence.execution_id]
+        occurrence.execution_id = occurrence.started_at = None
+        self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.REPLACED))
+        self.changed.append(occurrence)
+
+    def _replace_waiting(self, schedule: Schedule, line: Line, new: Occurrence) -> None:
+        replaced = [each for each in line.own if each.nominal < new.nominal]
+        for occurrence in replaced:
             self._stand(schedule, occurrence, Instead(OccurrenceState.SKIPPED, reasons.REPLACED))
             self.changed.append(occurrence)
-        line.waiting = [each for each in line.waiting if each.source == Source.BACKFILL]
+        line.waiting = [each for each in line.waiting if each not in replaced]
 
     # -- writing --------------------------------------------------------------------------------------------------
 
