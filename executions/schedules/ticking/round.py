@@ -328,14 +328,26 @@ def move_to(schedule: Schedule, nominal: datetime | None) -> None:
 def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -> Round:
     """Decide about these schedules, whose rows and tasks are locked, and write it. With `asked`, each also begins an
     occurrence of that time for whoever acts."""
-    ids = [each.pk for each in schedules]
     tasks = Task.objects.filter(pk__in={each.task_id for each in schedules if each.task_id is not None})
     [(now,)] = fetch("SELECT now()")
     gates = Gates(now, settings.SCHEDULE_LATE_SECONDS)
     one = Round(now, gates, {task.pk: task for task in tasks.only("id", "name", "version_number", "agent_id")})
+    lines, ended = _lines(schedules)
+    known = _known(schedules, now)
+    _lock_old(lines.values())
+    for schedule in schedules:
+        if one.is_full:
+            break
+        one.attend(schedule, lines[schedule.pk], ended.get(schedule.pk, ()), known.get(schedule.pk, set()), asked)
+    one.write()
+    return one
+
+
+def _lines(schedules: Sequence[Schedule]) -> tuple[dict[UUID, Line], dict[UUID, list[Occurrence]]]:
+    """What is open of each, and what has ended without its having heard of it."""
     lines = {each.pk: Line(each.overlap) for each in schedules}
     ended: dict[UUID, list[Occurrence]] = {}
-    for occurrence in _open(ids):
+    for occurrence in _open(list(lines)):
         line = lines[occurrence.schedule_id]
         match occurrence.state:
             case OccurrenceState.STARTED:
@@ -347,14 +359,7 @@ def carry_out(schedules: Sequence[Schedule], *, asked: datetime | None = None) -
     for schedule_id, line in lines.items():
         if len(line.waiting) >= TIMES_AT_ONCE:
             line.further = _own_waiting(schedule_id) - len(line.own)
-    known = _known(schedules, now)
-    _lock_old(lines.values())
-    for schedule in schedules:
-        if one.is_full:
-            break
-        one.attend(schedule, lines[schedule.pk], ended.get(schedule.pk, ()), known.get(schedule.pk, set()), asked)
-    one.write()
-    return one
+    return lines, ended
 
 
 _FIRST = (
