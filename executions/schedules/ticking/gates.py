@@ -45,7 +45,8 @@ class Gates:
             refused = self._refusal(schedule.developer_id, task)
             if refused:
                 return Instead(OccurrenceState.SKIPPED, reasons.told(reasons.LIMIT, refused))
-            reason = self._place(schedule.developer_id, [each.execution_id for each in ending])
+            leave = [each.execution_id for each in ending if each.execution_id is not None]
+            reason = self._place(schedule.developer_id, leave)
         if not reason:
             return None
         if self.now - occurrence.nominal > self._patience(schedule, occurrence):
@@ -82,7 +83,7 @@ class Gates:
                 self._refused[task.pk] = error.message
         return self._refused[task.pk]
 
-    def _place(self, developer_id: UUID, ending: Sequence[UUID | None]) -> str:
+    def _place(self, developer_id: UUID, ending: Sequence[UUID]) -> str:
         """Take one of the places for runs at work; why there is none."""
         most = limits_of(developer_id).runs
         if not most:
