@@ -32,6 +32,7 @@ from julep_project.core.reading.fields import (
     Text,
     Timestamp,
 )
+from julep_project.core.reading.validation import invalid
 
 _LONGEST_EXPRESSION = 2000
 
@@ -99,6 +100,9 @@ class HookBody(Body):
         target = given.pop("target", None)
         if target is not None:
             target = dict(target)
+            if "type" not in target:
+                # Of changes nothing is required, but what is changed has to say what it is.
+                raise invalid(["target", "type"], "missing")
             given |= {"target": target.pop("type"), "task_id": target.pop("task_id", None), "mapping": target}
         if "options" in given:
             given["options"] = dict(given["options"])

@@ -1,7 +1,7 @@
 """What is made of a call: JSON whose texts behind `$` are expressions. They see the call and nothing else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.conf import settings
 
@@ -9,6 +9,7 @@ from executions.hooks.errors import MappingFailed
 from julep_project.core.errors import ServiceUnavailable
 from julep_project.core.json_value import Json
 from julep_project.core.process.once import Once
+from julep_project.core.reading.parsers import without_nul
 from tasks.expressions.apart.apart import Evaluators, EvaluatorsBusy
 from tasks.expressions.errors import ExpressionError
 from tasks.expressions.expression import Expression, compile_expression
@@ -24,10 +25,21 @@ class WrongMapping(Exception):
     """It is no mapping; the message says why."""
 
 
+def is_expression(value: object) -> TypeGuard[str]:
+    """Whether it is a text that is evaluated."""
+    return isinstance(value, str) and value.startswith(_MARK)
+
+
+# Others call and wait; who holds them up for longer is told to come again.
+_PATIENCE_S = 1.0
+
+
 @Once
 def evaluators() -> Evaluators:
     """The processes that evaluate for this one what is not light, started when they are needed."""
-    return Evaluators(settings.EVALUATION_PROCESSES, cpu_seconds=settings.EVALUATION_CPU_SECONDS)
+    return Evaluators(
+        settings.EVALUATION_PROCESSES, cpu_seconds=settings.EVALUATION_CPU_SECONDS, patience_s=_PATIENCE_S
+    )
 
 
 def check_mapping(value: Json) -> None:
@@ -57,7 +69,7 @@ def mapped(value: Json, scope: Mapping[str, Json]) -> Json:
     """
     budget = Budget()
     try:
-        return _mapped(value, scope, budget)
+        return without_nul(_mapped(value, scope, budget))
     except EvaluatorsBusy:
         raise ServiceUnavailable("too many expressions are being evaluated; try again") from None
     except ExpressionError as error:
@@ -65,7 +77,7 @@ def mapped(value: Json, scope: Mapping[str, Json]) -> Json:
 
 
 def _mapped(value: Json, scope: Mapping[str, Json], budget: Budget) -> Json:
-    if isinstance(value, str) and value.startswith(_MARK):
+    if is_expression(value):
         expression = _compiled(value)
         # Other calls are served by this process meanwhile.
         if expression.is_light:
@@ -85,7 +97,7 @@ def _compiled(text: str) -> Expression:
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     if depth > _DEEPEST:
         raise WrongMapping(f"it is nested more than {_DEEPEST} deep")
-    if isinstance(value, str) and value.startswith(_MARK):
+    if is_expression(value):
         yield value
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:

@@ -14,13 +14,13 @@ from django.db.models import F
 from agents.models import Developer
 from agents.vault.values import values_of
 from executions.events.models import EventSource
-from executions.events.recording import NewEvent, record_event
+from executions.events.recording import NewEvent, count_event, record_event
 from executions.hooks.errors import HookPaused, MappingFailed, NotReplayable, SignatureRefused
 from executions.hooks.mapping import mapped
 from executions.hooks.models import CallStatus, Hook, HookCall, Scheme, Target
 from executions.hooks.request import HookRequest
 from executions.hooks.services import get_hook, list_calls
-from executions.hooks.signatures import verify
+from executions.hooks.signatures import signature_header, verify
 from executions.hooks.tokens import digest_of
 from executions.services import resume_by_token, start_execution
 from julep_project.core.actor import Actor, ActorKind, acting_as
@@ -30,6 +30,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.rates.errors import TooManyRequests
 from julep_project.core.rates.limits import Limits
 from julep_project.core.rates.windows import take
+from julep_project.core.reading.parsers import without_nul
 from julep_project.core.tenancy import get_or_not_found, system_scope, tenant_scope
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,8 @@ def receive(hook: Hook, request: HookRequest) -> tuple[int, dict[str, Json]]:
         BadRequest, Forbidden, InvalidInput, NotFound, Conflict: as what it begins.
     """
     _count(hook)
+    request = _verified(hook, request)
     try:
-        _check_signature(hook, request)
         scope = request.scope()
         challenge = _challenge(hook, scope["body"])
         if challenge is not None:
@@ -82,14 +83,18 @@ def receive(hook: Hook, request: HookRequest) -> tuple[int, dict[str, Json]]:
             _keep(hook, request, CallStatus.PAUSED, error.status, error)
         raise
     except DomainError as error:
-        refused = isinstance(error, SignatureRefused)
-        _keep(hook, request, CallStatus.REFUSED if refused else CallStatus.FAILED, error.status, error)
+        _keep(hook, request, CallStatus.FAILED, error.status, error)
+        if isinstance(error, MappingFailed):
+            # How the hook is made is nothing to whoever calls it.
+            raise MappingFailed from error
         raise
     return call.http_status, began_to_wire(call)
 
 
 def replay_call(developer: Developer, hook_id: UUID, call_id: UUID) -> HookCall:
     """Take a call again that was received before, whatever it began then: what the hook says now counts.
+
+    One that began nothing is the call that its sender may still repeat: both together begin one thing.
 
     Raises:
         NotFound
@@ -103,7 +108,7 @@ def replay_call(developer: Developer, hook_id: UUID, call_id: UUID) -> HookCall:
         raise NotReplayable("Not all of the call is kept")
     request = HookRequest.from_json(call.request)
     try:
-        again = _begin(hook, request, request.scope(), replay_of=call.pk)
+        again = _begin(hook, request, request.scope(), replay_of=call.pk, is_known=call.began_id is not None)
     except (TooManyRequests, ServiceUnavailable):
         raise
     except DomainError as error:
@@ -130,6 +135,17 @@ def _count(hook: Hook) -> None:
             take(hook.developer_id, key, Limits(0, most, 0, 0), is_stream=False)
 
 
+def _verified(hook: Hook, request: HookRequest) -> HookRequest:
+    """The call without its signature. Whatever keeps it from being checked, nothing is known of who made it then: so
+    little of it is kept, and it is not taken again."""
+    try:
+        _check_signature(hook, request)
+    except DomainError as error:
+        _keep(hook, request, CallStatus.REFUSED, error.status, error)
+        raise
+    return request.without(signature_header(hook.options)) if hook.scheme == Scheme.HMAC else request
+
+
 def _check_signature(hook: Hook, request: HookRequest) -> None:
     if hook.scheme == Scheme.NONE:
         return
@@ -154,9 +170,16 @@ def _challenge(hook: Hook, body: Json) -> str | None:
     return str(body.get("challenge", ""))[:_LONGEST_CHALLENGE]
 
 
-def _begin(hook: Hook, request: HookRequest, scope: Mapping[str, Json], *, replay_of: UUID | None = None) -> HookCall:
-    key = None if replay_of is not None else _key(hook, scope)
-    values = mapped(hook.mapping, scope)
+def _begin(
+    hook: Hook,
+    request: HookRequest,
+    scope: Mapping[str, Json],
+    *,
+    replay_of: UUID | None = None,
+    is_known: bool = False,
+) -> HookCall:
+    told, values = mapped([None if is_known else hook.deduplicate_by, hook.mapping], scope)
+    key = _key(told)
     call = _row(hook, request, CallStatus.ACCEPTED, 202, known_by=key, replay_of=replay_of, began=hook.target)
     with transaction.atomic():
         HookCall.objects.bulk_create([call], ignore_conflicts=True)
@@ -172,15 +195,16 @@ def _begin(hook: Hook, request: HookRequest, scope: Mapping[str, Json], *, repla
     return call
 
 
-def _key(hook: Hook, scope: Mapping[str, Json]) -> str | None:
-    """What tells the call from others; None when nothing does."""
-    if hook.deduplicate_by is None:
-        return None
-    value = mapped(hook.deduplicate_by, scope)
+def _key(value: Json) -> str | None:
+    """What tells the call from others, as it is stored; None when nothing does."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int) or not 0 < len(str(value)) <= _LONGEST_KEY:
         raise MappingFailed(f"`deduplicate_by` must give a text of at most {_LONGEST_KEY} characters, a number or null")
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise MappingFailed("`deduplicate_by` must give a text that can be stored") from None
     return str(value)
 
 
@@ -205,6 +229,7 @@ def _record_event(hook: Hook, call: HookCall, values: Any) -> UUID:
     name, data, key = values["name"], values.get("data", {}), values.get("key")
     if not isinstance(name, str) or not isinstance(data, dict) or not isinstance(key, str | None):
         raise MappingFailed("`name` and `key` must give texts, `data` an object")
+    count_event(hook.developer)
     recorded = record_event(
         developer=hook.developer,
         new=NewEvent(name, data, key),
@@ -236,22 +261,22 @@ def _keep(
     *,
     replay_of: UUID | None = None,
 ) -> None:
-    reason = "" if error is None else error.explanation[:_LONGEST_REASON]
+    reason = "" if error is None else without_nul(error.explanation)[:_LONGEST_REASON]
     _row(hook, request, status, http_status, reason=reason, replay_of=replay_of).save(force_insert=True)
 
 
 def _row(hook: Hook, request: HookRequest, status: CallStatus, http_status: int, **values: Any) -> HookCall:
     size, most = len(request.raw), settings.HOOK_KEPT_BYTES
     # What is not signed may be anything.
-    most = min(most, 1024) if status is CallStatus.REFUSED else most
-    is_whole = size <= most and request.text().encode() == request.raw
+    is_signed = status is not CallStatus.REFUSED
+    is_whole = is_signed and size <= most and request.text().encode() == request.raw
     return HookCall(
         id=uuid7(),
         developer_id=hook.developer_id,
         hook_id=hook.pk,
         status=status,
         http_status=http_status,
-        request=request.kept(most),
+        request=request.kept(most) if is_signed else request.outline(),
         size=size,
         is_whole=is_whole,
         **values,

@@ -16,7 +16,7 @@ from agents.models import Developer
 from agents.vault.models import Secret
 from agents.vault.services import create_secret, delete_secret
 from agents.vault.values import existing_names
-from executions.hooks.mapping import WrongMapping, check_mapping
+from executions.hooks.mapping import WrongMapping, check_mapping, is_expression
 from executions.hooks.models import Hook, HookCall, Scheme, Target
 from executions.hooks.tokens import digest_of, new_token
 from julep_project.core.clock import DatabaseNow
@@ -25,7 +25,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.reading.validation import invalid
 from julep_project.core.tenancy import get_or_not_found
 from tasks.selectors import get_task
-from tasks.steps.event_names import problem_of_new
+from tasks.steps.event_names import problem_of_key, problem_of_new
 
 MOST_HOOKS = 1000
 _SECRET_BYTES = 32
@@ -84,6 +84,8 @@ def create_hook(developer: Developer, values: Mapping[str, Any]) -> MadeHook:
         BadRequest: there are too many. InvalidInput: it cannot work as it is.
         NotFound: there is no such task. SecretsNotConfigured
     """
+    # Several at once are counted one after the other.
+    Developer.objects.select_for_update(no_key=True).get(pk=developer.pk)
     if list_hooks(developer).count() >= MOST_HOOKS:
         raise BadRequest(f"A developer has at most {MOST_HOOKS} hooks")
     token = new_token()
@@ -179,6 +181,9 @@ def _columns(developer: Developer, values: Mapping[str, Any]) -> dict[str, Any]:
     if secret_name is not None and not existing_names(developer, [secret_name]):
         raise invalid(["secret_name"], "value_error", msg="There is no such secret of the developer", received="")
     by = values["deduplicate_by"] if "deduplicate_by" in values else USUAL_KEYS.get(scheme)
+    if by is not None and not is_expression(by):
+        # All calls would be the same.
+        raise invalid(["deduplicate_by"], "value_error", msg="It must be an expression, behind `$ `", received=by)
     _check(["deduplicate_by"], by)
     return {
         "name": values["name"],
@@ -201,11 +206,12 @@ def _check_mapping(target: str, mapping: Mapping[str, Any]) -> None:
     for name in sorted(mapping.keys() - known):
         raise invalid(["target", name], "extra_forbidden")
     _check(["target"], dict(mapping))
-    given = mapping.get("name")
-    if target == Target.EVENT and not (isinstance(given, str) and given.startswith("$ ")):
-        problem = problem_of_new(given)
-        if problem is not None:
-            raise invalid(["target", "name"], "value_error", msg=problem, received=given)
+    if target == Target.EVENT:
+        for name, problem_of in (("name", problem_of_new), ("key", problem_of_key)):
+            given = mapping.get(name)
+            problem = None if name not in mapping or is_expression(given) else problem_of(given)
+            if problem is not None:
+                raise invalid(["target", name], "value_error", msg=problem, received=given)
 
 
 def _check(loc: list[str | int], value: Any) -> None:

@@ -37,6 +37,11 @@ def verify(
     _SCHEMES[scheme](headers, body, secret, options, now_s)
 
 
+def signature_header(options: Mapping[str, Any]) -> str:
+    """Where the signature stands, of the scheme that leaves it open."""
+    return str(options.get("header", "x-signature")).lower()
+
+
 def standard_key(secret: str) -> bytes:
     """The key that a secret of Standard Webhooks stands for."""
     text = secret.removeprefix(_STANDARD_PREFIX)
@@ -76,7 +81,7 @@ def _stripe(headers: Headers, body: bytes, secret: str, options: Mapping[str, An
 
 
 def _hmac(headers: Headers, body: bytes, secret: str, options: Mapping[str, Any], now_s: float) -> None:
-    given = _needed(headers, str(options.get("header", "x-signature")).lower())
+    given = _needed(headers, signature_header(options))
     digest = hmac.new(secret.encode(), body, options.get("algorithm", ALGORITHMS[0])).digest()
     is_hex = options.get("encoding", ENCODINGS[0]) == ENCODINGS[0]
     wanted = digest.hex() if is_hex else base64.b64encode(digest).decode()

@@ -1,5 +1,6 @@
 """Hooks: what their calls begin, once each, and what is refused."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -117,6 +118,8 @@ def test_a_hook_is_changed_and_outlives_its_task(events: Events, door: Any) -> N
     assert (changed["name"], changed["deduplicate_by"], changed["target"]) == ("other", None, own["target"])
     chosen = hook.api.patch(hook.at, {"deduplicate_by": "$ body.id", "calls_per_minute": 9}).json()
     assert hook.api.patch(hook.at, {"scheme": "stripe"}).json()["deduplicate_by"] == chosen["deduplicate_by"]
+    for target in ({}, {"name": "x"}):
+        assert hook.api.patch(hook.at, {"target": target}).status_code == 422
     body = {"name": "h", "target": own["target"], "scheme": "none"}
     replaced = hook.api.put(hook.at, body).json()
     assert (replaced["deduplicate_by"], replaced["calls_per_minute"]) == (None, None)
@@ -135,10 +138,13 @@ def test_a_body_is_read_as_its_type_says(events: Events, door: Any) -> None:
         (b"a=1&a=2&b=%C3%A4", form, {"a": "1", "b": "\u00e4"}),
         (b"hello", "text/plain", "hello"),
         (b"", "application/json", {}),
+        (b"a=%00b", form, {"a": "b"}),
+        (b"<a/>", "application/xml", "<a/>"),
     ]
     for raw, media, read in sent:
         event_id = hook.call(raw=raw, media=media).json()["event_id"]
         assert Event.objects.get(pk=event_id).data == {"body": read}
+    assert hook.call(raw=b"&".join([b"a=1"] * 300), media=form).status_code == 422
     payload = door(target={"type": "event", "name": "seen", "data": "$ json.loads(body.payload)"})
     event_id = payload.call(raw=b"payload=%7B%22a%22%3A1%7D", media=form).json()["event_id"]
     assert Event.objects.get(pk=event_id).data == {"a": 1}
@@ -148,7 +154,8 @@ def test_what_cannot_be_read_or_mapped_is_refused_and_told(events: Events, door:
     settings.MAX_HOOK_BYTES, settings.HOOK_KEPT_BYTES = 2000, 10
     hook = door(target={**EVENT, "data": {"order": "$ body.order.id"}})
     assert hook.call(raw=b"{not json").status_code == 422
-    assert hook.call({"order": 1}).status_code == 400
+    told = hook.call({"order": 1})
+    assert told.status_code == 400
     assert hook.call({"order": {"id": 1}}).status_code == 202
     assert hook.call({"order": "x" * 3000}).status_code == 413
     assert door(target={**EVENT, "data": "$ body"}).call([1]).status_code == 400
@@ -156,6 +163,7 @@ def test_what_cannot_be_read_or_mapped_is_refused_and_told(events: Events, door:
     assert [accepted["status"], failed["status"], unread["status"]] == ["accepted", "failed", "failed"]
     assert "body.order.id" in failed["reason"] and "Invalid JSON" in unread["reason"]
     assert (failed["request"]["text"], failed["is_whole"], failed["size"]) == ('{"order": ', False, 12)
+    assert "body.order" not in told.content.decode()
     assert Event.objects.count() == 1
 
 
@@ -191,6 +199,13 @@ def test_a_secret_is_made_told_once_and_gone_with_its_hook(events: Events, door:
     assert hook.call(raw=body).status_code == 403
     refused = hook.calls()[0]
     assert (refused["status"], refused["reason"]) == ("refused", "The header x-hub-signature-256 is missing")
+    # A secret that cannot be read lets nobody in either, not even later.
+    Secret.objects.update(sealed=b"?" * 64)
+    assert hook.call(raw=body, x_by="ann", x_hub_signature_256=signature).status_code == 503
+    unread = hook.calls()[0]
+    for call in (refused, unread):
+        assert call["request"] == {"method": "POST", "headers": {}, "query": {}, "text": ""}
+        assert hook.api.post(f"{hook.at}/calls/{call['id']}/replay").status_code == 409
     # A hook is never without one, unless its calls are not signed.
     assert hook.api.patch(hook.at, {"scheme": "none"}).json()["secret_name"] == hook.made["secret_name"]
     assert hook.api.delete(hook.at).status_code == 202
@@ -224,8 +239,13 @@ def test_a_paused_hook_takes_nothing_and_a_call_can_be_made_again(events: Events
     assert replayed.status_code == 202, replayed.json()
     assert replayed.json()["replay_of"] == call["id"]
     assert hook.api.patch(hook.at, {"paused": False}).status_code == 200
-    assert hook.call({"order": 1, "id": 5}).status_code == 202
-    assert hook.api.post(again).status_code == 202
+    # The sender tries again what was taken for him meanwhile.
+    assert hook.call({"order": 1, "id": 5}).json()["id"] == replayed.json()["id"]
+    assert hook.api.post(again).json()["id"] == replayed.json()["id"]
+    assert Event.objects.count() == 1
+    # What has begun something is taken again as often as is asked.
+    began = f"{hook.at}/calls/{replayed.json()['id']}/replay"
+    assert [hook.api.post(began).status_code for _ in range(2)] == [202, 202]
     assert [event.data for event in Event.objects.all()] == [{"order": 1}] * 3
     cut = hook.call({"order": "x" * 100_000, "id": 6})
     assert cut.status_code == 400  # larger than an event may be
@@ -237,8 +257,12 @@ def test_so_many_calls_of_a_hook_are_taken_in_a_minute(events: Events, door: Any
     hook, other = door(calls_per_minute=2), door()
     assert [hook.call({"order": 1}).status_code for _ in range(3)] == [202, 202, 429]
     assert len(hook.calls()) == 2
+    settings.EVENTS_PER_MINUTE = 3
+    assert other.call({"order": 1}).status_code == 202
+    assert other.call({"order": 1}).status_code == 429
+    settings.EVENTS_PER_MINUTE = 0
     # What was refused for the hook does not count for all of them.
-    settings.TENANT_HOOK_CALLS_PER_MINUTE = 3
+    settings.TENANT_HOOK_CALLS_PER_MINUTE = 5
     assert [other.call({"order": 1}).status_code for _ in range(2)] == [202, 429]
 
 
@@ -252,7 +276,9 @@ def test_so_many_calls_of_a_hook_are_taken_in_a_minute(events: Events, door: Any
         ({"target": {"type": "event", "name": "a", "data": "$ steps[0]"}}, "target"),
         ({"target": {"type": "event", "name": "a", "data": "$ open('x')"}}, "target"),
         ({"target": {"type": "event", "name": "a", "data": "$ 1 +"}}, "target"),
+        ({"target": {"type": "event", "name": "a", "key": ""}}, "target.key"),
         ({"deduplicate_by": "$ env"}, "deduplicate_by"),
+        ({"deduplicate_by": "body.id"}, "deduplicate_by"),
         ({"scheme": "github", "secret_name": "nothing"}, "secret_name"),
         ({"scheme": "hmac", "options": {"algorithm": "md5"}}, "options.algorithm"),
     ],
@@ -262,6 +288,32 @@ def test_a_hook_that_cannot_work_is_refused(events: Events, body: Json, place: s
     assert answer.status_code == 422, answer.json()
     assert answer.json()["error"]["details"][0]["loc"] == place
     assert not Hook.objects.exists()
+
+
+def test_what_tells_repeated_calls_is_seen_among_any_other_headers(events: Events, door: Any) -> None:
+    hook = door(scheme="standard")
+    key = base64.b64decode(hook.made["secret"].removeprefix("whsec_"))
+    at = str(int(time.time()))
+    mac = hmac.new(key, f"msg_1.{at}.".encode() + b'{"order": 1}', hashlib.sha256).digest()
+    signed = {
+        "webhook_id": "msg_1",
+        "webhook_timestamp": at,
+        "webhook_signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+    for more in ({}, {f"a_{number}": "x" for number in range(60)}):
+        assert hook.call(raw=b'{"order": 1}', **signed, **more).status_code == 202
+    assert Event.objects.count() == 1
+
+
+def test_what_is_not_stored_of_a_call(events: Events, door: Any) -> None:
+    """A key with what no column takes, and where the signature of the hook stands."""
+    hook = door(deduplicate_by="$ body.id")
+    assert hook.call(raw=b"id=a%00b&order=1", media="application/x-www-form-urlencoded").status_code == 202
+    assert hook.calls()[0]["known_by"] == "ab"
+    signed = door(scheme="hmac", options={"header": "X-Mac"})
+    mac = hmac.new(signed.made["secret"].encode(), b'{"order": 1}', hashlib.sha256).hexdigest()
+    assert signed.call(raw=b'{"order": 1}', x_mac=mac, x_by="ann").status_code == 202
+    assert {"x-by"} == signed.calls()[0]["request"]["headers"].keys() - {"content-type", "content-length"}
 
 
 def test_old_calls_are_forgotten(events: Events, door: Any, settings: Any) -> None:
