@@ -46,6 +46,18 @@ def storable_text(value: Any) -> str:
     return text
 
 
+def check_match(match: Any) -> None:
+    """Refuse to wait for what no event can contain.
+
+    Raises:
+        NotStorable: JSON cannot hold it.
+        OutputTooLarge: it is larger than an event may be.
+    """
+    limit = settings.MAX_EVENT_BYTES
+    if len(to_json_text(match).encode()) > limit:
+        raise OutputTooLarge(f"`match` is larger than an event may be: {limit} bytes (setting MAX_EVENT_BYTES)")
+
+
 def check_gathered(size: int, what: str) -> None:
     """Refuse to gather values of that many bytes.
 

@@ -23,7 +23,7 @@ from executions.engine.frame import Frame, frames_from_json
 from executions.engine.history import attempts
 from executions.engine.history.attempts import Times
 from executions.engine.history.faults import Fault, fault_of, place_of
-from executions.engine.limits import MAX_BRANCHES, check_gathered, storable_text
+from executions.engine.limits import MAX_BRANCHES, check_gathered, check_match, storable_text
 from executions.engine.rows.journal import Journal
 from executions.engine.run import Run
 from executions.engine.tail import replaced_frame
@@ -320,6 +320,8 @@ class Slice:
         )
 
     def _wait(self, frame: Frame, outcome: Wait) -> None:
+        if outcome.event is not None:
+            check_match(outcome.event.match)
         label = self._step(frame).label
         draft = self._write(TransitionType.WAIT, outcome.info, frame=frame, next_=None, label=label)
         if outcome.quorum is not None:

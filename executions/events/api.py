@@ -14,6 +14,7 @@ from executions.events.wire import event_to_wire
 from julep_project.core.actor import current_actor
 from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.views import ApiViewSet, created
+from julep_project.core.errors import BadRequest
 from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, Pattern, Text, Timestamp
 from tasks.steps.event_names import EVENT_NAME, LONGEST_EVENT_KEY, LONGEST_EVENT_NAME
 
@@ -60,7 +61,7 @@ class EventAnswer(Answer):
 
 _FILTERS = (
     OpenApiParameter("name", str, description="of events of this name"),
-    OpenApiParameter("key", str, description="of events with this key"),
+    OpenApiParameter("key", str, description="of the event with this key; with `name`"),
 )
 
 
@@ -80,6 +81,8 @@ class EventViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """Events that are kept, the newest first."""
         query = request.query_params
+        if "key" in query and "name" not in query:
+            raise BadRequest("`key` is of events of one name: give `name` as well")
         rows = list_events(self.developer, name=query.get("name"), key=query.get("key"))
         return self.page(rows, event_to_wire)
 

@@ -4,6 +4,7 @@ An event is handed out to the waits that stand there, so many at a time; a wait 
 there before. Both are leased work, done by whoever has the message, and may be done again at any point.
 """
 
+import logging
 import time
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from julep_project.core.work import rings
 from julep_project.core.work.draining import is_draining
 from julep_project.core.work.lease import Held, Leases
 from julep_project.core.work.queued import Queued
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 # How long one message works: other tenants have their turns in between.
@@ -47,8 +50,9 @@ def hand_out(event_id: UUID, to: Dispatcher) -> None:
         event: Event | None = Event.objects.filter(pk=event_id).first()
     if event is None:
         return
-    with waiting_out(EVENTS, held), tenant_scope(event.developer_id):
+    with EVENTS.holding(held), waiting_out(EVENTS, held), tenant_scope(event.developer_id):
         if held.attempt > settings.MAX_ATTEMPTS:
+            log.warning("event given up", extra={"action": "event_given_up", "event_id": event_id})
             EVENTS.end(held, state=EventState.FAILED)
         else:
             _hand_out(event, held, to)
@@ -62,16 +66,23 @@ def _hand_out(event: Event, held: Held, to: Dispatcher) -> None:
         contested = is_contested(event)
         # A wait that has not looked yet may have missed older events: it takes the oldest, as all do then.
         choosing = [place for place, is_new in places if is_new or contested]
+        wake(event, untaken([place for place, is_new in places if not (is_new or contested)], event.pk), to)
         for place in choosing:
             _choose(place, to)
-        wake(event, untaken([place for place, is_new in places if not (is_new or contested)], event.pk), to)
+            if place is not choosing[-1] and _is_over(until):
+                EVENTS.wait(held, counted=False, after=place.wait_id)
+                return
         if len(places) < _AT_ONCE:
             EVENTS.end(held, state=EventState.HANDED_OUT)
             return
         after = places[-1][0].wait_id
-        if time.monotonic() >= until or is_draining():
+        if _is_over(until):
             EVENTS.wait(held, counted=False, after=after)
             return
+
+
+def _is_over(until: float) -> bool:
+    return time.monotonic() >= until or is_draining()
 
 
 def _choose(place: Place, to: Dispatcher) -> None:
@@ -95,8 +106,9 @@ def look(wait_id: UUID, to: Dispatcher) -> None:
         wait: EventWait | None = EventWait.objects.filter(pk=wait_id).first()
     if wait is None:
         return
-    with waiting_out(WAITS, held), tenant_scope(wait.developer_id):
+    with WAITS.holding(held), waiting_out(WAITS, held), tenant_scope(wait.developer_id):
         if held.attempt > settings.MAX_ATTEMPTS:
+            log.warning("wait for an event given up", extra={"action": "event_wait_given_up", "wait_id": wait_id})
             WAITS.end(held, state=EventWait.State.FAILED)
         else:
             _take(wait, to)

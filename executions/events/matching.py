@@ -1,4 +1,8 @@
-"""Which waits an event ends, and which event ends a wait: the same question from both sides."""
+"""Which waits an event ends, and which event ends a wait: the same question from both sides.
+
+Each statement names the developer or the run itself: what it asks of JSON could not be looked up by an index where the
+policies of tables have to be asked first.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,6 +13,7 @@ from executions.events.taken import Place, first_untaken, lines_of
 from executions.models import EVENT, EventWait
 from julep_project.core.database import fetch
 from julep_project.core.reading.jsontext import to_json_text
+from julep_project.core.tenancy import system_scope
 
 _CANDIDATES = 20
 
@@ -42,6 +47,7 @@ _IS_CONTESTED = """
 """
 
 
+@system_scope()
 def waits_for(event: Event, *, after: UUID | None, most: int) -> list[tuple[Place, bool]]:
     """Open waits that the event ends, those that began first, and whether they have not looked for older ones yet."""
     values = {
@@ -57,6 +63,7 @@ def waits_for(event: Event, *, after: UUID | None, most: int) -> list[tuple[Plac
     return [(Place(*row), is_new) for *row, is_new in fetch(_WAITS, values)]
 
 
+@system_scope()
 def is_contested(event: Event) -> bool:
     """Whether an older event of the same name is still to be handed out: then each wait has to choose."""
     values = {"developer": event.developer_id, "name": event.name, "at": event.created_at, "id": event.pk}
@@ -64,6 +71,7 @@ def is_contested(event: Event) -> bool:
     return bool(found)
 
 
+@system_scope()
 def oldest_for(wait: EventWait) -> Event | None:
     """The oldest kept event that ends the wait."""
     place = Place(wait.pk, wait.branch_id, wait.execution_id)

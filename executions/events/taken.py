@@ -11,6 +11,7 @@ from uuid import UUID
 
 from executions.models import EVENT
 from julep_project.core.database import fetch
+from julep_project.core.tenancy import system_scope
 
 _TAKERS = f"""
     SELECT t.execution_id, t.metadata->>'{EVENT}', t.branch_id FROM executions_transition t
@@ -41,6 +42,7 @@ class Place:
     execution_id: UUID
 
 
+@system_scope()
 def untaken(places: Sequence[Place], event_id: UUID) -> list[Place]:
     """Those of the waits that may take the event."""
     takers = _takers({place.execution_id for place in places}, [event_id])

@@ -13,7 +13,7 @@ from executions import crashpoints
 from executions.events import handing_out
 from executions.events.models import Event, EventState
 from executions.events.recording import NewEvent, record_event
-from executions.models import EventWait, Execution, Transition
+from executions.models import Branch, EventWait, Execution, Transition
 from julep_project.core.tenancy import tenant_scope
 from tests.backend import flush_redis
 from tests.durability.test_every_passage import Crashed, Passages
@@ -174,6 +174,20 @@ def test_a_run_that_is_tried_again_keeps_what_it_took(events: Events) -> None:
     assert [row["output"]["data"]["n"] for row in events.flow.log(again["id"]) if row["type"] == "resume"] == [1, 2]
 
 
+def test_a_run_that_is_tried_again_takes_what_came_while_the_first_one_was_queued(events: Events) -> None:
+    fails = {"evaluate": "$ 1 if _.get('fixed') else 1 / 0"}
+    run = events.start({"evaluate": "$ {}"}, fails, wait(), {"evaluate": "$ _.data.n"})
+    assert run["status"] == "failed"
+    hour, half = timedelta(hours=1), timedelta(minutes=30)
+    for rows in (Execution.objects.filter(pk=run["id"]), Branch.objects.filter(execution_id=run["id"])):
+        rows.update(created_at=F("created_at") - hour)
+    Event.objects.filter(pk=events.record("order.paid", {"n": 1})["id"]).update(created_at=F("created_at") - half)
+    with events._capture(execute=True):
+        body = {"from": "failed", "input": {"fixed": True}}
+        again = events.api.post(f"/executions/{run['id']}/retry", body).json()
+    assert events.run(again)["output"] == 1
+
+
 def test_a_person_can_answer_and_nobody_answers_what_is_over(events: Events) -> None:
     run = events.start(wait(), {"evaluate": "$ _.by"})
     assert events.flow.resume(run["id"], {"by": "hand"})["output"] == "hand"
@@ -244,8 +258,9 @@ def test_events_are_recorded_once_for_a_key_and_told(events: Events) -> None:
     def listed(**query: str) -> list[str]:
         return [event["id"] for event in events.api.get("/events", query).json()["items"]]
 
-    assert listed(key="k") == listed() == [other["id"], first["id"]]
-    assert listed(name="order.paid") == [first["id"]]
+    assert listed() == [other["id"], first["id"]]
+    assert listed(name="order.paid") == listed(name="order.paid", key="k") == [first["id"]]
+    assert events.api.get("/events", {"key": "k"}).status_code == 400
     assert events.api.get(f"/events/{other['id']}").json()["data"] == {"n": 3}
     assert events.api.get(f"/events/{uuid4()}").status_code == 404
 
@@ -265,6 +280,8 @@ def test_what_is_no_event_is_refused(events: Events, settings: Any) -> None:
         )
     ]
     assert [answer.status_code for answer in answers] == [422, 422, 422, 400, 422, 422, 400]
+    run = events.start(wait({"t": "$ 'x' * 300"}))
+    assert run["status"] == "failed" and "MAX_EVENT_BYTES" in run["error"]
     assert not Event.objects.exists()
 
 

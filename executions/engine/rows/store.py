@@ -145,14 +145,16 @@ _ITEMS = """
     )
 """
 
-# What came before the run is left out, or before what the wait says. A copy of a run has the log of the first one.
+# What came before the run is left out, or before what the wait says. The first branch of a copy is as old as that of
+# the run that it does again.
 _AWAITED = """
     , awaited AS (
         INSERT INTO executions_eventwait (id, developer_id, execution_id, branch_id, name, key, match, probe, since,
                                           attempts, rung_at)
         SELECT %(wait)s, e.developer_id, e.id, %(branch)s, %(w_name)s, %(w_key)s, %(w_match)s::jsonb, %(w_probe)s,
-               least(e.created_at, (SELECT t.created_at FROM executions_transition t
-                                    WHERE t.execution_id = e.id AND t.seq = 1))
+               least(e.created_at, (SELECT min(b.created_at) FROM executions_branch b
+                                    WHERE b.id = ANY (ARRAY[%(branch)s, (SELECT t.branch_id FROM executions_transition t
+                                                                         WHERE t.execution_id = e.id AND t.seq = 1)])))
                    - make_interval(secs => %(w_since)s), 0, now()
         FROM head, executions_execution e WHERE e.id = %(execution)s
     )
