@@ -19,6 +19,8 @@ NAMES = ("body", "headers", "query", "method")
 _MARK = "$ "
 _MOST_EXPRESSIONS = 100
 _DEEPEST = 20
+# What is stored was checked: it is no reason to look at its depth again, wherever it stands.
+_SURE = -_DEEPEST
 
 
 class WrongMapping(Exception):
@@ -67,26 +69,33 @@ def mapped(value: Json, scope: Mapping[str, Json]) -> Json:
         MappingFailed
         ServiceUnavailable: too many others are evaluated at this moment.
     """
-    budget = Budget()
     try:
-        return without_nul(_mapped(value, scope, budget))
+        # Each is evaluated once, however often it is there.
+        expressions = {text: _compiled(text) for text in _texts(value, _SURE)}
+        return without_nul(_filled(value, _evaluated(expressions, scope, Budget())))
     except EvaluatorsBusy:
         raise ServiceUnavailable("too many expressions are being evaluated; try again") from None
     except ExpressionError as error:
         raise MappingFailed(f"{error.source or 'an expression'}: {error.message}"[:500]) from error
 
 
-def _mapped(value: Json, scope: Mapping[str, Json], budget: Budget) -> Json:
+def _evaluated(expressions: Mapping[str, Expression], scope: Mapping[str, Json], budget: Budget) -> dict[str, Json]:
+    """The values of the expressions. Other calls are served by this process meanwhile: what is not light goes to
+    another one, by one request."""
+    found = {text: each.evaluate(scope, budget) for text, each in expressions.items() if each.is_light}
+    heavy = {text: each for text, each in expressions.items() if not each.is_light}
+    if heavy:
+        found |= zip(heavy, evaluators().evaluate_all(list(heavy.values()), scope, budget), strict=True)
+    return found
+
+
+def _filled(value: Json, found: Mapping[str, Json]) -> Json:
     if is_expression(value):
-        expression = _compiled(value)
-        # Other calls are served by this process meanwhile.
-        if expression.is_light:
-            return expression.evaluate(scope, budget)
-        return evaluators().evaluate(expression, scope, budget)
+        return found[value]
     if isinstance(value, dict):
-        return {name: _mapped(part, scope, budget) for name, part in value.items()}
+        return {name: _filled(part, found) for name, part in value.items()}
     if isinstance(value, list):
-        return [_mapped(part, scope, budget) for part in value]
+        return [_filled(part, found) for part in value]
     return value
 
 

@@ -52,6 +52,11 @@ def test_expressions_are_evaluated_there_too(evaluators):
     with pytest.raises(EvaluationError, match="there is no key 'b'") as caught:
         evaluators.evaluate(compile_expression("json.loads(text)['b']"), scope, Budget())
     assert caught.value.source == "json.loads(text)['b']"
+    several = [expression, compile_expression("text[0]"), compile_expression("items[9]")]
+    assert evaluators.evaluate_all(several[:2], scope, Budget()) == [expression.evaluate(scope, Budget()), "{"]
+    with pytest.raises(EvaluationError) as caught:
+        evaluators.evaluate_all(several, scope, Budget())
+    assert caught.value.source == "items[9]"
 
 
 def test_what_is_sent_is_written_in_pieces_where_it_takes_long():

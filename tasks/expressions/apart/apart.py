@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from julep_project.core.json_value import Json
@@ -137,16 +137,25 @@ class Evaluators:
 
         Raises: as `render` does.
         """
-        return self._answer("expression", expression.source, scope, budget)["value"]
+        return self.evaluate_all([expression], scope, budget)[0]
 
-    def _answer(self, kind: str, source: str, scope: Mapping[str, Json], budget: Budget) -> Json:
-        # What the source does not contain it cannot read.
-        named = {name: value for name, value in scope.items() if name in source}
+    def evaluate_all(self, expressions: Sequence[Expression], scope: Mapping[str, Json], budget: Budget) -> list[Json]:
+        """The values of expressions over the same names, all on the budget, by one request.
+
+        Raises: as `render` does.
+        """
+        values: list[Json] = self._answer("expressions", [each.source for each in expressions], scope, budget)["values"]
+        return values
+
+    def _answer(self, kind: str, source: str | list[str], scope: Mapping[str, Json], budget: Budget) -> Json:
+        # What no source contains it cannot read.
+        sources = [source] if isinstance(source, str) else source
+        named = {name: value for name, value in scope.items() if any(name in each for each in sources)}
         left = {"fuel": budget.fuel, "size": budget.size, "cpu_seconds": budget.cpu_seconds}
         answer = self._ask({kind: source, "scope": named, **left})
         budget.fuel, budget.size, budget.cpu_seconds = answer["left"]
         if "error" in answer:
-            raise _error_of(answer["error"], source)
+            raise _error_of(answer["error"], sources[answer["error"]["at"]])
         return answer
 
     def _ask(self, request: Json) -> Json:

@@ -52,18 +52,19 @@ def _read(source: BinaryIO) -> Json | None:
 
 
 def answer(request: Mapping[str, Json]) -> dict[str, Json]:
-    """Render the template of a request, or evaluate its expression. The answer says how much of the budget is left."""
+    """Render the template of a request, or evaluate its expressions. The answer says how much of the budget is left."""
     budget = Budget(request["fuel"], request["size"], request["cpu_seconds"])
+    values: list[Json] = []
     try:
-        if "expression" in request:
-            told: dict[str, Json] = {
-                "value": compile_expression(request["expression"]).evaluate(request["scope"], budget)
-            }
+        if "expressions" in request:
+            for source in request["expressions"]:
+                values.append(compile_expression(source).evaluate(request["scope"], budget))
+            told: dict[str, Json] = {"values": values}
         else:
             told = {"text": compile_template(request["template"]).render(request["scope"], budget)}
     except ExpressionError as error:
         kind = error.type if isinstance(error, EvaluationError) else type(error).__name__
-        told = {"error": {"message": error.message, "type": kind, "line": error.line}}
+        told = {"error": {"message": error.message, "type": kind, "line": error.line, "at": len(values)}}
     return {**told, "left": [budget.fuel, budget.size, budget.cpu_seconds]}
 
 
