@@ -77,6 +77,12 @@ def test_what_a_match_is_part_of(events: Events, match: Json, data: Json, fits: 
     assert is_open(events, events.start(wait(match))) is not fits
 
 
+def test_a_wait_is_found_by_what_is_rare_in_its_match(events: Events) -> None:
+    for number in range(3):
+        events.start(wait({"action": "paid", "id": 4711_0000 + number, "is_live": True}))
+    assert len(set(EventWait.objects.values_list("probe", flat=True))) == 3
+
+
 def test_a_wait_takes_the_oldest_event_since_the_run_began(events: Events) -> None:
     old, *others = [events.record("order.paid", {"n": number}) for number in range(4)]
     # Within the transaction of a test, all is at the same time.

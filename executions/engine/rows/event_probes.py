@@ -15,8 +15,8 @@ _LARGEST_SURE = 2**53
 
 
 def probe_of(match: Mapping[str, Any]) -> str:
-    """The probe of a match: of the value that most likely is the rarest, by its type."""
-    found = [(isinstance(value, bool), name, value) for name, value in match.items() if _is_sure(value)]
+    """The probe of a match: of the value that most likely is the rarest, a long text or a large number."""
+    found = [(-_rarity(value), name, value) for name, value in match.items() if _is_sure(value)]
     if not found:
         return NO_PROBE
     _, name, value = min(found, key=lambda each: each[:2])
@@ -26,6 +26,10 @@ def probe_of(match: Mapping[str, Any]) -> str:
 def probes_of(data: Mapping[str, Any]) -> list[str]:
     """The probes of those waits that may match these data."""
     return [NO_PROBE, *(_probe(name, value) for name, value in data.items() if _is_sure(value))]
+
+
+def _rarity(value: Any) -> int:
+    return 0 if isinstance(value, bool) else len(str(value))
 
 
 def _is_sure(value: Any) -> bool:
