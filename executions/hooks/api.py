@@ -14,6 +14,7 @@ from executions.api.serializers import AnyJson
 from executions.hooks import services
 from executions.hooks.models import CallStatus, Hook, HookCall, Scheme, Target
 from executions.hooks.receiving import replay_call
+from executions.hooks.request import shown_to_readers
 from executions.hooks.services import MadeHook
 from executions.hooks.signatures import ALGORITHMS, DEFAULT_TOLERANCE_S, ENCODINGS
 from julep_project.core.api.api_schema import created_of, describe
@@ -156,13 +157,14 @@ def hook_to_wire(hook: Hook) -> dict[str, Any]:
 
 
 def call_to_wire(call: HookCall) -> dict[str, Any]:
-    names = ("status", "reason", "http_status", "known_by", "repeats", "request", "size", "is_whole")
+    names = ("status", "reason", "http_status", "known_by", "repeats", "size", "is_whole")
     began = None if call.began_id is None else {"type": call.began, "id": str(call.began_id)}
     return {
         "id": str(call.pk),
         "hook_id": str(call.hook_id),
         **{name: getattr(call, name) for name in names},
         "began": began,
+        "request": shown_to_readers(call.request),
         "replay_of": None if call.replay_of is None else str(call.replay_of),
         "created_at": to_wire(call.created_at),
     }

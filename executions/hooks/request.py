@@ -20,6 +20,11 @@ _FIRST = ("content-type", "webhook-id", "x-github-delivery", "x-github-event")
 _HIDDEN = ("authorization", "cookie", "signature", "secret", "token", "api-key", "x-forwarded", "x-real", "forwarded")
 
 
+# What a name in the query says whose value opens something.
+_OPENS = ("auth", "token", "secret", "key", "password", "signature", "sig")
+_MASK = "***"
+
+
 @dataclass(frozen=True, slots=True)
 class HookRequest:
     """A call: names of headers are in lower case."""
@@ -94,6 +99,16 @@ class HookRequest:
         query = {name[:_LONGEST_HEADER]: value[:_LONGEST_HEADER] for name, value in self.query.items()}
         text = self.raw[:most_bytes].decode(errors="replace").replace("\x00", "")
         return {"method": self.method, "headers": headers, "query": query, "text": text}
+
+
+def shown_to_readers(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What was kept of a call as it is told: without what may open something, which a replay needs all the same."""
+    query = kept.get("query", {})
+    return {**kept, "query": {name: _MASK if _opens(name) else value for name, value in query.items()}}
+
+
+def _opens(name: str) -> bool:
+    return any(part in name.lower() for part in _OPENS)
 
 
 def _rank(name: str) -> tuple[bool, str]:
