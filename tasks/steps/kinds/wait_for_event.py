@@ -6,9 +6,9 @@ from typing import Any, Self
 from tasks.language.values import Literal, Value
 from tasks.steps.base import Step, StepContext, body, evaluated
 from tasks.steps.event_names import problem_of_key, problem_of_name
-from tasks.steps.outcomes import AwaitedEvent, BodyFinished, Done, Enter, Event, Fail, Outcome, TimedOut, Wait
+from tasks.steps.outcomes import AwaitedEvent, BodyFinished, Event, Fail, Outcome, TimedOut, Wait
 from tasks.steps.reader import StepReader
-from tasks.steps.waiting import check_ways, read_timeout
+from tasks.steps.waiting import check_ways, ended_late, given_up, read_on_timeout, read_timeout
 
 _KEYS = frozenset({"name", "match", "key", "timeout", "on_timeout", "since"})
 _MAX_SINCE_S = 366 * 86_400
@@ -40,7 +40,7 @@ class WaitForEvent(Step, kind="wait_for_event"):
             key=read_checked(content, place, "key", problem_of_key) if content.get("key") is not None else None,
             since=place.number(content.get("since"), "since", low=0, high=_MAX_SINCE_S),
             timeout=read_timeout(content, place),
-            on_timeout=place.value(content["on_timeout"], "on_timeout") if "on_timeout" in content else None,
+            on_timeout=read_on_timeout(content, place),
             timed_out=()
             if raw.get("timed_out") is None
             else reader.body(raw["timed_out"], "timed_out", "wait_for_event.timed_out"),
@@ -62,14 +62,13 @@ class WaitForEvent(Step, kind="wait_for_event"):
         if isinstance(event, TimedOut):
             return self._give_up(ctx)
         if isinstance(event, BodyFinished):
-            return Done(event.value, metadata={"timed_out": True})
+            return ended_late(event.value)
         return super().resume(ctx, event)
 
     def _give_up(self, ctx: StepContext) -> Outcome:
-        if self.timed_out:
-            return Enter("timed_out", ctx.input, display="timed_out")
-        if self.on_timeout is not None:
-            return Done(ctx.resolve(self.on_timeout), metadata={"timed_out": True})
+        outcome = given_up(ctx, self.timed_out, self.on_timeout)
+        if outcome is not None:
+            return outcome
         assert self.timeout is not None
         return Fail.no_event(str(ctx.resolve(self.name)), self.timeout)
 

@@ -6,10 +6,10 @@ from typing import Any, Self
 from julep_project.core.json_value import Json
 from tasks.language.values import Literal, ObjectValue, Value, folded
 from tasks.steps.base import Step, StepContext, body, evaluated
-from tasks.steps.outcomes import BodyFinished, Done, Enter, Event, Fail, InputReceived, Outcome, TimedOut, Wait
+from tasks.steps.outcomes import BodyFinished, Done, Event, Fail, InputReceived, Outcome, TimedOut, Wait
 from tasks.steps.quorum import APPROVE, DENY, WrongQuorum, outcome_of, people_named, quorum_of
 from tasks.steps.reader import StepReader
-from tasks.steps.waiting import check_ways, read_timeout
+from tasks.steps.waiting import check_ways, ended_late, given_up, read_on_timeout, read_timeout
 
 _KEYS = frozenset({"info", "quorum", "timeout", "on_timeout"})
 _ANSWERS = frozenset({"answers"})
@@ -38,7 +38,7 @@ class WaitForInput(Step, kind="wait_for_input"):
             info=info,
             quorum=_read_quorum(content.get("quorum"), place.at("quorum"), info),
             timeout=timeout,
-            on_timeout=place.value(content["on_timeout"], "on_timeout") if "on_timeout" in content else None,
+            on_timeout=read_on_timeout(content, place),
             timed_out=cls._read_route(raw, reader),
         )
 
@@ -62,18 +62,16 @@ class WaitForInput(Step, kind="wait_for_input"):
         if isinstance(event, TimedOut):
             return self._give_up(ctx, event)
         if isinstance(event, BodyFinished):
-            return Done(event.value, metadata={"timed_out": True})
+            return ended_late(event.value)
         if self.quorum is None:
             return super().resume(ctx, event)
         assert isinstance(event, InputReceived)
         return Done(outcome_of(ctx.memory, event.value))
 
     def _give_up(self, ctx: StepContext, event: TimedOut) -> Outcome:
-        answers: list[Json] = list(event.answers)
-        if self.timed_out:
-            return Enter("timed_out", ctx.input, display="timed_out", names={"answers": answers})
-        if self.on_timeout is not None:
-            return Done(ctx.resolve(self.on_timeout, answers=answers), metadata={"timed_out": True})
+        outcome = given_up(ctx, self.timed_out, self.on_timeout, {"answers": list(event.answers)})
+        if outcome is not None:
+            return outcome
         assert self.timeout is not None
         return Fail.unanswered(self.timeout)
 
