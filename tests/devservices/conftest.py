@@ -22,6 +22,7 @@ STOP_S = 10.0
 # What an outer run of these tests was given must not reach the installation under test.
 _OUTER = (
     "DATABASE_URL",
+    "DB_POOL",
     "REDIS_URL",
     "AGENTS_API_KEY",
     "SECRET_KEY",

@@ -83,6 +83,9 @@ def test_deliveries_are_found_by_state_and_type(
     assert sent["message_id"] == receiver.bodies[0]["id"]
     assert api.get(path, {"state": "lost"}).status_code == 422
     assert api.get(path, {"type": "job.lost"}).status_code == 422
+    newest_first = [row["id"] for row in api.get(path).json()["items"]]
+    by_change = api.get(path, {"sort_by": "updated_at", "direction": "asc"}).json()["items"]
+    assert [row["id"] for row in by_change] == newest_first[::-1]
 
 
 def test_a_page_costs_the_same_however_long_it_is(api: ApiClient, developer: Developer, webhook: Make) -> None:

@@ -37,7 +37,9 @@ class PageRequest:
 
     def apply(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """The page; the id decides between rows of the same instant, so that pages never overlap."""
-        by: Any = F(self.sort_by)
+        # Rows that do not tell when they were changed last are told by when they were made.
+        names = {field.name for field in rows.model._meta.get_fields()}
+        by: Any = F(self.sort_by if self.sort_by in names else "created_at")
         if _looks_into_json(rows.query.where):
             # No index is in this order: with one that is, Postgres walks through all rows of a tenant for a small page,
             # since it takes every filter on metadata for one that many rows meet.
