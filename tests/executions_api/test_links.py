@@ -320,6 +320,8 @@ def test_a_link_is_used_once_by_whoever_is_quickest(door: Door) -> None:
     def send(number: int) -> Any:
         return Client().post(link["path"], f"value={number}", content_type="application/x-www-form-urlencoded")
 
-    assert statuses_at_once(send) == [302] + [409] * 5
-
+    first, *others = statuses_at_once(send)
+    assert first == 302
+    # Who comes when it has been answered already is told that it is over.
+    assert set(others) <= {409, 410} and len(others) == 5
     assert Transition.objects.filter(type="resume").count() == 1

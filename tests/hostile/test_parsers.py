@@ -64,6 +64,7 @@ _ALLOWED = {
     "julep_project/core/reading/yaml_loader.py": "counts every value before it is built",
     "tasks/expressions/functions/data.py": "counts first, and pays from the budget",
     "agents/tools/integrations/providers/arxiv.py": "counts first",
+    "agents/tools/mcp/wire.py": "reads what this product sends",
     "sessions/responses/rows/listing.py": "reads what this product wrote",
     "docs_store/extraction/messages.py": "reads what the process that reads files wrote, a bounded line",
     "executions/comparing/comparison.py": "reads what this product wrote",
