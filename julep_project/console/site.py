@@ -95,8 +95,11 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of the console, then those of the models."""
-        run, chat, one = "runs/<uuid:run_id>/", "chats/<uuid:session_id>/", "schedules/<uuid:schedule_id>/"
-        pages = [
+        return [*self._pages_of_runs(), *self._other_pages(), *super().get_urls()]
+
+    def _pages_of_runs(self) -> list[URLPattern]:
+        run = "runs/<uuid:run_id>/"
+        return [
             path("search/", self._page(search.find), name="console_search"),
             path("runs/", self._page(runs.listing), name="console_runs"),
             path("runs/histogram/", self._page(runs.bars), name="console_histogram"),
@@ -112,6 +115,11 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}fork/begin/", self._page(run_forking.begin), name="console_run_fork_begin"),
             path(f"{run}cancel/", self._page(run_acts.cancel), name="console_run_cancel"),
             path(f"{run}events/", run_events.stream, name="console_run_events"),
+        ]
+
+    def _other_pages(self) -> list[URLPattern]:
+        chat, one = "chats/<uuid:session_id>/", "schedules/<uuid:schedule_id>/"
+        return [
             path("compare/", self._page(compare.show), name="console_compare"),
             path("compare/choose/", self._page(compare.choose), name="console_compare_choose"),
             path("compare/step/", self._page(compare.step), name="console_compare_step"),
@@ -157,7 +165,6 @@ class ConsoleSite(admin.AdminSite):
                 "inbox/<uuid:wait_id>/links/<uuid:link_id>/", self._page(wait_links.revoke), name="console_wait_unlink"
             ),
         ]
-        return [*pages, *super().get_urls()]
 
     def _page(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         page: Callable[..., HttpResponse] = self.admin_view(view)

@@ -66,21 +66,21 @@ class Tenant:
     developer: Developer
     ids: dict[str, str] = field(default_factory=dict)
 
+    def made(self, kind: str, path: str, body: Any, **options: Any) -> dict[str, Any]:
+        """A new row, by which the kind is known from now on."""
+        answer = self.api.post(path, body, **options)
+        assert answer.status_code in {200, 201}, (path, answer.json())
+        shown: dict[str, Any] = answer.json()
+        self.ids[kind] = shown["id"]
+        return shown
+
 
 def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     """A new developer with one row of each kind; all tenants' rows have the same names."""
     developer = Developer.objects.create(email=f"{name}@example.com")
     Project.objects.create(developer=developer, name="default", canonical_name="default")
     tenant = Tenant(ApiClient(str(developer.pk)), developer)
-    ids = tenant.ids
-
-    def made(kind: str, path: str, body: Any, **options: Any) -> dict[str, Any]:
-        answer = tenant.api.post(path, body, **options)
-        assert answer.status_code in {200, 201}, (path, answer.json())
-        shown: dict[str, Any] = answer.json()
-        ids[kind] = shown["id"]
-        return shown
-
+    ids, made = tenant.ids, tenant.made
     ids["project_name"] = f"own_{uuid4().hex}"
     made("project", "/projects", {"name": "p", "canonical_name": ids["project_name"]})
     made("user", "/users", {"name": "Ada", "metadata": {"k": 1}})
@@ -108,7 +108,24 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     webhook = made("webhook", "/webhooks", {"url": "https://example.com/told", "events": ["webhook.*"]})["id"]
     ids["delivery"] = tenant.api.post(f"/webhooks/{webhook}/test").json()["id"]
     Delivery.objects.filter(pk=ids["delivery"]).update(state="failed")
-    made("task", f"/agents/{agent}/tasks", ASK)
+    _furnish_with_runs(tenant, dispatcher)
+    session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
+    made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
+    made("response", "/responses", {"model": "offline/echo", "input": "hi"})
+    ids["response_hex"] = ids["response"].removeprefix("resp_")
+    conversation = made("conversation", "/conversations", {"items": [{"role": "user", "content": "hi"}]})["id"]
+    (item,) = tenant.api.get(f"/conversations/{conversation}/items").json()["data"]
+    ids["conversation_item"] = item["id"]
+    ids["developer"] = str(developer.pk)
+    (record,) = tenant.api.get("/audit", {"limit": "1"}).json()["items"]
+    ids["audit_record"], ids["audit_request"] = record["id"], record["request_id"]
+    return tenant
+
+
+def _furnish_with_runs(tenant: Tenant, dispatcher: InProcessDispatcher) -> None:
+    """Runs of a task of its agent, and what begins, answers and wakes them."""
+    ids, made = tenant.ids, tenant.made
+    made("task", f"/agents/{ids['agent']}/tasks", ASK)
     ended = made("ended_execution", f"/tasks/{ids['task']}/executions", {"input": {"q": "?"}})["id"]
     assert tenant.api.put(f"/executions/{ended}", {"status": "cancelled"}).status_code == 200
     fork = tenant.api.post(f"/executions/{ended}/fork", {"from": "start", "variants": [{}]}).json()
@@ -126,17 +143,6 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     called = Client().post(f"/hooks/{hook['url'].rpartition('/')[2]}", {}, content_type="application/json")
     ids["hook_call"] = called.json()["id"]
     made("schedule", "/schedules", {"name": "s", "task_id": ids["task"], "every": 86400})
-    session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
-    made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})
-    made("response", "/responses", {"model": "offline/echo", "input": "hi"})
-    ids["response_hex"] = ids["response"].removeprefix("resp_")
-    conversation = made("conversation", "/conversations", {"items": [{"role": "user", "content": "hi"}]})["id"]
-    (item,) = tenant.api.get(f"/conversations/{conversation}/items").json()["data"]
-    ids["conversation_item"] = item["id"]
-    ids["developer"] = str(developer.pk)
-    (record,) = tenant.api.get("/audit", {"limit": "1"}).json()["items"]
-    ids["audit_record"], ids["audit_request"] = record["id"], record["request_id"]
-    return tenant
 
 
 def unknown_ids(known: Mapping[str, str]) -> dict[str, str]:
