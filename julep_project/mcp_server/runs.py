@@ -17,7 +17,7 @@ from mcp_types import CallToolResult
 from agents.models import Developer
 from executions import selectors
 from executions.announcements import topic
-from executions.models import Branch, Execution, Transition
+from executions.models import Branch, EventWait, Execution, Transition
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
 from executions.waits.asked import first_text, schema_of
 from executions.waits.form import fields_of
@@ -71,6 +71,8 @@ def standing_of(developer: Developer, run_id: UUID, *, whole: bool = True) -> St
     if run.status != ExecutionStatus.AWAITING_INPUT:
         return Standing(run, {})
     branches = Branch.objects.filter(execution=run, status=BranchStatus.AWAITING_INPUT, wait_id__isnull=False)
+    # Nobody has to answer what waits for an event.
+    branches = branches.exclude(wait_id__in=EventWait.objects.filter(execution=run).values("pk"))
     found = Transition.objects.filter(pk__in=branches.values("wait_id")).order_by("seq").defer("output")
     waits = list(
         found.annotate(size=Func("output", function="pg_column_size", output_field=IntegerField()))[:_MOST_WAITS]

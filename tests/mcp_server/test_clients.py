@@ -83,6 +83,18 @@ def test_a_run_that_asks_is_answered(mode: str, talk: Talk, agent: str) -> None:
     assert (ended["status"], ended["output"]) == ("succeeded", 7)
 
 
+def test_a_wait_for_an_event_asks_nobody(talk: Talk, api: ApiClient, agent: str) -> None:
+    await_it = {"name": "Await", "canonical_name": "await_it", "main": [{"wait_for_event": {"name": "paid"}}]}
+    assert api.post(f"/agents/{agent}/tasks", await_it).status_code == 201
+
+    async def act(client: Client) -> Any:
+        request = Request[dict[str, Any], str](method="tools/call", params={"name": "task_await_it", "arguments": {}})
+        return (await client.session.send_request(request, Anything)).model_dump()
+
+    made = talk(MODERN, act, extensions=[advertise(EXTENSION)])
+    assert (made["resultType"], made["status"]) == ("task", "working")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_what_goes_wrong_is_told(mode: str, talk: Talk, agent: str) -> None:
     async def act(client: Client) -> Any:

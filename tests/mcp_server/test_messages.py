@@ -1,5 +1,6 @@
 """What is refused, and what no client of the library would send."""
 
+import re
 from typing import Any
 
 import httpx
@@ -29,6 +30,15 @@ def test_without_a_key(http: httpx.Client) -> None:
     refused = http.post("/mcp", json=LIST, headers={"Authorization": "Bearer wrong"})
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
     assert http.get("/.well-known/oauth-protected-resource/mcp").status_code == 404
+
+
+def test_clients_without_a_token_are_sent_to_who_gives_them_out(db: None, settings: Any) -> None:
+    settings.PUBLIC_URL, settings.MCP_AUTHORIZATION_SERVERS = "https://here.example", ["https://auth.example"]
+    refused = ApiClient("wrong").post("/mcp", LIST)
+    [address] = re.findall(r'resource_metadata="https://here\.example(/\S+)"', refused["WWW-Authenticate"])
+    told = ApiClient(None).get(address).json()
+    assert (refused.status_code, told["resource"]) == (401, "https://here.example/mcp")
+    assert told["authorization_servers"] == ["https://auth.example"]
 
 
 def test_only_messages_are_taken(http: httpx.Client) -> None:

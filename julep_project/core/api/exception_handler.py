@@ -191,7 +191,7 @@ def in_form_of(
 
 def _challenge() -> dict[str, str]:
     """What sends clients of MCP to whoever gives out tokens, if anybody does."""
-    if not settings.MCP_AUTHORIZATION_SERVERS:
+    if not settings.MCP_AUTHORIZATION_SERVERS or not settings.PUBLIC_URL:
         return {"WWW-Authenticate": "Bearer"}
     metadata = f"{settings.PUBLIC_URL}/.well-known/oauth-protected-resource/mcp"
     return {"WWW-Authenticate": f'Bearer resource_metadata="{metadata}"'}
