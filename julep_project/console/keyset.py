@@ -44,3 +44,15 @@ def read_place(token: str | None) -> Place | None:
 def split(rows: Sequence[Any], size: int) -> tuple[Sequence[Any], bool]:
     """The rows of a page of one row more than its size, and whether others follow."""
     return rows[:size], len(rows) > size
+
+
+def read_id(token: str | None) -> UUID | None:
+    """The id of the last row, where a list is in the order of ids; None without one.
+
+    Raises:
+        BadRequest
+    """
+    try:
+        return UUID(token) if token else None
+    except ValueError:
+        raise BadRequest("The place in the list is not valid") from None

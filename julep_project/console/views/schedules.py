@@ -12,7 +12,7 @@ from executions.schedules.models import ScheduleState
 from executions.schedules.services import pause_schedule, resume_schedule, run_schedule
 from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
-from julep_project.console.keyset import FILE, PAGE, split
+from julep_project.console.keyset import FILE, PAGE, read_id, split
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
 from julep_project.console.queries.schedules import get_schedule, list_occurrences, list_schedules
@@ -30,7 +30,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     if state is not None and state not in ScheduleState.values:
         raise BadRequest("There is no such state")
     size = FILE if form else PAGE
-    found, has_more = split(list_schedules(state=state, after=_after(request), limit=size + 1), size)
+    found, has_more = split(list_schedules(state=state, after=read_id(request.GET.get("after")), limit=size + 1), size)
     kept = f"&state={state}" if state else ""
     following = f"{request.path}?after={found[-1]['id']}{kept}" if has_more else None
     if form:
@@ -39,13 +39,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         return as_file(form, "schedules", exported, following=following)
     context = {"schedules": found, "following": following, "states": ScheduleState.values, "chosen": state}
     return page(request, "schedules/list.html", "Schedules", **context)
-
-
-def _after(request: HttpRequest) -> UUID | None:
-    try:
-        return UUID(request.GET["after"]) if request.GET.get("after") else None
-    except ValueError:
-        raise BadRequest("The place in the list is not valid") from None
 
 
 @needs(VIEW)

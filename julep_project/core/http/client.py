@@ -104,7 +104,7 @@ class HttpClient:
     def _exchange(self, request: httpx.Request, limits: Limits, *, follow: bool) -> IncomingResponse | httpx.Request:
         """The answer, or the request its redirect leads to."""
         with translated(place_of(request.url), limits.timeout_s):
-            response = self._pool.handle_request(_for_pool(request, seconds_left()))
+            response = self._pool.handle_request(for_pool(request, seconds_left()))
             try:
                 headers = checked_headers(response, limits)
                 location = headers.get("location")
@@ -171,7 +171,8 @@ def _client(allowed: tuple[str, ...], own: tuple[OwnAddress, ...], named: tuple[
     return HttpClient(replace(AddressPolicy.parse(allowed, own), named=named))
 
 
-def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:
+def for_pool(request: httpx.Request, timeout_s: float | None = None) -> httpcore.Request:
+    """The request as a pool of connections takes it."""
     return httpcore.Request(
         method=request.method,
         url=httpcore.URL(
@@ -182,7 +183,7 @@ def _for_pool(request: httpx.Request, timeout_s: float) -> httpcore.Request:
         ),
         headers=request.headers.raw,
         content=request.content,
-        extensions={"timeout": {"pool": timeout_s}},
+        extensions={} if timeout_s is None else {"timeout": {"pool": timeout_s}},
     )
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from julep_project.core.http.addresses import AddressPolicy
 from julep_project.core.http.body import Inflater, known_codings
-from julep_project.core.http.client import Limits, checked_headers, public_authorities, translated
+from julep_project.core.http.client import Limits, checked_headers, for_pool, public_authorities, translated
 from julep_project.core.http.deadline import deadline_in
 from julep_project.core.http.errors import CertificateRefused, TooLarge
 from julep_project.core.http.network import CONNECT_TIMEOUT_S, CheckedNetwork, Resolver, resolve
@@ -140,19 +140,7 @@ class StreamingClient:
         written = write_request(replace(request, follow_redirects=False))
         place = place_of(written.url)
         with _translated(place):
-            response = await self._pool.handle_async_request(
-                httpcore.Request(
-                    method=written.method,
-                    url=httpcore.URL(
-                        scheme=written.url.raw_scheme,
-                        host=written.url.raw_host,
-                        port=written.url.port,
-                        target=written.url.raw_path,
-                    ),
-                    headers=written.headers.raw,
-                    content=written.content,
-                )
-            )
+            response = await self._pool.handle_async_request(for_pool(written))
             try:
                 headers = checked_headers(response, self._limits)
             except BaseException:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -12,7 +11,7 @@ from agents.models import Developer
 from executions.bulk.actions import abort_bulk
 from julep_project.console.acts import act, back, told
 from julep_project.console.exports import as_file, wanted_format
-from julep_project.console.keyset import FILE, PAGE, split
+from julep_project.console.keyset import FILE, PAGE, read_id, split
 from julep_project.console.page import page, part
 from julep_project.console.permissions import VIEW, needs
 from julep_project.console.queries.bulk import get_action, list_actions, list_failed
@@ -25,7 +24,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Bulk actions, the newest first."""
     form = wanted_format(request)
     size = FILE if form else PAGE
-    found, has_more = split(list_actions(after=_after(request), limit=size + 1), size)
+    found, has_more = split(list_actions(after=read_id(request.GET.get("after")), limit=size + 1), size)
     following = f"{request.path}?after={found[-1]['id']}" if has_more else None
     if form:
         following = following and f"{following}&format={form}"
@@ -35,13 +34,6 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 def _exported(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: row[name] for name in _EXPORTED}, "filter": row["filter"], "created_at": row["created_at"]}
-
-
-def _after(request: HttpRequest) -> UUID | None:
-    try:
-        return UUID(request.GET["after"]) if request.GET.get("after") else None
-    except ValueError:
-        raise BadRequest("The place in the list is not valid") from None
 
 
 @needs(VIEW)
