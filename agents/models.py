@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from agents.tool_types import LONGEST_CONDITION, NEVER, ToolType
+from agents.tool_types import LONGEST_CONDITION, NEVER, Effect, ToolType
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource, canonical_name_unique, metadata_index
@@ -110,6 +110,10 @@ class Tool(Resource):
         db_default=NEVER,
         help_text="whether a person agrees to calls first: always, never, or a condition on their arguments",
     )
+    # Null: as is usual for the kind.
+    effect = models.CharField(max_length=16, null=True, blank=True, choices=[(each, each) for each in Effect])
+    timeout = models.FloatField(null=True, blank=True, help_text="seconds that a call may take")
+    rate = models.JSONField(null=True, blank=True, help_text="how many calls may be made in a period")
 
     objects = TenantManager()
 
@@ -121,6 +125,7 @@ class Tool(Resource):
                 violation_error_message="A tool with this name already exists for this agent",
             ),
             models.CheckConstraint(condition=Q(type__in=ToolType.values), name="tool_type_known"),
+            models.CheckConstraint(condition=Q(effect__in=list(Effect)), name="tool_effect_known"),
         ]
 
     def __str__(self) -> str:

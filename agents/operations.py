@@ -63,8 +63,8 @@ def _by(call: SystemCall) -> Json:
 
 
 def _change_by(call: SystemCall) -> Json:
-    """A model does not decide whether people are asked about calls of a tool that is there."""
-    return {**_by(call), "keeps_approval": call.from_model}
+    """A model does not decide about the safeguards of a tool that is there: whether people are asked, and so on."""
+    return {**_by(call), "keeps_safeguards": call.from_model}
 
 
 def _ids(call: SystemCall) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.llm.request import MOST_TOOLS, normal_tool_choice
+from agents.tool_kinds import CLIENT_RUN
 from agents.tool_types import ToolType
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import DictOf, JsonObject, Number, SentSchema
@@ -15,9 +16,7 @@ from julep_project.core.reading.serializer_errors import below, refuse_others, w
 _FORMATS = ("text", "json_object", "json_schema")
 _CHOICES = ("auto", "none", "required")
 # Custom tools, whose arguments are no JSON, are none of them.
-_KINDS = (
-    ToolType.FUNCTION.value, ToolType.COMPUTER.value, ToolType.TEXT_EDITOR.value, ToolType.BASH.value,
-)  # fmt: skip
+_KINDS = [kind for kind in ToolType.values if kind in CLIENT_RUN]
 _OF_FUNCTIONS = ("name", "description", "parameters", "strict")
 _MOST_BIASES = 1024
 # A choice among some of the tools.

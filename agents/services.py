@@ -15,7 +15,7 @@ from agents.llm.choice import check_listed
 from agents.mcp.pinning import pin_stored
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Project, Tool, User
 from agents.resource_services import ResourceServices, Values, create_or_replace
-from agents.tool_definitions import ToolDefinition, parse_tool, patch_tool, settings_of_tool
+from agents.tool_definitions import SAFEGUARDS, ToolDefinition, parse_tool, patch_tool, settings_of_tool
 from agents.tools.secret_names import WHERE, names_a_secret, names_of
 from agents.tools.secret_values import check_may_name
 from julep_project.core.clock import DatabaseNow
@@ -119,9 +119,9 @@ def replace_tool(
     tool_id: UUID,
     body: Any,
     may_name: AbstractSet[str] | None = None,
-    keeps_approval: bool = False,
+    keeps_safeguards: bool = False,
 ) -> Tool:
-    """Overwrite a tool, its type included, but for its `approval` if that is to be kept.
+    """Overwrite a tool, its type included, but for its `SAFEGUARDS` if they are to be kept.
 
     Raises:
         NotFound: there is no such agent, or it has no such tool.
@@ -131,7 +131,7 @@ def replace_tool(
     tools = selectors.list_tools(developer, agent_id)
     definition = _allowed(parse_tool(body), may_name)
     with transaction.atomic():
-        changed = _update_tool(_locked_tool(tools, tool_id), definition, keeps_approval)
+        changed = _update_tool(_locked_tool(tools, tool_id), definition, keeps_safeguards)
     pin_stored(changed)
     return changed
 
@@ -143,13 +143,13 @@ def change_tool(
     tool_id: UUID,
     body: Any,
     may_name: AbstractSet[str] | None = None,
-    keeps_approval: bool = False,
+    keeps_safeguards: bool = False,
 ) -> Tool:
     """Merge a PATCH body into a tool. Raises what `replace_tool` raises."""
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        changed = _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_approval)
+        changed = _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_safeguards)
     pin_stored(changed)
     return changed
 
@@ -181,10 +181,10 @@ def _locked_tool(tools: "QuerySet[Tool]", tool_id: UUID) -> Tool:
     return get_or_not_found(tools.select_for_update(), tool_id, "Tool")
 
 
-def _update_tool(locked: Tool, definition: ToolDefinition, keeps_approval: bool) -> Tool:
+def _update_tool(locked: Tool, definition: ToolDefinition, keeps_safeguards: bool) -> Tool:
     before = settings_of_tool(locked)
-    if keeps_approval:
-        definition = replace(definition, approval=locked.approval)
+    if keeps_safeguards:
+        definition = replace(definition, **{name: getattr(locked, name) for name in SAFEGUARDS})
     rows = Tool.objects.filter(pk=locked.pk)
     rows.update(updated_at=DatabaseNow(), **vars(definition))
     changed: Tool = rows.get()

@@ -8,11 +8,13 @@ from typing import Any
 from django.utils.crypto import salted_hmac
 
 from agents.models import Developer, Tool
+from agents.tool_kinds import SERVER_RUN
 from agents.tool_specs import SPECS
 from agents.tool_types import ALWAYS, LONGEST_CONDITION, NEVER, ToolType
 from agents.tools.approval import problem_of
 from agents.tools.presentation import shown_body, shown_tool
 from agents.tools.presets import masked
+from agents.tools.properties.reading import read_effect, read_idempotent, read_rate, read_timeout
 from agents.tools.secret_names import WHERE, SecretMisused, names_of
 from agents.tools.secret_values import mention_warnings, warnings_of
 from julep_project.core.errors import InvalidInput
@@ -25,13 +27,17 @@ LONGEST_TOOL_NAME = 40
 _MARK_LENGTH = 16
 _IDENTIFIER = r"^[^\W0-9]\w*$"
 _TYPES: list[str] = list(ToolType.values)
-_NEEDS_SPEC = {ToolType.INTEGRATION.value, ToolType.SYSTEM.value, ToolType.API_CALL.value, ToolType.MCP.value}
+# What a tool says of its calls, beside what they are.
+SAID_OF_CALLS = ("approval", "at_most_once", "effect", "rate", "timeout")
+# What models may not change of it: people rely on it.
+SAFEGUARDS = ("approval", "effect", "rate")
 
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """A valid tool. `spec` is what stands under the key named like `type`. `at_most_once`: a call whose outcome is
-    unclear is not repeated, a person decides. `approval`: whether one agrees to calls before they are made."""
+    """A valid tool. `spec` is what stands under the key named like `type`. `at_most_once`: it is not idempotent, so a
+    call whose outcome is unclear is not repeated, a person decides. `approval`: whether one agrees to calls before they
+    are made. What is None is as is usual for the kind."""
 
     name: str
     type: str
@@ -39,11 +45,14 @@ class ToolDefinition:
     spec: dict[str, Any]
     at_most_once: bool = False
     approval: str = NEVER
+    effect: str | None = None
+    timeout: float | None = None
+    rate: dict[str, Any] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The body again, complete; what a task keeps of its own tools."""
         body = {"name": self.name, "type": self.type, "description": self.description, self.type: self.spec}
-        return {**body, **_declared(self.at_most_once, self.approval)}
+        return {**body, **_declared(self)}
 
 
 def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
@@ -59,9 +68,12 @@ def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
         name=read_name(body.get("name", ABSENT), where),
         type=kind,
         description=read_description(body, where),
-        spec=read_spec(kind, {} if given is None and kind not in _NEEDS_SPEC else given, where),
-        at_most_once=read_at_most_once(body, where) or False,
+        spec=read_spec(kind, {} if given is None and kind not in SERVER_RUN else given, where),
+        at_most_once=read_idempotent(body, where) is False,
         approval=read_approval(body, where) or NEVER,
+        effect=read_effect(body, where),
+        timeout=read_timeout(body, kind, where),
+        rate=read_rate(body, kind, where),
     )
     _check_approval(definition, where)
     return definition
@@ -79,14 +91,17 @@ def patch_tool(tool: Tool, body: Any) -> ToolDefinition:
     changes = {} if body.get(tool.type) is None else as_object(body[tool.type], [tool.type])
     given = {key: value for key, value in changes.items() if value is not None}
     description = read_description(body, [])
-    at_most_once = read_at_most_once(body, [])
+    idempotent = read_idempotent(body, [])
     definition = ToolDefinition(
         name=tool.name if body.get("name") is None else read_name(body["name"], []),
         type=tool.type,
         description=tool.description if description is None else description,
         spec=read_spec(tool.type, {**tool.spec, **given}, []),
-        at_most_once=tool.at_most_once if at_most_once is None else at_most_once,
+        at_most_once=tool.at_most_once if idempotent is None else not idempotent,
         approval=read_approval(body, []) or tool.approval,
+        effect=read_effect(body, []) or tool.effect,
+        timeout=read_timeout(body, tool.type, []) or tool.timeout,
+        rate=read_rate(body, tool.type, []) or tool.rate,
     )
     _check_approval(definition, [])
     return definition
@@ -118,14 +133,6 @@ def read_description(body: Mapping[str, Any], where: Path) -> str | None:
     return text
 
 
-def read_at_most_once(body: Mapping[str, Any], where: Path) -> bool | None:
-    """Whether a call must not be repeated, if the body says so."""
-    declared = body.get("at_most_once")
-    if declared is not None and not isinstance(declared, bool):
-        raise invalid([*where, "at_most_once"], "bool_type", received=declared)
-    return declared
-
-
 def read_approval(body: Mapping[str, Any], where: Path) -> str | None:
     """When a person agrees to calls first, if the body says so."""
     approval, loc = body.get("approval"), [*where, "approval"]
@@ -146,10 +153,12 @@ def _check_approval(definition: ToolDefinition, where: Path) -> None:
         raise invalid([*where, "approval"], "value_error", received=definition.approval, msg=found, fix=fix)
 
 
-def _declared(at_most_once: bool, approval: str) -> dict[str, Any]:
-    """The keys as clients see them: only where they say something."""
-    once = {"at_most_once": True} if at_most_once else {}
-    return once if approval == NEVER else {**once, "approval": approval}
+def _declared(tool: ToolDefinition | Tool) -> dict[str, Any]:
+    """What it says of its calls, as clients see it: only the keys that say something."""
+    once = {"at_most_once": True, "idempotent": False} if tool.at_most_once else {}
+    said = {"effect": tool.effect, "timeout": tool.timeout, "rate": tool.rate}
+    said["approval"] = None if tool.approval == NEVER else tool.approval
+    return {**once, **{name: value for name, value in said.items() if value is not None}}
 
 
 def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
@@ -175,7 +184,7 @@ def _check_secrets(kind: str, spec: Mapping[str, Any], loc: list[Any]) -> None:
         named = names_of({"type": kind, kind: spec})
     except SecretMisused as error:
         raise invalid(loc, "value_error", msg=str(error), fix=WHERE) from error
-    if named and kind not in _NEEDS_SPEC:
+    if named and kind not in SERVER_RUN:
         raise invalid(loc, "value_error", msg="the client runs this tool: it gets no secrets", fix=WHERE)
 
 
@@ -188,7 +197,7 @@ def tool_to_wire(tool: Tool) -> dict[str, Any]:
         "type": tool.type,
         "description": description,
         tool.type: tool.spec,
-        **_declared(tool.at_most_once, tool.approval),
+        **_declared(tool),
     }
     return {**row_to_wire(tool, "name"), **about}
 
@@ -209,7 +218,7 @@ def tool_as_shown(tool: Tool) -> dict[str, Any]:
 def settings_of_tool(tool: Tool) -> dict[str, Any]:
     """What the audit log keeps of a tool: what models are told, the names in its spec, and a mark by which two specs
     can be told apart, which says nothing of either."""
-    told = {**shown_tool(tool_to_wire(tool)), **_declared(tool.at_most_once, tool.approval)}
+    told = {**shown_tool(tool_to_wire(tool)), **_declared(tool)}
     told.pop("function", None)
     mark = salted_hmac("agents.audit", to_json_text(tool.spec), algorithm="sha256").hexdigest()[:_MARK_LENGTH]
     return {**told, "spec": {"fields": masked(tool.spec), "mark": mark}}

@@ -37,7 +37,7 @@ OPERATIONS = (
     "resume",
 )
 # Of one tool of a server, beside what its author says of the server.
-_FOUND_OUT = ("name", "parameters", "pin", "state", "server_id", "of_tool", "method")
+_FOUND_OUT = ("name", "parameters", "pin", "state", "destructive", "server_id", "of_tool", "method")
 _LONGEST_COMMAND = 100
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from agents.models import Agent, Project, User
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
-from agents.tool_definitions import LONGEST_TOOL_NAME
+from agents.tool_definitions import LONGEST_TOOL_NAME, SAID_OF_CALLS
 from agents.tool_specs import (
     ApiCallSpec,
     BashSpec,
@@ -17,7 +17,8 @@ from agents.tool_specs import (
     SystemSpec,
     TextEditorSpec,
 )
-from agents.tool_types import LONGEST_CONDITION, ToolType
+from agents.tool_types import LONGEST_CONDITION, Effect, ToolType
+from agents.tools.properties.words import LONGEST_TIMEOUT_S, MOST_CALLS, PERIODS_S
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
@@ -91,6 +92,13 @@ class ProjectAnswer(StoredAnswer, ProjectBody):
     """A project as it is answered."""
 
 
+class RateBody(Body):
+    """So many calls in any period of that length."""
+
+    calls = serializers.IntegerField(min_value=1, max_value=MOST_CALLS)
+    per = serializers.ChoiceField(choices=list(PERIODS_S))
+
+
 class ToolBody(Body):
     """A tool. Of its specs one is given, that of its type."""
 
@@ -113,6 +121,16 @@ class ToolBody(Body):
         max_length=LONGEST_CONDITION,
         help_text="whether a person agrees to calls first: `always`, `never`, or an expression over their arguments",
     )
+    effect = serializers.ChoiceField(
+        choices=list(Effect), required=False, help_text="what a call does; usually what its kind and spec say"
+    )
+    idempotent = serializers.BooleanField(
+        required=False, help_text="false: the same as `at_most_once`, by its other name"
+    )
+    timeout = serializers.FloatField(
+        required=False, min_value=0, max_value=LONGEST_TIMEOUT_S, help_text="seconds that a call may take"
+    )
+    rate = RateBody(required=False, help_text="how many calls are made at most")
     function = FunctionSpec(required=False)
     integration = IntegrationSpec(required=False)
     system = SystemSpec(required=False)
@@ -127,7 +145,7 @@ class ToolAnswer(StoredAnswer, ToolBody):
     """A stored tool as it is answered."""
 
     nullable = frozenset({"description"})
-    sometimes = frozenset({"approval", "at_most_once", "warnings", *ToolType.values})
+    sometimes = frozenset({*SAID_OF_CALLS, "idempotent", "warnings", *ToolType.values})
 
     warnings = serializers.ListField(child=JsonObject(), required=False, help_text="of a tool that was just written")
 

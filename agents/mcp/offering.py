@@ -37,7 +37,7 @@ def with_tools_of_servers(
     rows = McpServer.objects.filter(developer_id=developer_id).filter(
         Q(tool_id__in=ids) | Q(tool=None, agent_id=agent_id, definition__in=defined)
     )
-    shown = McpTool.objects.defer("output_schema", "annotations", "found")
+    shown = McpTool.objects.defer("output_schema", "found")
     found = list(rows.defer("server_info", "left_out").prefetch_related(Prefetch("tools", shown)))
     servers = {str(row.tool_id) if row.tool_id else row.definition: row for row in found}
     taken = {body.get("name") for body in bodies}
@@ -83,4 +83,6 @@ def _described(body: Mapping[str, Json], tool: McpTool) -> str:
 def _facts(tool: McpTool) -> Body:
     """What a call has to know: the tool's own name, and which of its versions was offered."""
     facts = {"name": tool.name, "parameters": shown_schema(tool.input_schema), "pin": tool.hash}
+    if tool.annotations.get("destructiveHint") is True:
+        facts["destructive"] = True
     return facts if tool.state == ToolState.ACCEPTED else {**facts, "state": tool.state}

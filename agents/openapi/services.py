@@ -15,7 +15,7 @@ from agents.openapi.credentials import Login, schemes_of
 from agents.openapi.document import Document, NotExpressible
 from agents.openapi.servers import ChosenServer, server_of
 from agents.openapi.tools import Operation, Wanted, definition_of, operations_of
-from agents.tool_definitions import ToolDefinition, settings_of_tool
+from agents.tool_definitions import SAID_OF_CALLS, ToolDefinition, settings_of_tool
 from agents.tools.secret_values import warnings_of
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.validation import invalid
@@ -66,7 +66,7 @@ def import_tools(*, developer: Developer, agent_id: UUID, request: ImportRequest
     """Give the agent the operations as tools; with `dry_run`, only tell what would become of them.
 
     What cannot become a tool is told with the reason, and the others are imported. A tool that is replaced keeps its
-    `approval` and `at_most_once`.
+    properties: `approval`, `effect` and the others.
 
     Raises:
         NotFound: there is no such agent.
@@ -152,7 +152,7 @@ def _sort(imported: Imported, one: Planned, taken: Tool | None, on_conflict: str
     elif on_conflict == SKIP:
         imported.skipped.append(replace(one, reason=_TAKEN, tool=taken))
     else:
-        kept = replace(one.definition, approval=taken.approval, at_most_once=taken.at_most_once)
+        kept = replace(one.definition, **{name: getattr(taken, name) for name in SAID_OF_CALLS})
         is_same = all(getattr(taken, name) == value for name, value in vars(kept).items())
         if is_same:
             imported.skipped.append(replace(one, reason="it is there as it is", tool=taken))

@@ -21,6 +21,8 @@ from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
+from agents.tools.properties.properties import properties_of
+from agents.tools.properties.turns import await_turn
 from agents.tools.registry import ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
 from agents.tools.secret_marks import as_references, replaced, shown
@@ -54,10 +56,12 @@ def run_tool(
     agent_id: UUID | None = None,
     secrets: Mapping[str, str] = NO_SECRETS,
     agreed: str | None = None,
+    patience_s: float = 0.0,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
-    The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call.
+    The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call, which
+    the tool's own bounds too. `patience_s`: how long to wait for a turn, where the tool has a rate.
     Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
@@ -65,9 +69,11 @@ def run_tool(
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
+        RateExceeded: it is not its turn in that time, and nothing was done.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
     check_agreed(tool, arguments, presets=presets, from_model=from_model, secrets=secrets, agreed=agreed)
+    await_turn(developer.pk, tool, caller=idempotency_key, patience_s=patience_s)
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
@@ -77,7 +83,7 @@ def run_tool(
             tool,
             arguments,
             idempotency_key=idempotency_key,
-            timeout=timeout,
+            timeout=min((each for each in (timeout, properties_of(tool).timeout_s) if each is not None), default=None),
             presets=presets,
             from_model=from_model,
             depth=depth,

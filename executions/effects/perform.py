@@ -21,6 +21,7 @@ from agents.calls.wanted import wanted_while
 from agents.spending.attribution import attributed
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.properties.turns import RateExceeded
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
 from executions.effects.effect_lease import holding, is_held
@@ -210,6 +211,8 @@ def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None
 
 def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
     """One of our own tools may have met a neighbour that is away."""
+    if isinstance(error, RateExceeded):
+        return HoldUp("the rate of a tool", error.message, error.wait_s)
     is_sent = error.delivery is not Delivery.NOT_SENT
     if error.delivery is Delivery.UNCLEAR or (is_sent and is_at_most_once(_effect_of(claim))):
         return None

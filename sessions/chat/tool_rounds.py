@@ -14,7 +14,7 @@ from django.db import connection
 
 from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, completed, result_message
 from agents.models import Developer
-from agents.tool_types import ToolType
+from agents.tool_kinds import SERVER_RUN
 from agents.tools.approval import ApprovalNeeded, AskedCall, check_agreed
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.presentation import shown_name
@@ -28,8 +28,6 @@ from julep_project.core.reading.jsontext import NotStorable, to_json_text
 
 log = logging.getLogger(__name__)
 
-# Calls to all other kinds are answered by the client.
-SERVER_RUN = frozenset({ToolType.SYSTEM.value, ToolType.INTEGRATION.value, ToolType.API_CALL.value, ToolType.MCP.value})
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
 _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
 
@@ -118,6 +116,7 @@ class Toolbox:
             from_model=True,
             agent_id=self._agent_id,
             agreed=agreed,
+            patience_s=min(seconds_left, settings.TOOL_RATE_WAIT_S),
         )
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:

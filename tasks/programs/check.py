@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from agents.tool_kinds import CLIENT_RUN
 from agents.tools.mcp.listing import server_part
 from agents.tools.secret_names import SecretMisused, names_a_secret, names_of
 from tasks.expressions.expression import Expression, ExpressionIssue
@@ -14,7 +15,7 @@ from tasks.language.errors import Problems
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES, SECRETS
 from tasks.language.secret_use import names_in_value
 from tasks.steps.base import Place, Step
-from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE, MCP
+from tasks.steps.kinds.calls.tool_call import MCP
 
 # Undefined names reported of one text; looking for the nearest known name is not cheap.
 _MAX_NAMES = 10
@@ -130,7 +131,7 @@ class _Checker:
             self._problems.add_expression_issue(where, str(error), "unsupported_features", SECRETS)
             return
         types = [self._tool_types.get(name) for _, name in step.tool_names()]
-        if named and any(kind in CLIENT_SIDE for kind in types):
+        if named and any(kind in CLIENT_RUN for kind in types):
             self._problems.add_issue(where, "the client runs this tool: it gets no secrets", type_="other")
         self._name_secrets(named, where)
 

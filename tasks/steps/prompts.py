@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agents.tool_kinds import ALL_KINDS
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from tasks.language.values import ListValue, Literal, ObjectValue, Value, folded
 from tasks.steps.reader import StepReader
@@ -14,10 +15,6 @@ _ROLES = ("assistant", "developer", "system", "tool", "user")
 # Roles of the first generation, by what they became.
 _OLD_ROLES = {"function": "tool", "function_response": "tool", "function_call": "assistant", "auto": "assistant"}
 _CHOICES = ("auto", "none", "required")
-_TOOL_TYPES = (
-    "function", "integration", "system", "api_call", "mcp",
-    "computer_20241022", "text_editor_20241022", "bash_20241022",
-)  # fmt: skip
 _REPLY_FORMS = ("json_object", "json_schema", "text")
 _EVALUATED = frozenset({"content", "name"})
 _MESSAGE_KEYS = _EVALUATED | {"role", "tool_call_id", "tool_calls", "continue"}
@@ -127,7 +124,7 @@ def as_given(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
 def named_tool(raw: Mapping[str, Any]) -> dict[str, Any] | None:
     """A tool's body without nulls; one without an outer name takes its function's. Nothing: it has no name."""
     tool = {str(key): value for key, value in raw.items() if value is not None}
-    present = [kind for kind in _TOOL_TYPES if kind in tool]
+    present = [kind for kind in ALL_KINDS if kind in tool]
     if present:
         tool.setdefault("type", present[0])
     function = tool.get("function")

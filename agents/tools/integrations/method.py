@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import find_problem
@@ -52,7 +53,7 @@ class Method:
 
     `run` returns plain JSON and raises only `ToolError`. `server_keys` says which setting of the server stands in for
     a key the setup leaves out; `other_names` and `other_argument_names` which names of earlier clients mean which key
-    of the setup and which argument.
+    of the setup and which argument. `effect`: what a call does to the world, if the author of a tool says nothing.
     """
 
     provider: str
@@ -64,6 +65,7 @@ class Method:
     server_keys: Mapping[str, str] = field(default_factory=dict)
     other_names: Mapping[str, str] = field(default_factory=dict)
     other_argument_names: Mapping[str, str] = field(default_factory=dict)
+    effect: Effect = Effect.CHANGES
 
     def checked_setup(self, given: Mapping[str, Json], defaults: Mapping[str, Json]) -> dict[str, Json]:
         """The setup, complete. Its values may be secret, so that a message names places only.
@@ -148,5 +150,6 @@ def search_of_the_web(
         description="Search the web. Gives titles, links and snippets of the best pages.",
         run=run,
         arguments=schema("query", query=text("What to search for"), count=count, **(more or {})),
+        effect=Effect.READS,
         **options,
     )

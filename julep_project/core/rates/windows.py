@@ -93,7 +93,7 @@ def take(developer_id: UUID, key: str, limits: Limits, *, is_stream: bool) -> Ta
     Raises:
         TooManyRequests, TooManyStreams
     """
-    if time.monotonic() < _away_until:
+    if is_left_alone():
         return NOT_COUNTED
     name = uuid4().hex
     names = [f"{_PREFIX}{developer_id}", f"{_PREFIX}{developer_id}:{key}", f"{_PREFIX}streams:{developer_id}"]
@@ -103,7 +103,7 @@ def take(developer_id: UUID, key: str, limits: Limits, *, is_stream: bool) -> Ta
     try:
         refused, limit, left, reset_ms = _take()(keys=names, args=told)
     except redis.RedisError as error:
-        _leave_alone(error)
+        leave_alone(error)
         return NOT_COUNTED
     headers = _headers(int(limit), int(left), int(reset_ms)) if refused or left >= 0 else {}
     if int(refused) == 3:
@@ -121,9 +121,9 @@ def end_stream(stream: tuple[str, str]) -> None:
     if not _OPEN.drop(stream):
         return
     try:
-        _client().zrem(*stream)
+        client().zrem(*stream)
     except redis.RedisError as error:
-        _leave_alone(error)
+        leave_alone(error)
 
 
 def _headers(limit: int, left: int, reset_ms: int) -> dict[str, str]:
@@ -160,7 +160,7 @@ class _Open:
             streams = list(self._streams)
         if not streams:
             return
-        pipeline = _client().pipeline(transaction=False)
+        pipeline = client().pipeline(transaction=False)
         for key, name in streams:
             _renew()(keys=[key], args=[settings.LEASE_SECONDS * 1000, name], client=pipeline)
         pipeline.execute()
@@ -171,29 +171,36 @@ class _Open:
             try:
                 self.renew()
             except redis.RedisError as error:
-                _leave_alone(error)
+                leave_alone(error)
 
 
 _OPEN = _Open()
 
 
-def _leave_alone(error: Exception) -> None:
+def is_left_alone() -> bool:
+    """Whether Redis was away a moment ago, so that nothing is counted."""
+    return time.monotonic() < _away_until
+
+
+def leave_alone(error: Exception) -> None:
+    """Redis is away: do not ask it for a while."""
     global _away_until
     if time.monotonic() >= _away_until:
-        log.warning("requests are not counted while Redis is away", extra={"reason": repr(error)})
+        log.warning("requests and calls are not counted while Redis is away", extra={"reason": repr(error)})
     _away_until = time.monotonic() + _LEFT_ALONE_S
 
 
 @Once
-def _client() -> redis.Redis:
+def client() -> redis.Redis:
+    """The connections that counts are kept over."""
     return new_redis_client(connect_s=_TIMEOUT_S, answer_s=_TIMEOUT_S)
 
 
 @Once
 def _take() -> "redis.commands.core.Script":
-    return _client().register_script(_TAKE)
+    return client().register_script(_TAKE)
 
 
 @Once
 def _renew() -> "redis.commands.core.Script":
-    return _client().register_script(_RENEW)
+    return client().register_script(_RENEW)

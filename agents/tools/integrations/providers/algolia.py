@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from agents.tool_types import Effect
 from agents.tools.errors import ToolError
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch_object, objects_in
@@ -39,6 +40,7 @@ METHODS = (
     Method(
         provider="algolia",
         name="search",
+        effect=Effect.READS,
         description="Search in an Algolia index.",
         run=search,
         arguments=schema(

@@ -3,6 +3,7 @@
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
+from agents.tool_types import Effect
 from agents.tools.errors import ToolError
 from agents.tools.integrations.files import encoded
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
@@ -121,6 +122,7 @@ METHODS = (
     Method(
         provider="arxiv",
         name="search",
+        effect=Effect.READS,
         description="Search arXiv for scientific papers. Gives titles, authors, abstracts and links.",
         run=search,
         arguments=schema(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.integrations.files import encoded
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
@@ -166,6 +167,7 @@ METHODS = tuple(
     Method(
         provider="browserbase",
         name=run.__name__,
+        effect=Effect.READS if run.__name__.startswith("get_") or run.__name__ == "list_sessions" else Effect.CHANGES,
         description=does,
         run=run,
         arguments=schema(required, **arguments),

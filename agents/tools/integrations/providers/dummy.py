@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.integrations.method import IntegrationCall, Method, schema
 
 
@@ -14,6 +15,7 @@ METHODS = (
     Method(
         provider="dummy",
         name="echo",
+        effect=Effect.READS,
         description="Gives back its arguments.",
         run=echo,
         arguments={**schema(), "additionalProperties": True},

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.integrations.method import LETTER, IntegrationCall, Method, schema, text
 from julep_project.core import http
@@ -122,6 +123,7 @@ METHODS = (
     Method(
         provider="email",
         name="send",
+        effect=Effect.DANGEROUS,
         description="Send an email.",
         run=send,
         arguments=schema("to from subject body", **LETTER),

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.integrations.ffmpeg_command import READ_FORMATS, Command, read_command
 from agents.tools.integrations.files import decoded, encoded
@@ -101,6 +102,7 @@ METHODS = (
     Method(
         provider="ffmpeg",
         name="bash_cmd",
+        effect=Effect.READS,
         description="Change pictures, sound or video with ffmpeg.",
         run=bash_cmd,
         arguments=schema(

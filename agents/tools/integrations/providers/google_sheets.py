@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from agents.tool_types import Effect
 from agents.tools.errors import ToolError
 from agents.tools.integrations.google_account import access_token
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
@@ -194,6 +195,7 @@ METHODS = tuple(
     Method(
         provider="google_sheets",
         name=run.__name__,
+        effect=Effect.READS if run.__name__.endswith(("read_values", "batch_read")) else Effect.CHANGES,
         description=does,
         run=run,
         arguments=schema(f"spreadsheet_id {required}", spreadsheet_id=_SHEET, **arguments),

@@ -5,6 +5,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.integrations.files import decoded
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
@@ -50,6 +51,7 @@ METHODS = (
     Method(
         provider="llama_parse",
         name="parse",
+        effect=Effect.READS,
         description="Read documents such as PDF files. Gives their text as Markdown.",
         run=parse,
         arguments=schema(

@@ -5,6 +5,7 @@ import re
 from email.utils import parseaddr
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments
 from agents.tools.integrations.method import LETTER, IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch
@@ -32,6 +33,7 @@ METHODS = (
     Method(
         provider="mailgun",
         name="send_email",
+        effect=Effect.DANGEROUS,
         description="Send an email.",
         run=send_email,
         arguments=schema(

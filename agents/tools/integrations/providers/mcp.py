@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.mcp.client import ask
 from agents.tools.mcp.listing import cleaned
@@ -98,6 +99,7 @@ METHODS = tuple(
     Method(
         provider="mcp",
         name=run.__name__,
+        effect=Effect.READS if run is not call_tool else Effect.CHANGES,
         description=does,
         run=run,
         arguments=schema(required, **arguments, **_WAIT),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.integrations.devtools import LOADED, Page, websocket_address
 from agents.tools.integrations.keyboard import key_events
@@ -187,6 +188,7 @@ METHODS = (
     Method(
         provider="remote_browser",
         name="perform_action",
+        effect=Effect.DANGEROUS,
         description="Do something in a browser: go to a page, click, type, press keys, take a screenshot.",
         run=perform_action,
         arguments=schema(

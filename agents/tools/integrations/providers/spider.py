@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.errors import ToolError
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch, fetch_json
@@ -42,6 +43,7 @@ METHODS = tuple(
     Method(
         provider="spider",
         name=name,
+        effect=Effect.READS,
         description=does,
         run=partial(_run, name),
         arguments=schema(

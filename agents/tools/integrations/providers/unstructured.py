@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.exchange import json_of
 from agents.tools.integrations.files import decoded
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
@@ -39,6 +40,7 @@ METHODS = (
     Method(
         provider="unstructured",
         name="parse",
+        effect=Effect.READS,
         description="Take a document apart into titles, paragraphs, tables and other elements.",
         run=parse,
         arguments=schema(

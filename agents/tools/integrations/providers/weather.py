@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch_object, object_in, objects_in
 
@@ -42,6 +43,7 @@ METHODS = (
     Method(
         provider="weather",
         name="get",
+        effect=Effect.READS,
         description="Tell the weather of a place now.",
         run=get,
         arguments=schema("location", location=text("Name of the place, such as `London,GB`")),

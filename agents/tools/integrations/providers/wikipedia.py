@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.tool_types import Effect
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch_object, object_in
 
@@ -46,6 +47,7 @@ METHODS = (
     Method(
         provider="wikipedia",
         name="search",
+        effect=Effect.READS,
         description="Search Wikipedia. Gives the introductions of the articles that fit best.",
         run=search,
         arguments=schema(

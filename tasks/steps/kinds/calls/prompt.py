@@ -12,12 +12,12 @@ from agents.llm.dialogue import (
     completed,
     result_message,
 )
+from agents.tool_kinds import CLIENT_RUN
 from julep_project.core.json_value import Json
 from tasks.expressions.errors import EvaluationError
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated, literal
 from tasks.steps.conversation import results_by_call
-from tasks.steps.kinds.calls.tool_call import CLIENT_SIDE
 from tasks.steps.outcomes import (
     Call,
     Done,
@@ -211,7 +211,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
 
     def _is_clients(self, ctx: StepContext, call: Mapping[str, Json]) -> bool:
         definition = self._definition(ctx, call)
-        return definition is not None and definition["type"] in CLIENT_SIDE
+        return definition is not None and definition["type"] in CLIENT_RUN
 
     def _no_such_tool(self, call: Mapping[str, Json]) -> str:
         named = [tool["name"] for tool in self.tools] if isinstance(self.tools, list) else []

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 
+from agents.tool_kinds import CLIENT_RUN
 from agents.tools.secret_marks import marks_for
 from julep_project.core.json_value import Json
 from tasks.language.scope import SECRETS
@@ -14,8 +15,6 @@ from tasks.steps.base import Step, StepContext, evaluated, literal
 from tasks.steps.outcomes import Call, Effect, EffectSucceeded, Event, Fail, Outcome, TimedOut, Wait
 from tasks.steps.reader import StepReader
 
-# The client runs these and resumes with the result.
-CLIENT_SIDE = frozenset({"function", "computer_20241022", "text_editor_20241022", "bash_20241022"})
 INTEGRATION = "integration"
 MCP = "mcp"
 _WITH_METHODS = frozenset({INTEGRATION, MCP})
@@ -42,7 +41,7 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
         yield "tool", self.tool
 
     def doubts(self, tool_types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        if "retry" in self.options and tool_types.get(self.tool) in CLIENT_SIDE:
+        if "retry" in self.options and tool_types.get(self.tool) in CLIENT_RUN:
             yield "retry", f"does nothing here: the client runs {self.tool!r}, and is asked once"
         if self.method is not None and tool_types.get(self.tool) not in _WITH_METHODS:
             yield "method", f"does nothing here: {self.tool!r} is no integration"
@@ -53,7 +52,7 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
         if not isinstance(arguments, dict):
             return Fail(f"the arguments of {self.tool!r} must be an object", "TypeError")
         tool = ctx.tool(self.tool)
-        if tool["type"] in CLIENT_SIDE:
+        if tool["type"] in CLIENT_RUN:
             if marks:
                 return Fail(f"the client runs {self.tool!r}: it gets no secrets", "SecretMisused")
             if "approval" in tool:

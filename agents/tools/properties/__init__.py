@@ -1,0 +1,1 @@
+"""What a tool says of its calls, whatever kind it is of."""

@@ -1,0 +1,47 @@
+"""Holds calls of a tool to its rate, whoever makes them and in whatever process."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from uuid import UUID
+
+from agents.tools.body import canonical, name_of, spec_of
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.properties.properties import Rate
+from julep_project.core.json_value import Json
+from julep_project.core.rates.calls import take_turn
+
+
+class RateExceeded(ToolError):
+    """The tool was called as often as its rate allows, and nothing was done. `wait_s`: when to come again."""
+
+    kind = "RateExceeded"
+
+    def __init__(self, name: str, rate: Rate, wait_s: float) -> None:
+        message = f"the tool {name!r} may be called {rate.calls} times per {rate.per}: try again in {wait_s:.0f} s"
+        super().__init__(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=wait_s)
+
+
+def await_turn(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, patience_s: float = 0.0) -> None:
+    """Return when the call may be made, and count it. `caller` is the same when the same call comes again.
+
+    Raises:
+        RateExceeded: not within `patience_s`.
+    """
+    rate = Rate.of(tool)
+    if rate is None:
+        return
+    ends_at = time.monotonic() + patience_s
+    what = _counted_as(developer_id, tool)
+    while wait_s := take_turn(what, calls=rate.calls, period_s=rate.period_s, caller=caller):
+        if time.monotonic() + wait_s > ends_at:
+            raise RateExceeded(name_of(tool), rate, wait_s)
+        time.sleep(wait_s)
+
+
+def _counted_as(developer_id: UUID, tool: Mapping[str, Json]) -> str:
+    """What its calls are counted under: a stored tool by its id, one that a task defines by what it is."""
+    if "id" in tool:
+        return f"{developer_id}:{tool['id']}:{name_of(tool)}"
+    told = canonical([tool.get("type"), spec_of(tool)])
+    return f"{developer_id}:{hashlib.sha256(told.encode(errors='replace')).hexdigest()}:{name_of(tool)}"
