@@ -16,6 +16,7 @@ from agents.models import Developer
 from agents.spending import limits
 from agents.spending.attribution import current_attribution
 from agents.spending.free_tier import check_executions
+from agents.tools.errors import ToolError
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.attention import BUDGET
@@ -37,7 +38,7 @@ from executions.states import (
 )
 from executions.stored_json import is_reference
 from executions.wait_tokens import wait_of_token
-from executions.waits import approvals
+from executions.waits import actions, approvals
 from executions.waits.actors import actor_to_json
 from executions.waits.answers import check_answer
 from executions.waits.counting import Counted, count_answer
@@ -289,6 +290,20 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
         _keep_answer(execution, branch, output, at=wait, metadata=told)
         return Act(Verb.RESUME, ObjectKind.EXECUTION, execution.pk)
     onwards, act = _onwards(branch, value, output, counted)
+    _go_on(execution, branch, onwards, output, at=wait, metadata=told)
+    return act
+
+
+def _go_on(
+    execution: Execution,
+    branch: Branch,
+    onwards: Mapping[str, Any],
+    output: Any,
+    *,
+    at: Transition,
+    metadata: dict[str, Any],
+) -> None:
+    """End the branch's wait, log that and ring. The execution row is locked."""
     # The wait's timeout may be claimed without the execution's lock: whoever changes the status first has won.
     won = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT).update(
         **onwards,
@@ -299,7 +314,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=wait, metadata=told)
+    _append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -309,7 +324,6 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
     transaction.on_commit(lambda: announcements.announce(execution.pk))
     ring = dispatcher().effect if onwards["status"] == BranchStatus.CALLING else dispatcher().advance
     transaction.on_commit(lambda: ring(branch.pk))
-    return act
 
 
 def _onwards(branch: Branch, value: Any, output: Any, counted: Counted | None) -> tuple[dict[str, Any], Act]:
@@ -322,6 +336,8 @@ def _onwards(branch: Branch, value: Any, output: Any, counted: Counted | None) -
         onwards, act = approvals.decided(branch, value)
         event = onwards["event"]
         return {**onwards, "event": None if event is None else told_with_notes(event, branch.effect or {})}, act
+    if actions.is_action(branch):
+        return actions.answered(branch, value), Act(Verb.RESUME, ObjectKind.EXECUTION, branch.execution_id)
     effect = branch.effect or {}
     calls = WAITS_FOR in effect
     onwards = {
@@ -368,6 +384,29 @@ def _resume_call(developer: Developer, execution_id: UUID, branch_id: UUID) -> b
     if branch is not None:
         _resume(execution, branch, None, {"type": BUDGET})
     return branch is not None
+
+
+@transaction.atomic
+def settle_action(
+    *, developer: Developer, execution_id: UUID, wait_id: UUID, output: dict[str, Any], failure: ToolError | None = None
+) -> bool:
+    """Let a call be made again because what it waited for has come about, or fail because it will not; whether it still
+    waited. `output` is for the log.
+    """
+    execution = _locked_execution(developer, execution_id)
+    if execution is None or execution.status in TERMINAL_EXECUTION:
+        return False
+    branch = _waiting_branches(execution).filter(wait_id=wait_id).first()
+    if branch is None or not actions.is_action(branch):
+        return False
+    if failure is None:
+        onwards = actions.made_again(branch)
+    else:
+        onwards = actions.given_up(branch, failure.kind, failure.message)
+        onwards["event"] = told_with_notes(onwards["event"], branch.effect or {})
+    (wait,) = _open_waits([branch])
+    _go_on(execution, branch, onwards, output, at=wait, metadata={"resumed_by": actor_to_json()})
+    return True
 
 
 # How many of one kind are let go on in one look.

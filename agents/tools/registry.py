@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agents.models import Developer
+from agents.tools.actions import Given
 from agents.tools.errors import ToolError
 from agents.vault.masking import NOTHING_HIDDEN, Masker
 from julep_project.core.json_value import Json
@@ -16,7 +17,7 @@ class ToolCall:
     With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
     start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
-    `secret_names` are those that its author names.
+    `secret_names` are those that its author names. `given` is there when the call has waited and is made again.
     """
 
     developer: Developer
@@ -31,6 +32,7 @@ class ToolCall:
     depth: int = 1
     hidden: Masker = field(default=NOTHING_HIDDEN, repr=False)
     secret_names: frozenset[str] = frozenset()
+    given: Given | None = None
 
 
 Runner = Callable[[ToolCall], Json]

@@ -15,6 +15,7 @@ from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
 from agents.tool_types import ToolType
 from agents.tools import system
+from agents.tools.actions import ActionNeeded, Given
 from agents.tools.api_call import running as api_call
 from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
@@ -57,6 +58,7 @@ def run_tool(
     secrets: Mapping[str, str] = NO_SECRETS,
     agreed: str | None = None,
     patience_s: float = 0.0,
+    given: Given | None = None,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
@@ -66,10 +68,12 @@ def run_tool(
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
     developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
+    `given` is what a call gets that has waited for something.
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
         RateExceeded: it is not its turn in that time, and nothing was done.
+        ActionNeeded: somebody must do something first, likewise.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
     check_agreed(tool, arguments, presets=presets, from_model=from_model, secrets=secrets, agreed=agreed)
@@ -89,6 +93,7 @@ def run_tool(
             depth=depth,
             agent_id=agent_id,
             secrets=secrets,
+            waited=given,
         )
     attempt.end(asked, result)
     return result
@@ -114,6 +119,7 @@ def _run(
     depth: int | None,
     agent_id: UUID | None,
     secrets: Mapping[str, str],
+    waited: Given | None,
 ) -> Any:
     kind = str(tool["type"])
     if not isinstance(arguments, Mapping):
@@ -138,6 +144,7 @@ def _run(
             depth=reached,
             hidden=hidden,
             secret_names=frozenset(names),
+            given=waited,
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
@@ -166,6 +173,9 @@ def _contained(hidden: Masker) -> Iterator[None]:
     """Let no other exception out of a call with secrets: it may hold them, and its trace is logged."""
     try:
         yield
+    except ActionNeeded as needed:
+        action = replace(needed.action, told=hidden.value(needed.action.told))
+        raise ActionNeeded(hidden.text(needed.message), action) from None
     except ToolError:
         raise
     except Exception as error:

@@ -2,23 +2,26 @@
 
 Of one that must not be repeated, when nobody knows whether it was carried out, a person decides; one that a limit of
 what may be spent did not allow is made when the limit has room, or a person says so; one of a tool with `approval` is
-made when a person has agreed to it.
+made when a person has agreed to it; one that needs something done outside is made again when that was done.
 """
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from agents.tools.actions import ActionNeeded
 from agents.tools.approval import AskedCall
 from agents.tools.secret_marks import shown
 from executions import announcements
-from executions.engine.draft import AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict, is_surely_unsent
+from executions.engine.draft import ACTION, AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict, is_surely_unsent
 from executions.engine.frame import frames_from_json
 from executions.engine.limits import storable_text
 from executions.engine.rows import store
 from executions.engine.rows.claims import Claim
 from executions.states import BranchStatus, TransitionType
+from julep_project.core.clock import now, to_wire
 from julep_project.core.errors import CostLimitExceeded
 from julep_project.core.ids import uuid7
 
@@ -85,6 +88,30 @@ def wait_for_approval(claim: Claim, asked: AskedCall) -> Verdict | None:
         fields = {"action": "approval_asked_for", "execution_id": claim.execution_id, "wait_id": wait_id}
         log.info("approval asked for", extra={**fields, "tool": asked.tool})
     return verdict
+
+
+def wait_for_action(claim: Claim, needed: ActionNeeded) -> Verdict | None:
+    """Turn the effect into an open wait for what has to be done before the call can be made; the attempt is not
+    counted. The effect stays in the row. None: the claim was lost.
+    """
+    assert claim.effect is not None
+    effect, action, wait_id = claim.run.contents.unpack_effect(claim.effect), needed.action, uuid7()
+    expires_at = to_wire(now() + timedelta(seconds=action.expires_s))
+    told = {
+        "type": action.type,
+        "id": str(wait_id),
+        "tool": effect["request"]["tool"]["name"],
+        "message": needed.message,
+        **action.told,
+        "expires_at": expires_at,
+    }
+    waits_for = {"type": ACTION, "action": action.type, "key": action.key, "seen": action.seen, "kept": action.kept}
+    waiting = {
+        **effect,
+        "attempts": max(effect["attempts"] - 1, 0),
+        WAITS_FOR: {**waits_for, "expires_at": expires_at},
+    }
+    return _wait(claim, waiting, told, wait_id)
 
 
 def _wait(

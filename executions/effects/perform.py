@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 from agents.calls.purpose import calling_for
 from agents.calls.wanted import wanted_while
 from agents.spending.attribution import attributed
+from agents.tools.actions import ActionNeeded
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.properties.turns import RateExceeded
@@ -112,6 +113,8 @@ def _perform(claim: Claim, keep: Keep) -> Advanced | None:
         return _parked(claim, attention.wait_for_budget(claim, outcome), keep)
     if isinstance(outcome, ApprovalNeeded):
         return _parked(claim, attention.wait_for_approval(claim, outcome.asked), keep)
+    if isinstance(outcome, ActionNeeded):
+        return _parked(claim, attention.wait_for_action(claim, outcome), keep)
     if isinstance(outcome, Refusal):
         return _after_refusal(claim, outcome, policy, keep, _at(claim, began, outcome.type))
     return _go_on(claim, outcome, keep, _at(claim, began, SUCCEEDED))
@@ -150,7 +153,7 @@ def _held_up(claim: Claim, hold_up: HoldUp) -> Advanced | None:
     return None if pause_s is None else _advanced(claim, Verdict(BranchStatus.CALLING, sleep_s=pause_s))
 
 
-def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExceeded | ApprovalNeeded:
+def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExceeded | ApprovalNeeded | ActionNeeded:
     """One attempt: the event that tells its result, or why there is none."""
     may_be_sent = False
     effect = _effect_of(claim)
@@ -172,7 +175,7 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
         text = storable_text(value)
     except NotStorable as error:
         return Refusal(str(error), type(error).__name__, repeatable=True)
-    except ApprovalNeeded as needed:
+    except (ApprovalNeeded, ActionNeeded) as needed:
         return needed
     except (ToolError, DomainError, DatabaseError) as error:
         limit = _limit_of(error)

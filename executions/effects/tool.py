@@ -5,10 +5,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from agents.tools.actions import Given
 from agents.tools.approval import check_agreed
 from agents.tools.errors import BadArguments, ReportedError
 from agents.tools.runners import run_tool
-from executions.engine.draft import AGREED
+from executions.engine.draft import AGREED, GIVEN
 from executions.engine.run import Run
 from julep_project.core.actor import Actor, ActorKind, acting_as
 
@@ -40,6 +41,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         timeout=effect["options"].get("timeout"),
         depth=run.depth,
         agent_id=run.agent_id,
+        given=Given.of(effect.get(GIVEN)),
         **told,
     )
     return partial(_acting, run, partial(_told, call) if from_model else call)

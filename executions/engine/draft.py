@@ -17,6 +17,9 @@ from tasks.steps.outcomes import AwaitedEvent
 WAITS_FOR = "waits_for"
 # Of those: for a person who agrees to the call.
 APPROVAL = "approval"
+# Or for somebody who does something else, or answers; and what the call is given of that when it is made again.
+ACTION = "action"
+GIVEN = "given"
 # In the effect of a call that a person has agreed to: the digest of exactly that call.
 AGREED = "agreed"
 

@@ -18,6 +18,7 @@ OWN_TASKS = {
     "executions.sweep": "maintenance",
     "executions.prune_blobs": "maintenance",
     "executions.resume_within_budget": "maintenance",
+    "executions.expire_actions": "maintenance",
     "executions.let_go_on": "maintenance",
     "bulk.work": "maintenance",
     "bulk.sweep": "maintenance",

@@ -1,0 +1,1 @@
+"""Calls of runs that wait for something to be done outside."""
