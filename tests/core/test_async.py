@@ -29,3 +29,12 @@ def test_resource(settings: Any) -> None:
     settings.AGENTS_API_KEY = API_KEY
     assert _get("/api/agents/", Authorization=f"Bearer {API_KEY}").json() == {"items": []}
     assert _get("/agents").status_code == 403
+
+
+def test_streams_are_served_under_names_of_this_server_only(settings: Any) -> None:
+    # As `StreamHandler` serves them: without the middleware of Django that looks at names.
+    settings.MIDDLEWARE = ["julep_project.core.api.middleware.ApiMiddleware"]
+    assert async_to_sync(AsyncClient().post)("/mcp").status_code == 401
+    settings.ALLOWED_HOSTS = ["agents.example"]
+    refused = async_to_sync(AsyncClient().post)("/mcp")
+    assert (refused.status_code, "testserver" in refused.json()["error"]["message"]) == (400, True)

@@ -47,6 +47,8 @@ def api_view(
         @wraps(view)
         async def serve(request: HttpRequest, **path: Any) -> HttpResponseBase:
             try:
+                # Refuses names that are not ours: the middleware that asks elsewhere serves no streams.
+                request.get_host()
                 # Handing a look at the memory to a thread would take ten times as long.
                 principal = authenticator().recall(request)
                 if principal is None:
