@@ -40,7 +40,8 @@ class Backend:
 
     A second io worker, `io2`, is started by name only. `environment` is added to that of every process. With
     `restarts`, waiting for something also starts dead processes again, as a supervisor would. With `forks`, the io
-    worker works in processes of its own instead of threads, so that each call can die alone.
+    worker works in processes of its own instead of threads, so that each call can die alone. The API server serves
+    the `application`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Backend:
         *,
         restarts: bool = False,
         forks: bool = False,
+        application: str = "julep_project.asgi:application",
     ) -> None:
         folder.mkdir(exist_ok=True)
         io_pool = ["-c", "4"] if forks else ["-P", "threads", "-c", str(IO_THREADS)]
@@ -61,6 +63,7 @@ class Backend:
         }
         self._folder = folder
         self._restarts = restarts
+        self._application = application
         self._port = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ended: dict[str, str] = {}
@@ -197,7 +200,7 @@ class Backend:
     def _command(self, name: str) -> list[str]:
         if name == "api":
             server = ["granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(self._port), "--no-ws"]
-            return [*server, "julep_project.asgi:application"]
+            return [*server, self._application]
         celery = ["celery", "-A", "julep_project"]
         if name == "beat":
             return [*celery, "beat", "-s", str(self._folder / "schedule"), "--pidfile=", "--loglevel", "INFO"]

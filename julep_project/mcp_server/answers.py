@@ -27,9 +27,9 @@ def failed(error: DomainError) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=in_words(error))], is_error=True)
 
 
-def unknown(what: str) -> MCPError:
-    """There is no such thing, or it is another developer's."""
-    return MCPError(INVALID_PARAMS, f"{what} not found")
+def unknown(what: str, **asked_for: str) -> MCPError:
+    """There is no such thing, or it is another developer's. What was `asked_for` is told again."""
+    return MCPError(INVALID_PARAMS, f"{what} not found", asked_for or None)
 
 
 def refused(error: DomainError) -> MCPError:

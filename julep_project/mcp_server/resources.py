@@ -54,10 +54,10 @@ async def read_resource(context: Context, params: ReadResourceRequestParams) -> 
     except ValueError:
         doc_id = None
     if doc_id is None:
-        raise unknown("Resource")
+        raise unknown("Resource", uri=uri)
     doc = await run_query(partial(_read, caller_of(context).developer, doc_id), Threads.READING)
     if doc is None:
-        raise unknown("Resource")
+        raise unknown("Resource", uri=uri)
     text = "\n\n".join(chunk.content for chunk in doc.chunks.all())
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=_TYPE, text=text)])
 
