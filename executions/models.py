@@ -264,6 +264,12 @@ class Transition(models.Model):
                 name="transition_of_event",
                 condition=Q(type=TransitionType.RESUME, metadata__has_key=EVENT),
             ),
+            models.Index(
+                KeyTextTransform(EVENT, "metadata"),
+                "id",
+                name="transition_by_event",
+                condition=Q(type=TransitionType.RESUME, metadata__has_key=EVENT),
+            ),
         ]
 
     def __str__(self) -> str:

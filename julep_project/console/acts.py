@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -49,3 +50,26 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
     wanted = request.POST.get("next", "")
     is_ours = wanted.startswith("/admin/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()})
     return HttpResponseRedirect(wanted if is_ours else otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page asks before an act, in a dialog (`shared/questions.html`).
+
+    `of` is the name of what is acted on, as somebody else chose it. `curl` is the request that does the same: method,
+    path and, if there is one, body. `fields` is the template of what else is asked for, `hidden` what is sent as it is.
+    """
+
+    id: str
+    url: str
+    button: str
+    title: str
+    told: str
+    yes: str
+    no: str = "Leave it"
+    of: str = ""
+    curl: tuple[str, str, str] | None = None
+    fields: str = ""
+    hidden: tuple[tuple[str, str], ...] = ()
+    is_danger: bool = False
+    is_in_row: bool = False

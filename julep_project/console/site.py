@@ -1,6 +1,6 @@
 """The site of the staff pages: the console first, the pages of the models behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -21,7 +21,6 @@ from julep_project.console.views import (
     overview,
     queues,
     runs,
-    schedules,
     search,
     usage,
 )
@@ -38,6 +37,7 @@ from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 from julep_project.console.views.task import page as task_page
 from julep_project.console.views.task import starting as task_starting
+from julep_project.console.views.triggers import deliveries, events, hook_calls, hooks, schedules, webhooks
 from julep_project.console.views.waits import links as wait_links
 
 # Groups of the sidebar, with the title and the route of each page.
@@ -50,7 +50,15 @@ NAVIGATION = (
             ("Errors", "console_errors"),
             ("Inbox", "console_inbox"),
             ("Chats", "console_chats"),
+        ),
+    ),
+    (
+        "Triggers",
+        (
             ("Schedules", "console_schedules"),
+            ("Webhooks", "console_webhooks"),
+            ("Hooks", "console_hooks"),
+            ("Events", "console_events"),
         ),
     ),
     (
@@ -73,6 +81,10 @@ _SECTIONS = {
     "console_chat": "console_chats",
     "console_bulk": "console_bulk",
     "console_schedule": "console_schedules",
+    "console_webhook": "console_webhooks",
+    "console_delivery": "console_webhooks",
+    "console_hook": "console_hooks",
+    "console_event": "console_events",
     "console_task": "console_runs",
     "console_compare": "console_runs",
 }
@@ -95,7 +107,7 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of the console, then those of the models."""
-        return [*self._pages_of_runs(), *self._other_pages(), *super().get_urls()]
+        return [*self._pages_of_runs(), *self._pages_of_triggers(), *self._other_pages(), *super().get_urls()]
 
     def _pages_of_runs(self) -> list[URLPattern]:
         run = "runs/<uuid:run_id>/"
@@ -117,8 +129,34 @@ class ConsoleSite(admin.AdminSite):
             path(f"{run}events/", run_events.stream, name="console_run_events"),
         ]
 
+    def _pages_of_triggers(self) -> list[URLPattern]:
+        one, hook, call = "schedules/<uuid:schedule_id>/", "hooks/<uuid:hook_id>/", "hook-calls/<uuid:hook_call_id>/"
+        endpoint, delivery = "webhooks/<uuid:endpoint_id>/", "deliveries/<uuid:delivery_id>/"
+        acts = ("enable", "disable", "test", "replay", "rotate")
+        return [
+            path("schedules/", self._page(schedules.listing), name="console_schedules"),
+            path(one, self._page(schedules.show), name="console_schedule"),
+            *self._acts(one, "console_schedule", schedules, ("pause", "resume", "run")),
+            path("webhooks/", self._page(webhooks.listing), name="console_webhooks"),
+            path(endpoint, self._page(webhooks.show), name="console_webhook"),
+            *self._acts(endpoint, "console_webhook", webhooks, acts),
+            path(delivery, self._page(deliveries.show), name="console_delivery"),
+            *self._acts(delivery, "console_delivery", deliveries, ["replay"]),
+            path("hooks/", self._page(hooks.listing), name="console_hooks"),
+            path(hook, self._page(hooks.show), name="console_hook"),
+            *self._acts(hook, "console_hook", hooks, ("pause", "resume", "rotate")),
+            path(call, self._page(hook_calls.show), name="console_hook_call"),
+            *self._acts(call, "console_hook_call", hook_calls, ["replay"]),
+            path("events/", self._page(events.listing), name="console_events"),
+            path("events/<uuid:event_id>/", self._page(events.show), name="console_event"),
+        ]
+
+    def _acts(self, place: str, route: str, views: Any, names: Iterable[str]) -> list[URLPattern]:
+        """Acts on what the place names: functions of one module."""
+        return [path(f"{place}{name}/", self._page(getattr(views, name)), name=f"{route}_{name}") for name in names]
+
     def _other_pages(self) -> list[URLPattern]:
-        chat, one = "chats/<uuid:session_id>/", "schedules/<uuid:schedule_id>/"
+        chat = "chats/<uuid:session_id>/"
         return [
             path("compare/", self._page(compare.show), name="console_compare"),
             path("compare/choose/", self._page(compare.choose), name="console_compare_choose"),
@@ -131,11 +169,6 @@ class ConsoleSite(admin.AdminSite):
             path("bulk/begin/", self._page(bulk_begin.begin), name="console_bulk_begin"),
             path("bulk/<uuid:bulk_id>/", self._page(bulk_page.show), name="console_bulk_action"),
             path("bulk/<uuid:bulk_id>/abort/", self._page(bulk_page.abort), name="console_bulk_abort"),
-            path("schedules/", self._page(schedules.listing), name="console_schedules"),
-            path(one, self._page(schedules.show), name="console_schedule"),
-            path(f"{one}pause/", self._page(schedules.pause), name="console_schedule_pause"),
-            path(f"{one}resume/", self._page(schedules.resume), name="console_schedule_resume"),
-            path(f"{one}run/", self._page(schedules.run), name="console_schedule_run"),
             path("errors/", self._page(errors.listing), name="console_errors"),
             path("errors/mark/", self._page(errors.mark), name="console_errors_mark"),
             path("queues/", self._page(queues.overview), name="console_queues"),

@@ -11,7 +11,10 @@ from django.test import Client
 from agents.access.services import create_key
 from agents.calls.models import Call
 from agents.models import Developer
+from agents.webhooks.models import Delivery, Endpoint, Message
 from executions.bulk.models import BulkAction, BulkItem
+from executions.events.models import Event
+from executions.hooks.models import Hook, HookCall
 from executions.operating.models import Worker
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.ids import uuid7
@@ -71,7 +74,24 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
     body = {"name": "every hour", "task_id": task["id"], "cron": "0 * * * *"}
     told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
+    told |= triggered()
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
+
+
+def triggered() -> dict[str, str]:
+    """A webhook that was told of an order in vain, and a hook whose call recorded an event of it."""
+    owner = {"developer_id": UUID(int=0)}
+    endpoint = Endpoint.objects.create(**owner, url="https://example.com/told", events=["*"], sealed="", sealed_with="")
+    message = Message.objects.create(**owner, type="job.failed", subject_id=uuid7(), data={"order": "A-7"})
+    told = {"subject_id": message.subject_id, "state": "failed", "excerpt": "A-7"}
+    delivery = Delivery.objects.create(**owner, endpoint=endpoint, message=message, **told)
+    event = Event.objects.create(**owner, name="order.paid", data={"order": "A-7"}, source="client", kept_until=now())
+    hook = Hook.objects.create(**owner, name="Orders", digest=b"1", target="event", mapping={"data": {"order": "A-7"}})
+    sent = {"method": "POST", "headers": {}, "query": {"token": "hidden", "order": "A-7"}, "text": "A-7"}
+    began = {"began": "event", "began_id": event.pk, "request": sent}
+    call = HookCall.objects.create(**owner, hook=hook, status="accepted", http_status=202, **began)
+    told = {"endpoint_id": endpoint.pk, "delivery_id": delivery.pk, "event_id": event.pk, "hook_id": hook.pk}
+    return {name: str(key) for name, key in {**told, "hook_call_id": call.pk}.items()}
 
 
 def called(**values: Any) -> str:

@@ -52,6 +52,14 @@ PAGES = {
     "console_bulk_new": OPERATES,
     "console_schedules": SEES,
     "console_schedule": SEES,
+    "console_webhooks": SEES,
+    "console_webhook": SEES,
+    "console_delivery": SEES,
+    "console_hooks": SEES,
+    "console_hook": SEES,
+    "console_hook_call": SEES,
+    "console_events": SEES,
+    "console_event": SEES,
 }
 ACTS = {"console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
@@ -60,6 +68,10 @@ ACTS |= {"console_bulk_begin": OPERATES, "console_bulk_abort": OPERATES}
 ACTS |= {"console_errors_mark": OPERATES, "console_ring": OPERATES, "console_drain": OPERATES}
 ACTS |= {"console_documents_retry": OPERATES, "console_key_new": ADMINISTERS, "console_key_revoke": ADMINISTERS}
 ACTS |= {"console_schedule_pause": OPERATES, "console_schedule_resume": OPERATES, "console_schedule_run": OPERATES}
+ACTS |= {f"console_webhook_{act}": OPERATES for act in ("enable", "disable", "test", "replay")}
+ACTS |= {"console_hook_pause": OPERATES, "console_hook_resume": OPERATES, "console_hook_rotate": ADMINISTERS}
+ACTS |= {"console_hook_call_replay": OPERATES}
+ACTS |= {"console_webhook_rotate": ADMINISTERS, "console_delivery_replay": OPERATES}
 ACTS |= {"console_wait_link": OPERATES, "console_wait_unlink": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.
 STREAMS = {"console_run_events"}
@@ -72,11 +84,10 @@ def routes() -> dict[str, URLPattern]:
 
 def address(name: str, run: dict[str, Any]) -> str:
     wanted = {"run_id": run["id"], "wait_id": run["wait_id"], "session_id": run["session_id"]}
-    wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "bulk_id": run["bulk_id"], "task_id": run["task"]}
-    wanted |= {one: run[one] for one in ("schedule_id", "entry_id", "worker_id", "key_id")}
+    wanted |= {"pause_id": run["id"], "call_id": run["call_id"], "task_id": run["task"]}
     wanted |= {"link_id": run["id"]}
     names = routes()[name].pattern.converters
-    path = reverse(f"admin:{name}", kwargs={one: wanted[one] for one in names})
+    path = reverse(f"admin:{name}", kwargs={one: wanted.get(one) or run[one] for one in names})
     return path + ("?seq=1" if name == "console_run_detail" else "")
 
 

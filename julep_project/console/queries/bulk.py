@@ -14,8 +14,9 @@ from executions.bulk.actions import MOST_COUNTED
 from executions.bulk.models import BulkVerb
 from executions.models import OPEN, Execution
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
+from julep_project.console.address import uuid_of
 from julep_project.console.queries.rows import Row, rows
-from julep_project.console.queries.runs import RunFilter, uuid_of
+from julep_project.console.queries.runs import RunFilter
 
 # Whose runs a list shows is told from so many of its newest.
 LOOKED_AT = 5000

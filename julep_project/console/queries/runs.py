@@ -12,6 +12,7 @@ from django.http import QueryDict
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
 from executions.comparing.usage import Usage, usage_of_runs
 from executions.states import TERMINAL_EXECUTION, ExecutionStatus
+from julep_project.console.address import moment_of, text_of, uuid_of
 from julep_project.console.keyset import Place
 from julep_project.console.queries.places import PLACE, label_at, label_of_row
 from julep_project.console.queries.rows import Row, rows
@@ -61,14 +62,14 @@ class RunFilter:
         return cls(
             status=status,
             ids=_ids(query.getlist("run")),
-            task=_text(query, "task"),
-            agent=_text(query, "agent"),
-            error=_text(query, "error"),
-            text=_text(query, "q"),
-            fault=_text(query, "fault"),
+            task=text_of(query, "task"),
+            agent=text_of(query, "agent"),
+            error=text_of(query, "error"),
+            text=text_of(query, "q"),
+            fault=text_of(query, "fault"),
             is_retried=_yes_or_no(query, "retried"),
-            since=_moment(query, "since"),
-            until=_moment(query, "until"),
+            since=moment_of(query, "since"),
+            until=moment_of(query, "until"),
             metadata=tuple((name.strip()[:_LONGEST], value.strip()[:_LONGEST]) for name, _, value in pairs),
         )
 
@@ -117,10 +118,6 @@ class RunFilter:
         return found, parameters
 
 
-def _text(query: QueryDict, name: str) -> str:
-    return query.get(name, "").strip().replace("\0", "")[:_LONGEST]
-
-
 def _yes_or_no(query: QueryDict, name: str) -> bool | None:
     given = query.get(name, "")
     if given not in ("", "yes", "no"):
@@ -133,21 +130,6 @@ def _ids(given: list[str]) -> tuple[str, ...]:
     if len(given) > _MOST_IDS or not all(map(uuid_of, given)):
         raise BadRequest(f"run is the id of one, {_MOST_IDS} times at most")
     return tuple(dict.fromkeys(str(uuid_of(one)) for one in given))
-
-
-def _moment(query: QueryDict, name: str) -> datetime | None:
-    """ISO, or `-1h`, `-7d` before now."""
-    given = query.get(name, "").strip()
-    if not given:
-        return None
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if given[0] == "-" and given[-1] in units and given[1:-1].isdecimal():
-        return datetime.now(UTC) - timedelta(**{units[given[-1]]: min(int(given[1:-1]), 100_000)})
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise BadRequest(f"{name} is no time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _alike(value: str) -> Any:
@@ -168,14 +150,6 @@ def _tasks(task: str, agent: str) -> list[UUID]:
         {"task": task, "task_id": uuid_of(task), "agent": agent, "agent_id": uuid_of(agent), "most": _MOST_TASKS},
     )
     return [row["id"] for row in found]
-
-
-def uuid_of(text: str) -> UUID | None:
-    """The id that a text is; None if it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 _COLUMNS = """

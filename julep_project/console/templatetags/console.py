@@ -219,21 +219,36 @@ def bulk_tone(state: str) -> str:
     return _BULK_TONES.get(state, "running")
 
 
-_SCHEDULE_TONES = {
-    "paused": "cancelled",
-    "ended": "cancelled",
-    "waiting": "queued",
-    "started": "running",
-    "done": "succeeded",
-    "skipped": "cancelled",
+_TONES = {
+    "accepted": "succeeded",
     "active": "succeeded",
+    "answered": "succeeded",
+    "changed": "awaiting_input",
+    "delivered": "succeeded",
+    "disabled": "cancelled",
+    "done": "succeeded",
+    "dropped": "cancelled",
+    "enabled": "succeeded",
+    "ended": "cancelled",
+    "failing": "failed",
+    "full": "awaiting_input",
+    "gone": "cancelled",
+    "handed_out": "succeeded",
+    "new": "queued",
+    "paused": "cancelled",
+    "pending": "queued",
+    "refused": "failed",
+    "skipped": "cancelled",
+    "started": "running",
+    "unreachable": "failed",
+    "waiting": "queued",
 }
 
 
 @register.filter
-def schedule_tone(state: str) -> str:
-    """The dot of a state of a schedule, or of what became of one of its times, as runs have them."""
-    return _SCHEDULE_TONES.get(state, state)
+def tone(state: str) -> str:
+    """The dot of a state of something, as runs have them."""
+    return _TONES.get(state, state)
 
 
 @register.simple_tag

@@ -22,10 +22,10 @@ from executions.comparing.comparison import (
 from executions.models import Execution
 from executions.states import TERMINAL_EXECUTION
 from julep_project.console.acts import act
+from julep_project.console.address import uuid_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page, part
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import number
 from julep_project.console.views.run.values import differing, output_of_row, output_of_run
 from julep_project.core.errors import DomainError, NotFound

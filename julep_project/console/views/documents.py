@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from docs_store.embedding_queue import REVIVED_BY_HAND, revive_failed
 from julep_project.console.acts import act, back, told
+from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, read_place, split
 from julep_project.console.page import page
@@ -26,11 +27,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     size = FILE if form else PAGE
     listed = failed(model=model, after=read_place(request.GET.get("after")), limit=size + 1)
     found, has_more = split(listed, size)
-    following = None
-    if has_more:
-        query = request.GET.copy()
-        query["after"] = place_of(found[-1]).token()
-        following = f"{request.path}?{query.urlencode()}"
+    following = page_behind(request, place_of(found[-1]).token()) if has_more else None
     if form:
         names = (*_EXPORTED, "begins") if may(request, CONTENTS) else _EXPORTED
         exported = [{name: row[name] for name in names} for row in found]

@@ -11,11 +11,11 @@ from django.urls import reverse
 from executions.operating.faults import NEW, mark_fault
 from executions.operating.models import FaultState
 from julep_project.console.acts import act, back, told
+from julep_project.console.address import uuid_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
 from julep_project.console.queries.errors import LOOKED_AT, error_groups
-from julep_project.console.queries.runs import uuid_of
 from julep_project.core.clock import now
 
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}

@@ -17,6 +17,7 @@ from executions.wait_tokens import task_token
 from executions.waits.asked import fields_asked, first_text
 from executions.waits.form import Field, read_answer
 from julep_project.console.acts import act, back
+from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page
@@ -39,18 +40,12 @@ def listing(request: HttpRequest) -> HttpResponse:
     form = wanted_format(request)
     size = FILE if form else PAGE
     found, has_more = split(list_waits(kind=kind, after=read_place(request.GET.get("after")), limit=size + 1), size)
-    following = _following(request, found[-1]) if has_more else None
+    following = page_behind(request, Place(found[-1]["updated_at"], found[-1]["id"]).token()) if has_more else None
     reads = may(request, CONTENTS)
     if form:
         return as_file(form, "inbox", [_exported(row, reads) for row in found], following=following)
     waits = [{**row, "question": _question(row) if reads else ""} for row in found]
     return page(request, "inbox.html", "Inbox", waits=waits, kind=kind, kinds=KINDS, following=following)
-
-
-def _following(request: HttpRequest, last: Mapping[str, Any]) -> str:
-    query = request.GET.copy()
-    query["after"] = Place(last["updated_at"], last["id"]).token()
-    return f"{request.path}?{query.urlencode()}"
 
 
 def _exported(row: Mapping[str, Any], reads: bool) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from agents.access.models import LONGEST_LABEL, ApiKey
 from agents.access.services import create_key, revoke_key
 from agents.models import Developer
 from julep_project.console.acts import act, back, told
+from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import ADMINISTER
-from julep_project.console.queries.runs import uuid_of
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import now
 from julep_project.core.errors import DomainError

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from agents.tools.presets import without_values
 from executions.states import ExecutionStatus
+from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_place, split
 from julep_project.console.page import page, part
@@ -23,7 +24,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     form = wanted_format(request)
     size = FILE if form else PAGE
     found, has_more = split(list_runs(wanted, after=read_place(request.GET.get("after")), limit=size + 1), size)
-    following = _following(request, found[-1]) if has_more else None
+    following = page_behind(request, Place(found[-1]["created_at"], found[-1]["id"]).token()) if has_more else None
     if form:
         return as_file(form, "runs", [_exported(row) for row in found], following=following)
     narrowing = request.GET.copy()
@@ -40,12 +41,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         query=request.GET.urlencode(),
         narrowing=narrowing.urlencode(),
     )
-
-
-def _following(request: HttpRequest, last: Mapping[str, Any]) -> str:
-    query = request.GET.copy()
-    query["after"] = Place(last["created_at"], last["id"]).token()
-    return f"{request.path}?{query.urlencode()}"
 
 
 def _chips(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:

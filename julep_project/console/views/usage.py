@@ -6,10 +6,10 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
+from julep_project.console.address import uuid_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.queries.usage import GROUPS, LOOKED_AT, OF_IDS, dearest_calls, usage
 from julep_project.core.clock import now
 

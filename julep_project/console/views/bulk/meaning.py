@@ -11,8 +11,9 @@ from agents.models import Developer
 from executions import finding
 from executions.bulk.errors import EmptyFilter
 from executions.bulk.models import BulkVerb
+from julep_project.console.address import uuid_of
 from julep_project.console.queries.bulk import developers_of, named, narrowed
-from julep_project.console.queries.runs import RunFilter, uuid_of
+from julep_project.console.queries.runs import RunFilter
 from julep_project.core.clock import now
 from julep_project.core.errors import BadRequest
 

@@ -12,12 +12,12 @@ from agents.calls.selectors import ShownCall, show_call
 from agents.models import Developer
 from agents.tools.presentation import present_tools
 from docs_store.recall_options import Mode, complete_recall_options
+from julep_project.console.address import uuid_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.chats import call_of, get_reply, get_session, titles_of
 from julep_project.console.queries.rows import Row
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.messages import OMITTED, WHOLE_BYTES, raw_part, shown_messages
 from julep_project.core.errors import DomainError, NotFound
 from sessions.context.chat_request import ChatRequest

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
+from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
-from julep_project.console.keyset import FILE, PAGE, split
+from julep_project.console.keyset import FILE, PAGE, read_id, split
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, VIEW, may, needs
 from julep_project.console.queries.chats import SEARCHED, get_session, list_entries, list_sessions, text_of
@@ -28,27 +29,14 @@ def listing(request: HttpRequest) -> HttpResponse:
         wanted["text"] = ""
     form = wanted_format(request)
     size = FILE if form else PAGE
-    found, has_more = split(list_sessions(wanted, after=_after(request), limit=size + 1), size)
-    following = _following(request, str(found[-1]["id"])) if has_more else None
+    found, has_more = split(list_sessions(wanted, after=read_id(request.GET.get("after")), limit=size + 1), size)
+    following = page_behind(request, found[-1]["id"]) if has_more else None
     if form:
         exported = [{name: row[name] for name in _EXPORTED} for row in found]
         return as_file(form, "chats", exported, following=following)
     return page(
         request, "chat/list.html", "Chats", sessions=found, wanted=wanted, following=following, searched=SEARCHED
     )
-
-
-def _after(request: HttpRequest) -> UUID | None:
-    try:
-        return UUID(request.GET["after"]) if request.GET.get("after") else None
-    except ValueError:
-        raise BadRequest("The place in the list is not valid") from None
-
-
-def _following(request: HttpRequest, after: str) -> str:
-    query = request.GET.copy()
-    query["after"] = after
-    return f"{request.path}?{query.urlencode()}"
 
 
 @needs(VIEW)
@@ -61,7 +49,7 @@ def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if not after.isdecimal() or len(after) > 15:
         raise BadRequest("The place in the list is not valid")
     found, has_more = split(list_entries(session_id, after=int(after), limit=_ENTRIES + 1), _ENTRIES)
-    following = _following(request, str(found[-1]["seq"])) if has_more else None
+    following = page_behind(request, found[-1]["seq"]) if has_more else None
     entries = [_shown(entry, reads=may(request, CONTENTS)) for entry in found]
     if form := wanted_format(request):
         return as_file(form, f"chat-{session_id}", entries, following=following)

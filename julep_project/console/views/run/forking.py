@@ -17,9 +17,9 @@ from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus
 from executions.wire import overrides_to_wire
 from julep_project.console.acts import act
+from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, needs
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
 from julep_project.console.views.source import written_step
 from julep_project.console.views.typed import read_typed

@@ -11,9 +11,9 @@ from django.utils.http import urlencode
 from executions.retrying.edits import Edits
 from executions.retrying.services import RetryRequest, preview_retry, retry_execution
 from julep_project.console.acts import act
+from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import OPERATE, VIEW, needs
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.run.lookup import get_run
 from julep_project.console.views.typed import read_typed
 from julep_project.core.errors import DomainError

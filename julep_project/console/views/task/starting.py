@@ -12,9 +12,9 @@ from django.urls import reverse
 from executions.services import start_execution
 from executions.waits.form import fields_of, read_answer
 from julep_project.console.acts import act
+from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, needs
-from julep_project.console.queries.runs import uuid_of
 from julep_project.console.views.typed import read_typed
 from julep_project.core.errors import DomainError
 from julep_project.core.ids import uuid7

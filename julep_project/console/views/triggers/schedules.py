@@ -11,11 +11,12 @@ from agents.models import Developer
 from executions.schedules.models import ScheduleState
 from executions.schedules.services import pause_schedule, resume_schedule, run_schedule
 from julep_project.console.acts import act, back, told
+from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, read_id, split
 from julep_project.console.page import page
 from julep_project.console.permissions import VIEW, needs
-from julep_project.console.queries.schedules import get_schedule, list_occurrences, list_schedules
+from julep_project.console.queries.triggers.schedules import get_schedule, list_occurrences, list_schedules
 
 _EXPORTED = (
     "id name state developer_id task_id session_id times zone next_nominal failures paused_reason created_at".split()
@@ -31,10 +32,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         raise BadRequest("There is no such state")
     size = FILE if form else PAGE
     found, has_more = split(list_schedules(state=state, after=read_id(request.GET.get("after")), limit=size + 1), size)
-    kept = f"&state={state}" if state else ""
-    following = f"{request.path}?after={found[-1]['id']}{kept}" if has_more else None
+    following = page_behind(request, found[-1]["id"]) if has_more else None
     if form:
-        following = following and f"{following}&format={form}"
         exported = [{name: row[name] for name in _EXPORTED} for row in found]
         return as_file(form, "schedules", exported, following=following)
     context = {"schedules": found, "following": following, "states": ScheduleState.values, "chosen": state}

@@ -1,0 +1,1 @@
+"""Reads what tools are made of."""

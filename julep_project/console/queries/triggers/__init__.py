@@ -1,0 +1,1 @@
+"""Reads what begins runs, and what is told of them."""

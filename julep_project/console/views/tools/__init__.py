@@ -1,0 +1,1 @@
+"""Pages of what tools are made of."""

@@ -1,0 +1,1 @@
+"""Pages of what begins runs, and of what is told of them."""
