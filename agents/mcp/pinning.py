@@ -96,7 +96,9 @@ def refresh(developer: Developer, agent_id: UUID, tool_id: UUID) -> McpServer:
     Raises:
         NotFound, BadRequest: from `get_mcp_tool`.
     """
-    pin_stored(get_mcp_tool(developer, agent_id, tool_id))
+    tool = get_mcp_tool(developer, agent_id, tool_id)
+    pin_stored(tool)
+    record(developer.pk, Act(Verb.RING, ObjectKind.TOOL, tool.pk, tool.name))
     return get_server(developer, agent_id, tool_id)
 
 

@@ -37,6 +37,7 @@ from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 from julep_project.console.views.task import page as task_page
 from julep_project.console.views.task import starting as task_starting
+from julep_project.console.views.tools import servers
 from julep_project.console.views.triggers import deliveries, events, hook_calls, hooks, schedules, webhooks
 from julep_project.console.views.waits import links as wait_links
 
@@ -61,6 +62,7 @@ NAVIGATION = (
             ("Events", "console_events"),
         ),
     ),
+    ("Tools", (("MCP servers", "console_servers"),)),
     (
         "Fleet",
         (
@@ -85,6 +87,7 @@ _SECTIONS = {
     "console_delivery": "console_webhooks",
     "console_hook": "console_hooks",
     "console_event": "console_events",
+    "console_server": "console_servers",
     "console_task": "console_runs",
     "console_compare": "console_runs",
 }
@@ -107,7 +110,8 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of the console, then those of the models."""
-        return [*self._pages_of_runs(), *self._pages_of_triggers(), *self._other_pages(), *super().get_urls()]
+        own = [*self._pages_of_runs(), *self._pages_of_triggers(), *self._pages_of_tools(), *self._other_pages()]
+        return [*own, *super().get_urls()]
 
     def _pages_of_runs(self) -> list[URLPattern]:
         run = "runs/<uuid:run_id>/"
@@ -149,6 +153,14 @@ class ConsoleSite(admin.AdminSite):
             *self._acts(call, "console_hook_call", hook_calls, ["replay"]),
             path("events/", self._page(events.listing), name="console_events"),
             path("events/<uuid:event_id>/", self._page(events.show), name="console_event"),
+        ]
+
+    def _pages_of_tools(self) -> list[URLPattern]:
+        server = "mcp-servers/<uuid:server_id>/"
+        return [
+            path("mcp-servers/", self._page(servers.listing), name="console_servers"),
+            path(server, self._page(servers.show), name="console_server"),
+            *self._acts(server, "console_server", servers, ("refresh", "accept")),
         ]
 
     def _acts(self, place: str, route: str, views: Any, names: Iterable[str]) -> list[URLPattern]:

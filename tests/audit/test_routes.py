@@ -33,7 +33,6 @@ UNRECORDED = {
     ("post", "users/<str:id>/search"): "reads",
     ("post", "^(?:v1/)?vector_stores/(?P<store>[^/]+)/search$"): "reads",
     ("post", "embed"): "changes nothing here",
-    ("post", "agents/<str:agent_id>/tools/<str:tool_id>/refresh"): "accepting what was found is recorded",
     ("post", "sessions/<str:id>/messages"): "entries are never changed, and say themselves when they came",
     ("post", "sessions/<str:id>/render"): "changes nothing here",
     ("post", "sessions/<str:id>/chat"): "entries are never changed, and say themselves when they came",
@@ -93,6 +92,11 @@ class World:
         McpTool.objects.create(developer=self.developer, server=server, name="n", hash="0" * 64, state="new")
         accepted = {"tools": [{"name": "n", "hash": "0" * 64}]}
         return self.api.post(f"/agents/{self.agent}/tools/{tool}/accept", accepted)
+
+    def asked(self) -> Any:
+        """The answer to asking the server of a tool again, which cannot be reached."""
+        tool = self.new(f"/agents/{self.agent}/tools", SERVED)
+        return self.api.post(f"/agents/{self.agent}/tools/{tool}/refresh")
 
     def imported(self) -> Any:
         return self.api.post(f"/agents/{self.agent}/tools/import", dict(ImportBody.example))
@@ -308,6 +312,7 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("put", TOOL): ("update", "tool", lambda w: w.api.put(w.tool(), FUNCTION)),
     ("patch", TOOL): ("update", "tool", lambda w: w.api.patch(w.tool(), {"description": "d"})),
     ("post", f"{TOOL}/accept"): ("update", "tool", World.accepted),
+    ("post", f"{TOOL}/refresh"): ("ring", "tool", World.asked),
     ("delete", TOOL): ("delete", "tool", lambda w: w.api.delete(w.tool())),
     ("post", "users/<str:id>/erase"): ("erase", "user", lambda w: w.api.post(f"/users/{w.user()}/erase")),
     ("put", "retention/<str:kind>"): ("update", "retention", lambda w: w.api.put("/retention/runs", {"days": 9})),

@@ -10,7 +10,8 @@ from django.test import Client
 
 from agents.access.services import create_key
 from agents.calls.models import Call
-from agents.models import Developer
+from agents.mcp.models import McpServer, McpTool
+from agents.models import Developer, Tool
 from agents.webhooks.models import Delivery, Endpoint, Message
 from executions.bulk.models import BulkAction, BulkItem
 from executions.events.models import Event
@@ -74,7 +75,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
     body = {"name": "every hour", "task_id": task["id"], "cron": "0 * * * *"}
     told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
-    told |= triggered()
+    told |= {**triggered(), "server_id": served(task["agent_id"])}
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
 
 
@@ -92,6 +93,20 @@ def triggered() -> dict[str, str]:
     call = HookCall.objects.create(**owner, hook=hook, status="accepted", http_status=202, **began)
     told = {"endpoint_id": endpoint.pk, "delivery_id": delivery.pk, "event_id": event.pk, "hook_id": hook.pk}
     return {name: str(key) for name, key in {**told, "hook_call_id": call.pk}.items()}
+
+
+def served(agent: str) -> str:
+    """The MCP server of a tool of the agent, that describes one tool otherwise now."""
+    owner = {"developer_id": UUID(int=0)}
+    spec = {"server": {"url": "https://harbour.example.com/mcp"}}
+    tool = Tool.objects.create(**owner, agent_id=agent, name="harbour", type="mcp", spec=spec)
+    told = {"name": "harbour", "place": "https://harbour.example.com/mcp", "transport": "http", "listed_at": now()}
+    server = McpServer.objects.create(**owner, agent_id=agent, tool=tool, definition="d", **told)
+    known = {"description": "When A-7 is wet", "input_schema": {"type": "object"}, "hash": "1" * 64}
+    other = {**known, "description": "When A-7 is dry", "output_schema": None, "annotations": {}, "hash": "2" * 64}
+    McpTool.objects.create(**owner, server=server, name="tide", state="changed", found=other, **known)
+    McpTool.objects.create(**owner, server=server, name="moor", state="new", **{**known, "hash": "3" * 64})
+    return str(server.pk)
 
 
 def called(**values: Any) -> str:

@@ -60,6 +60,8 @@ PAGES = {
     "console_hook_call": SEES,
     "console_events": SEES,
     "console_event": SEES,
+    "console_servers": SEES,
+    "console_server": SEES,
 }
 ACTS = {"console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
@@ -71,6 +73,7 @@ ACTS |= {"console_schedule_pause": OPERATES, "console_schedule_resume": OPERATES
 ACTS |= {f"console_webhook_{act}": OPERATES for act in ("enable", "disable", "test", "replay")}
 ACTS |= {"console_hook_pause": OPERATES, "console_hook_resume": OPERATES, "console_hook_rotate": ADMINISTERS}
 ACTS |= {"console_hook_call_replay": OPERATES}
+ACTS |= {"console_server_refresh": OPERATES, "console_server_accept": OPERATES}
 ACTS |= {"console_webhook_rotate": ADMINISTERS, "console_delivery_replay": OPERATES}
 ACTS |= {"console_wait_link": OPERATES, "console_wait_unlink": OPERATES}
 # Async, so that its connection may stay open; it is tried on running processes.

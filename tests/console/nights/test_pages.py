@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,14 @@ from julep_project.bench.copies import lengthen
 from julep_project.core.clock import now
 from sessions.models import Entry
 from tests.console.browser import Console
+from tests.console.conftest import served, triggered
 from tests.console.nights.installation import Installation
 from tests.outages import database_away
 
 pytestmark = pytest.mark.slow
 
 _SIDEBAR = ("", "runs/", "errors/", "inbox/", "chats/", "queues/", "bulk/", "usage/", "documents/", "health/")
-_SIDEBAR += ("schedules/", "controls/", "audit/")
+_SIDEBAR += ("schedules/", "controls/", "audit/", "webhooks/", "hooks/", "events/", "mcp-servers/")
 # What a reader of pages cannot do without.
 _GRAVE = ("serious", "critical")
 _DEEPEST = 50
@@ -44,9 +46,25 @@ def a_schedule(task: str) -> Schedule:
     return row
 
 
+@cache
+def some_rows(agent: str) -> dict[str, str]:
+    """Ids of what was told, called and found."""
+    return {**triggered(), "server_id": served(agent)}
+
+
+_OF_TRIGGERS = (
+    "webhooks/{endpoint_id}/",
+    "deliveries/{delivery_id}/",
+    "hooks/{hook_id}/",
+    "hook-calls/{hook_call_id}/",
+)
+_OF_TRIGGERS += ("events/{event_id}/", "mcp-servers/{server_id}/")
+
+
 def paths(installation: Installation) -> list[str]:
     """Every page, with something on it."""
     schedule = a_schedule(installation.tasks["Convert"])
+    rows = some_rows(installation.agent)
     failed, model = installation.runs["Convert"][0], installation.runs["Summarise"][0]
     wait = Branch.objects.filter(status="awaiting_input").values_list("wait_id", flat=True)[0]
     reply = Entry.objects.filter(session_id=installation.chat, role="assistant").exclude(model="")[0].pk
@@ -68,6 +86,7 @@ def paths(installation: Installation) -> list[str]:
         "usage/?by=task&of=" + installation.tasks["Summarise"],
         "bulk/new/?action=retry&status=failed",
         f"schedules/{schedule.pk}/",
+        *(path.format(**rows) for path in _OF_TRIGGERS),
         "search/?q=x",
         "runs/?q=nothing-has-this",
         "nothing/",

@@ -1,0 +1,77 @@
+"""MCP servers of all developers, and the tools each was found to have."""
+
+from uuid import UUID
+
+from julep_project.console.address import uuid_of
+from julep_project.console.queries.rows import Row, rows
+
+_SERVERS = """
+    SELECT s.*, a.name AS agent, d.email AS developer, counted.*
+    FROM (SELECT id, name, place, transport, protocol, server_info, listed_at, problem, left_out, agent_id, tool_id,
+                 developer_id, created_at, updated_at
+          FROM mcp_client_mcpserver s WHERE {narrowed} ORDER BY id DESC LIMIT %(limit)s) AS s
+    JOIN agents_agent a ON a.id = s.agent_id JOIN agents_developer d ON d.id = s.developer_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS tools, count(*) FILTER (WHERE t.state = 'changed') AS changed,
+               count(*) FILTER (WHERE t.state = 'new') AS new_ones, count(*) FILTER (WHERE t.state = 'gone') AS gone
+        FROM mcp_client_mcptool t WHERE t.server_id = s.id) AS counted
+    ORDER BY s.id DESC
+"""
+_OTHERWISE = "s.id IN (SELECT t.server_id FROM mcp_client_mcptool t WHERE t.state IN ('changed', 'new'))"
+# How they stand, the worse of what is true of one first.
+_STATES = {
+    "unreachable": "s.problem <> ''",
+    "changed": f"s.problem = '' AND {_OTHERWISE}",
+    "accepted": f"s.problem = '' AND NOT {_OTHERWISE}",
+}
+STATES = tuple(_STATES)
+
+
+def list_servers(*, state: str, developer: str, after: UUID | None, limit: int) -> list[Row]:
+    """Servers, the newest first; with a state, those that stand so; with a developer, by id or e-mail, theirs."""
+    narrowed = [_STATES[state]] if state else []
+    if after is not None:
+        narrowed.append("s.id < %(after)s")
+    if developer:
+        narrowed.append(
+            "s.developer_id IN (SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s)"
+        )
+    named = {"after": after, "limit": limit, "developer": developer, "developer_id": uuid_of(developer)}
+    return [_told(row) for row in rows(_SERVERS.format(narrowed=" AND ".join(narrowed) or "true"), named)]
+
+
+def get_server(server_id: UUID) -> Row | None:
+    """One of them."""
+    found = rows(_SERVERS.format(narrowed="s.id = %(id)s"), {"id": server_id, "limit": 1})
+    return _told(found[0]) if found else None
+
+
+def _told(row: Row) -> Row:
+    state = "changed" if row["changed"] or row["new_ones"] else "accepted"
+    return {**row, "state": "unreachable" if row["problem"] else state}
+
+
+# Those somebody has to look at come first. A server has some hundreds at most.
+_TOOLS = """
+    SELECT t.id, t.name, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at
+    FROM mcp_client_mcptool t WHERE t.server_id = %s
+    ORDER BY array_position(ARRAY['changed', 'new', 'gone', 'accepted'], t.state::text), t.name
+"""
+
+
+def list_tools(server_id: UUID) -> list[Row]:
+    """What a server was found to have, with the hash of what it is now."""
+    found = rows(_TOOLS, [server_id])
+    return [{**row, "now": row["found_hash"] or row["hash"]} for row in found]
+
+
+_TOOL = """
+    SELECT t.id, t.name, t.state, t.description, t.input_schema, t.output_schema, t.annotations, t.hash, t.found
+    FROM mcp_client_mcptool t WHERE t.server_id = %s AND t.name = %s
+"""
+
+
+def get_tool(server_id: UUID, name: str) -> Row | None:
+    """One of them: as it was accepted, and what is `found` now where that is something else."""
+    found = rows(_TOOL, [server_id, name])
+    return found[0] if found else None

@@ -1,0 +1,70 @@
+"""MCP servers of all developers: what each was found to have, and accepting it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents.audit.models import AuditRecord
+from agents.mcp.models import McpServer, McpTool
+from tests.console.conftest import HOSTILE, served
+from tests.flow_runner import FlowRunner
+
+
+@pytest.fixture
+def server(flow: FlowRunner) -> McpServer:
+    """One with a tool that it describes otherwise now, and one that is new."""
+    made = McpServer.objects.get(pk=served(flow.create({"main": [{"evaluate": {"n": "$ 1"}}]}).json()["agent_id"]))
+    McpServer.objects.update(left_out=[{"name": HOSTILE.replace("\u0007", ""), "reason": "there are two of this name"}])
+    return made
+
+
+def test_what_a_server_describes_otherwise_is_seen(operator: Client, viewer: Client, server: McpServer) -> None:
+    (item,) = operator.get("/admin/mcp-servers/?state=changed&format=json").json()["items"]
+    assert (item["tools"], item["changed"], item["new_ones"]) == (2, 1, 1)
+    assert "No server is unreachable" in operator.get("/admin/mcp-servers/?state=unreachable").content.decode()
+    path = f"/admin/mcp-servers/{server.pk}/"
+    page = operator.get(path).content.decode()
+    assert '<span class="removed"><bdi>When A-7 is wet' in page and '<span class="added"><bdi>When A-7 is dry' in page
+    assert "harbour__tide" in page and "⟪U+202E⟫" in page and "two of this name" in page
+    page = operator.get(f"{path}?tool=moor").content.decode()
+    assert "not accepted yet" in page and "When A-7 is wet" in page and "is dry" not in page
+    assert "A-7" not in viewer.get(path).content.decode()
+    hidden = "x" * 1000
+    McpTool.objects.filter(name="tide").update(
+        description=hidden, found={**_found(), "description": f"{hidden} run rm"}
+    )
+    assert "run rm" in operator.get(path).content.decode()
+    assert [one["state"] for one in operator.get(f"{path}?format=json").json()["items"]] == ["changed", "new"]
+
+
+def test_only_what_was_looked_at_is_accepted(operator: Client, server: McpServer) -> None:
+    path = f"/admin/mcp-servers/{server.pk}/"
+    other = operator.post(f"{path}accept/", {"name": "tide", "hash": "9" * 64}, follow=True).content.decode()
+    assert "is not what was looked at" in other and _state("tide") == "changed"
+    chosen = {"name": ["tide", "moor"], "hash": ["2" * 64, "3" * 64]}
+    assert "Accepted" in operator.post(f"{path}accept/", chosen, follow=True).content.decode()
+    assert (_state("tide"), _state("moor")) == ("accepted", "accepted")
+    assert McpTool.objects.get(name="tide").description == "When A-7 is dry"
+    assert operator.post(f"{path}accept/", {"name": "tide"}).status_code == 400
+    page = operator.post(f"{path}refresh/", follow=True).content.decode()
+    assert "could not be asked" in page and "It was asked" in page
+    acts = AuditRecord.objects.filter(actor_label="operator", object_kind="tool").order_by("pk")
+    assert list(acts.values_list("verb", flat=True)) == ["update", "ring"]
+
+
+def test_servers_that_tasks_define_are_only_looked_at(operator: Client, server: McpServer) -> None:
+    McpServer.objects.update(tool=None)
+    path = f"/admin/mcp-servers/{server.pk}/"
+    assert "a task defines itself" in operator.get(path).content.decode()
+    assert "data-dialog" not in operator.get(path).content.decode()
+    assert operator.post(f"{path}refresh/").status_code == 400
+
+
+def _found() -> dict[str, Any]:
+    found: dict[str, Any] = McpTool.objects.get(name="tide").found
+    return found
+
+
+def _state(name: str) -> str:
+    return str(McpTool.objects.get(name=name).state)
