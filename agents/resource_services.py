@@ -11,6 +11,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import DEFAULT_PROJECT, Developer
 from agents.names import generate_canonical_name
+from agents.retention.belongings import remove_belongings
 from agents.selectors import get_project_named
 from agents.tools.presets import without_values
 from julep_project.core.clock import DatabaseNow
@@ -77,13 +78,16 @@ class ResourceServices(Generic[Row]):
             replace=lambda: self.replace(developer=developer, row_id=row_id, values=values),
         )
 
-    @transaction.atomic
     def delete(self, *, developer: Developer, row_id: UUID) -> None:
-        """Remove a row with everything that belongs to it."""
-        row = self._locked(developer, row_id)
-        self.remove(row)
-        row.pk = row_id
-        self._record(Verb.DELETE, row, before=self.settings_of(row))
+        """Remove a row with everything that belongs to it. A ServiceUnavailable where that is so much that it takes
+        more requests than this."""
+        if self.model.objects.for_developer(developer).filter(pk=row_id).exists():
+            remove_belongings(ObjectKind(self.noun), row_id)
+        with transaction.atomic():
+            row = self._locked(developer, row_id)
+            self.remove(row)
+            row.pk = row_id
+            self._record(Verb.DELETE, row, before=self.settings_of(row))
 
     def columns(self, developer: Developer, values: Values, *, whole: bool = False) -> dict[str, Any]:
         """The values as the row holds them; of a `whole` body with the defaults of what it leaves out."""

@@ -7,6 +7,7 @@ from docs_store import embedding_queue, model_coverage, vector_index
 from docs_store.files import services
 from docs_store.ingestion.jobs import INGESTIONS
 from docs_store.models import EmbeddingModel
+from docs_store.removal.belongings import register_docs
 from docs_store.removal.erasing import DOCS as DOCS_OF_USERS
 from docs_store.removal.expiry import DOCS, FILES, empty_expired_stores, remove_expired_files
 from docs_store.search import upkeep
@@ -56,3 +57,4 @@ register(Keeper("docs_store.refresh_statistics", 60, upkeep.refresh_statistics, 
 kinds.register(FILES)
 kinds.register(DOCS)
 kinds.register_personal(DOCS_OF_USERS)
+register_docs()

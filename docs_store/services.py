@@ -13,18 +13,23 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from agents.audit.recording import record_all
-from agents.audit.verbs import Verb
+from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.resource_services import create_or_replace
+from agents.retention.belongings import is_much, remove_belongings, within_a_request
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, act_on_doc, owned_by
+from docs_store.parts import remove_parts
 from docs_store.search.indexing import VERSION, search_vector
 from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.metadata_filter import object_condition
 
 CHUNKS_PER_INSERT = 200
+# Docs that are removed together, where there are many.
+_TOGETHER = 100
+_CHUNKS = "SELECT FROM docs_store_chunk WHERE doc_id = ANY (%(docs)s)"
 
 
 def create_doc(*, developer: Developer, owner: Owner, values: Mapping[str, Any], doc_id: UUID | None = None) -> Doc:
@@ -80,8 +85,11 @@ def delete_doc(*, developer: Developer, owner: Owner, doc_id: UUID) -> None:
 
     Raises:
         NotFound: the owner has no such doc (any more).
+        ServiceUnavailable: it is so long that it takes more requests than this.
     """
     docs = Doc.objects.for_developer(developer).filter(owned_by([owner]), pk=doc_id)
+    if docs.exists():
+        remove_belongings(ObjectKind.DOC, doc_id)
     with transaction.atomic():
         if not _remove(developer, docs):
             raise NotFound("Doc not found")
@@ -94,14 +102,28 @@ def delete_docs(*, developer: Developer, owner: Owner, values: Mapping[str, Any]
 
     Raises:
         NotFound: there is no such owner.
+        ServiceUnavailable: that is so much that it takes more requests than this.
     """
     selectors.require_owner(developer, owner)
     docs = Doc.objects.for_developer(developer).filter(owned_by([owner]))
     if not values.get("delete_all"):
         matching = object_condition(values.get("metadata_filter", {}))
         docs = docs.filter(matching) if matching else docs.none()
-    with transaction.atomic():
-        return _remove(developer, docs)
+    if not is_much(_CHUNKS, {"docs": list(docs.values_list("pk", flat=True))}):
+        with transaction.atomic():
+            return _remove(developer, docs)
+    return _remove_in_parts(developer, docs)
+
+
+def _remove_in_parts(developer: Developer, docs: "QuerySet[Doc]") -> list[UUID]:
+    """The same where there is too much for one transaction: some docs after the others, and of them chunks first."""
+    removed: list[UUID] = []
+    with within_a_request() as pace:
+        while some := list(docs.order_by("-pk").values_list("pk", flat=True)[:_TOGETHER]):
+            remove_parts(some, pace)
+            with transaction.atomic():
+                removed += _remove(developer, docs.filter(pk__in=some))
+    return removed
 
 
 def _remove(developer: Developer, docs: "QuerySet[Doc]") -> list[UUID]:

@@ -9,6 +9,7 @@ from executions.actions import settling
 from executions.engine.dispatch import CeleryDispatcher
 from executions.engine.standing import let_go_on
 from executions.engine.sweep import NAME, figures, sweep
+from executions.removal.belongings import register_runs
 from executions.removal.erasing import RUNS as RUNS_OF_USERS
 from executions.removal.expiry import RUNS
 from julep_project.core.work.keeper import Keeper, register
@@ -21,3 +22,4 @@ register(Keeper("executions.expire_actions", settings.SWEEP_SECONDS, settling.ex
 kinds.register(RUNS)
 kinds.register_personal(RUNS_OF_USERS)
 kinds.register_personal(TEXTS)
+register_runs()

@@ -1,6 +1,9 @@
 """Removes conversations that a user alone had with agents. From those with others only its part in them goes."""
 
+from uuid import UUID
+
 from agents.calls.removal import forget_calls
+from agents.retention.belongings import Belonging
 from agents.retention.kinds import Person, Personal
 from agents.retention.pace import Pace
 from agents.retention.stripping import strip_records
@@ -19,10 +22,15 @@ _ENTRIES = """
         SELECT id FROM chat_sessions_entry WHERE session_id = ANY (%(sessions)s)
         ORDER BY session_id, seq LIMIT %(rows)s) RETURNING id
 """
+_ENTRIES_OF_ONE = "SELECT FROM chat_sessions_entry WHERE session_id = %(id)s"
 _SESSIONS = """
     DELETE FROM chat_sessions_session WHERE id IN (
         SELECT id FROM chat_sessions_session WHERE id = ANY (%(sessions)s) LIMIT %(rows)s) RETURNING id
 """
+
+
+def _remove_entries(session_id: UUID, pace: Pace) -> int:
+    return pace.drain(_ENTRIES, {"sessions": [session_id]})
 
 
 def _remove(person: Person, pace: Pace) -> int:
@@ -37,3 +45,4 @@ def _remove(person: Person, pace: Pace) -> int:
 
 
 SESSIONS = Personal("sessions", _FOUND, _remove)
+ENTRIES = Belonging(_ENTRIES_OF_ONE, _remove_entries)

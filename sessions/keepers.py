@@ -2,8 +2,10 @@
 
 from django.conf import settings
 
-from agents.retention import kinds
+from agents.audit.verbs import ObjectKind
+from agents.retention import belongings, kinds
 from julep_project.core.work.keeper import Keeper, register
+from sessions.erasing import ENTRIES as ENTRIES_OF_SESSION
 from sessions.erasing import SESSIONS
 from sessions.expiry import ENTRIES
 from sessions.history import pending, turns
@@ -14,3 +16,4 @@ register(Keeper("sessions.prune_turns", settings.SWEEP_SECONDS, turns.prune_turn
 register(Keeper("sessions.prune_pending", 3600, pending.prune_pending))
 kinds.register(ENTRIES)
 kinds.register_personal(SESSIONS)
+belongings.register(ObjectKind.SESSION, ENTRIES_OF_SESSION)

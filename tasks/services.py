@@ -15,6 +15,7 @@ from agents.mcp.pinning import check_defined, pin_defined
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
+from agents.retention.belongings import remove_belongings
 from agents.tool_definitions import parse_tool
 from agents.tools.presets import without_values
 from agents.tools.secret_names import names_of
@@ -112,16 +113,18 @@ def create_or_replace_task(*, developer: Developer, agent: Agent, definition: Ta
     )
 
 
-@transaction.atomic
 def delete_task(*, task: Task) -> None:
     """Remove a task, its versions and its executions.
 
     Raises:
         NotFound: the task was removed in the meantime.
+        ServiceUnavailable: there are so many executions that it takes more requests than this.
     """
-    locked = _lock(task)
-    _record(Verb.DELETE, locked, before=_settings_of(locked))
-    locked.delete()
+    remove_belongings(ObjectKind.TASK, task.pk)
+    with transaction.atomic():
+        locked = _lock(task)
+        _record(Verb.DELETE, locked, before=_settings_of(locked))
+        locked.delete()
 
 
 def _lock(task: Task) -> Task:

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import DEFAULT_PROJECT, Developer, Project
+from agents.retention.belongings import remove_belongings
 from agents.selectors import get_project_named
 from docs_store.files import contents
 from docs_store.models import Doc, File, FileContent, Ingestion, VectorStoreFile
@@ -119,7 +120,10 @@ def delete_file(*, developer: Developer, file_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such file (any more).
+        ServiceUnavailable: so much was read in it that it takes more requests than this.
     """
+    if list_files(developer).filter(pk=file_id).exists():
+        remove_belongings(ObjectKind.FILE, file_id)
     with transaction.atomic():
         file = get_or_not_found(list_files(developer).select_for_update(of=("self",)), file_id, "File")
         record(developer.pk, _act(Verb.DELETE, file))

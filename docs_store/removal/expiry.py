@@ -7,10 +7,12 @@ has lost a part of its content and is gone after the next pass.
 
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from agents.retention.kinds import Expired, Kind, deletion
 from agents.retention.pace import OutOfTime, Pace, Then
 from docs_store.files.services import forget_contents
+from docs_store.parts import remove_parts
 from julep_project.core.database import fetch
 from julep_project.core.tenancy import system_scope
 
@@ -30,17 +32,6 @@ def _remove(expired: Expired, pace: Pace) -> int:
 
 _DOCS_DUE = "SELECT id FROM docs_store_doc WHERE developer_id = %(developer)s AND created_at < %(before)s"
 _SOME_DOCS = f"{_DOCS_DUE} LIMIT {_AT_ONCE}"
-_PARTS = (
-    """
-    DELETE FROM docs_store_embedding WHERE id IN (
-        SELECT vector.id FROM docs_store_chunk chunk JOIN docs_store_embedding vector ON vector.chunk_id = chunk.id
-        WHERE chunk.doc_id = ANY (%(docs)s) LIMIT %(rows)s) RETURNING id
-    """,
-    """
-    DELETE FROM docs_store_chunk WHERE id IN (
-        SELECT id FROM docs_store_chunk WHERE doc_id = ANY (%(docs)s) LIMIT %(rows)s) RETURNING id
-    """,
-)
 # A job that still reads a file into one of them finds it gone. A file of a vector store is not in it any more.
 _REMOVE_DOCS = """
     WITH gone AS (
@@ -53,13 +44,16 @@ _REMOVE_DOCS = """
 """
 
 
+def remove_docs(doc_ids: list[UUID], pace: Pace) -> int:
+    """Remove docs with their chunks and vectors; how many."""
+    remove_parts(doc_ids, pace)
+    return pace.drain(_REMOVE_DOCS, {"docs": doc_ids})
+
+
 def _remove_docs(expired: Expired, pace: Pace) -> int:
     count = 0
     while found := [doc_id for (doc_id,) in fetch(_SOME_DOCS, expired.values)]:
-        values: dict[str, Any] = {"docs": found}
-        for statement in _PARTS:
-            pace.drain(statement, values)
-        count += pace.drain(_REMOVE_DOCS, values)
+        count += remove_docs(found, pace)
     return count
 
 

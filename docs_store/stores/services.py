@@ -18,6 +18,7 @@ from agents.audit.recording import Act, record, record_all
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.resource_services import ResourceServices
+from agents.retention.belongings import remove_belongings
 from docs_store.files.services import hold_in_stores, list_files
 from docs_store.ingestion import jobs
 from docs_store.ingestion.starting import Chunking, ingest_store_files
@@ -132,16 +133,19 @@ def change_attributes(
     return selectors.get_store_file(developer, store_id, file_id)
 
 
-@transaction.atomic
 def remove_file(*, developer: Developer, store_id: UUID | None, file_id: UUID | None) -> None:
     """Take a file out of a store, with what was read in it. The file stays.
 
     Raises:
         NotFound: the store has no such file (any more).
+        ServiceUnavailable: so much was read in it that it takes more requests than this.
     """
-    row = _locked_file(developer, selectors.get_store(developer, store_id), file_id)
-    record(developer.pk, _act(Verb.DELETE, row, before=_facts(row)))
-    _remove([row])
+    store = selectors.get_store(developer, store_id)
+    remove_belongings(ObjectKind.VECTOR_STORE_FILE, selectors.get_store_file(developer, store.pk, file_id).pk)
+    with transaction.atomic():
+        row = _locked_file(developer, store, file_id)
+        record(developer.pk, _act(Verb.DELETE, row, before=_facts(row)))
+        _remove([row])
 
 
 def note_use(store: VectorStore) -> None:

@@ -10,6 +10,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.tokens import count_each
 from agents.models import Developer
+from agents.retention.belongings import remove_belongings
 from julep_project.core.api.page_bytes import check_whole
 from julep_project.core.errors import NotFound
 from julep_project.core.json_value import Json
@@ -130,10 +131,13 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such session.
+        ServiceUnavailable: so much was said that it takes more requests than this.
     """
+    sessions = Session.objects.for_developer(developer)
+    get_or_not_found(sessions, session_id, "Session")
+    remove_belongings(ObjectKind.SESSION, session_id)
     with transaction.atomic():
-        sessions = Session.objects.for_developer(developer).select_for_update(no_key=True)
-        get_or_not_found(sessions, session_id, "Session")
+        get_or_not_found(sessions.select_for_update(no_key=True), session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
         forget_answers(session_id)
         forget_pending(session_id)
