@@ -5,6 +5,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from julep_project.celery import app as celery_app
 from julep_project.core.health import checks  # noqa: F401  (registers them)
+from julep_project.core.process.memory import end_loading
 from julep_project.core.row_security import checks as row_security_checks  # noqa: F401  (registers them)
 from julep_project.core.work.keeper import schedule
 
@@ -23,3 +24,4 @@ class JulepProjectConfig(AppConfig):
         celery_app.set_default()
         autodiscover_modules("operations", "keepers")
         celery_app.conf.beat_schedule = schedule()
+        end_loading()

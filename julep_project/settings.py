@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from psycopg.conninfo import conninfo_to_dict
 
 from julep_project.core.limits import LONGEST_ATTEMPT_S
+from julep_project.core.process.memory import begin_loading
 from julep_project.core.telemetry.log_settings import log_settings
 from julep_project.django_parts import INSTALLED_APPS as INSTALLED_APPS
 from julep_project.django_parts import MIDDLEWARE as MIDDLEWARE
@@ -30,6 +31,7 @@ from julep_project.env import (
     state_dir,
 )
 
+begin_loading()
 # Read when numpy is imported. The products of vectors here take a millisecond: several threads for one would only wait
 # for each other, turning in circles, and that for a hundred times as long where the machine has other work.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

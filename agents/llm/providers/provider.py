@@ -37,6 +37,7 @@ from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, fail
 from agents.llm.usage import token_count, token_counts
 from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.json_value import Json
+from julep_project.core.process.memory import loading
 from julep_project.core.process.once import Once
 from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.jsontext import to_storable
@@ -84,7 +85,7 @@ def library() -> ModuleType:
     os.environ["LITELLM_DISABLE_BUG_REPORT_LINK"] = "true"
     os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT", _CONNECTIONS)
     os.environ.setdefault("AIOHTTP_CONNECTOR_LIMIT_PER_HOST", _CONNECTIONS)
-    with warnings.catch_warnings():
+    with loading(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import litellm
 

@@ -10,8 +10,8 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,9 @@ _GROWTH_MB = 32.0
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 # Between collections, which hold up everything else in the process for as long as they take: about a minute in all.
 _PAUSES_S = (1, 2, 4, 8, 16, 32)
+_USUAL = gc.get_threshold()
+# Objects more than there were at the last one.
+_WHILE_LOADING = 500_000
 _tending = threading.Lock()
 _least_mb = 0.0
 
@@ -44,6 +47,28 @@ def tend() -> None:
         except RuntimeError:
             # The system gives no more threads just now. The next piece of work tries again.
             _tending.release()
+
+
+def begin_loading() -> None:
+    """Collect rarely; where nobody says that all is loaded, it stays so."""
+    gc.set_threshold(_WHILE_LOADING)
+
+
+def end_loading() -> None:
+    """Collect as usual what comes from now on."""
+    gc.freeze()
+    gc.set_threshold(*_USUAL)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """The same in a process that is at work, for what is loaded late."""
+    begin_loading()
+    try:
+        yield
+    finally:
+        settle()
+        gc.set_threshold(*_USUAL)
 
 
 def settle() -> None:

@@ -1,5 +1,6 @@
 """Giving memory back is begun after every piece of work, whatever happened to it before."""
 
+import gc
 import threading
 
 import pytest
@@ -23,3 +24,12 @@ def test_a_thread_that_the_system_does_not_give_is_asked_for_again(monkeypatch: 
     memory.tend()
 
     assert started == ["memory", "memory"]
+
+
+def test_a_process_that_is_loaded_collects_as_any_other() -> None:
+    """This one is, with Django, and what is loaded late changes nothing."""
+    usual = memory._USUAL
+    assert gc.get_threshold() == usual
+    with memory.loading():
+        assert gc.get_threshold()[0] > usual[0]
+    assert gc.get_threshold() == usual
