@@ -15,8 +15,9 @@ from agents.tools.integrations.providers import known, provider_name
 from agents.tools.integrations.registry import find_method
 from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
+from agents.tools.signing_in import DEVELOPER, USER
 from agents.tools.system import find_operation, name_of_operation, names_like
-from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, Text
+from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, ListOf, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job", "event", "schedule")
 SUBRESOURCES = ("tool", "doc", "execution", "transition", "history", "message", "occurrence")
@@ -39,6 +40,9 @@ OPERATIONS = (
 # Of one tool of a server, beside what its author says of the server.
 _FOUND_OUT = ("name", "parameters", "pin", "state", "destructive", "server_id", "of_tool", "method")
 _LONGEST_COMMAND = 100
+_LONGEST_PROVIDER = 120
+_LONGEST_SCOPE = 200
+_MOST_SCOPES = 50
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 
 
@@ -161,6 +165,20 @@ class SystemSpec(Spec):
         return attrs
 
 
+class ConnectionSpec(Body):
+    """In whose name a call is made, at whichever service: of the run's or the session's user, or of the developer."""
+
+    of = serializers.ChoiceField(choices=(USER, DEVELOPER), required=False)
+    provider = Text(min_length=1, max_length=_LONGEST_PROVIDER)
+    scopes = ListOf(child=Text(min_length=1, max_length=_LONGEST_SCOPE), required=False, max_length=_MOST_SCOPES)
+
+
+class McpConnectionSpec(ConnectionSpec):
+    """Likewise at an MCP server, which says itself where one signs in."""
+
+    provider = Text(required=False, min_length=1, max_length=_LONGEST_PROVIDER)
+
+
 class ApiCallSpec(Spec):
     """An HTTP request."""
 
@@ -181,6 +199,7 @@ class ApiCallSpec(Spec):
     params_schema = JsonSchema(required=False)
     places = DictOf(child=PlaceSpec(), required=False, help_text="where arguments go, by their names")
     basic = BasicSpec(required=False)
+    connection = ConnectionSpec(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a place in the path that the URL does not have."""
@@ -201,6 +220,7 @@ class McpServerSpec(Spec):
     command = Text(min_length=1, max_length=_LONGEST_COMMAND, required=False)
     transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
     headers = TextMap(required=False)
+    connection = McpConnectionSpec(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a server that is nowhere, or in two places."""
@@ -210,6 +230,10 @@ class McpServerSpec(Spec):
         if not attrs.get(needed) or attrs.get(other):
             told = f"A server of this transport has a `{needed}`, and no `{other}`."
             raise serializers.ValidationError({needed: [serializers.ErrorDetail(told, code="value_error")]})
+        url = attrs.get("url", "")
+        if "connection" in attrs and (not url or "{" in url or url.lstrip().startswith("$")):
+            told = "A server that people sign in to has an address without placeholders: they sign in for that."
+            raise serializers.ValidationError({"url": [serializers.ErrorDetail(told, code="value_error")]})
         return attrs
 
 

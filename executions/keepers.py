@@ -5,7 +5,7 @@ from django.conf import settings
 from agents.calls.removal import TEXTS
 from agents.retention import kinds
 from executions import blobs, services
-from executions.actions import settling
+from executions.actions import connecting, settling
 from executions.engine.dispatch import CeleryDispatcher
 from executions.engine.standing import let_go_on
 from executions.engine.sweep import NAME, figures, sweep
@@ -18,6 +18,7 @@ register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()),
 register(Keeper("executions.let_go_on", 5, let_go_on))
 register(Keeper("executions.resume_within_budget", 5, services.resume_within_budget))
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
+register(Keeper("executions.go_on_connected", settings.SWEEP_SECONDS, connecting.sweep, when=connecting.is_any_settled))
 register(Keeper("executions.expire_actions", settings.SWEEP_SECONDS, settling.expire, when=settling.has_expired))
 kinds.register(RUNS)
 kinds.register_personal(RUNS_OF_USERS)

@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "agents.access",
     "agents.audit",
     "agents.calls",
+    "agents.connections",
     "agents.mcp",
     "agents.retention",
     "agents.vault",

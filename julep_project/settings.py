@@ -335,6 +335,7 @@ KEY_REQUESTS_PER_MINUTE = env_int("KEY_REQUESTS_PER_MINUTE", 0, low=0, high=1_00
 # How long a call of a task waits for its run where the client does not know tasks; and who gives out tokens for `/mcp`.
 MCP_WAIT_SECONDS = env_int("MCP_WAIT_SECONDS", 60, low=1, high=840)
 MCP_AUTHORIZATION_SERVERS = env_list("MCP_AUTHORIZATION_SERVERS")
+CONNECTION_LINK_S = env_int("CONNECTION_LINK_S", 604_800, low=60, high=31_536_000)
 LINK_REQUESTS_PER_MINUTE = env_int("LINK_REQUESTS_PER_MINUTE", 60, low=0, high=1_000_000)
 TENANT_STREAMS = env_int("TENANT_STREAMS", 0, low=0)
 TENANT_RUNS = env_int("TENANT_RUNS", 0, low=0)

@@ -22,6 +22,7 @@ urlpatterns = [
     path("guides/<str:name>", guide_page),
     path("", include("julep_project.core.jobs.urls")),
     path("", include("agents.urls")),
+    path("", include("agents.connections.urls")),
     path("", include("agents.mcp.urls")),
     path("", include("agents.vault.urls")),
     path("", include("agents.audit.urls")),

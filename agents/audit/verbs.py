@@ -57,6 +57,8 @@ class ObjectKind(StrEnum):
     API_KEY = "api_key"
     LIMIT = "limit"
     WEBHOOK = "webhook"
+    PROVIDER = "connection_provider"
+    CONNECTION = "connection"
     RATES = "rates"
     RETENTION = "retention"
     AUDIT = "audit"

@@ -14,6 +14,9 @@ from django.db import transaction
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
+from agents.connections.calling import token_for_listing
+from agents.connections.models import Connection, ConnectionStatus
+from agents.connections.services import when_settled
 from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.selectors import definition_of, get_mcp_tool, get_server
 from agents.models import Developer, Tool
@@ -22,7 +25,7 @@ from agents.tools.body import canonical, spec_of
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import list_tools
 from agents.tools.mcp.listing import FoundTool, Listing
-from agents.tools.mcp.server import Answer, Server
+from agents.tools.mcp.server import Answer, Server, connection_of
 from agents.tools.secrecy import hiding
 from agents.tools.secret_names import filled, names_of
 from agents.tools.secret_values import opened
@@ -39,6 +42,7 @@ log = logging.getLogger(__name__)
 LISTING_S = 10.0
 TOGETHER_S = 15.0
 MOST_DEFINED = 10
+_MOST_ASKED_AGAIN = 3
 _LONGEST_PLACE = 255
 _LONGEST_INFO = 10_000
 ALL = "all"
@@ -147,9 +151,11 @@ def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: T
         place = Server.of_spec(spec_of(body)).place[:_LONGEST_PLACE]
         with hiding(spec_of(body), values):
             server = Server.of_spec(spec_of(filled(body, values)))
-            transport = server.transport
+            transport, hidden = server.transport, Masker.of_secrets(values)
+            if connection_of(spec_of(body)) is not None:
+                server, hidden = _signed(developer, body, server, hidden)
             give_connection_back()
-            listing, answer = list_tools(server, whole_s=whole_s, hidden=Masker.of_secrets(values))
+            listing, answer = list_tools(server, whole_s=whole_s, hidden=hidden)
     except (ToolError, DomainError, ValueError) as error:
         problem = str(getattr(error, "message", error))[:1000]
         log.info("server was not listed", extra={"action": "mcp_not_listed", "tool": body.get("name")})
@@ -160,6 +166,29 @@ def _pin(developer: Developer, agent_id: UUID, body: Mapping[str, Json], tool: T
         row = _locked_row(developer, agent_id, body, tool, told)
         if listing is not None and answer is not None:
             _write(row, listing, answer, takes_new=spec_of(body).get("tools", ALL) == ALL)
+
+
+def _signed(developer: Developer, body: Mapping[str, Json], server: Server, hidden: Masker) -> tuple[Server, Masker]:
+    """The server for somebody who is signed in there.
+
+    Raises:
+        ToolError: nobody is.
+    """
+    given = connection_of(spec_of(body))
+    named = str(given.get("provider") or "") if isinstance(given, Mapping) else ""
+    token = token_for_listing(developer, named, server.url)
+    return server.signed(token), hidden.and_secret("connection", token)
+
+
+@when_settled
+def ask_again(connection: Connection) -> None:
+    """Ask servers for their tools that could not be asked before somebody had signed in."""
+    if connection.status != ConnectionStatus.CONNECTED:
+        return
+    waiting = McpServer.objects.filter(developer=connection.developer_id, listed_at=None, tool__isnull=False)
+    for row in waiting.select_related("tool__developer").order_by("id")[:_MOST_ASKED_AGAIN]:
+        if row.tool is not None and connection_of(row.tool.spec) is not None:
+            pin_stored(row.tool)
 
 
 def _is_still(tool: Tool, body: Mapping[str, Json]) -> bool:

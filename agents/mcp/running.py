@@ -1,5 +1,7 @@
 """Runs tools of the kind `mcp`: a tool of a server, or one of the methods that every server has."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from agents.mcp.models import McpServer, McpTool, ToolState
@@ -7,8 +9,9 @@ from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.mcp.client import ask
 from agents.tools.mcp.listing import offered_name
 from agents.tools.mcp.results import other_result, short_result
-from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server
+from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server, connection_of
 from agents.tools.registry import ToolCall
+from agents.tools.signing_in import SignIn, in_the_name_of
 from julep_project.core.database import give_connection_back
 from julep_project.core.json_value import Json
 from julep_project.core.limits import LONGEST_ATTEMPT_S
@@ -63,10 +66,20 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
     whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
     idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
     give_connection_back()
-    answer = ask(server, Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key))
+    question = Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key)
+    wanted = SignIn.wanted_by(call, connection_of(call.spec), resource=server.url)
+    answer = (
+        ask(server, question) if wanted is None else in_the_name_of(wanted, call, partial(_signed, server, question))
+    )
     if row is not None and answer.protocol != row.protocol:
         McpServer.objects.filter(pk=row.pk).update(protocol=answer.protocol[:32])
     return answer
+
+
+def _signed(server: Server, question: Question, call: ToolCall, token: str) -> Answer:
+    """Ask with a token, which is in nothing that is answered."""
+    answer = ask(server.signed(token), question)
+    return replace(answer, value=call.hidden.value(answer.value))
 
 
 def _server_of(call: ToolCall) -> McpServer | None:

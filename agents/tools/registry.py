@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from agents.models import Developer
 from agents.tools.actions import Given
@@ -17,7 +18,8 @@ class ToolCall:
     With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
     start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
-    `secret_names` are those that its author names. `given` is there when the call has waited and is made again.
+    `secret_names` are those that its author names. `given` is there when the call has waited and is made again. It is
+    made in the name of the user `user_id`, if that is known.
     """
 
     developer: Developer
@@ -33,6 +35,7 @@ class ToolCall:
     hidden: Masker = field(default=NOTHING_HIDDEN, repr=False)
     secret_names: frozenset[str] = frozenset()
     given: Given | None = None
+    user_id: UUID | None = None
 
 
 Runner = Callable[[ToolCall], Json]

@@ -59,6 +59,7 @@ def run_tool(
     agreed: str | None = None,
     patience_s: float = 0.0,
     given: Given | None = None,
+    user_id: UUID | None = None,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
@@ -68,7 +69,7 @@ def run_tool(
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
     developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
-    `given` is what a call gets that has waited for something.
+    `given` is what a call gets that has waited for something. `user_id`: in the name of which user it is made.
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
@@ -94,6 +95,7 @@ def run_tool(
             agent_id=agent_id,
             secrets=secrets,
             waited=given,
+            user_id=user_id,
         )
     attempt.end(asked, result)
     return result
@@ -120,6 +122,7 @@ def _run(
     agent_id: UUID | None,
     secrets: Mapping[str, str],
     waited: Given | None,
+    user_id: UUID | None,
 ) -> Any:
     kind = str(tool["type"])
     if not isinstance(arguments, Mapping):
@@ -145,6 +148,7 @@ def _run(
             hidden=hidden,
             secret_names=frozenset(names),
             given=waited,
+            user_id=user_id,
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):

@@ -36,6 +36,7 @@ _OPEN = frozenset(
         "server_id",
         "of_tool",
         "tools",
+        "connection",
     }
 )
 _ADDRESSES = frozenset({"url", "server_url", "http_url"})

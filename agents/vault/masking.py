@@ -54,6 +54,10 @@ class Masker:
         """The one for secrets, given by name."""
         return cls({value: label_of(name) for name, value in values.items()})
 
+    def and_secret(self, name: str, value: str) -> Self:
+        """The one that knows this secret, too."""
+        return type(self)({**self._labels, value: label_of(name)})
+
     def __bool__(self) -> bool:
         return bool(self._labels)
 

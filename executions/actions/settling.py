@@ -19,17 +19,17 @@ from julep_project.core.work.keeper import Condition
 _AT_ONCE = 500
 
 # By the index of waits that have a call.
-_WAITS = f"""
+WAITS = f"""
     b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = '{ACTION}'
 """
-_EXPIRED = f"{_WAITS} AND (b.effect->'{WAITS_FOR}'->>'expires_at')::timestamptz <= now()"
+_EXPIRED = f"{WAITS} AND (b.effect->'{WAITS_FOR}'->>'expires_at')::timestamptz <= now()"
 _FOUND = f"""
     SELECT e.developer_id, b.execution_id, b.wait_id, b.effect->'{WAITS_FOR}'->>'action'
     FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
     WHERE {{}} ORDER BY b.updated_at LIMIT {_AT_ONCE}
 """
 _OF_KEY = f"""
-    {_WAITS} AND e.developer_id = %(developer)s AND b.effect->'{WAITS_FOR}'->>'key' = %(key)s
+    {WAITS} AND e.developer_id = %(developer)s AND b.effect->'{WAITS_FOR}'->>'key' = %(key)s
     AND (b.effect->'{WAITS_FOR}'->>'seen')::bigint < %(state)s
 """
 

@@ -1,5 +1,6 @@
 """What a claimed branch belongs to: its program, tools and tenant. Versions never change, so they are cached."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -148,6 +149,17 @@ class Run:
     def agent_id(self) -> UUID:
         """Whose secrets come first."""
         return UUID(str(self._given["task__agent_id"]))
+
+    @property
+    def user_id(self) -> UUID | None:
+        """In the name of which user its calls are made: whom the metadata names that it was started with. What a tool
+        has started may have been given any by a model, and acts in the name of nobody."""
+        named = self._given["metadata"].get("user_id")
+        if self.depth or not isinstance(named, str):
+            return None
+        with suppress(ValueError):
+            return UUID(named)
+        return None
 
     @cached_property
     def presets(self) -> Presets:

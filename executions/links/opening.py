@@ -7,11 +7,9 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
-from agents.access.developers import SINGLE_TENANT_ID
 from agents.models import Developer
 from executions import services
 from executions.links.models import WaitLink
@@ -24,8 +22,6 @@ from julep_project.core.actor import Actor, ActorKind, acting_as
 from julep_project.core.clock import DatabaseNow, TransactionNow
 from julep_project.core.errors import Conflict
 from julep_project.core.pauses.standing import check_intake
-from julep_project.core.rates.limits import Limits
-from julep_project.core.rates.windows import take
 from julep_project.core.tenancy import system_scope, tenant_scope
 
 
@@ -52,17 +48,6 @@ class Opened:
 
 class LinkOver(Conflict):
     """Nobody can answer by this link any more."""
-
-
-def check_rate(address: str) -> None:
-    """Refuse whoever asks for too many pages in a minute.
-
-    Raises:
-        TooManyRequests
-    """
-    most = settings.LINK_REQUESTS_PER_MINUTE
-    if most:
-        take(SINGLE_TENANT_ID, f"links:{address}", Limits(0, most, 0, 0), is_stream=False)
 
 
 @contextmanager

@@ -1,25 +1,20 @@
 """`/answers/<token>`: the page behind a link, for people without an account.
 
-Its address is a secret: nothing of it is logged, no other site is told of it, nothing else is loaded. What it shows are
-texts of strangers. Looking at it changes nothing, for programs look at links in mails too.
+Looking at it changes nothing, for programs look at links in mails too.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
-from rest_framework.exceptions import MethodNotAllowed
 
-from executions.links.opening import Opened, State, answer, check_rate, opened
+from agents.access.open_pages import headers, page, served
+from executions.links.opening import Opened, State, answer, opened
 from executions.models import QUORUM
 from executions.waits.asked import fields_asked, first_text, schema_of, told_beside
 from executions.waits.form import Field, read_answer
-from julep_project.core.api.exception_handler import answer_for
 from julep_project.core.api.peer import address_of
-from julep_project.core.api.request_id import current_request_id
 from julep_project.core.errors import BadRequest, BodyTooLarge, Conflict, InvalidInput, NotFound
 from julep_project.core.reading.outside_json import read_json
 from julep_project.core.reading.parsers import announced_length
@@ -50,27 +45,18 @@ class Filled:
 
 def answer_page(request: HttpRequest, token: str) -> HttpResponse:
     """The question with a form, and where that is sent to."""
-    try:
-        return _served(request, token)
-    except Exception as error:
-        failed = answer_for(error, operation="get", resource="Page", request_id=current_request_id())
-        page = _page("told", failed.status, message=failed.body["error"]["message"])
-        if "retry-after" in failed.headers:
-            page.headers["Retry-After"] = failed.headers["retry-after"]
-        return page
+    return served(request, ("GET", "HEAD", "POST"), lambda: _served(request, token), template="links/told.html")
 
 
 def _served(request: HttpRequest, token: str) -> HttpResponse:
-    if request.method not in ("GET", "HEAD", "POST"):
-        raise MethodNotAllowed(request.method or "")
-    address = address_of(request) or ""
-    check_rate(address)
     with opened(token) as door:
         if door is None:
             raise NotFound(_UNKNOWN)
         if door.state is not State.OPEN:
             return _over(door, 409 if request.method == "POST" else 200)
-        return _asked(door, Filled()) if request.method != "POST" else _answered(request, token, door, address)
+        if request.method != "POST":
+            return _asked(door, Filled())
+        return _answered(request, token, door, address_of(request) or "")
 
 
 def _answered(request: HttpRequest, token: str, door: Opened, address: str) -> HttpResponse:
@@ -88,7 +74,7 @@ def _answered(request: HttpRequest, token: str, door: Opened, address: str) -> H
             if after is None or after.state is State.OPEN:
                 raise
             return _over(after, 409)
-    return HttpResponseRedirect(request.get_full_path(), headers=_headers(""))
+    return HttpResponseRedirect(request.get_full_path(), headers=headers())
 
 
 def _read_form(request: HttpRequest) -> Mapping[str, str]:
@@ -142,8 +128,8 @@ def _asked(door: Opened, filled: Filled) -> HttpResponse:
     shown, quorum = door.wait.output, door.wait.metadata.get(QUORUM)
     question = first_text(shown)
     beside, others = told_beside(shown, most=_MOST_BESIDE, longest=_LONGEST_JSON)
-    return _page(
-        "ask",
+    return page(
+        "links/ask.html",
         422 if filled.problems else 200,
         question=_shown(question),
         beside=[(_shown(name), _shown(text)) for name, text in beside.items()],
@@ -172,28 +158,6 @@ def _shown(text: str) -> str:
 
 def _over(door: Opened, status: int) -> HttpResponse:
     if door.state is State.ANSWERED:
-        return _page("told", status, answered_at=door.link.answered_at, answers_as=visible(door.link.answers_as))
-    return _page("told", 410, message=_OVER.get(door.state, _OVER[State.OVER]))
-
-
-def _page(name: str, status: int, **told_: Any) -> HttpResponse:
-    nonce = secrets.token_urlsafe(16)
-    html = render_to_string(f"links/{name}.html", {**told_, "nonce": nonce})
-    page: Any = HttpResponse(html, status=status, headers=_headers(nonce))
-    # Django would write the path of what failed into the log.
-    page._has_been_logged = True
-    return cast(HttpResponse, page)
-
-
-def _headers(nonce: str) -> dict[str, str]:
-    style = f"style-src 'nonce-{nonce}'; " if nonce else ""
-    policy = f"default-src 'none'; {style}form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    return {
-        "Content-Security-Policy": policy,
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "X-Robots-Tag": "noindex, nofollow",
-        "Cache-Control": "no-store",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
+        link = door.link
+        return page("links/told.html", status, answered_at=link.answered_at, answers_as=visible(link.answers_as))
+    return page("links/told.html", 410, message=_OVER.get(door.state, _OVER[State.OVER]))

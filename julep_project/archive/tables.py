@@ -16,6 +16,7 @@ from django.db.models import NOT_PROVIDED, AutoField, F, Field, ForeignKey, JSON
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
 from agents.calls.models import Call, CallText
+from agents.connections.models import Connection, Provider
 from agents.mcp.models import McpServer, McpTool
 from agents.models import Agent, Developer, ModelUsage, Project, Tool, User
 from agents.retention.models import Erasure, RetentionPeriod
@@ -208,6 +209,8 @@ NAMED: Mapping[Any, tuple[str, ...]] = {
     Hook: ("id", "name", "target", "task_id", "mapping", "scheme", "options", "secret_name", "deduplicate_by"),
     ApiKey: ("id", "label", "prefix", "scopes", "expires_at", "revoked_at"),
     Endpoint: ("url", "description", "events", "enabled", "disabled_reason"),
+    Provider: ("name", "kind", "resource", "authorize_url", "token_url", "client_id", "scopes"),
+    Connection: ("provider_id", "user_id", "status", "scopes"),
 }
 
 # Rows that are made anew on the other side, with the contents they know of (`archive.contents`).

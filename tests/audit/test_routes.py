@@ -45,6 +45,12 @@ UNRECORDED = {
 ASK = {"name": "ask", "main": [{"wait_for_input": {"info": {"q": "$ 1"}}}]}
 SAID = {"role": "user", "content": "hi"}
 SERVED = {"name": "served", "type": "mcp", "mcp": {"server": {"command": "none"}}}
+SERVICE = {
+    "name": "github",
+    "authorize_url": "https://github.example.com/authorize",
+    "token_url": "https://github.example.com/token",
+    "client_id": "c",
+}
 FUNCTION = {"name": "look", "type": "function", "function": {"parameters": {"type": "object"}}}
 
 
@@ -237,6 +243,15 @@ def a_delivery(world: World) -> str:
     return f"{path}/deliveries/{delivery}"
 
 
+def a_provider(world: World) -> str:
+    return "/connections/providers/" + world.new("/connections/providers", SERVICE)
+
+
+def a_connection(world: World) -> str:
+    a_provider(world)
+    return "/connections/" + world.new("/connections", {"provider": "github"})
+
+
 TOLD = {"url": "https://example.com/told", "events": ["job.*"]}
 WEBHOOK = "webhooks/<str:id>"
 
@@ -322,6 +337,14 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("patch", LIMIT): ("update", "limit", lambda w: w.api.patch(a_limit(w), {"amount": 2})),
     ("delete", LIMIT): ("delete", "limit", lambda w: w.api.delete(a_limit(w))),
     ("post", LIMIT + "/reset"): ("clear", "limit", lambda w: w.api.post(a_limit(w) + "/reset")),
+    ("post", "connections/providers"): ("create", "connection_provider", a_provider),
+    ("delete", "connections/providers/<str:id>"): (
+        "delete",
+        "connection_provider",
+        lambda w: w.api.delete(a_provider(w)),
+    ),
+    ("post", "connections"): ("create", "connection", a_connection),
+    ("delete", "connections/<str:id>"): ("revoke", "connection", lambda w: w.api.delete(a_connection(w))),
     ("post", "webhooks"): ("create", "webhook", a_webhook),
     ("put", WEBHOOK): ("update", "webhook", lambda w: w.api.put(a_webhook(w), {**TOLD, "events": ["*"]})),
     ("patch", WEBHOOK): ("update", "webhook", lambda w: w.api.patch(a_webhook(w), {"enabled": False})),
@@ -451,6 +474,7 @@ def test_every_route_is_known() -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_what_is_recorded(flow: FlowRunner, developer: Developer, settings: Any, part: int) -> None:
     settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    settings.PUBLIC_URL = "https://agents.example.com"
     wrong: list[Any] = []
     for route in sorted(ACTS)[part::4]:
         verb, kind, act = ACTS[route]

@@ -19,6 +19,8 @@ OWN_TASKS = {
     "executions.prune_blobs": "maintenance",
     "executions.resume_within_budget": "maintenance",
     "executions.expire_actions": "maintenance",
+    "executions.go_on_connected": "maintenance",
+    "connections.prune": "maintenance",
     "executions.let_go_on": "maintenance",
     "bulk.work": "maintenance",
     "bulk.sweep": "maintenance",

@@ -10,12 +10,12 @@ from julep_project.core.health.witness_view import WitnessView
 
 # Not of the API: pages of staff, the description, what processes of the installation tell each other, what is nowhere.
 _OTHERS = {"docs_page", "guide_page", "openapi_json", "unknown_route", "livez", "readyz", "healthz"}
-# A link answers once by itself, and a hook knows calls that come again.
-_OTHERS |= {"answer_page", "hook_door"}
+# A link answers or signs in once by itself, and a hook knows calls that come again.
+_OTHERS |= {"answer_page", "hook_door", "connect_page", "callback_page"}
 # Of the path of earlier versions: calls the view of the other one.
 _OTHERS |= {"stream_transitions_elsewhere"}
 # Is read only, and without a key.
-_OTHERS |= {"protected_resource"}
+_OTHERS |= {"protected_resource", "client_document"}
 
 
 def _routes(resolver: URLResolver) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from executions.inprocess import InProcessDispatcher
 def dispatcher(settings: Any, tmp_path: Any) -> Iterator[InProcessDispatcher]:
     settings.AUTHENTICATOR = "tests.isolation.tenants.AUTHENTICATION"
     settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    settings.PUBLIC_URL = "https://agents.example.com"
     settings.MEDIA_ROOT = str(tmp_path / "media")
     dispatcher = InProcessDispatcher()
     with dispatching_to(dispatcher):

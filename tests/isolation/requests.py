@@ -25,6 +25,7 @@ KIND_OF_SEGMENT = {
     "api_keys": "api_key",
     "audit": "audit_record",
     "bulk": "bulk",
+    "connections": "connection",
     "conversations": "conversation",
     "calls": "hook_call",
     "deliveries": "delivery",
@@ -39,6 +40,7 @@ KIND_OF_SEGMENT = {
     "limits": "limit",
     "links": "link",
     "projects": "project",
+    "providers": "provider",
     "responses": "response",
     "schedules": "schedule",
     "secrets": "secret",
@@ -73,7 +75,7 @@ _NAMED_BY_EXAMPLES = {*KIND_OF_SEGMENT.values(), "ended_execution", "fork", "tas
 
 # A name that is free each time the request is sent: no two rows below these may have the same.
 _NEW_NAME = "a new name"
-_NEEDS_NEW_NAME = re.compile("/(?:tools|secrets)\\b")
+_NEEDS_NEW_NAME = re.compile("/(?:tools|secrets|providers)\\b")
 _NAMED = {"name": "n"}
 _TOOL = {"name": "n", "type": "function", "function": {"parameters": {"type": "object"}}}
 _SAID: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
@@ -152,6 +154,7 @@ BODIES: Mapping[str, list[Any]] = {
 QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /agents": [{"project": "<project_name>"}],
     "GET /users": [{"project": "<project_name>"}],
+    "GET /connections": [{"user_id": "<user>"}],
     "GET /files": [{"project": "<project_name>"}],
     "GET /v1/files": [{"after": "<openai_file>"}],
     "GET /vector_stores": [{"after": "<vector_store>"}, {"before": "<vector_store>"}],
@@ -169,6 +172,7 @@ QUERIES: Mapping[str, list[dict[str, str]]] = {
     "GET /audit/export": _AUDITED,
     "POST /executions": [{"task_token": "<task_token>"}],
 }
+_USED_UP = ("DELETE /projects/{id}", "DELETE /schedules/{id}", "DELETE /connections/providers/{id}")
 # What takes a form and nothing else, which names no row: each tenant begins with what it makes.
 _FORMS = frozenset({"POST /v1/files"})
 
@@ -201,10 +205,10 @@ class Request:
 
     @property
     def needs_its_own(self) -> bool:
-        """Whether it needs a tenant of its own: it uses up the wait, a project that nothing is in, or a schedule, which
-        goes with its task."""
+        """Whether it needs a tenant of its own: it uses up the wait, a project that nothing is in, a schedule, which
+        goes with its task, or a provider, with which its connections go."""
         ends_a_wait = "/executions" in self.name and not self.name.startswith(("GET ", "POST /tasks/"))
-        return ends_a_wait or self.name in ("DELETE /projects/{id}", "DELETE /schedules/{id}")
+        return ends_a_wait or self.name in _USED_UP
 
     @property
     def markers(self) -> frozenset[str]:

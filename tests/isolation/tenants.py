@@ -30,6 +30,12 @@ TOOL = {"name": "look", "type": "system", "system": {"resource": "agent", "opera
 
 # Nobody lists such a command, so that nothing is asked.
 SERVED = {"name": "served", "type": "mcp", "mcp": {"server": {"command": "none"}}}
+SERVICE = {
+    "name": "github",
+    "authorize_url": "https://github.example.com/authorize",
+    "token_url": "https://github.example.com/token",
+    "client_id": "c",
+}
 
 
 class Authentication:
@@ -108,6 +114,8 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     webhook = made("webhook", "/webhooks", {"url": "https://example.com/told", "events": ["webhook.*"]})["id"]
     ids["delivery"] = tenant.api.post(f"/webhooks/{webhook}/test").json()["id"]
     Delivery.objects.filter(pk=ids["delivery"]).update(state="failed")
+    made("provider", "/connections/providers", SERVICE)
+    made("connection", "/connections", {"provider": "github", "user_id": ids["user"]})
     _furnish_with_runs(tenant, dispatcher)
     session = made("session", "/sessions", {"agent": agent, "user": ids["user"]})["id"]
     made("entry", f"/sessions/{session}/messages", {"role": "user", "content": "hi"})

@@ -33,12 +33,14 @@ NO_ROWS = {
     "next_token": "likewise",
 }
 # Of one route only: what a provider is told and is nothing that is stored, numbers of rows and of events, a call of a
-# workflow in the run that the path names, and an expression that names a wait when a hook is called.
+# workflow in the run that the path names, an expression that names a wait when a hook is called, and a client of a
+# service.
 NO_ROWS_OF_ROUTES = {
     "POST /chat/completions user",
     "POST /embeddings user",
     "POST /responses user",
     "GET /executions/comparison after",
+    "POST /connections/providers client_id",
     "POST /hooks task_token",
     "PUT /hooks/{id} task_token",
     "PATCH /hooks/{id} task_token",

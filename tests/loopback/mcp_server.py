@@ -14,9 +14,13 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResul
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
 
 PIXEL = bytes.fromhex("89504e470d0a1a0a")
+PROTECTED = "/.well-known/oauth-protected-resource/mcp"
 _OPEN = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
@@ -39,6 +43,9 @@ class McpServer:
     def __init__(self, name: str = "harbour") -> None:
         self.library = MCPServer(name, version="7")
         self.seen: list[dict[str, Any]] = []
+        # Who is let in, and what the server says of who gives out tokens for it.
+        self.admits: Callable[[str], bool] | None = None
+        self.protection: dict[str, Any] = {}
         self.ended = threading.Event()
         self._add_tools()
         self._server: uvicorn.Server | None = None
@@ -47,9 +54,9 @@ class McpServer:
     def __enter__(self) -> Self:
         http = self.library.streamable_http_app(transport_security=_OPEN)
         sse = self.library.sse_app(transport_security=_OPEN)
-        app = Starlette(
-            routes=[Mount("/old", app=sse), Mount("/", app=http)], lifespan=lambda _: http.router.lifespan_context(http)
-        )
+        routes = [Route(PROTECTED, self._protection), Mount("/old", app=sse), Mount("/", app=http)]
+        app = Starlette(routes=routes, lifespan=lambda _: http.router.lifespan_context(http))
+        app.add_middleware(BaseHTTPMiddleware, dispatch=self._guarded)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -78,6 +85,17 @@ class McpServer:
     @property
     def sse(self) -> str:
         return f"{self.url}/old/sse"
+
+    async def _guarded(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
+        """Let in only who brings what `admits` takes, if it is set."""
+        admits = None if request.url.path == PROTECTED else self.admits
+        if admits is None or admits(request.headers.get("authorization", "")):
+            return await go_on(request)
+        challenge = f'Bearer resource_metadata="{self.url}{PROTECTED}", scope="tides"'
+        return Response(status_code=401, headers={"www-authenticate": challenge})
+
+    async def _protection(self, request: Request) -> Response:
+        return JSONResponse(self.protection)
 
     def replace(self, function: Callable[..., Any], **described: Any) -> None:
         """Describe a tool otherwise than before, or a new one."""

@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 
 from agents.tools.api_call.arguments import build_request, wants_content
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall
-from julep_project.core.http import OutgoingRequest
+from agents.tools.signing_in import CONNECTION, SignIn, in_the_name_of
+from julep_project.core.http import OutgoingRequest, origin_of
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.telemetry.tracing import outgoing_headers
 
@@ -27,11 +28,27 @@ def run(call: ToolCall) -> dict[str, Any]:
     Raises:
         ToolError: no answer, one with a status outside 200-299, or one that does not fit the tool's `schema`.
     """
-    answer = exchange(_in_trace(build_request(call)))
+    wanted = SignIn.wanted_by(call, call.spec.get(CONNECTION))
+    return _result(call, build_request(call)) if wanted is None else in_the_name_of(wanted, call, _with_token)
+
+
+def _with_token(call: ToolCall, token: str) -> dict[str, Any]:
+    """Send the request with a token. That goes where the definition says, and nowhere that arguments lead to."""
+    request = build_request(call)
+    if origin_of(request.url) != origin_of(str(call.spec.get("url") or "")):
+        message = f"the call of {call.name!r} leads to another server than its definition names, and is signed for that"
+        raise ToolError(message, delivery=Delivery.NOT_SENT)
+    kept = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
+    return _result(call, replace(request, headers={**kept, "authorization": f"Bearer {token}"}))
+
+
+def _result(call: ToolCall, request: OutgoingRequest) -> dict[str, Any]:
+    answer = exchange(_in_trace(request))
     body = json_of(answer)
     _check_schema(call, body)
     shown = call.hidden.value(body)
-    result = {"status_code": answer.status, "headers": dict(answer.headers), "json": shown}
+    headers = call.hidden.value(dict(answer.headers))
+    result = {"status_code": answer.status, "headers": headers, "json": shown}
     if wants_content(call):
         result["content"] = base64.b64encode(_shown_content(call, answer.content, body, shown)).decode("ascii")
     return result

@@ -68,6 +68,11 @@ class Server:
         """For people to read, without credentials."""
         return self.command if self.transport == "stdio" else place_of_url(self.url)
 
+    def signed(self, token: str) -> Self:
+        """The same for somebody who is signed in there."""
+        kept = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+        return replace(self, headers={**kept, "authorization": f"Bearer {token}"})
+
     def speaking(self, protocol: str | None) -> Self:
         return replace(self, protocol=protocol or None)
 
@@ -92,6 +97,12 @@ class Answer:
     protocol: str
     server_info: Mapping[str, Json] = field(default_factory=dict)
     declined: tuple[str, ...] = ()
+
+
+def connection_of(spec: Mapping[str, Json]) -> Json:
+    """In whose name the server of a definition is asked; None if in nobody's."""
+    server = spec.get("server")
+    return server.get("connection") if isinstance(server, Mapping) else None
 
 
 def _unusable(message: str) -> ToolError:

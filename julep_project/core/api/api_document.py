@@ -39,6 +39,7 @@ TAGS = {
     "secrets": "Values that tools need, and nobody reads again.",
     "api_keys": "Keys of this API.",
     "limits": "What calls of models may cost.",
+    "connections": "Who is signed in at which services, for the tools that work there.",
     "webhooks": "Addresses that are told what happens.",
     "usage": "What they have cost.",
     "bulk": "The same done to many runs.",

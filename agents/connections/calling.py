@@ -1,0 +1,103 @@
+"""What calls need of connections: a token, or the news that somebody has to sign in, with a link."""
+
+from itertools import chain
+
+from django.conf import settings
+
+from agents.connections import services
+from agents.connections.errors import ConnectionImpossible
+from agents.connections.models import Connection, ConnectionStatus, Provider
+from agents.connections.providers import find_provider, provider_of_server
+from agents.connections.tokens import access_token, renewed_token
+from agents.models import Developer
+from agents.tools.actions import Action, ActionNeeded
+from agents.tools.signing_in import CONNECTION, USER, SignIn, register_sign_ins
+from julep_project.core.errors import NotFound
+
+_MOST_TRIED = 3
+
+
+def key_of(connection: Connection) -> str:
+    """What calls that wait for it are known by."""
+    return f"{CONNECTION}:{connection.pk}"
+
+
+class Connections:
+    """Who is signed in where."""
+
+    def token(self, wanted: SignIn) -> str:
+        """A token that is good now.
+
+        Raises:
+            ActionNeeded: somebody has to sign in first.
+            ConnectionImpossible, ProviderFaulty, SecretsNotConfigured
+        """
+        provider = _provider_of(wanted)
+        connection = services.find_connection(wanted.developer, provider, wanted.user_id)
+        token = None if connection is None else access_token(wanted.developer, connection)
+        return token or _ask(wanted, provider)
+
+    def other_token(self, wanted: SignIn, rejected: str) -> str:
+        """Another one than the service did not take.
+
+        Raises: as `token`.
+        """
+        provider = _provider_of(wanted)
+        connection = services.find_connection(wanted.developer, provider, wanted.user_id)
+        token = None if connection is None else renewed_token(wanted.developer, connection, rejected)
+        return token or _ask(wanted, provider)
+
+
+def token_for_listing(developer: Developer, provider_name: str, resource: str) -> str:
+    """A token by which an MCP server may be asked for its tools, which are the same for all: that of the developer, or
+    else that of whoever has signed in last.
+
+    Raises:
+        ConnectionImpossible: nobody has. ProviderFaulty
+    """
+    named = find_provider(developer, provider_name) if provider_name else None
+    provider = named or provider_of_server(developer, resource)
+    rows = services.list_connections(developer).filter(provider=provider, status=ConnectionStatus.CONNECTED)
+    for connection in chain(rows.filter(user=None), rows.exclude(user=None).order_by("-connected_at")[:_MOST_TRIED]):
+        if token := access_token(developer, connection):
+            return token
+    raise ConnectionImpossible("nobody has signed in there yet; it is asked for its tools when somebody has")
+
+
+def _provider_of(wanted: SignIn) -> Provider:
+    if wanted.of == USER and wanted.user_id is None:
+        raise ConnectionImpossible(
+            "the call is made in the name of a user, and it is not known of which: say so by `user_id` in the metadata "
+            "of the run, or have one user in the session"
+        )
+    if not wanted.provider:
+        return provider_of_server(wanted.developer, wanted.resource)
+    provider = find_provider(wanted.developer, wanted.provider)
+    if provider is None:
+        raise ConnectionImpossible(f"there is no provider {wanted.provider!r} to sign in at")
+    return provider
+
+
+def _ask(wanted: SignIn, provider: Provider) -> str:
+    """Say that somebody has to sign in.
+
+    Raises:
+        ActionNeeded, ConnectionImpossible
+    """
+    try:
+        connection, url = services.make_link(wanted.developer, provider, wanted.user_id, scopes=wanted.scopes)
+    except NotFound:
+        raise ConnectionImpossible("the user in whose name the call is made is not there") from None
+    told = {
+        "connection_id": str(connection.pk),
+        "provider": provider.name,
+        "user_id": None if wanted.user_id is None else str(wanted.user_id),
+        "url": url,
+    }
+    action = Action(
+        CONNECTION, told, expires_s=settings.CONNECTION_LINK_S, key=key_of(connection), seen=connection.turn
+    )
+    raise ActionNeeded(f"somebody has to sign in at {provider.name} first: {url}", action)
+
+
+register_sign_ins(Connections())

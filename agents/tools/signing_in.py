@@ -1,0 +1,96 @@
+"""Calls in the name of somebody who is signed in at a service: each gets a token for itself, and nothing else of it.
+
+Who is signed in where is known further up, and registers itself here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeVar
+from uuid import UUID
+
+from agents.models import Developer
+from agents.tools.errors import Delivery, ToolError
+from agents.tools.registry import ToolCall
+from agents.tools.secrecy import hiding
+from julep_project.core.json_value import Json
+
+USER, DEVELOPER = "user", "developer"
+CONNECTION = "connection"
+_REJECTED = 401
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Who is to be signed in, and where: at the provider of this name, or at the MCP server at this address."""
+
+    developer: Developer
+    of: str
+    user_id: UUID | None
+    provider: str = ""
+    resource: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def wanted_by(cls, call: ToolCall, given: Json, *, resource: str = "") -> Self | None:
+        """What the `connection` of a definition asks for; None if it asks for nothing."""
+        if not isinstance(given, Mapping):
+            return None
+        of, scopes = str(given.get("of") or USER), given.get("scopes")
+        return cls(
+            call.developer,
+            of,
+            call.user_id if of == USER else None,
+            provider=str(given.get("provider") or ""),
+            resource=resource,
+            scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
+        )
+
+
+class SignIns(Protocol):
+    """Who is signed in where."""
+
+    def token(self, wanted: SignIn) -> str:
+        """A token that is good now.
+
+        Raises:
+            ActionNeeded: somebody has to sign in first. ToolError: nobody can.
+        """
+
+    def other_token(self, wanted: SignIn, rejected: str) -> str:
+        """Another one than the service did not take.
+
+        Raises: as `token`.
+        """
+
+
+_sign_ins: list[SignIns] = []
+
+
+def register_sign_ins(sign_ins: SignIns) -> None:
+    """Let these tell who is signed in."""
+    _sign_ins[:] = [sign_ins]
+
+
+def in_the_name_of(wanted: SignIn, call: ToolCall, send: Callable[[ToolCall, str], Result]) -> Result:
+    """Make the call with a token, and once more with another one if the service does not take that: it has done nothing
+    then. The token is hidden in whatever comes of it.
+
+    Raises:
+        ActionNeeded: somebody has to sign in first. ToolError
+    """
+    if not _sign_ins:
+        raise ToolError("nobody can be signed in here", delivery=Delivery.NOT_SENT)
+    token = _sign_ins[0].token(wanted)
+    try:
+        return _sent(call, token, send)
+    except ToolError as error:
+        if error.details.get("status_code") != _REJECTED:
+            raise
+    return _sent(call, _sign_ins[0].other_token(wanted, token), send)
+
+
+def _sent(call: ToolCall, token: str, send: Callable[[ToolCall, str], Result]) -> Result:
+    with hiding({}, {CONNECTION: token}):
+        return send(replace(call, hidden=call.hidden.and_secret(CONNECTION, token)), token)

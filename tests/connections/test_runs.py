@@ -1,0 +1,122 @@
+"""Calls in somebody's name: a run waits until they have signed in, and goes on with the same call."""
+
+from typing import Any
+
+from agents.audit.models import AuditRecord
+from agents.connections.models import Connection
+from agents.vault.sealing import Place, Sealed, open_sealed
+from executions.models import Execution, Transition
+from tests.connections.conftest import HERE, Json, Person
+from tests.effects.conftest import api_tool
+from tests.flow_runner import FlowRunner
+from tests.loopback.authorization_server import AuthorizationServer
+
+CALL = {"tool": "world", "arguments": {}}
+
+
+def started(flow: FlowRunner, service: AuthorizationServer, user: str | None, main: Any = (CALL,)) -> Json:
+    tool = api_tool(f"{service.url}/api", spec={"connection": {"provider": "github"}}, at_most_once=True)
+    created = flow.create({"main": list(main), "tools": [tool]})
+    assert created.status_code == 201, created.json()
+    return flow.start(created.json()["id"], {}, None if user is None else {"user_id": user})
+
+
+def waits_of(flow: FlowRunner, run: Json) -> list[Json]:
+    return [row["output"] for row in flow.log(run["id"]) if row["type"] == "wait"]
+
+
+def test_a_run_waits_for_a_sign_in_and_goes_on(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    runs = [started(flow, service, user), started(flow, service, user)]
+
+    (asked,), (again,) = (waits_of(flow, run) for run in runs)
+    assert [run["status"] for run in runs] == ["awaiting_input", "awaiting_input"]
+    assert (asked["type"], asked["provider"], asked["user_id"]) == ("connection", "github", user)
+    assert asked["url"] == again["url"] and asked["url"].startswith(f"{HERE}/connect/")
+    (listed,) = flow.api.get("/connections", {"user_id": user}).json()["items"]
+    assert (listed["id"], listed["status"], listed["scopes"]) == (asked["connection_id"], "pending", ["repo"])
+    assert service.requests == []
+
+    done = person.sign_in(asked["url"])
+
+    assert done.status_code == 200 and b"is connected" in done.content
+    ended = [flow.settle(run["id"]) for run in runs]
+    assert [run["output"]["json"] for run in ended] == [{"hello": "you", "sent": "Bearer ***connection***"}] * 2
+    assert [row["type"] for row in flow.log(runs[0]["id"])] == ["init", "wait", "resume", "finish"]
+    # Whoever is signed in is not asked again.
+    assert started(flow, service, user)["status"] == "succeeded"
+    assert flow.api.get(f"/connections/{asked['connection_id']}").json()["status"] == "connected"
+    assert person.browser.get(asked["url"].removeprefix(HERE)).status_code == 410
+    assert_nowhere(service)
+
+
+def assert_nowhere(service: AuthorizationServer) -> None:
+    """No token is in a row as it is."""
+    row = Connection.objects.get()
+    place = Place(row.developer_id, None, row.pk)
+    assert service.issued[-1] in open_sealed(Sealed(row.sealed, row.sealed_with), place)
+    tables = (Connection, Transition, Execution, AuditRecord)
+    text = repr([list(table.objects.values()) for table in tables])
+    assert not [token for token in service.issued if token in text]
+
+
+def test_a_refusal_fails_the_call(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    caught = {"try": [CALL], "catch": [{"evaluate": {"type": "$ error.type", "message": "$ error.message"}}]}
+    run = started(flow, service, user, [caught])
+
+    done = person.sign_in(waits_of(flow, run)[0]["url"], error="access_denied")
+
+    assert b"is not connected" in done.content
+    assert flow.settle(run["id"])["output"] == {
+        "type": "ConnectionRefused",
+        "message": "the sign-in was not agreed to: access_denied",
+    }
+
+
+def test_a_token_is_its_users_and_goes_nowhere_else(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    made = flow.api.post("/connections", {"provider": "github", "user_id": user}).json()
+    assert person.sign_in(made["url"]).status_code == 200
+    other = str(flow.api.post("/users", {"name": "Eve"}).json()["id"])
+
+    assert started(flow, service, other)["status"] == "awaiting_input"
+    nobody = started(flow, service, None)
+    assert (nobody["status"], "`user_id`" in nobody["error"]) == ("failed", True)
+    elsewhere = {"tool": "world", "arguments": {"url": "$ 'http://127.0.0.1:9/steal'"}}
+    stolen = started(flow, service, user, [elsewhere])
+    assert (stolen["status"], "another server" in stolen["error"]) == ("failed", True)
+    assert started(flow, service, user)["status"] == "succeeded"
+
+
+def test_tokens_are_renewed_and_lost(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    service.lives_s = 30
+    made = flow.api.post("/connections", {"provider": "github", "user_id": user}).json()
+    person.sign_in(made["url"])
+
+    # It is over soon, so that it is renewed first.
+    assert started(flow, service, user)["status"] == "succeeded"
+    assert len(service.issued) == 2
+    # The service takes it no more before its time: another one is got.
+    service.lives_s = 3600
+    service.issued.clear()
+    assert started(flow, service, user)["status"] == "succeeded"
+    assert len(service.issued) == 1
+    # And no other is given.
+    service.issued.clear()
+    service._refresh.clear()
+    run = started(flow, service, user)
+    assert run["status"] == "awaiting_input"
+    assert flow.api.get(f"/connections/{made['id']}").json()["status"] == "expired"
+    assert person.sign_in(waits_of(flow, run)[0]["url"]).status_code == 200
+    assert flow.settle(run["id"])["status"] == "succeeded"
+
+    gone = flow.api.delete(f"/connections/{made['id']}")
+    assert gone.status_code == 202
+    assert len(service.revoked) == 2
+    assert flow.api.get(f"/connections/{made['id']}").status_code == 404

@@ -1,0 +1,75 @@
+"""MCP servers that people sign in to: found out, asked for their tools, and called in somebody's name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents.connections.models import Provider
+from tests.connections.conftest import HERE, Person
+from tests.flow_runner import FlowRunner
+from tests.loopback.authorization_server import AuthorizationServer
+from tests.loopback.mcp_server import McpServer
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[McpServer]:
+    with McpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def harbour(running: McpServer, service: AuthorizationServer) -> Iterator[McpServer]:
+    """A server that only lets in whom the service has signed in."""
+    running.admits = service.takes
+    running.protection = {"resource": running.http, "authorization_servers": [service.url]}
+    yield running
+    running.admits = None
+
+
+@pytest.mark.parametrize("takes_documents", [False, True])
+def test_a_server_says_where_one_signs_in(
+    flow: FlowRunner,
+    service: AuthorizationServer,
+    harbour: McpServer,
+    person: Person,
+    user: str,
+    takes_documents: bool,
+) -> None:
+    service.said_issuer = service.url
+    service.metadata["client_id_metadata_document_supported"] = takes_documents
+    agent = flow.api.post("/agents", {"name": "Ada", "model": "offline/echo"}).json()["id"]
+    spec: dict[str, Any] = {"server": {"url": harbour.http, "connection": {}}}
+    tool = flow.api.post(f"/agents/{agent}/tools", {"name": "sea", "type": "mcp", "mcp": spec}).json()
+    server = f"/agents/{agent}/tools/{tool['id']}/server"
+    assert "nobody has signed in there yet" in flow.api.get(server).json()["problem"]
+    listing = {"tool": "sea", "method": "list_tools", "arguments": {}}
+    task = flow.api.post(f"/agents/{agent}/tasks", {"name": "t", "main": [listing]}).json()
+    run = flow.start(task["id"], {}, {"user_id": user})
+    (wait,) = (row["output"] for row in flow.log(run["id"]) if row["type"] == "wait")
+
+    provider = Provider.objects.get()
+    document = f"{HERE}/connections/clients/{provider.pk}"
+    assert provider.client_id == (document if takes_documents else "registered-1")
+    described = person.browser.get(document.removeprefix(HERE))
+    assert described.status_code == (200 if takes_documents else 404)
+    if takes_documents:
+        assert described.json()["client_id"] == document
+        assert described.json()["redirect_uris"] == [f"{HERE}/connections/callback/{provider.pk}"]
+    query = person.service_query(person.open(wait["url"])["location"])
+    assert (query["resource"], query["scope"]) == (harbour.http, "tides")
+
+    assert person.sign_in(wait["url"]).status_code == 200
+
+    names = [each["name"] for each in flow.settle(run["id"])["output"]["tools"]]
+    assert "tide" in names
+    # It was asked for its tools as soon as it could be.
+    assert {each["name"] for each in flow.api.get(server).json()["tools"]} == set(names)
+    steps = [
+        {"tool": f"sea__{name}", "arguments": given} for name, given in (("told", {}), ("tide", {"port": "$ 'B'"}))
+    ]
+    task = flow.api.post(f"/agents/{agent}/tasks", {"name": "u", "main": steps}).json()
+    run = flow.start(task["id"], {}, {"user_id": user})
+    assert run["output"] == {"port": "B", "metres": 2.5}
+    told = next(row["output"] for row in flow.log(run["id"]) if row["type"] == "step")
+    assert told == "key Bearer ***connection***"
