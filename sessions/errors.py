@@ -11,6 +11,7 @@ Conflict                409
     ChatTimedOut  504   it took longer than a chat may; what was said so far is kept
   ApprovalOver          the call no longer waits for approval
   ApprovalChanged       the call would be another one by now
+  ActionMissing         what has to be done before the call was not done
 TooManyToolRounds       502
 TemplateFailed          400
 PromptOverBudget        400
@@ -78,6 +79,12 @@ class ApprovalChanged(Conflict):
     """The call is not the one that was asked about any more: its tool, or what is preset for it, has changed."""
 
     code = "approval_changed"
+
+
+class ActionMissing(Conflict):
+    """Somebody has to do something before the call can be made, such as to sign in, and has not."""
+
+    code = "action_missing"
 
 
 class TooManyToolRounds(DomainError):

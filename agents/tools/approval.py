@@ -54,18 +54,19 @@ def register_conditions(conditions: Conditions) -> None:
 class AskedCall:
     """A call that a person is asked about. `arguments` are those that may be seen: what the definition, metadata and
     secrets supply is masked. `hash` is theirs; `digest` stands for all that decides what is called. `method` is that of
-    an integration, which a step may choose."""
+    an integration, which a step may choose; `action` is what has to be done before it can be made, if anything."""
 
     tool: str
     arguments: dict[str, Json]
     hash: str
     digest: str
     method: str | None = None
+    action: dict[str, Json] | None = None
 
     def told(self) -> dict[str, Json]:
         """What people are told of it."""
         method = {} if self.method is None else {"method": self.method}
-        return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash}
+        return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash, **(self.action or {})}
 
 
 class ApprovalNeeded(ToolError):
@@ -114,6 +115,19 @@ def check_agreed(
     asked = _asked(tool, settled, presets, secrets, theirs=theirs)
     if agreed is None or not constant_time_compare(agreed, asked.digest):
         raise ApprovalNeeded(asked)
+
+
+def as_asked_about(
+    tool: Mapping[str, Any], arguments: Mapping[str, Any], action: dict[str, Json], *, presets: Presets = NO_PRESETS
+) -> AskedCall:
+    """A model's call as people are told of it that have to do something first, whether they must agree to it or not.
+
+    Raises:
+        BadArguments
+    """
+    settled = settle_by_model(tool, arguments, presets)
+    settled = replace(settled, arguments=as_read_back(settled.arguments))
+    return replace(_asked(tool, settled, presets, NO_SECRETS, theirs=settled.by_model), action=action)
 
 
 def _is_met(condition: str, tool: Mapping[str, Any], arguments: Mapping[str, Json]) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol, Self, TypeVar
 from uuid import UUID
 
 from agents.models import Developer
+from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
@@ -34,18 +35,51 @@ class SignIn:
 
     @classmethod
     def wanted_by(cls, call: ToolCall, given: Json, *, resource: str = "") -> Self | None:
-        """What the `connection` of a definition asks for; None if it asks for nothing."""
+        """What the `connection` of the definition asks for; None if it asks for nothing."""
+        return cls.of_definition(given, call.developer, call.user_id, resource=resource)
+
+    @classmethod
+    def of_definition(
+        cls, given: Json, developer: Developer, user_id: UUID | None, *, resource: str = ""
+    ) -> Self | None:
+        """The same for calls that are not made yet."""
         if not isinstance(given, Mapping):
             return None
         of, scopes = str(given.get("of") or USER), given.get("scopes")
         return cls(
-            call.developer,
+            developer,
             of,
-            call.user_id if of == USER else None,
+            user_id if of == USER else None,
             provider=str(given.get("provider") or ""),
             resource=resource,
             scopes=tuple(map(str, scopes)) if isinstance(scopes, list) else (),
         )
+
+
+def wants_sign_in(tool: Mapping[str, Json]) -> bool:
+    """Whether calls of this tool are made in somebody's name."""
+    return _connection_and_place(tool)[0] is not None
+
+
+def check_signed_in(developer: Developer, tool: Mapping[str, Json], user_id: UUID | None) -> None:
+    """Return if a call of the tool could be made in the name of the user.
+
+    Raises:
+        ActionNeeded: somebody has to sign in first. ToolError: nobody can.
+    """
+    given, place = _connection_and_place(tool)
+    wanted = SignIn.of_definition(given, developer, user_id, resource=place)
+    if wanted is not None and _sign_ins:
+        _sign_ins[0].token(wanted)
+
+
+def _connection_and_place(tool: Mapping[str, Json]) -> tuple[Json, str]:
+    """What a definition says of whom to sign in, and at which server."""
+    spec = spec_of(tool)
+    server = spec.get("server")
+    if isinstance(server, Mapping):
+        return server.get(CONNECTION), str(server.get("url") or "")
+    return spec.get(CONNECTION), ""
 
 
 class SignIns(Protocol):

@@ -118,10 +118,13 @@ class EntryAnswer(Answer):
     tool_call_id = Text(allow_null=True)
 
 
+_SIGN_IN = ("type", "message", "url", "connection_id", "provider", "user_id")
+
+
 class AskedCallAnswer(Answer):
     """A call that a person has to decide about."""
 
-    sometimes = frozenset({"method"})
+    sometimes = frozenset({"method", *_SIGN_IN})
 
     id = serializers.UUIDField()
     tool_call_id = Text()
@@ -130,6 +133,12 @@ class AskedCallAnswer(Answer):
     arguments = JsonObject()
     hash = Text()
     expires_at = Timestamp()
+    type = Text(required=False, help_text="what has to be done before it can be made: `connection`")
+    message = Text(required=False)
+    url = Text(required=False, help_text="where it is done")
+    connection_id = serializers.UUIDField(required=False)
+    provider = Text(required=False)
+    user_id = serializers.UUIDField(required=False, allow_null=True)
 
 
 class HistoryAnswer(Answer):

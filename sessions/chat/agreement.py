@@ -18,12 +18,12 @@ from agents.tools.decisions import Decision, check_is_person
 from julep_project.core.database import run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
-from sessions.chat.tool_rounds import Toolbox, ToolRound, error_text
+from sessions.chat.tool_rounds import Toolbox, ToolRound, among_tools, error_text
 from sessions.context.calls import called
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
 from sessions.context.prompt import available_tools
-from sessions.errors import ApprovalChanged, ApprovalOver
+from sessions.errors import ActionMissing, ApprovalChanged, ApprovalOver
 from sessions.history.pending import PendingCall, calls_of, decide, find_pending, keep_results
 from sessions.models import PendingRound
 
@@ -52,7 +52,7 @@ async def settle(conversation: Conversation, request: ChatRequest, *, deadline: 
 
     Raises:
         Forbidden: it is not a person that decides.
-        ApprovalOver, ApprovalMismatch, ApprovalChanged, InvalidInput, BadRequest: nothing was called.
+        ApprovalOver, ApprovalMismatch, ApprovalChanged, ActionMissing, InvalidInput, BadRequest: nothing was called.
     """
     check_is_person()
     found = await run_query(partial(find_pending, conversation.session, request.approvals))
@@ -62,6 +62,7 @@ async def settle(conversation: Conversation, request: ChatRequest, *, deadline: 
         available_tools(agent, request.tools),
         conversation.presets(agent),
         agent.id,
+        conversation.user_id,
     )
     calls = calls_of(found)
     place = _place_of_results(conversation, request, calls)
@@ -69,7 +70,7 @@ async def settle(conversation: Conversation, request: ChatRequest, *, deadline: 
     if results is None:
         was_decided = found.decided is not None
         if not was_decided:
-            _check_same(toolbox, calls)
+            await among_tools(partial(_check_same, toolbox, calls, request.approvals))
             await run_query(partial(_decide, conversation.developer, found, request.approvals))
         results = await _carried_out(toolbox, found, calls, request.approvals, deadline, is_again=was_decided)
         await run_query(partial(keep_results, found, results))
@@ -146,11 +147,24 @@ def _place_of_results(conversation: Conversation, request: ChatRequest, calls: S
     return 0
 
 
-def _check_same(toolbox: Toolbox, calls: Sequence[PendingCall]) -> None:
+def _check_same(toolbox: Toolbox, calls: Sequence[PendingCall], decisions: Sequence[Decision]) -> None:
+    """Whether the calls are those that were asked about, and what they need was done; nobody has to do what they do not
+    agree to.
+
+    Raises:
+        ApprovalChanged, ActionMissing
+    """
+    approved = {decision.id for decision in decisions if decision.approves}
     for call in calls:
-        asked = None if call.asked is None else toolbox.asked_about(call.call)
-        if call.asked is not None and (asked is None or asked.digest != call.asked.digest):
+        if call.asked is None:
+            continue
+        asked = toolbox.asked_about(call.call)
+        if asked is None and call.asked.action is not None:
+            continue  # it was done
+        if asked is None or asked.digest != call.asked.digest:
             raise ApprovalChanged
+        if asked.action is not None and call.id in approved:
+            raise ActionMissing(str(asked.action["message"]))
 
 
 def _told(call: PendingCall, result: str) -> dict[str, Json]:

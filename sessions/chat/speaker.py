@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from agents.models import Developer
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
-from sessions.chat.tool_rounds import Toolbox, ToolRound
+from sessions.chat.tool_rounds import Toolbox, ToolRound, among_tools
 from sessions.context.messages import kept_message
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
@@ -73,7 +74,7 @@ class Speaker:
         self.pending: list[PendingCall] = []
         self._context = context
         self._prompt = prompt
-        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets, prompt.agent_id)
+        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets, prompt.agent_id, prompt.user_id)
         self._index = index
         self._name = name
         self._said: list[Said] = []
@@ -99,7 +100,7 @@ class Speaker:
                 raise TooManyToolRounds(f"the model called tools {rounds} times without coming to an end")
             self._for_client = [self._toolbox.completed(call) for call in move.client]
             if self._toolbox.may_ask_about(move.run):
-                self.pending = await in_thread(self._asked_about, move.run)
+                self.pending = await among_tools(partial(self._asked_about, move.run))
             if self.pending:
                 self._is_done = True
                 return

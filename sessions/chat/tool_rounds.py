@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 import orjson
@@ -15,11 +17,13 @@ from django.db import connection
 from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, completed, result_message
 from agents.models import Developer
 from agents.tool_kinds import SERVER_RUN
-from agents.tools.approval import ApprovalNeeded, AskedCall, check_agreed
+from agents.tools.actions import ActionNeeded
+from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, check_agreed
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
 from agents.tools.runners import current_depth, run_tool
+from agents.tools.signing_in import check_signed_in, wants_sign_in
 from julep_project.core.errors import DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
@@ -27,6 +31,8 @@ from julep_project.core.process.threads import run_in
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
 _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
@@ -41,9 +47,11 @@ class Toolbox:
         tools: Sequence[Mapping[str, Json]],
         presets: Presets = NO_PRESETS,
         agent_id: UUID | None = None,
+        user_id: UUID | None = None,
     ) -> None:
-        """`agent_id`: whose secrets come first."""
+        """`agent_id`: whose secrets come first. `user_id`: in whose name calls are made."""
         self._agent_id = agent_id
+        self._user_id = user_id
         self._developer = developer
         self._presets = presets
         self._tools = {shown_name(tool): tool for tool in reversed(tools)}
@@ -59,20 +67,44 @@ class Toolbox:
         return dict(call) if tool is None else completed(call, partial(apply, self._presets, tool), to_json_text)
 
     def asked_about(self, call: Call) -> AskedCall | None:
-        """What a person is asked before the call is made; None if nobody is, or it cannot be made as it is."""
+        """What a person is asked before the call is made, to agree or to sign in; None if nobody is, or it cannot be
+        made as it is. Blocks; may use the database."""
         tool = self._tools.get(call["function"]["name"])
+        asked = None
         try:
-            if tool is not None and "approval" in tool:
-                check_agreed(tool, arguments_of(call), presets=self._presets, from_model=True)
-        except ApprovalNeeded as needed:
-            return needed.asked
+            if tool is None:
+                return None
+            arguments = arguments_of(call)
+            if "approval" in tool:
+                try:
+                    check_agreed(tool, arguments, presets=self._presets, from_model=True)
+                except ApprovalNeeded as needed:
+                    asked = needed.asked
+            action = self._action_before(tool)
+            if action is None:
+                return asked
+            return as_asked_about(tool, arguments, action, presets=self._presets)
         except (BadArguments, UnreadableArguments):
-            pass  # the model is told when the call is made
-        return None
+            return asked  # the model is told when the call is made
+
+    def _action_before(self, tool: Mapping[str, Json]) -> dict[str, Json] | None:
+        """What somebody has to do before calls of the tool can be made."""
+        if not wants_sign_in(tool):
+            return None
+        try:
+            with suppress(ToolError, DomainError):
+                try:
+                    check_signed_in(self._developer, tool, self._user_id)
+                except ActionNeeded as needed:
+                    return {**needed.action.told, "type": needed.action.type, "message": needed.message}
+            return None  # what else is wrong the model is told when the call is made
+        finally:
+            connection.close()
 
     def may_ask_about(self, calls: Sequence[Call]) -> bool:
-        """Whether one of the calls is to a tool that says when a person is asked."""
-        return any("approval" in self._tools.get(call["function"]["name"], ()) for call in calls)
+        """Whether one of the calls is to a tool that says when a person is asked, or in whose name it calls."""
+        tools = (self._tools.get(call["function"]["name"]) for call in calls)
+        return any(tool is not None and ("approval" in tool or wants_sign_in(tool)) for tool in tools)
 
     def is_at_most_once(self, call: Call) -> bool:
         """Whether the call must not be repeated."""
@@ -115,6 +147,7 @@ class Toolbox:
             presets=self._presets,
             from_model=True,
             agent_id=self._agent_id,
+            user_id=self._user_id,
             agreed=agreed,
             patience_s=min(seconds_left, settings.TOOL_RATE_WAIT_S),
         )
@@ -163,10 +196,16 @@ class ToolRound:
         # A tool may lead back here; the context carries how deep.
         call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
         work = partial(self._toolbox.run, call, key, self._deadline, agreed)
-        # A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be
-        # waiting for it.
-        executor = None if current_depth() else _EXECUTOR
-        self._results[number] = await run_in(executor, work)
+        self._results[number] = await among_tools(work)
+
+
+async def among_tools(work: Callable[[], Result]) -> Result:
+    """Run what may wait for others, in the threads of tools.
+
+    A chat that a tool started has a loop of its own, with threads of its own: those of the others may all be waiting
+    for it.
+    """
+    return await run_in(None if current_depth() else _EXECUTOR, work)
 
 
 def error_text(message: str) -> str:

@@ -64,6 +64,11 @@ class Conversation:
             raise BadRequest(f"Agent {agent_id} does not take part in this session")
         return found
 
+    @property
+    def user_id(self) -> UUID | None:
+        """In whose name calls are made: of the one user, if there is one."""
+        return self.users[0].pk if len(self.users) == 1 else None
+
     def presets(self, agent: AgentView) -> Presets:
         """Arguments of tools that metadata presets: the session's wins over the users', those over the agent's."""
         users = (user.metadata for user in self.users)

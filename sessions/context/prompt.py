@@ -40,6 +40,7 @@ class Prompt:
 
     model: str
     agent_id: UUID
+    user_id: UUID | None
     messages: list[dict[str, Json]] = field(default_factory=list)
     stay: frozenset[int] = frozenset()
     new_messages: list[dict[str, Json]] = field(default_factory=list)
@@ -105,6 +106,7 @@ def _assemble(
     prompt = Prompt(
         model=model,
         agent_id=agent.row.pk,
+        user_id=conversation.user_id,
         tools=available_tools(agent, request.tools),
         tool_choice=request.tool_choice,
         docs=docs,

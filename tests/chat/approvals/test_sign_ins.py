@@ -1,0 +1,58 @@
+"""Chats whose tools call in the user's name: the chat ends with a link, and goes on when the user has signed in."""
+
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from agents.connections.exchange import Granted
+from agents.connections.models import Connection, Provider
+from agents.connections.sealed import Tokens
+from agents.connections.services import connected
+from agents.llm.own.scripted import scripted_model
+from julep_project.devservices.loopback import Reply
+from tests.chat.approvals.test_decisions import calls, decisions
+from tests.chat.conftest import Talk
+from tests.loopback.web_server import WebServer
+
+CALL = ("c1", "issues", {})
+
+
+@pytest.fixture
+def session(talk: Talk, web_server: WebServer, settings: Any) -> str:
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    settings.PUBLIC_URL = "https://agents.example.com"
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    url = web_server.script("/issues", lambda request: Reply(200, {"sent": request.headers["authorization"]}))
+    place = {"authorize_url": f"{web_server.url}/a", "token_url": f"{web_server.url}/t", "client_id": "c"}
+    assert talk.api.post("/connections/providers", {"name": "github", **place}).status_code == 201
+    agent = talk.agent()
+    spec = {"method": "GET", "url": url, "include_response_content": False, "connection": {"provider": "github"}}
+    talk.tool(agent, name="issues", type="api_call", api_call=spec)
+    user = talk.api.post("/users", {"name": "Ann"}).json()["id"]
+    return talk.session(agent, user=user, auto_run_tools=True)
+
+
+def test_a_chat_ends_with_a_link_and_goes_on(talk: Talk, session: str, web_server: WebServer) -> None:
+    with scripted_model([calls(CALL)]):
+        asked = talk.ask(session, "Which issues are there?")
+
+    assert asked["choices"][0]["finish_reason"] == "requires_action"
+    (needed,) = asked["requires_action"]
+    assert (needed["type"], needed["provider"], needed["tool_call_id"]) == ("connection", "github", "c1")
+    assert needed["url"].startswith("https://agents.example.com/connect/")
+    assert talk.api.get(f"/sessions/{session}/history").json()["requires_action"] == [needed]
+    with scripted_model([]):
+        early = talk.chat(session, approvals=decisions(asked, "approve"))
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "action_missing")
+    assert [request.path for request in web_server.requests] == []
+
+    connected(Connection.objects.select_related("provider").get(), Granted(Tokens("a-token-of-ann"), None, ()))
+    assert Provider.objects.get().name == "github"
+    with scripted_model(["None"]) as model:
+        answer = talk.ask(session, approvals=decisions(asked, "approve"))
+
+    assert answer["choices"][0]["message"]["content"] == "None"
+    assert web_server.requests[0].headers["authorization"] == "Bearer a-token-of-ann"
+    told = model.requests[0].messages[-1]["content"]
+    assert "Bearer ***connection***" in told and "a-token-of-ann" not in told
