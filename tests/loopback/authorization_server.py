@@ -72,7 +72,7 @@ class AuthorizationServer(LoopbackServer):
             case "/revoke":
                 self.revoked.append(_form(request)["token"])
                 return Reply(200)
-            case "/api":
+            case "/api" | "/issues":
                 return self._api(request)
         return Reply(404)
 
@@ -83,6 +83,8 @@ class AuthorizationServer(LoopbackServer):
     def _api(self, request: RecordedRequest) -> Reply:
         if not self.takes(request.headers.get("authorization", "")):
             return Reply(401, {"error": "who are you?"})
+        if request.path == "/issues":
+            return Reply(200, [{"title": "High tide"}])
         return Reply(200, {"hello": "you", "sent": request.headers["authorization"]})
 
     def _token(self, request: RecordedRequest) -> Reply:
