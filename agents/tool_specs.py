@@ -13,6 +13,7 @@ from agents.tools.api_call.places import PLACES, STYLES
 from agents.tools.integrations.method import misread_names
 from agents.tools.integrations.providers import known, provider_name
 from agents.tools.integrations.registry import find_method
+from agents.tools.mcp.elicitation import WAYS
 from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
 from agents.tools.signing_in import DEVELOPER, USER
@@ -254,11 +255,14 @@ class ChosenTools(serializers.Field):  # type: ignore[type-arg]
 
 
 class McpSpec(Spec):
-    """The tools of an MCP server. `timeout` is how long a call may go on without a sign of it."""
+    """The tools of an MCP server. `timeout` is how long a call may go on without a sign of it; `elicitation` is what
+    becomes of its questions to people: a run waits for their answer (`ask`, as without it), forms that need nothing
+    else are accepted with their defaults, or all are declined."""
 
     server = McpServerSpec()
     tools = ChosenTools(required=False)
     timeout = serializers.FloatField(required=False, min_value=1, max_value=3600)
+    elicitation = serializers.ChoiceField(choices=WAYS, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse what is found out from the server, and not said."""

@@ -5,8 +5,10 @@ from functools import partial
 from typing import Any
 
 from agents.mcp.models import McpServer, McpTool, ToolState
+from agents.mcp.questions import heard, said_before
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.mcp.client import ask
+from agents.tools.mcp.elicitation import DECLINE, DEFAULTS
 from agents.tools.mcp.listing import offered_name
 from agents.tools.mcp.results import other_result, short_result
 from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server, connection_of
@@ -38,7 +40,7 @@ def run(call: ToolCall) -> Json:
     """Call a tool as it was accepted, or ask the server something else.
 
     Raises:
-        ToolChanged, ReportedError, BadArguments, ToolError
+        ToolChanged, ReportedError, BadArguments, ToolError. ActionNeeded: the server asks a person something.
     """
     server = _server_of(call)
     method = call.spec.get("method")
@@ -65,15 +67,28 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
     server = Server.of_spec(call.spec).speaking(None if row is None else row.protocol)
     whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
     idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
+    said = said_before(call.given)
+    question = Question(
+        method,
+        arguments,
+        idle_s=idle_s,
+        whole_s=whole_s,
+        key=call.idempotency_key,
+        asks_people=call.spec.get("elicitation") != DECLINE,
+        is_repeatable=call.is_repeatable,
+        takes_defaults=call.spec.get("elicitation") == DEFAULTS,
+        turn=said.asked,
+        replies=said.replies,
+        state=said.state,
+    )
     give_connection_back()
-    question = Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key)
     wanted = SignIn.wanted_by(call, connection_of(call.spec), resource=server.url)
     answer = (
         ask(server, question) if wanted is None else in_the_name_of(wanted, call, partial(_signed, server, question))
     )
     if row is not None and answer.protocol != row.protocol:
         McpServer.objects.filter(pk=row.pk).update(protocol=answer.protocol[:32])
-    return answer
+    return heard(answer, said)
 
 
 def _signed(server: Server, question: Question, call: ToolCall, token: str) -> Answer:

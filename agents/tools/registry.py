@@ -18,8 +18,8 @@ class ToolCall:
     With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
     start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
-    `secret_names` are those that its author names. `given` is there when the call has waited and is made again. It is
-    made in the name of the user `user_id`, if that is known.
+    `secret_names` are those that its author names. `given` is there when the call has waited and is made again; what is
+    not `is_repeatable` may be begun once only. It is made in the name of the user `user_id`, if that is known.
     """
 
     developer: Developer
@@ -36,6 +36,7 @@ class ToolCall:
     secret_names: frozenset[str] = frozenset()
     given: Given | None = None
     user_id: UUID | None = None
+    is_repeatable: bool = True
 
 
 Runner = Callable[[ToolCall], Json]

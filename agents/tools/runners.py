@@ -149,6 +149,7 @@ def _run(
             secret_names=frozenset(names),
             given=waited,
             user_id=user_id,
+            is_repeatable=tool.get("at_most_once") is not True,
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):

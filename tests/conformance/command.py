@@ -9,7 +9,7 @@ import os
 import sys
 import urllib.request
 
-_LONGEST_S = 60
+_LONGEST_S = 100
 
 if __name__ == "__main__":
     driver, server = sys.argv[1], sys.argv[-1]

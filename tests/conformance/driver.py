@@ -2,15 +2,19 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from agents.mcp.questions import heard, said_before
+from agents.tools.actions import ActionNeeded, Given
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import FoundTool
 from agents.tools.mcp.server import CALL_TOOL, Question, Server
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 
-_WHOLE_S = 10.0
+# Many scenarios are played at once.
+_WHOLE_S = 60.0
 _SAMPLES: Mapping[str, Any] = {"number": 2.5, "integer": 2, "boolean": True, "array": [], "object": {}}
 
 
@@ -32,12 +36,15 @@ def _do(scenario: str, url: str, context: Mapping[str, Any]) -> list[str]:
     listing, answer = list_tools(Server("http", url), whole_s=_WHOLE_S)
     server = Server("http", url).speaking(answer.protocol)
     done = ["list_tools"]
+    # A schema that is told again is to be as it came.
+    rich = next((tool.input_schema for tool in listing.tools if "$defs" in tool.input_schema), None)
     for tool, arguments in _calls(listing.tools, context):
+        arguments |= {"schema": rich} if rich is not None and "schema" in arguments else {}
         given = {"tool_name": tool.name, "arguments": arguments, "input_schema": tool.input_schema}
-        _ask(server, CALL_TOOL, given)
+        _ask(scenario, server, CALL_TOOL, given)
         done.append(tool.name)
     for method in _MORE.get(scenario, ()):
-        done += method(server)
+        done += method(scenario, server)
     return done
 
 
@@ -55,19 +62,36 @@ def _arguments_for(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _SAMPLES.get(str(each.get("type")), "text") for name, each in properties.items()}
 
 
-def _read_all(server: Server) -> list[str]:
+def _read_all(scenario: str, server: Server) -> list[str]:
     done = []
-    for resource in _ask(server, "list_resources", {}).get("resources", []):
-        _ask(server, "read_resource", {"uri": resource["uri"]})
+    for resource in _ask(scenario, server, "list_resources", {}).get("resources", []):
+        _ask(scenario, server, "read_resource", {"uri": resource["uri"]})
         done.append(resource["uri"])
-    for prompt in _ask(server, "list_prompts", {}).get("prompts", []):
-        _ask(server, "get_prompt", {"name": prompt["name"]})
+    for prompt in _ask(scenario, server, "list_prompts", {}).get("prompts", []):
+        _ask(scenario, server, "get_prompt", {"name": prompt["name"]})
         done.append(prompt["name"])
     return done
 
 
-def _ask(server: Server, method: str, arguments: Mapping[str, Any]) -> Any:
-    return ask(server, Question(method, arguments, idle_s=_WHOLE_S, whole_s=_WHOLE_S)).value
+def _ask(scenario: str, server: Server, method: str, arguments: Mapping[str, Any]) -> Any:
+    """The answer of the server. A person who is asked something leaves all as it is, and accepts."""
+    question = Question(
+        method,
+        arguments,
+        idle_s=_WHOLE_S,
+        whole_s=_WHOLE_S,
+        asks_people=True,
+        is_repeatable=True,
+        takes_defaults="defaults" in scenario,
+    )
+    given: Given | None = None
+    while True:
+        try:
+            said = said_before(given)
+            answer = ask(server, replace(question, replies=said.replies, state=said.state, turn=said.asked))
+            return heard(answer, said).value
+        except ActionNeeded as needed:
+            given = Given(needed.action.type, needed.action.kept, {"action": "accept"})
 
 
-_MORE: Mapping[str, tuple[Callable[[Server], list[str]], ...]] = {"http-standard-headers": (_read_all,)}
+_MORE: Mapping[str, tuple[Callable[[str, Server], list[str]], ...]] = {"http-standard-headers": (_read_all,)}

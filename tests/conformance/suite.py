@@ -14,7 +14,7 @@ _PACKAGE = _NODE / "@modelcontextprotocol" / "conformance"
 _SCENARIO = re.compile(r"^(?P<mark>[✓✗]) (?P<name>[\w/.-]+): \d+ passed, \d+ failed", re.MULTILINE)
 _LONGEST_S = 120
 # Of one scenario.
-_PATIENCE_MS = 20_000
+_PATIENCE_MS = 60_000
 
 Side = Literal["server", "client"]
 

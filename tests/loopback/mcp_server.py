@@ -143,9 +143,10 @@ class McpServer:
                     form = {"type": "object", "properties": {"berth": {"type": "integer"}}}
                     asked = ElicitRequest(params=ElicitRequestFormParams(message="Which berth?", requested_schema=form))
                     return InputRequiredResult(input_requests={"berth": asked})
-                return f"a person said {context.input_responses['berth'].action}"
+                answer = context.input_responses["berth"]
+                return f"a person said {answer.action} {(answer.content or {}).get('berth', '')}".rstrip()
             said = await context.elicit("Which berth?", Answer)
-            return f"a person said {said.action}"
+            return f"a person said {said.action} {said.data.berth if said.action == 'accept' else ''}".rstrip()
 
         add(ask, structured_output=False)
         add(tide)

@@ -121,7 +121,7 @@ def _problem_of(name: str, given: Mapping[str, Any]) -> str | None:
     if len(str(given.get("description") or "")) > LONGEST_DESCRIPTION:
         return f"its description has more than {LONGEST_DESCRIPTION} characters"
     for key in ("inputSchema", "outputSchema"):
-        problem = _problem_of_schema(key, given.get(key))
+        problem = schema_problem(key, given.get(key))
         if problem is not None:
             return problem
     return None
@@ -141,7 +141,8 @@ def _is_seen(schema: Json, is_told: bool = False) -> bool:
     return all(map(_is_seen, schema)) if isinstance(schema, list) else True
 
 
-def _problem_of_schema(key: str, schema: Any) -> str | None:
+def schema_problem(key: str, schema: Any) -> str | None:
+    """Why a schema that a server wrote cannot be used, if it cannot."""
     if schema is None and key == "outputSchema":
         return None
     if not isinstance(schema, Mapping):

@@ -80,23 +80,52 @@ class Server:
 @dataclass(frozen=True, slots=True)
 class Question:
     """One thing that is asked. It ends when there was no sign of the server for `idle_s`, or after `whole_s`. `key` is
-    the same when it is asked again because the answer was lost."""
+    the same when it is asked again because the answer was lost.
+
+    What the server asks a person is declined, unless `asks_people`: then it is the answer, and the same is asked again
+    with the `replies`, by the server's names for its questions, and the `state` that it gave. A server of the
+    generation before asks while it is at work; with `is_repeatable` it may be made to begin anew. With `takes_defaults`
+    forms that need nothing else are accepted at once, as they are. `turn` is another one each time the same is asked.
+    """
 
     method: str
     arguments: Mapping[str, Json] = field(default_factory=dict, repr=False)
     idle_s: float = 60.0
     whole_s: float = 60.0
     key: str = ""
+    asks_people: bool = False
+    is_repeatable: bool = False
+    takes_defaults: bool = False
+    turn: int = 0
+    replies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict, repr=False)
+    state: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a server asks people before it answers, by its names: each as `elicitation/create` has it.
+
+    `replies` and `state` go back with what they say. With `begins_anew` all replies are told each time. Without what
+    `is_needed` the server refuses the call.
+    """
+
+    asked: Mapping[str, Mapping[str, Json]]
+    replies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    state: str | None = None
+    begins_anew: bool = False
+    is_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said, as plain JSON. `declined` are questions to a person, which nobody was asked."""
+    """What the server said, as plain JSON. `declined` are questions to a person, which nobody was asked. With an
+    `inquiry` it said nothing yet."""
 
     value: Mapping[str, Json]
     protocol: str
     server_info: Mapping[str, Json] = field(default_factory=dict)
     declined: tuple[str, ...] = ()
+    inquiry: Inquiry | None = None
 
 
 def connection_of(spec: Mapping[str, Json]) -> Json:

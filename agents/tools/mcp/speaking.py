@@ -12,7 +12,6 @@ import anyio
 import anyio.to_thread
 import httpx2
 from mcp import Client, MCPError
-from mcp.client.session import ClientRequestContext
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
@@ -24,7 +23,6 @@ from mcp_types import (
     PARSE_ERROR,
     UNSUPPORTED_PROTOCOL_VERSION,
     URL_ELICITATION_REQUIRED,
-    ElicitResult,
     Implementation,
     ListToolsResult,
     Tool,
@@ -36,6 +34,7 @@ from agents.calls.wanted import LOOK_EVERY_S, still_wanted
 from agents.tools.errors import BadArguments, Delivery, ReportedError, ToolError
 from agents.tools.exchange import check_brake, unanswered
 from agents.tools.mcp.listing import MOST_TOOLS, cleaned
+from agents.tools.mcp.person import Person
 from agents.tools.mcp.process import program
 from agents.tools.mcp.server import CALL_TOOL, LIST_TOOLS, Answer, Question, Server
 from agents.tools.mcp.wire import CheckedTransport, Line
@@ -55,8 +54,7 @@ _REPEATABLE = frozenset({CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR})
 _OF_LIBRARY = frozenset({INVALID_REQUEST, PARSE_ERROR})
 _LONGEST_MESSAGE = 500
 _MOST_PAGES = 50
-_MOST_ROUNDS = 4
-_MOST_DECLINED = 20
+_MOST_NUMBERS = 1000
 _CLOSING_S = 2.0
 
 
@@ -101,7 +99,7 @@ class _Conversation:
         self._open = anyio.CancelScope(deadline=self._patience_ends())
         self._waiting = anyio.CancelScope()
         self._line = Line(self._open)
-        self._declined: list[str] = []
+        self.person = Person(question, self._waiting.cancel)
         self._answer: Answer | None = None
         self._is_unwanted = False
 
@@ -130,10 +128,12 @@ class _Conversation:
                 mode=self._mode,
                 client_info=_US,
                 cache=None,
-                elicitation_callback=self._decline,
-                input_required_max_rounds=_MOST_ROUNDS,
+                elicitation_callback=self.person.reply,
             ) as client,
         ):
+            # No request has the number of the one that it repeats: on other connections, too.
+            dispatcher: Any = client.session._dispatcher
+            dispatcher._next_id += self._question.turn * _MOST_NUMBERS
             self._line.asked = True
             self._open.deadline = anyio.current_time() + self._left_s() + _CLOSING_S
             self._waiting.deadline = self._patience_ends()
@@ -144,6 +144,8 @@ class _Conversation:
                     beside.cancel_scope.cancel()
             if self._answer is None:
                 await self._line.cancellation_sent()
+            if self.person.inquiry is not None:
+                self._answer = self._answer_of(client, {})
             self._open.deadline = min(self._open.deadline, anyio.current_time() + _CLOSING_S)
 
     async def _end_when_unwanted(self) -> None:
@@ -157,13 +159,22 @@ class _Conversation:
                     self._waiting.cancel()
 
     async def _asked(self, client: Client) -> Answer:
-        found = await _ASKS[self._question.method](client, self._question.arguments, self)
+        try:
+            found = await _ASKS[self._question.method](client, self._question.arguments, self)
+        except MCPError as error:
+            if not self.person.is_asked_by(error):
+                raise
+            found = None
+        return self._answer_of(client, {} if found is None else _json_of(found))
+
+    def _answer_of(self, client: Client, value: Mapping[str, Json]) -> Answer:
         info = client.server_info
         return Answer(
-            value=_json_of(found),
+            value=value,
             protocol=client.protocol_version,
             server_info={} if info is None else _json_of(info),
-            declined=tuple(self._declined),
+            declined=tuple(self.person.declined),
+            inquiry=self.person.inquiry,
         )
 
     def _transport(self, network: StreamingClient) -> AbstractAsyncContextManager[Any]:
@@ -176,11 +187,6 @@ class _Conversation:
             return sse_client(server.url, httpx_client_factory=make, sse_read_timeout=self._question.whole_s)
         # The meter of the line is the bound: pictures come as one event.
         return streamable_http_client(server.url, http_client=_http_client(transport), max_sse_event_size=None)
-
-    async def _decline(self, context: ClientRequestContext, params: Any) -> ElicitResult:
-        if len(self._declined) < _MOST_DECLINED:
-            self._declined.append(cleaned(str(params.message), _LONGEST_MESSAGE))
-        return ElicitResult(action="decline")
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
         """The server is at work."""
@@ -302,32 +308,35 @@ async def _list_tools(client: Client, arguments: Mapping[str, Json], of: _Conver
     return ListToolsResult(tools=tools)
 
 
-async def _call_tool(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
+async def _call_tool(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel | None:
     name, given = str(arguments["tool_name"]), arguments.get("arguments") or {}
     schema = arguments.get("input_schema")
     # Without the schema the library asks for the list again after each call, to check what was answered; that is done
     # where the pinned schema is. With it, it knows which arguments go into headers too.
     known = Tool(name=name, input_schema=schema if isinstance(schema, dict) else {"type": "object"})
     client.session._absorb_tool_listing(ListToolsResult(tools=[known]), complete=False)
-    return await client.call_tool(name, dict(given), progress_callback=of.progress, meta=of.meta)
+    call = partial(client.session.call_tool, name, dict(given), progress_callback=of.progress, meta=of.meta)
+    return await of.person.settle(client.protocol_version, call)
 
 
 async def _list_resources(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
     return await client.list_resources(cursor=arguments.get("cursor"))
 
 
-async def _read_resource(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
-    return await client.read_resource(_text(arguments, "uri"))
+async def _read_resource(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel | None:
+    read = partial(client.session.read_resource, _text(arguments, "uri"))
+    return await of.person.settle(client.protocol_version, read)
 
 
 async def _list_prompts(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
     return await client.list_prompts(cursor=arguments.get("cursor"))
 
 
-async def _get_prompt(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
+async def _get_prompt(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel | None:
     given = arguments.get("arguments") or {}
     texts = {str(name): value if isinstance(value, str) else str(value) for name, value in given.items()}
-    return await client.get_prompt(_text(arguments, "name"), texts)
+    get = partial(client.session.get_prompt, _text(arguments, "name"), texts)
+    return await of.person.settle(client.protocol_version, get)
 
 
 def _text(arguments: Mapping[str, Json], name: str) -> str:
@@ -337,7 +346,7 @@ def _text(arguments: Mapping[str, Json], name: str) -> str:
     return value
 
 
-_ASKS: Mapping[str, Callable[[Client, Mapping[str, Json], _Conversation], Awaitable[BaseModel]]] = {
+_ASKS: Mapping[str, Callable[[Client, Mapping[str, Json], _Conversation], Awaitable[BaseModel | None]]] = {
     LIST_TOOLS: _list_tools,
     CALL_TOOL: _call_tool,
     "list_resources": _list_resources,
