@@ -18,6 +18,7 @@ from tests.console.conftest import HOSTILE
 from tests.flow_runner import FlowRunner
 
 TARGET = {"type": "event", "name": "order.paid", "data": {"order": "$ body['order']"}}
+IN_VAIN: dict[str, Any] = {"status": "refused", "http_status": 403}
 BODY = {"order": HOSTILE.replace("\u0007", "")}
 
 
@@ -39,6 +40,10 @@ def test_calls_say_what_became_of_them(operator: Client, viewer: Client, admin_c
     (item,) = operator.get("/admin/hooks/?target=event&state=active&format=json").json()["items"]
     assert (item["calls"], item["in_vain"], item["last_status"]) == (2, 1, "failed")
     path = f"/admin/hooks/{hook.pk}/"
+    assert "were refused and" not in operator.get("/admin/").content.decode()
+    HookCall.objects.bulk_create(HookCall(**IN_VAIN, hook=hook, developer=hook.developer) for _ in range(10))
+    assert "10 were refused and 1 failed" in " ".join(operator.get("/admin/").content.decode().split())
+    HookCall.objects.filter(status="refused").delete()
     failed, accepted = operator.get(f"{path}?format=json&since=-1h").json()["items"]
     assert "order" in failed["reason"] and accepted["began_id"] == str(Event.objects.get().pk)
     assert [one["id"] for one in operator.get(f"{path}?status=failed&format=json").json()["items"]] == [failed["id"]]

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from agents.webhooks.models import Message
 from executions.models import Branch, Execution
 from julep_project.core.clock import DatabaseNow
 from tests.flow_runner import FlowRunner
@@ -108,6 +109,17 @@ def test_search_leads_to_what_an_id_names(operator: Client, waiting: dict[str, A
     for text in (ids[kind], ids[kind].upper(), ids[kind].replace("-", ""), f"{ids[kind][:8]}…{ids[kind][-6:]}"):
         answer = operator.get("/admin/search/", {"q": f" {text} "})
         assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (302, url)
+
+
+def test_search_leads_to_triggers_and_tools(operator: Client, waiting: dict[str, Any]) -> None:
+    places = {"schedule": "schedules", "endpoint": "webhooks", "delivery": "deliveries", "hook": "hooks"}
+    places |= {"hook_call": "hook-calls", "event": "events", "server": "mcp-servers"}
+    wanted = {waiting[f"{name}_id"]: f"/admin/{place}/{waiting[f'{name}_id']}/" for name, place in places.items()}
+    wanted[Message.objects.get(deliveries=waiting["delivery_id"]).reference] = (
+        f"/admin/deliveries/{waiting['delivery_id']}/"
+    )
+    for text, url in wanted.items():
+        assert operator.get("/admin/search/", {"q": text}).headers["Location"] == url
 
 
 def test_search_by_a_beginning_and_by_other_names(operator: Client, waiting: dict[str, Any], flow: FlowRunner) -> None:

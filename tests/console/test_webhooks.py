@@ -1,6 +1,7 @@
 """Webhooks of all developers, and what was sent to them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,9 @@ from agents.audit.models import AuditRecord
 from agents.models import Developer
 from agents.webhooks.models import Delivery, Endpoint
 from agents.webhooks.recording import record
+from agents.webhooks.services import DISABLED_BY_HAND
 from agents.webhooks.types import EventType
+from julep_project.core.clock import now
 from tests.api_client import ApiClient
 from tests.console.conftest import HOSTILE
 
@@ -49,6 +52,25 @@ def test_lists_say_how_they_stand(operator: Client, viewer: Client, endpoint: En
     assert (item["waiting"], item["lost"], item["failures"]) == (1, 1, 30)
     for nobody in ("?state=disabled", "?developer=nobody@example.com"):
         assert "No webhook" in operator.get(f"/admin/webhooks/{nobody}").content.decode()
+
+
+def test_the_overview_says_what_does_not_arrive(operator: Client, endpoint: Endpoint) -> None:
+    def overview() -> str:
+        return operator.get("/admin/").content.decode()
+
+    for changes, said in (
+        (
+            {"failures": 3, "failing_since": now() - timedelta(hours=1)},
+            "1 webhook has failed for more than ten minutes",
+        ),
+        ({"is_full": True}, "1 webhook has too much before it"),
+        ({"enabled": False, "disabled_at": now(), "disabled_reason": "x"}, "1 webhook was disabled within a day"),
+    ):
+        assert said not in overview()
+        Endpoint.objects.update(**changes)
+        assert said in overview()
+    Endpoint.objects.update(disabled_reason=DISABLED_BY_HAND)
+    assert said not in overview()
 
 
 def test_deliveries_are_narrowed_and_read(operator: Client, viewer: Client, endpoint: Endpoint) -> None:

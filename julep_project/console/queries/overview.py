@@ -7,6 +7,8 @@ from executions.engine.outage import held_up_branches
 from executions.operating.pausing import list_pauses
 from julep_project.console.queries.rows import Row, rows
 from julep_project.console.queries.times import first_id
+from julep_project.console.queries.triggers.hooks import hooks_in_trouble
+from julep_project.console.queries.triggers.webhooks import webhooks_in_trouble
 
 HOUR = timedelta(hours=1)
 # A row that can go on is taken within a few sweeps.
@@ -65,10 +67,22 @@ def troubles() -> list[Row]:
         told.append({"tone": "bad", "kind": "oldest", "branch": row["id"], "seconds": row["seconds"]})
     for by, number, error, since_s in held_up_branches():
         told.append({"tone": "warn", "kind": "held", "by": by, "number": number, "error": error, "seconds": since_s})
+    told += _of_triggers()
     unclear = rows(_UNCLEAR)[0]["number"]
     if unclear:
         told.append({"tone": "bad", "kind": "unclear", "number": unclear})
     return told
+
+
+def _of_triggers() -> list[Row]:
+    """What does not arrive, and what is called in vain."""
+    webhooks = webhooks_in_trouble()
+    told: list[Row] = [
+        {"tone": "warn", "kind": "webhooks", "state": state, "number": webhooks[state]}
+        for state in ("failing", "disabled", "full")
+        if webhooks[state]
+    ]
+    return [*told, *({"tone": "warn", "kind": "hook", **hook} for hook in hooks_in_trouble())]
 
 
 # Of those that nobody holds, and that nothing holds up.

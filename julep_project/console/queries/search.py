@@ -20,7 +20,7 @@ _LONGEST_TEXT = 255
 _AROUND_MS = 3_600_000
 
 # As it is typed, or as pages show it: the beginning and the end.
-_ID = re.compile(r"(?:resp_)?([0-9a-f]{8}[0-9a-f-]{0,28}+)(?:(?:…|\.{3})([0-9a-f]{1,12}))?", re.IGNORECASE)
+_ID = re.compile(r"(?:resp_|msg_)?([0-9a-f]{8}[0-9a-f-]{0,28}+)(?:(?:…|\.{3})([0-9a-f]{1,12}))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,11 @@ class _Kind:
     at: str = "created_at"
 
 
+# Whoever receives a message knows it by its id, which is that of its deliveries to all.
+_MESSAGES = """(
+    SELECT m.id, m.type, m.created_at, v.id AS delivery_id
+    FROM webhooks_message m JOIN webhooks_delivery v ON v.message_id = m.number
+)"""
 _KINDS = (
     _Kind("run", "executions_execution", "status", "admin:console_run"),
     _Kind("transition", "executions_transition", "type", "admin:console_run", "execution_id", "seq"),
@@ -59,6 +64,15 @@ _KINDS = (
     _Kind("agent", "agents_agent", "name", "admin:agents_agent_change"),
     _Kind("user", "agents_user", "name", "admin:agents_user_change"),
     _Kind("developer", "agents_developer", "email", "admin:agents_developer_change"),
+    _Kind("schedule", "schedules_schedule", "name", "admin:console_schedule"),
+    _Kind("webhook", "webhooks_endpoint", "description", "admin:console_webhook"),
+    _Kind("delivery", "webhooks_delivery", "state", "admin:console_delivery"),
+    _Kind("message", _MESSAGES, "type", "admin:console_delivery", "delivery_id"),
+    _Kind("hook", "hooks_hook", "name", "admin:console_hook"),
+    _Kind("call of a hook", "hooks_hookcall", "status", "admin:console_hook_call"),
+    _Kind("event", "events_event", "name", "admin:console_event"),
+    _Kind("MCP server", "mcp_client_mcpserver", "name", "admin:console_server"),
+    _Kind("tool of an MCP server", "mcp_client_mcptool", "name", "admin:console_server", "server_id"),
 )
 
 

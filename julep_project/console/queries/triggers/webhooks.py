@@ -132,11 +132,12 @@ def first_before(delivery: Row) -> UUID | None:
     return found[0]["id"] if found else None
 
 
-_TROUBLES = """
-    SELECT count(*) FILTER (WHERE e.enabled AND e.failing_since < now() - make_interval(mins => 10)) AS failing,
+_TROUBLES = f"""
+    SELECT count(*) FILTER (WHERE e.enabled AND e.failures >= {FAILING}
+                            AND e.failing_since < now() - make_interval(mins => 10)) AS failing,
            count(*) FILTER (WHERE NOT e.enabled AND e.disabled_at > now() - make_interval(days => 1)) AS disabled,
-           count(*) FILTER (WHERE e.enabled AND e.is_full) AS full_ones
-    FROM (SELECT enabled, failing_since, disabled_at, is_full FROM webhooks_endpoint
+           count(*) FILTER (WHERE e.enabled AND e.is_full) AS "full"
+    FROM (SELECT enabled, failures, failing_since, disabled_at, is_full FROM webhooks_endpoint
           WHERE (failures > 0 OR is_full) AND disabled_reason <> %s LIMIT %s) AS e
 """
 
