@@ -17,6 +17,7 @@ from agents.spending import limits
 from agents.spending.attribution import current_attribution
 from agents.spending.free_tier import check_executions
 from agents.tools.errors import ToolError
+from agents.webhooks.recording import ring_where_asked
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.attention import BUDGET
@@ -200,6 +201,7 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
         execution.save(update_fields=changed)
         transaction.on_commit(lambda: announcements.announce(execution.pk))
         transaction.on_commit(partial(note_cancel, execution, execution.task.name))
+        transaction.on_commit(partial(ring_where_asked, developer.pk))
     return selectors.get_execution(developer, execution_id)
 
 

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import transaction
 
+from agents.webhooks.recording import ring_where_asked
 from executions import announcements
 from executions.crashpoints import crashpoint
 from executions.engine.draft import Verdict
@@ -134,6 +137,8 @@ def _run_slice(
     crashpoint("after_commit", claim.branch_id, call=claim.held is BranchStatus.CALLING)
     announcements.announce(claim.execution_id)
     note_commit(claim, verdict, current.transitions)
+    if verdict.status is BranchStatus.AWAITING_INPUT or verdict.ends_run(is_main=claim.parent_id is None):
+        transaction.on_commit(partial(ring_where_asked, claim.run.developer_id))
     return Advanced(
         branch_id=claim.branch_id,
         parent_id=claim.parent_id,

@@ -9,7 +9,9 @@ from django.db import transaction
 from agents.models import Developer
 from agents.webhooks.models import Delivery, Message
 from agents.webhooks.recording import record
+from agents.webhooks.rows import DELIVER
 from agents.webhooks.types import EventType
+from julep_project.core.work import rings
 from tests.api_client import ApiClient
 from tests.flow_runner import FlowRunner
 from tests.webhooks.conftest import Make
@@ -106,3 +108,23 @@ def test_nobody_is_told_of_others_or_of_what_was_before(flow: FlowRunner, webhoo
     webhook("job.*")
     begin(flow, LIGHT)
     assert told() == []
+
+
+@pytest.mark.parametrize("program", [LIGHT, ASK], ids=["ends", "waits"])
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_run_that_ends_or_waits_is_rung_for(
+    flow: FlowRunner,
+    webhook: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    program: Any,
+    is_asked: bool,
+) -> None:
+    """By the worker that has committed it; where nobody has a webhook, nobody is."""
+    if is_asked:
+        webhook("*")
+    rung: list[str] = []
+    monkeypatch.setattr(rings, "ring", lambda task, *ids: rung.append(task))
+    with django_capture_on_commit_callbacks(execute=True):
+        begin(flow, program)
+    assert (DELIVER in rung) == is_asked
