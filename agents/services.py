@@ -15,7 +15,14 @@ from agents.llm.choice import check_listed
 from agents.mcp.pinning import pin_stored
 from agents.models import DEFAULT_PROJECT, Agent, Developer, Project, Tool, User
 from agents.resource_services import ResourceServices, Values, create_or_replace
-from agents.tool_definitions import SAFEGUARDS, ToolDefinition, parse_tool, patch_tool, settings_of_tool
+from agents.tool_definitions import (
+    SAFEGUARDS,
+    ToolDefinition,
+    check_reference,
+    parse_tool,
+    patch_tool,
+    settings_of_tool,
+)
 from agents.tools.secret_names import WHERE, names_a_secret, names_of
 from agents.tools.secret_values import check_may_name
 from julep_project.core.clock import DatabaseNow
@@ -93,7 +100,7 @@ def create_tool(
         IntegrityError: the agent has another tool of this name.
     """
     tools = selectors.list_tools(developer, agent_id)
-    definition = _allowed(parse_tool(body), may_name)
+    definition = _allowed(developer, parse_tool(body), may_name)
 
     def create() -> Tool:
         with transaction.atomic():
@@ -129,7 +136,7 @@ def replace_tool(
         IntegrityError: the agent has another tool of this name.
     """
     tools = selectors.list_tools(developer, agent_id)
-    definition = _allowed(parse_tool(body), may_name)
+    definition = _allowed(developer, parse_tool(body), may_name)
     with transaction.atomic():
         changed = _update_tool(_locked_tool(tools, tool_id), definition, keeps_safeguards)
     pin_stored(changed)
@@ -149,7 +156,7 @@ def change_tool(
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        changed = _update_tool(locked, _allowed(patch_tool(locked, body), may_name), keeps_safeguards)
+        changed = _update_tool(locked, _allowed(developer, patch_tool(locked, body), may_name), keeps_safeguards)
     pin_stored(changed)
     return changed
 
@@ -167,13 +174,14 @@ def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
         tool.delete()
 
 
-def _allowed(definition: ToolDefinition, may_name: AbstractSet[str] | None) -> ToolDefinition:
-    """The definition, unless it names secrets that whoever makes it may not choose.
+def _allowed(developer: Developer, definition: ToolDefinition, may_name: AbstractSet[str] | None) -> ToolDefinition:
+    """The definition, unless it names secrets that whoever makes it may not choose, or what is not the developer's.
 
     Raises:
-        Forbidden
+        Forbidden, InvalidInput
     """
     check_may_name(names_of(definition.to_wire()), may_name)
+    check_reference(developer, definition)
     return definition
 
 

@@ -15,6 +15,7 @@ from agents.tools.approval import problem_of
 from agents.tools.presentation import shown_body, shown_tool
 from agents.tools.presets import masked
 from agents.tools.properties.reading import read_effect, read_idempotent, read_rate, read_timeout
+from agents.tools.registry import wrong_reference
 from agents.tools.secret_names import WHERE, SecretMisused, names_of
 from agents.tools.secret_values import mention_warnings, warnings_of
 from julep_project.core.errors import InvalidInput
@@ -77,6 +78,19 @@ def parse_tool(body: Any, *, at: str = "") -> ToolDefinition:
     )
     _check_approval(definition, where)
     return definition
+
+
+def check_reference(developer: Developer, definition: ToolDefinition, *, at: str = "") -> None:
+    """Refuse a tool that refers to what is not the developer's.
+
+    Raises:
+        InvalidInput
+    """
+    wrong = wrong_reference(developer, definition.to_wire())
+    if wrong is not None:
+        key, why = wrong
+        received = definition.spec.get(key)
+        raise invalid([*([at] if at else []), definition.type, key], "value_error", received=received, msg=why)
 
 
 def patch_tool(tool: Tool, body: Any) -> ToolDefinition:

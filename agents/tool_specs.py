@@ -1,5 +1,6 @@
 """What may stand under the type key of a tool, one class per type. Keys not listed are kept as they are."""
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -44,6 +45,8 @@ _LONGEST_COMMAND = 100
 _LONGEST_PROVIDER = 120
 _LONGEST_SCOPE = 200
 _MOST_SCOPES = 50
+_MOST_VERSIONS = 2**31
+_MOST_DOLLARS = 1_000_000
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE")
 
 
@@ -266,10 +269,55 @@ class McpSpec(Spec):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse what is found out from the server, and not said."""
-        said = [name for name in _FOUND_OUT if name in getattr(self, "initial_data", {})]
-        if said:
-            told = serializers.ErrorDetail("This is found out from the server.", code="extra_forbidden")
-            raise serializers.ValidationError({name: [told] for name in said})
+        _refuse_found_out(self, _FOUND_OUT, "the server")
+        return attrs
+
+
+def _refuse_found_out(reader: Spec, names: Iterable[str], where: str) -> None:
+    """Raises: serializers.ValidationError, if the body says what is found out."""
+    said = [name for name in names if name in getattr(reader, "initial_data", {})]
+    if said:
+        told = serializers.ErrorDetail(f"This is found out from {where}.", code="extra_forbidden")
+        raise serializers.ValidationError({name: [told] for name in said})
+
+
+@extend_schema_field({"anyOf": [{"enum": ["latest"]}, {"type": "integer", "minimum": 1}]})
+class Pin(serializers.Field):  # type: ignore[type-arg]
+    """`latest`, or the number of a version."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"value_error": "It should be 'latest' or a whole number."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if data != "latest" and (isinstance(data, bool) or not isinstance(data, int) or not 1 <= data < _MOST_VERSIONS):
+            self.fail("value_error")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class TaskSpec(Spec):
+    """Another task: a call is a run of it."""
+
+    task_id = UuidText()
+    pin = Pin(default="latest")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is found out from the task, and not said."""
+        _refuse_found_out(self, ("parameters", "about", "asks"), "the task")
+        return attrs
+
+
+class AgentSpec(Spec):
+    """Another agent: a call says something to it. `max_cost`: US dollars that its session may cost in all."""
+
+    agent_id = UuidText()
+    remembers = serializers.BooleanField(default=True, help_text="whether it goes on with what was said before")
+    max_cost = serializers.FloatField(required=False, min_value=0, max_value=_MOST_DOLLARS)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is found out from the agent, and not said."""
+        _refuse_found_out(self, ("about",), "the agent")
         return attrs
 
 
@@ -303,6 +351,8 @@ SPECS: dict[str, type[Body]] = {
     ToolType.SYSTEM: SystemSpec,
     ToolType.API_CALL: ApiCallSpec,
     ToolType.MCP: McpSpec,
+    ToolType.TASK: TaskSpec,
+    ToolType.AGENT: AgentSpec,
     ToolType.COMPUTER: ComputerSpec,
     ToolType.TEXT_EDITOR: TextEditorSpec,
     ToolType.BASH: BashSpec,

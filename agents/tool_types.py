@@ -20,6 +20,8 @@ class ToolType(TextChoices):
     SYSTEM = "system"
     API_CALL = "api_call"
     MCP = "mcp"
+    TASK = "task"
+    AGENT = "agent"
     COMPUTER = "computer_20241022"
     TEXT_EDITOR = "text_editor_20241022"
     BASH = "bash_20241022"

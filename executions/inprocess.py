@@ -11,12 +11,14 @@ from executions.events import handing_out
 from executions.states import TERMINAL_EXECUTION
 from julep_project.core.database import fetch
 
+# The timers of the run and of those it waits for. That a call looks now and then whether its run has ended is none.
 _WAKE_NEXT = """
     UPDATE executions_branch SET wake_at = now(),
         lease_until = CASE status WHEN 'running' THEN now() - interval '1 second' ELSE lease_until END
     WHERE id = (
         SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-        WHERE e.id = %s AND NOT e.status = ANY(%s)
+        WHERE (e.id = %(run)s OR e.callers @> ARRAY[%(run)s]) AND NOT e.status = ANY(%(over)s)
+          AND NOT (coalesce(b.held_up ? 'run', false) AND b.wake_at > now())
           AND b.status IN ('sleeping', 'calling', 'awaiting_input', 'running') AND b.wake_at IS NOT NULL
         ORDER BY b.wake_at LIMIT 1)
     RETURNING id, status
@@ -87,7 +89,7 @@ class InProcessDispatcher:
 
     def _wake_next(self, execution_id: UUID) -> bool:
         """Make the run's earliest timer due now and ring for it."""
-        rows = fetch(_WAKE_NEXT, [execution_id, [status.value for status in TERMINAL_EXECUTION]])
+        rows = fetch(_WAKE_NEXT, {"run": execution_id, "over": [status.value for status in TERMINAL_EXECUTION]})
         for branch_id, status in rows:
             self._rings.append(("effect" if status == "calling" else "advance", branch_id, None))
         return bool(rows)

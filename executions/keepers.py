@@ -6,6 +6,7 @@ from agents.calls.removal import TEXTS
 from agents.retention import kinds
 from executions import blobs, services
 from executions.actions import connecting, settling
+from executions.called.orphans import cancel_orphans
 from executions.engine.dispatch import CeleryDispatcher
 from executions.engine.standing import let_go_on
 from executions.engine.sweep import NAME, figures, sweep
@@ -17,6 +18,7 @@ from julep_project.core.work.keeper import Keeper, register
 register(Keeper(NAME, settings.SWEEP_SECONDS, lambda: sweep(CeleryDispatcher()), figures=figures))
 register(Keeper("executions.let_go_on", 5, let_go_on))
 register(Keeper("executions.resume_within_budget", 5, services.resume_within_budget))
+register(Keeper("executions.cancel_orphans", 60, cancel_orphans))
 register(Keeper("executions.prune_blobs", 3600, blobs.prune_blobs))
 register(Keeper("executions.go_on_connected", settings.SWEEP_SECONDS, connecting.sweep, when=connecting.is_any_settled))
 register(Keeper("executions.expire_actions", settings.SWEEP_SECONDS, settling.expire, when=settling.has_expired))

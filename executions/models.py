@@ -5,6 +5,7 @@
 
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KeyTextTransform
@@ -56,6 +57,12 @@ class Execution(Resource):
     ended_at = models.DateTimeField(null=True, editable=False)
     asleep_until = models.DateTimeField(null=True, help_text="while nothing of it moves before that time")
 
+    called_by = models.UUIDField(
+        null=True, help_text="the branch that waits for it, or the session in which a tool began it"
+    )
+    callers = ArrayField(
+        models.UUIDField(), null=True, help_text="the runs whose calls led to it, the nearest first: it costs them too"
+    )
     retried_from = models.UUIDField(null=True, help_text="the run that this one does again; it may be gone")
     values_of = models.UUIDField(
         null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"
@@ -91,6 +98,9 @@ class Execution(Resource):
             models.Index(fields=["retried_from"], name="execution_retries", condition=Q(retried_from__isnull=False)),
             models.Index(fields=["values_of"], name="execution_values_of", condition=Q(values_of__isnull=False)),
             models.Index(fields=["fork_id"], name="execution_fork", condition=Q(fork_id__isnull=False)),
+            models.Index(
+                fields=["called_by"], name="execution_called", condition=Q(called_by__isnull=False, status__in=OPEN)
+            ),
             metadata_index("execution_metadata"),
             # Those of operators, who look at the runs of all developers. None is on `updated_at`: every commit would
             # write to all indexes then.

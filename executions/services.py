@@ -1,8 +1,8 @@
 """Writes to runs from outside the engine: start, resume, cancel. Each locks the execution row before its branches."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,14 +22,13 @@ from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.attention import BUDGET
 from executions.effects.retry import told_with_notes
-from executions.engine.contents import PACKED, is_packing, unmarked
+from executions.engine.contents import PACKED, is_packing
 from executions.engine.dispatch import dispatcher
 from executions.engine.draft import WAITS_FOR
-from executions.engine.frame import Frame
 from executions.engine.observing import note_cancel, note_start
 from executions.engine.rows import ending
 from executions.engine.start import Started, insert_run
-from executions.models import AT_WORK, Branch, Execution, Transition
+from executions.models import AT_WORK, OPEN, Branch, Execution, Transition
 from executions.states import (
     STATUS_AFTER,
     TERMINAL_EXECUTION,
@@ -43,7 +42,8 @@ from executions.waits import actions, approvals
 from executions.waits.actors import actor_to_json
 from executions.waits.answers import check_answer
 from executions.waits.counting import Counted, count_answer
-from julep_project.core.clock import DatabaseNow, now
+from executions.waits.log_rows import append, newest_place, open_waits
+from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import fetch, has_more_than
 from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.ids import uuid7
@@ -57,6 +57,8 @@ from julep_project.core.telemetry.tracing import new_traceparent
 from tasks.models import Task, TaskVersion
 from tasks.selectors import current_version, version_of
 
+# Of runs that this one's calls began, in one go.
+_CANCELLED_AT_ONCE = 500
 # How many open waits an error lists.
 _MAX_NAMED_WAITS = 100
 
@@ -69,11 +71,14 @@ def start_execution(
     metadata: dict[str, Any] | None = None,
     depth: int = 0,
     execution_id: UUID | None = None,
+    number: int | None = None,
+    called: Mapping[str, Any] | None = None,
 ) -> Execution:
-    """Start a run of the task's current version.
+    """Start a run of the task's current version, or of that with the number.
 
-    `depth` counts the tool calls that led to it. With an `execution_id`, a run of the task that has it already is
-    given back as it is: whoever starts it again after a crash gets the same one.
+    `depth` counts the tool calls that led to it; `called`: columns of a run that a call of a tool began. With an
+    `execution_id`, a run of the task that has it already is given back as it is: whoever starts it again after a crash
+    gets the same one.
 
     Raises:
         BadRequest: the input does not fit the task's `input_schema`, or is too large.
@@ -85,7 +90,7 @@ def start_execution(
     if known is not None:
         return known
     check_may_start(developer, task)
-    version = version_of(task.pk, task.version_number)
+    version = version_of(task.pk, task.version_number if number is None else number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
         check_input(version, whole_input)
@@ -99,10 +104,13 @@ def start_execution(
             depth=depth,
             key_id=current_attribution().key_id,
             traceparent=new_traceparent(),
+            **(called or {}),
         )
-        started = insert_run(execution, version.number)
+        started = insert_run(execution, version.number if number is None else None)
         if started is not None:
             break
+        if number is not None:
+            raise NotFound("Task not found")
         # The task is newer than the caller's copy of it.
         version = current_version(task)
     transaction.on_commit(partial(note_start, execution, task.name))
@@ -191,7 +199,7 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
     told = reason or "Workflow Cancelled"
     with _placed(developer, execution_id, told) as output, transaction.atomic():
         execution = _lock_open(developer, execution_id)
-        _append(execution, TransitionType.CANCELLED, output=output, at=_newest_place(execution))
+        append(execution, TransitionType.CANCELLED, output=output, at=newest_place(execution))
         record(developer.pk, Act(Verb.CANCEL, ObjectKind.EXECUTION, execution_id))
         ending.cancel_branches(execution.pk)
         execution.status = ExecutionStatus.CANCELLED
@@ -202,7 +210,19 @@ def cancel_execution(*, developer: Developer, execution_id: UUID, reason: str | 
         transaction.on_commit(lambda: announcements.announce(execution.pk))
         transaction.on_commit(partial(note_cancel, execution, execution.task.name))
         transaction.on_commit(partial(ring_where_asked, developer.pk))
+        if execution.called_by is not None:
+            transaction.on_commit(partial(dispatcher().effect, execution.called_by))
+    _cancel_called(developer, execution_id, told)
     return selectors.get_execution(developer, execution_id)
+
+
+def _cancel_called(developer: Developer, execution_id: UUID, reason: str) -> None:
+    """End the runs that calls of this one wait for. Should that not come about, `cancel_orphans` does it."""
+    branches = Branch.objects.filter(execution_id=execution_id)
+    rows = Execution.objects.for_developer(developer).filter(called_by__in=branches.values("pk"), status__in=OPEN)
+    for run_id in rows.values_list("pk", flat=True)[:_CANCELLED_AT_ONCE]:
+        with suppress(BadRequest, NotFound):
+            cancel_execution(developer=developer, execution_id=run_id, reason=reason)
 
 
 def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) -> Execution:
@@ -222,7 +242,7 @@ def resume_execution(*, developer: Developer, execution_id: UUID, value: Any) ->
         if len(waiting) > 1:
             raise BadRequest(
                 "Several steps wait for input; resume one of them with its task token",
-                extra={"waiting": [branch_wait.current for branch_wait in _open_waits(waiting)]},
+                extra={"waiting": [branch_wait.current for branch_wait in open_waits(waiting)]},
             )
         if checked != waiting[0].wait_id:
             raise BadRequest("The execution waits for something else by now")
@@ -285,7 +305,7 @@ def _resume(execution: Execution, branch: Branch, value: Any, output: Any) -> Ac
 
     `output` is the value as the log takes it.
     """
-    (wait,) = _open_waits([branch])
+    (wait,) = open_waits([branch])
     counted = count_answer(wait, value)
     told = {"resumed_by": actor_to_json(), **(counted.metadata if counted else {})}
     if counted is not None and not counted.is_last:
@@ -316,7 +336,7 @@ def _go_on(
     )
     if not won:
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
+    append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
     execution.status = STATUS_AFTER[TransitionType.RESUME]
     execution.runnable += 1
     execution.open_waits -= 1
@@ -357,7 +377,7 @@ def _keep_answer(
     waiting = Branch.objects.filter(pk=branch.pk, status=BranchStatus.AWAITING_INPUT)
     if not waiting.update(rung_at=DatabaseNow()):
         raise BadRequest("This step no longer waits for input")
-    _append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
+    append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
     execution.save(update_fields=["transition_count", "updated_at"])
     transaction.on_commit(lambda: announcements.announce(execution.pk))
 
@@ -406,7 +426,7 @@ def settle_action(
     else:
         onwards = actions.given_up(branch, failure.kind, failure.message)
         onwards["event"] = told_with_notes(onwards["event"], branch.effect or {})
-    (wait,) = _open_waits([branch])
+    (wait,) = open_waits([branch])
     _go_on(execution, branch, onwards, output, at=wait, metadata={"resumed_by": actor_to_json()})
     return True
 
@@ -450,45 +470,3 @@ def _locked_execution(developer: Developer, execution_id: UUID) -> Execution | N
 
 def _waiting_branches(execution: Execution) -> Any:
     return Branch.objects.filter(execution=execution, status=BranchStatus.AWAITING_INPUT).order_by("created_at", "id")
-
-
-def _open_waits(branches: Sequence[Branch]) -> list[Transition]:
-    waits = Transition.objects.defer("output").filter(pk__in=[branch.wait_id for branch in branches])
-    return list(waits.order_by("seq"))
-
-
-def _newest_place(execution: Execution) -> Transition:
-    """Where the run stands: its newest transition, or one that stands for the start if it has none yet."""
-    newest = Transition.objects.defer("output").filter(execution=execution).order_by("-seq").first()
-    if newest is not None:
-        return newest
-    branch = Branch.objects.get(execution=execution, parent=None)
-    start = Frame(**unmarked(branch.stack[0]))
-    return Transition(branch=branch, current=start.target(), scope=UUID(start.scope))
-
-
-def _append(
-    execution: Execution,
-    type_: TransitionType,
-    *,
-    output: Any,
-    at: Transition,
-    metadata: dict[str, Any] | None = None,
-) -> None:
-    """Add a row to the log at the place of another. The execution row is locked; the caller saves its new counter.
-
-    `output` is as a row takes it: what is large lies in the storage already.
-    """
-    execution.transition_count += 1
-    execution.updated_at = max(now(), execution.updated_at)
-    Transition.objects.create(
-        execution=execution,
-        branch_id=at.branch_id,
-        seq=execution.transition_count,
-        type=type_,
-        current=at.current,
-        output=output,
-        metadata=metadata or {},
-        created_at=execution.updated_at,
-        scope=at.scope,
-    )

@@ -103,6 +103,7 @@ API_STREAMS = env_int("API_STREAMS", 10_000, low=1)
 API_QUERY_THREADS = env_int("API_QUERY_THREADS", 8, low=1, high=500)
 API_SEARCH_THREADS = env_int("API_SEARCH_THREADS", 8, low=1, high=500)
 CHAT_TOOL_THREADS = env_int("CHAT_TOOL_THREADS", 32, low=1, high=500)
+CHAT_TASK_WAIT_S = env_int("CHAT_TASK_WAIT_S", 30, low=0, high=600)
 TOOL_RATE_WAIT_S = env_int("TOOL_RATE_WAIT_S", 10, low=0, high=300)
 IO_THREADS = env_int("IO_THREADS", 32, low=1, high=512)
 # Those of the event loop, of keepers of leases, and of health.

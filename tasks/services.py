@@ -16,7 +16,7 @@ from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
 from agents.retention.belongings import remove_belongings
-from agents.tool_definitions import parse_tool
+from agents.tool_definitions import check_reference, parse_tool
 from agents.tools.presets import without_values
 from agents.tools.secret_names import names_of
 from agents.tools.secret_values import check_may_name, mention_warnings, warnings_of
@@ -172,7 +172,10 @@ def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] |
         raise InvalidInput(error.details) from error
     except InvalidTaskSpec as error:
         raise InvalidTask(error.issues, error.message) from error
-    tools = [parse_tool(tool, at=f"tools[{place}]").to_wire() for place, tool in enumerate(compiled.tools)]
+    definitions = [parse_tool(tool, at=f"tools[{place}]") for place, tool in enumerate(compiled.tools)]
+    for place, definition in enumerate(definitions):
+        check_reference(agent.developer, definition, at=f"tools[{place}]")
+    tools = [definition.to_wire() for definition in definitions]
     check_defined(tools)
     secrets = {
         **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},

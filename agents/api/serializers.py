@@ -8,6 +8,7 @@ from agents.models import Agent, Project, User
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
 from agents.tool_definitions import LONGEST_TOOL_NAME, SAID_OF_CALLS
 from agents.tool_specs import (
+    AgentSpec,
     ApiCallSpec,
     BashSpec,
     ComputerSpec,
@@ -15,6 +16,7 @@ from agents.tool_specs import (
     IntegrationSpec,
     McpSpec,
     SystemSpec,
+    TaskSpec,
     TextEditorSpec,
 )
 from agents.tool_types import LONGEST_CONDITION, Effect, ToolType
@@ -136,6 +138,8 @@ class ToolBody(Body):
     system = SystemSpec(required=False)
     api_call = ApiCallSpec(required=False)
     mcp = McpSpec(required=False)
+    task = TaskSpec(required=False)
+    agent = AgentSpec(required=False)
     computer_20241022 = ComputerSpec(required=False)
     text_editor_20241022 = TextEditorSpec(required=False)
     bash_20241022 = BashSpec(required=False)

@@ -14,6 +14,8 @@ class McpClientConfig(AppConfig):
 
     def ready(self) -> None:
         from agents.mcp import running
-        from agents.tools.registry import register_runner
+        from agents.mcp.offering import with_tools_of_servers
+        from agents.tools.registry import register_completion, register_runner
 
         register_runner(ToolType.MCP.value, running.run)
+        register_completion(ToolType.MCP.value, with_tools_of_servers)

@@ -17,13 +17,8 @@ from julep_project.core.json_value import Json
 Body = dict[str, Any]
 
 
-def defines_servers(bodies: Iterable[Mapping[str, Json]]) -> bool:
-    """Whether there is a body of the kind `mcp` among them."""
-    return any(body.get("type") == ToolType.MCP for body in bodies)
-
-
 def with_tools_of_servers(
-    developer_id: UUID, agent_id: UUID | None, bodies: Sequence[Mapping[str, Json]]
+    developer_id: UUID, agent_id: UUID | None, bodies: Sequence[Mapping[str, Json]], *, in_chat: bool = False
 ) -> list[Body]:
     """The bodies, and behind each of the kind `mcp` those of its server's tools. No query if there is none.
 

@@ -16,6 +16,7 @@ from django.conf import settings
 from agents.models import Developer, UsageState
 from agents.spending import limits, totals
 from agents.spending.attribution import DIMENSIONS, Attribution
+from agents.spending.budgets import check_budgets, has_budget
 from agents.spending.sql import MATCHES, TODAY
 from julep_project.core.database import execute, fetch
 from julep_project.core.ids import uuid7
@@ -61,6 +62,8 @@ class Reservation:
 
 def is_free_of_limits(call: Call) -> bool | None:
     """Whether no limit applies, as far as this process knows without asking; None when it does not."""
+    if not call.is_callers and has_budget(call.attribution):
+        return False
     known = None if call.is_callers else limits.known(call.developer)
     return call.is_callers or (None if known is None else not known.applying(call.attribution))
 
@@ -75,6 +78,7 @@ def reserve(call: Call, amount: Callable[[], Decimal]) -> Reservation:
     """
     if call.is_callers:
         return Reservation(call, is_stored=False)
+    check_budgets(call.attribution)
     applying = limits.in_force(call.developer).applying(call.attribution)
     wanted = amount().quantize(_PRECISION) if applying else _NOTHING
     if not wanted:

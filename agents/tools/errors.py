@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class Delivery(Enum):
@@ -43,6 +44,17 @@ class ToolError(Exception):
         self.details = dict(details or {})
         self.wait_s = wait_s
         self.spread_s = spread_s
+
+
+class StillRunning(ToolError):
+    """The run that the call began goes on by itself. In a run the call is made again when that one has ended, under the
+    same key; `wait_s`: at the latest after so long."""
+
+    kind = "StillRunning"
+
+    def __init__(self, run_id: UUID, wait_s: float) -> None:
+        super().__init__(f"the run {run_id} goes on", wait_s=wait_s)
+        self.run_id = run_id
 
 
 class ReportedError(ToolError):

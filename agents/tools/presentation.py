@@ -16,6 +16,12 @@ from agents.tools.integrations.registry import find_method
 from julep_project.core.json_value import Json
 
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
+ANY_PARAMETERS: Mapping[str, Json] = {**NO_PARAMETERS, "additionalProperties": True}
+SAID_TO_AGENT: Mapping[str, Json] = {
+    "type": "object",
+    "properties": {"message": {"type": "string", "minLength": 1, "description": "What to say to the agent"}},
+    "required": ["message"],
+}
 _ROW = ("id", "created_at", "updated_at")
 _PROVIDER_KINDS = {ToolType.COMPUTER.value, ToolType.TEXT_EDITOR.value, ToolType.BASH.value}
 
@@ -111,6 +117,10 @@ def _shape_of(tool: Mapping[str, Json]) -> Shape | None:
             return Shape(method.arguments, method.description)
         case ToolType.MCP if "pin" in spec and "state" not in spec:
             return Shape(spec["parameters"])
+        case ToolType.TASK:
+            return Shape(spec.get("parameters") or ANY_PARAMETERS, spec.get("about"))
+        case ToolType.AGENT:
+            return Shape(SAID_TO_AGENT, spec.get("about"))
     return None
 
 

@@ -26,6 +26,7 @@ _SCHEMAS = {
     ToolType.FUNCTION.value: "parameters",
     ToolType.API_CALL.value: "params_schema",
     ToolType.MCP.value: "parameters",
+    ToolType.TASK.value: "parameters",
 }
 _MERGED_FIELDS = ("headers", "cookies", "params")
 

@@ -1,11 +1,14 @@
-"""Which runner carries out which kind of tool, and what it is told of a call."""
+"""Which runner carries out which kind of tool, what it is told of a call, and what else is particular to a kind that a
+higher app knows: how its definitions are completed for who is offered them, and what they may refer to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
 
 from agents.models import Developer
 from agents.tools.actions import Given
+from agents.tools.body import spec_of
 from agents.tools.errors import ToolError
 from agents.vault.masking import NOTHING_HIDDEN, Masker
 from julep_project.core.json_value import Json
@@ -67,3 +70,51 @@ def runner_for(kind: str) -> Runner:
         known = ", ".join(sorted(_runners))
         raise ToolError(f"tools of the kind {kind!r} are not run by this server (it runs: {known})")
     return runner
+
+
+class Completion(Protocol):
+    """Completes definitions of a kind with what is known elsewhere: which tools a server has, what a task takes."""
+
+    def __call__(
+        self, developer_id: UUID, agent_id: UUID | None, bodies: Sequence[Mapping[str, Json]], *, in_chat: bool
+    ) -> list[dict[str, Any]]:
+        """All the bodies, those of the kind completed, and others beside them. `in_chat`: they are offered in a chat,
+        which does not wait for long."""
+
+
+# What a kind refers to: None if it may, else why not and under which key of the spec.
+Reference = Callable[[Developer, Mapping[str, Json]], tuple[str, str] | None]
+_completions: dict[str, Completion] = {}
+_references: dict[str, Reference] = {}
+
+
+def register_completion(kind: str, completion: Completion) -> None:
+    """Let definitions of the kind be completed so."""
+    _completions[kind] = completion
+
+
+def register_reference(kind: str, reference: Reference) -> None:
+    """Let what definitions of the kind refer to be looked at when they are made."""
+    _references[kind] = reference
+
+
+def completed_tools(
+    developer_id: UUID, agent_id: UUID | None, bodies: Sequence[Mapping[str, Json]], *, in_chat: bool = False
+) -> list[dict[str, Any]]:
+    """The tools of an agent or a task as they are offered and called. Only kinds that are there cost a query."""
+    found = [dict(body) for body in bodies]
+    for kind, completion in _completions.items():
+        if any(body.get("type") == kind for body in found):
+            found = completion(developer_id, agent_id, found, in_chat=in_chat)
+    return found
+
+
+def are_complete(bodies: Sequence[Mapping[str, Json]]) -> bool:
+    """Whether none of them is of a kind that is completed."""
+    return not any(body.get("type") in _completions for body in bodies)
+
+
+def wrong_reference(developer: Developer, tool: Mapping[str, Json]) -> tuple[str, str] | None:
+    """Under which key of its spec a tool refers to something that it may not, and why."""
+    reference = _references.get(str(tool.get("type")))
+    return None if reference is None else reference(developer, spec_of(tool))

@@ -13,18 +13,19 @@ from agents.calls.models import CallKind
 from agents.calls.purpose import current_purpose
 from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
+from agents.tool_kinds import OF_OUR_OWN
 from agents.tool_types import ToolType
 from agents.tools import system
 from agents.tools.actions import ActionNeeded, Given
 from agents.tools.api_call import running as api_call
 from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
-from agents.tools.errors import Delivery, ToolError
+from agents.tools.errors import Delivery, StillRunning, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
 from agents.tools.properties.properties import properties_of
 from agents.tools.properties.turns import await_turn
-from agents.tools.registry import ToolCall, register_runner, runner_for
+from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
 from agents.tools.secret_marks import as_references, replaced, shown
 from agents.tools.secret_names import SecretMisused, filled, names_of
@@ -82,7 +83,7 @@ def run_tool(
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
-    with attempt.failing(asked):
+    with _recorded(attempt, asked):
         result = _run(
             developer,
             tool,
@@ -99,6 +100,19 @@ def run_tool(
         )
     attempt.end(asked, result)
     return result
+
+
+@contextmanager
+def _recorded(attempt: Attempt, asked: Asked) -> Iterator[None]:
+    """Keep how the attempt failed; that it only looked whether a run has ended is not kept."""
+    try:
+        with attempt.noting():
+            yield
+    except StillRunning:
+        raise
+    except BaseException:
+        attempt.end(asked)
+        raise
 
 
 def _shown(tool: Mapping[str, Any], arguments: Any, presets: Presets, secrets: Mapping[str, str]) -> Any:
@@ -129,7 +143,7 @@ def _run(
         raise ToolError(f"the arguments of the tool {tool['name']!r} must be an object")
     runner = runner_for(kind)
     names = _names_of(tool) | set(secrets.values())
-    values = {} if kind == ToolType.SYSTEM else opened(developer, names, agent_id)
+    values = {} if kind in OF_OUR_OWN else opened(developer, names, agent_id)
     given, whole = _with_secrets(tool, arguments, values, secrets)
     settled = (settle_by_model if from_model else settle_by_author)(whole, given, presets)
     with _one_deeper(_depth.get() if depth is None else depth) as reached:
@@ -153,7 +167,18 @@ def _run(
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
-            return hidden.value(runner(call))
+            result = _result_of(runner, call)
+        if isinstance(result, StillRunning):
+            raise result
+        return hidden.value(result)
+
+
+def _result_of(runner: Runner, call: ToolCall) -> Any:
+    """What the runner gives. That a run goes on is no failure of the call: it is given, too."""
+    try:
+        return runner(call)
+    except StillRunning as still:
+        return still
 
 
 def _names_of(tool: Mapping[str, Any]) -> set[str]:
@@ -166,9 +191,9 @@ def _names_of(tool: Mapping[str, Any]) -> set[str]:
 def _with_secrets(
     tool: Mapping[str, Any], arguments: Mapping[str, Any], values: Mapping[str, str], names: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The arguments and the definition with values where they name secrets. An operation of this very API keeps what it
-    gets, so it gets references, which whatever it makes of them may name again."""
-    if tool["type"] == ToolType.SYSTEM:
+    """The arguments and the definition with values where they name secrets. What this installation carries out itself
+    keeps what it gets, so it gets references, which whatever it makes of them may name again."""
+    if tool["type"] in OF_OUR_OWN:
         return as_references(arguments, names), tool
     return replaced(arguments, {mark: values[name] for mark, name in names.items()}), filled(tool, values)
 

@@ -163,12 +163,12 @@ def run(call: ToolCall) -> Json:
     try:
         return operation.run(asked)
     except DomainError as error:
-        raise _as_tool_error(error) from error
+        raise as_tool_error(error) from error
     except DatabaseError as error:
         known = as_domain_error(error, operation=str(call.spec["operation"]), resource=str(call.spec["resource"]))
         if known is None:
             raise
-        raise _as_tool_error(known) from error
+        raise as_tool_error(known) from error
 
 
 def flat(spec: Mapping[str, Json], arguments: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -201,7 +201,8 @@ def _flat(operation: Operation, arguments: Mapping[str, Json]) -> dict[str, Json
     return {**given.pop("data"), **given}
 
 
-def _as_tool_error(error: DomainError) -> ToolError:
+def as_tool_error(error: DomainError) -> ToolError:
+    """The error of an operation as that of a tool."""
     message = error.explanation
     if isinstance(error, CostLimitExceeded):  # no arguments would do
         return ToolError(message, delivery=Delivery.ANSWERED if error.is_final else Delivery.NOT_SENT)

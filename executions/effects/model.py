@@ -46,4 +46,4 @@ def _offered(run: Run, wanted: Any) -> list[dict[str, Any]] | None:
 
 def _named(run: Run, tool: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool, or those of the server that is named."""
-    return run.tools_named(tool["name"]) if set(tool) == {"name"} else [tool]
+    return run.tools_named(tool["name"]) if set(tool) == {"name"} else run.completed([tool])

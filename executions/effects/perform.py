@@ -21,7 +21,7 @@ from agents.calls.wanted import wanted_while
 from agents.spending.attribution import attributed
 from agents.tools.actions import ActionNeeded
 from agents.tools.approval import ApprovalNeeded
-from agents.tools.errors import Delivery, ToolError
+from agents.tools.errors import Delivery, StillRunning, ToolError
 from agents.tools.properties.turns import RateExceeded
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
@@ -167,7 +167,7 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
-            told = calling_for(key=effect["key"], attempt=effect["attempts"])
+            told = calling_for(key=effect["key"], attempt=effect["attempts"], branch_id=claim.branch_id)
             wanted = wanted_while(partial(is_held, claim))
             with contained(), attributed(**spent_for), call_under_way(claim), told, wanted:
                 value = work()
@@ -214,6 +214,8 @@ def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None
 
 def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
     """One of our own tools may have met a neighbour that is away."""
+    if isinstance(error, StillRunning):
+        return HoldUp("a run that it began", error.message, error.wait_s, run_id=error.run_id)
     if isinstance(error, RateExceeded):
         return HoldUp("the rate of a tool", error.message, error.wait_s)
     is_sent = error.delivery is not Delivery.NOT_SENT

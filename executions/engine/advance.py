@@ -41,7 +41,7 @@ class Advanced:
 
     `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it. `freed`
     are branches above that may start another child because this one ended or waits. The run has begun, and of the
-    developer `followed_in` another may follow.
+    developer `followed_in` another may follow. The run has ended, and the branch `called_by` waits for that.
     """
 
     branch_id: UUID
@@ -51,6 +51,7 @@ class Advanced:
     claim: Claim | None = None
     freed: Sequence[UUID] = ()
     followed_in: UUID | None = None
+    called_by: UUID | None = None
 
 
 def advance_branch(branch_id: UUID, *, owner: str) -> Advanced | None:
@@ -147,6 +148,7 @@ def _run_slice(
         claim=committed.claim,
         freed=freed_by(claim, verdict, keep) if committed.claim is None and not committed.parent_ready else (),
         followed_in=claim.run.developer_id if claim.has_followers else None,
+        called_by=claim.run.called_by if verdict.ends_run(is_main=claim.parent_id is None) else None,
     )
 
 

@@ -82,6 +82,8 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
         dispatcher.advance(advanced.parent_id)
     for parent_id in advanced.freed:
         dispatcher.lane(parent_id)
+    if advanced.called_by is not None:
+        dispatcher.effect(advanced.called_by)
     if advanced.followed_in is not None:
         for branch_id in followers(advanced.followed_in):
             dispatcher.advance(branch_id, is_surplus=True)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 
-from executions.engine.rows.claims import Claim
+from executions.engine.rows.claims import TERMINAL_SQL, Claim
 from executions.engine.rows.statements import fetch_row
 from executions.states import BranchStatus
 from julep_project.core.clock import now
@@ -34,7 +34,8 @@ class HoldUp:
     """By what a branch is held up, in words that follow "waits for", and what it said.
 
     `wait_s`: how long it asked to be left alone, if it did; `spread_s`: over how long to spread out after that.
-    `developer_id`: for whom nothing is done until the developer is switched on again; `pause_id`: what has to be over.
+    `developer_id`: for whom nothing is done until the developer is switched on again; `pause_id`: what has to be over;
+    `run_id`: the run that has to end.
     """
 
     by: str
@@ -43,6 +44,7 @@ class HoldUp:
     spread_s: float = 0.0
     developer_id: UUID | None = None
     pause_id: UUID | None = None
+    run_id: UUID | None = None
 
     def pause_s(self, times: int) -> float:
         """Seconds to wait when it is met that many times in a row."""
@@ -108,6 +110,8 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
         described["developer"] = str(hold_up.developer_id)
     if hold_up.pause_id is not None:
         described["pause"] = str(hold_up.pause_id)
+    if hold_up.run_id is not None:
+        described["run"] = str(hold_up.run_id)
     effect = claim.effect or {}
     parameters: dict[str, Any] = {
         "branch": claim.branch_id,
@@ -122,8 +126,23 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
     row = when_back(lambda: fetch_row(sql, parameters))
     # What was said may hold what was sent: the row has it, and `manage.py doctor` shows it.
     told = {name: value for name, value in described.items() if name != "error"}
-    log.warning("branch held up", extra={"action": "held_up", "branch_id": claim.branch_id, **told})
-    return None if row is None else pause_s
+    level = logging.WARNING if hold_up.run_id is None else logging.DEBUG
+    log.log(level, "branch held up", extra={"action": "held_up", "branch_id": claim.branch_id, **told})
+    if row is None:
+        return None
+    is_over = hold_up.run_id is not None and fetch_row(
+        _WAKE_IF_OVER, {"branch": claim.branch_id, "run": hold_up.run_id}
+    )
+    return 0.0 if is_over else pause_s
+
+
+# The run may have ended after the call had looked, and before the branch could be told.
+_WAKE_IF_OVER = f"""
+    UPDATE executions_branch b SET wake_at = now() FROM executions_execution e
+    WHERE b.id = %(branch)s AND b.status = 'calling' AND b.lease_owner IS NULL AND e.id = %(run)s
+      AND e.status IN ({TERMINAL_SQL})
+    RETURNING b.id
+"""
 
 
 def held_up_for_s(claim: Claim) -> float:

@@ -1,15 +1,17 @@
 """What a claimed branch belongs to: its program, tools and tenant. Versions never change, so they are cached."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
-from agents.mcp.offering import defines_servers, tools_of, with_tools_of_servers
+from agents.mcp.offering import tools_of
 from agents.models import Agent, Developer, Tool
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
+from agents.tools.registry import are_complete, completed_tools
 from executions.blobs import stored_size
 from executions.engine.contents import Contents
 from executions.engine.labels import together
@@ -81,6 +83,8 @@ class Run:
         key_id: UUID | None = None,
         traceparent: str | None = None,
         has_overrides: bool = False,
+        called_by: UUID | None = None,
+        callers: tuple[UUID, ...] = (),
     ) -> None:
         self.execution_id = execution_id
         self.traceparent = traceparent
@@ -88,6 +92,8 @@ class Run:
         self.developer_id = developer_id
         self._version_id = version_id
         self._has_overrides = has_overrides
+        self.called_by = called_by
+        self.callers = callers
 
     @cached_property
     def contents(self) -> Contents:
@@ -170,12 +176,15 @@ class Run:
     @cached_property
     def agent_tools(self) -> list[dict[str, Any]]:
         rows = Tool.objects.filter(agent__tasks=self.version.task_id).order_by("created_at", "id")
-        return with_tools_of_servers(self.developer_id, self.agent_id, [tool_to_wire(tool) for tool in rows])
+        return completed_tools(self.developer_id, self.agent_id, [tool_to_wire(tool) for tool in rows])
 
     @cached_property
     def _own_tools(self) -> list[dict[str, Any]]:
-        own = self.version.tools
-        return with_tools_of_servers(self.developer_id, self.agent_id, own) if defines_servers(own) else list(own)
+        return self.completed(self.version.tools)
+
+    def completed(self, tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Definitions with what is found out about them."""
+        return list(tools) if are_complete(tools) else completed_tools(self.developer_id, self.agent_id, tools)
 
     def tools(self) -> list[dict[str, Any]]:
         """The task's own tools and, when they are inherited, those of the agent with other names."""

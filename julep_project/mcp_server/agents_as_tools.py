@@ -15,11 +15,11 @@ from julep_project.mcp_server.answers import told
 from julep_project.mcp_server.caller import Caller
 from julep_project.mcp_server.naming import name_of
 from julep_project.mcp_server.visible import AGENT_PREFIX
+from sessions.agent_tools.offering import about
+from sessions.agent_tools.running import text_of
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
 from sessions.services import SessionServices
-
-_LONGEST_ABOUT = 1000
 
 _INPUT: dict[str, Any] = {
     "type": "object",
@@ -51,11 +51,10 @@ _OUTPUT: dict[str, Any] = {
 
 
 def described(agent: Agent) -> Tool:
-    about = agent.about.strip()[:_LONGEST_ABOUT]
     return Tool(
         name=name_of(AGENT_PREFIX, agent.canonical_name),
         title=agent.name,
-        description=f"Talk with the agent {agent.name}." + (f" {about}" if about else ""),
+        description=about(agent),
         input_schema=_INPUT,
         output_schema=_OUTPUT,
         annotations=ToolAnnotations(destructive_hint=False, open_world_hint=True),
@@ -83,7 +82,7 @@ async def talk(caller: Caller, agent: Agent, arguments: dict[str, Any]) -> CallT
             await run_query(partial(SessionServices().delete, developer=caller.developer, row_id=session_id))
         raise
     choice = answer["choices"][0]
-    text = _text_of(choice)
+    text = text_of(choice)
     value = {"session_id": str(session_id), "text": text, "finish_reason": choice.get("finish_reason")}
     return told(value, text or f"The agent answered without words ({choice.get('finish_reason')}).")
 
@@ -99,11 +98,3 @@ def _session(caller: Caller, agent: Agent, arguments: dict[str, Any]) -> UUID:
     session = SessionServices().create(developer=caller.developer, values=values)
     key: UUID = session.pk
     return key
-
-
-def _text_of(choice: Any) -> str:
-    content = choice.get("message", {}).get("content")
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "".join(part.get("text") or "" for part in parts if isinstance(part, dict))

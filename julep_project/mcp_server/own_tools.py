@@ -9,6 +9,7 @@ from mcp_types import CallToolResult, Tool, ToolAnnotations
 
 from docs_store.owners import Owner
 from docs_store.search import answer_search, parse_search
+from executions.called.standing import standing_of
 from executions.services import cancel_execution, resume_by_token, resume_execution
 from executions.wait_tokens import task_token
 from julep_project.core.database import Threads, run_query
@@ -16,7 +17,7 @@ from julep_project.core.errors import NotFound
 from julep_project.core.reading.validation import invalid, parse_uuid
 from julep_project.mcp_server.answers import told
 from julep_project.mcp_server.caller import Caller
-from julep_project.mcp_server.runs import result_of, standing_of
+from julep_project.mcp_server.runs import result_of
 from julep_project.mcp_server.visible import agents_of
 
 _MOST_FOUND = 20

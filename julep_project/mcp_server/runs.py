@@ -6,19 +6,17 @@ client that does not speak the extension waits for a while, and is told the id w
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Func, IntegerField
 from mcp_types import CallToolResult
 
 from agents.models import Developer
-from executions import selectors
 from executions.announcements import topic
-from executions.models import Branch, EventWait, Execution, Transition
-from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
+from executions.called.standing import Standing, standing_of
+from executions.models import Execution
+from executions.states import ExecutionStatus
 from executions.waits.asked import first_text, schema_of
 from executions.waits.form import fields_of
 from julep_project.core.clock import to_wire
@@ -32,9 +30,7 @@ EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 2000
 # Events arrive over Redis; this is how late it may be noticed while Redis is away.
 _LOOKS_EVERY_S = 2.0
-# So many waits of a run are told; of larger ones and larger outputs, only that they are there.
-_MOST_WAITS = 20
-_LARGEST_QUESTION = 64 * 1024
+# Of larger outputs, only that they are there.
 _LARGEST_OUTPUT = 512 * 1024
 _ANSWER: dict[str, Any] = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 _STATUS = {
@@ -42,44 +38,6 @@ _STATUS = {
     ExecutionStatus.FAILED: "completed",
     ExecutionStatus.CANCELLED: "cancelled",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A run, and what it waits for by the ids of its waits."""
-
-    run: Execution
-    waits: Mapping[str, Any]
-
-    @property
-    def is_over(self) -> bool:
-        return self.run.status in TERMINAL_EXECUTION
-
-    @property
-    def rests(self) -> bool:
-        """Whether it has ended, or goes on only when somebody answers."""
-        return self.is_over or bool(self.waits)
-
-
-def standing_of(developer: Developer, run_id: UUID, *, whole: bool = True) -> Standing:
-    """How the run stands now. Unless it is `whole`, input, output and what waits ask are left where they lie.
-
-    Raises:
-        NotFound: there is none, or it is another developer's.
-    """
-    run = selectors.get_execution(developer, run_id, whole=whole)
-    if run.status != ExecutionStatus.AWAITING_INPUT:
-        return Standing(run, {})
-    branches = Branch.objects.filter(execution=run, status=BranchStatus.AWAITING_INPUT, wait_id__isnull=False)
-    # Nobody has to answer what waits for an event.
-    branches = branches.exclude(wait_id__in=EventWait.objects.filter(execution=run).values("pk"))
-    found = Transition.objects.filter(pk__in=branches.values("wait_id")).order_by("seq").defer("output")
-    waits = list(
-        found.annotate(size=Func("output", function="pg_column_size", output_field=IntegerField()))[:_MOST_WAITS]
-    )
-    small = [wait.pk for wait in waits if whole and (wait.size or 0) <= _LARGEST_QUESTION]
-    asked = {wait.pk: wait.output for wait in Transition.objects.filter(pk__in=small)}
-    return Standing(run, {str(wait.pk): asked.get(wait.pk) for wait in waits})
 
 
 async def wait_for(

@@ -9,13 +9,14 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, RequestParams
 from pydantic import ConfigDict, Field
 
+from executions.called.standing import Standing, standing_of
 from executions.services import cancel_execution, resume_by_token
 from executions.wait_tokens import task_token
 from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import BadRequest, DomainError, NotFound
 from julep_project.mcp_server.answers import in_words, unknown
 from julep_project.mcp_server.caller import Caller, Context, caller_of
-from julep_project.mcp_server.runs import EXTENSION, Standing, answer_to, detailed_task_of, standing_of
+from julep_project.mcp_server.runs import EXTENSION, answer_to, detailed_task_of
 from julep_project.mcp_server.tasks_as_tools import knows_tasks
 
 

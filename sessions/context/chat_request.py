@@ -160,7 +160,7 @@ def _tool(body: Mapping[str, Json], index: int) -> dict[str, Json]:
     if body.get("name") is None and isinstance(function, Mapping) and function.get("name") is not None:
         body = {**body, "name": function["name"]}
     definition = parse_tool(body, at=f"tools[{index}]")
-    if definition.type == ToolType.MCP:
-        told = "its tools are found out when it is given to the agent, not in a chat"
+    if definition.type in (ToolType.MCP, ToolType.TASK, ToolType.AGENT):
+        told = "what it takes is found out when it is given to the agent, not in a chat"
         raise invalid(("tools", index, "type"), "value_error", received=definition.type, msg=told)
     return definition.to_wire()

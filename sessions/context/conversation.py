@@ -7,11 +7,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.llm.choice import resolve_listed_model
-from agents.mcp.offering import with_tools_of_servers
 from agents.models import Agent, Developer, Tool, User
 from agents.spending.free_tier import check_sessions
 from agents.tool_definitions import tool_to_wire
 from agents.tools.presets import Presets
+from agents.tools.registry import completed_tools
 from docs_store.owners import Owner
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
@@ -137,5 +137,5 @@ def _with_tools(developer: Developer, agents: list[Agent]) -> tuple[AgentView, .
     tools: dict[UUID | None, list[dict[str, Json]]] = defaultdict(list)
     for tool in Tool.objects.for_developer(developer).filter(agent__in=agents).order_by("created_at", "id"):
         tools[tool.agent_id].append(tool_to_wire(tool))
-    found = {agent.pk: with_tools_of_servers(developer.pk, agent.pk, tools[agent.pk]) for agent in agents}
+    found = {agent.pk: completed_tools(developer.pk, agent.pk, tools[agent.pk], in_chat=True) for agent in agents}
     return tuple(AgentView(agent, tuple(found[agent.pk])) for agent in agents)

@@ -81,6 +81,10 @@ _TOOL = {"name": "n", "type": "function", "function": {"parameters": {"type": "o
 _SAID: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
 _SYSTEM = {"resource": "agent", "operation": "get", "resource_id": "<agent>"}
 _SYSTEM_TOOL = {"name": _NEW_NAME, "type": "system", "system": _SYSTEM}
+_CALLED_TOOLS: list[Any] = [
+    {"name": _NEW_NAME, "type": "task", "task": {"task_id": "<task>"}},
+    {"name": _NEW_NAME, "type": "agent", "agent": {"agent_id": "<agent>"}},
+]
 _TAKING_PART = [
     {"agent": "<agent>", "user": "<user>"},
     {"agent_id": "<agent>", "user_id": "<user>"},
@@ -112,8 +116,8 @@ BODIES: Mapping[str, list[Any]] = {
     "POST /users/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PUT /users/{id}": [{**_NAMED, "project": "<project_name>"}],
     "PATCH /users/{id}": [{"project": "<project_name>"}],
-    "POST /agents/{agent_id}/tools": [{**_TOOL, "name": _NEW_NAME}, _SYSTEM_TOOL],
-    "PUT /agents/{agent_id}/tools/{tool_id}": [_SYSTEM_TOOL],
+    "POST /agents/{agent_id}/tools": [{**_TOOL, "name": _NEW_NAME}, _SYSTEM_TOOL, *_CALLED_TOOLS],
+    "PUT /agents/{agent_id}/tools/{tool_id}": [_SYSTEM_TOOL, *_CALLED_TOOLS],
     "PATCH /agents/{agent_id}/tools/{tool_id}": [{"system": _SYSTEM}],
     "POST /agents/{id}/docs": [{"title": "m", "file_id": "<file>"}],
     "POST /users/{id}/docs": [{"title": "m", "file_id": "<file>"}],

@@ -32,9 +32,14 @@ NO_ROWS = {
     "next_page_token": "a place in the log of the run that the path names",
     "next_token": "likewise",
 }
+_WRITE_TOOLS = (
+    "POST /agents/{agent_id}/tools",
+    "PUT /agents/{agent_id}/tools/{tool_id}",
+    "PATCH /agents/{agent_id}/tools/{tool_id}",
+)
 # Of one route only: what a provider is told and is nothing that is stored, numbers of rows and of events, a call of a
-# workflow in the run that the path names, an expression that names a wait when a hook is called, and a client of a
-# service.
+# workflow in the run that the path names, an expression that names a wait when a hook is called, a client of a service,
+# and specs of tools, in which the ids are: a change of one is read as one that is made anew.
 NO_ROWS_OF_ROUTES = {
     "POST /chat/completions user",
     "POST /embeddings user",
@@ -46,6 +51,8 @@ NO_ROWS_OF_ROUTES = {
     "PATCH /hooks/{id} task_token",
     "GET /responses/{reference} starting_after",
     "GET /executions/{execution_id}/transitions scope_id",
+    *(f"{route} {kind}" for route in _WRITE_TOOLS for kind in ("agent", "task")),
+    *(f"{_WRITE_TOOLS[-1]} {name}" for name in ("agent_id", "task_id")),
 }
 # An id that the caller chooses cannot be had when it is taken, whoever has it.
 CHOSEN_IDS = frozenset(

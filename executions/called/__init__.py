@@ -1,0 +1,1 @@
+"""Runs that calls of tools of the kind `task` begin."""

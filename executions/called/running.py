@@ -1,0 +1,163 @@
+"""Runs tools of the kind `task`: a call is a run of the task, begun once however often the call is made.
+
+In a run nobody waits for it: the branch stands at its call, and is looked at again when the run has ended. In a chat,
+which has its own time, the call waits a little and is answered how the run stands.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.conf import settings
+from django.db import transaction
+
+from agents.calls.purpose import current_purpose
+from agents.spending.attribution import current_attribution
+from agents.tools.errors import BadArguments, Delivery, ReportedError, StillRunning, ToolError
+from agents.tools.registry import ToolCall
+from agents.tools.system import as_tool_error
+from executions.called.standing import Standing, standing_of
+from executions.models import Execution
+from executions.services import cancel_execution, start_execution
+from executions.states import ExecutionStatus
+from julep_project.core.clock import now
+from julep_project.core.database import give_connection_back
+from julep_project.core.errors import BadRequest, DomainError
+from julep_project.core.json_value import Json
+from julep_project.core.reading.validation import parse_uuid
+from tasks.selectors import get_task
+
+# The end of the run wakes who waits for it. Should that be missed, it is looked for so often.
+_LOOKS_EVERY_S = 60.0
+_LONGEST_LOOK_S, _FIRST_LOOK_S = 1.0, 0.05
+_LONGEST_ERROR = 2000
+
+
+class TaskFailed(ReportedError):
+    """The run that the call began did not succeed."""
+
+    kind = "TaskFailed"
+
+
+class TaskTimedOut(ToolError):
+    """The run that the call began took longer than the call may, and was cancelled."""
+
+    kind = "TaskTimedOut"
+
+
+def run(call: ToolCall) -> Json:
+    """The output of the run.
+
+    Raises:
+        TaskFailed, TaskTimedOut, StillRunning, BadArguments, ToolError
+    """
+    try:
+        if call.spec.get("asks") is True:
+            return _told(call, _asked_about(call))
+        started = _started(call)
+        if current_purpose().branch_id is None:
+            return _told(call, started.pk)
+        return _output(standing_of(call.developer, started.pk), call)
+    except DomainError as error:
+        raise as_tool_error(error) from error
+
+
+def _started(call: ToolCall) -> Execution:
+    task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
+    pin = call.spec.get("pin", "latest")
+    purpose, whom = current_purpose(), current_attribution()
+    with transaction.atomic():
+        return start_execution(
+            developer=call.developer,
+            task=task,
+            input_=dict(call.arguments),
+            depth=call.depth,
+            execution_id=uuid5(call.developer.pk, call.idempotency_key),
+            number=None if pin == "latest" else int(pin),
+            called={
+                "called_by": purpose.branch_id or whom.session_id,
+                "callers": _callers(whom.execution_id),
+            },
+        )
+
+
+def _callers(run_id: UUID | None) -> list[UUID] | None:
+    """The run in which the call is made, and those that led to that."""
+    if run_id is None:
+        return None
+    above: list[UUID] | None = Execution.objects.filter(pk=run_id).values_list("callers", flat=True).first()
+    return [run_id, *(above or ())]
+
+
+def _output(standing: Standing, call: ToolCall) -> Json:
+    execution = standing.run
+    if not standing.is_over:
+        left_s = _left_s(execution, call)
+        if left_s is not None and left_s <= 0:
+            return _output(_given_up(execution, call), call)
+        raise StillRunning(execution.pk, _LOOKS_EVERY_S if left_s is None else min(left_s, _LOOKS_EVERY_S))
+    if execution.status == ExecutionStatus.SUCCEEDED:
+        return execution.output
+    about = f"the run {execution.pk} of {call.name!r}"
+    if execution.status == ExecutionStatus.FAILED:
+        raise TaskFailed(f"{about} failed: {(execution.error or 'nobody knows why')[:_LONGEST_ERROR]}")
+    raise TaskFailed(f"{about} was cancelled")
+
+
+def _left_s(execution: Execution, call: ToolCall) -> float | None:
+    return None if call.timeout_s is None else call.timeout_s - (now() - execution.created_at).total_seconds()
+
+
+def _given_up(execution: Execution, call: ToolCall) -> Standing:
+    """Cancel the run, unless it has ended by now.
+
+    Raises:
+        TaskTimedOut
+    """
+    told = f"the run {execution.pk} of {call.name!r} took longer than {call.timeout_s:g} s"
+    try:
+        cancel_execution(developer=call.developer, execution_id=execution.pk, reason=told)
+    except BadRequest:
+        return standing_of(call.developer, execution.pk)
+    raise TaskTimedOut(f"{told}, and was cancelled", repeatable=False, delivery=Delivery.ANSWERED)
+
+
+def _asked_about(call: ToolCall) -> UUID:
+    """The run that the model asks about, if it was begun in this session by this tool.
+
+    Raises:
+        BadArguments
+    """
+    run_id = parse_uuid(str(call.arguments.get("execution_id")), "execution_id")
+    known = Execution.objects.for_developer(call.developer).filter(
+        pk=run_id, task_id=call.spec["task_id"], called_by=current_attribution().session_id, called_by__isnull=False
+    )
+    if not known.exists():
+        raise BadArguments(f"there is no run {run_id} that was begun here")
+    return run_id
+
+
+def _told(call: ToolCall, run_id: UUID) -> Json:
+    """The run's output, if it ends soon; else how it stands."""
+    until = time.monotonic() + min(settings.CHAT_TASK_WAIT_S, (call.timeout_s or settings.CHAT_TASK_WAIT_S) * 0.9)
+    pause_s = _FIRST_LOOK_S
+    while True:
+        standing = standing_of(call.developer, run_id)
+        left_s = until - time.monotonic()
+        if standing.is_over:
+            return _output(standing, call)
+        if standing.waits or left_s <= 0:
+            return _going_on(standing)
+        give_connection_back()
+        time.sleep(min(pause_s, left_s))
+        pause_s = min(pause_s * 2, _LONGEST_LOOK_S)
+
+
+def _going_on(standing: Standing) -> dict[str, Json]:
+    run = standing.run
+    told: dict[str, Any] = {"execution_id": str(run.pk), "status": run.status}
+    if standing.waits:
+        waits: Mapping[str, Any] = standing.waits
+        return {**told, "waits": list(waits.values()), "note": "It goes on when somebody has answered it."}
+    return {**told, "note": "It goes on by itself; ask later how it stands."}

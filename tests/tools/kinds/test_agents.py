@@ -1,0 +1,118 @@
+"""Another agent as a tool, and tasks as tools of those that talk."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agents.llm.own.scripted import scripted_model
+from agents.models import Developer, ModelUsage
+from executions.engine.dispatch import dispatching_to
+from executions.inprocess import InProcessDispatcher
+from executions.models import Execution
+from sessions.models import Session
+from tests.chat.conftest import Talk, talk
+from tests.chat.tools.test_calls import calls as calls_of
+from tests.tools.kinds.test_tasks import DOUBLE
+
+__all__ = ["talk"]
+
+
+def calls(name: str, **arguments: Any) -> dict[str, Any]:
+    return calls_of(("c1", name, arguments))
+
+
+def give(talk: Talk, caller: str, name: str, agent: str, **spec: Any) -> None:
+    answer = talk.api.post(
+        f"/agents/{caller}/tools", {"name": name, "type": "agent", "agent": {"agent_id": agent, **spec}}
+    )
+    assert answer.status_code == 201, answer.json()
+
+
+def helped(talk: Talk, **spec: Any) -> tuple[str, str]:
+    """An agent with another as its tool `expert`, and a session with it."""
+    expert = talk.agent(name="Grace", about="Knows boats.", model="gpt-4o-mini", instructions=["Be short."])
+    caller = talk.agent()
+    give(talk, caller, "expert", expert, **spec)
+    return expert, talk.session(caller, auto_run_tools=True)
+
+
+def told(model: Any, request: int) -> Any:
+    """What the model of a request was told last."""
+    return model.requests[request].messages[-1]["content"]
+
+
+def test_it_answers_in_a_session_of_its_own_and_remembers(talk: Talk) -> None:
+    expert, session = helped(talk)
+    script = [calls("expert", message="How long is Ida?"), "Nine metres.", "She has nine metres."]
+    with scripted_model(script) as model:
+        assert talk.ask(session, "How long is Ida?")["choices"][0]["message"]["content"] == "She has nine metres."
+    offered = model.requests[0].tools[0]["function"]
+    assert (offered["name"], offered["description"]) == ("expert", "Talk with the agent Grace. Knows boats.")
+    assert told(model, 1) == "How long is Ida?" and told(model, 2) == "Nine metres."
+    [own] = Session.objects.exclude(pk=session)
+    assert own.metadata == {"called_by": {"session_id": session}}
+    assert [str(agent) for agent in own.agent_links.values_list("agent", flat=True)] == [expert]
+
+    with scripted_model([calls("expert", message="And Eva?"), "Eight.", "Eight metres."]) as model:
+        talk.ask(session, "And Eva?")
+    assert [each["content"] for each in model.requests[1].messages[-3:]] == [
+        "How long is Ida?",
+        "Nine metres.",
+        "And Eva?",
+    ]
+
+
+def test_its_session_costs_no_more_than_it_may(talk: Talk) -> None:
+    _, session = helped(talk, max_cost=0.5)
+    with scripted_model([calls("expert", message="Hi"), "Hello.", "Hi."]):
+        talk.ask(session, "Say hi")
+    own = Session.objects.exclude(pk=session).get()
+    developer = Developer.objects.get()
+    ModelUsage.objects.create(developer=developer, model="m", cost=Decimal("0.5"), session_id=own.pk)
+    with scripted_model([calls("expert", message="Hi"), "I cannot."]) as model:
+        talk.ask(session, "Once more")
+    assert "may cost 0.5 US dollars" in json.loads(told(model, 1))["error"]
+
+
+def test_an_agent_that_asks_itself_comes_to_an_end(talk: Talk) -> None:
+    ada = talk.agent()
+    give(talk, ada, "me", ada)
+    with scripted_model([*[calls("me", message="You!")] * 11, *["Enough."] * 11]) as model:
+        assert talk.ask(talk.session(ada, auto_run_tools=True), "Who?")["choices"][0]["message"]["content"] == "Enough."
+    assert "10 deep" in told(model, 11)
+    assert Session.objects.count() == 11
+
+
+def test_a_chat_is_told_how_a_run_stands_that_takes_long(talk: Talk, settings: Any) -> None:
+    settings.CHAT_TASK_WAIT_S = 0
+    ada = talk.agent()
+    task = talk.api.post(f"/agents/{ada}/tasks", DOUBLE).json()
+    talk.tool(ada, name="helper", type="task", task={"task_id": task["id"]})
+    session = talk.session(ada, auto_run_tools=True)
+    dispatcher = InProcessDispatcher()
+    with dispatching_to(dispatcher):
+        with scripted_model([calls("helper", n=4), "It takes a while."]) as model:
+            talk.ask(session, "Double four")
+        offered = {each["function"]["name"]: each["function"] for each in model.requests[0].tools}
+        assert offered["helper"]["description"] == "Doubles a number."
+        assert offered["helper"]["parameters"]["required"] == ["n"]
+        begun = json.loads(told(model, 1))
+        assert (begun["status"], begun.keys()) == ("queued", {"execution_id", "status", "note"})
+        [run] = Execution.objects.all()
+        dispatcher.run_to_rest(run.pk)
+        with scripted_model([calls("helper__run", execution_id=begun["execution_id"]), "Eight."]) as model:
+            talk.ask(session, "And now?")
+    assert json.loads(told(model, 1)) == {"doubled": 8}
+
+    with scripted_model([calls("helper__run", execution_id=begun["execution_id"]), "I do not know."]) as model:
+        talk.ask(talk.session(ada, auto_run_tools=True), "What did others run?")
+    assert "no run" in json.loads(told(model, 1))["error"]
+
+
+@pytest.mark.parametrize("kind", ["agent", "task"])
+def test_what_it_is_must_be_there(talk: Talk, kind: str) -> None:
+    body = {"name": "t", "type": kind, kind: {f"{kind}_id": "01900000-0000-7000-8000-000000000000"}}
+    answer = talk.api.post(f"/agents/{talk.agent()}/tools", body)
+    assert [each["loc"] for each in answer.json()["error"]["details"]] == [f"{kind}.{kind}_id"]
