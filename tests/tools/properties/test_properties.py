@@ -1,5 +1,8 @@
 """What a tool says of its calls: stored, shown, kept, refused where it is wrong, and held to."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +23,7 @@ from tests.api_client import ApiClient
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
 
+PAGE = (Path(__file__).parents[3] / "docs" / "tools.md").read_text()
 ECHO = {"name": "echo", "type": "integration", "integration": {"provider": "dummy"}}
 FUNCTION = {"type": "function", "integration": None}
 SAID = {"effect": "dangerous", "timeout": 2.5, "rate": {"calls": 10, "per": "minute"}, "approval": "always"}
@@ -35,6 +39,16 @@ def pass_time(seconds: float) -> None:
     for name in redis_client().scan_iter(f"{calls._PREFIX}*"):
         for member in redis_client().zrange(name, 0, -1):
             redis_client().zincrby(name, -seconds * 1000, member)
+
+
+def test_the_example_of_the_page(api: ApiClient, agent: dict[str, Any]) -> None:
+    (example,) = re.findall(r"<!-- example: properties -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+    body = json.loads(example)
+    made = api.post(f"/agents/{agent['id']}/tools", body).json()
+    said = {name: body[name] for name in ("effect", "idempotent", "approval", "timeout", "rate")}
+    assert made.items() >= said.items()
+    known = properties_of(made)
+    assert (known.effect, known.idempotent, known.rate) == ("dangerous", False, Rate(10, "minute"))
 
 
 def test_it_is_stored_and_kept(api: ApiClient, agent: dict[str, Any]) -> None:
