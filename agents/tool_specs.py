@@ -132,24 +132,6 @@ class ProviderName(serializers.ChoiceField):
         return super().to_internal_value(provider_name(data) if isinstance(data, str) else data)
 
 
-class IntegrationSpec(Spec):
-    """A method of a known provider."""
-
-    provider = ProviderName()
-    method = Text(required=False)
-    setup = JsonObject(required=False)
-    arguments = JsonObject(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a setup with objects where single values belong: YAML reads `{name}` without quotes as one."""
-        wrong = misread_names(find_method({"provider": attrs["provider"]}), attrs.get("setup") or {})
-        if wrong:
-            told = "A single value belongs here. YAML reads `{name}` as an object: write it in quotes."
-            errors = {name: serializers.ValidationError(told, code="value_error").detail for name in wrong}
-            raise serializers.ValidationError({"setup": errors})
-        return attrs
-
-
 class SystemSpec(Spec):
     """An operation of this very API."""
 
@@ -181,6 +163,29 @@ class McpConnectionSpec(ConnectionSpec):
     """Likewise at an MCP server, which says itself where one signs in."""
 
     provider = Text(required=False, min_length=1, max_length=_LONGEST_PROVIDER)
+
+
+class IntegrationSpec(Spec):
+    """A method of a known provider."""
+
+    provider = ProviderName()
+    method = Text(required=False)
+    setup = JsonObject(required=False)
+    arguments = JsonObject(required=False)
+    connection = ConnectionSpec(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a setup with objects where single values belong: YAML reads `{name}` without quotes as one."""
+        wrong = misread_names(find_method({"provider": attrs["provider"]}), attrs.get("setup") or {})
+        if wrong:
+            told = "A single value belongs here. YAML reads `{name}` as an object: write it in quotes."
+            errors = {name: serializers.ValidationError(told, code="value_error").detail for name in wrong}
+            raise serializers.ValidationError({"setup": errors})
+        method = find_method(attrs)
+        if "connection" in attrs and method is not None and not method.takes_token:
+            told = f"Nobody signs in at {attrs['provider']}: it is called with its setup."
+            raise serializers.ValidationError({"connection": [serializers.ErrorDetail(told, code="value_error")]})
+        return attrs
 
 
 class ApiCallSpec(Spec):

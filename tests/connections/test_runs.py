@@ -6,6 +6,7 @@ from agents.audit.models import AuditRecord
 from agents.connections.models import Connection
 from agents.vault.sealing import Place, Sealed, open_sealed
 from executions.models import Execution, Transition
+from julep_project.devservices.loopback import Reply
 from tests.connections.conftest import HERE, Json, Person
 from tests.effects.conftest import api_tool
 from tests.flow_runner import FlowRunner
@@ -120,3 +121,25 @@ def test_tokens_are_renewed_and_lost(
     assert gone.status_code == 202
     assert len(service.revoked) == 2
     assert flow.api.get(f"/connections/{made['id']}").status_code == 404
+
+
+def test_an_integration_works_in_somebodys_name(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str, settings: Any
+) -> None:
+    settings.INTEGRATION_ADDRESSES = {"google_sheets": service.url}
+    service.before["/v4/spreadsheets/s/values/A1"] = Reply(200, {"range": "A1", "values": [[1]]})
+    spec = {"provider": "google_sheets", "method": "read_values", "connection": {"provider": "github"}}
+    tool = {"name": "cells", "type": "integration", "integration": spec}
+    step = {"tool": "cells", "arguments": {"spreadsheet_id": "$ 's'", "range": "$ 'A1'"}}
+    created = flow.create({"main": [step], "tools": [tool]})
+    assert created.status_code == 201, created.json()
+    run = flow.start(created.json()["id"], {}, {"user_id": user})
+    assert person.sign_in(waits_of(flow, run)[0]["url"]).status_code == 200
+    assert flow.settle(run["id"])["output"]["values"] == [[1]]
+    sent = next(request for request in service.requests if request.path.startswith("/v4"))
+    assert sent.headers["authorization"] == f"Bearer {service.issued[0]}"
+
+    spec = {"provider": "wikipedia", "connection": {"provider": "github"}}
+    refused = flow.create({"main": [step], "tools": [{"name": "cells", "type": "integration", "integration": spec}]})
+    assert refused.status_code == 422
+    assert "Nobody signs in at wikipedia" in str(refused.json())

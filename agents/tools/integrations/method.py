@@ -11,6 +11,8 @@ from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import find_problem
 
 Schema = Mapping[str, Json]
+# The key of a setup for what somebody who has signed in may do.
+ACCESS_TOKEN = "access_token"
 _SINGLE = frozenset({"string", "integer", "number", "boolean"})
 
 
@@ -99,6 +101,11 @@ class Method:
                 f"the arguments of {self.provider} {self.name} do not fit: {problem.message} (at {problem.path})"
             )
         return arguments
+
+    @property
+    def takes_token(self) -> bool:
+        """Whether it may be called in the name of somebody who has signed in."""
+        return ACCESS_TOKEN in self.setup["properties"]
 
     def takes_object(self, name: str) -> bool:
         """Whether an object or a list may stand under this key of the setup; under an unknown one it may."""

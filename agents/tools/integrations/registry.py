@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -10,11 +10,12 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import providers
-from agents.tools.integrations.method import IntegrationCall, Method
+from agents.tools.integrations.method import ACCESS_TOKEN, IntegrationCall, Method
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
+from agents.tools.signing_in import CONNECTION, SignIn, in_the_name_of
 from julep_project.core.health.checks import CHECKS
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 
@@ -41,12 +42,22 @@ def run(call: ToolCall) -> Any:
     method = find_method(call.spec)
     if method is None:
         raise ToolError(_missing(call.spec))
+    wanted = SignIn.wanted_by(call, call.spec.get(CONNECTION))
+    if wanted is not None:
+        return in_the_name_of(wanted, call, partial(_with_token, method))
+    return _run(method, call, call.spec.get("setup") or {})
+
+
+def _with_token(method: Method, call: ToolCall, token: str) -> Any:
+    """Call a method in somebody's name, whatever account the setup has."""
+    if not method.takes_token:
+        raise ToolError(f"{method.provider} works in nobody's name", delivery=Delivery.NOT_SENT)
+    return call.hidden.value(_run(method, call, {**(call.spec.get("setup") or {}), ACCESS_TOKEN: token}))
+
+
+def _run(method: Method, call: ToolCall, setup: Mapping[str, Any]) -> Any:
     return run_method(
-        method,
-        call.arguments,
-        setup=call.spec.get("setup") or {},
-        idempotency_key=call.idempotency_key,
-        timeout_s=call.timeout_s,
+        method, call.arguments, setup=setup, idempotency_key=call.idempotency_key, timeout_s=call.timeout_s
     )
 
 

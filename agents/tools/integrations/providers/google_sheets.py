@@ -9,7 +9,7 @@ from django.conf import settings
 from agents.tool_types import Effect
 from agents.tools.errors import ToolError
 from agents.tools.integrations.google_account import access_token
-from agents.tools.integrations.method import IntegrationCall, Method, schema, text
+from agents.tools.integrations.method import ACCESS_TOKEN, IntegrationCall, Method, schema, text
 from agents.tools.integrations.web import address_of, fetch_object, object_in, objects_in
 
 _SCOPE = "https://www.googleapis.com/auth/spreadsheets"
@@ -88,12 +88,12 @@ def _send(call: IntegrationCall, method: str, path: str, **parts: Any) -> Mappin
 
 def _token(call: IntegrationCall) -> str:
     account: Any
+    if call.setup.get(ACCESS_TOKEN):
+        return str(call.setup[ACCESS_TOKEN])
     if call.setup["use_julep_service"]:
         account = settings.GOOGLE_SHEETS_SERVICE_ACCOUNT
         if not account:
             raise ToolError("this server has no service account of its own (setting GOOGLE_SHEETS_SERVICE_ACCOUNT)")
-    elif call.setup.get("access_token"):
-        return str(call.setup["access_token"])
     else:
         account = call.setup.get("service_account_json")
         if not account:
