@@ -163,7 +163,7 @@ def _run(
             secret_names=frozenset(names),
             given=waited,
             user_id=user_id,
-            is_repeatable=tool.get("at_most_once") is not True,
+            is_repeatable=properties_of(tool).idempotent,
         )
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
