@@ -37,7 +37,7 @@ from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 from julep_project.console.views.task import page as task_page
 from julep_project.console.views.task import starting as task_starting
-from julep_project.console.views.tools import servers
+from julep_project.console.views.tools import connections, servers
 from julep_project.console.views.triggers import deliveries, events, hook_calls, hooks, schedules, webhooks
 from julep_project.console.views.waits import links as wait_links
 
@@ -62,7 +62,7 @@ NAVIGATION = (
             ("Events", "console_events"),
         ),
     ),
-    ("Tools", (("MCP servers", "console_servers"),)),
+    ("Tools", (("MCP servers", "console_servers"), ("Connections", "console_connections"))),
     (
         "Fleet",
         (
@@ -88,6 +88,7 @@ _SECTIONS = {
     "console_hook": "console_hooks",
     "console_event": "console_events",
     "console_server": "console_servers",
+    "console_connection": "console_connections",
     "console_task": "console_runs",
     "console_compare": "console_runs",
 }
@@ -156,11 +157,14 @@ class ConsoleSite(admin.AdminSite):
         ]
 
     def _pages_of_tools(self) -> list[URLPattern]:
-        server = "mcp-servers/<uuid:server_id>/"
+        server, connection = "mcp-servers/<uuid:server_id>/", "connections/<uuid:connection_id>/"
         return [
             path("mcp-servers/", self._page(servers.listing), name="console_servers"),
             path(server, self._page(servers.show), name="console_server"),
             *self._acts(server, "console_server", servers, ("refresh", "accept")),
+            path("connections/", self._page(connections.listing), name="console_connections"),
+            path(connection, self._page(connections.show), name="console_connection"),
+            *self._acts(connection, "console_connection", connections, ["revoke"]),
         ]
 
     def _acts(self, place: str, route: str, views: Any, names: Iterable[str]) -> list[URLPattern]:

@@ -10,8 +10,10 @@ from django.test import Client
 
 from agents.access.services import create_key
 from agents.calls.models import Call
+from agents.connections.models import Connection, Provider
 from agents.mcp.models import McpServer, McpTool
-from agents.models import Developer, Tool
+from agents.models import Developer, Project, Tool
+from agents.models import User as AgentUser
 from agents.webhooks.models import Delivery, Endpoint, Message
 from executions.bulk.models import BulkAction, BulkItem
 from executions.events.models import Event
@@ -75,7 +77,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
     body = {"name": "every hour", "task_id": task["id"], "cron": "0 * * * *"}
     told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
-    told |= {**triggered(), "server_id": served(task["agent_id"])}
+    told |= {**triggered(), "server_id": served(task["agent_id"]), "connection_id": signed_in()}
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
 
 
@@ -107,6 +109,16 @@ def served(agent: str) -> str:
     McpTool.objects.create(**owner, server=server, name="tide", state="changed", found=other, **known)
     McpTool.objects.create(**owner, server=server, name="moor", state="new", **{**known, "hash": "3" * 64})
     return str(server.pk)
+
+
+def signed_in() -> str:
+    """The connection of a user to a calendar, whose token is sealed."""
+    owner = {"developer_id": UUID(int=0)}
+    told = {"kind": "oauth", "registration": "configured", "client_auth": "none", "token_url": "https://example.com/t"}
+    provider = Provider.objects.create(**owner, name="Calendar", **told)
+    user = AgentUser.objects.create(**owner, project=Project.objects.get(), name="Mia")
+    given = {"status": "connected", "connected_at": now(), "sealed": "sealed-token", "sealed_with": "m"}
+    return str(Connection.objects.create(**owner, provider=provider, user=user, **given).pk)
 
 
 def called(**values: Any) -> str:

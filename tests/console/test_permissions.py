@@ -62,6 +62,8 @@ PAGES = {
     "console_event": SEES,
     "console_servers": SEES,
     "console_server": SEES,
+    "console_connections": SEES,
+    "console_connection": SEES,
 }
 ACTS = {"console_run_cancel": OPERATES, "console_answer": OPERATES}
 ACTS |= {"console_run_retry_begin": OPERATES, "console_pause": OPERATES, "console_lift": OPERATES}
@@ -73,6 +75,7 @@ ACTS |= {"console_schedule_pause": OPERATES, "console_schedule_resume": OPERATES
 ACTS |= {f"console_webhook_{act}": OPERATES for act in ("enable", "disable", "test", "replay")}
 ACTS |= {"console_hook_pause": OPERATES, "console_hook_resume": OPERATES, "console_hook_rotate": ADMINISTERS}
 ACTS |= {"console_hook_call_replay": OPERATES}
+ACTS |= {"console_connection_revoke": OPERATES}
 ACTS |= {"console_server_refresh": OPERATES, "console_server_accept": OPERATES}
 ACTS |= {"console_webhook_rotate": ADMINISTERS, "console_delivery_replay": OPERATES}
 ACTS |= {"console_wait_link": OPERATES, "console_wait_unlink": OPERATES}

@@ -113,7 +113,7 @@ def test_search_leads_to_what_an_id_names(operator: Client, waiting: dict[str, A
 
 def test_search_leads_to_triggers_and_tools(operator: Client, waiting: dict[str, Any]) -> None:
     places = {"schedule": "schedules", "endpoint": "webhooks", "delivery": "deliveries", "hook": "hooks"}
-    places |= {"hook_call": "hook-calls", "event": "events", "server": "mcp-servers"}
+    places |= {"hook_call": "hook-calls", "event": "events", "server": "mcp-servers", "connection": "connections"}
     wanted = {waiting[f"{name}_id"]: f"/admin/{place}/{waiting[f'{name}_id']}/" for name, place in places.items()}
     wanted[Message.objects.get(deliveries=waiting["delivery_id"]).reference] = (
         f"/admin/deliveries/{waiting['delivery_id']}/"

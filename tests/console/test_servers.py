@@ -1,4 +1,4 @@
-"""MCP servers of all developers: what each was found to have, and accepting it."""
+"""MCP servers of all developers, what each was found to have, and accepting it; and who is signed in where."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from agents.audit.models import AuditRecord
+from agents.connections.models import Connection
 from agents.mcp.models import McpServer, McpTool
-from tests.console.conftest import HOSTILE, served
+from tests.console.conftest import HOSTILE, served, signed_in
 from tests.flow_runner import FlowRunner
 
 
@@ -68,3 +69,44 @@ def _found() -> dict[str, Any]:
 
 def _state(name: str) -> str:
     return str(McpTool.objects.get(name=name).state)
+
+
+@pytest.fixture
+def connection(flow: FlowRunner) -> Connection:
+    flow.create({"main": [{"evaluate": {"n": "$ 1"}}]})
+    made = Connection.objects.get(pk=signed_in())
+    Connection.objects.update(problem=HOSTILE.replace("\u0007", ""))
+    return made
+
+
+def test_connections_are_narrowed_and_tell_no_token(operator: Client, viewer: Client, connection: Connection) -> None:
+    path = f"/admin/connections/{connection.pk}/"
+    for client in (operator, viewer):
+        for address in ("/admin/connections/", "/admin/connections/?format=csv", path, f"{path}?format=json"):
+            shown = client.get(address).content.decode()
+            assert "Calendar" in shown and "sealed-token" not in shown
+    assert "⟪U+202E⟫" in operator.get(path).content.decode() and "Mia" in operator.get(path).content.decode()
+    assert "data-dialog" not in viewer.get(path).content.decode()
+
+    def found(query: str) -> list[Any]:
+        items: list[Any] = operator.get(f"/admin/connections/?format=json&{query}").json()["items"]
+        return items
+
+    for query in (
+        "status=connected",
+        "provider=calendar",
+        f"provider={connection.provider_id}",
+        f"user={connection.user_id}",
+    ):
+        assert [one["id"] for one in found(query)] == [str(connection.pk)]
+    assert found("status=expired") == found("provider=x") == found("developer=x@example.com") == []
+    for wrong, status in (("?status=x", 400), ("?user=x", 400), (f"{connection.user_id}/", 404)):
+        assert operator.get(f"/admin/connections/{wrong}").status_code == status
+
+
+def test_a_connection_is_revoked(operator: Client, connection: Connection) -> None:
+    page = operator.post(f"/admin/connections/{connection.pk}/revoke/", follow=True).content.decode()
+    assert "It is revoked" in page and "No connection" in page
+    assert not Connection.objects.exists()
+    act = AuditRecord.objects.get(object_kind="connection")
+    assert (act.verb, act.actor_label, act.object_id) == ("revoke", "operator", str(connection.pk))

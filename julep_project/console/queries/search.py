@@ -72,6 +72,7 @@ _KINDS = (
     _Kind("call of a hook", "hooks_hookcall", "status", "admin:console_hook_call"),
     _Kind("event", "events_event", "name", "admin:console_event"),
     _Kind("MCP server", "mcp_client_mcpserver", "name", "admin:console_server"),
+    _Kind("connection", "connections_connection", "status", "admin:console_connection"),
     _Kind("tool of an MCP server", "mcp_client_mcptool", "name", "admin:console_server", "server_id"),
 )
 

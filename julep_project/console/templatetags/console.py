@@ -1,6 +1,7 @@
 """How values look on the pages."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,12 @@ def text(value: Any, most: int = LONGEST) -> SafeString:
     """A text of somebody else: isolated, harmless, not too long."""
     shown, left = cut("" if value is None else str(value), most)
     return format_html("<bdi>{}{}</bdi>", _marked(shown), "…" if left else "")
+
+
+@register.filter
+def listed(texts: Sequence[str], most: int = LONGEST) -> SafeString | str:
+    """Texts of somebody else with commas between; empty if there are none."""
+    return text(", ".join(texts), most) if texts else ""
 
 
 @register.filter
@@ -224,12 +231,14 @@ _TONES = {
     "active": "succeeded",
     "answered": "succeeded",
     "changed": "awaiting_input",
+    "connected": "succeeded",
     "delivered": "succeeded",
     "disabled": "cancelled",
     "done": "succeeded",
     "dropped": "cancelled",
     "enabled": "succeeded",
     "ended": "cancelled",
+    "expired": "failed",
     "failing": "failed",
     "full": "awaiting_input",
     "gone": "cancelled",

@@ -19,14 +19,14 @@ from julep_project.bench.copies import lengthen
 from julep_project.core.clock import now
 from sessions.models import Entry
 from tests.console.browser import Console
-from tests.console.conftest import served, triggered
+from tests.console.conftest import served, signed_in, triggered
 from tests.console.nights.installation import Installation
 from tests.outages import database_away
 
 pytestmark = pytest.mark.slow
 
 _SIDEBAR = ("", "runs/", "errors/", "inbox/", "chats/", "queues/", "bulk/", "usage/", "documents/", "health/")
-_SIDEBAR += ("schedules/", "controls/", "audit/", "webhooks/", "hooks/", "events/", "mcp-servers/")
+_SIDEBAR += ("schedules/", "controls/", "audit/", "webhooks/", "hooks/", "events/", "mcp-servers/", "connections/")
 # What a reader of pages cannot do without.
 _GRAVE = ("serious", "critical")
 _DEEPEST = 50
@@ -49,7 +49,7 @@ def a_schedule(task: str) -> Schedule:
 @cache
 def some_rows(agent: str) -> dict[str, str]:
     """Ids of what was told, called and found."""
-    return {**triggered(), "server_id": served(agent)}
+    return {**triggered(), "server_id": served(agent), "connection_id": signed_in()}
 
 
 _OF_TRIGGERS = (
@@ -58,7 +58,7 @@ _OF_TRIGGERS = (
     "hooks/{hook_id}/",
     "hook-calls/{hook_call_id}/",
 )
-_OF_TRIGGERS += ("events/{event_id}/", "mcp-servers/{server_id}/")
+_OF_TRIGGERS += ("events/{event_id}/", "mcp-servers/{server_id}/", "connections/{connection_id}/")
 
 
 def paths(installation: Installation) -> list[str]:
