@@ -16,7 +16,7 @@ from agents.audit.recording import record_all
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.resource_services import create_or_replace
-from agents.retention.belongings import is_much, remove_belongings, within_a_request
+from agents.retention.belongings import MOST_AT_ONCE, is_much, remove_belongings, within_a_request
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, act_on_doc, owned_by
@@ -28,7 +28,7 @@ from julep_project.core.reading.metadata_filter import object_condition
 
 CHUNKS_PER_INSERT = 200
 # Docs that are removed together, where there are many.
-_TOGETHER = 100
+_TOGETHER = 20
 _CHUNKS = "SELECT FROM docs_store_chunk WHERE doc_id = ANY (%(docs)s)"
 
 
@@ -102,17 +102,18 @@ def delete_docs(*, developer: Developer, owner: Owner, values: Mapping[str, Any]
 
     Raises:
         NotFound: there is no such owner.
-        ServiceUnavailable: that is so much that it takes more requests than this.
+        ServiceUnavailable: that is so much that it takes more requests than this; the next one names the rest.
     """
     selectors.require_owner(developer, owner)
     docs = Doc.objects.for_developer(developer).filter(owned_by([owner]))
     if not values.get("delete_all"):
         matching = object_condition(values.get("metadata_filter", {}))
         docs = docs.filter(matching) if matching else docs.none()
-    if not is_much(_CHUNKS, {"docs": list(docs.values_list("pk", flat=True))}):
-        with transaction.atomic():
-            return _remove(developer, docs)
-    return _remove_in_parts(developer, docs)
+    first = list(docs.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+    if len(first) > MOST_AT_ONCE or is_much(_CHUNKS, {"docs": first}):
+        return _remove_in_parts(developer, docs)
+    with transaction.atomic():
+        return _remove(developer, docs)
 
 
 def _remove_in_parts(developer: Developer, docs: "QuerySet[Doc]") -> list[UUID]:
@@ -120,9 +121,10 @@ def _remove_in_parts(developer: Developer, docs: "QuerySet[Doc]") -> list[UUID]:
     removed: list[UUID] = []
     with within_a_request() as pace:
         while some := list(docs.order_by("-pk").values_list("pk", flat=True)[:_TOGETHER]):
-            remove_parts(some, pace)
-            with transaction.atomic():
-                removed += _remove(developer, docs.filter(pk__in=some))
+            with pace.whole():
+                remove_parts(some, pace)
+                with transaction.atomic():
+                    removed += _remove(developer, docs.filter(pk__in=some))
     return removed
 
 

@@ -17,7 +17,7 @@ from julep_project.core.database import fetch
 from julep_project.core.errors import ServiceUnavailable
 
 # More than these are not left to a cascade.
-_MOST_AT_ONCE = 5000
+MOST_AT_ONCE = 5000
 _LOOK = "SELECT EXISTS ({parts} OFFSET {most} LIMIT 1)"
 # Short of what clients, proxies and the database wait for an answer.
 _REQUEST_S = 15.0
@@ -41,11 +41,13 @@ def register(kind: ObjectKind, belonging: Belonging) -> None:
 
 
 def removed_together(some: str, remove: Callable[[list[UUID], Pace], object]) -> Callable[[UUID, Pace], None]:
-    """How rows go of which each has parts: `some` is SQL that selects ids of a few, which go with all they have."""
+    """How rows go of which each has parts: `some` is SQL that selects ids of a few, which go with all they have.
+    What is left when there is no more time is whole."""
 
     def drain(row_id: UUID, pace: Pace) -> None:
         while found := [some_id for (some_id,) in fetch(some, {"id": row_id})]:
-            remove(found, pace)
+            with pace.whole():
+                remove(found, pace)
 
     return drain
 
@@ -65,7 +67,7 @@ def within_a_request() -> Iterator[Pace]:
 
 def is_much(parts: str, values: Mapping[str, Any]) -> bool:
     """Whether SQL selects more parts than a cascade is given."""
-    [(is_more,)] = fetch(_LOOK.format(parts=parts, most=_MOST_AT_ONCE), values)
+    [(is_more,)] = fetch(_LOOK.format(parts=parts, most=MOST_AT_ONCE), values)
     return bool(is_more)
 
 

@@ -5,7 +5,8 @@ again with fewer rows. So no lock is held for longer, however large rows are or 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -40,6 +41,20 @@ class Pace:
         self._until = None if seconds is None else time.monotonic() + seconds
         self._upkeep = upkeep
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """What is begun in here is ended, whatever time that takes.
+
+        Raises:
+            OutOfTime: before anything is done.
+        """
+        self._check_time()
+        until, self._until = self._until, None
+        try:
+            yield
+        finally:
+            self._until = until
+
     def step(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
         """Run a statement once, for up to `%(rows)s` rows; what it returns. A single row is given the time it takes.
 
@@ -47,8 +62,7 @@ class Pace:
             OutOfTime: before anything is done.
         """
         while True:
-            if self._until is not None and time.monotonic() > self._until:
-                raise OutOfTime
+            self._check_time()
             began = time.monotonic()
             try:
                 found = self._run(statement, {**values, "rows": self.rows})
@@ -68,6 +82,10 @@ class Pace:
             if then is not None:
                 then(found)
         return count
+
+    def _check_time(self) -> None:
+        if self._until is not None and time.monotonic() > self._until:
+            raise OutOfTime
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
         longest = "0" if self.rows == 1 else f"{LONGEST_MS}ms"

@@ -13,7 +13,7 @@ from julep_project.core.database import fetch
 _OWNERS = {ObjectKind.AGENT: "agent_id", ObjectKind.USER: "user_id", ObjectKind.VECTOR_STORE: "store_id"}
 _CHUNKS = "SELECT FROM docs_store_chunk WHERE {column} = %(id)s"
 # Their parts are removed together.
-_SOME_DOCS = "SELECT id FROM docs_store_doc WHERE {column} = %(id)s LIMIT 100"
+_SOME_DOCS = "SELECT id FROM docs_store_doc WHERE {column} = %(id)s LIMIT 20"
 _CHUNKS_OF_DOCS = "SELECT FROM docs_store_chunk WHERE doc_id IN ({docs})"
 _OF_STORE_FILE = "SELECT id FROM docs_store_doc WHERE store_file_id = %(id)s"
 _OF_FILE = """

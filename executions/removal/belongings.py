@@ -17,7 +17,7 @@ _TRANSITIONS = """
     SELECT FROM executions_execution run JOIN executions_transition part ON part.execution_id = run.id WHERE {runs}
 """
 # Their parts are removed together.
-_SOME_RUNS = "SELECT id FROM executions_execution run WHERE {runs} AND status IN ({ended}) LIMIT 100"
+_SOME_RUNS = "SELECT id FROM executions_execution run WHERE {runs} AND status IN ({ended}) LIMIT 20"
 
 
 def _of(runs: str) -> Belonging:

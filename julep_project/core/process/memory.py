@@ -62,13 +62,14 @@ def end_loading() -> None:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """The same in a process that is at work, for what is loaded late."""
+    """The same in a process that may be at work already, for what is loaded late: nothing is left out afterwards, since
+    what others hold just now would be kept for ever."""
+    usual = gc.get_threshold()
     begin_loading()
     try:
         yield
     finally:
-        settle()
-        gc.set_threshold(*_USUAL)
+        gc.set_threshold(*usual)
 
 
 def settle() -> None:
