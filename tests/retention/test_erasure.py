@@ -10,6 +10,7 @@ import pytest
 from agents.audit.models import AuditRecord
 from agents.calls.models import Call, CallText
 from agents.calls.recorder import RECORDER
+from agents.connections.models import Connection, Provider
 from agents.llm import gateway
 from agents.models import Developer, User
 from agents.retention.erasure import TASK, erase_user
@@ -70,6 +71,9 @@ class Life:
         spelled = {"metadata": {"user_id": self.user.upper()}, "said": said}
         StoredResponse.objects.create(developer=developer, status="completed", body=spelled)
         self.converse(developer, said)
+        provider = {"kind": "oauth", "registration": "configured", "client_auth": "none"}
+        service, _ = Provider.objects.get_or_create(developer=developer, name="calendar", defaults=provider)
+        Connection.objects.create(developer=developer, provider=service, user_id=self.user, problem=said)
 
     def converse(self, developer: Developer, said: str) -> None:
         """A conversation that a response for the user was made in, beside one that does not say whom it is for."""
@@ -87,7 +91,7 @@ class Life:
 
 MODELS = (
     *(User, Doc, Chunk, Embedding, DocEmbedding, Session, SessionUser, Entry, Execution, Transition),
-    *(Conversation, ConversationItem),
+    *(Conversation, ConversationItem, Connection),
 )
 
 
@@ -136,6 +140,7 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
         "sessions": 1,
         "responses": 4,
         "conversations": 1,
+        "connections": 1,
         "users": 1,
         "texts of calls": 1,
         "webhook messages": 0,
