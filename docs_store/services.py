@@ -20,8 +20,8 @@ from agents.retention.belongings import MOST_AT_ONCE, is_much, remove_belongings
 from docs_store import embedding_queue, selectors
 from docs_store.models import Chunk, Doc
 from docs_store.owners import Owner, act_on_doc, owned_by
-from docs_store.parts import remove_parts
 from docs_store.search.indexing import VERSION, search_vector
+from docs_store.search.parts import remove_parts
 from julep_project.core.errors import Conflict, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.metadata_filter import object_condition

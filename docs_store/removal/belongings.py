@@ -6,8 +6,8 @@ from uuid import UUID
 from agents.audit.verbs import ObjectKind
 from agents.retention.belongings import Belonging, register, removed_together
 from agents.retention.pace import Pace
-from docs_store.parts import remove_parts
 from docs_store.removal.expiry import remove_docs
+from docs_store.search.parts import remove_parts
 from julep_project.core.database import fetch
 
 _OWNERS = {ObjectKind.AGENT: "agent_id", ObjectKind.USER: "user_id", ObjectKind.VECTOR_STORE: "store_id"}

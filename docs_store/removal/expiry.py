@@ -12,7 +12,7 @@ from uuid import UUID
 from agents.retention.kinds import Expired, Kind, deletion
 from agents.retention.pace import OutOfTime, Pace, Then
 from docs_store.files.services import forget_contents
-from docs_store.parts import remove_parts
+from docs_store.search.parts import remove_parts
 from julep_project.core.database import fetch
 from julep_project.core.tenancy import system_scope
 
