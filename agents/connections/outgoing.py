@@ -17,6 +17,7 @@ from julep_project.core.reading.visible_text import visible
 _LIMITS = Limits(body_bytes=256 * 1024, header_bytes=32 * 1024, headers=100, redirects=0, timeout_s=10.0)
 LONGEST_URL = 2048
 _LONGEST_TOLD = 300
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _ERROR = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -83,6 +84,8 @@ def checked_url(text: object, what: str, *, like: str = "") -> str:
         url = read_url(text)
     except BadUrl as error:
         raise ProviderFaulty(f"the {what} is none: {error}") from None
+    if not _HOST.fullmatch(url.raw_host.decode("ascii", "replace")):
+        raise ProviderFaulty(f"the {what} has no plain host")
     if url.userinfo or "#" in text:
         raise ProviderFaulty(f"the {what} has a user or a fragment")
     if url.scheme != "https" and not like.startswith("http://"):

@@ -21,7 +21,8 @@ from julep_project.core.reading.validation import Path, as_object
 APPROVE, DENY = "approve", "deny"
 LONGEST_REASON = 2000
 _HASH_LENGTH = 64
-_NOBODY = frozenset({ActorKind.RUN, ActorKind.SCHEDULE, ActorKind.SYSTEM})
+# Who acts without anybody who wants just that.
+NOBODY = frozenset({ActorKind.RUN, ActorKind.SCHEDULE, ActorKind.SYSTEM})
 
 
 class ApprovalMismatch(Conflict):
@@ -91,5 +92,5 @@ def check_is_person() -> None:
     Raises:
         Forbidden
     """
-    if current_depth() or current_actor().kind in _NOBODY:
+    if current_depth() or current_actor().kind in NOBODY:
         raise Forbidden("A person has to decide this; a tool cannot")

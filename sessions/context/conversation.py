@@ -10,9 +10,12 @@ from agents.llm.choice import resolve_listed_model
 from agents.models import Agent, Developer, Tool, User
 from agents.spending.free_tier import check_sessions
 from agents.tool_definitions import tool_to_wire
+from agents.tools.decisions import NOBODY
 from agents.tools.presets import Presets
 from agents.tools.registry import completed_tools
+from agents.tools.runners import current_depth
 from docs_store.owners import Owner
+from julep_project.core.actor import current_actor
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 from julep_project.core.tenancy import get_or_not_found
@@ -66,8 +69,10 @@ class Conversation:
 
     @property
     def user_id(self) -> UUID | None:
-        """In whose name calls are made: of the one user, if there is one."""
-        return self.users[0].pk if len(self.users) == 1 else None
+        """In whose name calls are made: of the one user, if there is one. What a tool or a schedule says acts in the
+        name of nobody: a model may have chosen the session."""
+        is_said_by_nobody = current_depth() or current_actor().kind in NOBODY
+        return None if is_said_by_nobody or len(self.users) != 1 else self.users[0].pk
 
     def presets(self, agent: AgentView) -> Presets:
         """Arguments of tools that metadata presets: the session's wins over the users', those over the agent's."""

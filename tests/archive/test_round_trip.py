@@ -18,7 +18,18 @@ from tests.isolation.tenants import SECRET, Tenant
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Made anew by a person, what stays with the installation, what fires in one place only, and what no tenant owns.
-_NOT_TOLD = ("/secrets", "/api_keys", "/bulk", "/events", "/hooks", "/schedules", "/webhooks", "{name}", "{kind}")
+_NOT_TOLD = (
+    "/secrets",
+    "/api_keys",
+    "/bulk",
+    "/connect",
+    "/events",
+    "/hooks",
+    "/schedules",
+    "/webhooks",
+    "{name}",
+    "{kind}",
+)
 
 
 def told(archived: Archived) -> dict[str, Any]:

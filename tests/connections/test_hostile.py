@@ -112,6 +112,7 @@ Set = Callable[[AuthorizationServer, dict[str, Any]], None]
 FALSE: dict[str, Set] = {
     "names itself otherwise": lambda s, _: s.metadata.update(issuer="http://127.0.0.1:9"),
     "PKCE with S256": lambda s, _: s.metadata.update(code_challenge_methods_supported=["plain"]),
+    "no plain host": lambda s, _: s.metadata.update(token_endpoint="http://a;b.example.com/token"),
     "address of tokens": lambda s, _: s.metadata.update(token_endpoint="file:///etc/passwd"),
     "is about another resource": lambda s, said: said.update(resource=f"{s.url}/elsewhere"),
     "authorization server of the MCP server": lambda s, said: said.update(authorization_servers=[]),

@@ -73,3 +73,7 @@ def test_a_server_says_where_one_signs_in(
     assert run["output"] == {"port": "B", "metres": 2.5}
     told = next(row["output"] for row in flow.log(run["id"]) if row["type"] == "step")
     assert told == "key Bearer ***connection***"
+    # What the server takes no more is renewed, and the call made again.
+    service.issued.clear()
+    assert flow.start(task["id"], {}, {"user_id": user})["output"] == {"port": "B", "metres": 2.5}
+    assert len(service.issued) == 1
