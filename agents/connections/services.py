@@ -157,8 +157,9 @@ def _settle(connection: Connection, status: ConnectionStatus, problem: str, **va
             return
         _record(Verb.UPDATE, connection, after={"status": status.value})
         settled = Connection.objects.select_related("provider").get(pk=connection.pk)
-        for listener in _listeners:
-            transaction.on_commit(partial(listener, settled))
+        # Runs before servers, which take their time; and what goes wrong with one is no news for the others.
+        for listener in reversed(_listeners):
+            transaction.on_commit(partial(listener, settled), robust=True)
 
 
 def _record(verb: Verb, connection: Connection, **told: Any) -> None:
