@@ -68,7 +68,7 @@ def begin(connection: Connection) -> Begun:
         "state": state,
         "code_challenge": challenge_of(state),
         "code_challenge_method": "S256",
-        **({"scope": " ".join(connection.scopes)} if connection.scopes else {}),
+        **({"scope": " ".join(connection.wanted)} if connection.wanted else {}),
         **({"resource": provider.audience} if provider.audience else {}),
     }
     rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn)

@@ -97,6 +97,9 @@ class Connection(Resource):
     status = models.CharField(max_length=16, choices=ConnectionStatus.choices, default=ConnectionStatus.PENDING)
     turn = models.PositiveBigIntegerField(default=0)
     scopes = ArrayField(models.CharField(max_length=LONGEST_SCOPE), default=list, blank=True)
+    wanted = ArrayField(
+        models.CharField(max_length=LONGEST_SCOPE), null=True, blank=True, help_text="what the next sign-in asks for"
+    )
     sealed = models.TextField(blank=True, default="")
     sealed_with = models.CharField(max_length=LONGEST_FINGERPRINT, blank=True, default="")
     token_until = models.DateTimeField(null=True, editable=False)

@@ -67,7 +67,7 @@ def _asked(connection: Connection) -> HttpResponse:
         provider=visible(provider.name),
         place=visible(place_of_url(provider.authorize_url)),
         user="" if user is None else visible(user.name),
-        scopes=[visible(scope) for scope in connection.scopes],
+        scopes=[visible(scope) for scope in connection.wanted or ()],
         until=connection.link_until,
     )
     _letting_forms_lead_to(asked, provider.authorize_url)

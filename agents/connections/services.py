@@ -71,11 +71,9 @@ def make_link(
         get_or_not_found(User.objects.for_developer(developer), user_id, "User")
     whose: dict[str, Any] = {"developer": developer, "provider": provider, "user_id": user_id}
     row, is_new = Connection.objects.get_or_create(**whose)
-    wanted = tuple(dict.fromkeys((*(scopes or provider.scopes),)))
+    wanted = list(dict.fromkeys(scopes or provider.scopes))
     until = TransactionNow() + timedelta(seconds=settings.CONNECTION_LINK_S)
-    pending = Connection.objects.filter(pk=row.pk).exclude(status=ConnectionStatus.CONNECTED)
-    pending.update(scopes=list(wanted), updated_at=DatabaseNow())
-    Connection.objects.filter(pk=row.pk).update(link_until=until)
+    Connection.objects.filter(pk=row.pk).update(wanted=wanted, link_until=until, updated_at=DatabaseNow())
     found = get_connection(developer, row.pk)
     if is_new:
         _record(Verb.CREATE, found, after={"provider": provider.name, "status": found.status})
@@ -88,7 +86,9 @@ def connected(connection: Connection, granted: Granted) -> None:
     Raises:
         SecretsNotConfigured
     """
-    values = _columns(connection, granted) | {"connected_at": DatabaseNow()}
+    # A service that does not say what it allows allows what it was asked for.
+    allowed = {"scopes": list(granted.scopes or connection.wanted or ())}
+    values = _columns(connection, granted) | {"connected_at": DatabaseNow(), **allowed}
     _settle(connection, ConnectionStatus.CONNECTED, "", **values)
 
 

@@ -36,7 +36,7 @@ def test_a_run_waits_for_a_sign_in_and_goes_on(
     assert (asked["type"], asked["provider"], asked["user_id"]) == ("connection", "github", user)
     assert asked["url"] == again["url"] and asked["url"].startswith(f"{HERE}/connect/")
     (listed,) = flow.api.get("/connections", {"user_id": user}).json()["items"]
-    assert (listed["id"], listed["status"], listed["scopes"]) == (asked["connection_id"], "pending", ["repo"])
+    assert (listed["id"], listed["status"], listed["scopes"]) == (asked["connection_id"], "pending", [])
     assert service.requests == []
 
     done = person.sign_in(asked["url"])
@@ -116,6 +116,12 @@ def test_tokens_are_renewed_and_lost(
     assert flow.api.get(f"/connections/{made['id']}").json()["status"] == "expired"
     assert person.sign_in(waits_of(flow, run)[0]["url"]).status_code == 200
     assert flow.settle(run["id"])["status"] == "succeeded"
+
+    # Somebody who is signed in may be asked for more.
+    again = flow.api.post("/connections", {"provider": "github", "user_id": user, "scopes": ["repo", "gist"]}).json()
+    assert (again["id"], again["status"], again["scopes"]) == (made["id"], "connected", ["repo"])
+    assert person.sign_in(again["url"]).status_code == 200
+    assert flow.api.get(f"/connections/{made['id']}").json()["scopes"] == ["repo", "gist"]
 
     gone = flow.api.delete(f"/connections/{made['id']}")
     assert gone.status_code == 202
