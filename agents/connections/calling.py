@@ -1,10 +1,12 @@
 """What calls need of connections: a token, or the news that somebody has to sign in, with a link."""
 
+from dataclasses import replace
 from itertools import chain
 
 from django.conf import settings
 
 from agents.connections import services
+from agents.connections.discovery import read_challenge, scopes_in
 from agents.connections.errors import ConnectionImpossible
 from agents.connections.models import Connection, ConnectionStatus, Provider
 from agents.connections.providers import find_provider, provider_of_server
@@ -46,6 +48,23 @@ class Connections:
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         token = None if connection is None else renewed_token(wanted.developer, connection, rejected)
         return token or _ask(wanted, provider)
+
+    def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
+        """Return if the service does not say in its challenge which scopes are missing (RFC 6750, section 3.1).
+
+        Raises:
+            ActionNeeded: somebody has to allow them. ConnectionImpossible
+        """
+        told = read_challenge(challenge)
+        missing = scopes_in(told.get("scope", ""))
+        if told.get("error") != "insufficient_scope" or not missing:
+            return
+        provider = _provider_of(wanted)
+        connection = services.find_connection(wanted.developer, provider, wanted.user_id)
+        given = () if connection is None else connection.scopes
+        if set(missing) <= set(given):
+            return  # it has been asked for just that, and says so again
+        _ask(replace(wanted, scopes=(*given, *missing)), provider)
 
 
 def token_for_listing(developer: Developer, provider_name: str, resource: str) -> str:

@@ -61,9 +61,12 @@ def find_protection(resource: str) -> Protected:
 
 def challenge_in(heard: Heard) -> Mapping[str, str]:
     """The parameters of the `Bearer` challenge of an answer; none if it has none."""
-    if heard.status not in (401, 403):
-        return {}
-    header = heard.headers.get("www-authenticate", "")[:_LONGEST_HEADER]
+    return read_challenge(heard.headers.get("www-authenticate", "")) if heard.status in (401, 403) else {}
+
+
+def read_challenge(header: str) -> Mapping[str, str]:
+    """The parameters of a `Bearer` challenge; none if it is none."""
+    header = header[:_LONGEST_HEADER]
     scheme, _, rest = header.partition(" ")
     if scheme.lower() != "bearer":
         return {}

@@ -21,6 +21,7 @@ _OF_ONE_CALL = "idempotency-key"
 # A proxy answers so when it does not know what became of the request behind it.
 _LOST_BEHIND = frozenset({502, 504, 524})
 _LONGEST_EXCERPT = 300
+_LONGEST_CHALLENGE = 2000
 
 
 def exchange(request: OutgoingRequest) -> IncomingResponse:
@@ -91,10 +92,16 @@ def status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolErro
         retryable=again,
         repeatable=not refused,
         delivery=Delivery.UNCLEAR if answer.status in _LOST_BEHIND else Delivery.ANSWERED,
-        details={"status_code": answer.status, "body": excerpt},
+        details={"status_code": answer.status, "body": excerpt, **_challenge(answer)},
         wait_s=wait_s if held is None else held.left_s,
         spread_s=0.0 if held is None else held.spread_s,
     )
+
+
+def _challenge(answer: IncomingResponse) -> dict[str, str]:
+    """What an answer says of who may ask."""
+    challenge = answer.headers.get("www-authenticate") if answer.status in (401, 403) else None
+    return {} if challenge is None else {"challenge": challenge[:_LONGEST_CHALLENGE]}
 
 
 def _brake(request: OutgoingRequest) -> str:

@@ -17,7 +17,7 @@ from julep_project.core.json_value import Json
 
 USER, DEVELOPER = "user", "developer"
 CONNECTION = "connection"
-_REJECTED = 401
+_REJECTED, _FORBIDDEN = 401, 403
 
 Result = TypeVar("Result")
 
@@ -98,6 +98,13 @@ class SignIns(Protocol):
         Raises: as `token`.
         """
 
+    def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
+        """Return if the service does not say in its challenge which scopes are missing.
+
+        Raises:
+            ActionNeeded: somebody has to allow them.
+        """
+
 
 _sign_ins: list[SignIns] = []
 
@@ -120,6 +127,8 @@ def in_the_name_of(wanted: SignIn, call: ToolCall, send: Callable[[ToolCall, str
     try:
         return _sent(call, token, send)
     except ToolError as error:
+        if error.details.get("status_code") == _FORBIDDEN:
+            _sign_ins[0].ask_for_more(wanted, str(error.details.get("challenge") or ""))
         if error.details.get("status_code") != _REJECTED:
             raise
     return _sent(call, _sign_ins[0].other_token(wanted, token), send)

@@ -123,6 +123,16 @@ def test_tokens_are_renewed_and_lost(
     assert person.sign_in(again["url"]).status_code == 200
     assert flow.api.get(f"/connections/{made['id']}").json()["scopes"] == ["repo", "gist"]
 
+    # And so they are when the service says what a call lacks.
+    lacking = 'Bearer error="insufficient_scope", scope="admin"'
+    service.before["/api"] = Reply(403, headers={"www-authenticate": lacking})
+    run = started(flow, service, user)
+    asked = person.open(waits_of(flow, run)[0]["url"])["location"]
+    assert person.service_query(asked)["scope"] == "repo gist admin"
+    assert person.come_back(asked).status_code == 200
+    # It has them now, and is told so once more: nobody is asked again and again.
+    assert "403" in flow.settle(run["id"])["error"]
+
     gone = flow.api.delete(f"/connections/{made['id']}")
     assert gone.status_code == 202
     assert len(service.revoked) == 2
