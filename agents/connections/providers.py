@@ -170,6 +170,7 @@ def client_document(provider_id: UUID) -> dict[str, Any]:
     """What the client is, as authorization servers read it (a client id metadata document, or a registration)."""
     return {
         "client_name": CLIENT_NAME,
+        "application_type": "web",
         "redirect_uris": [callback_url(provider_id)],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],

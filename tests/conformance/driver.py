@@ -4,37 +4,69 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+from django.db import connection
+
+from agents.connections.providers import create_provider
 from agents.mcp.questions import heard, said_before
+from agents.models import Developer
 from agents.tools.actions import ActionNeeded, Given
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import FoundTool
 from agents.tools.mcp.server import CALL_TOOL, Question, Server
+from agents.vault.services import create_secret
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
+from tests.conformance.signing_in import signed_in
 
 # Many scenarios are played at once.
 _WHOLE_S = 60.0
+_WITH_TOKENS = "auth/"
 _SAMPLES: Mapping[str, Any] = {"number": 2.5, "integer": 2, "boolean": True, "array": [], "object": {}}
 
 
 class Driver(LoopbackServer):
     """Answers `command.py`: what was done is its answer, or why it failed."""
 
+    def __init__(self, developer: Developer) -> None:
+        super().__init__()
+        self._developer = developer
+
     def answer(self, request: RecordedRequest) -> Reply:
         wanted = request.json()
         try:
-            return Reply(body={"done": _do(wanted["scenario"], wanted["server"], wanted["context"])})
+            return Reply(body={"done": self._done(wanted["scenario"], wanted["server"], wanted["context"])})
         except ToolError as error:
             return Reply(body={"error": error.message})
         except Exception:
             return Reply(body={"error": traceback.format_exc()})
+        finally:
+            connection.close()
+
+    def _done(self, scenario: str, url: str, context: Mapping[str, Any]) -> list[str]:
+        server = Server("http", url)
+        if not scenario.startswith(_WITH_TOKENS):
+            return _do(scenario, server, context)
+        if "client_id" in context:
+            _know(self._developer, url, context)
+        return signed_in(self._developer, url, lambda token: _do(scenario, server.signed(token), context))
 
 
-def _do(scenario: str, url: str, context: Mapping[str, Any]) -> list[str]:
+def _know(developer: Developer, url: str, context: Mapping[str, Any]) -> None:
+    """Have a client that was registered there by hand."""
+    values = {"name": f"known {uuid4()}", "resource": url, "client_id": context["client_id"]}
+    if "client_secret" in context:
+        secret = f"S{uuid4().hex}"
+        create_secret(developer=developer, values={"name": secret, "value": context["client_secret"]})
+        values["client_secret"] = secret
+    create_provider(developer=developer, values=values)
+
+
+def _do(scenario: str, server: Server, context: Mapping[str, Any]) -> list[str]:
     """List the tools, and call each of those that can be used; then whatever else the scenario looks at."""
-    listing, answer = list_tools(Server("http", url), whole_s=_WHOLE_S)
-    server = Server("http", url).speaking(answer.protocol)
+    listing, answer = list_tools(server, whole_s=_WHOLE_S)
+    server = server.speaking(answer.protocol)
     done = ["list_tools"]
     # A schema that is told again is to be as it came.
     rich = next((tool.input_schema for tool in listing.tools if "$defs" in tool.input_schema), None)

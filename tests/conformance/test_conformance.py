@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
+from agents.models import Developer
 from tests.backend import Backend
 from tests.conformance import suite
 from tests.conformance.driver import Driver
@@ -67,10 +69,12 @@ def test_the_server(fixture_process: Backend, tmp_path: Path, revision: str) -> 
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_the_client(settings: Any, tmp_path: Path, revision: str) -> None:
+def test_the_client(developer: Developer, settings: Any, tmp_path: Path, revision: str) -> None:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1", "::1"]
+    settings.PUBLIC_URL, settings.LINK_REQUESTS_PER_MINUTE = "https://agents.test", 0
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
     command = Path(__file__).parent / "command.py"
-    with Driver() as driver:
+    with Driver(developer) as driver:
         started = f"{sys.executable} -I -S {command} {driver.url}"
         check("client", revision, suite.run("client", revision, tmp_path, "--command", started))
 
