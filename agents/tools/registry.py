@@ -22,7 +22,8 @@ class ToolCall:
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
     start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
     `secret_names` are those that its author names. `given` is there when the call has waited and is made again; what is
-    not `is_repeatable` may be begun once only. It is made in the name of the user `user_id`, if that is known.
+    not `is_repeatable` may be begun once only; what `may_wait` may have people asked while it is carried out. It is
+    made in the name of the user `user_id`, if that is known.
     """
 
     developer: Developer
@@ -40,6 +41,7 @@ class ToolCall:
     given: Given | None = None
     user_id: UUID | None = None
     is_repeatable: bool = True
+    may_wait: bool = False
 
 
 Runner = Callable[[ToolCall], Json]

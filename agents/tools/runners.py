@@ -60,6 +60,7 @@ def run_tool(
     agreed: str | None = None,
     patience_s: float = 0.0,
     given: Given | None = None,
+    may_wait: bool = False,
     user_id: UUID | None = None,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
@@ -70,7 +71,8 @@ def run_tool(
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
     developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
-    `given` is what a call gets that has waited for something. `user_id`: in the name of which user it is made.
+    `given` is what a call gets that has waited for something; `may_wait`: whether it can still wait for
+    people when it has been begun. `user_id`: in the name of which user it is made.
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
@@ -96,6 +98,7 @@ def run_tool(
             agent_id=agent_id,
             secrets=secrets,
             waited=given,
+            may_wait=may_wait,
             user_id=user_id,
         )
     attempt.end(asked, result)
@@ -136,6 +139,7 @@ def _run(
     agent_id: UUID | None,
     secrets: Mapping[str, str],
     waited: Given | None,
+    may_wait: bool,
     user_id: UUID | None,
 ) -> Any:
     kind = str(tool["type"])
@@ -162,6 +166,7 @@ def _run(
             hidden=hidden,
             secret_names=frozenset(names),
             given=waited,
+            may_wait=may_wait,
             user_id=user_id,
             is_repeatable=properties_of(tool).idempotent,
         )

@@ -43,6 +43,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         agent_id=run.agent_id,
         user_id=run.user_id,
         given=Given.of(effect.get(GIVEN)),
+        may_wait=True,
         **told,
     )
     return partial(_acting, run, partial(_told, call) if from_model else call)

@@ -10,6 +10,9 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitRequestURLPa
 from pydantic import BaseModel, Field
 
 from agents.mcp.models import McpServer as ServerRow
+from agents.mcp.offering import with_tools_of_servers
+from agents.models import Developer, Tool
+from agents.tools.runners import run_tool
 from executions.waits.form import fields_of
 from tests.flow_runner import FlowRunner
 from tests.loopback.mcp_server import McpServer
@@ -152,6 +155,16 @@ def test_forms_that_need_nothing_else_are_accepted_as_they_are(flow: FlowRunner,
     needed = {STATELESS: "a person said accept", STATEFUL: None}[protocol]
     # The one has a field that may be left out, the other a field that may not.
     assert ended["output"] == needed if needed else asked(flow, ended)["message"] == "Which berth?", ended
+
+
+def test_what_cannot_wait_asks_nobody(flow: FlowRunner, agent: str, asking: McpServer, developer: Developer) -> None:
+    made(flow, agent, served(asking))
+    (tool,) = Tool.objects.all()
+    body = {"id": str(tool.pk), "name": tool.name, "type": "mcp", "mcp": tool.spec}
+    bodies = with_tools_of_servers(developer.pk, tool.agent_id, [body])
+    offered = next(each for each in bodies if each["name"] == "sea__ask")
+    result = run_tool(developer, offered, {}, idempotency_key="chat")
+    assert (result["text"], len(result["declined"])) == ("a person said decline", 1)
 
 
 @pytest.mark.parametrize("action", ["accept", "decline"])

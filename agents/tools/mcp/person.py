@@ -100,11 +100,10 @@ class Person:
 
     def _at_once(self, asked: Asked) -> Mapping[str, Json] | None:
         """What needs no person; None if one has to be asked."""
-        if not self._question.asks_people or not can_be_asked(asked):
-            return self._decline(asked)
-        if self._question.takes_defaults and has_defaults(asked):
+        can_be = can_be_asked(asked)
+        if can_be and self._question.takes_defaults and has_defaults(asked):
             return {"action": ACCEPT, "content": filled_in(asked, {})}
-        return None
+        return None if can_be and self._question.asks_people else self._decline(asked)
 
     def _decline(self, asked: Asked) -> Mapping[str, Json]:
         if len(self.declined) < _MOST_DECLINED:
