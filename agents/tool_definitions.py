@@ -169,7 +169,7 @@ def _check_approval(definition: ToolDefinition, where: Path) -> None:
 
 def _declared(tool: ToolDefinition | Tool) -> dict[str, Any]:
     """What it says of its calls, as clients see it: only the keys that say something."""
-    once = {"at_most_once": True, "idempotent": False} if tool.at_most_once else {}
+    once = {"at_most_once": True} if tool.at_most_once else {}
     said = {"effect": tool.effect, "timeout": tool.timeout, "rate": tool.rate}
     said["approval"] = None if tool.approval == NEVER else tool.approval
     return {**once, **{name: value for name, value in said.items() if value is not None}}

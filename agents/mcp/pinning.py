@@ -44,6 +44,8 @@ TOGETHER_S = 15.0
 MOST_DEFINED = 10
 _MOST_ASKED_AGAIN = 3
 _LONGEST_PLACE = 255
+# What a server warns of in the annotations of a tool.
+_WARNING = "destructiveHint"
 _LONGEST_INFO = 10_000
 ALL = "all"
 
@@ -134,6 +136,8 @@ def accept(developer: Developer, agent_id: UUID, tool_id: UUID, hashes: Mapping[
 
 def _accept(row: McpTool) -> None:
     changes = dict(row.found or {})
+    if changes and row.annotations.get(_WARNING) is True:
+        changes["annotations"] = {**(changes.get("annotations") or {}), _WARNING: True}
     McpTool.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None, **changes)
 
 
@@ -243,7 +247,9 @@ def _compare(row: McpTool, found: FoundTool) -> None:
     if row.state == ToolState.NEW:
         rows.update(updated_at=DatabaseNow(), **_columns(found))
     elif found.hash == row.hash:
-        rows.update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None)
+        # A warning counts at once; that it is taken back does not, since nobody is shown it.
+        warned = {"annotations": {**row.annotations, _WARNING: True}} if found.annotations.get(_WARNING) is True else {}
+        rows.update(updated_at=DatabaseNow(), state=ToolState.ACCEPTED, found=None, **warned)
     else:
         rows.update(updated_at=DatabaseNow(), state=ToolState.CHANGED, found=_columns(found))
 

@@ -14,6 +14,10 @@ from agents.vault.masking import NOTHING_HIDDEN, Masker
 from julep_project.core.json_value import Json
 
 
+def _at_any_time() -> None:
+    """The turn of a call of a tool without a rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call.
@@ -40,6 +44,7 @@ class ToolCall:
     secret_names: frozenset[str] = frozenset()
     given: Given | None = None
     user_id: UUID | None = None
+    turn: Callable[[], None] = field(default=_at_any_time, repr=False)
     is_repeatable: bool = True
     may_wait: bool = False
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from agents.tools.errors import Delivery, StillRunning, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
 from agents.tools.properties.properties import properties_of
-from agents.tools.properties.turns import await_turn
+from agents.tools.properties.turns import RateExceeded, take_turn_of
 from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
 from agents.tools.secret_marks import as_references, replaced, shown
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 # Calls that may lead to one another: a tool starts an execution, whose tool starts an execution ...
 MAX_DEPTH = 10
 _depth: ContextVar[int] = ContextVar("tool_depth", default=0)
+
+# What is called again and again until it has ended is one call.
+_TAKE_TURNS_THEMSELVES = frozenset({ToolType.TASK.value})
 
 register_runner(ToolType.API_CALL.value, api_call.run)
 register_runner(ToolType.INTEGRATION.value, integrations.run)
@@ -58,7 +62,7 @@ def run_tool(
     agent_id: UUID | None = None,
     secrets: Mapping[str, str] = NO_SECRETS,
     agreed: str | None = None,
-    patience_s: float = 0.0,
+    comes_again: bool = False,
     given: Given | None = None,
     may_wait: bool = False,
     user_id: UUID | None = None,
@@ -66,8 +70,8 @@ def run_tool(
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
     The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call, which
-    the tool's own bounds too. `patience_s`: how long to wait for a turn, where the tool has a rate.
-    Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
+    the tool's own bounds too. With `comes_again` a call that has no turn yet is made again when it has, under the same
+    key. Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
     calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
     names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
     developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
@@ -76,12 +80,11 @@ def run_tool(
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
-        RateExceeded: it is not its turn in that time, and nothing was done.
+        RateExceeded: it is not its turn, and nothing was done.
         ActionNeeded: somebody must do something first, likewise.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
     check_agreed(tool, arguments, presets=presets, from_model=from_model, secrets=secrets, agreed=agreed)
-    await_turn(developer.pk, tool, caller=idempotency_key, patience_s=patience_s)
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
@@ -100,6 +103,7 @@ def run_tool(
             waited=given,
             may_wait=may_wait,
             user_id=user_id,
+            comes_again=comes_again,
         )
     attempt.end(asked, result)
     return result
@@ -107,11 +111,11 @@ def run_tool(
 
 @contextmanager
 def _recorded(attempt: Attempt, asked: Asked) -> Iterator[None]:
-    """Keep how the attempt failed; that it only looked whether a run has ended is not kept."""
+    """Keep how the attempt failed; that it only looked whether a run has ended, or for its turn, is not kept."""
     try:
         with attempt.noting():
             yield
-    except StillRunning:
+    except (StillRunning, RateExceeded):
         raise
     except BaseException:
         attempt.end(asked)
@@ -141,6 +145,7 @@ def _run(
     waited: Given | None,
     may_wait: bool,
     user_id: UUID | None,
+    comes_again: bool,
 ) -> Any:
     kind = str(tool["type"])
     if not isinstance(arguments, Mapping):
@@ -169,7 +174,10 @@ def _run(
             may_wait=may_wait,
             user_id=user_id,
             is_repeatable=properties_of(tool).idempotent,
+            turn=partial(take_turn_of, developer.pk, tool, caller=idempotency_key, comes_again=comes_again),
         )
+        if kind not in _TAKE_TURNS_THEMSELVES:
+            call.turn()
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
             result = _result_of(runner, call)

@@ -67,13 +67,16 @@ def _started(call: ToolCall) -> Execution:
     task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
     pin = call.spec.get("pin", "latest")
     purpose, whom = current_purpose(), current_attribution()
+    run_id = uuid5(call.developer.pk, call.idempotency_key)
+    if not Execution.objects.for_developer(call.developer).filter(pk=run_id).exists():
+        call.turn()
     with transaction.atomic():
         return start_execution(
             developer=call.developer,
             task=task,
             input_=dict(call.arguments),
             depth=call.depth,
-            execution_id=uuid5(call.developer.pk, call.idempotency_key),
+            execution_id=run_id,
             number=None if pin == "latest" else int(pin),
             called={
                 "called_by": purpose.branch_id or whom.session_id,

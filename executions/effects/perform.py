@@ -215,9 +215,9 @@ def _hold_up(claim: Claim, error: Exception, may_be_sent: bool) -> HoldUp | None
 def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
     """One of our own tools may have met a neighbour that is away."""
     if isinstance(error, StillRunning):
-        return HoldUp("a run that it began", error.message, error.wait_s, run_id=error.run_id)
+        return HoldUp("a run that it began", error.message, error.wait_s, run_id=error.run_id, is_planned=True)
     if isinstance(error, RateExceeded):
-        return HoldUp("the rate of a tool", error.message, error.wait_s)
+        return HoldUp("the rate of a tool", error.message, error.wait_s, is_planned=True)
     is_sent = error.delivery is not Delivery.NOT_SENT
     if error.delivery is Delivery.UNCLEAR or (is_sent and is_at_most_once(_effect_of(claim))):
         return None

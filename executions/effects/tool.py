@@ -41,6 +41,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         timeout=effect["options"].get("timeout"),
         depth=run.depth,
         agent_id=run.agent_id,
+        comes_again=True,
         user_id=run.user_id,
         given=Given.of(effect.get(GIVEN)),
         may_wait=True,

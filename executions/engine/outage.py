@@ -35,7 +35,7 @@ class HoldUp:
 
     `wait_s`: how long it asked to be left alone, if it did; `spread_s`: over how long to spread out after that.
     `developer_id`: for whom nothing is done until the developer is switched on again; `pause_id`: what has to be over;
-    `run_id`: the run that has to end.
+    `run_id`: the run that has to end. `is_planned`: it is as somebody has arranged it, and no trouble.
     """
 
     by: str
@@ -45,6 +45,7 @@ class HoldUp:
     developer_id: UUID | None = None
     pause_id: UUID | None = None
     run_id: UUID | None = None
+    is_planned: bool = False
 
     def pause_s(self, times: int) -> float:
         """Seconds to wait when it is met that many times in a row."""
@@ -81,11 +82,13 @@ _HAND_BACK_SLICE = """
     RETURNING b.id
 """
 
+# What was planned is not counted as patience with others.
 _HAND_BACK_EFFECT = """
     UPDATE executions_branch b
     SET effect = jsonb_set(b.effect, '{attempts}', to_jsonb((b.effect->>'attempts')::int - 1)),
         lease_owner = NULL, lease_until = NULL, wake_at = now() + make_interval(secs => %(pause)s),
-        held_up = %(held_up)s::jsonb || jsonb_build_object('since', coalesce(b.held_up->'since', to_jsonb(now()))),
+        held_up = %(held_up)s::jsonb || jsonb_build_object('since', coalesce(
+            CASE WHEN b.held_up ? 'planned' THEN NULL ELSE b.held_up->'since' END, to_jsonb(now()))),
         rung_at = now(), updated_at = date_trunc('milliseconds', clock_timestamp())
     WHERE b.id = %(branch)s AND b.version = %(version)s AND b.status = 'calling'
       AND b.effect->>'key' = %(key)s AND (b.effect->>'attempts')::int = %(attempts)s
@@ -112,6 +115,8 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
         described["pause"] = str(hold_up.pause_id)
     if hold_up.run_id is not None:
         described["run"] = str(hold_up.run_id)
+    if hold_up.is_planned:
+        described["planned"] = True
     effect = claim.effect or {}
     parameters: dict[str, Any] = {
         "branch": claim.branch_id,
@@ -126,7 +131,7 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
     row = when_back(lambda: fetch_row(sql, parameters))
     # What was said may hold what was sent: the row has it, and `manage.py doctor` shows it.
     told = {name: value for name, value in described.items() if name != "error"}
-    level = logging.WARNING if hold_up.run_id is None else logging.DEBUG
+    level = logging.DEBUG if hold_up.is_planned else logging.WARNING
     log.log(level, "branch held up", extra={"action": "held_up", "branch_id": claim.branch_id, **told})
     if row is None:
         return None
@@ -156,6 +161,7 @@ _HELD_UP = """
            extract(epoch FROM now() - min((b.held_up->>'since')::timestamptz))
     FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
     WHERE b.status IN ('running', 'calling') AND b.lease_owner IS NULL AND b.held_up IS NOT NULL
+      AND NOT jsonb_exists(b.held_up, 'planned')
       AND e.status NOT IN ('succeeded', 'failed', 'cancelled')
     GROUP BY 1 ORDER BY 2 DESC
 """

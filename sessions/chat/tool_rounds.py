@@ -22,6 +22,7 @@ from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, che
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
+from agents.tools.properties.turns import RateExceeded
 from agents.tools.runners import current_depth, run_tool
 from agents.tools.signing_in import check_signed_in, wants_sign_in
 from julep_project.core.errors import DomainError
@@ -110,15 +111,18 @@ class Toolbox:
         """Whether the call must not be repeated."""
         return self._tools.get(call["function"]["name"], {}).get("at_most_once") is True
 
-    def run(self, call: Call, key: str, deadline: float, agreed: str | None = None) -> str:
+    def run(self, call: Call, key: str, deadline: float, agreed: str | None = None) -> str | RateExceeded:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
         `deadline`, a time of the monotonic clock. `agreed`: the digest of a call that a person has agreed to.
+        A call whose turn has not come was not made.
         """
         try:
             with contained():
                 return self._result(call, key, deadline, agreed)
+        except RateExceeded as refused:
+            return refused
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except (NotStorable, UnreadableArguments) as error:
@@ -149,7 +153,6 @@ class Toolbox:
             agent_id=self._agent_id,
             user_id=self._user_id,
             agreed=agreed,
-            patience_s=min(seconds_left, settings.TOOL_RATE_WAIT_S),
         )
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
@@ -196,7 +199,15 @@ class ToolRound:
         # A tool may lead back here; the context carries how deep.
         call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
         work = partial(self._toolbox.run, call, key, self._deadline, agreed)
-        self._results[number] = await among_tools(work)
+        until = min(self._deadline, time.monotonic() + settings.TOOL_RATE_WAIT_S)
+        while isinstance(result := await among_tools(work), RateExceeded):
+            wait_s = result.wait_s or 0.0
+            if time.monotonic() + wait_s > until:
+                result = error_text(result.message)
+                break
+            # No thread is held meanwhile: others have calls of their own to make.
+            await asyncio.sleep(wait_s)
+        self._results[number] = result
 
 
 async def among_tools(work: Callable[[], Result]) -> Result:

@@ -42,10 +42,12 @@ def read_timeout(body: Mapping[str, Any], kind: str, where: Path) -> float | Non
     Raises:
         InvalidInput
     """
-    timeout, loc = body.get("timeout"), [*where, "timeout"]
+    timeout: float | None = body.get("timeout")
+    loc = [*where, "timeout"]
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not math.isfinite(timeout):
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not is_number or (isinstance(timeout, float) and not math.isfinite(timeout)):
         raise invalid(loc, "float_type", received=timeout)
     if kind in CLIENT_RUN:
         told = "the client runs this tool: a step that calls it has a `timeout` of its own"

@@ -1,7 +1,6 @@
 """Holds calls of a tool to its rate, whoever makes them and in whatever process."""
 
 import hashlib
-import time
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from agents.tools.body import canonical, name_of, spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.properties.properties import Rate
 from julep_project.core.json_value import Json
-from julep_project.core.rates.calls import take_turn
+from julep_project.core.rates.calls import LONGEST_WAIT_S, take_turn
 
 
 class RateExceeded(ToolError):
@@ -22,21 +21,20 @@ class RateExceeded(ToolError):
         super().__init__(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=wait_s)
 
 
-def await_turn(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, patience_s: float = 0.0) -> None:
-    """Return when the call may be made, and count it. `caller` is the same when the same call comes again.
+def take_turn_of(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, comes_again: bool) -> None:
+    """Return if the call may be made now, and count it. `caller` is the same when the same call comes again, as it does
+    if it `comes_again`: it has a place in the line then.
 
     Raises:
-        RateExceeded: not within `patience_s`.
+        RateExceeded
     """
     rate = Rate.of(tool)
     if rate is None:
         return
-    ends_at = time.monotonic() + patience_s
     what = _counted_as(developer_id, tool)
-    while wait_s := take_turn(what, calls=rate.calls, period_s=rate.period_s, caller=caller):
-        if time.monotonic() + wait_s > ends_at:
-            raise RateExceeded(name_of(tool), rate, wait_s)
-        time.sleep(wait_s)
+    wait_s = take_turn(what, calls=rate.calls, period_s=rate.period_s, caller=caller, comes_again=comes_again)
+    if wait_s:
+        raise RateExceeded(name_of(tool), rate, min(wait_s, LONGEST_WAIT_S))
 
 
 def _counted_as(developer_id: UUID, tool: Mapping[str, Json]) -> str:
