@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from agents.webhooks.rows import ring_due_of
 from agents.webhooks.types import EventType
@@ -54,7 +54,7 @@ def ring_where_asked(developer_id: UUID) -> None:
 
     Costs a statement in ten seconds where there is no endpoint. What goes wrong is left to the sweep.
     """
-    with suppress(DatabaseError):
+    with suppress(Error):
         if _ASKED.find(developer_id, _is_asked):
             ring_due_of(developer_id)
 

@@ -8,12 +8,16 @@ made when a person has agreed to it; one that needs something done outside is ma
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from django.db import transaction
 
 from agents.tools.actions import ActionNeeded
 from agents.tools.approval import AskedCall
 from agents.tools.secret_marks import shown
+from agents.webhooks.recording import ring_where_asked
 from executions import announcements
 from executions.engine.draft import ACTION, AGREED, APPROVAL, WAITS_FOR, TransitionDraft, Verdict, is_surely_unsent
 from executions.engine.frame import frames_from_json
@@ -133,4 +137,5 @@ def _wait(
     if not store.commit_wait(claim, verdict, wait):
         return None
     announcements.announce(claim.execution_id)
+    transaction.on_commit(partial(ring_where_asked, claim.run.developer_id))
     return verdict

@@ -138,9 +138,7 @@ def _run_slice(
     crashpoint("after_commit", claim.branch_id, call=claim.held is BranchStatus.CALLING)
     announcements.announce(claim.execution_id)
     note_commit(claim, verdict, current.transitions)
-    if verdict.status is BranchStatus.AWAITING_INPUT or verdict.ends_run(is_main=claim.parent_id is None):
-        transaction.on_commit(partial(ring_where_asked, claim.run.developer_id))
-    return Advanced(
+    advanced = Advanced(
         branch_id=claim.branch_id,
         parent_id=claim.parent_id,
         verdict=verdict,
@@ -150,6 +148,9 @@ def _run_slice(
         followed_in=claim.run.developer_id if claim.has_followers else None,
         called_by=claim.run.called_by if verdict.ends_run(is_main=claim.parent_id is None) else None,
     )
+    if verdict.status is BranchStatus.AWAITING_INPUT or verdict.ends_run(is_main=claim.parent_id is None):
+        transaction.on_commit(partial(ring_where_asked, claim.run.developer_id))
+    return advanced
 
 
 def _attempts_kept(claim: Claim, verdict: Verdict) -> int:

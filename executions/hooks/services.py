@@ -36,6 +36,8 @@ USUAL_KEYS: Mapping[str, str | None] = {
     Scheme.SLACK.value: "$ body.get('event_id')",
     Scheme.STRIPE.value: "$ body.get('id')",
 }
+# What has nothing to do with what else a hook says.
+_BY_THEMSELVES = frozenset({"name", "calls_per_minute", "paused"})
 # What a target's mapping may hold, and what it has to.
 _PARTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     Target.TASK.value: (frozenset({"input", "metadata"}), frozenset()),
@@ -110,11 +112,9 @@ def change_hook(developer: Developer, hook_id: UUID, values: Mapping[str, Any]) 
     """
     hook = get_or_not_found(list_hooks(developer).select_for_update(no_key=True), hook_id, "Hook")
     before = settings_of(hook)
-    columns = _columns(developer, {**_kept(hook), **values})
-    if columns["secret_name"] is None and columns["scheme"] != Scheme.NONE:
-        raise invalid(["secret_name"], "missing")
+    columns = _changed_columns(developer, hook, values)
     made = hook.secret_name if hook.makes_secret else None
-    if made is not None and columns["secret_name"] != made:
+    if made is not None and columns.get("secret_name", made) != made:
         columns["makes_secret"] = False
         _forget_secret(developer, made)
     for name, value in columns.items():
@@ -167,6 +167,16 @@ def _kept(hook: Hook) -> dict[str, Any]:
     if hook.deduplicate_by == USUAL_KEYS.get(hook.scheme):
         del given["deduplicate_by"]
     return given
+
+
+def _changed_columns(developer: Developer, hook: Hook, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written. A hook whose task or secret is gone does not work any more, and can be paused all the same."""
+    if values.keys() <= _BY_THEMSELVES:
+        return dict(values)
+    columns = _columns(developer, {**_kept(hook), **values})
+    if columns["secret_name"] is None and columns["scheme"] != Scheme.NONE:
+        raise invalid(["secret_name"], "missing")
+    return columns
 
 
 def _columns(developer: Developer, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 _LONGEST = 200
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST_AGO = 100_000
+_LONGEST_MOMENT = 40
 
 
 def text_of(query: QueryDict, name: str, most: int = _LONGEST) -> str:
@@ -48,16 +49,16 @@ def moment_of(query: QueryDict, name: str) -> datetime | None:
     Raises:
         BadRequest
     """
-    given = query.get(name, "").strip()
+    given = text_of(query, name, _LONGEST_MOMENT)
     if not given:
         return None
     if given[0] == "-" and given[-1] in _UNITS and given[1:-1].isdecimal():
         return datetime.now(UTC) - timedelta(**{_UNITS[given[-1]]: min(int(given[1:-1]), _LONGEST_AGO)})
     try:
         moment = datetime.fromisoformat(given)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadRequest(f"{name} is no time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def uuid_of(text: str) -> UUID | None:

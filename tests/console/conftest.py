@@ -88,10 +88,12 @@ def triggered() -> dict[str, str]:
     message = Message.objects.create(**owner, type="job.failed", subject_id=uuid7(), data={"order": "A-7"})
     told = {"subject_id": message.subject_id, "state": "failed", "excerpt": "A-7"}
     delivery = Delivery.objects.create(**owner, endpoint=endpoint, message=message, **told)
-    event = Event.objects.create(**owner, name="order.paid", data={"order": "A-7"}, source="client", kept_until=now())
+    event = Event.objects.create(
+        **owner, name="order.paid", key="A-7", data={"order": "A-7"}, source="client", kept_until=now()
+    )
     hook = Hook.objects.create(**owner, name="Orders", digest=b"1", target="event", mapping={"data": {"order": "A-7"}})
     sent = {"method": "POST", "headers": {}, "query": {"token": "hidden", "order": "A-7"}, "text": "A-7"}
-    began = {"began": "event", "began_id": event.pk, "request": sent}
+    began = {"began": "event", "began_id": event.pk, "known_by": "A-7", "request": sent}
     call = HookCall.objects.create(**owner, hook=hook, status="accepted", http_status=202, **began)
     told = {"endpoint_id": endpoint.pk, "delivery_id": delivery.pk, "event_id": event.pk, "hook_id": hook.pk}
     return {name: str(key) for name, key in {**told, "hook_call_id": call.pk}.items()}

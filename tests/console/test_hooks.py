@@ -79,6 +79,12 @@ def test_a_call_is_taken_again_once_the_hook_is_mended(operator: Client, flow: F
     assert list(acts) == [("create", "event"), ("update", "hook"), ("update", "hook")]
 
 
+def test_a_hook_that_does_not_work_any_more_is_paused(operator: Client, hook: Hook) -> None:
+    Hook.objects.update(target="task", task=None, scheme="github", secret_name="gone")
+    page = operator.post(f"/admin/hooks/{hook.pk}/pause/", follow=True).content.decode()
+    assert "It is paused" in page and "a task that is gone" in page and Hook.objects.get().paused
+
+
 def test_only_administrators_get_a_new_address(staff: Callable[[str], Client], hook: Hook) -> None:
     path = f"/admin/hooks/{hook.pk}/"
     answer = staff("administrator").post(f"{path}rotate/")

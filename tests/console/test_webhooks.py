@@ -81,6 +81,9 @@ def test_deliveries_are_narrowed_and_read(operator: Client, viewer: Client, endp
 
     assert types("") == ["execution.succeeded", "execution.started"]
     assert types("state=failed") == types("type=execution.started") == ["execution.started"]
+    assert (
+        types("state=not_arrived") == types("state=failed") and types("state=delivered") == types("state=dropped") == []
+    )
     assert types(f"subject={RUN}&since=-1h") == types("") and types("until=2026-01-01") == []
     failed, waiting = (Delivery.objects.get(state=state) for state in ("failed", "waiting"))
     page = operator.get(f"/admin/deliveries/{failed.pk}/").content.decode()
@@ -88,7 +91,13 @@ def test_deliveries_are_narrowed_and_read(operator: Client, viewer: Client, endp
     page = viewer.get(f"/admin/deliveries/{failed.pk}/").content.decode()
     assert "the receiver answered 500" in page and "acme" not in page and "&lt;script&gt;" not in page
     assert "nothing: it goes soon" in viewer.get(f"/admin/deliveries/{waiting.pk}/").content.decode()
-    for wrong, status in (("?state=x", 400), ("?subject=x", 400), ("?after=x", 400), (f"../{RUN}/", 404)):
+    for wrong, status in (
+        ("?state=x", 400),
+        ("?subject=x", 400),
+        ("?after=x", 400),
+        (f"../{RUN}/", 404),
+        ("?since=0001-01-01T00:00%2B14:00", 400),
+    ):
         assert operator.get(path + wrong).status_code == status
 
 
@@ -99,12 +108,12 @@ def test_what_did_not_arrive_is_sent_again(operator: Client, endpoint: Endpoint)
     assert "still on its way" in page
     assert "told nothing more" in operator.post(f"{path}disable/", follow=True).content.decode()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"dropped"}
-    assert "enable it first" in operator.post(f"{path}replay/", follow=True).content.decode()
+    lost = {"state": ["failed", "dropped"], "since": "2026-01-01T00:00"}
+    assert "enable it first" in operator.post(f"{path}replay/", lost, follow=True).content.decode()
     assert "is told of what happens" in operator.post(f"{path}enable/", follow=True).content.decode()
-    assert (
-        "2 are sent again"
-        in operator.post(f"{path}replay/", {"since": "2026-01-01T00:00"}, follow=True).content.decode()
-    )
+    assert "2 are sent again" in operator.post(f"{path}replay/", lost, follow=True).content.decode()
+    for wrong in ({}, {"state": "pending"}, {**lost, "since": "9" * 5000}):
+        assert operator.post(f"{path}replay/", wrong).status_code == 400
     assert "what became of it" in operator.post(f"{path}test/", follow=True).content.decode()
     acts = AuditRecord.objects.filter(object_kind="webhook", actor_label="operator").order_by("pk")
     assert list(acts.values_list("verb", flat=True)) == ["retry", "update", "update", "retry", "ring"]

@@ -18,6 +18,13 @@ from tests.webhooks.conftest import Make
 
 LIGHT = {"main": [{"evaluate": {"a": "$ 1"}}]}
 ASK = {"main": [{"wait_for_input": {"info": {"q": "$ 1"}}}, {"evaluate": {"a": "$ 1"}}]}
+LOOK = {
+    "name": "look",
+    "type": "api_call",
+    "approval": "always",
+    "api_call": {"method": "GET", "url": "https://example.com"},
+}
+CAREFUL = {"tools": [LOOK], "main": [{"tool": "look", "arguments": {}}]}
 BROKEN = {"main": [{"evaluate": {"a": "$ 1 / 0"}}]}
 
 
@@ -110,7 +117,7 @@ def test_nobody_is_told_of_others_or_of_what_was_before(flow: FlowRunner, webhoo
     assert told() == []
 
 
-@pytest.mark.parametrize("program", [LIGHT, ASK], ids=["ends", "waits"])
+@pytest.mark.parametrize("program", [LIGHT, ASK, CAREFUL], ids=["ends", "waits", "waits for leave"])
 @pytest.mark.parametrize("is_asked", [True, False])
 def test_a_run_that_ends_or_waits_is_rung_for(
     flow: FlowRunner,

@@ -51,17 +51,19 @@ def _told(row: Row) -> Row:
     return {**row, "state": "unreachable" if row["problem"] else state}
 
 
-# Those somebody has to look at come first. A server has some hundreds at most.
+# Those somebody has to look at come first, and no more than these are shown: what is gone is kept.
+MOST_SHOWN = 500
 _TOOLS = """
     SELECT t.id, t.name, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at
     FROM mcp_client_mcptool t WHERE t.server_id = %s
     ORDER BY array_position(ARRAY['changed', 'new', 'gone', 'accepted'], t.state::text), t.name
+    LIMIT %s
 """
 
 
 def list_tools(server_id: UUID) -> list[Row]:
-    """What a server was found to have, with the hash of what it is now."""
-    found = rows(_TOOLS, [server_id])
+    """What a server was found to have, the first of it, with the hash of what each is now."""
+    found = rows(_TOOLS, [server_id, MOST_SHOWN])
     return [{**row, "now": row["found_hash"] or row["hash"]} for row in found]
 
 

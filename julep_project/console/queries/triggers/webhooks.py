@@ -12,7 +12,7 @@ from julep_project.console.queries.rows import Row, rows
 
 # What waits for one, and what did not arrive there, is counted no further.
 MOST_COUNTED = 500
-# A type and what it is about are looked for in so many of the newest deliveries that the other filters leave.
+# A state, a type and what it is about are looked for in so many of the newest deliveries that the other filters leave.
 LOOKED_AT = 10_000
 # A webhook fails in words when so many attempts in a row did not arrive.
 FAILING = 3
@@ -80,8 +80,12 @@ _DELIVERIES = """
     JOIN webhooks_message m ON m.number = v.message_id
     WHERE {sifted} ORDER BY v.created_at DESC, v.id DESC LIMIT %(limit)s
 """
+# A list may be of what was lost, whether it failed or was dropped.
+LOST = "not_arrived"
+# States that share an index: one of them is looked for among these.
+_LOST, _OPEN = "v.state IN ('failed', 'dropped')", "v.state IN ('pending', 'waiting')"
+_ALIKE = {LOST: _LOST, "failed": _LOST, "dropped": _LOST, "pending": _OPEN, "waiting": _OPEN}
 _NARROWING = {
-    "state": "v.state = %(state)s",
     "since": "v.created_at >= %(since)s",
     "until": "v.created_at < %(until)s",
 }
@@ -96,6 +100,10 @@ def list_deliveries(endpoint_id: UUID, wanted: Mapping[str, Any], *, after: Plac
         narrowed.append("(v.created_at, v.id) < (%(at)s, %(id)s)")
         named |= {"at": after.at, "id": after.id}
     sifted = [text for name, text in _SIFTING.items() if wanted[name]]
+    if wanted["state"] in _ALIKE:
+        narrowed.append(_ALIKE[wanted["state"]])
+    if wanted["state"] not in ("", LOST):
+        sifted.append("v.state = %(state)s")
     statement = _DELIVERIES.format(narrowed=" AND ".join(narrowed), sifted=" AND ".join(sifted) or "true")
     return rows(statement, {**named, "looked_at": LOOKED_AT if sifted else limit})
 
@@ -133,7 +141,7 @@ def first_before(delivery: Row) -> UUID | None:
 
 
 _TROUBLES = f"""
-    SELECT count(*) FILTER (WHERE e.enabled AND e.failures >= {FAILING}
+    SELECT count(*) FILTER (WHERE e.enabled AND NOT e.is_full AND e.failures >= {FAILING}
                             AND e.failing_since < now() - make_interval(mins => 10)) AS failing,
            count(*) FILTER (WHERE NOT e.enabled AND e.disabled_at > now() - make_interval(days => 1)) AS disabled,
            count(*) FILTER (WHERE e.enabled AND e.is_full) AS "full"

@@ -91,6 +91,6 @@ def _found(connection_id: UUID) -> dict[str, Any]:
 def revoke(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Let no call use it any more."""
     owner = Developer.objects.get(pk=_found(connection_id)["developer_id"])
-    with told(request, "It is revoked"):
+    with told(request, "It is revoked here; the log says if the service could not be told"):
         revoke_connection(owner, connection_id)
     return HttpResponseRedirect(reverse("admin:console_connections"))

@@ -53,7 +53,7 @@ def show(request: HttpRequest, server_id: UUID) -> HttpResponse:
     if form:
         exported = [{name: row[name] for name in _TOOLS} for row in tools]
         return as_file(form, f"mcp-server-{server_id}", exported)
-    doubtful = [row for row in tools if row["state"] in _TO_ACCEPT]
+    doubtful = [row for row in tools if row["state"] in _TO_ACCEPT][:MOST_TOOLS]
     chosen = text_of(request.GET, "tool", LONGEST_NAME) or (doubtful[0]["name"] if doubtful else "")
     tool = get_tool(server_id, chosen) if chosen and may(request, CONTENTS) else None
     questions = _questions(request, server, doubtful)
@@ -76,6 +76,7 @@ def show(request: HttpRequest, server_id: UUID) -> HttpResponse:
 def _parts(tool: Mapping[str, Any]) -> list[tuple[str, str, list[Line]]]:
     """What a tool is now, part by part, each with what differs from what was accepted."""
     names = {"description": "Description", "input_schema": "Input", "output_schema": "Output"}
+    names["annotations"] = "What it says of its effects"
     now = tool["found"] or tool
     return [
         (title, canonical(now[name]) if now[name] is not None else "", _difference(tool[name], now[name]))

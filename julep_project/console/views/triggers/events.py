@@ -20,10 +20,11 @@ _TAKERS = "execution_id seq task step status created_at".split()
 @needs(VIEW)
 def listing(request: HttpRequest) -> HttpResponse:
     """Events that are kept, the newest first."""
-    query, form = request.GET, wanted_format(request)
+    query, form, reads = request.GET, wanted_format(request), may(request, CONTENTS)
     wanted = {
         "name": text_of(query, "name"),
-        "key": text_of(query, "key", 255),
+        # Whoever may not read what events hold does not learn it by looking for it.
+        "key": text_of(query, "key", 255) if reads else "",
         "state": choice_of(query, "state", EventState.values),
         "source": choice_of(query, "source", EventSource.values),
     }
@@ -31,7 +32,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     found, has_more = split(list_events(wanted, after=read_id(query.get("after")), limit=size + 1), size)
     following = page_behind(request, found[-1]["id"]) if has_more else None
     if form:
-        exported = [{name: row[name] for name in _EXPORTED} for row in found]
+        exported = [{name: row[name] for name in _EXPORTED if reads or name != "key"} for row in found]
         return as_file(form, "events", exported, following=following)
     context: dict[str, Any] = {"events": [_led(row) for row in found], "following": following, "wanted": wanted}
     context |= {"states": EventState.values, "sources": EventSource.values, "looked_at": LOOKED_AT}

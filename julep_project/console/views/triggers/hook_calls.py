@@ -18,7 +18,7 @@ from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, may, need
 from julep_project.console.queries.triggers.hooks import get_call
 from julep_project.core.errors import DomainError
 
-_EXPORTED = "id hook_id status reason http_status known_by repeats began began_id size replay_of created_at".split()
+_EXPORTED = "id hook_id status reason http_status repeats began began_id size replay_of created_at".split()
 
 
 @needs(VIEW)
@@ -26,7 +26,7 @@ def show(request: HttpRequest, hook_call_id: UUID) -> HttpResponse:
     """What of it is kept, without what may open something."""
     call, reads = _found(hook_call_id), may(request, CONTENTS)
     if form := wanted_format(request):
-        names = (*_EXPORTED, "request") if reads else _EXPORTED
+        names = (*_EXPORTED, "known_by", "request") if reads else _EXPORTED
         return as_file(form, f"hook-call-{hook_call_id}", [{name: call[name] for name in names}])
     context = {"call": call, "sent": call["request"] if reads else {}, "questions": _questions(request, call)}
     return page(request, "hooks/call.html", "Call of a hook", **context)

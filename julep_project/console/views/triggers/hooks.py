@@ -17,7 +17,7 @@ from julep_project.console.address import choice_of, moment_of, page_behind, tex
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_id, read_place, split
 from julep_project.console.page import page
-from julep_project.console.permissions import ADMINISTER, OPERATE, VIEW, may, needs
+from julep_project.console.permissions import ADMINISTER, CONTENTS, OPERATE, VIEW, may, needs
 from julep_project.console.queries.triggers.hooks import (
     LOOKED_AT,
     MOST_COUNTED,
@@ -65,7 +65,8 @@ def show(request: HttpRequest, hook_id: UUID) -> HttpResponse:
     found, has_more = split(list_calls(hook_id, **wanted, after=read_place(query.get("after")), limit=size + 1), size)
     following = page_behind(request, Place(found[-1]["created_at"], found[-1]["id"]).token()) if has_more else None
     if form:
-        exported = [{name: row[name] for name in _CALLS} for row in found]
+        names = _CALLS if may(request, CONTENTS) else [name for name in _CALLS if name != "known_by"]
+        exported = [{name: row[name] for name in names} for row in found]
         return as_file(form, f"hook-{hook_id}", exported, following=following)
     context: dict[str, Any] = {
         "hook": hook,

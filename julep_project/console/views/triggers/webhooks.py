@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -21,6 +22,7 @@ from julep_project.console.page import page
 from julep_project.console.permissions import ADMINISTER, OPERATE, VIEW, may, needs
 from julep_project.console.queries.triggers.webhooks import (
     LOOKED_AT,
+    LOST,
     MOST_COUNTED,
     STANDINGS,
     get_endpoint,
@@ -34,6 +36,7 @@ _EXPORTED = (
     "id url state events failures failing_since disabled_reason waiting lost last_at last_state developer_id created_at"
 ).split()
 _DELIVERIES = "id type state tries status error subject_id created_at ended_at".split()
+_STATES = [*DeliveryState.values, LOST]
 _TYPES = [each.value for each in TEXTS]
 _OVERLAPS = {"86400": "a day", "3600": "an hour", "604800": "a week", "0": "no time: it counts no more at once"}
 
@@ -67,7 +70,7 @@ def show(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         exported = [{name: row[name] for name in _DELIVERIES} for row in found]
         return as_file(form, f"webhook-{endpoint_id}", exported, following=following)
     context: dict[str, Any] = {"endpoint": endpoint, "deliveries": found, "following": following, "wanted": wanted}
-    context |= {"states": DeliveryState.values, "types": _TYPES, "looked_at": LOOKED_AT, "most": MOST_COUNTED}
+    context |= {"states": _STATES, "types": _TYPES, "looked_at": LOOKED_AT, "most": MOST_COUNTED}
     context |= {"ended": ENDED, "not_arrived": NOT_ARRIVED, "overlaps": _OVERLAPS}
     return page(request, "webhooks/page.html", "Webhook", questions=_questions(request, endpoint), **context)
 
@@ -75,7 +78,7 @@ def show(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 def _wanted(request: HttpRequest) -> dict[str, Any]:
     query = request.GET
     return {
-        "state": choice_of(query, "state", DeliveryState.values),
+        "state": choice_of(query, "state", _STATES),
         "type": choice_of(query, "type", _TYPES),
         "subject": id_of(query, "subject"),
         "since": moment_of(query, "since"),
@@ -181,8 +184,10 @@ def test(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 def replay(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """Send again what ended in a range of time."""
     form = request.POST
-    states = [state for state in form.getlist("state") if state in ENDED]
-    meant = Range(states or NOT_ARRIVED, moment_of(form, "since"), moment_of(form, "until"))
+    states = form.getlist("state")
+    if not states or not set(states) <= set(ENDED):
+        raise BadRequest("Say how those ended that are meant")
+    meant = Range(states, moment_of(form, "since"), moment_of(form, "until"))
     try:
         replayed, is_more = replay_range(_owner(endpoint_id), endpoint_id, meant)
     except DomainError as error:
