@@ -56,6 +56,11 @@ class Agent(Resource):
     instructions = models.JSONField(default=list, blank=True, help_text="list of texts")
     default_settings = models.JSONField(default=dict, blank=True)
     default_system_template = models.TextField(null=True, blank=True)
+    policy = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="what may not decide about dangerous calls without a person; empty: the default",
+    )
     metadata = models.JSONField(default=dict, blank=True)
 
     objects = TenantManager()

@@ -23,6 +23,7 @@ from agents.tool_definitions import (
     patch_tool,
     settings_of_tool,
 )
+from agents.tools.runners import current_depth
 from agents.tools.secret_names import WHERE, names_a_secret, names_of
 from agents.tools.secret_values import check_may_name
 from julep_project.core.clock import DatabaseNow
@@ -62,7 +63,7 @@ class AgentServices(ResourceServices[Agent]):
     model = Agent
     fields = (
         "name", "canonical_name", "about", "model", "instructions", "default_settings", "default_system_template",
-        "metadata",
+        "policy", "metadata",
     )  # fmt: skip
     has_project = True
 
@@ -73,6 +74,11 @@ class AgentServices(ResourceServices[Agent]):
             if names_a_secret(values.get(name)):
                 raise invalid([name], "value_error", msg="secrets cannot be used here", fix=WHERE)
         return super().columns(developer, values, whole=whole)
+
+    def prepare_change(self, row: Agent, columns: dict[str, Any]) -> None:
+        # No tool decides what people are asked about.
+        if current_depth():
+            columns.pop("policy", None)
 
 
 class UserServices(ResourceServices[User]):

@@ -1,5 +1,6 @@
 """Conversations: who takes part, what was said, whose turn it is, and the work done on them in the background."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -46,6 +47,14 @@ class Session(Resource):
     recall_options = models.JSONField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     entry_count = models.PositiveBigIntegerField(default=0, help_text="entries ever stored; numbers the next one")
+    sources = ArrayField(
+        models.CharField(max_length=16),
+        null=True,
+        blank=True,
+        editable=False,
+        default=list,
+        help_text="where the content comes from that its messages may depend on; empty: it is not known",
+    )
 
     objects = TenantManager()
 

@@ -9,12 +9,15 @@ from django.db.models import QuerySet
 
 from agents.llm.choice import resolve_model
 from agents.models import Agent, Developer, User
+from agents.policy.influence import current_sources
+from agents.policy.sources import in_order
 from agents.resource_services import ResourceServices, Values
 from docs_store.recall_options import complete_recall_options
 from julep_project.core.errors import BadRequest
 from julep_project.core.tenancy import get_or_not_found
 from sessions import selectors
 from sessions.context.conversation import session_agents
+from sessions.context.reading import sources_of_messages
 from sessions.history.entries import new_entry, save_entries
 from sessions.models import Entry, EntrySource, Session, SessionAgent, SessionUser
 from sessions.shortening.overflow import request_after_message
@@ -40,6 +43,7 @@ class SessionServices(ResourceServices[Session]):
         _check_participants(row.developer, values, "create")
         if row.recall_options is not None:
             row.recall_options = complete_recall_options(row.recall_options)
+        row.sources = in_order(current_sources())
         row.save(force_insert=True)
         links: dict[str, Any] = {"agent": SessionAgent, "user": SessionUser}
         for role, link in links.items():
@@ -72,7 +76,7 @@ def append_message(
             if before := Entry.objects.filter(session=session, pk=entry_id).first():
                 return before, None
             entry.pk = entry_id
-        [stored] = save_entries(session_id, [entry])
+        [stored] = save_entries(session_id, [entry], sources=sources_of_messages([message]))
         return stored, request_after_message(session, model)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import Agent, Project, User
+from agents.policy.body import PolicyBody
 from agents.system_template import DEFAULT_SYSTEM_TEMPLATE
 from agents.tool_definitions import LONGEST_TOOL_NAME, SAID_OF_CALLS
 from agents.tool_specs import (
@@ -58,11 +59,14 @@ class AgentBody(Body):
     instructions = TextList(required=False)
     default_settings = JsonObject(required=False)
     default_system_template = Text(required=False)
+    policy = PolicyBody(required=False, allow_null=True, help_text="null: the default")
     metadata = JsonObject(required=False)
 
 
 class AgentAnswer(StoredAnswer, AgentBody):
     """An agent as it is answered."""
+
+    sometimes = frozenset({"policy"})
 
 
 class UserBody(Body):
@@ -170,6 +174,7 @@ def agent_to_wire(agent: Agent) -> dict[str, Any]:
         "instructions": agent.instructions,
         "default_settings": agent.default_settings,
         "default_system_template": agent.default_system_template or DEFAULT_SYSTEM_TEMPLATE,
+        **({} if agent.policy is None else {"policy": agent.policy}),
         "metadata": agent.metadata,
     }
 

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from agents.policy.influence import UNKNOWN, Influence
+from agents.policy.policy import Policy
 from agents.tool_types import ALWAYS, NEVER, ToolType
 from agents.tools import system
 from agents.tools.api_call.arguments import REQUEST_FIELDS
@@ -21,6 +23,7 @@ from agents.tools.definition import fixed_arguments
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import parameters_of
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
+from agents.tools.properties.danger import is_dangerous
 from agents.tools.secrecy import NO_SECRETS
 from agents.tools.secret_marks import shown
 from agents.tools.supplied import Settled, settle_by_author, settle_by_model
@@ -69,6 +72,11 @@ class AskedCall:
         return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash, **(self.action or {})}
 
 
+def may_need_agreement(tool: Mapping[str, Any], policy: Policy) -> bool:
+    """Whether a person may have to agree to calls of the tool, because it says so or because of what it is."""
+    return "approval" in tool or is_dangerous(tool, policy)
+
+
 class ApprovalNeeded(ToolError):
     """A person has not agreed to the call, and nothing was done."""
 
@@ -96,15 +104,20 @@ def check_agreed(
     from_model: bool = False,
     secrets: Mapping[str, str] = NO_SECRETS,
     agreed: str | None = None,
+    influence: Influence = UNKNOWN,
 ) -> None:
-    """Return if the call may be made now. `agreed` is the digest of a call that a person has agreed to.
+    """Return if the call may be made now. `agreed` is the digest of a call that a person has agreed to. `influence`:
+    what the call depends on, which counts for dangerous ones.
 
     Raises:
         ApprovalNeeded: it is not this one, and this one needs it.
         BadArguments: a model's do not fit, so there is nothing to agree to.
     """
-    approval = tool.get("approval") or NEVER
-    if approval == NEVER or not isinstance(arguments, Mapping):
+    if not isinstance(arguments, Mapping):
+        return
+    is_held = is_dangerous(tool, influence.policy) and influence.holds(name_of(tool), arguments)
+    approval = ALWAYS if is_held else tool.get("approval") or NEVER
+    if approval == NEVER:
         return
     settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
     # What is asked about lies in a row, and so does what is called then.

@@ -14,6 +14,7 @@ from agents.calls.models import CallKind
 from agents.calls.purpose import current_purpose
 from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
+from agents.policy.influence import UNKNOWN, Influence, depending_on
 from agents.tool_kinds import OF_OUR_OWN
 from agents.tool_types import ToolType
 from agents.tools import system
@@ -66,6 +67,7 @@ def run_tool(
     given: Given | None = None,
     may_wait: bool = False,
     user_id: UUID | None = None,
+    influence: Influence = UNKNOWN,
 ) -> Any:
     """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
 
@@ -77,6 +79,7 @@ def run_tool(
     developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
     `given` is what a call gets that has waited for something; `may_wait`: whether it can still wait for
     people when it has been begun. `user_id`: in the name of which user it is made.
+    `influence` is what the call depends on; so does whatever it begins.
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
@@ -84,11 +87,12 @@ def run_tool(
         ActionNeeded: somebody must do something first, likewise.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
-    check_agreed(tool, arguments, presets=presets, from_model=from_model, secrets=secrets, agreed=agreed)
+    told: dict[str, Any] = {"presets": presets, "from_model": from_model, "secrets": secrets}
+    check_agreed(tool, arguments, **told, agreed=agreed, influence=influence)
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
-    with _recorded(attempt, asked):
+    with depending_on(influence.whole), _recorded(attempt, asked):
         result = _run(
             developer,
             tool,

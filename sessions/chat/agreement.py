@@ -63,6 +63,7 @@ async def settle(conversation: Conversation, request: ChatRequest, *, deadline: 
         conversation.presets(agent),
         agent.id,
         conversation.user_id,
+        agent.policy,
     )
     calls = calls_of(found)
     place = _place_of_results(conversation, request, calls)
@@ -104,7 +105,13 @@ async def _carried_out(
     made = [call for call in calls if call.id not in results]
     digests = [None if call.asked is None else call.asked.digest for call in made]
     round_ = ToolRound(
-        toolbox, [call.call for call in made], chat_id=found.id, place="agreed", deadline=deadline, agreed=digests
+        toolbox,
+        [call.call for call in made],
+        chat_id=found.id,
+        place="agreed",
+        deadline=deadline,
+        sources=[frozenset(call.sources) for call in made],
+        agreed=digests,
     )
     await round_.run()
     told = zip(made, round_.messages(), strict=True)
@@ -158,7 +165,7 @@ def _check_same(toolbox: Toolbox, calls: Sequence[PendingCall], decisions: Seque
     for call in calls:
         if call.asked is None:
             continue
-        asked = toolbox.asked_about(call.call)
+        asked = toolbox.asked_about(call.call, frozenset(call.sources))
         if asked is None and call.asked.action is not None:
             continue  # it was done
         if asked is None or asked.digest != call.asked.digest:

@@ -21,6 +21,7 @@ from django.db import transaction
 
 from agents.calls.purpose import calling_for
 from agents.models import Developer
+from agents.policy.sources import Sources, together
 from agents.spending.attribution import attributed
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
@@ -35,6 +36,7 @@ from sessions.chat.speaker import ChatContext, OnDelta, Said, Speaker
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation, load_conversation
 from sessions.context.prompt import Prompt, build_prompt
+from sessions.context.reading import sources_of_prompt, sources_of_session
 from sessions.context.recalled import joined, recall_docs
 from sessions.errors import (
     ChatNotRead,
@@ -243,7 +245,8 @@ class Chat:
             if index:
                 await self._prepare(conversation, agent)
             name = agent.row.name if len(conversation.agents) > 1 else None
-            speaker = Speaker(context, self._prompts[index], index=index, name=name)
+            prompt = self._prompts[index]
+            speaker = Speaker(context, prompt, index=index, name=name, sources=self._sources(conversation, prompt))
             self._speakers.append(speaker)
             with attributed(agent_id=agent.id, project_id=agent.row.project_id):
                 await speaker.speak()
@@ -295,6 +298,16 @@ class Chat:
         if not stops:
             raise self._stopped
 
+    def _sources(self, conversation: Conversation, prompt: Prompt) -> Sources:
+        """Of what an agent is asked with: all that was said before, by others for this answer too, and its own docs."""
+        before = [sources_of_session(conversation.session), *(speaker.sources for speaker in self._speakers)]
+        return together(before) | sources_of_prompt(prompt.docs, prompt.new_messages, prompt.tools)
+
+    def _read(self) -> Sources:
+        """Of all that this chat has read, whether somebody spoke or not."""
+        asked = (sources_of_prompt(prompt.docs, prompt.new_messages, prompt.tools) for prompt in self._prompts)
+        return together([*asked, *(speaker.sources for speaker in self._speakers)])
+
     def _context(self, session: Session) -> ChatContext:
         wanted = self._call.request.auto_run_tools
         auto_run = session.auto_run_tools if wanted is None else wanted
@@ -328,7 +341,7 @@ class Chat:
         saves, is_answered = self._call.request.save, self._stopped is None
         with transaction.atomic():
             if saves:
-                save_entries(session.pk, [*asked, *replies], turn=turn)
+                save_entries(session.pk, [*asked, *replies], turn=turn, sources=self._read())
             else:
                 finish_turn(turn)
             if saves and is_answered:

@@ -14,6 +14,7 @@ from agents.llm.answer import Answer
 from agents.llm.dialogue import Call, Dialogue, asking_message
 from agents.llm.pieces import Piece
 from agents.models import Developer
+from agents.policy.sources import Sources
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
@@ -67,14 +68,19 @@ class Speaker:
     `said` may be called at any time: a chat can be stopped while its agent speaks.
     """
 
-    def __init__(self, context: ChatContext, prompt: Prompt, *, index: int, name: str | None) -> None:
-        """`index` is the number of the choice; `name` the agent's, where several take part."""
+    def __init__(self, context: ChatContext, prompt: Prompt, *, index: int, name: str | None, sources: Sources) -> None:
+        """`index` is the number of the choice; `name` the agent's, where several take part; `sources` are those of what
+        the prompt is made of."""
+        # Of all that the model has read by now.
+        self.sources = sources
         self.usages: list[Mapping[str, Json]] = []
         # Calls that are not made, because a person must agree to some of them first.
         self.pending: list[PendingCall] = []
         self._context = context
         self._prompt = prompt
-        self._toolbox = Toolbox(context.developer, prompt.tools, prompt.presets, prompt.agent_id, prompt.user_id)
+        self._toolbox = Toolbox(
+            context.developer, prompt.tools, prompt.presets, prompt.agent_id, prompt.user_id, prompt.policy
+        )
         self._index = index
         self._name = name
         self._said: list[Said] = []
@@ -107,6 +113,7 @@ class Speaker:
             if move.run:
                 self._round = self._new_round(move.run)
                 await self._round.run()
+                self.sources |= self._toolbox.sources_of(move.run)
             if move.asks_again:
                 await self._go_on()
             else:
@@ -139,13 +146,21 @@ class Speaker:
 
     def _asked_about(self, calls: Sequence[Call]) -> list[PendingCall]:
         """All of the calls, if a person is asked about one of them: none is made before that."""
-        pending = [PendingCall.of(call, self._toolbox.asked_about(call)) for call in calls]
+        sources = self.sources
+        pending = [PendingCall.of(call, self._toolbox.asked_about(call, sources), sources) for call in calls]
         return pending if any(call.asked is not None for call in pending) else []
 
     def _new_round(self, calls: Sequence[Call]) -> ToolRound:
         context = self._context
         place = f"{self._index}/{self._dialogue.rounds}"
-        return ToolRound(self._toolbox, calls, chat_id=context.chat_id, place=place, deadline=context.deadline)
+        return ToolRound(
+            self._toolbox,
+            calls,
+            chat_id=context.chat_id,
+            place=place,
+            deadline=context.deadline,
+            sources=[self.sources] * len(calls),
+        )
 
     async def _ask(self) -> None:
         on_delta = self._context.on_delta

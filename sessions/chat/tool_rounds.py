@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,9 +16,12 @@ from django.db import connection
 
 from agents.llm.dialogue import Call, UnreadableArguments, arguments_of, completed, result_message
 from agents.models import Developer
+from agents.policy.influence import Influence
+from agents.policy.policy import DEFAULT_POLICY, Policy
+from agents.policy.sources import Sources, sources_of_tool, together
 from agents.tool_kinds import SERVER_RUN
 from agents.tools.actions import ActionNeeded
-from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, check_agreed
+from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, check_agreed, may_need_agreement
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
@@ -49,10 +52,12 @@ class Toolbox:
         presets: Presets = NO_PRESETS,
         agent_id: UUID | None = None,
         user_id: UUID | None = None,
+        policy: Policy = DEFAULT_POLICY,
     ) -> None:
-        """`agent_id`: whose secrets come first. `user_id`: in whose name calls are made."""
+        """`agent_id`: whose secrets come first. `user_id`: in whose name calls are made. `policy`: the agent's."""
         self._agent_id = agent_id
         self._user_id = user_id
+        self._policy = policy
         self._developer = developer
         self._presets = presets
         self._tools = {shown_name(tool): tool for tool in reversed(tools)}
@@ -67,18 +72,23 @@ class Toolbox:
         tool = self._tools.get(call["function"]["name"])
         return dict(call) if tool is None else completed(call, partial(apply, self._presets, tool), to_json_text)
 
-    def asked_about(self, call: Call) -> AskedCall | None:
+    def sources_of(self, calls: Iterable[Call]) -> Sources:
+        """Where the results of the calls come from."""
+        return together(sources_of_tool(self._tools.get(call["function"]["name"])) for call in calls)
+
+    def asked_about(self, call: Call, sources: Sources) -> AskedCall | None:
         """What a person is asked before the call is made, to agree or to sign in; None if nobody is, or it cannot be
-        made as it is. Blocks; may use the database."""
+        made as it is. `sources`: of what the model has read that makes it. Blocks; may use the database."""
         tool = self._tools.get(call["function"]["name"])
         asked = None
         try:
             if tool is None:
                 return None
             arguments = arguments_of(call)
-            if "approval" in tool:
+            if may_need_agreement(tool, self._policy):
+                influence = Influence(self._policy, sources)
                 try:
-                    check_agreed(tool, arguments, presets=self._presets, from_model=True)
+                    check_agreed(tool, arguments, presets=self._presets, from_model=True, influence=influence)
                 except ApprovalNeeded as needed:
                     asked = needed.asked
             action = self._action_before(tool)
@@ -103,24 +113,28 @@ class Toolbox:
             connection.close()
 
     def may_ask_about(self, calls: Sequence[Call]) -> bool:
-        """Whether one of the calls is to a tool that says when a person is asked, or in whose name it calls."""
+        """Whether one of the calls is to a tool that a person may be asked about, or in whose name it calls."""
         tools = (self._tools.get(call["function"]["name"]) for call in calls)
-        return any(tool is not None and ("approval" in tool or wants_sign_in(tool)) for tool in tools)
+        return any(
+            tool is not None and (may_need_agreement(tool, self._policy) or wants_sign_in(tool)) for tool in tools
+        )
 
     def is_at_most_once(self, call: Call) -> bool:
         """Whether the call must not be repeated."""
         return self._tools.get(call["function"]["name"], {}).get("at_most_once") is True
 
-    def run(self, call: Call, key: str, deadline: float, agreed: str | None = None) -> str | RateExceeded:
+    def run(
+        self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None = None
+    ) -> str | RateExceeded:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
-        `deadline`, a time of the monotonic clock. `agreed`: the digest of a call that a person has agreed to.
-        A call whose turn has not come was not made.
+        `deadline`, a time of the monotonic clock. `sources`: of what the model has read that makes the call. `agreed`:
+        the digest of a call that a person has agreed to. A call whose turn has not come was not made.
         """
         try:
             with contained():
-                return self._result(call, key, deadline, agreed)
+                return self._result(call, key, deadline, sources, agreed)
         except RateExceeded as refused:
             return refused
         except (ToolError, DomainError) as error:
@@ -133,7 +147,7 @@ class Toolbox:
         finally:
             connection.close()
 
-    def _result(self, call: Call, key: str, deadline: float, agreed: str | None) -> str:
+    def _result(self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None) -> str:
         name = call["function"]["name"]
         tool = self._tools.get(name)
         if tool is None:
@@ -153,6 +167,7 @@ class Toolbox:
             agent_id=self._agent_id,
             user_id=self._user_id,
             agreed=agreed,
+            influence=Influence(self._policy, sources),
         )
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
@@ -172,11 +187,14 @@ class ToolRound:
         chat_id: UUID,
         place: str,
         deadline: float,
+        sources: Sequence[Sources],
         agreed: Sequence[str | None] = (),
     ) -> None:
         """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`.
-        `agreed`: for each call, the digest of what a person has agreed to."""
+        For each call, `sources` are those of what the model has read that makes it, and `agreed` is the digest of what
+        a person has agreed to."""
         self._toolbox = toolbox
+        self._sources = list(sources)
         self._calls = list(calls)
         self._agreed = list(agreed) or [None] * len(self._calls)
         self._deadline = deadline
@@ -198,7 +216,7 @@ class ToolRound:
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
         call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
-        work = partial(self._toolbox.run, call, key, self._deadline, agreed)
+        work = partial(self._toolbox.run, call, key, self._deadline, self._sources[number], agreed)
         until = min(self._deadline, time.monotonic() + settings.TOOL_RATE_WAIT_S)
         while isinstance(result := await among_tools(work), RateExceeded):
             wait_s = result.wait_s or 0.0

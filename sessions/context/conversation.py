@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from agents.llm.choice import resolve_listed_model
 from agents.models import Agent, Developer, Tool, User
+from agents.policy.policy import Policy
 from agents.spending.free_tier import check_sessions
 from agents.tool_definitions import tool_to_wire
 from agents.tools.decisions import NOBODY
@@ -36,6 +37,11 @@ class AgentView:
     @property
     def id(self) -> UUID:
         return self.row.pk
+
+    @property
+    def policy(self) -> Policy:
+        """What may not decide about its dangerous calls."""
+        return Policy.of(self.row.policy)
 
 
 @dataclass(frozen=True, slots=True)

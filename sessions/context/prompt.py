@@ -8,6 +8,7 @@ from uuid import UUID
 
 from agents.llm.choice import resolve_listed_model
 from agents.llm.request import merged_settings
+from agents.policy.policy import DEFAULT_POLICY, Policy
 from agents.tools.presets import NO_PRESETS, Presets, present_with
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import run_in
@@ -49,6 +50,7 @@ class Prompt:
     docs: list[dict[str, Json]] = field(default_factory=list)
     settings: dict[str, Json] = field(default_factory=dict)
     presets: Presets = NO_PRESETS
+    policy: Policy = DEFAULT_POLICY
     token_count: int = 0
     budget: int | None = None
     composition: Composition = Composition(None, None)
@@ -112,6 +114,7 @@ def _assemble(
         docs=docs,
         settings=merged_settings(agent.row, request.settings),
         presets=conversation.presets(agent),
+        policy=agent.policy,
         budget=token_budget(session, model),
     )
     scope = template_scope(

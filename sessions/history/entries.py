@@ -10,6 +10,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.tokens import count_each
 from agents.models import Developer
+from agents.policy.sources import NOWHERE, Sources, in_order
 from agents.retention.belongings import remove_belongings
 from julep_project.core.api.page_bytes import check_whole
 from julep_project.core.errors import NotFound
@@ -56,10 +57,13 @@ def tokenizer_of(model: str) -> str:
     return model[:_LONGEST_TOKENIZER]
 
 
-def save_entries(session_id: UUID, entries: Sequence[Entry], *, turn: Turn | None = None) -> list[Entry]:
+def save_entries(
+    session_id: UUID, entries: Sequence[Entry], *, turn: Turn | None = None, sources: Sources = NOWHERE
+) -> list[Entry]:
     """Store new entries behind those that are there, all of them or none, next to each other.
 
-    With a turn, only while it still runs; it is finished by the same transaction.
+    With a turn, only while it still runs; it is finished by the same transaction. `sources`: of what the entries may
+    depend on.
 
     Raises:
         NotFound: the session is gone.
@@ -67,12 +71,15 @@ def save_entries(session_id: UUID, entries: Sequence[Entry], *, turn: Turn | Non
     """
     with transaction.atomic():
         sessions = Session.objects.filter(pk=session_id)
-        last = sessions.select_for_update(no_key=True).values_list("entry_count", flat=True).first()
-        if last is None:
+        found = sessions.select_for_update(no_key=True).values_list("entry_count", "sources").first()
+        if found is None:
             raise NotFound("Session not found")
         if turn is not None:
             finish_turn(turn)
-        sessions.update(entry_count=F("entry_count") + len(entries))
+        last, read = found
+        # Of a history of which it is not known, it stays so.
+        known = read if read is None and last else in_order({*(read or ()), *sources})
+        sessions.update(entry_count=F("entry_count") + len(entries), sources=known)
         for seq, entry in enumerate(entries, start=last + 1):
             entry.session_id, entry.turn, entry.seq, entry.place = session_id, turn, seq, seq
         return Entry.objects.bulk_create(entries)
@@ -139,6 +146,7 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
     with transaction.atomic():
         get_or_not_found(sessions.select_for_update(no_key=True), session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
+        Session.objects.filter(pk=session_id).update(sources=[])
         forget_answers(session_id)
         forget_pending(session_id)
         record(developer.pk, Act(Verb.CLEAR, ObjectKind.SESSION, session_id))

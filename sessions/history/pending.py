@@ -5,7 +5,7 @@ A round is read and written by whoever has the turn of its session, so by one ch
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
+from agents.policy.sources import ANYWHERE, Sources, in_order
 from agents.tools.approval import AskedCall
 from agents.tools.decisions import Decision
 from julep_project.core.clock import now, to_wire
@@ -40,17 +41,19 @@ class PendingCall:
     id: str
     call: Mapping[str, Json]
     asked: AskedCall | None = None
+    sources: Sequence[str] = tuple(ANYWHERE)
 
     @classmethod
-    def of(cls, call: Mapping[str, Json], asked: AskedCall | None) -> Self:
-        """A call that is pending from now on."""
-        return cls(str(uuid7()), dict(call), asked)
+    def of(cls, call: Mapping[str, Json], asked: AskedCall | None, sources: Sources) -> Self:
+        """A call that is pending from now on, of a model that has read what comes from these sources."""
+        return cls(str(uuid7()), dict(call), asked, in_order(sources))
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
         """The call that `asdict` wrote."""
         asked = stored["asked"]
-        return cls(stored["id"], stored["call"], None if asked is None else AskedCall(**asked))
+        call = cls(stored["id"], stored["call"], None if asked is None else AskedCall(**asked))
+        return replace(call, sources=stored["sources"]) if "sources" in stored else call
 
 
 @dataclass(frozen=True, slots=True)
