@@ -72,6 +72,10 @@ class Execution(Resource):
     overrides = models.JSONField(
         null=True, help_text="what it has otherwise than the program of its version: prompts, models, settings"
     )
+    sources = models.JSONField(
+        null=True,
+        help_text="where its `input` and the `answers` to its waits come from, if not from users alone",
+    )
     traceparent = models.CharField(
         max_length=64,
         null=True,

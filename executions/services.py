@@ -21,6 +21,7 @@ from agents.webhooks.recording import ring_where_asked
 from executions import announcements, selectors
 from executions.blobs import placed
 from executions.effects.attention import BUDGET
+from executions.effects.provenance import ANSWERS, INPUT, noted_sources
 from executions.effects.retry import told_with_notes
 from executions.engine.contents import PACKED, is_packing
 from executions.engine.dispatch import dispatcher
@@ -102,6 +103,7 @@ def start_execution(
             input=whole_input,
             metadata=metadata or {},
             depth=depth,
+            sources=noted_sources(None, INPUT),
             key_id=current_attribution().key_id,
             traceparent=new_traceparent(),
             **(called or {}),
@@ -341,7 +343,8 @@ def _go_on(
     execution.runnable += 1
     execution.open_waits -= 1
     execution.asleep_until = None
-    changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "asleep_until"]
+    execution.sources = noted_sources(execution.sources, ANSWERS)
+    changed = ["status", "runnable", "open_waits", "transition_count", "updated_at", "asleep_until", "sources"]
     execution.save(update_fields=changed)
     transaction.on_commit(lambda: announcements.announce(execution.pk))
     ring = dispatcher().effect if onwards["status"] == BranchStatus.CALLING else dispatcher().advance
@@ -378,7 +381,8 @@ def _keep_answer(
     if not waiting.update(rung_at=DatabaseNow()):
         raise BadRequest("This step no longer waits for input")
     append(execution, TransitionType.RESUME, output=output, at=at, metadata=metadata)
-    execution.save(update_fields=["transition_count", "updated_at"])
+    execution.sources = noted_sources(execution.sources, ANSWERS)
+    execution.save(update_fields=["transition_count", "updated_at", "sources"])
     transaction.on_commit(lambda: announcements.announce(execution.pk))
 
 

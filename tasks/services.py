@@ -16,7 +16,7 @@ from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
 from agents.retention.belongings import remove_belongings
-from agents.tool_definitions import check_reference, parse_tool
+from agents.tool_definitions import check_reference, parse_tool, tool_to_wire
 from agents.tools.presets import without_values
 from agents.tools.secret_names import names_of
 from agents.tools.secret_values import check_may_name, mention_warnings, warnings_of
@@ -25,6 +25,7 @@ from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
 from julep_project.core.models import completed
 from tasks import selectors
+from tasks.dangers import check_dangers
 from tasks.models import Task, TaskVersion
 from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
 
@@ -165,9 +166,9 @@ def _record(verb: Verb, task: Task, **settings: Any) -> None:
 
 
 def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] | None) -> CompiledTask:
-    agent_tools = dict(Tool.objects.filter(agent=agent).values_list("name", "type"))
+    inherited = list(Tool.objects.filter(agent=agent).order_by("created_at", "id"))
     try:
-        compiled = compile_task(body, agent_tools=agent_tools, read_tool=_read_tool)
+        compiled = compile_task(body, agent_tools={tool.name: tool.type for tool in inherited}, read_tool=_read_tool)
     except InvalidTaskBody as error:
         raise InvalidInput(error.details) from error
     except InvalidTaskSpec as error:
@@ -183,7 +184,10 @@ def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] |
     }
     check_may_name(secrets.keys(), may_name)
     unknown = warnings_of(agent.developer, secrets, agent.pk) if secrets else []
-    return replace(compiled, tools=tools, warnings=[*compiled.warnings, *unknown, *_bare_mentions(tools)])
+    own = {tool["name"] for tool in tools}
+    others = [tool_to_wire(tool) for tool in inherited if compiled.inherit_tools and tool.name not in own]
+    dangers = check_dangers(agent, compiled.loaded, [*tools, *others])
+    return replace(compiled, tools=tools, warnings=[*compiled.warnings, *unknown, *_bare_mentions(tools), *dangers])
 
 
 def _bare_mentions(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -30,9 +30,7 @@ def sources_of_tool(tool: Mapping[str, Any] | None) -> Sources:
         return frozenset({TOOLS, WEB})
     if kind == "integration":
         return frozenset({TOOLS}) if spec.get("provider") in _NO_WEB else frozenset({TOOLS, WEB})
-    if kind == "system":
-        # What the API stores may be of docs, whatever the resource: histories and outputs of runs tell of them.
-        return frozenset({TOOLS, DOCS})
+    # What the API itself stores may be of anywhere: histories and outputs of runs tell of all that was read for them.
     return frozenset({TOOLS}) if kind in CLIENT_RUN else OF_ANY_TOOL
 
 

@@ -26,6 +26,7 @@ from agents.tools.properties.turns import RateExceeded
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
 from executions.effects.effect_lease import holding, is_held
+from executions.effects.influence import PLACE
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
 from executions.engine.draft import Verdict, is_at_most_once, is_surely_unsent
@@ -296,7 +297,10 @@ def _kind(claim: Claim) -> str:
 
 
 def _prepare(claim: Claim) -> Callable[[], Any]:
-    return PREPARERS[_kind(claim)](claim.run, claim.run.contents.unpack_effect(_effect_of(claim)))
+    effect = claim.run.contents.unpack_effect(_effect_of(claim))
+    if claim.stack:
+        effect = {**effect, PLACE: [*claim.stack[-1]["path"], claim.stack[-1]["pc"]]}
+    return PREPARERS[_kind(claim)](claim.run, effect)
 
 
 def _failed(refusal: Refusal) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from agents.tools.actions import Given
 from agents.tools.approval import check_agreed
 from agents.tools.errors import BadArguments, ReportedError
 from agents.tools.runners import run_tool
+from executions.effects.influence import influence_on
 from executions.engine.draft import AGREED, GIVEN
 from executions.engine.run import Run
 from julep_project.core.actor import Actor, ActorKind, acting_as
@@ -27,6 +28,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         "from_model": from_model,
         "secrets": request.get("secrets") or {},
         "agreed": effect.get(AGREED),
+        "influence": influence_on(run, effect),
     }
     # A model that gave the wrong arguments is told so when the call is made.
     with suppress(BadArguments):

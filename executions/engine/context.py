@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agents.policy.policy import DEFAULT_POLICY
+from agents.tool_types import Effect
 from agents.tools import presets
+from agents.tools.approval import may_need_agreement
+from agents.tools.properties.properties import properties_of
 from executions.engine.evaluation import EvaluatedIn, HeavyExpression, in_child
 from executions.engine.frame import Frame
 from executions.engine.rows.journal import Journal
@@ -86,6 +90,12 @@ class StepRunContext:
             return self._run.tool(name)
         except KeyError:
             raise EvaluationError(f"there is no tool named {name!r}") from None
+
+    def may_be_asked_about(self, tool: Mapping[str, Any]) -> bool:
+        """Whether a person may have to agree to a call of the tool. The agent is looked at only if that matters."""
+        if may_need_agreement(tool, DEFAULT_POLICY):
+            return True
+        return bool(tool) and properties_of(tool).effect is Effect.DANGEROUS and self._run.agent.policy is not None
 
     def with_presets(self, tool: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with those over them that the metadata of execution, task and agent presets."""

@@ -35,6 +35,11 @@ class LoadedVersion:
     inherit_tools: bool
     input_schema: dict[str, Any] | None
 
+    @cached_property
+    def reached(self) -> dict[Any, Any]:
+        """What is known of the calls that the program may make, by what is known of the tools."""
+        return {}
+
     def labels(self, workflow: str) -> dict[str, list[int]]:
         """Positions of the labelled steps of a named workflow."""
         return self._labels[workflow]
@@ -141,7 +146,7 @@ class Run:
     def _given(self) -> dict[str, Any]:
         """What the rows of the run, its task and its agent say that its tools have to know."""
         fields = (
-            "depth", "metadata", "task__metadata", "task__agent__metadata", "task__agent_id",
+            "depth", "metadata", "sources", "task__metadata", "task__agent__metadata", "task__agent_id",
             "task__agent__project_id",
         )  # fmt: skip
         return Execution.objects.filter(pk=self.execution_id).values(*fields).get()
@@ -150,6 +155,12 @@ class Run:
     def depth(self) -> int:
         """How many tool calls led to this run."""
         return int(self._given["depth"])
+
+    @property
+    def sources(self) -> dict[str, Any] | None:
+        """Where its input and the answers to its waits come from."""
+        found: dict[str, Any] | None = self._given["sources"]
+        return found
 
     @property
     def agent_id(self) -> UUID:

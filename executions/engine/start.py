@@ -36,7 +36,7 @@ _LEFT = f"""
 _INTO_RUNS = """
     INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                      transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                     values_of, traceparent, fork_id, variant, overrides, called_by, callers)
+                                     values_of, traceparent, fork_id, variant, overrides, called_by, callers, sources)
 """
 _INTO_BRANCHES = """
     INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children, rung_at)
@@ -55,7 +55,7 @@ _INSERT_RUN = f"""
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
                0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s,
                %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb, %(called_by)s::uuid,
-               %(callers)s::uuid[]
+               %(callers)s::uuid[], %(sources)s::jsonb
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -85,7 +85,7 @@ _INSERT_RUNS = f"""
     ), run AS (
         {_INTO_RUNS}
         SELECT id, developer, task, version, 'queued', input::jsonb, '{{}}', metadata::jsonb, 0, 1, 0, 0, key, NULL,
-               NULL, traceparent, NULL, NULL, NULL, NULL, NULL
+               NULL, traceparent, NULL, NULL, NULL, NULL, NULL, NULL
         FROM asked
     ), main AS (
         {_INTO_BRANCHES}
@@ -187,7 +187,8 @@ def _main_of(execution: Execution) -> _Main:
 
 
 def edited_columns(execution: Execution) -> dict[str, Any]:
-    """What a new run has otherwise than the one it does again, as parameters of a statement."""
-    edited = {"variant": execution.variant, "overrides": execution.overrides}
+    """What a new run has otherwise than the one it does again, and where its input comes from, as parameters of a
+    statement."""
+    edited = {"variant": execution.variant, "overrides": execution.overrides, "sources": execution.sources}
     texts = {name: None if value is None else to_json_text(value) for name, value in edited.items()}
     return {"fork_id": execution.fork_id, **texts}

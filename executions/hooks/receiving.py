@@ -12,6 +12,8 @@ from django.db import transaction
 from django.db.models import F
 
 from agents.models import Developer
+from agents.policy.influence import depending_on
+from agents.policy.sources import OF_WEB
 from agents.vault.values import values_of
 from executions.events.models import EventSource
 from executions.events.recording import NewEvent, count_event, record_event
@@ -215,12 +217,13 @@ def _start_task(hook: Hook, call: HookCall, values: Any) -> UUID:
     metadata = values.get("metadata", {})
     if not isinstance(input_, dict) or not isinstance(metadata, dict):
         raise MappingFailed("`input` and `metadata` must give objects")
-    run = start_execution(
-        developer=hook.developer,
-        task=hook.task,
-        input_=input_,
-        metadata={"hook_id": str(hook.pk), "hook_call_id": str(call.pk), **metadata},
-    )
+    with depending_on(OF_WEB):
+        run = start_execution(
+            developer=hook.developer,
+            task=hook.task,
+            input_=input_,
+            metadata={"hook_id": str(hook.pk), "hook_call_id": str(call.pk), **metadata},
+        )
     key: UUID = run.pk
     return key
 
@@ -244,7 +247,8 @@ def _answer_wait(hook: Hook, call: HookCall, values: Any) -> UUID:
     token = values["task_token"]
     if not isinstance(token, str):
         raise MappingFailed("`task_token` must give a text")
-    run = resume_by_token(developer=hook.developer, token=token, value=values.get("input"))
+    with depending_on(OF_WEB):
+        run = resume_by_token(developer=hook.developer, token=token, value=values.get("input"))
     key: UUID = run.pk
     return key
 

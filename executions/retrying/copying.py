@@ -60,11 +60,12 @@ _COPY = f"""
     ), run AS (
         INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                           transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                          values_of, traceparent, fork_id, variant, overrides)
+                                          values_of, traceparent, fork_id, variant, overrides, sources)
         SELECT %(id)s, %(developer)s, %(task)s, %(version)s, 'running', %(input)s::jsonb, %(state)s::jsonb,
                %(metadata)s::jsonb, (SELECT count(*) FROM rows), (SELECT count(*) FROM kept WHERE is_open), 0,
                %(depth)s, %(key)s::uuid, %(source)s, %(values_of)s,
-               %(traceparent)s, %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb
+               %(traceparent)s, %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb,
+               %(sources)s::jsonb
         FROM source
         RETURNING created_at, updated_at, transition_count
     ), branches AS (

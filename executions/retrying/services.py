@@ -149,6 +149,7 @@ def begin_again(retry: Retry, *, variant: Variant | None = None, is_surplus: boo
         input=edits.input if edits.has_input and retry.plan.is_from_start else source.input,
         metadata=source.metadata,
         depth=source.depth,
+        sources=source.sources,
         key_id=current_attribution().key_id,
         retried_from=source.pk,
         values_of=source.values_of or source.pk,

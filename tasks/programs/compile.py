@@ -39,8 +39,8 @@ NO_TOOLS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class CompiledTask:
-    """What is stored of a task version, but for `secrets`: the first place of each that a step names. `source` is what
-    clients get back of the workflows."""
+    """What is stored of a task version, but for `secrets`, the first place of each that a step names, and `loaded`, the
+    program itself. `source` is what clients get back of the workflows."""
 
     program: dict[str, Any]
     sha256: str
@@ -51,10 +51,11 @@ class CompiledTask:
     input_schema: dict[str, Any] | None
     inherit_tools: bool
     secrets: Mapping[str, str]
+    loaded: Program
 
     def stored(self) -> dict[str, Any]:
         """Fields of the version's row."""
-        return {name: value for name, value in vars(self).items() if name != "secrets"}
+        return {name: value for name, value in vars(self).items() if name not in ("secrets", "loaded")}
 
 
 def compile_task(
@@ -84,7 +85,8 @@ def compile_task(
     secrets = check_program(workflows, tool_types=types, problems=problems, effort=effort)
     if problems.issues:
         raise InvalidTaskSpec(problems.issues)
-    program = Program(dialect, workflows).dump()
+    loaded = Program(dialect, workflows)
+    program = loaded.dump()
     return CompiledTask(
         program=program,
         sha256=hashlib.sha256(json.dumps(program, sort_keys=True, separators=(",", ":")).encode()).hexdigest(),
@@ -95,6 +97,7 @@ def compile_task(
         input_schema=body.get("input_schema"),
         inherit_tools=inherit_tools,
         secrets=secrets,
+        loaded=loaded,
     )
 
 

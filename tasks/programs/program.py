@@ -1,6 +1,6 @@
 """A canonical program, ready to run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -48,6 +48,14 @@ class Program:
         """Whether a step in a body has a label."""
         steps = (step for workflow in self.workflows.values() for step in workflow)
         return any(label != step.label for step in steps for label in step.labels())
+
+    def all_steps(self) -> Iterator[Step]:
+        """Every step, at any depth."""
+        stack = [step for steps in self.workflows.values() for step in steps]
+        while stack:
+            step = stack.pop()
+            yield step
+            stack += [below for body in step.blocks().values() for below in body]
 
     def _find(self, path: tuple[str | int, ...]) -> tuple[Step, ...]:
         steps = self.workflows[str(path[0])]

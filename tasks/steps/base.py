@@ -50,6 +50,9 @@ class StepContext(Protocol):
     def tool(self, name: str) -> dict[str, Json]:
         """The tool of that name, in wire form."""
 
+    def may_be_asked_about(self, tool: Mapping[str, Json]) -> bool:
+        """Whether a person may have to agree to a call of the tool."""
+
     def with_presets(self, tool: Mapping[str, Json], arguments: Mapping[str, Json]) -> dict[str, Json]:
         """The arguments of a call of the client, with those over them that metadata presets."""
 

@@ -57,5 +57,8 @@ class PlainContext:
             raise EvaluationError(f"there is no tool named {name!r}")
         return self._tools[name]
 
+    def may_be_asked_about(self, tool: dict[str, Any]) -> bool:
+        return "approval" in tool or tool.get("effect") == "dangerous"
+
     def with_presets(self, tool: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
         return {**arguments, **self._presets.get(tool["name"], {})}

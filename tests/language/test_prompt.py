@@ -128,6 +128,7 @@ def test_tool_rounds() -> None:
         "tool": TOOLS["web_search"],
         "arguments": {"q": 1},
         "from_model": True,
+        "read": [],
     }
     talk.tell(EffectSucceeded({"hits": 3}))
     assert isinstance(talk.outcome, Call)

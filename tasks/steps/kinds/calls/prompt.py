@@ -139,7 +139,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
         waiting = [call for call in move.run if self._is_clients(ctx, call)]
         mine = [call for call in move.run if call not in waiting]
         dialogue.go_on(asking_message(message), ())
-        unasked = [call for call in waiting if "approval" in (self._definition(ctx, call) or {})]
+        unasked = [call for call in waiting if ctx.may_be_asked_about(self._definition(ctx, call) or {})]
         handed_out = [call for call in waiting if call not in unasked]
         memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": handed_out}
         return self._run_tools(ctx, {**memory, "unasked": unasked} if unasked else memory)
@@ -162,7 +162,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
                 messages = [*messages, result_message(calls[0], self._no_such_tool(calls[0]))]
                 calls = calls[1:]
                 continue
-            request = {"tool": definition, "arguments": arguments, "from_model": True}
+            request = {"tool": definition, "arguments": arguments, "from_model": True, "read": _read(messages)}
             kept = {**memory, "messages": messages, "calls": calls}
             return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
         memory = {**memory, "messages": messages, "calls": []}
@@ -174,6 +174,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
                 continue
             try:
                 request = {"tool": definition, "arguments": arguments_of(call), "from_model": True}
+                request["read"] = _read(memory["messages"])
                 return Call(Effect("agreement", request), memory=memory)
             except UnreadableArguments:
                 memory = self._agreed(memory, _BAD_ARGUMENTS)
@@ -229,6 +230,12 @@ class Prompt(Step, kind="prompt", has_effect=True):
             return ctx.tool(name)
         except EvaluationError:
             return None
+
+
+def _read(messages: list[Json]) -> list[str]:
+    """The tools whose results the model had read when it made the calls that are under way."""
+    asked = [message["tool_calls"] for message in messages if message.get("tool_calls")]
+    return list(dict.fromkeys(call["function"]["name"] for calls in asked[:-1] for call in calls))
 
 
 def _unwrapped(answer: Json) -> Outcome:

@@ -55,7 +55,7 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
         if tool["type"] in CLIENT_RUN:
             if marks:
                 return Fail(f"the client runs {self.tool!r}: it gets no secrets", "SecretMisused")
-            if "approval" in tool:
+            if ctx.may_be_asked_about(tool):
                 return Call(Effect("agreement", {"tool": tool, "arguments": arguments}), memory=tool["type"])
             return self._handed_out(tool["type"], ctx.with_presets(tool, arguments))
         if self.method is not None and (kind := tool["type"]) in _WITH_METHODS:

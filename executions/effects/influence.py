@@ -1,0 +1,73 @@
+"""What the call of a tool in a run depends on: what the program says, with what is known of this run.
+
+The program tells which values may reach the call; it is looked at when a call matters, and once for a version. So
+nothing has to be carried along with values, and nothing is lost with a worker.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.policy.influence import Influence
+from agents.policy.policy import DEFAULT_POLICY, Policy
+from agents.policy.sources import NOWHERE, Sources, sources_of_tool, together
+from agents.tool_types import Effect, ToolType
+from agents.tools.properties.properties import properties_of
+from executions.effects.provenance import ANSWERS, INPUT, sources_of
+from executions.engine.run import Run
+from tasks.taint.content import ANYWHERE, known
+from tasks.taint.places import Place
+from tasks.taint.walk import Reached, Tools, reached_calls
+
+# The place of the step in the program, in an effect that is about to be performed; it is not stored.
+PLACE = "place"
+# What may begin a run or a chat, or leave a message, which then depends on the same.
+_BEGINS = frozenset({ToolType.SYSTEM.value, "task", "agent"})
+_MOST_KEPT = 16
+
+
+def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
+    """What the call depends on that an effect asks for; nothing of calls for which it does not matter."""
+    request = effect["request"]
+    tool, is_models = request["tool"], request.get("from_model") is True
+    does = properties_of(tool).effect
+    begins = tool.get("type") in _BEGINS and does is not Effect.READS
+    if does is not Effect.DANGEROUS and not begins:
+        return Influence(DEFAULT_POLICY, NOWHERE)
+    policy = Policy.of(run.agent.policy)
+    found = _reached(run).get(tuple(effect[PLACE]))
+    if found is None:
+        return Influence(policy, _known(run, ANYWHERE))
+    if not is_models:
+        arguments = {name: _known(run, sources) for name, sources in (found.arguments or {}).items()}
+        return Influence(policy, _known(run, found.sources), arguments)
+    read = request.get("read")
+    if read is None:
+        return Influence(policy, _known(run, found.sources))
+    return Influence(policy, _known(run, found.read_by_model) | _results(run, read))
+
+
+def _known(run: Run, sources: Sources) -> Sources:
+    return known(sources, sources_of(run.sources, INPUT), sources_of(run.sources, ANSWERS))
+
+
+def _results(run: Run, names: list[str]) -> Sources:
+    tools = {tool["name"]: tool for tool in run.tools()}
+    return together(sources_of_tool(tools.get(name)) for name in names)
+
+
+def _reached(run: Run) -> Mapping[Place, Reached]:
+    """A call of each step that makes some, by its place. Those of one step depend on the same."""
+    tools = run.tools()
+    # All that the walk reads of them.
+    key = tuple((tool["name"], sources_of_tool(tool), str(_server_of(tool))) for tool in tools)
+    kept: dict[Any, dict[Place, Reached]] = run.version.reached
+    if key not in kept:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        calls = reached_calls(run.program, Tools({tool["name"]: tool for tool in tools}, sources_of_tool))
+        kept[key] = {call.place: call for call in calls}
+    return kept[key]
+
+
+def _server_of(tool: Mapping[str, Any]) -> Any:
+    return (tool.get("mcp") or {}).get("of_tool")

@@ -1,0 +1,171 @@
+"""What is known, while a program is looked at, of what stands where: inputs and outputs of steps, and the store."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from agents.policy.sources import NOWHERE
+from tasks.language.values import ExpressionValue, ListValue, Literal, ObjectValue, Value
+from tasks.steps.base import Step
+from tasks.taint.content import ANSWERS, ANYWHERE, EMPTY, INPUT, Content, either, opaque
+from tasks.taint.reads import Key as Written
+from tasks.taint.reads import Read, reads_of_expression, reads_of_template
+
+Key = TypeVar("Key")
+# A step: the body it is in, as the engine names it, and its index there.
+Place = tuple[str | int, ...]
+_OF_RUN = Content(frozenset({INPUT}))
+# A program whose contents go round in a long circle is looked at so often, and then everything is anywhere.
+MOST_PASSES = 12
+
+
+@dataclass
+class Store:
+    """Contents by place. They only ever grow, so that looking again comes to an end."""
+
+    inputs: dict[Place, Content] = field(default_factory=dict)
+    outputs: dict[Place, Content] = field(default_factory=dict)
+    state: dict[str, Content] = field(default_factory=dict)
+    called_with: dict[str, Content] = field(default_factory=dict)
+    results: dict[str, Content] = field(default_factory=dict)
+    seen_in: dict[str, Content] = field(default_factory=dict)
+    has_grown: bool = False
+
+    def grow(self, table: dict[Key, Content], key: Key, found: Content) -> Content:
+        """Add what was found there. Gives all that may be there."""
+        known = table.get(key, EMPTY)
+        whole = known.beside(found)
+        if whole != known:
+            table[key] = whole
+            self.has_grown = True
+        return whole
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a step of a workflow may read. `position`: that of the step of the workflow which it is, or is in."""
+
+    store: Store
+    workflow: str
+    position: int
+    labels: Mapping[str, list[Place]]
+    input: Content
+    names: Mapping[str, Content] = field(default_factory=dict)
+
+    def of_value(self, value: Value | None, **names: Content) -> Content:
+        """What the value may hold once it is evaluated; `names` are in scope too."""
+        if names:
+            scope = Scope(self.store, self.workflow, self.position, self.labels, self.input, {**self.names, **names})
+            return scope.of_value(value)
+        match value:
+            case None:
+                return self.input
+            case Literal(value=literal):
+                return Content(NOWHERE, {str(key): NOWHERE for key in literal}) if isinstance(literal, dict) else EMPTY
+            case ObjectValue(items=items):
+                keys = {key: self.of_value(item).sources for key, item in items}
+                return Content(NOWHERE.union(*keys.values()), keys)
+            case ListValue(items=parts):
+                return opaque(*map(self.of_value, parts))
+            case ExpressionValue(expression=expression):
+                return self._of_expression(expression.source)
+        read = [each for _, one in value.expressions() for each in reads_of_expression(one.source).all]
+        read += [each for template in value.templates() for each in reads_of_template(template.source).all]
+        return opaque(*map(self._of_read, read))
+
+    def _of_expression(self, source: str) -> Content:
+        reads = reads_of_expression(source)
+        if reads.passes_on is not None:
+            return self._of_read(reads.passes_on)
+        whole = opaque(*map(self._of_read, reads.all))
+        if reads.keys is None:
+            return whole
+        return Content(whole.sources, {key: opaque(*map(self._of_read, own)).sources for key, own in reads.keys})
+
+    def _of_read(self, read: Read) -> Content:
+        found, keys = self._of_name(read.name, read.keys)
+        for key in keys:
+            found = found.at(key)
+        return found
+
+    def _of_name(self, name: str, keys: tuple[Written, ...]) -> tuple[Content, tuple[Written, ...]]:
+        """What a name stands for, and the keys below it that are left."""
+        if name in self.names:
+            return self.names[name], keys
+        match name:
+            case "_":
+                return self.input, keys
+            case "arguments" | "metadata":
+                return _OF_RUN, ()
+            case "execution":
+                return either([_OF_RUN, *self.store.state.values()]).depending(ANYWHERE), ()
+            case "inputs":
+                return self._of_steps(keys, self._input_of, count=self.position + 1, else_input=True)
+            case "outputs":
+                return self._of_steps(keys, self._output_of, count=self.position)
+            case "steps":
+                return self._of_views(keys)
+            case "state":
+                if keys and isinstance(keys[0], str):
+                    return self.store.state.get(keys[0], EMPTY), keys[1:]
+                return opaque(*self.store.state.values()), ()
+        return EMPTY, ()
+
+    def _of_views(self, keys: tuple[Written, ...]) -> tuple[Content, tuple[Written, ...]]:
+        of = {"input": self._input_of, "output": self._output_of}.get(str(keys[1])) if len(keys) > 1 else None
+        if of is not None:
+            found, _ = self._of_steps(keys[:1], of, count=self.position + 1)
+            return found, keys[2:]
+        found, _ = self._of_steps(keys[:1], lambda place: opaque(self._input_of(place), self._output_of(place)))
+        return found, ()
+
+    def _of_steps(
+        self,
+        keys: tuple[Written, ...],
+        of: Callable[[Place], Content],
+        *,
+        count: int | None = None,
+        else_input: bool = False,
+    ) -> tuple[Content, tuple[Written, ...]]:
+        """What steps of the workflow have, by index or label. `count`: how many are counted from, for negative ones."""
+        match keys:
+            case (int() as index, *_) if count is not None:
+                place = (self.workflow, index if index >= 0 else index + count)
+                return of(place), keys[1:]
+            case (str() as label, *_) if label in self.labels:
+                found = either(map(of, self.labels[label]))
+                # A label of a step that has not run is a key of the input.
+                return (found.beside(self._called_with.at(label)) if else_input else found), keys[1:]
+            case (str(), *_) if else_input:
+                return self._called_with, keys
+        whole = [of(place) for place in self._places()]
+        return opaque(*whole, self._called_with if else_input else EMPTY), ()
+
+    @property
+    def _called_with(self) -> Content:
+        return self.store.called_with.get(self.workflow, EMPTY)
+
+    def _places(self) -> list[Place]:
+        return [place for place in self.store.inputs if place[0] == self.workflow]
+
+    def _input_of(self, place: Place) -> Content:
+        return self.store.inputs.get(place, EMPTY)
+
+    def _output_of(self, place: Place) -> Content:
+        return self.store.outputs.get(place, EMPTY)
+
+
+def labels_of(workflow: str, steps: tuple[Step, ...]) -> dict[str, list[Place]]:
+    """Places of the labelled steps of a workflow, at any depth."""
+    found: dict[str, list[Place]] = {}
+    stack: list[tuple[Place, tuple[Step, ...]]] = [((workflow,), steps)]
+    while stack:
+        path, body = stack.pop()
+        for index, step in enumerate(body):
+            if step.label is not None:
+                found.setdefault(step.label, []).append((*path, index))
+            stack += [((*path, index, key), below) for key, below in step.blocks().items()]
+    return found
+
+
+OF_PERSON = Content(frozenset({ANSWERS}))

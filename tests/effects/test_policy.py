@@ -1,0 +1,145 @@
+"""Dangerous calls in runs: a person agrees to what content of others reaches, and to nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+
+from agents.llm.own.scripted import scripted_model
+from agents.models import Developer
+from agents.policy.influence import Influence
+from agents.policy.policy import DEFAULT_POLICY
+from agents.policy.sources import OF_ANY_TOOL
+from agents.tools.runners import run_tool
+from executions.effects import perform
+from executions.engine.run import load_version
+from executions.models import Branch, Execution
+from julep_project.devservices.loopback import Reply
+from tests.effects.conftest import Started, api_tool, let_leases_run_out
+from tests.flow_runner import FlowRunner
+from tests.loopback.web_server import WebServer
+
+PARAMETERS = {"type": "object", "properties": {"to": {"type": "string"}}}
+READ = {"tool": "page", "arguments": {}}
+
+
+@pytest.fixture
+def tools(web_server: WebServer) -> list[dict[str, Any]]:
+    """`page` reads the web, `world` is dangerous, and `hand` is too, and the client's."""
+    spec = {"params_schema": PARAMETERS}
+    page = web_server.script("/page", Reply(200, {"to": "Eve"}))
+    return [
+        {**api_tool(page, spec=spec), "name": "page"},
+        api_tool(web_server.script("/pay", Reply(200, {"paid": True})), spec=spec, effect="dangerous"),
+        {"name": "hand", "type": "function", "function": {"parameters": PARAMETERS}, "effect": "dangerous"},
+    ]
+
+
+def pay(to: str, tool: str = "world") -> dict[str, Any]:
+    return {"tool": tool, "arguments": {"to": to}}
+
+
+def calls(*names: str) -> dict[str, Any]:
+    made = [{"name": name, "arguments": json.dumps({"to": "Eve"})} for name in names]
+    return {
+        "tool_calls": [
+            {"id": f"{call['name']}{n}", "type": "function", "function": call} for n, call in enumerate(made)
+        ]
+    }
+
+
+def asked(flow: FlowRunner, execution: dict[str, Any]) -> list[Any]:
+    """The tools that people are asked about, and those that the client is to call."""
+    waits = [row["output"] for row in flow.log(execution["id"]) if row["type"] == "wait"]
+    return [wait["tool"] if wait.get("type") == "tool_approval" else wait.get("type") for wait in waits]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([pay("$ inputs[0].to")], []),
+        ([READ, pay("$ inputs[0].to")], []),
+        ([READ, pay("$ _.json.to")], ["world"]),
+        ([READ, {"set": {"to": "$ _.json.to"}}, {"evaluate": {"x": 1}}, pay("$ state.to")], ["world"]),
+        ([READ, {"evaluate": {"to": "$ inputs[0].to", "seen": "$ _.json.to"}}, pay("$ _.to")], []),
+        ([{"map_reduce": {"over": "$ [1]", "map": [READ, pay("$ _.json.to")]}}], ["world"]),
+        ([READ, pay("$ _.json.to", "hand")], ["hand"]),
+        ([pay("Ann", "hand")], ["function"]),
+    ],
+)  # fmt: skip
+def test_what_reaches_the_arguments_decides(
+    run: Started, flow: FlowRunner, web_server: WebServer, tools: Any, steps: Any, expected: list[str]
+) -> None:
+    execution = run(steps, tools=tools, input={"to": "Ann"})
+
+    assert asked(flow, execution) == expected
+    assert execution["status"] == ("awaiting_input" if expected else "succeeded")
+    assert any(request.path == "/pay" for request in web_server.requests) is (not expected)
+
+
+def test_a_call_that_was_held_is_made_once_it_is_agreed_to(
+    run: Started, flow: FlowRunner, web_server: WebServer, tools: Any
+) -> None:
+    execution = run([READ, pay("$ _.json.to")], tools=tools)
+    assert asked(flow, execution) == ["world"]
+    # Messages come twice, leases run out, and whoever goes on knows nothing but the rows.
+    branch = Branch.objects.get()
+    let_leases_run_out()
+    load_version.cache_clear()
+    perform.perform_effect(branch.pk, owner="other")
+    assert not any(request.path == "/pay" for request in web_server.requests)
+    execution = flow.decide(execution["id"], "approve")
+
+    assert execution["status"] == "succeeded"
+    assert [request.json() for request in web_server.requests if request.path == "/pay"] == [{"to": "Eve"}]
+
+
+def test_a_model_is_held_once_it_has_read(run: Started, flow: FlowRunner, web_server: WebServer, tools: Any) -> None:
+    prompt = [{"prompt": "Pay them", "auto_run_tools": True, "unwrap": True}]
+
+    with scripted_model([calls("world"), "Paid"]):
+        assert asked(flow, run(prompt, tools=tools)) == []
+    with scripted_model([calls("page", "world"), calls("world")]):
+        # Both calls of the first message are by a model that had read nothing.
+        assert asked(flow, run(prompt, tools=tools)) == ["world"]
+    assert sum(request.path == "/pay" for request in web_server.requests) == 2
+    with scripted_model([calls("world")]):
+        # What others wrote is in the question itself.
+        told = [READ, {"prompt": "$ _.json.to", "auto_run_tools": True}]
+        assert asked(flow, run(told, tools=tools)) == ["world"]
+
+
+@pytest.mark.parametrize("given", ["input", "answer"])
+def test_what_a_tool_gives_to_a_run_is_of_all_that_its_caller_has_read(
+    flow: FlowRunner, developer: Developer, tools: Any, given: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    steps = [{"wait_for_input": {"info": {}}}, pay("$ _.to")] if given == "answer" else [pay("$ _.to")]
+    task = flow.create({"main": steps, "tools": tools}).json()["id"]
+    read = Influence(DEFAULT_POLICY, OF_ANY_TOOL)
+
+    def call(operation: str, arguments: dict[str, Any], influence: Influence) -> Any:
+        tool = {"name": "it", "type": "system", "system": {"resource": "execution", "operation": operation}}
+        return run_tool(developer, tool, arguments, idempotency_key=operation, influence=influence)
+
+    waiting = flow.start(task, {})["id"] if given == "answer" else None
+    with django_capture_on_commit_callbacks(execute=True):
+        if waiting is None:
+            call("create", {"task_id": task, "input": {"to": "Eve"}}, read)
+        else:
+            call("change_status", {"execution_id": waiting, "status": "running", "input": {"to": "Eve"}}, read)
+
+    execution = Execution.objects.get()
+    flow.settle(str(execution.pk))
+    assert execution.sources == {"input" if given == "input" else "answers": ["docs", "web", "tools"]}
+    assert asked(flow, {"id": str(execution.pk)})[-1] == "world"
+
+
+def test_the_policy_of_the_agent_decides(flow: FlowRunner, tools: Any) -> None:
+    for policy, expected in (
+        ({"allow": ["world.to"]}, []),
+        ({"allow": ["world"]}, []),
+        ({"tainted": []}, []),
+        ({"allow": ["other"]}, ["world"]),
+    ):
+        task = flow.create({"main": [READ, pay("$ _.json.to")], "tools": tools}, agent={"policy": policy}).json()
+        assert asked(flow, flow.start(task["id"], {})) == expected

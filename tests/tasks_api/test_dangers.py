@@ -1,0 +1,112 @@
+"""What the author of a task is told of its dangerous calls, and what a policy does not let in."""
+
+from typing import Any
+
+import pytest
+
+from agents.models import Agent
+from tasks.models import TaskVersion
+from tests.api_client import ApiClient
+
+TOOLS = [
+    {"name": "page", "type": "api_call", "api_call": {"method": "GET", "url": "https://pages.example.com"}},
+    {"name": "pay", "type": "function", "function": {}, "effect": "dangerous"},
+    {"name": "note", "type": "function", "function": {}},
+]
+READ = {"tool": "page", "arguments": {}}
+EVERY_RESULT = ["web", "tools"]
+
+
+def pay(**arguments: str) -> dict[str, Any]:
+    return {"tool": "pay", "arguments": arguments}
+
+
+def told(api: ApiClient, tasks: str, *main: Any, **task: Any) -> list[dict[str, Any]]:
+    """What the author is told of dangerous calls."""
+    response = api.post(tasks, {"name": "T", "main": list(main), "tools": TOOLS, **task})
+    assert response.status_code == 201, response.json()
+    return [warning for warning in response.json()["warnings"] if warning["type"] == "dangerous_call"]
+
+
+@pytest.mark.parametrize(
+    ("main", "sources"),
+    [
+        ([pay(to="$ _.to", sum="$ 5")], {"to": ["user"]}),
+        ([READ, pay(to="$ _.json.to", by="$ steps[0].input.who")], {"to": EVERY_RESULT, "by": ["user"]}),
+        ([{"search": {"text": "x"}}, pay(to="{_.docs}", by="$ inputs['who']")], {"to": ["docs"], "by": ["user"]}),
+        ([{"search": {"text": "x"}, "label": "found"}, READ, pay(to="$ steps['found'].output", by="$ outputs[1]")],
+         {"to": ["docs"], "by": EVERY_RESULT}),
+        # Through the store, in the next turn of a loop.
+        ([{"while": "$ _", "do": [pay(to="$ get('seen')"), READ, {"set": {"seen": "$ _"}}]}], {"to": EVERY_RESULT}),
+        # By which of two constants it is.
+        ([READ, {"if": "$ _.json.x", "then": [{"evaluate": {"a": "$ 1"}}], "else": [{"evaluate": {"a": "$ 2"}}]},
+          pay(to="$ _.a")], {"to": EVERY_RESULT}),
+        # Through the error of a step.
+        ([{"try": [READ, {"error": "$ _.json.text"}], "catch": [pay(to="$ error.message")]}], {"to": EVERY_RESULT}),
+        # Through a model.
+        ([READ, {"prompt": "$ _.json.text", "unwrap": True}, pay(to="$ _")], {"to": EVERY_RESULT}),
+        ([{"wait_for_event": {"name": "n"}}, pay(to="$ _.data")], {"to": ["user", "docs", "web", "tools"]}),
+        # A method is no key, and what is not known stands for all.
+        ([READ, {"evaluate": {"a": "$ _", "b": "$ 1"}}, pay(to="$ _.get('b')", all="$ _.items()", n="$ _['b']")],
+         {"to": EVERY_RESULT, "all": EVERY_RESULT}),
+    ],
+)  # fmt: skip
+def test_it_tells_what_reaches_which_argument(api: ApiClient, tasks: str, main: Any, sources: Any) -> None:
+    (warning,) = told(api, tasks, *main)
+    assert (warning["details"]["tool"], warning["details"]["sources"]) == ("pay", sources)
+    held = any(set(each) & {"docs", "web", "tools"} for each in sources.values())
+    assert ("a person is asked" if held else "may run without a person") in warning["message"]
+
+
+def test_workflows_and_templates(api: ApiClient, tasks: str) -> None:
+    sub = [{"if": "_.n", "then": [{"return": {"to": "_.page"}}]}, {"evaluate": {"to": "_.who"}}]
+    main = [
+        {"tool": "page", "arguments": {}},
+        {"workflow": "sub", "arguments": {"page": "outputs[0]", "who": "inputs[0].who", "n": "1"}},
+        {"tool": "pay", "arguments": {"to": "{{ _.to }}", "by": "{{ inputs[0].who }}"}},
+    ]
+    (warning,) = told(api, tasks, *main, sub=sub)
+    assert warning["details"]["sources"] == {"to": ["user", *EVERY_RESULT], "by": ["user"]}
+    assert warning["location"] == "workflows.main.steps[2]"
+
+
+def test_what_a_person_decides_is_not_told_of(api: ApiClient, tasks: str) -> None:
+    wait = {"wait_for_input": {"info": "Pay?"}}
+    assert told(api, tasks, wait, pay(to="$ inputs[0].to")) == []
+    assert told(api, tasks, {"if": "$ _.x", "then": [wait]}, pay(to="$ inputs[0].to")) != []
+    assert told(api, tasks, {"parallel": [[wait], [READ]]}, pay(to="$ inputs[0].to")) == []
+    late = {"wait_for_input": {"info": "Pay?", "timeout": 60, "on_timeout": None}}
+    assert told(api, tasks, late, pay(to="$ inputs[0].to")) != []
+    always = [{**tool, "approval": "always"} for tool in TOOLS if tool["name"] == "pay"]
+    assert told(api, tasks, READ, {"tool": "pay", "arguments": "$ _"}, tools=[TOOLS[0], *always]) == []
+    # Workflows that nobody calls do not run.
+    assert told(api, tasks, {"evaluate": {"x": 1}}, other=[READ, pay(to="$ _")]) == []
+
+
+def test_a_policy_keeps_a_task_out(api: ApiClient, tasks: str, agent: dict[str, Any]) -> None:
+    def made(policy: Any, *main: Any) -> Any:
+        Agent.objects.filter(pk=agent["id"]).update(policy=policy)
+        return api.post(tasks, {"name": "T", "main": list(main), "tools": TOOLS})
+
+    step = {"foreach": {"in": "$ [1]", "do": [READ, pay(to="$ _.json.to", by="$ inputs[0].me")]}}
+    refused = made({"tainted": ["web"]}, {"evaluate": {"x": 1}}, step)
+
+    (detail,) = refused.json()["error"]["details"]
+    assert refused.status_code == 422
+    assert detail["loc"] == "workflows.main.steps[1].foreach.do[1]"
+    assert detail["received"] == "pay.to: web"
+    assert "'pay.to'" in detail["fix"]
+    assert TaskVersion.objects.count() == 0
+    for policy in ({"tainted": ["docs"]}, {"tainted": ["web"], "allow": ["pay.to"]}, {"allow": []}, None):
+        assert made(policy, step).status_code == 201, policy
+    asked = {"prompt": "Hello", "auto_run_tools": True, "tools": ["page", "pay"]}
+    assert made({"tainted": ["web"], "allow": ["pay.to"]}, asked).status_code == 422
+    assert made({"tainted": ["web"]}, {**asked, "tools": ["page", "note"]}).status_code == 201
+
+
+def test_a_program_made_to_be_slow_is_looked_at_a_few_times(api: ApiClient, tasks: str) -> None:
+    steps = 200
+    chain: list[Any] = [{"set": {f"k{n}": f"$ state.k{n + 1}"}} for n in range(steps)]
+    (warning,) = told(api, tasks, *chain, {"set": {f"k{steps}": "$ inputs[0].who"}}, pay(to="$ state.k0"))
+    # It would take as many looks as there are steps: everything is said to reach it instead.
+    assert set(warning["details"]["sources"]["*"]) == {"user", "docs", "web", "tools"}
