@@ -34,6 +34,8 @@ _MOST_REQUESTS = 100
 _LONGEST_REFUSAL = 64 * 1024
 # No server of an older version answers so to something it does not know.
 _FINAL = frozenset({401, 402, 403, 407, 408, 425, 429, 502, 503, 504, 524})
+_SESSION = "mcp-session-id"
+_LISTENING_S = 0.5
 _CANCELLING_S = 1.0
 _STEP_S = 0.01
 _CANCELLED = "notifications/cancelled"
@@ -85,6 +87,8 @@ class Line:
         # Whether `refusal` was said in the words of the protocol.
         self.was_refused = False
         self.cancelling = 0
+        # The stream beside the calls of a session was answered, or refused.
+        self.listens = anyio.Event()
         self._scope = scope
 
     def fail(self, error: ToolError, *, is_of_question: bool = False) -> None:
@@ -133,6 +137,10 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
             return await self._cancelled(request, outgoing)
         is_question = message in _QUESTIONS
         self._line.questions += is_question
+        if is_question and _SESSION in request.headers:
+            # Servers send there what they ask while they are at work; before there is a stream it is lost.
+            with anyio.move_on_after(_LISTENING_S):
+                await self._line.listens.wait()
         try:
             self._check(outgoing)
             answer = await self._client.open(outgoing)
@@ -142,6 +150,9 @@ class CheckedTransport(httpx2.AsyncBaseTransport):
             if not is_beside or isinstance(error, Blocked):
                 self._line.fail(unanswered(error), is_of_question=is_question)
             raise httpx2.ConnectError(str(error), request=request) from error
+        finally:
+            if request.method == "GET":
+                self._line.listens.set()
         if answer.status >= 400:
             return await self._refused(request, outgoing, answer, is_question=is_question)
         if is_question or (request.method == "POST" and not self._line.questions):
