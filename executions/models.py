@@ -60,9 +60,7 @@ class Execution(Resource):
     called_by = models.UUIDField(
         null=True, help_text="the branch that waits for it, or the session in which a tool began it"
     )
-    callers = ArrayField(
-        models.UUIDField(), null=True, help_text="the runs whose calls led to it, the nearest first: it costs them too"
-    )
+    callers = ArrayField(models.UUIDField(), null=True, help_text="the runs whose calls led to it, the nearest first")
     retried_from = models.UUIDField(null=True, help_text="the run that this one does again; it may be gone")
     values_of = models.UUIDField(
         null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"

@@ -1,4 +1,4 @@
-"""Runs that a call of another run began: which branch waits for them, and which runs they cost too. When one ends, in the
+"""Runs that a call of another run began: which branch waits for them, and which runs led to them. When one ends, in the
 same transaction the branch that waits is to be looked at.
 
 The index is built while rows are written; what a build that was interrupted left behind is no use, and goes first.
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             name="callers",
             field=django.contrib.postgres.fields.ArrayField(
                 base_field=models.UUIDField(),
-                help_text="the runs whose calls led to it, the nearest first: it costs them too",
+                help_text="the runs whose calls led to it, the nearest first",
                 null=True,
                 size=None,
             ),
