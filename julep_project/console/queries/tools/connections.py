@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from julep_project.console.address import uuid_of
+from julep_project.console.queries.owners import OF_DEVELOPER, naming
 from julep_project.console.queries.rows import Row, rows
-
-FILTERS = ("status", "provider", "user", "developer")
 
 _CONNECTIONS = """
     SELECT c.*, p.name AS provider, p.kind, p.resource, p.issuer, u.name AS user_name, d.email AS developer
@@ -23,8 +22,7 @@ _NARROWING = {
     "provider": """c.provider_id IN (SELECT id FROM connections_provider
                                      WHERE lower(name) = lower(%(provider)s) OR id = %(provider_id)s)""",
     "user": "c.user_id = %(user)s",
-    "developer": """c.developer_id IN (SELECT id FROM agents_developer
-                                       WHERE email = %(developer)s OR id = %(developer_id)s)""",
+    "developer": OF_DEVELOPER,
 }
 
 
@@ -33,9 +31,9 @@ def list_connections(wanted: Mapping[str, Any], *, after: UUID | None, limit: in
     narrowed = [text for name, text in _NARROWING.items() if wanted[name]]
     if after is not None:
         narrowed.append("c.id < %(after)s")
-    named = {f"{name}_id": uuid_of(wanted[name]) for name in ("provider", "developer")}
+    values = {**wanted, **naming(wanted["developer"]), "provider_id": uuid_of(wanted["provider"])}
     statement = _CONNECTIONS.format(narrowed=" AND ".join(narrowed) or "true")
-    return rows(statement, {**wanted, **named, "after": after, "limit": limit})
+    return rows(statement, {**values, "after": after, "limit": limit})
 
 
 def get_connection(connection_id: UUID) -> Row | None:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from julep_project.console.address import uuid_of
+from julep_project.console.queries.owners import OF_DEVELOPER, naming
 from julep_project.console.queries.rows import Row, rows
 
 _SERVERS = """
@@ -33,11 +33,9 @@ def list_servers(*, state: str, developer: str, after: UUID | None, limit: int) 
     if after is not None:
         narrowed.append("s.id < %(after)s")
     if developer:
-        narrowed.append(
-            "s.developer_id IN (SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s)"
-        )
-    named = {"after": after, "limit": limit, "developer": developer, "developer_id": uuid_of(developer)}
-    return [_told(row) for row in rows(_SERVERS.format(narrowed=" AND ".join(narrowed) or "true"), named)]
+        narrowed.append(OF_DEVELOPER)
+    values = {"after": after, "limit": limit, **naming(developer)}
+    return [_told(row) for row in rows(_SERVERS.format(narrowed=" AND ".join(narrowed) or "true"), values)]
 
 
 def get_server(server_id: UUID) -> Row | None:

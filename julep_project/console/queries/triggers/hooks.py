@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from executions.hooks.request import shown_to_readers
-from julep_project.console.address import uuid_of
 from julep_project.console.keyset import Place
+from julep_project.console.queries.owners import OF_DEVELOPER, naming
 from julep_project.console.queries.rows import Row, rows
 
 # Of the last hour so many calls of each are looked at.
@@ -47,12 +47,9 @@ def list_hooks(*, state: str, target: str, developer: str, after: UUID | None, l
     if after is not None:
         narrowed.append("h.id < %(after)s")
     if developer:
-        narrowed.append(
-            "h.developer_id IN (SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s)"
-        )
-    named = {"target": target, "after": after, "limit": limit, "developer": developer}
-    named |= {"developer_id": uuid_of(developer)}
-    return [_told(row) for row in rows(_HOOKS.format(narrowed=" AND ".join(narrowed) or "true"), named)]
+        narrowed.append(OF_DEVELOPER)
+    values = {"target": target, "after": after, "limit": limit, **naming(developer)}
+    return [_told(row) for row in rows(_HOOKS.format(narrowed=" AND ".join(narrowed) or "true"), values)]
 
 
 def get_hook(hook_id: UUID) -> Row | None:

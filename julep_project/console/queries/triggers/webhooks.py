@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from agents.webhooks.services import DISABLED_BY_HAND, place
-from julep_project.console.address import uuid_of
 from julep_project.console.keyset import Place
+from julep_project.console.queries.owners import OF_DEVELOPER, naming
 from julep_project.console.queries.rows import Row, rows
 
 # What waits for one, and what did not arrive there, is counted no further.
@@ -49,11 +49,9 @@ def list_endpoints(*, state: str, developer: str, after: UUID | None, limit: int
     if after is not None:
         narrowed.append("e.id < %(after)s")
     if developer:
-        narrowed.append(
-            "e.developer_id IN (SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s)"
-        )
-    named = {"after": after, "limit": limit, "developer": developer, "developer_id": uuid_of(developer)}
-    return [_told(row) for row in rows(_ENDPOINTS.format(narrowed=" AND ".join(narrowed) or "true"), named)]
+        narrowed.append(OF_DEVELOPER)
+    values = {"after": after, "limit": limit, **naming(developer)}
+    return [_told(row) for row in rows(_ENDPOINTS.format(narrowed=" AND ".join(narrowed) or "true"), values)]
 
 
 def get_endpoint(endpoint_id: UUID) -> Row | None:
