@@ -9,7 +9,6 @@ from executions.actions.settling import WAITS, go_on, settle
 from executions.engine.draft import WAITS_FOR
 from julep_project.core.database import fetch
 from julep_project.core.tenancy import system_scope
-from julep_project.core.work.keeper import Condition
 
 _AT_ONCE = 500
 # Those that had looked before the connection was settled, or whose connection is gone: they ask anew.
@@ -30,11 +29,6 @@ def let_go_on(connection: Connection) -> None:
     """Let go on what waits for it, if only just now somebody has signed in, or has refused to."""
     failure = _failure(connection.status, connection.problem)
     go_on(connection.developer_id, key_of(connection), state=connection.turn, failure=failure)
-
-
-def is_any_settled() -> Condition:
-    """Whether a call waits for what has come about already."""
-    return f"EXISTS (SELECT {_FROM})", ()
 
 
 @system_scope()

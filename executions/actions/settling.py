@@ -14,7 +14,6 @@ from executions.engine.draft import ACTION, WAITS_FOR
 from executions.services import settle_action
 from julep_project.core.database import fetch
 from julep_project.core.tenancy import system_scope, tenant_scope
-from julep_project.core.work.keeper import Condition
 
 _AT_ONCE = 500
 
@@ -42,11 +41,6 @@ def go_on(developer_id: UUID, key: str, *, state: int, failure: ToolError | None
     """
     found: Waiting = fetch(_FOUND.format(_OF_KEY), {"developer": developer_id, "key": key, "state": state})
     return settle(found, failure)
-
-
-def has_expired() -> Condition:
-    """Whether there are calls nobody did anything for."""
-    return f"EXISTS (SELECT FROM executions_branch b WHERE {_EXPIRED})", ()
 
 
 @system_scope()

@@ -18,6 +18,7 @@ OWN_TASKS = {
     "executions.sweep": "maintenance",
     "executions.prune_blobs": "maintenance",
     "executions.resume_within_budget": "maintenance",
+    "executions.cancel_orphans": "maintenance",
     "executions.expire_actions": "maintenance",
     "executions.go_on_connected": "maintenance",
     "connections.prune": "maintenance",
