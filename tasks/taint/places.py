@@ -15,17 +15,22 @@ Key = TypeVar("Key")
 # A step: the body it is in, as the engine names it, and its index there.
 Place = tuple[str | int, ...]
 _OF_RUN = Content(frozenset({INPUT}))
+_OF_ANYTHING = Content(ANYWHERE)
 # A program whose contents go round in a long circle is looked at so often, and then everything is anywhere.
 MOST_PASSES = 12
 
 
 @dataclass
 class Store:
-    """Contents by place. They only ever grow, so that looking again comes to an end."""
+    """Contents by place; those of all places of a workflow, and of the whole store, together, so that a read of all
+    costs no more than a read of one. They only ever grow, so that looking again comes to an end."""
 
     inputs: dict[Place, Content] = field(default_factory=dict)
     outputs: dict[Place, Content] = field(default_factory=dict)
     state: dict[str, Content] = field(default_factory=dict)
+    all_inputs: dict[str, Content] = field(default_factory=dict)
+    all_outputs: dict[str, Content] = field(default_factory=dict)
+    all_state: dict[str, Content] = field(default_factory=dict)
     called_with: dict[str, Content] = field(default_factory=dict)
     results: dict[str, Content] = field(default_factory=dict)
     seen_in: dict[str, Content] = field(default_factory=dict)
@@ -39,6 +44,21 @@ class Store:
             table[key] = whole
             self.has_grown = True
         return whole
+
+    def pass_on(self, place: Place, given: Content) -> Content:
+        """Add the input of a step."""
+        self.grow(self.all_inputs, str(place[0]), opaque(given))
+        return self.grow(self.inputs, place, given)
+
+    def give(self, place: Place, found: Content) -> Content:
+        """Add the output of a step."""
+        self.grow(self.all_outputs, str(place[0]), opaque(found))
+        return self.grow(self.outputs, place, found)
+
+    def keep(self, key: str, found: Content) -> None:
+        """Add what is stored under a key."""
+        self.grow(self.all_state, "", opaque(found))
+        self.grow(self.state, key, found)
 
 
 @dataclass(frozen=True)
@@ -98,36 +118,46 @@ class Scope:
             case "arguments" | "metadata":
                 return _OF_RUN, ()
             case "execution":
-                return either([_OF_RUN, *self.store.state.values()]).depending(ANYWHERE), ()
+                return _OF_ANYTHING, ()
             case "inputs":
-                return self._of_steps(keys, self._input_of, count=self.position + 1, else_input=True)
+                whole = opaque(self._all(self.store.all_inputs), self._called_with)
+                return self._of_steps(keys, self._input_of, whole, count=self.position + 1, else_input=True)
             case "outputs":
-                return self._of_steps(keys, self._output_of, count=self.position)
+                return self._of_steps(keys, self._output_of, self._all(self.store.all_outputs), count=self.position)
             case "steps":
                 return self._of_views(keys)
             case "state":
                 if keys and isinstance(keys[0], str):
                     return self.store.state.get(keys[0], EMPTY), keys[1:]
-                return opaque(*self.store.state.values()), ()
+                return self.store.all_state.get("", EMPTY), ()
         return EMPTY, ()
 
     def _of_views(self, keys: tuple[Written, ...]) -> tuple[Content, tuple[Written, ...]]:
         of = {"input": self._input_of, "output": self._output_of}.get(str(keys[1])) if len(keys) > 1 else None
         if of is not None:
-            found, _ = self._of_steps(keys[:1], of, count=self.position + 1)
+            found, _ = self._of_steps(keys[:1], of, self._of_all_steps, count=self.position + 1)
             return found, keys[2:]
-        found, _ = self._of_steps(keys[:1], lambda place: opaque(self._input_of(place), self._output_of(place)))
+        found, _ = self._of_steps(keys[:1], self._both_of, self._of_all_steps)
         return found, ()
+
+    @property
+    def _of_all_steps(self) -> Content:
+        return opaque(self._all(self.store.all_inputs), self._all(self.store.all_outputs))
+
+    def _all(self, table: Mapping[str, Content]) -> Content:
+        return table.get(self.workflow, EMPTY)
 
     def _of_steps(
         self,
         keys: tuple[Written, ...],
         of: Callable[[Place], Content],
+        whole: Content,
         *,
         count: int | None = None,
         else_input: bool = False,
     ) -> tuple[Content, tuple[Written, ...]]:
-        """What steps of the workflow have, by index or label. `count`: how many are counted from, for negative ones."""
+        """What steps of the workflow have, by index or label, else the `whole` of it. `count`: how many are counted
+        from, for negative ones."""
         match keys:
             case (int() as index, *_) if count is not None:
                 place = (self.workflow, index if index >= 0 else index + count)
@@ -138,15 +168,14 @@ class Scope:
                 return (found.beside(self._called_with.at(label)) if else_input else found), keys[1:]
             case (str(), *_) if else_input:
                 return self._called_with, keys
-        whole = [of(place) for place in self._places()]
-        return opaque(*whole, self._called_with if else_input else EMPTY), ()
+        return opaque(whole), ()
 
     @property
     def _called_with(self) -> Content:
         return self.store.called_with.get(self.workflow, EMPTY)
 
-    def _places(self) -> list[Place]:
-        return [place for place in self.store.inputs if place[0] == self.workflow]
+    def _both_of(self, place: Place) -> Content:
+        return opaque(self._input_of(place), self._output_of(place))
 
     def _input_of(self, place: Place) -> Content:
         return self.store.inputs.get(place, EMPTY)

@@ -147,8 +147,7 @@ class _Walk:
             location = f"{at.location}[{index}]" if is_list else at.location
             position = index if at.position is None else at.position
             here = _At(place, location, at.workflow, at.labels, at.names, position)
-            given = self._store.grow(self._store.inputs, place, given)
-            given = self._store.grow(self._store.outputs, place, self._step(step, given, here))
+            given = self._store.give(place, self._step(step, self._store.pass_on(place, given), here))
             self._see(given)
         return given
 
@@ -249,7 +248,7 @@ class _Walk:
             found = self._value(value, given, at)
             output = output.beside(found)
             for key, sources in (found.keys or {}).items():
-                self._store.grow(self._store.state, key, Content(sources))
+                self._store.keep(key, Content(sources))
         return output
 
     @_step.register
