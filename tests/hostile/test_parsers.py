@@ -79,6 +79,8 @@ _ALLOWED = {
     "julep_project/console/queries/rows.py": "reads what this product wrote",
     "julep_project/console/templatetags/console.py": "reads what this product wrote, some thousand characters",
     "agents/calls/selectors.py": "reads what this product wrote",
+    "agents/connections/sealed.py": "reads what this product wrote and sealed",
+    "julep_project/console/views/triggers/deliveries.py": "reads what this product wrote, a message of some thousand characters",
     "julep_project/doctor_processes.py": "reads what this installation's API wrote",
     "tasks/expressions/apart/evaluator.py": "reads what the engine's process wrote",
 }
