@@ -26,6 +26,7 @@ from agents.tool_definitions import (
 from agents.tools.runners import current_depth
 from agents.tools.secret_names import WHERE, names_a_secret, names_of
 from agents.tools.secret_values import check_may_name
+from agents.tools.signing_in import check_may_connect
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.ids import uuid7
@@ -162,7 +163,8 @@ def change_tool(
     tools = selectors.list_tools(developer, agent_id)
     with transaction.atomic():
         locked = _locked_tool(tools, tool_id)
-        changed = _update_tool(locked, _allowed(developer, patch_tool(locked, body), may_name), keeps_safeguards)
+        definition = _allowed(developer, patch_tool(locked, body), may_name)
+        changed = _update_tool(locked, definition, keeps_safeguards)
     pin_stored(changed)
     return changed
 
@@ -181,12 +183,14 @@ def delete_tool(*, developer: Developer, agent_id: UUID, tool_id: UUID) -> None:
 
 
 def _allowed(developer: Developer, definition: ToolDefinition, may_name: AbstractSet[str] | None) -> ToolDefinition:
-    """The definition, unless it names secrets that whoever makes it may not choose, or what is not the developer's.
+    """The definition, unless it names secrets that whoever makes it may not choose, or what is not the developer's; or
+    works in somebody's name, and is made by who may not choose secrets.
 
     Raises:
         Forbidden, InvalidInput
     """
     check_may_name(names_of(definition.to_wire()), may_name)
+    check_may_connect(definition.to_wire(), is_free=may_name is None)
     check_reference(developer, definition)
     return definition
 

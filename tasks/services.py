@@ -20,6 +20,7 @@ from agents.tool_definitions import check_reference, parse_tool, tool_to_wire
 from agents.tools.presets import without_values
 from agents.tools.secret_names import names_of
 from agents.tools.secret_values import check_may_name, mention_warnings, warnings_of
+from agents.tools.signing_in import check_may_connect
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import InvalidInput, InvalidTask, NotFound
 from julep_project.core.ids import uuid7
@@ -178,6 +179,8 @@ def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] |
         check_reference(agent.developer, definition, at=f"tools[{place}]")
     tools = [definition.to_wire() for definition in definitions]
     check_defined(tools)
+    for tool in tools:
+        check_may_connect(tool, is_free=may_name is None)
     secrets = {
         **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},
         **compiled.secrets,

@@ -88,7 +88,9 @@ def with_setup(presets: Presets, tool: Mapping[str, Json]) -> Mapping[str, Json]
     if kind == ToolType.INTEGRATION:
         return {**tool, "integration": {**spec, "setup": _overlaid(spec.get("setup"), setup)}}
     if kind == ToolType.API_CALL:
-        fields = {name: value for name, value in setup.items() if name in REQUEST_FIELDS}
+        # A token goes where the definition says: metadata may be of somebody else.
+        fixed = {"url"} if "connection" in spec else set()
+        fields = {name: value for name, value in setup.items() if name in REQUEST_FIELDS - fixed}
         merged = {name: _overlaid(spec.get(name), fields[name]) for name in _MERGED_FIELDS if name in fields}
         return {**tool, "api_call": {**spec, **fields, **merged}}
     return tool

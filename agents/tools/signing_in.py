@@ -13,6 +13,7 @@ from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
+from julep_project.core.errors import Forbidden
 from julep_project.core.json_value import Json
 
 USER, DEVELOPER = "user", "developer"
@@ -59,6 +60,21 @@ class SignIn:
 def wants_sign_in(tool: Mapping[str, Json]) -> bool:
     """Whether calls of this tool are made in somebody's name."""
     return _connection_and_place(tool)[0] is not None
+
+
+def check_may_connect(tool: Mapping[str, Json], *, is_free: bool) -> None:
+    """Return unless calls of the tool are made in somebody's name, and whoever defines it is not free to have them so.
+
+    A model, and whoever supplies data to a task, could else make a tool that sends the tokens of users wherever they
+    like.
+
+    Raises:
+        Forbidden
+    """
+    if not is_free and wants_sign_in(tool):
+        raise Forbidden(
+            "A tool that works in somebody's name is not made or changed by a tool", fix="Define it over REST"
+        )
 
 
 def check_signed_in(developer: Developer, tool: Mapping[str, Json], user_id: UUID | None) -> None:

@@ -13,6 +13,8 @@ from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
 from agents.tool_types import ToolType
 from agents.tools.decisions import Decision, DecisionBody
+from agents.tools.runners import current_depth
+from agents.tools.signing_in import check_may_connect
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import LONGEST_NAME, Body, Example, JsonObject, ListOf, Number, Text, TextList
 from julep_project.core.reading.validation import invalid
@@ -163,4 +165,6 @@ def _tool(body: Mapping[str, Json], index: int) -> dict[str, Json]:
     if definition.type in (ToolType.MCP, ToolType.TASK, ToolType.AGENT):
         told = "what it takes is found out when it is given to the agent, not in a chat"
         raise invalid(("tools", index, "type"), "value_error", received=definition.type, msg=told)
-    return definition.to_wire()
+    whole = definition.to_wire()
+    check_may_connect(whole, is_free=not current_depth())
+    return whole
