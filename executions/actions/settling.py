@@ -4,8 +4,12 @@ Whoever does such a thing says so after the commit of it. The branch's row decid
 and what is not said is found by a sweep.
 """
 
+import logging
 from collections.abc import Sequence
 from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError
 
 from agents.models import Developer
 from agents.tools.actions import ActionExpired
@@ -13,7 +17,10 @@ from agents.tools.errors import ToolError
 from executions.engine.draft import ACTION, WAITS_FOR
 from executions.services import settle_action
 from julep_project.core.database import fetch
+from julep_project.core.errors import DomainError
 from julep_project.core.tenancy import system_scope, tenant_scope
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE = 500
 
@@ -52,7 +59,17 @@ def expire() -> int:
 
 def settle(found: Waiting, failure: ToolError | None = None) -> int:
     """Let these calls go on, or fail; how many of them still waited."""
-    return sum(_settled(*each, failure) for each in found)
+    return sum(_tried(*each, failure) for each in found)
+
+
+def _tried(developer_id: UUID, execution_id: UUID, wait_id: UUID, action: str, failure: ToolError | None) -> bool:
+    """What goes wrong with one is no reason to leave the others waiting."""
+    try:
+        return _settled(developer_id, execution_id, wait_id, action, failure)
+    except (DomainError, DatabaseError, ObjectDoesNotExist, ValueError) as error:
+        fields = {"action": "wait_not_settled", "execution_id": execution_id, "error": type(error).__name__}
+        log.warning("call that waited could not go on", extra=fields)
+        return False
 
 
 def _settled(developer_id: UUID, execution_id: UUID, wait_id: UUID, action: str, failure: ToolError | None) -> bool:

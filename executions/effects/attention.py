@@ -102,11 +102,11 @@ def wait_for_action(claim: Claim, needed: ActionNeeded) -> Verdict | None:
     effect, action, wait_id = claim.run.contents.unpack_effect(claim.effect), needed.action, uuid7()
     expires_at = to_wire(now() + timedelta(seconds=action.expires_s))
     told = {
+        **action.told,
         "type": action.type,
         "id": str(wait_id),
         "tool": effect["request"]["tool"]["name"],
         "message": needed.message,
-        **action.told,
         "expires_at": expires_at,
     }
     waits_for = {"type": ACTION, "action": action.type, "key": action.key, "seen": action.seen, "kept": action.kept}
