@@ -6,7 +6,7 @@ to who only sees the address.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -18,11 +18,12 @@ from django.utils.crypto import constant_time_compare
 
 from agents.connections import services
 from agents.connections.addresses import callback_url
-from agents.connections.errors import ProviderFaulty, SignInOver
+from agents.connections.errors import ConnectionRefused, ProviderFaulty, SignInOver
 from agents.connections.exchange import Client
-from agents.connections.models import Connection
+from agents.connections.models import Connection, ConnectionStatus
 from agents.connections.signed import challenge_of, digest_of, link_of, new_state
 from agents.models import Developer
+from agents.tools.errors import ToolError
 from julep_project.core.actor import Actor, ActorKind, acting_as
 from julep_project.core.clock import DatabaseNow, TransactionNow
 from julep_project.core.database import give_connection_back
@@ -30,6 +31,7 @@ from julep_project.core.tenancy import system_scope, tenant_scope
 
 STATE_S = 600
 LONGEST_TEXT = 4096
+_DENIED = "access_denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def finish(provider_id: UUID, returned: Mapping[str, str], browser: str, address
     """Take what a service sends a browser back with. Gives the connection as it is then.
 
     Raises:
-        SignInOver: it is of no sign-in that is under way in this browser.
+        SignInOver: it is of no sign-in that is under way in this browser, or the connection was settled meanwhile.
+        ConnectionRefused: they did not agree, but had before.
         ProviderFaulty: somebody has signed in, but the service gives no token; they may try again.
         ConnectionImpossible, SecretsNotConfigured
     """
@@ -103,11 +106,26 @@ def finish(provider_id: UUID, returned: Mapping[str, str], browser: str, address
         _use_up(row)
         _check_issuer(row, returned)
         if "error" in returned:
-            services.refused(row, f"the sign-in was not agreed to: {_word(returned['error'])}")
+            _refuse(row, _word(returned["error"]))
         else:
             _redeem(row, returned.get("code", ""), state)
-        ended: Connection = Connection.objects.select_related("provider").get(pk=row.pk)
+        ended: Connection | None = Connection.objects.select_related("provider").filter(pk=row.pk).first()
+        if ended is None:
+            raise SignInOver
         return ended
+
+
+def _refuse(row: Connection, error: str) -> None:
+    """Only who says no refuses; what else a service says may be otherwise the next time.
+
+    Raises:
+        ProviderFaulty. ConnectionRefused: somebody had signed in before, and still has.
+    """
+    if error != _DENIED:
+        raise ProviderFaulty(f"the service signs nobody in: {error}")
+    if row.status == ConnectionStatus.CONNECTED:
+        raise ConnectionRefused("The sign-in was not agreed to; what was agreed to before stays.")
+    services.refused(row, f"the sign-in was not agreed to: {error}")
 
 
 def _redeem(row: Connection, code: str, state: str) -> None:
@@ -116,7 +134,12 @@ def _redeem(row: Connection, code: str, state: str) -> None:
     developer: Developer = row.developer
     client = Client.of(developer, row.provider)
     give_connection_back()
-    services.connected(row, client.redeem(code, state))
+    granted = client.redeem(code, state)
+    if not services.connected(row, granted):
+        # Nobody would ever know these.
+        with suppress(ToolError):
+            client.revoke(granted.tokens)
+        raise SignInOver
 
 
 def _found(wanted: Q, until: str) -> Connection | None:

@@ -6,9 +6,9 @@ from itertools import chain
 from django.conf import settings
 
 from agents.connections import services
-from agents.connections.discovery import read_challenge, scopes_in
+from agents.connections.discovery import is_within, read_challenge, scopes_in
 from agents.connections.errors import ConnectionImpossible
-from agents.connections.models import Connection, ConnectionStatus, Provider
+from agents.connections.models import Connection, ConnectionStatus, Provider, ProviderKind
 from agents.connections.providers import find_provider, provider_of_server
 from agents.connections.tokens import access_token, renewed_token
 from agents.models import Developer
@@ -37,7 +37,7 @@ class Connections:
         provider = _provider_of(wanted)
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         token = None if connection is None else access_token(wanted.developer, connection)
-        return token or _ask(wanted, provider)
+        return token or _token_or_ask(wanted, provider, connection)
 
     def other_token(self, wanted: SignIn, rejected: str) -> str:
         """Another one than the service did not take.
@@ -47,7 +47,7 @@ class Connections:
         provider = _provider_of(wanted)
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         token = None if connection is None else renewed_token(wanted.developer, connection, rejected)
-        return token or _ask(wanted, provider)
+        return token or _token_or_ask(wanted, provider, connection)
 
     def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
         """Return if the service does not say in its challenge which scopes are missing (RFC 6750, section 3.1).
@@ -64,7 +64,8 @@ class Connections:
         given = () if connection is None else connection.scopes
         if set(missing) <= set(given):
             return  # it has been asked for just that, and says so again
-        _ask(replace(wanted, scopes=(*given, *missing)), provider)
+        more = replace(wanted, scopes=(*given, *missing))
+        raise _needed(more, provider, *_link(more, provider), seen=0 if connection is None else connection.turn)
 
 
 def token_for_listing(developer: Developer, provider_name: str, resource: str) -> str:
@@ -76,6 +77,7 @@ def token_for_listing(developer: Developer, provider_name: str, resource: str) -
     """
     named = find_provider(developer, provider_name) if provider_name else None
     provider = named or provider_of_server(developer, resource)
+    _check_audience(provider, resource)
     rows = services.list_connections(developer).filter(provider=provider, status=ConnectionStatus.CONNECTED)
     for connection in chain(rows.filter(user=None), rows.exclude(user=None).order_by("-connected_at")[:_MOST_TRIED]):
         if token := access_token(developer, connection):
@@ -94,29 +96,54 @@ def _provider_of(wanted: SignIn) -> Provider:
     provider = find_provider(wanted.developer, wanted.provider)
     if provider is None:
         raise ConnectionImpossible(f"there is no provider {wanted.provider!r} to sign in at")
+    _check_audience(provider, wanted.resource)
     return provider
 
 
-def _ask(wanted: SignIn, provider: Provider) -> str:
-    """Say that somebody has to sign in.
+def _check_audience(provider: Provider, resource: str) -> None:
+    """Tokens for an MCP server go there alone.
+
+    Raises:
+        ConnectionImpossible
+    """
+    if provider.kind == ProviderKind.MCP and not is_within(resource, provider.audience or provider.resource):
+        raise ConnectionImpossible(f"tokens of {provider.name!r} are for another server than the tool calls")
+
+
+def _token_or_ask(wanted: SignIn, provider: Provider, looked: Connection | None) -> str:
+    """A token after all, where somebody has signed in since it was looked; else say that somebody has to.
 
     Raises:
         ActionNeeded, ConnectionImpossible
     """
+    seen = 0 if looked is None else looked.turn
+    connection, url = _link(wanted, provider)
+    if connection.status == ConnectionStatus.CONNECTED and connection.turn > seen:
+        token = access_token(wanted.developer, connection)
+        if token is not None:
+            return token
+    else:
+        seen = connection.turn
+    raise _needed(wanted, provider, connection, url, seen=seen)
+
+
+def _link(wanted: SignIn, provider: Provider) -> tuple[Connection, str]:
     try:
-        connection, url = services.make_link(wanted.developer, provider, wanted.user_id, scopes=wanted.scopes)
+        return services.make_link(wanted.developer, provider, wanted.user_id, scopes=wanted.scopes)
     except NotFound:
         raise ConnectionImpossible("the user in whose name the call is made is not there") from None
+
+
+def _needed(wanted: SignIn, provider: Provider, connection: Connection, url: str, *, seen: int) -> ActionNeeded:
+    """Who has to sign in where. `seen` is the turn that was looked at: a call that overlooked another goes on."""
     told = {
         "connection_id": str(connection.pk),
         "provider": provider.name,
         "user_id": None if wanted.user_id is None else str(wanted.user_id),
         "url": url,
     }
-    action = Action(
-        CONNECTION, told, expires_s=settings.CONNECTION_LINK_S, key=key_of(connection), seen=connection.turn
-    )
-    raise ActionNeeded(f"somebody has to sign in at {provider.name} first: {url}", action)
+    action = Action(CONNECTION, told, expires_s=settings.CONNECTION_LINK_S, key=key_of(connection), seen=seen)
+    return ActionNeeded(f"somebody has to sign in at {provider.name} first: {url}", action)
 
 
 register_sign_ins(Connections())

@@ -14,6 +14,8 @@ from agents.connections import outgoing
 from agents.connections.errors import ProviderFaulty
 from agents.connections.models import LONGEST_SCOPE
 from agents.connections.outgoing import Heard, checked_url
+from julep_project.core.http import BadUrl, origin_of
+from julep_project.core.http.request import read_url
 
 _PARAMETER = re.compile(r'([A-Za-z_]{1,40}+)[ \t]{0,5}+=[ \t]{0,5}+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]++")
@@ -107,8 +109,8 @@ def _places_of_resource(resource: str, challenge: Mapping[str, str]) -> Iterator
 
 
 def _protected(resource: str, said: Mapping[str, Any], challenge: Mapping[str, str]) -> Protected:
-    named = said.get("resource")
-    if not isinstance(named, str) or not _is_within(resource, named):
+    named = checked_url(said.get("resource"), "resource in what the MCP server says of itself", like=resource)
+    if not is_within(resource, named):
         raise ProviderFaulty("what the MCP server says of who protects it is about another resource")
     servers = said.get("authorization_servers")
     first = servers[0] if isinstance(servers, list) and servers else None
@@ -117,10 +119,15 @@ def _protected(resource: str, said: Mapping[str, Any], challenge: Mapping[str, s
     return Protected(named, issuer, scopes)
 
 
-def _is_within(resource: str, named: str) -> bool:
+def is_within(resource: str, named: str) -> bool:
     """Whether what is named is the resource, or what it lies in."""
-    path, above = urlsplit(resource).path.rstrip("/"), urlsplit(named).path.rstrip("/")
-    return _origin(resource) == _origin(named) and (path == above or path.startswith(f"{above}/"))
+    try:
+        inner, outer = read_url(resource), read_url(named)
+    except BadUrl:
+        return False
+    path, above = inner.path.rstrip("/"), outer.path.rstrip("/")
+    is_below = path == above or path.startswith(f"{above}/")
+    return is_below and ".." not in path.split("/") and origin_of(resource) == origin_of(named)
 
 
 def _places_of_issuer(issuer: str) -> Iterator[str]:

@@ -23,8 +23,9 @@ def _remove(person: Person, pace: Pace) -> int:
     developer, count = Developer.objects.get(pk=person.developer_id), 0
     rows = Connection.objects.select_related("provider").filter(developer=developer, user=person.user_id)
     for row in list(rows):
-        count += Connection.objects.filter(pk=row.pk).delete()[0]
+        # Told first: this may be repeated, and a row that is gone tells nobody.
         tell_service(developer, row)
+        count += Connection.objects.filter(pk=row.pk).delete()[0]
     return count
 
 

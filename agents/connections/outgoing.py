@@ -73,7 +73,8 @@ def tell(url: str, *, json: Any = None, form: Mapping[str, str] | None = None, *
 
 
 def checked_url(text: object, what: str, *, like: str = "") -> str:
-    """An address that a service names. It is encrypted, unless that of the service (`like`) is not.
+    """An address that a service names. It is encrypted; on a network that the operator has opened it need not be, if
+    that of the service (`like`) is not.
 
     Raises:
         ProviderFaulty
@@ -88,7 +89,7 @@ def checked_url(text: object, what: str, *, like: str = "") -> str:
         raise ProviderFaulty(f"the {what} has no plain host")
     if url.userinfo or "#" in text:
         raise ProviderFaulty(f"the {what} has a user or a fragment")
-    if url.scheme != "https" and not like.startswith("http://"):
+    if url.scheme != "https" and not (like.startswith("http://") and http.is_sealed_way(text)):
         raise ProviderFaulty(f"the {what} is not encrypted: {place_of_url(text)}")
     return text
 

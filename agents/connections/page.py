@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from agents.access.open_pages import headers, page, served
 from agents.connections.authorizing import STATE_S, begin, finish, opened
-from agents.connections.errors import SignInOver
+from agents.connections.errors import ConnectionRefused, SignInOver
 from agents.connections.models import Connection, ConnectionStatus
 from agents.tools.errors import ToolError
 from julep_project.core.api.peer import address_of
@@ -92,6 +92,8 @@ def _served(request: HttpRequest, methods: tuple[str, ...], answer: Callable[[],
     def told() -> HttpResponse:
         try:
             return answer()
+        except ConnectionRefused as refused:
+            return page(_TOLD, 200, message=visible(refused.message))
         except ToolError as error:
             return page(_TOLD, 502, message=visible(error.message))
 

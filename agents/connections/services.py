@@ -80,8 +80,9 @@ def make_link(
     return found, link_url(Link(found.pk, found.turn))
 
 
-def connected(connection: Connection, granted: Granted) -> None:
-    """Keep what a sign-in gave. Whoever waits for it hears of it after the commit.
+def connected(connection: Connection, granted: Granted) -> bool:
+    """Keep what a sign-in gave. Whoever waits for it hears of it after the commit. Whether it is kept: it is not where
+    the connection was settled meanwhile, or is gone.
 
     Raises:
         SecretsNotConfigured
@@ -89,7 +90,7 @@ def connected(connection: Connection, granted: Granted) -> None:
     # A service that does not say what it allows allows what it was asked for.
     allowed = {"scopes": list(granted.scopes or connection.wanted or ())}
     values = _columns(connection, granted) | {"connected_at": DatabaseNow(), **allowed}
-    _settle(connection, ConnectionStatus.CONNECTED, "", **values)
+    return _settle(connection, ConnectionStatus.CONNECTED, "", **values)
 
 
 def refused(connection: Connection, why: str) -> None:
@@ -122,10 +123,11 @@ def revoke_connection(developer: Developer, connection_id: UUID) -> None:
     Raises:
         NotFound
     """
-    connection = get_connection(developer, connection_id)
     with transaction.atomic():
-        if not list_connections(developer).filter(pk=connection_id).delete()[0]:
-            return
+        # Locked, so that the tokens are those that a renewal under way has got.
+        rows = list_connections(developer).select_for_update(of=("self",))
+        connection = get_or_not_found(rows, connection_id, "Connection")
+        Connection.objects.filter(pk=connection.pk).delete()
         _record(Verb.REVOKE, connection, before={"provider": connection.provider.name, "status": connection.status})
     tell_service(developer, connection)
 
@@ -148,18 +150,19 @@ def _columns(connection: Connection, granted: Granted) -> dict[str, Any]:
     return {**granted.tokens.columns(connection.developer_id, connection.pk), "token_until": until, **scopes}
 
 
-def _settle(connection: Connection, status: ConnectionStatus, problem: str, **values: Any) -> None:
-    rows = Connection.objects.filter(pk=connection.pk)
+def _settle(connection: Connection, status: ConnectionStatus, problem: str, **values: Any) -> bool:
+    rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn)
     over = {"state_digest": None, "browser_digest": None, "state_until": None, "link_until": None}
     told = {"status": status, "turn": F("turn") + 1, "problem": problem, "updated_at": DatabaseNow(), **over}
     with transaction.atomic():
         if not rows.update(**told, **values):
-            return
+            return False
         _record(Verb.UPDATE, connection, after={"status": status.value})
         settled = Connection.objects.select_related("provider").get(pk=connection.pk)
         # Runs before servers, which take their time; and what goes wrong with one is no news for the others.
         for listener in reversed(_listeners):
             transaction.on_commit(partial(listener, settled), robust=True)
+    return True
 
 
 def _record(verb: Verb, connection: Connection, **told: Any) -> None:

@@ -95,7 +95,7 @@ def _connection_and_place(tool: Mapping[str, Json]) -> tuple[Json, str]:
     server = spec.get("server")
     if isinstance(server, Mapping):
         return server.get(CONNECTION), str(server.get("url") or "")
-    return spec.get(CONNECTION), ""
+    return spec.get(CONNECTION), str(spec.get("url") or "")
 
 
 class SignIns(Protocol):

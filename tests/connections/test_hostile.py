@@ -5,10 +5,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
+from django.test import Client as Browser
 
 from agents.connections import discovery
 from agents.connections.errors import ProviderFaulty
+from agents.connections.exchange import Client, Granted
 from agents.connections.models import Connection
 from agents.connections.signed import Link
 from julep_project.core.ids import uuid7
@@ -40,7 +41,7 @@ def test_a_return_counts_once_in_the_browser_it_began_in(
     path, back = urlsplit(query["redirect_uri"]).path, service.sign_in(asked["location"])
 
     # A victim's browser that is sent there, another provider's address, another state, and none.
-    assert Client().get(path, back).status_code == 409
+    assert Browser().get(path, back).status_code == 409
     assert person.browser.get(f"/connections/callback/{uuid7()}", back).status_code == 409
     for wrong in ({**back, "state": "x"}, {"code": back["code"]}):
         assert person.browser.get(path, wrong).status_code == 409
@@ -115,8 +116,10 @@ FALSE: dict[str, Set] = {
     "no plain host": lambda s, _: s.metadata.update(token_endpoint="http://a;b.example.com/token"),
     "address of tokens": lambda s, _: s.metadata.update(token_endpoint="file:///etc/passwd"),
     "is about another resource": lambda s, said: said.update(resource=f"{s.url}/elsewhere"),
+    "resource in what the MCP server says": lambda s, said: said.update(resource="http://[x"),
+    "of itself is none": lambda s, said: said.update(resource="http://h:abc"),
     "authorization server of the MCP server": lambda s, said: said.update(authorization_servers=[]),
-    "not on the public internet": lambda s, said: said.update(authorization_servers=["http://10.0.0.1"]),
+    "not on the public internet": lambda s, said: said.update(authorization_servers=["https://10.0.0.1"]),
     "says nothing of itself": lambda s, _: s.before.update({"/.well-known/oauth-authorization-server": Reply(404)}),
 }
 
@@ -142,3 +145,40 @@ def test_another_server_does_not_speak_for_one(service: AuthorizationServer) -> 
 def test_what_is_not_encrypted_is_refused() -> None:
     with pytest.raises(ProviderFaulty, match="not encrypted"):
         discovery.checked_url("http://example.com/token", "address", like="https://example.com")
+    for text in ("http://example.com/token", "http://8.8.8.8/token", "http://10.0.0.1/token", "http://127.0.0.2/"):
+        with pytest.raises(ProviderFaulty, match="not encrypted"):
+            discovery.checked_url(text, "address", like=text)
+
+
+def test_only_who_says_no_refuses(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    url = link_for(flow, user)
+    assert person.sign_in(url, error="temporarily_unavailable").status_code == 502
+    assert status(flow) == "pending"
+    assert person.sign_in(url).status_code == 200
+    # Nor does it take what somebody has agreed to before.
+    page = person.sign_in(link_for(flow, user), error="access_denied")
+    assert (page.status_code, b"stays" in page.content, status(flow)) == (200, True, "connected")
+    assert Connection.objects.get().sealed
+
+
+def test_what_comes_for_a_connection_that_went_is_revoked(
+    flow: FlowRunner,
+    service: AuthorizationServer,
+    provider: Json,
+    person: Person,
+    user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = link_for(flow, user)
+    redeem = Client.redeem
+
+    def slowly(client: Client, code: str, state: str) -> Granted:
+        granted = redeem(client, code, state)
+        assert flow.api.delete(f"/connections/{Connection.objects.get().pk}").status_code == 202
+        return granted
+
+    monkeypatch.setattr(Client, "redeem", slowly)
+    assert person.sign_in(url).status_code == 409
+    assert service.issued[0] in service.revoked

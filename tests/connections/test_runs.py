@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from agents.audit.models import AuditRecord
-from agents.connections.models import Connection
+from agents.connections import services
+from agents.connections.models import Connection, Provider
 from agents.vault.sealing import Place, Sealed, open_sealed
 from executions.models import Execution, Transition
 from julep_project.devservices.loopback import Reply
@@ -90,6 +93,34 @@ def test_a_token_is_its_users_and_goes_nowhere_else(
     elsewhere = {"tool": "world", "arguments": {"url": "$ 'http://127.0.0.1:9/steal'"}}
     stolen = started(flow, service, user, [elsewhere])
     assert (stolen["status"], "another server" in stolen["error"]) == ("failed", True)
+    assert started(flow, service, user)["status"] == "succeeded"
+
+
+def test_a_token_for_one_server_goes_to_no_other(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, user: str
+) -> None:
+    Provider.objects.update(kind="mcp", resource=f"{service.url}/mcp", audience=f"{service.url}/mcp")
+    run = started(flow, service, user)
+    assert (run["status"], "are for another server" in run["error"]) == ("failed", True)
+
+
+def test_a_sign_in_between_look_and_wait_is_noticed(
+    flow: FlowRunner,
+    service: AuthorizationServer,
+    provider: Json,
+    person: Person,
+    user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = flow.api.post("/connections", {"provider": "github", "user_id": user}).json()["url"]
+    make_link = services.make_link
+
+    def late(*given: Any, **more: Any) -> Any:
+        monkeypatch.undo()
+        assert person.sign_in(url).status_code == 200
+        return make_link(*given, **more)
+
+    monkeypatch.setattr(services, "make_link", late)
     assert started(flow, service, user)["status"] == "succeeded"
 
 

@@ -17,7 +17,7 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.exchange import exchange, json_of
 from agents.tools.registry import ToolCall
 from agents.tools.signing_in import CONNECTION, SignIn, in_the_name_of
-from julep_project.core.http import OutgoingRequest, origin_of
+from julep_project.core.http import OutgoingRequest, is_sealed_way, origin_of
 from julep_project.core.schemas.json_schema import UnusableSchema, find_problem
 from julep_project.core.telemetry.tracing import outgoing_headers
 
@@ -28,7 +28,7 @@ def run(call: ToolCall) -> dict[str, Any]:
     Raises:
         ToolError: no answer, one with a status outside 200-299, or one that does not fit the tool's `schema`.
     """
-    wanted = SignIn.wanted_by(call, call.spec.get(CONNECTION))
+    wanted = SignIn.wanted_by(call, call.spec.get(CONNECTION), resource=str(call.spec.get("url") or ""))
     return _result(call, build_request(call)) if wanted is None else in_the_name_of(wanted, call, _with_token)
 
 
@@ -37,6 +37,9 @@ def _with_token(call: ToolCall, token: str) -> dict[str, Any]:
     request = build_request(call)
     if origin_of(request.url) != origin_of(str(call.spec.get("url") or "")):
         message = f"the call of {call.name!r} leads to another server than its definition names, and is signed for that"
+        raise ToolError(message, delivery=Delivery.NOT_SENT)
+    if not is_sealed_way(request.url):
+        message = f"the address of {call.name!r} is not encrypted, and the call would have a token in it"
         raise ToolError(message, delivery=Delivery.NOT_SENT)
     kept = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
     return _result(call, replace(request, headers={**kept, "authorization": f"Bearer {token}"}))

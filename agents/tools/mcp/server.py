@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 from agents.tools.errors import Delivery, ToolError
-from julep_project.core.http import place_of_url
+from julep_project.core.http import is_sealed_way, place_of_url
 from julep_project.core.json_value import Json
 
 Transport = Literal["http", "sse", "stdio"]
@@ -69,7 +69,13 @@ class Server:
         return self.command if self.transport == "stdio" else place_of_url(self.url)
 
     def signed(self, token: str) -> Self:
-        """The same for somebody who is signed in there."""
+        """The same for somebody who is signed in there.
+
+        Raises:
+            ToolError: the token would be sent as it is.
+        """
+        if not is_sealed_way(self.url):
+            raise _unusable("its address is not encrypted, and the call would have a token in it")
         kept = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         return replace(self, headers={**kept, "authorization": f"Bearer {token}"})
 

@@ -4,6 +4,7 @@ from julep_project.core.http.client import HttpClient as HttpClient
 from julep_project.core.http.client import Limits as Limits
 from julep_project.core.http.client import check_reachable as check_reachable
 from julep_project.core.http.client import connect as connect
+from julep_project.core.http.client import is_sealed_way as is_sealed_way
 from julep_project.core.http.client import send as send
 from julep_project.core.http.errors import BadResponse as BadResponse
 from julep_project.core.http.errors import BadUrl as BadUrl

@@ -1,5 +1,6 @@
 """Sends requests that users asked for: checked addresses, bounded time and size, nothing taken from the environment."""
 
+import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ import httpcore
 import httpx
 from django.conf import settings
 
-from julep_project.core.http.addresses import AddressPolicy
+from julep_project.core.http.addresses import AddressPolicy, is_public
 from julep_project.core.http.body import read_body
 from julep_project.core.http.deadline import DeadlinePassed, deadline_in, seconds_left
 from julep_project.core.http.errors import (
     BadResponse,
+    BadUrl,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
@@ -32,6 +34,7 @@ from julep_project.core.http.request import (
     host_and_port,
     next_request,
     place_of,
+    read_url,
     write_request,
 )
 from julep_project.core.process.once import Once
@@ -130,6 +133,21 @@ def send(request: OutgoingRequest, limits: Limits | None = None) -> IncomingResp
         limits = Limits(body_bytes=settings.JULEP_HTTP_MAX_BYTES, timeout_s=settings.JULEP_HTTP_TIMEOUT_S)
     named = host_and_port(request.url) if request.is_named else None
     return _client(tuple(settings.JULEP_HTTP_ALLOW), own_places(), named).send(request, limits)
+
+
+def is_sealed_way(text: str) -> bool:
+    """Whether secrets may be sent to this URL: it is encrypted, or an address that the operator has opened. A name is
+    none: who it leads to may change."""
+    try:
+        url = read_url(text)
+        address = ipaddress.ip_address("127.0.0.1" if url.host == "localhost" else url.host)
+    except BadUrl:
+        return False
+    except ValueError:
+        return url.scheme == "https"
+    policy = AddressPolicy.parse(settings.JULEP_HTTP_ALLOW, own_places())
+    is_opened = not is_public(address) and policy.permits(str(address), url.port or 80)
+    return url.scheme == "https" or is_opened
 
 
 def connect(host: str, port: int, timeout_s: float, *, is_named: bool = False) -> socket.socket:
