@@ -23,6 +23,7 @@ from agents.tools.definition import fixed_arguments
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.presentation import parameters_of
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
+from agents.tools.properties.called import NO_ARGUMENTS
 from agents.tools.properties.danger import is_dangerous
 from agents.tools.secrecy import NO_SECRETS
 from agents.tools.secret_marks import shown
@@ -72,9 +73,10 @@ class AskedCall:
         return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash, **(self.action or {})}
 
 
-def may_need_agreement(tool: Mapping[str, Any], policy: Policy) -> bool:
-    """Whether a person may have to agree to calls of the tool, because it says so or because of what it is."""
-    return "approval" in tool or is_dangerous(tool, policy)
+def may_need_agreement(tool: Mapping[str, Any], policy: Policy, presets: Presets = NO_PRESETS) -> bool:
+    """Whether a person may have to agree to calls of the tool that a model makes or the client is handed, because it
+    says so or because of what it is."""
+    return "approval" in tool or is_dangerous(tool, policy, presets=presets)
 
 
 class ApprovalNeeded(ToolError):
@@ -115,7 +117,9 @@ def check_agreed(
     """
     if not isinstance(arguments, Mapping):
         return
-    is_held = is_dangerous(tool, influence.policy) and influence.holds(name_of(tool), arguments)
+    by_author = NO_ARGUMENTS if from_model else arguments
+    danger = is_dangerous(tool, influence.policy, by_author, presets)
+    is_held = danger and influence.holds(name_of(tool), arguments)
     approval = ALWAYS if is_held else tool.get("approval") or NEVER
     if approval == NEVER:
         return

@@ -11,7 +11,7 @@ from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY, Policy
 from agents.policy.sources import NOWHERE, Sources, sources_of_tool, together
 from agents.tool_types import Effect, ToolType
-from agents.tools.properties.properties import properties_of
+from agents.tools.properties.called import NO_ARGUMENTS, effect_of_call
 from executions.effects.provenance import ANSWERS, INPUT, sources_of
 from executions.engine.run import Run
 from tasks.taint.content import ANYWHERE, known
@@ -29,7 +29,7 @@ def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
     """What the call depends on that an effect asks for; nothing of calls for which it does not matter."""
     request = effect["request"]
     tool, is_models = request["tool"], request.get("from_model") is True
-    does = properties_of(tool).effect
+    does = effect_of_call(tool, NO_ARGUMENTS if is_models else request["arguments"], run.presets)
     begins = tool.get("type") in _BEGINS and does is not Effect.READS
     if does is not Effect.DANGEROUS and not begins:
         return Influence(DEFAULT_POLICY, NOWHERE)

@@ -85,7 +85,7 @@ class Toolbox:
             if tool is None:
                 return None
             arguments = arguments_of(call)
-            if may_need_agreement(tool, self._policy):
+            if may_need_agreement(tool, self._policy, self._presets):
                 influence = Influence(self._policy, sources)
                 try:
                     check_agreed(tool, arguments, presets=self._presets, from_model=True, influence=influence)
@@ -116,7 +116,8 @@ class Toolbox:
         """Whether one of the calls is to a tool that a person may be asked about, or in whose name it calls."""
         tools = (self._tools.get(call["function"]["name"]) for call in calls)
         return any(
-            tool is not None and (may_need_agreement(tool, self._policy) or wants_sign_in(tool)) for tool in tools
+            tool is not None and (may_need_agreement(tool, self._policy, self._presets) or wants_sign_in(tool))
+            for tool in tools
         )
 
     def is_at_most_once(self, call: Call) -> bool:

@@ -23,11 +23,11 @@ class Report:
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
-def report_on(calls: Iterable[Reached], policy: Policy, is_dangerous: Callable[[Mapping[str, Any]], bool]) -> Report:
+def report_on(calls: Iterable[Reached], policy: Policy, is_dangerous: Callable[[Reached], bool]) -> Report:
     """What there is to say of the calls of a task under the policy of its agent."""
     report = Report()
     for call in calls:
-        if not is_dangerous(call.tool) or call.tool.get("approval") == "always":
+        if not is_dangerous(call) or call.tool.get("approval") == "always":
             continue
         held = _held(call, policy)
         told = f"the tool {call.tool['name']!r} is dangerous"

@@ -5,12 +5,12 @@ loop or a call of a workflow gives is looked at again until it stays the same.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, singledispatchmethod
 from typing import Any
 
 from agents.policy.sources import NOWHERE, OF_DOCS, SOURCES, Sources
-from tasks.language.values import Value
+from tasks.language.values import Literal, ObjectValue, Value
 from tasks.programs.program import Program
 from tasks.steps.base import Step
 from tasks.steps.kinds.calls.embed import Embed
@@ -68,7 +68,8 @@ def _is_of(tool: Mapping[str, Any], server: str) -> bool:
 class Reached:
     """A call that a program may make. `arguments` are the sources of each, of a call that stands in it; any others
     have `sources`. A model makes the call without: it has read what comes from `sources`, and the results of tools
-    beside. `asked`: on every way there a person has answered a wait."""
+    beside. `asked`: on every way there a person has answered a wait. `literals` are arguments that stand in the program
+    as they are."""
 
     place: Place
     location: str
@@ -77,6 +78,7 @@ class Reached:
     arguments: Mapping[str, Sources] | None = None
     read_by_model: Sources = NOWHERE
     asked: bool = False
+    literals: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,15 @@ def reached_calls(program: Program, tools: Tools) -> list[Reached]:
 def _anywhere(call: Reached) -> Reached:
     """The call as one that depends on everything."""
     arguments: dict[str, Sources] | None = None if call.arguments is None else {}
-    return Reached(call.place, call.location, call.tool, ANYWHERE, arguments, ANYWHERE, call.asked)
+    return replace(call, sources=ANYWHERE, arguments=arguments, read_by_model=ANYWHERE)
+
+
+def _literals(arguments: Value | None) -> dict[str, Any]:
+    """The arguments of a step that are not evaluated, by name."""
+    if isinstance(arguments, Literal) and isinstance(arguments.value, dict):
+        return arguments.value
+    items = arguments.items if isinstance(arguments, ObjectValue) else ()
+    return {name: value.value for name, value in items if isinstance(value, Literal)}
 
 
 class _Walk:
@@ -258,7 +268,7 @@ class _Walk:
         if tool is not None:
             whole = found.sources if found.keys is None else NOWHERE
             keys = dict(found.keys or {})
-            self._reach(at, tool, whole, arguments=keys)
+            self._reach(at, step.as_called(tool), whole, arguments=keys, literals=_literals(step.arguments))
         # What a tool gives may be what it was given.
         return Content(found.sources | self._tools.sources_of(tool))
 

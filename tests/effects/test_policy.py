@@ -143,3 +143,32 @@ def test_the_policy_of_the_agent_decides(flow: FlowRunner, tools: Any) -> None:
     ):
         task = flow.create({"main": [READ, pay("$ _.json.to")], "tools": tools}, agent={"policy": policy}).json()
         assert asked(flow, flow.start(task["id"], {})) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments", "presets", "expected"),
+    [
+        ({}, {}, {}, []),
+        ({}, {"method": "PATCH"}, {}, []),
+        ({}, {"method": "delete"}, {}, ["world"]),
+        ({}, {"method": "$ inputs[0].method"}, {}, ["world"]),
+        ({"effect": "reads"}, {"method": "DELETE"}, {}, ["world"]),
+        ({"effect": "reads"}, {}, {"x-api_call-setup": {"world": {"method": "DELETE"}}}, ["world"]),
+        ({"effect": "reads"}, {}, {"x-api_call-args": {"world": {"method": "DELETE"}}}, ["world"]),
+        # What a tool of that method says of itself is said of its own address.
+        ({"effect": "reads", "spec": {"method": "DELETE"}}, {}, {}, []),
+        ({"effect": "reads", "spec": {"method": "DELETE"}}, {"url": "$ _.json.at"}, {}, ["world"]),
+    ],
+)
+def test_a_call_that_brings_another_request_is_what_that_is(
+    flow: FlowRunner, web_server: WebServer, fields: Any, arguments: Any, presets: Any, expected: list[str]
+) -> None:
+    at = web_server.script("/pay", Reply(200, {"paid": True}))
+    page = web_server.script("/page", Reply(200, {"to": "Eve", "at": f"{at}?all=1"}))
+    spec = {"method": "GET", "params_schema": PARAMETERS, **fields.get("spec", {})}
+    tools = [{**api_tool(page), "name": "page"}, api_tool(at, **{**fields, "spec": spec})]
+    call = {"tool": "world", "arguments": {"to": "$ _.json.to", **arguments}}
+    agent = {"policy": {"allow": []}, "metadata": presets}
+    task = flow.create({"main": [READ, call], "tools": tools}, agent=agent).json()
+
+    assert asked(flow, flow.start(task["id"], {"method": "DELETE"})) == expected

@@ -104,6 +104,25 @@ def test_a_policy_keeps_a_task_out(api: ApiClient, tasks: str, agent: dict[str, 
     assert made({"tainted": ["web"]}, {**asked, "tools": ["page", "note"]}).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_let_in"),
+    [
+        ({"to": "$ _.json.to"}, True),
+        ({"to": "$ _.json.to", "method": "PUT"}, True),
+        ({"to": "$ _.json.to", "method": "DELETE"}, False),
+        ({"to": "$ _.json.to", "method": "$ inputs[0].method"}, False),
+        ("$ _.json", False),
+    ],
+)
+def test_a_step_that_may_bring_another_method(
+    api: ApiClient, tasks: str, agent: dict[str, Any], arguments: Any, is_let_in: bool
+) -> None:
+    Agent.objects.filter(pk=agent["id"]).update(policy={"tainted": ["web"]})
+    main = [READ, {"tool": "page", "arguments": arguments}]
+    response = api.post(tasks, {"name": "T", "main": main, "tools": TOOLS})
+    assert response.status_code == (201 if is_let_in else 422), response.json()
+
+
 def test_a_program_made_to_be_slow_is_looked_at_a_few_times(api: ApiClient, tasks: str) -> None:
     steps = 200
     chain: list[Any] = [{"set": {f"k{n}": f"$ state.k{n + 1}"}} for n in range(steps)]

@@ -58,12 +58,18 @@ class ToolCall(Step, kind="tool_call", main_key="tool", has_effect=True):
             if ctx.may_be_asked_about(tool):
                 return Call(Effect("agreement", {"tool": tool, "arguments": arguments}), memory=tool["type"])
             return self._handed_out(tool["type"], ctx.with_presets(tool, arguments))
-        if self.method is not None and (kind := tool["type"]) in _WITH_METHODS:
-            tool = {**tool, kind: {**tool[kind], "method": self.method}}
-        request = {"tool": tool, "arguments": arguments}
+        request = {"tool": self.as_called(tool), "arguments": arguments}
         if marks:
             request["secrets"] = {mark: name for name, mark in marks.items()}
         return Call(Effect("tool", request, options=dict(self.options)))
+
+    def as_called(self, tool: Mapping[str, Json]) -> Mapping[str, Json]:
+        """The tool with the method that the step chooses."""
+        kind = str(tool["type"])
+        if self.method is None or kind not in _WITH_METHODS:
+            return tool
+        spec = tool[kind]
+        return {**tool, kind: {**(spec if isinstance(spec, Mapping) else {}), "method": self.method}}
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         """The result is there, or the client gave none in time; or it may get the call now."""
