@@ -24,7 +24,7 @@ from agents.tool_types import ToolType
 from agents.tools.body import canonical, spec_of
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import list_tools
-from agents.tools.mcp.listing import FoundTool, Listing
+from agents.tools.mcp.listing import MOST_TOOLS, FoundTool, Listing
 from agents.tools.mcp.server import Answer, Server, connection_of
 from agents.tools.secrecy import hiding
 from agents.tools.secret_names import filled, names_of
@@ -233,6 +233,10 @@ def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool)
     # One that comes back as it was accepted is accepted again, so that nothing else may be remembered as accepted.
     gone.filter(state=ToolState.NEW).delete()
     gone.update(updated_at=DatabaseNow(), state=ToolState.GONE)
+    # Of these a server may make any number, with other names each time. What was accepted first is kept, so that none
+    # that somebody looked at is forgotten for them.
+    all_gone = McpTool.objects.filter(server=row, state=ToolState.GONE)
+    McpTool.objects.filter(pk__in=all_gone.order_by("pk").values("pk")[MOST_TOOLS:]).delete()
     McpServer.objects.filter(pk=row.pk).update(
         listed_at=DatabaseNow(),
         protocol=answer.protocol[:32],

@@ -263,6 +263,19 @@ def test_tools_that_come_later_and_go(flow: FlowRunner, agent: str, own: McpServ
     assert run(flow, agent, {"tool": "some__later", "arguments": {}})["output"] == "later"
 
 
+def test_of_tools_that_are_gone_the_first_are_remembered(
+    flow: FlowRunner, agent: str, own: McpServer, developer: Developer
+) -> None:
+    tool = made(flow, agent, served(own))
+    row = ServerRow.objects.get()
+    told = {"developer": developer, "server": row, "hash": "0" * 64, "state": "accepted"}
+    McpTool.objects.bulk_create([McpTool(name=f"other{n}", **told) for n in range(300)])
+    own.library.remove_tool("say")
+    found = states(flow.api.post(f"{tool}/refresh", {}).json())
+    gone = {name for name, state in found.items() if state == "gone"}
+    assert gone == {"say", *(f"other{n}" for n in range(255))}
+
+
 def test_another_server_is_accepted_anew(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
     nowhere = {"name": "sea", "type": "mcp", "mcp": {"server": {"url": "http://127.0.0.1:9/mcp"}}}
     created = flow.api.post(f"/agents/{agent}/tools", nowhere).json()
