@@ -14,6 +14,7 @@ from agents.audit.models import AuditRecord
 from executions.events import handing_out
 from executions.events.models import Event
 from executions.hooks.models import Hook, HookCall
+from julep_project.core.ids import uuid7
 from tests.console.conftest import HOSTILE
 from tests.flow_runner import FlowRunner
 
@@ -112,6 +113,16 @@ def test_an_event_says_what_went_on_with_it(operator: Client, viewer: Client, fl
     assert {taker["execution_id"] for taker in takers} == {run["id"], other["id"]}
     assert takers[0]["task"] == "Ship"
     assert "A-7" not in viewer.get(path).content.decode()
-    for query, found in (("name=order.paid&key=<b>k&state=handed_out", 1), ("source=hook", 0), ("name=order", 0)):
+    owner = f"developer={UUID(int=0)}"
+    for query, found in (
+        ("name=order.paid&key=<b>k&state=handed_out", 1),
+        ("source=hook", 0),
+        ("name=order", 0),
+        (f"{owner}&name=order.paid&key=<b>k", 1),
+        (f"{owner}&source=hook", 0),
+        (f"{owner}&after={made['id']}", 0),
+        (f"{owner}&after={uuid7()}", 1),
+        (f"developer={uuid7()}", 0),
+    ):
         assert len(operator.get(f"/admin/events/?format=json&{query}").json()["items"]) == found
     assert operator.get(f"/admin/events/{run['id']}/").status_code == 404

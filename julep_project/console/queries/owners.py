@@ -4,8 +4,9 @@ from typing import Any
 
 from julep_project.console.address import uuid_of
 
+DEVELOPERS = "SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s"
 # Of a row with a `developer_id`.
-OF_DEVELOPER = "developer_id IN (SELECT id FROM agents_developer WHERE email = %(developer)s OR id = %(developer_id)s)"
+OF_DEVELOPER = f"developer_id IN ({DEVELOPERS})"
 
 
 def naming(developer: str) -> dict[str, Any]:

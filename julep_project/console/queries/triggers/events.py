@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from executions.models import EVENT
+from julep_project.console.queries.owners import DEVELOPERS, naming
 from julep_project.console.queries.places import label_of_row
 from julep_project.console.queries.rows import Row, rows
 
@@ -11,24 +12,42 @@ from julep_project.console.queries.rows import Row, rows
 LOOKED_AT = 20_000
 FILTERS = ("name", "key", "state", "source")
 _WAITING = 20
+_WAITS_LOOKED_AT = 1000
 
 _EVENTS = """
     SELECT ev.id, ev.name, ev.key, ev.source, ev.source_id, ev.state, ev.created_at, ev.kept_until, ev.developer_id,
            d.email AS developer
-    FROM (SELECT * FROM events_event ev WHERE {behind} ORDER BY ev.id DESC LIMIT %(looked_at)s) AS ev
+    FROM ({looked_at}) AS ev
     JOIN agents_developer d ON d.id = ev.developer_id
     WHERE {sifted} ORDER BY ev.id DESC LIMIT %(limit)s
 """
+_OF_ALL = "SELECT * FROM events_event ev WHERE {narrowed} ORDER BY ev.id DESC LIMIT %(looked_at)s"
+_OF_A_DEVELOPER = f"""
+    SELECT found.* FROM ({DEVELOPERS}) AS owner CROSS JOIN LATERAL (
+        SELECT * FROM events_event ev WHERE ev.developer_id = owner.id AND {{narrowed}}
+        ORDER BY ev.created_at DESC, ev.id DESC LIMIT %(looked_at)s) AS found
+"""
+# Where the index is by the time: ids tell it too, by the clock of another machine.
+_BEHIND = """ev.id < %(after)s AND ev.created_at < to_timestamp(%(after_s)s) + interval '1 hour'"""
 
 
 def list_events(wanted: Mapping[str, str], *, after: UUID | None, limit: int) -> list[Row]:
-    """Events that are kept, the newest first, from behind an id on: their ids are in the order of time."""
-    given = [name for name in FILTERS if wanted[name]]
+    """Events that are kept, the newest first, from behind an id on: their ids are in the order of time. Of a developer,
+    by id or e-mail, filters are looked for in the newest of its own, and a name in all of them."""
+    given, narrowed = [name for name in FILTERS if wanted[name]], ["true"]
+    if after is not None:
+        narrowed.append(_BEHIND)
+    if wanted["developer"] and wanted["name"]:
+        given.remove("name")
+        narrowed.append("ev.name = %(name)s")
+    looked_at = _OF_A_DEVELOPER if wanted["developer"] else _OF_ALL
     statement = _EVENTS.format(
-        behind="ev.id < %(after)s" if after else "true",
+        looked_at=looked_at.format(narrowed=" AND ".join(narrowed)),
         sifted=" AND ".join(f"ev.{name} = %({name})s" for name in given) or "true",
     )
-    return rows(statement, {**wanted, "after": after, "limit": limit, "looked_at": LOOKED_AT if given else limit})
+    after_s = None if after is None else (after.int >> 80) / 1000
+    values = {**wanted, **naming(wanted["developer"]), "after": after, "after_s": after_s}
+    return rows(statement, {**values, "limit": limit, "looked_at": LOOKED_AT if given else limit})
 
 
 _EVENT = """
@@ -62,12 +81,14 @@ def list_takers(event_id: UUID, *, after: UUID | None, limit: int) -> list[Row]:
 
 _WAITS = """
     SELECT w.id, w.execution_id, w.match, w.key, w.since, w.created_at, w.state, k.name AS task
-    FROM executions_eventwait w
+    FROM (SELECT * FROM executions_eventwait
+          WHERE developer_id = %(developer)s AND name = %(name)s LIMIT %(looked_at)s) AS w
     JOIN executions_execution e ON e.id = w.execution_id JOIN tasks_task k ON k.id = e.task_id
-    WHERE w.developer_id = %(developer)s AND w.name = %(name)s ORDER BY w.id LIMIT %(most)s
+    ORDER BY w.id LIMIT %(most)s
 """
 
 
 def waiting_for(event: Row) -> list[Row]:
-    """Some of the waits that stand at an event of this name now, those that began first."""
-    return rows(_WAITS, {"developer": event["developer_id"], "name": event["name"], "most": _WAITING})
+    """Some of the waits that stand at an event of this name now: of those that are looked at, the first that began."""
+    named = {"developer": event["developer_id"], "name": event["name"]}
+    return rows(_WAITS, {**named, "most": _WAITING, "looked_at": _WAITS_LOOKED_AT})

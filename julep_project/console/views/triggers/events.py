@@ -22,6 +22,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Events that are kept, the newest first."""
     query, form, reads = request.GET, wanted_format(request), may(request, CONTENTS)
     wanted = {
+        "developer": text_of(query, "developer"),
         "name": text_of(query, "name"),
         # Whoever may not read what events hold does not learn it by looking for it.
         "key": text_of(query, "key", 255) if reads else "",
