@@ -123,6 +123,7 @@ class Connection(Resource):
         indexes = [
             models.Index(fields=["developer", "-created_at", "-id"], name="connection_of_developer"),
             models.Index(fields=["sealed_with", "id"], name="connection_sealed_with"),
+            models.Index(fields=["status", "id"], name="connection_of_status"),
         ]
 
     def __str__(self) -> str:

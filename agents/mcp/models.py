@@ -75,6 +75,9 @@ class McpTool(Resource):
             models.UniqueConstraint(fields=["server", "name"], name="mcp_tool_name_unique"),
             models.CheckConstraint(condition=Q(state__in=ToolState.values), name="mcp_tool_state_known"),
         ]
+        indexes = [
+            models.Index(fields=["server"], condition=Q(state__in=["changed", "new"]), name="mcp_tool_to_look_at"),
+        ]
 
     def __str__(self) -> str:
         return self.name

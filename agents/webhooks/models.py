@@ -52,6 +52,8 @@ class Endpoint(Resource):
             # For whoever has something to tell, nearly always that there is nobody.
             models.Index(fields=["developer"], condition=Q(enabled=True), name="endpoint_enabled"),
             models.Index(fields=["sealed_with", "id"], name="endpoint_sealed_with"),
+            # Of all developers, nearly always few.
+            models.Index(fields=["id"], condition=Q(failures__gt=0) | Q(is_full=True), name="endpoint_in_trouble"),
         ]
 
     def __str__(self) -> str:

@@ -135,6 +135,27 @@ def test_search_by_a_beginning_and_by_other_names(operator: Client, waiting: dic
         assert operator.get("/admin/search/", {"q": nothing}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "table", "index"),
+    [
+        ("webhooks/?state=failing", "webhooks_endpoint", "endpoint_in_trouble"),
+        ("webhooks/?state=full", "webhooks_endpoint", "endpoint_in_trouble"),
+        ("mcp-servers/?state=changed", "mcp_client_mcptool", "mcp_tool_to_look_at"),
+        ("connections/?status=refused", "connections_connection", "connection_of_status"),
+        ("events/?developer=a@example.com", "events_event", "event_of_developer"),
+    ],
+)
+def test_rare_filters_go_by_indexes(operator: Client, address: str, table: str, index: str) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert operator.get(f"/admin/{address}").status_code == 200
+    (sql,) = [one["sql"] for one in captured.captured_queries if table in one["sql"] and "LIMIT" in one["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert index in plan, plan
+
+
 def test_search_goes_by_indexes(operator: Client, waiting: dict[str, Any]) -> None:
     with CaptureQueriesContext(connection) as captured:
         operator.get("/admin/search/", {"q": waiting["id"][:8]})

@@ -33,11 +33,13 @@ _ENDPOINTS = f"""
         WHERE l.endpoint_id = e.id ORDER BY l.created_at DESC, l.id DESC LIMIT 1) AS last ON true
     ORDER BY e.id DESC
 """
+# By the index of these; the words are those of its condition.
+_IN_TROUBLE = "(failures > 0 OR is_full)"
 # How they stand, the worse of what is true of one first.
 _STANDING = {
     "disabled": "NOT e.enabled",
-    "full": "e.enabled AND e.is_full",
-    "failing": f"e.enabled AND NOT e.is_full AND e.failures >= {FAILING}",
+    "full": f"e.enabled AND e.is_full AND {_IN_TROUBLE}",
+    "failing": f"e.enabled AND NOT e.is_full AND e.failures >= {FAILING} AND {_IN_TROUBLE}",
     "enabled": f"e.enabled AND NOT e.is_full AND e.failures < {FAILING}",
 }
 STANDINGS = tuple(_STANDING)
@@ -144,7 +146,7 @@ _TROUBLES = f"""
            count(*) FILTER (WHERE NOT e.enabled AND e.disabled_at > now() - make_interval(days => 1)) AS disabled,
            count(*) FILTER (WHERE e.enabled AND e.is_full) AS "full"
     FROM (SELECT enabled, failures, failing_since, disabled_at, is_full FROM webhooks_endpoint
-          WHERE (failures > 0 OR is_full) AND disabled_reason <> %s LIMIT %s) AS e
+          WHERE {_IN_TROUBLE} AND disabled_reason <> %s LIMIT %s) AS e
 """
 
 
