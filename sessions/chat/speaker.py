@@ -112,8 +112,9 @@ class Speaker:
                 return
             if move.run:
                 self._round = self._new_round(move.run)
-                await self._round.run()
+                # Before they are there: of a round that is cut short, what was given until then is kept.
                 self.sources |= self._toolbox.sources_of(move.run)
+                await self._round.run()
             if move.asks_again:
                 await self._go_on()
             else:

@@ -1,5 +1,7 @@
 """Chats that call dangerous tools: once the model has read what others wrote, a person is asked, whatever it says."""
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from agents.llm.own.scripted import scripted_model
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session
 from tests.chat.approvals.test_decisions import decisions
-from tests.chat.conftest import Talk
+from tests.chat.conftest import LONGEST_WAIT_S, Talk
 from tests.chat.tools.test_calls import calls
 from tests.loopback.web_server import WebServer
 
@@ -87,6 +89,33 @@ def test_the_policy_of_the_agent_decides(talk: Talk, make: Any, policy: Any, exp
 def test_a_preset_that_makes_a_call_another_counts(talk: Talk, make: Any) -> None:
     presets = {"x-api_call-setup": {"note": {"method": "DELETE"}}}
     assert asked(talk, make(policy={}, metadata=presets), calls(LOOK), calls(NOTE))[0] == ["note"]
+
+
+def test_a_round_that_is_cut_short_was_read_all_the_same(talk: Talk, make: Any, web_server: WebServer) -> None:
+    session = make()
+    go_on = threading.Event()
+
+    async def meet() -> Any:
+        loop, began = asyncio.get_running_loop(), asyncio.Event()
+
+        def wait(_request: Any) -> Reply:
+            loop.call_soon_threadsafe(began.set)
+            go_on.wait(LONGEST_WAIT_S)
+            return Reply(200, {})
+
+        web_server.script("/note", wait)
+        async with talk.stream(session, "Look"):
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await began.wait()
+            try:
+                return await talk.send(session, "Go on", on_busy="interrupt")
+            finally:
+                go_on.set()
+
+    with scripted_model([calls(LOOK, NOTE), calls(PAY), "Paid"]):
+        answer = asyncio.run(meet()).json()
+    assert [one["tool"] for one in answer.get("requires_action", ())] == ["pay"]
+    assert paid(web_server) == 0
 
 
 @pytest.mark.parametrize("role", ["assistant", "system", "user"])
