@@ -26,8 +26,9 @@ class ToolCall:
     decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
     start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
     `secret_names` are those that its author names. `given` is there when the call has waited and is made again; what is
-    not `is_repeatable` may be begun once only; what `may_wait` may have people asked while it is carried out. It is
-    made in the name of the user `user_id`, if that is known.
+    not `is_repeatable` may be begun once only; what `may_wait` may have people asked while it is carried out. What
+    `comes_again` is made again, under the same key, when what it waits for has come about. It is made in the name of
+    the user `user_id`, if that is known.
     """
 
     developer: Developer
@@ -47,6 +48,7 @@ class ToolCall:
     turn: Callable[[], None] = field(default=_at_any_time, repr=False)
     is_repeatable: bool = True
     may_wait: bool = False
+    comes_again: bool = False
 
 
 Runner = Callable[[ToolCall], Json]

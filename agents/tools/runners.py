@@ -176,6 +176,7 @@ def _run(
             secret_names=frozenset(names),
             given=waited,
             may_wait=may_wait,
+            comes_again=comes_again,
             user_id=user_id,
             is_repeatable=properties_of(tool).idempotent,
             turn=partial(take_turn_of, developer.pk, tool, caller=idempotency_key, comes_again=comes_again),

@@ -56,7 +56,7 @@ def run(call: ToolCall) -> Json:
         if call.spec.get("asks") is True:
             return _told(call, _asked_about(call))
         started = _started(call)
-        if current_purpose().branch_id is None:
+        if not call.comes_again:
             return _told(call, started.pk)
         return _output(standing_of(call.developer, started.pk), call)
     except DomainError as error:
@@ -66,7 +66,9 @@ def run(call: ToolCall) -> Json:
 def _started(call: ToolCall) -> Execution:
     task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
     pin = call.spec.get("pin", "latest")
-    purpose, whom = current_purpose(), current_attribution()
+    whom = current_attribution()
+    # A chat that a branch waits for may be around as well: its calls are not the branch's.
+    waits = current_purpose().branch_id if call.comes_again else whom.session_id
     run_id = uuid5(call.developer.pk, call.idempotency_key)
     if not Execution.objects.for_developer(call.developer).filter(pk=run_id).exists():
         call.turn()
@@ -79,7 +81,7 @@ def _started(call: ToolCall) -> Execution:
             execution_id=run_id,
             number=None if pin == "latest" else int(pin),
             called={
-                "called_by": purpose.branch_id or whom.session_id,
+                "called_by": waits,
                 "callers": _callers(whom.execution_id),
             },
         )

@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -109,6 +110,25 @@ def test_a_chat_is_told_how_a_run_stands_that_takes_long(talk: Talk, settings: A
     with scripted_model([calls("helper__run", execution_id=begun["execution_id"]), "I do not know."]) as model:
         talk.ask(talk.session(ada, auto_run_tools=True), "What did others run?")
     assert "no run" in json.loads(told(model, 1))["error"]
+
+
+def test_what_an_agent_begins_that_a_run_asks_is_of_its_session_and_not_of_the_run(talk: Talk, settings: Any) -> None:
+    settings.CHAT_TASK_WAIT_S = 0
+    grace = talk.agent(name="Grace")
+    double = talk.api.post(f"/agents/{grace}/tasks", DOUBLE).json()
+    talk.tool(grace, name="helper", type="task", task={"task_id": double["id"]})
+    expert = {"name": "expert", "type": "agent", "agent": {"agent_id": grace}}
+    step = {"tool": "expert", "arguments": {"message": "Double four"}}
+    asking = talk.api.post(f"/agents/{grace}/tasks", {"name": "Ask", "main": [step], "tools": [expert]}).json()
+    dispatcher = InProcessDispatcher()
+    script = [calls("helper", n=4), "It takes a while."]
+    with dispatching_to(dispatcher), scripted_model(script) as model:
+        run = talk.api.post(f"/tasks/{asking['id']}/executions", {"input": {}}).json()
+        dispatcher.run_to_rest(UUID(run["id"]))
+    assert json.loads(told(model, 1)).keys() == {"execution_id", "status", "note"}
+    begun = Execution.objects.get(task=double["id"])
+    assert begun.called_by == Session.objects.get().pk
+    assert talk.api.get(f"/executions/{run['id']}").json()["output"] == "It takes a while."
 
 
 @pytest.mark.parametrize("kind", ["agent", "task"])
