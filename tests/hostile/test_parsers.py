@@ -80,7 +80,7 @@ _ALLOWED = {
     "julep_project/console/templatetags/console.py": "reads what this product wrote, some thousand characters",
     "agents/calls/selectors.py": "reads what this product wrote",
     "agents/connections/sealed.py": "reads what this product wrote and sealed",
-    "julep_project/console/views/triggers/deliveries.py": "reads what this product wrote, a message of some thousand characters",
+    "julep_project/console/views/triggers/deliveries.py": "reads what this product wrote, a message",
     "julep_project/doctor_processes.py": "reads what this installation's API wrote",
     "tasks/expressions/apart/evaluator.py": "reads what the engine's process wrote",
 }
