@@ -21,7 +21,7 @@ from agents.tool_specs import (
     TextEditorSpec,
 )
 from agents.tool_types import LONGEST_CONDITION, Effect, ToolType
-from agents.tools.properties.words import LONGEST_TIMEOUT_S, MOST_CALLS, PERIODS_S
+from agents.tools.properties.words import LONGEST_TIMEOUT_S, MOST_CALLS, PERIODS_S, SHORTEST_TIMEOUT_S
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     LONGEST_DESCRIPTION,
@@ -134,7 +134,10 @@ class ToolBody(Body):
         required=False, help_text="false: the same as `at_most_once`, by its other name"
     )
     timeout = serializers.FloatField(
-        required=False, min_value=0, max_value=LONGEST_TIMEOUT_S, help_text="seconds that a call may take"
+        required=False,
+        min_value=SHORTEST_TIMEOUT_S,
+        max_value=LONGEST_TIMEOUT_S,
+        help_text="seconds that a call may take",
     )
     rate = RateBody(required=False, help_text="how many calls are made at most")
     function = FunctionSpec(required=False)

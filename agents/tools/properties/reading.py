@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.tool_kinds import CLIENT_RUN
 from agents.tool_types import Effect
-from agents.tools.properties.words import LONGEST_TIMEOUT_S, MOST_CALLS, PERIODS_S
+from agents.tools.properties.words import LONGEST_TIMEOUT_S, MOST_CALLS, PERIODS_S, SHORTEST_TIMEOUT_S
 from julep_project.core.reading.validation import ABSENT, Path, as_object, invalid, not_one_of
 
 
@@ -52,8 +52,8 @@ def read_timeout(body: Mapping[str, Any], kind: str, where: Path) -> float | Non
     if kind in CLIENT_RUN:
         told = "the client runs this tool: a step that calls it has a `timeout` of its own"
         raise invalid(loc, "value_error", received=timeout, msg=told)
-    if timeout <= 0:
-        raise invalid(loc, "greater_than", received=timeout, bound=0)
+    if timeout < SHORTEST_TIMEOUT_S:
+        raise invalid(loc, "greater_than_equal", received=timeout, bound=SHORTEST_TIMEOUT_S)
     if timeout > LONGEST_TIMEOUT_S:
         raise invalid(loc, "less_than_equal", received=timeout, bound=LONGEST_TIMEOUT_S)
     return timeout

@@ -83,7 +83,7 @@ def test_a_task_keeps_those_of_its_own_tools(api: ApiClient, agent: dict[str, An
         ({"effect": ["reads"]}, "effect", "enum"),
         ({"idempotent": "yes"}, "idempotent", "bool_type"),
         ({"idempotent": True, "at_most_once": True}, "idempotent", "value_error"),
-        ({"timeout": 0}, "timeout", "greater_than"),
+        ({"timeout": 0}, "timeout", "greater_than_equal"),
         ({"timeout": True}, "timeout", "float_type"),
         ({"timeout": 1e9}, "timeout", "less_than_equal"),
         ({"timeout": 10**400}, "timeout", "less_than_equal"),
