@@ -4,16 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from julep_project.console.address import uuid_of
 from julep_project.console.permissions import OPERATE, View, needs
 from julep_project.core.actor import acting_as
 from julep_project.core.admin import staff_actor
-from julep_project.core.errors import DomainError
+from julep_project.core.errors import Conflict, DomainError
+from julep_project.core.idempotency.rows import Answer, Asked, hold, keep
+from julep_project.core.ids import uuid7
 
 
 def act(permission: str = OPERATE) -> Callable[[View], View]:
@@ -50,6 +55,31 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
     wanted = request.POST.get("next", "")
     is_ours = wanted.startswith("/admin/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()})
     return HttpResponseRedirect(wanted if is_ours else otherwise)
+
+
+# What a form is known by whose act counts once.
+NUMBER = "number"
+_DONE = Answer(204, "", None)
+
+
+def numbered() -> tuple[str, str]:
+    """A hidden field that tells one form from all others."""
+    return NUMBER, str(uuid7())
+
+
+def is_first(request: HttpRequest, developer_id: UUID) -> bool:
+    """Whether the form comes for the first time, and not because its answer was loaded anew or got lost. It counts as
+    sent if the transaction around this does what was asked. Where it came before, whoever sent it is told."""
+    number = uuid_of(request.POST.get(NUMBER, ""))
+    asked = Asked(developer_id, f"console:{number}", sha256(request.path.encode()).digest())
+    try:
+        if number is not None and hold(asked) is None:
+            keep(asked, _DONE)
+            return True
+    except Conflict:
+        pass
+    messages.error(request, "This form was sent before, and nothing was done again: look at what it did")
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Staff of each group, and runs to look at."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -79,6 +80,12 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
     told |= {**triggered(), "server_id": served(task["agent_id"]), "connection_id": signed_in()}
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
+
+
+def number_in(page: str) -> str:
+    """What the form of a page is known by that counts once."""
+    (number,) = re.findall(r'name="number" value="([^"]++)"', page)
+    return str(number)
 
 
 def triggered() -> dict[str, str]:

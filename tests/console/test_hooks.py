@@ -15,7 +15,7 @@ from executions.events import handing_out
 from executions.events.models import Event
 from executions.hooks.models import Hook, HookCall
 from julep_project.core.ids import uuid7
-from tests.console.conftest import HOSTILE
+from tests.console.conftest import HOSTILE, number_in
 from tests.flow_runner import FlowRunner
 
 TARGET = {"type": "event", "name": "order.paid", "data": {"order": "$ body['order']"}}
@@ -66,12 +66,17 @@ def test_calls_say_what_became_of_them(operator: Client, viewer: Client, admin_c
 def test_a_call_is_taken_again_once_the_hook_is_mended(operator: Client, flow: FlowRunner, hook: Hook) -> None:
     failed = HookCall.objects.get(status="failed")
     at = f"/admin/hook-calls/{failed.pk}/"
-    assert "Nothing was begun" in operator.post(f"{at}replay/", follow=True).content.decode()
+    asked = [{"number": str(uuid7())} for _ in range(2)]
+    assert "Nothing was begun" in operator.post(f"{at}replay/", asked[0], follow=True).content.decode()
     target = {**TARGET, "data": {"order": "$ body['other']"}}
     assert flow.api.patch(f"/hooks/{hook.pk}", {"target": target}).status_code == 200
-    page = operator.post(f"{at}replay/", follow=True).content.decode()
+    page = operator.post(f"{at}replay/", asked[1], follow=True).content.decode()
     assert "this is what became of it" in page and str(failed.pk) in page
     assert Event.objects.order_by("-pk")[0].data == {"order": 1}
+    for sent_again in (*asked, {}):
+        before = HookCall.objects.count()
+        assert "was sent before" in operator.post(f"{at}replay/", sent_again, follow=True).content.decode()
+        assert HookCall.objects.count() == before
     path = f"/admin/hooks/{hook.pk}/"
     assert "It is paused" in operator.post(f"{path}pause/", follow=True).content.decode()
     assert "No hook is like that" in operator.get("/admin/hooks/?state=active").content.decode()
@@ -88,9 +93,14 @@ def test_a_hook_that_does_not_work_any_more_is_paused(operator: Client, hook: Ho
 
 def test_only_administrators_get_a_new_address(staff: Callable[[str], Client], hook: Hook) -> None:
     path = f"/admin/hooks/{hook.pk}/"
-    answer = staff("administrator").post(f"{path}rotate/")
+    administrator = staff("administrator")
+    sent = {"number": number_in(administrator.get(path).content.decode())}
+    answer = administrator.post(f"{path}rotate/", sent)
     assert "/hooks/hk_" in answer.content.decode() and "no-store" in answer.headers["Cache-Control"]
-    assert Hook.objects.get().digest != hook.digest
+    digest = Hook.objects.get().digest
+    assert digest != hook.digest
+    assert "was sent before" in administrator.post(f"{path}rotate/", sent, follow=True).content.decode()
+    assert Hook.objects.get().digest == digest
     for role in ("operator", "administrator"):
         shown = staff(role).get(path).content.decode()
         assert "hk_***" in shown and ("New address" in shown) == (role == "administrator")

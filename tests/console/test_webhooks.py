@@ -16,7 +16,7 @@ from agents.webhooks.services import DISABLED_BY_HAND
 from agents.webhooks.types import EventType
 from julep_project.core.clock import now
 from tests.api_client import ApiClient
-from tests.console.conftest import HOSTILE
+from tests.console.conftest import HOSTILE, number_in
 
 KEY = "a-key-that-nobody-else-may-see"
 RUN = UUID("0199c1d2-0000-7000-8000-000000000001")
@@ -123,8 +123,11 @@ def test_only_administrators_get_a_new_secret(staff: Callable[[str], Client], en
     path = f"/admin/webhooks/{endpoint.pk}/"
     assert "New secret" not in staff("operator").get(path).content.decode()
     assert "New secret" in staff("administrator").get(path).content.decode()
-    answer = staff("administrator").post(f"{path}rotate/", {"overlap": "3600"})
+    administrator = staff("administrator")
+    sent = {"overlap": "3600", "number": number_in(administrator.get(path).content.decode())}
+    answer = administrator.post(f"{path}rotate/", sent)
     assert "whsec_" in answer.content.decode() and "no-store" in answer.headers["Cache-Control"]
+    assert "was sent before" in administrator.post(f"{path}rotate/", sent, follow=True).content.decode()
     assert "whsec_" not in staff("administrator").get(path).content.decode()
     changed = Endpoint.objects.get()
     assert (changed.previous_sealed, changed.previous_until is None) == (endpoint.sealed, False)

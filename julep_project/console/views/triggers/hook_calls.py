@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from agents.models import Developer
 from executions.hooks.models import CallStatus
 from executions.hooks.receiving import replay_call
-from julep_project.console.acts import Question, act, back
+from julep_project.console.acts import Question, act, back, is_first, numbered
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, may, needs
@@ -50,6 +51,7 @@ def _questions(request: HttpRequest, call: Mapping[str, Any]) -> list[Question]:
             again,
             "Take it again",
             curl=("POST", f"/hooks/{call['hook_id']}/calls/{call['id']}/replay", ""),
+            hidden=(numbered(),),
             is_danger=call["began_id"] is not None,
         )
     ]
@@ -67,6 +69,10 @@ def replay(request: HttpRequest, hook_call_id: UUID) -> HttpResponse:
     """Take it again: to what became of it."""
     call = _found(hook_call_id)
     owner = Developer.objects.get(pk=call["developer_id"])
+    with transaction.atomic():
+        is_new = is_first(request, owner.pk)
+    if not is_new:
+        return back(request, reverse("admin:console_hook_call", args=[hook_call_id]))
     try:
         again = replay_call(owner, call["hook_id"], hook_call_id)
     except DomainError as error:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -12,7 +13,7 @@ from agents.models import Developer
 from executions.hooks.api import url_of
 from executions.hooks.models import CallStatus, Target
 from executions.hooks.services import change_hook, rotate_token
-from julep_project.console.acts import Question, act, back, told
+from julep_project.console.acts import Question, act, back, is_first, numbered, told
 from julep_project.console.address import choice_of, moment_of, page_behind, text_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_id, read_place, split
@@ -112,6 +113,7 @@ _ASKED: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "it has to be given the new one at once.",
         "yes": "Give it a new address",
         "curl": ("POST", f"{api}/rotate", ""),
+        "hidden": (numbered(),),
         "is_danger": True,
     },
 }
@@ -151,8 +153,12 @@ def resume(request: HttpRequest, hook_id: UUID) -> HttpResponse:
 @act(ADMINISTER)
 def rotate(request: HttpRequest, hook_id: UUID) -> HttpResponse:
     """Give it another address, which the answer alone has."""
+    owner = _owner(hook_id)
     try:
-        made = rotate_token(_owner(hook_id), hook_id)
+        with transaction.atomic():
+            if not is_first(request, owner.pk):
+                return _back(request, hook_id)
+            made = rotate_token(owner, hook_id)
     except DomainError as error:
         messages.error(request, error.message)
         return _back(request, hook_id)

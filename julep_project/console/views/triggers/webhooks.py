@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -14,7 +15,7 @@ from agents.webhooks.models import ENDED, NOT_ARRIVED, DeliveryState
 from agents.webhooks.replaying import MOST_AT_ONCE, Range, replay_range
 from agents.webhooks.services import change_endpoint, rotate_secret, send_test
 from agents.webhooks.types import TEXTS
-from julep_project.console.acts import Question, act, back, told
+from julep_project.console.acts import Question, act, back, is_first, numbered, told
 from julep_project.console.address import choice_of, id_of, moment_of, page_behind, text_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_id, read_place, split
@@ -137,6 +138,7 @@ _ASKED: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "yes": "Give it a new secret",
         "curl": ("POST", f"{api}/rotate_secret", '{"overlap_seconds": 86400}'),
         "fields": "console/webhooks/rotate_fields.html",
+        "hidden": (numbered(),),
     },
 }
 
@@ -202,8 +204,12 @@ def replay(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 def rotate(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """Give it a new secret, which the answer alone has."""
     overlap = choice_of(request.POST, "overlap", _OVERLAPS) or "86400"
+    owner = _owner(endpoint_id)
     try:
-        _, secret = rotate_secret(_owner(endpoint_id), endpoint_id, overlap_s=int(overlap))
+        with transaction.atomic():
+            if not is_first(request, owner.pk):
+                return _back(request, endpoint_id)
+            _, secret = rotate_secret(owner, endpoint_id, overlap_s=int(overlap))
     except DomainError as error:
         messages.error(request, error.message)
         return _back(request, endpoint_id)
