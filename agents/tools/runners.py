@@ -1,6 +1,7 @@
 """Runs one tool call, whatever its kind."""
 
 import logging
+import math
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def run_tool(
     secrets: Mapping[str, str] = NO_SECRETS,
     agreed: str | None = None,
     comes_again: bool = False,
+    patience_s: float = 0.0,
     given: Given | None = None,
     may_wait: bool = False,
     user_id: UUID | None = None,
@@ -73,12 +75,12 @@ def run_tool(
 
     The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call, which
     the tool's own bounds too. With `comes_again` a call that has no turn yet is made again when it has, under the same
-    key. Say `from_model` when a model wrote the arguments: it may supply only what it was offered. `depth` counts the
-    calls that led to where this one is made; without it, it is that of the tool call this happens in. `secrets` are
-    names by the marks that stand for them in the arguments; secrets of the agent `agent_id` come before those of the
-    developer. None of their values is in the result. `agreed` is the digest of the call that a person has agreed to.
-    `given` is what a call gets that has waited for something; `may_wait`: whether it can still wait for
-    people when it has been begun. `user_id`: in the name of which user it is made.
+    key; without, it is if that is within `patience_s`. Say `from_model` when a model wrote the arguments: it may supply
+    only what it was offered. `depth` counts the calls that led to where this one is made; without it, it is that of the
+    tool call this happens in. `secrets` are names by the marks that stand for them in the arguments; secrets of the
+    agent `agent_id` come before those of the developer. None of their values is in the result. `agreed` is the digest
+    of the call that a person has agreed to. `given` is what a call gets that has waited for something; `may_wait`:
+    whether it can still wait for people when it has been begun. `user_id`: in the name of which user it is made.
     `influence` is what the call depends on; so does whatever it begins.
 
     Raises:
@@ -92,7 +94,7 @@ def run_tool(
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
-    with depending_on(influence.whole), _recorded(attempt, asked):
+    with depending_on(influence.whole), _recorded(attempt, asked, math.inf if comes_again else patience_s):
         result = _run(
             developer,
             tool,
@@ -114,15 +116,17 @@ def run_tool(
 
 
 @contextmanager
-def _recorded(attempt: Attempt, asked: Asked) -> Iterator[None]:
-    """Keep how the attempt failed; that it only looked whether a run has ended, or for its turn, is not kept."""
+def _recorded(attempt: Attempt, asked: Asked, patience_s: float) -> Iterator[None]:
+    """Keep how the attempt failed; that it only looked whether a run has ended, or for a turn that it waits for, is not
+    kept."""
     try:
         with attempt.noting():
             yield
-    except (StillRunning, RateExceeded):
+    except StillRunning:
         raise
-    except BaseException:
-        attempt.end(asked)
+    except BaseException as error:
+        if not isinstance(error, RateExceeded) or (error.wait_s or 0.0) > patience_s:
+            attempt.end(asked)
         raise
 
 

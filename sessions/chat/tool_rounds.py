@@ -125,17 +125,24 @@ class Toolbox:
         return self._tools.get(call["function"]["name"], {}).get("at_most_once") is True
 
     def run(
-        self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None = None
+        self,
+        call: Call,
+        key: str,
+        deadline: float,
+        sources: Sources,
+        agreed: str | None = None,
+        turn_until: float = 0.0,
     ) -> str | RateExceeded:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
         `deadline`, a time of the monotonic clock. `sources`: of what the model has read that makes the call. `agreed`:
-        the digest of a call that a person has agreed to. A call whose turn has not come was not made.
+        the digest of a call that a person has agreed to. A call whose turn has not come was not made; `turn_until` is
+        how long it comes again.
         """
         try:
             with contained():
-                return self._result(call, key, deadline, sources, agreed)
+                return self._result(call, key, deadline, sources, agreed, turn_until)
         except RateExceeded as refused:
             return refused
         except (ToolError, DomainError) as error:
@@ -148,7 +155,9 @@ class Toolbox:
         finally:
             connection.close()
 
-    def _result(self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None) -> str:
+    def _result(
+        self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None, turn_until: float
+    ) -> str:
         name = call["function"]["name"]
         tool = self._tools.get(name)
         if tool is None:
@@ -163,6 +172,7 @@ class Toolbox:
             arguments_of(call),
             idempotency_key=key,
             timeout=seconds_left,
+            patience_s=turn_until - time.monotonic(),
             presets=self._presets,
             from_model=True,
             agent_id=self._agent_id,
@@ -217,8 +227,8 @@ class ToolRound:
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
         call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
-        work = partial(self._toolbox.run, call, key, self._deadline, self._sources[number], agreed)
         until = min(self._deadline, time.monotonic() + settings.TOOL_RATE_WAIT_S)
+        work = partial(self._toolbox.run, call, key, self._deadline, self._sources[number], agreed, until)
         while isinstance(result := await among_tools(work), RateExceeded):
             wait_s = result.wait_s or 0.0
             if time.monotonic() + wait_s > until:

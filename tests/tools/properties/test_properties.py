@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from agents.calls.models import Call
+from agents.calls.recorder import RECORDER
 from agents.models import Developer
 from agents.tool_kinds import ALL_KINDS, CLIENT_RUN
 from agents.tool_types import ToolType
@@ -176,6 +178,18 @@ def test_a_run_waits_for_its_turn_and_uses_up_no_attempt(flow: FlowRunner) -> No
         flow.dispatcher.run_to_rest(UUID(run["id"]), max_wakes=3)
     ended = flow.api.get(f"/executions/{run['id']}").json()
     assert (ended["status"], ended["output"]) == ("succeeded", [{"n": n} for n in range(5)])
+
+
+def test_a_call_whose_turn_never_comes_is_recorded(db: None) -> None:
+    tool = {**ECHO, "rate": {"calls": 1, "per": "minute"}}
+    developer = Developer.objects.get()
+    run_tool(developer, tool, {"n": 1}, idempotency_key="a")
+    for key, told in (("b", {}), ("c", {"patience_s": 70.0}), ("d", {"comes_again": True}), ("e", {"patience_s": 9.0})):
+        with pytest.raises(RateExceeded):
+            run_tool(developer, tool, {"n": 2}, idempotency_key=key, **told)
+    RECORDER.flush()
+    refused = Call.objects.filter(error_type="RateExceeded").order_by("id")
+    assert list(refused.values_list("key", "status")) == [("b", "failed"), ("e", "failed")]
 
 
 def test_who_does_not_come_again_keeps_nobody_waiting(db: None) -> None:
