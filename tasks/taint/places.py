@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agents.policy.sources import NOWHERE
+from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.language.values import ExpressionValue, ListValue, Literal, ObjectValue, Value
 from tasks.steps.base import Step
 from tasks.taint.content import ANSWERS, ANYWHERE, EMPTY, INPUT, Content, either, opaque
@@ -16,6 +17,9 @@ Key = TypeVar("Key")
 Place = tuple[str | int, ...]
 _OF_RUN = Content(frozenset({INPUT}))
 _OF_ANYTHING = Content(ANYWHERE)
+# What the authors of the agent and the task say, and what is null.
+_OF_AUTHOR = frozenset({"agent", "agent_tools", "task", "secrets", "user", "session"})
+_OF_OTHERS = (RUNTIME_NAMES.keys() | PLACE_NAMES.keys()) - _OF_AUTHOR
 # A program whose contents go round in a long circle is looked at so often, and then everything is anywhere.
 MOST_PASSES = 12
 
@@ -130,7 +134,8 @@ class Scope:
                 if keys and isinstance(keys[0], str):
                     return self.store.state.get(keys[0], EMPTY), keys[1:]
                 return self.store.all_state.get("", EMPTY), ()
-        return EMPTY, ()
+        # Whatever else a step may read; there is nothing under other names, or a variable that is made of what is read.
+        return (_OF_ANYTHING if name in _OF_OTHERS else EMPTY), ()
 
     def _of_views(self, keys: tuple[Written, ...]) -> tuple[Content, tuple[Written, ...]]:
         of = {"input": self._input_of, "output": self._output_of}.get(str(keys[1])) if len(keys) > 1 else None

@@ -93,13 +93,19 @@ def _unwound(node: ast.expr) -> tuple[Read | None, list[ast.AST]]:
                 node = value
             case _:
                 return None, [*others, node]
-    past = past_input(node.id)
+    return _named(node.id, keys), others
+
+
+def _named(name: str, keys: list[Key | None]) -> Read:
+    """A read of the name and the keys below it, of which the last stands first; those after one that is not written out
+    are not known."""
+    past = past_input(name)
     known: list[Key] = [] if past is None else [past]
     for key in reversed(keys):
         if key is None:
             break
         known.append(key)
-    return Read(node.id if past is None else "inputs", tuple(known)), others
+    return Read(name if past is None else "inputs", tuple(known))
 
 
 def _chain(node: ast.expr) -> Read | None:
@@ -141,11 +147,6 @@ def _in_template(node: nodes.Node) -> Iterator[Read]:
                     stack.append(part.arg)
             part = part.node
         if isinstance(part, nodes.Name):
-            known: list[Key] = []
-            for key in reversed(keys):
-                if key is None:
-                    break
-                known.append(key)
-            yield Read("state" if part.name == "get" else part.name, tuple(known))
+            yield _named("state", [None]) if part.name == "get" else _named(part.name, keys)
         else:
             stack += part.iter_child_nodes()

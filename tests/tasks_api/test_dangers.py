@@ -41,6 +41,12 @@ def told(api: ApiClient, tasks: str, *main: Any, **task: Any) -> list[dict[str, 
         # By which of two constants it is.
         ([READ, {"if": "$ _.json.x", "then": [{"evaluate": {"a": "$ 1"}}], "else": [{"evaluate": {"a": "$ 2"}}]},
           pay(to="$ _.a")], {"to": EVERY_RESULT}),
+        # By the names that documents of the first generation have for inputs, and by those of variables.
+        ([READ, {"evaluate": {"a": "$ 1"}}, pay(to="{{ _1.json.to }}", by="{{ _0.who }}")],
+         {"to": EVERY_RESULT, "by": ["user"]}),
+        ([READ, {"evaluate": {"a": "$ 1"}}, pay(to="$ f'{_1.json.to}'", by="$ [x for x in inputs[0].l]",
+          n="{% for x in inputs[0].l %}{{ x }}{{ loop.index }}{{ agent.name }}{% endfor %}")],
+         {"to": EVERY_RESULT, "by": ["user"], "n": ["user"]}),
         # Through the error of a step.
         ([{"try": [READ, {"error": "$ _.json.text"}], "catch": [pay(to="$ error.message")]}], {"to": EVERY_RESULT}),
         # Through a model.
