@@ -5,6 +5,7 @@ nothing has to be carried along with values, and nothing is lost with a worker.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.policy.influence import Influence
@@ -33,6 +34,10 @@ def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
     begins = tool.get("type") in _BEGINS and does is not Effect.READS
     if does is not Effect.DANGEROUS and not begins:
         return Influence(DEFAULT_POLICY, NOWHERE)
+    return _with_presets(run, tool, _by_program(run, effect, is_models=is_models))
+
+
+def _by_program(run: Run, effect: Mapping[str, Any], *, is_models: bool) -> Influence:
     policy = Policy.of(run.agent.policy)
     found = _reached(run).get(tuple(effect[PLACE]))
     if found is None:
@@ -40,10 +45,22 @@ def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
     if not is_models:
         arguments = {name: _known(run, sources) for name, sources in (found.arguments or {}).items()}
         return Influence(policy, _known(run, found.sources), arguments)
-    read = request.get("read")
+    read = effect["request"].get("read")
     if read is None:
         return Influence(policy, _known(run, found.sources))
     return Influence(policy, _known(run, found.read_by_model) | _results(run, read))
+
+
+def _with_presets(run: Run, tool: Mapping[str, Any], influence: Influence) -> Influence:
+    """Beside what the program says: arguments and setup that whoever started the run has preset come with its input."""
+    given, presets = _known(run, frozenset({INPUT})), run.given_presets
+    preset = presets.for_tool(tool)
+    if presets.setup_for(tool) or (preset and influence.arguments is None):
+        # It may be another call altogether, or is one of a model, which is looked at as a whole.
+        return Influence(influence.policy, influence.whole | given)
+    if not preset:
+        return influence
+    return replace(influence, arguments={**(influence.arguments or {}), **dict.fromkeys(preset, given)})
 
 
 def _known(run: Run, sources: Sources) -> Sources:

@@ -185,6 +185,11 @@ class Run:
         return Presets.from_metadata(given["metadata"], given["task__metadata"], given["task__agent__metadata"])
 
     @cached_property
+    def given_presets(self) -> Presets:
+        """Those of them that were given with its input, by whoever started it."""
+        return Presets.from_metadata(self._given["metadata"])
+
+    @cached_property
     def agent_tools(self) -> list[dict[str, Any]]:
         rows = Tool.objects.filter(agent__tasks=self.version.task_id).order_by("created_at", "id")
         return completed_tools(self.developer_id, self.agent_id, [tool_to_wire(tool) for tool in rows])

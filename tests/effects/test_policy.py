@@ -9,7 +9,7 @@ from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY
-from agents.policy.sources import OF_ANY_TOOL
+from agents.policy.sources import NOWHERE, OF_ANY_TOOL
 from agents.tools.runners import run_tool
 from executions.effects import perform
 from executions.engine.run import load_version
@@ -132,6 +132,42 @@ def test_what_a_tool_gives_to_a_run_is_of_all_that_its_caller_has_read(
     flow.settle(str(execution.pk))
     assert execution.sources == {"input" if given == "input" else "answers": ["docs", "web", "tools"]}
     assert asked(flow, {"id": str(execution.pk)})[-1] == "world"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "by_tool", "expected"),
+    [
+        ({"x-integration-args": {"world": {"to": "Eve"}}}, True, ["world"]),
+        ({"x-integration-args": {"to": "Eve"}}, True, ["world"]),
+        ({"x-api_call-setup": {"world": {"params": {"to": "Eve"}}}}, True, ["world"]),
+        ({"x-integration-args": {"other": {"to": "Eve"}}}, True, []),
+        ({"x-integration-args": {"world": {"to": "Bob"}}}, False, []),
+    ],
+)
+@pytest.mark.parametrize("by_model", [False, True])
+def test_what_is_preset_comes_with_the_input(
+    flow: FlowRunner,
+    developer: Developer,
+    tools: Any,
+    metadata: Any,
+    by_tool: bool,
+    expected: Any,
+    by_model: bool,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    main = {"prompt": "Pay Ann", "auto_run_tools": True} if by_model else pay("Ann")
+    task = flow.create({"main": [main], "tools": tools}).json()["id"]
+    tool = {"name": "it", "type": "system", "system": {"resource": "execution", "operation": "create"}}
+    given = {"task_id": task, "input": {}, "metadata": metadata}
+    influence = Influence(DEFAULT_POLICY, OF_ANY_TOOL if by_tool else NOWHERE)
+
+    with scripted_model([calls("world"), "Paid"]):
+        with django_capture_on_commit_callbacks(execute=True):
+            run_tool(developer, tool, given, idempotency_key="k", influence=influence)
+        execution = Execution.objects.get()
+        flow.settle(str(execution.pk))
+
+    assert asked(flow, {"id": str(execution.pk)}) == expected
 
 
 def test_the_policy_of_the_agent_decides(flow: FlowRunner, tools: Any) -> None:
