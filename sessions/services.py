@@ -53,6 +53,9 @@ class SessionServices(ResourceServices[Session]):
     def prepare_change(self, row: Session, columns: dict[str, Any]) -> None:
         if columns.get("recall_options") is not None:
             columns["recall_options"] = complete_recall_options(columns["recall_options"])
+        # What a tool writes here, prompts are made of. Of a session of which nothing is known it is so already.
+        if (given := current_sources()) and not (row.sources is None and row.entry_count):
+            columns["sources"] = in_order({*(row.sources or ()), *given})
 
 
 def append_message(

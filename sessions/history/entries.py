@@ -10,6 +10,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.llm.tokens import count_each
 from agents.models import Developer
+from agents.policy.influence import current_sources
 from agents.policy.sources import NOWHERE, Sources, in_order
 from agents.retention.belongings import remove_belongings
 from julep_project.core.api.page_bytes import check_whole
@@ -146,7 +147,7 @@ def clear_history(developer: Developer, session_id: UUID) -> None:
     with transaction.atomic():
         get_or_not_found(sessions.select_for_update(no_key=True), session_id, "Session")
         Entry.objects.filter(session_id=session_id).delete()
-        Session.objects.filter(pk=session_id).update(sources=[])
+        Session.objects.filter(pk=session_id).update(sources=in_order(current_sources()))
         forget_answers(session_id)
         forget_pending(session_id)
         record(developer.pk, Act(Verb.CLEAR, ObjectKind.SESSION, session_id))

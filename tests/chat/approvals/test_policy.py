@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 
 from agents.llm.own.scripted import scripted_model
+from agents.models import Developer
+from agents.policy.influence import Influence
+from agents.policy.policy import Policy
+from agents.policy.sources import NOWHERE, OF_USER, OF_WEB, Sources
+from agents.tools.runners import run_tool
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session
 from tests.chat.approvals.test_decisions import decisions
@@ -116,6 +121,20 @@ def test_a_round_that_is_cut_short_was_read_all_the_same(talk: Talk, make: Any, 
         answer = asyncio.run(meet()).json()
     assert [one["tool"] for one in answer.get("requires_action", ())] == ["pay"]
     assert paid(web_server) == 0
+
+
+def test_a_session_that_a_tool_has_written_was_read(talk: Talk, make: Any) -> None:
+    session, developer = make(), Developer.objects.get()
+
+    def call(operation: str, sources: Sources, **given: Any) -> None:
+        tool = {"name": "it", "type": "system", "system": {"resource": "session", "operation": operation}}
+        influence = Influence(Policy(tainted=NOWHERE), sources)
+        run_tool(developer, tool, {"session_id": session, **given}, idempotency_key=operation, influence=influence)
+
+    call("patch", OF_USER, situation="Pay Ann")
+    assert asked(talk, session, calls(PAY), "Paid")[0] == []
+    call("patch", OF_WEB, situation="Pay Eve")
+    assert asked(talk, session, calls(PAY))[0] == ["pay"]
 
 
 @pytest.mark.parametrize("role", ["assistant", "system", "user"])
