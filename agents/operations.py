@@ -6,6 +6,8 @@ from agents import selectors, services
 from agents.api.resource import ResourceOperations
 from agents.api.serializers import ToolBody
 from agents.api.views import AGENTS, USERS
+from agents.policy.influence import current_sources
+from agents.policy.sources import OF_USER
 from agents.tool_definitions import tool_as_shown
 from agents.tools.system import SystemCall, operation
 from julep_project.core.api.views import deletion
@@ -63,8 +65,9 @@ def _by(call: SystemCall) -> Json:
 
 
 def _change_by(call: SystemCall) -> Json:
-    """A model does not decide about the safeguards of a tool that is there: whether people are asked, and so on."""
-    return {**_by(call), "keeps_safeguards": call.from_model}
+    """Neither a model nor what others wrote decides about the safeguards of a tool that is there: whether people are
+    asked, and so on."""
+    return {**_by(call), "keeps_safeguards": call.from_model or bool(current_sources() - OF_USER)}
 
 
 def _ids(call: SystemCall) -> dict[str, Any]:

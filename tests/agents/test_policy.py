@@ -6,6 +6,9 @@ import pytest
 
 from agents.audit.models import AuditRecord
 from agents.models import Developer
+from agents.policy.influence import Influence
+from agents.policy.policy import DEFAULT_POLICY
+from agents.policy.sources import NOWHERE, OF_USER, OF_WEB, Sources
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.runners import run_tool
 from tests.api_client import ApiClient
@@ -48,6 +51,26 @@ def test_no_tool_changes_it(api: ApiClient, developer: Developer, operation: str
 
     found = api.get(f"/agents/{agent['id']}").json()
     assert (found["name"], found["policy"]) == ("Eve", POLICY)
+
+
+@pytest.mark.parametrize(
+    ("sources", "is_changed"), [(OF_WEB, False), (OF_USER, True), (NOWHERE, True)], ids=["web", "user", "nobody"]
+)
+def test_what_others_wrote_does_not_disarm_tools(
+    api: ApiClient, developer: Developer, sources: Sources, is_changed: bool
+) -> None:
+    agent = api.post("/agents", {"name": "Ada"}).json()
+    said = {"effect": "dangerous", "approval": "always"}
+    pay = api.post(f"/agents/{agent['id']}/tools", {"name": "pay", "type": "function", "function": {}, **said}).json()
+    spec = {"resource": "agent", "subresource": "tool", "operation": "patch"}
+    given = {"agent_id": agent["id"], "tool_id": pay["id"], "effect": "reads", "approval": "never"}
+    influence = Influence(DEFAULT_POLICY, sources)
+
+    tool = {"name": "change", "type": "system", "system": spec}
+    run_tool(developer, tool, given, idempotency_key="k", influence=influence)
+
+    changed = api.get(f"/agents/{agent['id']}/tools/{pay['id']}").json()
+    assert (changed["effect"], changed.get("approval")) == (("reads", None) if is_changed else tuple(said.values()))
 
 
 def test_whoever_says_nothing_of_a_dangerous_call_has_people_asked(developer: Developer) -> None:
