@@ -13,6 +13,7 @@ from agents.policy.policy import DEFAULT_POLICY, Policy
 from agents.policy.sources import NOWHERE, Sources, sources_of_tool, together
 from agents.tool_types import Effect, ToolType
 from agents.tools.properties.called import NO_ARGUMENTS, effect_of_call
+from agents.tools.properties.effects import usual_effect
 from executions.effects.provenance import ANSWERS, INPUT, sources_of
 from executions.engine.run import Run
 from tasks.taint.content import ANYWHERE, known
@@ -22,7 +23,7 @@ from tasks.taint.walk import Reached, Tools, reached_calls
 # The place of the step in the program, in an effect that is about to be performed; it is not stored.
 PLACE = "place"
 # What may begin a run or a chat, or leave a message, which then depends on the same.
-_BEGINS = frozenset({ToolType.SYSTEM.value, "task", "agent"})
+_BEGINS = frozenset({ToolType.SYSTEM.value, ToolType.TASK.value, ToolType.AGENT.value})
 _MOST_KEPT = 16
 
 
@@ -31,10 +32,14 @@ def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
     request = effect["request"]
     tool, is_models = request["tool"], request.get("from_model") is True
     does = effect_of_call(tool, NO_ARGUMENTS if is_models else request["arguments"], run.presets)
-    begins = tool.get("type") in _BEGINS and does is not Effect.READS
-    if does is not Effect.DANGEROUS and not begins:
+    if does is not Effect.DANGEROUS and not _may_begin(tool):
         return Influence(DEFAULT_POLICY, NOWHERE)
     return _with_presets(run, tool, _by_program(run, effect, is_models=is_models))
+
+
+def _may_begin(tool: Mapping[str, Any]) -> bool:
+    """Whether a call may begin something that depends on the same, whatever its author says that it does."""
+    return tool.get("type") in _BEGINS and usual_effect(tool) is not Effect.READS
 
 
 def _by_program(run: Run, effect: Mapping[str, Any], *, is_models: bool) -> Influence:
@@ -78,12 +83,14 @@ def _reached(run: Run) -> Mapping[Place, Reached]:
     # All that the walk reads of them.
     key = tuple((tool["name"], sources_of_tool(tool), str(_server_of(tool))) for tool in tools)
     kept: dict[Any, dict[Place, Reached]] = run.version.reached
-    if key not in kept:
+    # Other threads of the process look at the same.
+    found = kept.get(key)
+    if found is None:
         if len(kept) >= _MOST_KEPT:
             kept.clear()
         calls = reached_calls(run.program, Tools({tool["name"]: tool for tool in tools}, sources_of_tool))
-        kept[key] = {call.place: call for call in calls}
-    return kept[key]
+        found = kept[key] = {call.place: call for call in calls}
+    return found
 
 
 def _server_of(tool: Mapping[str, Any]) -> Any:

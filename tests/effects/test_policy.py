@@ -170,6 +170,19 @@ def test_what_is_preset_comes_with_the_input(
     assert asked(flow, {"id": str(execution.pk)}) == expected
 
 
+def test_a_tool_that_is_said_to_read_hands_on_what_it_depends_on(flow: FlowRunner, tools: Any) -> None:
+    pays = flow.create({"main": [pay("$ _.to")], "tools": tools}).json()["id"]
+    spec = {"name": "research", "type": "task", "task": {"task_id": pays}, "effect": "reads"}
+    research = {"tool": "research", "arguments": {"to": "$ _.json.to"}}
+    task = flow.create({"main": [READ, research], "tools": [tools[0], spec]}).json()["id"]
+
+    flow.start(task, {})
+
+    inner = str(Execution.objects.get(task_id=pays).pk)
+    flow.settle(inner)
+    assert asked(flow, {"id": inner}) == ["world"]
+
+
 def test_the_policy_of_the_agent_decides(flow: FlowRunner, tools: Any) -> None:
     for policy, expected in (
         ({"allow": ["world.to"]}, []),
