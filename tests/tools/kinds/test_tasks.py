@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from executions.called.orphans import cancel_orphans
 from executions.models import Branch, Execution
 from tests.flow_runner import FlowRunner
 
@@ -63,6 +64,20 @@ def test_the_run_waits_for_it_and_cancelling_one_cancels_the_other(flow: FlowRun
     flow.cancel(cancelled["id"])
     child.refresh_from_db()
     assert child.status == "cancelled"
+
+
+def test_what_nobody_waits_for_any_more_is_cancelled(flow: FlowRunner) -> None:
+    flow.time_passes = False
+    asking = {"name": "Ask", "main": [{"wait_for_input": {"info": {"question": "how many?"}}}]}
+    tool = as_tool(flow, asking)
+    waits, removed, ended = (ran(flow, tool, [{"tool": "helper", "arguments": {}}]) for _ in range(3))
+    begun = {run["id"]: called_by(run)[0] for run in (waits, removed, ended)}
+    agent = flow.api.get(f"/tasks/{removed['task_id']}").json()["agent_id"]
+    assert flow.api.delete(f"/agents/{agent}/tasks/{removed['task_id']}").status_code < 300
+    Execution.objects.filter(pk=ended["id"]).update(status="failed")
+    assert cancel_orphans() == 2
+    statuses = {run: Execution.objects.get(pk=child.pk).status for run, child in begun.items()}
+    assert statuses == {waits["id"]: "awaiting_input", removed["id"]: "cancelled", ended["id"]: "cancelled"}
 
 
 def test_what_becomes_of_it_is_told_as_an_error(flow: FlowRunner) -> None:
