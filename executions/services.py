@@ -90,7 +90,8 @@ def start_execution(
     known = selectors.list_executions(developer, task).filter(pk=execution_id).first() if execution_id else None
     if known is not None:
         return known
-    check_may_start(developer, task)
+    above = (called or {}).get("callers") or [None]
+    check_may_start(developer, task, caller=above[0])
     version = version_of(task.pk, task.version_number if number is None else number)
     while True:
         whole_input = with_defaults(version.input_schema or {}, input_)
@@ -140,8 +141,9 @@ def _ring_for(started: Started) -> None:
         transaction.on_commit(ring)
 
 
-def check_may_start(developer: Developer, task: Task) -> None:
-    """Refuse one run more of the task.
+def check_may_start(developer: Developer, task: Task, *, caller: UUID | None = None) -> None:
+    """Refuse one run more of the task, which a call of the run `caller` begins. A run that waits for one which it began
+    is not counted beside that, and neither is the caller: should all wait for room, none of them would ever go on.
 
     Raises:
         Paused: no new work is taken.
@@ -151,7 +153,12 @@ def check_may_start(developer: Developer, task: Task) -> None:
     check_intake()
     check_executions(developer, partial(selectors.list_executions, developer, task))
     most = limits_of(developer.pk).runs
-    if most and has_more_than(Execution.objects.for_developer(developer).filter(status__in=AT_WORK), most - 1):
+    if not most:
+        return
+    mine = Execution.objects.for_developer(developer)
+    waited_for = mine.filter(called_by__isnull=False, status__in=OPEN).values("called_by")
+    waiting = Branch.objects.filter(pk__in=waited_for).values("execution")
+    if has_more_than(mine.filter(status__in=AT_WORK).exclude(pk=caller).exclude(pk__in=waiting), most - 1):
         raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")
 
 

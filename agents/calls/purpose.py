@@ -13,13 +13,15 @@ from julep_project.core.json_value import Json
 @dataclass(frozen=True, slots=True)
 class Purpose:
     """`key` is the same for all attempts of one effect, `attempt` the number of this one. `context` is what the
-    messages to a model are made of, in few words: numbers and ids. `branch_id`: the branch that waits for it."""
+    messages to a model are made of, in few words: numbers and ids. `branch_id`: the branch that waits for it;
+    `begun`: the run that the effect has begun, if that is known."""
 
     key: str | None = None
     attempt: int = 1
     response_id: UUID | None = None
     context: Mapping[str, Json] | None = None
     branch_id: UUID | None = None
+    begun: UUID | None = None
 
 
 _NOTHING = Purpose()

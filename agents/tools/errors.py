@@ -5,6 +5,8 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 from uuid import UUID
 
+from julep_project.core.json_value import Json
+
 
 class Delivery(Enum):
     """How far a call got that gave no result."""
@@ -48,13 +50,27 @@ class ToolError(Exception):
 
 class StillRunning(ToolError):
     """The run that the call began goes on by itself. In a run the call is made again when that one has ended, under the
-    same key; `wait_s`: at the latest after so long."""
+    same key; `wait_s`: at the latest after so long. A chat makes it again for so long, and takes what is so `meanwhile`
+    for the result then."""
 
     kind = "StillRunning"
 
-    def __init__(self, run_id: UUID, wait_s: float) -> None:
+    def __init__(self, run_id: UUID, wait_s: float, meanwhile: Json = None) -> None:
         super().__init__(f"the run {run_id} goes on", wait_s=wait_s)
         self.run_id = run_id
+        self.meanwhile = meanwhile
+
+
+class NotYet(ToolError):
+    """It is not the call's turn, and nothing was done: it is to be made again after `wait_s`, under the same key.
+    Nobody holds a thread meanwhile."""
+
+    kind = "NotYet"
+    # In words that follow "waits for".
+    waits_for: ClassVar[str] = "its turn"
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=wait_s)
 
 
 class ReportedError(ToolError):

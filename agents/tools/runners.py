@@ -23,11 +23,11 @@ from agents.tools.actions import ActionNeeded, Given
 from agents.tools.api_call import running as api_call
 from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
-from agents.tools.errors import Delivery, StillRunning, ToolError
+from agents.tools.errors import Delivery, NotYet, StillRunning, ToolError
 from agents.tools.integrations import registry as integrations
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
 from agents.tools.properties.properties import properties_of
-from agents.tools.properties.turns import RateExceeded, take_turn_of
+from agents.tools.properties.turns import take_turn_of
 from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
 from agents.tools.secrecy import NO_SECRETS, hiding
 from agents.tools.secret_marks import as_references, replaced, shown
@@ -85,7 +85,7 @@ def run_tool(
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
-        RateExceeded: it is not its turn, and nothing was done.
+        NotYet: it is not its turn, and nothing was done. StillRunning: the run that it began goes on.
         ActionNeeded: somebody must do something first, likewise.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
@@ -125,7 +125,7 @@ def _recorded(attempt: Attempt, asked: Asked, patience_s: float) -> Iterator[Non
     except StillRunning:
         raise
     except BaseException as error:
-        if not isinstance(error, RateExceeded) or (error.wait_s or 0.0) > patience_s:
+        if not isinstance(error, NotYet) or (error.wait_s or 0.0) > patience_s:
             attempt.end(asked)
         raise
 
@@ -190,17 +190,17 @@ def _run(
         plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
         with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
             result = _result_of(runner, call)
-        if isinstance(result, StillRunning):
+        if isinstance(result, (StillRunning, NotYet)):
             raise result
         return hidden.value(result)
 
 
 def _result_of(runner: Runner, call: ToolCall) -> Any:
-    """What the runner gives. That a run goes on is no failure of the call: it is given, too."""
+    """What the runner gives. That it is to be called again is no failure of the call: it is given, too."""
     try:
         return runner(call)
-    except StillRunning as still:
-        return still
+    except (StillRunning, NotYet) as again:
+        return again
 
 
 def _names_of(tool: Mapping[str, Any]) -> set[str]:

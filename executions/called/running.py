@@ -1,10 +1,9 @@
 """Runs tools of the kind `task`: a call is a run of the task, begun once however often the call is made.
 
-In a run nobody waits for it: the branch stands at its call, and is looked at again when the run has ended. In a chat,
-which has its own time, the call waits a little and is answered how the run stands.
+In a run nobody waits for it: the branch stands at its call, and is looked at again when the run has ended. A chat,
+which has its own time, makes the call again for a little while, and is answered how the run stands.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,23 +13,23 @@ from django.db import transaction
 
 from agents.calls.purpose import current_purpose
 from agents.spending.attribution import current_attribution
-from agents.tools.errors import BadArguments, Delivery, ReportedError, StillRunning, ToolError
+from agents.tools.errors import BadArguments, Delivery, NotYet, ReportedError, StillRunning, ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.system import as_tool_error
 from executions.called.standing import Standing, standing_of
 from executions.models import Execution
-from executions.services import cancel_execution, start_execution
+from executions.services import cancel_execution, check_may_start, start_execution
 from executions.states import ExecutionStatus
 from julep_project.core.clock import now
-from julep_project.core.database import give_connection_back
 from julep_project.core.errors import BadRequest, DomainError
 from julep_project.core.json_value import Json
+from julep_project.core.rates.errors import TooManyRuns
 from julep_project.core.reading.validation import parse_uuid
 from tasks.selectors import get_task
 
 # The end of the run wakes who waits for it. Should that be missed, it is looked for so often.
 _LOOKS_EVERY_S = 60.0
-_LONGEST_LOOK_S, _FIRST_LOOK_S = 1.0, 0.05
+_LOOKS_FOR_ROOM_EVERY_S = 5.0
 _LONGEST_ERROR = 2000
 
 
@@ -38,6 +37,13 @@ class TaskFailed(ReportedError):
     """The run that the call began did not succeed."""
 
     kind = "TaskFailed"
+
+
+class TooManyAtWork(NotYet):
+    """As many runs of the developer are at work as may be at once."""
+
+    kind = "TooManyRuns"
+    waits_for = "the end of other runs"
 
 
 class TaskTimedOut(ToolError):
@@ -50,7 +56,7 @@ def run(call: ToolCall) -> Json:
     """The output of the run.
 
     Raises:
-        TaskFailed, TaskTimedOut, StillRunning, BadArguments, ToolError
+        TaskFailed, TaskTimedOut, StillRunning, TooManyAtWork, BadArguments, ToolError
     """
     try:
         if call.spec.get("asks") is True:
@@ -59,6 +65,8 @@ def run(call: ToolCall) -> Json:
         if not call.comes_again:
             return _told(call, started.pk)
         return _output(standing_of(call.developer, started.pk), call)
+    except TooManyRuns as error:
+        raise TooManyAtWork(error.explanation, _LOOKS_FOR_ROOM_EVERY_S) from error
     except DomainError as error:
         raise as_tool_error(error) from error
 
@@ -71,6 +79,10 @@ def _started(call: ToolCall) -> Execution:
     waits = current_purpose().branch_id if call.comes_again else whom.session_id
     run_id = uuid5(call.developer.pk, call.idempotency_key)
     if not Execution.objects.for_developer(call.developer).filter(pk=run_id).exists():
+        if call.comes_again and current_purpose().begun == run_id:
+            raise TaskFailed(f"the run {run_id} of {call.name!r} was removed")
+        # Without room for one more it is not the call's turn either.
+        check_may_start(call.developer, task, caller=whom.execution_id)
         call.turn()
     with transaction.atomic():
         return start_execution(
@@ -144,19 +156,17 @@ def _asked_about(call: ToolCall) -> UUID:
 
 
 def _told(call: ToolCall, run_id: UUID) -> Json:
-    """The run's output, if it ends soon; else how it stands."""
-    until = time.monotonic() + min(settings.CHAT_TASK_WAIT_S, (call.timeout_s or settings.CHAT_TASK_WAIT_S) * 0.9)
-    pause_s = _FIRST_LOOK_S
-    while True:
+    """The run's output, if it has ended; else how it stands, if it waits for somebody.
+
+    Raises:
+        StillRunning
+    """
+    standing = standing_of(call.developer, run_id, whole=False)
+    if standing.rests:
         standing = standing_of(call.developer, run_id)
-        left_s = until - time.monotonic()
-        if standing.is_over:
-            return _output(standing, call)
-        if standing.waits or left_s <= 0:
-            return _going_on(standing)
-        give_connection_back()
-        time.sleep(min(pause_s, left_s))
-        pause_s = min(pause_s * 2, _LONGEST_LOOK_S)
+        return _output(standing, call) if standing.is_over else _going_on(standing)
+    wait_s = min(settings.CHAT_TASK_WAIT_S, (call.timeout_s or settings.CHAT_TASK_WAIT_S) * 0.9)
+    raise StillRunning(run_id, wait_s, _going_on(standing))
 
 
 def _going_on(standing: Standing) -> dict[str, Json]:

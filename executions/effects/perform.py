@@ -21,15 +21,14 @@ from agents.calls.wanted import wanted_while
 from agents.spending.attribution import attributed
 from agents.tools.actions import ActionNeeded
 from agents.tools.approval import ApprovalNeeded
-from agents.tools.errors import Delivery, StillRunning, ToolError
-from agents.tools.properties.turns import RateExceeded
+from agents.tools.errors import Delivery, NotYet, StillRunning, ToolError
 from executions.crashpoints import crashpoint
 from executions.effects import agreement, attention, embed, emit, model, search, tool
 from executions.effects.effect_lease import holding, is_held
 from executions.effects.influence import PLACE
 from executions.effects.retry import Refusal, RetryPolicy, lost_its_worker, notes_after, told_with_notes
 from executions.engine.advance import Advanced, freed_by, run_slice
-from executions.engine.draft import Verdict, is_at_most_once, is_surely_unsent
+from executions.engine.draft import BEGUN, Verdict, is_at_most_once, is_surely_unsent
 from executions.engine.history.attempts import SUCCEEDED, time_of_attempt
 from executions.engine.limits import CALLS_S, STEPS_BETWEEN_CALLS_S, storable_text
 from executions.engine.observing import call_under_way, note_lost_call
@@ -168,7 +167,8 @@ def _attempt(claim: Claim) -> dict[str, Any] | Refusal | HoldUp | CostLimitExcee
             give_connection_back()
             crashpoint("before_effect", claim.branch_id, call=True)
             may_be_sent = True
-            told = calling_for(key=effect["key"], attempt=effect["attempts"], branch_id=claim.branch_id)
+            begun = effect.get(BEGUN) and UUID(effect[BEGUN])
+            told = calling_for(key=effect["key"], attempt=effect["attempts"], branch_id=claim.branch_id, begun=begun)
             wanted = wanted_while(partial(is_held, claim))
             with contained(), attributed(**spent_for), call_under_way(claim), told, wanted:
                 value = work()
@@ -217,8 +217,8 @@ def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
     """One of our own tools may have met a neighbour that is away."""
     if isinstance(error, StillRunning):
         return HoldUp("a run that it began", error.message, error.wait_s, run_id=error.run_id, is_planned=True)
-    if isinstance(error, RateExceeded):
-        return HoldUp("the rate of a tool", error.message, error.wait_s, is_planned=True)
+    if isinstance(error, NotYet):
+        return HoldUp(error.waits_for, error.message, error.wait_s, is_planned=True)
     is_sent = error.delivery is not Delivery.NOT_SENT
     if error.delivery is Delivery.UNCLEAR or (is_sent and is_at_most_once(_effect_of(claim))):
         return None

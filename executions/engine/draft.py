@@ -22,6 +22,8 @@ ACTION = "action"
 GIVEN = "given"
 # In the effect of a call that a person has agreed to: the digest of exactly that call.
 AGREED = "agreed"
+# The run that a call has begun: should it be removed, it is not begun again.
+BEGUN = "begun"
 
 
 @dataclass(slots=True)

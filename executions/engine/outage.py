@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 
+from executions.engine.draft import BEGUN
 from executions.engine.rows.claims import TERMINAL_SQL, Claim
 from executions.engine.rows.statements import fetch_row
 from executions.states import BranchStatus
@@ -85,7 +86,7 @@ _HAND_BACK_SLICE = """
 # What was planned is not counted as patience with others.
 _HAND_BACK_EFFECT = """
     UPDATE executions_branch b
-    SET effect = jsonb_set(b.effect, '{attempts}', to_jsonb((b.effect->>'attempts')::int - 1)),
+    SET effect = jsonb_set(b.effect, '{attempts}', to_jsonb((b.effect->>'attempts')::int - 1)) || %(begun)s::jsonb,
         lease_owner = NULL, lease_until = NULL, wake_at = now() + make_interval(secs => %(pause)s),
         held_up = %(held_up)s::jsonb || jsonb_build_object('since', coalesce(
             CASE WHEN b.held_up ? 'planned' THEN NULL ELSE b.held_up->'since' END, to_jsonb(now()))),
@@ -126,6 +127,7 @@ def hand_back(claim: Claim, hold_up: HoldUp, *, counted: bool = False) -> float 
         "held_up": to_json_text(described),
         "key": effect.get("key"),
         "attempts": effect.get("attempts"),
+        "begun": to_json_text({} if hold_up.run_id is None else {BEGUN: str(hold_up.run_id)}),
     }
     sql = _HAND_BACK_EFFECT if claim.held is BranchStatus.CALLING else _HAND_BACK_SLICE
     row = when_back(lambda: fetch_row(sql, parameters))

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from agents.models import Agent
 from agents.spending.attribution import current_attribution
 from agents.spending.budgets import BudgetSpent, within_budget
-from agents.tools.errors import BadArguments, Delivery, ReportedError, ToolError
+from agents.tools.errors import BadArguments, Delivery, NotYet, ReportedError, ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.system import as_tool_error
 from julep_project.core.database import give_connection_back
@@ -24,16 +24,27 @@ from julep_project.core.limits import LONGEST_ATTEMPT_S
 from julep_project.core.reading.validation import parse_uuid
 from julep_project.core.tenancy import get_or_not_found
 from sessions import selectors
+from sessions.agent_tools.bounds import place_for
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
-from sessions.errors import ChatTimedOut, WaitedTooLong
+from sessions.errors import ChatTimedOut, SessionBusy, WaitedTooLong
+from sessions.models import OnBusy
 from sessions.services import SessionServices
+
+_LOOKS_EVERY_S = 1.0
 
 
 class AgentWaits(ReportedError):
     """The agent cannot answer before somebody has done something in its session."""
 
     kind = "AgentWaits"
+
+
+class AgentSpeaks(NotYet):
+    """The agent answers another call of the same conversation."""
+
+    kind = "AgentSpeaks"
+    waits_for = "other calls of a conversation"
 
 
 class AgentBudgetSpent(ReportedError):
@@ -46,16 +57,19 @@ def run(call: ToolCall) -> Json:
     """What the agent says.
 
     Raises:
-        AgentWaits, AgentBudgetSpent, BadArguments, ToolError
+        AgentWaits, AgentBudgetSpent, AgentSpeaks, TooManyChats, BadArguments, ToolError
     """
     message = call.arguments.get("message")
     if not isinstance(message, str) or not message.strip():
         raise BadArguments("`message` must be a text that is not empty")
     try:
-        session_id = _session(call)
-        answer = _answer(call, session_id, message)
+        with place_for(call):
+            session_id = _session(call)
+            answer = _answer(call, session_id, message)
     except (ChatTimedOut, WaitedTooLong) as error:
         raise ToolError(error.message, repeatable=True, delivery=Delivery.UNCLEAR) from error
+    except SessionBusy as error:
+        raise (AgentSpeaks(error.message, _LOOKS_EVERY_S) if call.comes_again else as_tool_error(error)) from error
     except BudgetSpent as error:
         raise AgentBudgetSpent(f"the session of {call.name!r} may cost {error.amount} US dollars, and has") from None
     except DomainError as error:
@@ -67,10 +81,12 @@ def run(call: ToolCall) -> Json:
 
 
 def _answer(call: ToolCall, session_id: UUID, message: str) -> Any:
+    # A run comes again, and no worker waits for the answers to its other calls; a chat queues.
+    on_busy = OnBusy.REJECT if call.comes_again else OnBusy.ENQUEUE
     asked = ChatCall(
         developer=call.developer,
         session_id=session_id,
-        request=ChatRequest.read({"messages": [{"role": "user", "content": message}]}),
+        request=ChatRequest.read({"messages": [{"role": "user", "content": message}], "on_busy": on_busy.value}),
         chat_id=uuid5(call.developer.pk, call.idempotency_key),
         timeout_s=min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import TypeVar
 from uuid import UUID, uuid5
 
@@ -22,10 +23,9 @@ from agents.policy.sources import Sources, sources_of_tool, together
 from agents.tool_kinds import SERVER_RUN
 from agents.tools.actions import ActionNeeded
 from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, check_agreed, may_need_agreement
-from agents.tools.errors import BadArguments, Delivery, ToolError
+from agents.tools.errors import BadArguments, Delivery, NotYet, StillRunning, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
-from agents.tools.properties.turns import RateExceeded
 from agents.tools.runners import current_depth, run_tool
 from agents.tools.signing_in import check_signed_in, wants_sign_in
 from julep_project.core.errors import DomainError
@@ -33,6 +33,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
 from julep_project.core.process.threads import run_in
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
+from julep_project.core.work.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,10 @@ Result = TypeVar("Result")
 
 # What waits are the calls of one reply for each chat that was let in; a reply is bounded in length and in calls.
 _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_name_prefix="chat-tool")
+
+
+# At a run that a call has begun.
+_LOOKS = Backoff(first_s=0.05, cap_s=1.0)
 
 
 class Toolbox:
@@ -132,19 +137,19 @@ class Toolbox:
         sources: Sources,
         agreed: str | None = None,
         turn_until: float = 0.0,
-    ) -> str | RateExceeded:
+    ) -> str | NotYet | StillRunning:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
         `deadline`, a time of the monotonic clock. `sources`: of what the model has read that makes the call. `agreed`:
-        the digest of a call that a person has agreed to. A call whose turn has not come was not made; `turn_until` is
-        how long it comes again.
+        the digest of a call that a person has agreed to. A call whose turn has not come was not made; it may be made
+        again, as may one that has begun a run which goes on. `turn_until`: how long it comes again for its turn.
         """
         try:
             with contained():
                 return self._result(call, key, deadline, sources, agreed, turn_until)
-        except RateExceeded as refused:
-            return refused
+        except (NotYet, StillRunning) as again:
+            return again
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except (NotStorable, UnreadableArguments) as error:
@@ -227,16 +232,40 @@ class ToolRound:
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
         call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
-        until = min(self._deadline, time.monotonic() + settings.TOOL_RATE_WAIT_S)
+        patience = _Patience(self._deadline)
+        until = patience.turn_until
         work = partial(self._toolbox.run, call, key, self._deadline, self._sources[number], agreed, until)
-        while isinstance(result := await among_tools(work), RateExceeded):
-            wait_s = result.wait_s or 0.0
-            if time.monotonic() + wait_s > until:
-                result = error_text(result.message)
+        while not isinstance(result := await among_tools(work), str):
+            wait_s = patience.wait_s(result)
+            if wait_s is None:
+                result = _given_up(result)
                 break
             # No thread is held meanwhile: others have calls of their own to make.
             await asyncio.sleep(wait_s)
         self._results[number] = result
+
+
+def _given_up(why: NotYet | StillRunning) -> str:
+    return to_json_text(why.meanwhile) if isinstance(why, StillRunning) else error_text(why.message)
+
+
+class _Patience:
+    """How long a call waits for its turn, and then for the run that it has begun."""
+
+    def __init__(self, deadline: float) -> None:
+        self.turn_until = min(deadline, time.monotonic() + settings.TOOL_RATE_WAIT_S)
+        self._run_until: float | None = None
+        self._pauses = count()
+
+    def wait_s(self, why: NotYet | StillRunning) -> float | None:
+        """After how long to call again; None: no more."""
+        now, most_s = time.monotonic(), why.wait_s or 0.0
+        if isinstance(why, NotYet):
+            return most_s if now + most_s <= self.turn_until else None
+        if self._run_until is None:
+            self._run_until = now + most_s
+        left_s = self._run_until - now
+        return min(_LOOKS.pause_s(next(self._pauses)), left_s) if left_s > 0 else None
 
 
 async def among_tools(work: Callable[[], Result]) -> Result:

@@ -5,20 +5,21 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from agents.tools.body import canonical, name_of, spec_of
-from agents.tools.errors import Delivery, ToolError
+from agents.tools.errors import NotYet
 from agents.tools.properties.properties import Rate
 from julep_project.core.json_value import Json
 from julep_project.core.rates.calls import LONGEST_WAIT_S, take_turn
 
 
-class RateExceeded(ToolError):
+class RateExceeded(NotYet):
     """The tool was called as often as its rate allows, and nothing was done. `wait_s`: when to come again."""
 
     kind = "RateExceeded"
+    waits_for = "the rate of a tool"
 
     def __init__(self, name: str, rate: Rate, wait_s: float) -> None:
         message = f"the tool {name!r} may be called {rate.calls} times per {rate.per}: try again in {wait_s:.0f} s"
-        super().__init__(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=wait_s)
+        super().__init__(message, wait_s)
 
 
 def take_turn_of(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, comes_again: bool) -> None:

@@ -1,18 +1,23 @@
 """Another agent as a tool, and tasks as tools of those that talk."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer, ModelUsage
 from executions.engine.dispatch import dispatching_to
 from executions.inprocess import InProcessDispatcher
-from executions.models import Execution
-from sessions.models import Session
+from executions.models import Branch, Execution
+from sessions.agent_tools import bounds
+from sessions.chat import tool_rounds
+from sessions.models import Session, Turn, TurnStatus
 from tests.chat.conftest import Talk, talk
 from tests.chat.tools.test_calls import calls as calls_of
 from tests.tools.kinds.test_tasks import DOUBLE
@@ -129,6 +134,58 @@ def test_what_an_agent_begins_that_a_run_asks_is_of_its_session_and_not_of_the_r
     begun = Execution.objects.get(task=double["id"])
     assert begun.called_by == Session.objects.get().pk
     assert talk.api.get(f"/executions/{run['id']}").json()["output"] == "It takes a while."
+
+
+@pytest.mark.parametrize(
+    ("most", "threads", "told_"), [(2, 32, "may lead to 2 answers"), (50, 2, "as many agents answer others")]
+)
+def test_agents_that_ask_several_are_bounded(
+    talk: Talk, settings: Any, monkeypatch: pytest.MonkeyPatch, most: int, threads: int, told_: str
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_OF_ONE_CALL", most)
+    settings.CHAT_TOOL_THREADS, settings.TOOL_RATE_WAIT_S = threads, 0
+    expert, session = helped(talk)
+    give(talk, expert, "me", expert, remembers=False)
+    both = calls_of(("c1", "me", {"message": "You!"}), ("c2", "me", {"message": "And you!"}))
+    script = [calls("expert", message="Who?"), both, *["Enough."] * 4]
+    with scripted_model(script) as model:
+        assert talk.ask(session, "Who?")["choices"][0]["message"]["content"] == "Enough."
+    results = [each["content"] for request in model.requests for each in request.messages if each["role"] == "tool"]
+    assert any(told_ in str(result) for result in results)
+
+
+def test_a_run_waits_for_its_turn_in_a_conversation_without_a_worker(talk: Talk) -> None:
+    grace = talk.agent(name="Grace")
+    expert = {"name": "expert", "type": "agent", "agent": {"agent_id": grace}}
+    step = {"tool": "expert", "arguments": {"message": "Hi"}}
+    main = [step, {"wait_for_input": {"info": {}}}, step]
+    task = talk.api.post(f"/agents/{grace}/tasks", {"name": "Ask", "main": main, "tools": [expert]}).json()
+    dispatcher = InProcessDispatcher()
+    with dispatching_to(dispatcher), scripted_model(["One.", "Two."]):
+        run = talk.api.post(f"/tasks/{task['id']}/executions", {"input": {}}).json()
+        dispatcher.run_to_rest(UUID(run["id"]))
+        lease = timezone.now() + timedelta(minutes=1)
+        other = Turn.objects.create(session=Session.objects.get(), status=TurnStatus.RUNNING, lease_until=lease)
+        talk.api.put(f"/executions/{run['id']}", {"status": "running", "input": 1})
+        dispatcher.run_to_rest(UUID(run["id"]), max_wakes=0)
+        waiting = Branch.objects.get(execution=run["id"])
+        assert (waiting.status, waiting.lease_owner, waiting.held_up["planned"]) == ("calling", None, True)
+        other.delete()
+        dispatcher.run_to_rest(UUID(run["id"]))
+    assert talk.api.get(f"/executions/{run['id']}").json()["output"] == "Two."
+
+
+def test_a_chat_holds_no_thread_while_a_run_goes_on(talk: Talk, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CHAT_TASK_WAIT_S = 1
+    monkeypatch.setattr(tool_rounds, "_EXECUTOR", ThreadPoolExecutor(1))
+    ada = talk.agent()
+    task = talk.api.post(f"/agents/{ada}/tasks", DOUBLE).json()
+    talk.tool(ada, name="helper", type="task", task={"task_id": task["id"]})
+    both = calls_of(("c1", "helper", {"n": 1}), ("c2", "helper", {"n": 2}))
+    with dispatching_to(InProcessDispatcher()), scripted_model([both, "It takes a while."]):
+        talk.ask(talk.session(ada, auto_run_tools=True), "Double them")
+    first, second = Execution.objects.order_by("created_at")
+    assert second.created_at - first.created_at < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("kind", ["agent", "task"])

@@ -80,6 +80,26 @@ def test_what_nobody_waits_for_any_more_is_cancelled(flow: FlowRunner) -> None:
     assert statuses == {waits["id"]: "awaiting_input", removed["id"]: "cancelled", ended["id"]: "cancelled"}
 
 
+def test_what_was_begun_and_removed_is_not_begun_again(flow: FlowRunner) -> None:
+    flow.time_passes = False
+    asking = {"name": "Ask", "main": [{"wait_for_input": {"info": {"question": "how many?"}}}]}
+    run = ran(flow, as_tool(flow, asking), [{"tool": "helper", "arguments": {}}])
+    (child,) = called_by(run)
+    Execution.objects.filter(pk=child.pk).delete()
+    Branch.objects.filter(pk=child.called_by).update(wake_at=child.created_at)
+    flow.dispatcher.effect(child.called_by)
+    ended = flow.settle(run["id"])
+    assert (ended["status"], "was removed" in ended["error"]) == ("failed", True)
+
+
+def test_who_waits_for_a_run_takes_no_room_from_it(flow: FlowRunner, settings: Any) -> None:
+    settings.TENANT_RUNS = 1
+    nested = as_tool(flow, DOUBLE)
+    made = flow.create({"name": "Outer", "main": [{"tool": "helper", "arguments": {"n": 4}}], "tools": [nested]}).json()
+    tool = {"name": "outer", "type": "task", "task": {"task_id": made["id"]}}
+    assert ran(flow, tool, [{"tool": "outer", "arguments": {}}])["output"] == {"doubled": 8}
+
+
 def test_what_becomes_of_it_is_told_as_an_error(flow: FlowRunner) -> None:
     broken = {"name": "Break", "main": [{"error": "no such boat"}]}
     ended = ran(flow, as_tool(flow, broken), [{"tool": "helper", "arguments": {}}])
