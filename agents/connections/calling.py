@@ -1,5 +1,6 @@
 """What calls need of connections: a token, or the news that somebody has to sign in, with a link."""
 
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 
@@ -7,10 +8,10 @@ from django.conf import settings
 
 from agents.connections import services
 from agents.connections.discovery import is_within, read_challenge, scopes_in
-from agents.connections.errors import ConnectionImpossible
+from agents.connections.errors import ConnectionImpossible, ProviderFaulty
 from agents.connections.models import Connection, ConnectionStatus, Provider, ProviderKind
 from agents.connections.providers import find_provider, provider_of_server
-from agents.connections.tokens import access_token, renewed_token
+from agents.connections.tokens import access_token, is_new, renewed_token
 from agents.models import Developer
 from agents.tools.actions import Action, ActionNeeded
 from agents.tools.signing_in import CONNECTION, USER, SignIn, register_sign_ins
@@ -39,14 +40,16 @@ class Connections:
         token = None if connection is None else access_token(wanted.developer, connection)
         return token or _token_or_ask(wanted, provider, connection)
 
-    def other_token(self, wanted: SignIn, rejected: str) -> str:
-        """Another one than the service did not take.
+    def other_token(self, wanted: SignIn, rejected: str) -> str | None:
+        """Another one than the service did not take. None if that is so new that another would not be taken either.
 
         Raises: as `token`.
         """
         provider = _provider_of(wanted)
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         token = None if connection is None else renewed_token(wanted.developer, connection, rejected)
+        if token is None and connection is not None and is_new(connection):
+            return None
         return token or _token_or_ask(wanted, provider, connection)
 
     def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
@@ -80,8 +83,9 @@ def token_for_listing(developer: Developer, provider_name: str, resource: str) -
     _check_audience(provider, resource)
     rows = services.list_connections(developer).filter(provider=provider, status=ConnectionStatus.CONNECTED)
     for connection in chain(rows.filter(user=None), rows.exclude(user=None).order_by("-connected_at")[:_MOST_TRIED]):
-        if token := access_token(developer, connection):
-            return token
+        with suppress(ProviderFaulty):
+            if token := access_token(developer, connection):
+                return token
     raise ConnectionImpossible("nobody has signed in there yet; it is asked for its tools when somebody has")
 
 

@@ -88,7 +88,8 @@ class Connection(Resource):
     """A user at a service, or with no user the developer. Tokens are `sealed`, and nothing else of them is kept.
 
     `turn` counts how often it was settled: by a sign-in, a refusal, the loss of its tokens. Links and calls that wait
-    name the turn they are for. Of a sign-in under way only digests are here; the latest counts, once.
+    name the turn they are for. Until `renewing_until` one process alone asks for other tokens. Of a sign-in under way
+    only digests are here; the latest counts, once.
     """
 
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -105,6 +106,7 @@ class Connection(Resource):
     token_until = models.DateTimeField(null=True, editable=False)
     connected_at = models.DateTimeField(null=True, editable=False)
     refreshed_at = models.DateTimeField(null=True, editable=False)
+    renewing_until = models.DateTimeField(null=True, editable=False)
     problem = models.TextField(blank=True, default="")
     link_until = models.DateTimeField(null=True, editable=False)
     state_digest = models.BinaryField(max_length=_DIGEST_BYTES, null=True, unique=True, editable=False)

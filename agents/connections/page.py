@@ -3,6 +3,7 @@
 Looking at a page begins nothing, for programs look at links too.
 """
 
+import re
 from collections.abc import Callable
 from uuid import UUID
 
@@ -15,11 +16,12 @@ from agents.connections.errors import ConnectionRefused, SignInOver
 from agents.connections.models import Connection, ConnectionStatus
 from agents.tools.errors import ToolError
 from julep_project.core.api.peer import address_of
-from julep_project.core.http.request import place_of_url
+from julep_project.core.http.request import place_of_url, read_url
 from julep_project.core.reading.visible_text import visible
 
 _COOKIE = "julep_sign_in"
 _MOST_PARAMETERS = 20
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]{1,300}+")
 _TOLD = "connections/told.html"
 _OVER = "This link leads nowhere any more: somebody has signed in, did not agree, or it is too old."
 
@@ -102,7 +104,9 @@ def _served(request: HttpRequest, methods: tuple[str, ...], answer: Callable[[],
 
 def _letting_forms_lead_to(answer: HttpResponse, url: str) -> None:
     """A form leads to another site only where both its page and what it is answered let it."""
-    scheme, _, rest = url.partition("://")
-    origin = f"{scheme}://{rest.partition('/')[0].partition('?')[0]}"
+    read = read_url(url)
+    origin = f"{read.scheme}://{read.netloc.decode('ascii')}"
+    if not _ORIGIN.fullmatch(origin):
+        return  # it would say more than where to
     policy = answer.headers["Content-Security-Policy"]
     answer.headers["Content-Security-Policy"] = policy.replace("form-action 'self'", f"form-action 'self' {origin}")

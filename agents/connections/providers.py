@@ -70,6 +70,7 @@ def create_provider(*, developer: Developer, values: Mapping[str, Any]) -> Provi
         **told,
     )
     if resource:
+        give_connection_back()
         found = _found_out(resource)
         _apply(provider, found)
         provider.scopes = provider.scopes or list(found.scopes)

@@ -108,13 +108,15 @@ def lost(connection: Connection, why: str) -> None:
 
 
 def refreshed(connection: Connection, granted: Granted) -> None:
-    """Keep what a refresh gave. The row is locked.
+    """Keep what a refresh gave.
 
     Raises:
         SecretsNotConfigured
     """
     rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn)
-    rows.update(refreshed_at=DatabaseNow(), updated_at=DatabaseNow(), **_columns(connection, granted))
+    rows.update(
+        refreshed_at=DatabaseNow(), renewing_until=None, updated_at=DatabaseNow(), **_columns(connection, granted)
+    )
 
 
 def revoke_connection(developer: Developer, connection_id: UUID) -> None:
@@ -152,7 +154,13 @@ def _columns(connection: Connection, granted: Granted) -> dict[str, Any]:
 
 def _settle(connection: Connection, status: ConnectionStatus, problem: str, **values: Any) -> bool:
     rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn)
-    over = {"state_digest": None, "browser_digest": None, "state_until": None, "link_until": None}
+    over = {
+        "state_digest": None,
+        "browser_digest": None,
+        "state_until": None,
+        "link_until": None,
+        "renewing_until": None,
+    }
     told = {"status": status, "turn": F("turn") + 1, "problem": problem, "updated_at": DatabaseNow(), **over}
     with transaction.atomic():
         if not rows.update(**told, **values):

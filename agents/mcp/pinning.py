@@ -189,9 +189,11 @@ def ask_again(connection: Connection) -> None:
     """Ask servers for their tools that could not be asked before somebody had signed in."""
     if connection.status != ConnectionStatus.CONNECTED:
         return
-    waiting = McpServer.objects.filter(developer=connection.developer_id, listed_at=None, tool__isnull=False)
-    for row in waiting.select_related("tool__developer").order_by("id")[:_MOST_ASKED_AGAIN]:
-        if row.tool is not None and connection_of(row.tool.spec) is not None:
+    waiting = McpServer.objects.filter(
+        developer=connection.developer_id, listed_at=None, tool__spec__server__has_key="connection"
+    )
+    for row in waiting.select_related("tool__developer").order_by("-id")[:_MOST_ASKED_AGAIN]:
+        if row.tool is not None:
             pin_stored(row.tool)
 
 

@@ -9,6 +9,7 @@ from agents.tools.errors import ReportedError, ToolError
 from agents.tools.mcp.elicitation import ACCEPT, CANCEL, DECLINE, URL, Asked, filled_in, mode_of
 from agents.tools.mcp.listing import cleaned, shown_schema
 from agents.tools.mcp.server import Answer
+from agents.tools.signing_in import given_before_sign_in
 from julep_project.core.json_value import Json
 
 ELICITATION = "elicitation"
@@ -35,6 +36,7 @@ def said_before(given: Given | None) -> Said:
     Raises:
         ActionNeeded: there is another question of the same time. ReportedError: what the server needs was declined.
     """
+    given = given_before_sign_in(given)
     if given is None or given.type != ELICITATION:
         return Said()
     kept: Any = given.kept

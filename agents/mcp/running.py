@@ -92,9 +92,19 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
 
 
 def _signed(server: Server, question: Question, call: ToolCall, token: str) -> Answer:
-    """Ask with a token, which is in nothing that is answered."""
-    answer = ask(server.signed(token), question)
-    return replace(answer, value=call.hidden.value(answer.value))
+    """Ask with a token, which is in nothing that is answered or asked.
+
+    Raises:
+        ToolError: the server wants it back.
+    """
+    answer, hidden = ask(server.signed(token), question), call.hidden
+    inquiry = answer.inquiry
+    if inquiry is not None:
+        if inquiry.state is not None and hidden.text(inquiry.state) != inquiry.state:
+            raise ToolError("the server puts the token that it was sent into what it wants to be told again")
+        inquiry = replace(inquiry, asked=hidden.value(inquiry.asked))
+    declined = tuple(map(hidden.text, answer.declined))
+    return replace(answer, value=hidden.value(answer.value), declined=declined, inquiry=inquiry)
 
 
 def _server_of(call: ToolCall) -> McpServer | None:

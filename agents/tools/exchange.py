@@ -9,7 +9,7 @@ from django.conf import settings
 from agents.tools.errors import Delivery, ToolError
 from julep_project.core import brake, http
 from julep_project.core.clock import now
-from julep_project.core.http import IncomingResponse, OutgoingRequest
+from julep_project.core.http import IncomingResponse, OutgoingRequest, place_of_url
 from julep_project.core.reading.outside_json import TooMuchJson, read_foreign_json
 from julep_project.core.work.backoff import retry_after_s
 
@@ -92,7 +92,7 @@ def status_error(request: OutgoingRequest, answer: IncomingResponse) -> ToolErro
         retryable=again,
         repeatable=not refused,
         delivery=Delivery.UNCLEAR if answer.status in _LOST_BEHIND else Delivery.ANSWERED,
-        details={"status_code": answer.status, "body": excerpt, **_challenge(answer)},
+        details={"status_code": answer.status, "body": excerpt, **_challenge(answer), **_elsewhere(request, answer)},
         wait_s=wait_s if held is None else held.left_s,
         spread_s=0.0 if held is None else held.spread_s,
     )
@@ -102,6 +102,11 @@ def _challenge(answer: IncomingResponse) -> dict[str, str]:
     """What an answer says of who may ask."""
     challenge = answer.headers.get("www-authenticate") if answer.status in (401, 403) else None
     return {} if challenge is None else {"challenge": challenge[:_LONGEST_CHALLENGE]}
+
+
+def _elsewhere(request: OutgoingRequest, answer: IncomingResponse) -> dict[str, bool]:
+    """Whether a redirect has led to who answers: what was asked first may have been done."""
+    return {"is_redirected": True} if place_of_url(request.url) != place_of_url(answer.url) else {}
 
 
 def _brake(request: OutgoingRequest) -> str:

@@ -3,12 +3,14 @@
 Who is signed in where is known further up, and registers itself here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
 from uuid import UUID
 
 from agents.models import Developer
+from agents.tools.actions import ActionNeeded, Given
 from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.registry import ToolCall
@@ -108,8 +110,8 @@ class SignIns(Protocol):
             ActionNeeded: somebody has to sign in first. ToolError: nobody can.
         """
 
-    def other_token(self, wanted: SignIn, rejected: str) -> str:
-        """Another one than the service did not take.
+    def other_token(self, wanted: SignIn, rejected: str) -> str | None:
+        """Another one than the service did not take. None if that is so new that another would not be taken either.
 
         Raises: as `token`.
         """
@@ -139,15 +141,45 @@ def in_the_name_of(wanted: SignIn, call: ToolCall, send: Callable[[ToolCall, str
     """
     if not _sign_ins:
         raise ToolError("nobody can be signed in here", delivery=Delivery.NOT_SENT)
-    token = _sign_ins[0].token(wanted)
+    with _keeping(call.given):
+        token = _sign_ins[0].token(wanted)
     try:
         return _sent(call, token, send)
     except ToolError as error:
-        if error.details.get("status_code") == _FORBIDDEN:
-            _sign_ins[0].ask_for_more(wanted, str(error.details.get("challenge") or ""))
-        if error.details.get("status_code") != _REJECTED:
+        with _keeping(call.given):
+            other = _after(error, wanted, token)
+        if other is None:
             raise
-    return _sent(call, _sign_ins[0].other_token(wanted, token), send)
+    return _sent(call, other, send)
+
+
+def _after(error: ToolError, wanted: SignIn, token: str) -> str | None:
+    """Another token, if the call may be made again with that.
+
+    Raises: as `in_the_name_of`.
+    """
+    status, is_redirected = error.details.get("status_code"), error.details.get("is_redirected")
+    # Who answers behind a redirect may never have seen the token.
+    if is_redirected:
+        return None
+    if status == _FORBIDDEN:
+        _sign_ins[0].ask_for_more(wanted, str(error.details.get("challenge") or ""))
+    return _sign_ins[0].other_token(wanted, token) if status == _REJECTED else None
+
+
+@contextmanager
+def _keeping(given: Given | None) -> Iterator[None]:
+    """What a call was given before is there again when somebody has signed in."""
+    try:
+        yield
+    except ActionNeeded as needed:
+        kept = None if given is None else given.kept if given.type == CONNECTION else given.to_json()
+        raise ActionNeeded(needed.message, replace(needed.action, kept=kept)) from None
+
+
+def given_before_sign_in(given: Given | None) -> Given | None:
+    """What a call was given, before it had to wait for a sign-in as well."""
+    return Given.of(given.kept) if given is not None and given.type == CONNECTION else given
 
 
 def _sent(call: ToolCall, token: str, send: Callable[[ToolCall, str], Result]) -> Result:

@@ -8,6 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connection as database
 
+from agents.connections import tokens
+from agents.connections.errors import ProviderFaulty
 from agents.connections.exchange import Granted
 from agents.connections.models import Connection, Provider
 from agents.connections.sealed import Tokens
@@ -21,7 +23,7 @@ THREADS = 6
 
 
 class Slow(AuthorizationServer):
-    """Waits until all who want a token have asked for it; one is enough for it to answer."""
+    """Takes its time, in which the others ask as well."""
 
     def answer(self, request: RecordedRequest) -> Reply:
         threading.Event().wait(0.2)
@@ -36,8 +38,7 @@ def slow(settings: Any) -> Iterator[AuthorizationServer]:
         yield server
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_token_is_renewed_once_however_many_want_it(slow: AuthorizationServer) -> None:
+def soon_over(slow: AuthorizationServer) -> tuple[Developer, Connection]:
     developer = Developer.objects.create(email="one@example.com")
     slow.clients["c"] = ""
     provider = Provider.objects.create(
@@ -52,6 +53,31 @@ def test_a_token_is_renewed_once_however_many_want_it(slow: AuthorizationServer)
     slow._refresh.add("refresh-0")
     row = Connection.objects.create(developer=developer, provider=provider)
     connected(row, Granted(Tokens("access-0", "refresh-0"), lives_s=1, scopes=()))
+    return developer, row
+
+
+@pytest.mark.django_db
+def test_a_refresh_token_is_not_sent_again_while_it_is_unclear_what_came_of_it(
+    slow: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    developer, row = soon_over(slow)
+    monkeypatch.setattr(tokens, "_PATIENCE_S", 0.0)
+    slow.before["/token"] = Reply(503)
+    for _ in range(2):
+        with pytest.raises(ProviderFaulty) as caught:
+            access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk))
+        assert caught.value.retryable
+    assert len(slow.requests) == 1
+    # Later it may, and then what comes of it counts.
+    del slow.before["/token"]
+    Connection.objects.update(renewing_until="2020-01-01T00:00:00Z")
+    found = access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk))
+    assert (found, Connection.objects.get().renewing_until) == (slow.issued[0], None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_token_is_renewed_once_however_many_want_it(slow: AuthorizationServer) -> None:
+    developer, row = soon_over(slow)
     found: list[Any] = []
     begin = threading.Barrier(THREADS)
 

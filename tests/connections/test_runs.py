@@ -96,6 +96,36 @@ def test_a_token_is_its_users_and_goes_nowhere_else(
     assert started(flow, service, user)["status"] == "succeeded"
 
 
+def test_an_address_that_takes_no_token_takes_none_from_its_user(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    service.gives_refresh = False
+    made = flow.api.post("/connections", {"provider": "github", "user_id": user}).json()
+    assert person.sign_in(made["url"]).status_code == 200
+    service.before["/api"] = Reply(401)
+    # Just signed in, another token would not help.
+    assert "401" in started(flow, service, user)["error"]
+    Connection.objects.update(connected_at="2020-01-01T00:00:00Z")
+    run = started(flow, service, user)
+    (wait,) = waits_of(flow, run)
+    assert flow.api.get(f"/connections/{made['id']}").json()["status"] == "connected"
+    # Nor is anybody asked again and again.
+    assert person.sign_in(wait["url"]).status_code == 200
+    assert "401" in flow.settle(run["id"])["error"]
+
+
+def test_a_call_is_not_made_again_behind_a_redirect(
+    flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
+) -> None:
+    made = flow.api.post("/connections", {"provider": "github", "user_id": user}).json()
+    assert person.sign_in(made["url"]).status_code == 200
+    service.before |= {"/api": Reply(303, headers={"location": "/login"}), "/login": Reply(401)}
+    tool = api_tool(f"{service.url}/api", spec={"connection": {"provider": "github"}, "follow_redirects": True})
+    task = flow.create({"main": [CALL], "tools": [tool]}).json()
+    assert "401" in flow.start(task["id"], {}, {"user_id": user})["error"]
+    assert [request.path for request in service.requests].count("/api") == 1
+
+
 def test_a_token_for_one_server_goes_to_no_other(
     flow: FlowRunner, service: AuthorizationServer, provider: Json, user: str
 ) -> None:

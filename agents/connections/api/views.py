@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -122,7 +123,7 @@ def client_document(request: HttpRequest, provider_id: UUID) -> HttpResponseBase
     nothing of the developer in it."""
     with system_scope():
         is_there = Provider.objects.filter(pk=provider_id, registration=Registration.METADATA).exists()
-    if not is_there:
+    if not is_there or not settings.PUBLIC_URL:
         return unknown_route(request)
     told = {"client_id": document_url(provider_id), **providers.client_document(provider_id)}
     return JsonResponse(told, headers={"Cache-Control": "max-age=3600"})
