@@ -15,7 +15,8 @@ _AT_ONCE = 500
 _FROM = f"""
     FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
     LEFT JOIN connections_connection c ON c.developer_id = e.developer_id
-         AND c.id::text = substr(b.effect->'{WAITS_FOR}'->>'key', {len(CONNECTION) + 2})
+         AND c.id = CASE WHEN b.effect->'{WAITS_FOR}'->>'action' = '{CONNECTION}'
+                         THEN substr(b.effect->'{WAITS_FOR}'->>'key', {len(CONNECTION) + 2})::uuid END
     WHERE {WAITS} AND b.effect->'{WAITS_FOR}'->>'action' = '{CONNECTION}'
       AND (c.id IS NULL OR c.turn > (b.effect->'{WAITS_FOR}'->>'seen')::bigint)
 """
