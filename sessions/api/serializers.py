@@ -118,7 +118,7 @@ class EntryAnswer(Answer):
     tool_call_id = Text(allow_null=True)
 
 
-_SIGN_IN = ("type", "message", "url", "connection_id", "provider", "user_id")
+_SIGN_IN = ("type", "message", "url", "connection_id", "provider", "user_id", "needs_approval")
 
 
 class AskedCallAnswer(Answer):
@@ -137,6 +137,7 @@ class AskedCallAnswer(Answer):
     message = Text(required=False)
     url = Text(required=False, help_text="where it is done")
     connection_id = serializers.UUIDField(required=False)
+    needs_approval = serializers.BooleanField(required=False, help_text="whether a person has to agree to it as well")
     provider = Text(required=False)
     user_id = serializers.UUIDField(required=False, allow_null=True)
 

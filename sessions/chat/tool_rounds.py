@@ -99,7 +99,8 @@ class Toolbox:
             action = self._action_before(tool)
             if action is None:
                 return asked
-            return as_asked_about(tool, arguments, action, presets=self._presets)
+            told = {**action, "needs_approval": asked is not None}
+            return as_asked_about(tool, arguments, told, presets=self._presets)
         except (BadArguments, UnreadableArguments):
             return asked  # the model is told when the call is made
 

@@ -40,6 +40,7 @@ def test_a_chat_ends_with_a_link_and_goes_on(talk: Talk, session: str, web_serve
     assert asked["choices"][0]["finish_reason"] == "requires_action"
     (needed,) = asked["requires_action"]
     assert (needed["type"], needed["provider"], needed["tool_call_id"]) == ("connection", "github", "c1")
+    assert needed["needs_approval"] is False
     assert needed["url"].startswith("https://agents.example.com/connect/")
     assert talk.api.get(f"/sessions/{session}/history").json()["requires_action"] == [needed]
     with scripted_model([]):
