@@ -1,4 +1,5 @@
-"""Removes conversations that a user alone had with agents. From those with others only its part in them goes."""
+"""Removes conversations that a user alone had with agents, and those that agents had with others for it. From those
+with others only its part in them goes."""
 
 from uuid import UUID
 
@@ -15,6 +16,12 @@ _FOUND = """
     WHERE link.user_id = %(user)s AND session.developer_id = %(developer)s
       AND NOT EXISTS (SELECT FROM chat_sessions_sessionuser other
                       WHERE other.session_id = link.session_id AND other.user_id <> link.user_id)
+    UNION
+    SELECT session.id FROM chat_sessions_session session
+    WHERE session.developer_id = %(developer)s
+      AND session.metadata @> jsonb_build_object('called_by', jsonb_build_object('user_id', %(user)s::text))
+      AND NOT EXISTS (SELECT FROM chat_sessions_sessionuser other
+                      WHERE other.session_id = session.id AND other.user_id <> %(user)s)
 """
 _SOME = f"{_FOUND} LIMIT 100"
 _ENTRIES = """

@@ -14,7 +14,8 @@ from julep_project.core.json_value import Json
 class Purpose:
     """`key` is the same for all attempts of one effect, `attempt` the number of this one. `context` is what the
     messages to a model are made of, in few words: numbers and ids. `branch_id`: the branch that waits for it;
-    `begun`: the run that the effect has begun, if that is known."""
+    `begun`: the run that the effect has begun, if that is known; `about`: the user with whom what it
+    begins is erased."""
 
     key: str | None = None
     attempt: int = 1
@@ -22,6 +23,7 @@ class Purpose:
     context: Mapping[str, Json] | None = None
     branch_id: UUID | None = None
     begun: UUID | None = None
+    about: UUID | None = None
 
 
 _NOTHING = Purpose()

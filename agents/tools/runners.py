@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.calls.models import CallKind
-from agents.calls.purpose import current_purpose
+from agents.calls.purpose import calling_for, current_purpose
 from agents.calls.recording import Asked, Attempt
 from agents.models import Developer
 from agents.policy.influence import UNKNOWN, Influence, depending_on
@@ -94,7 +94,9 @@ def run_tool(
     purpose = replace(current_purpose(), key=idempotency_key)
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
-    with depending_on(influence.whole), _recorded(attempt, asked, math.inf if comes_again else patience_s):
+    about = calling_for(about=user_id or purpose.about)
+    recorded = _recorded(attempt, asked, math.inf if comes_again else patience_s)
+    with depending_on(influence.whole), about, recorded:
         result = _run(
             developer,
             tool,

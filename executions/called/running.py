@@ -74,7 +74,7 @@ def run(call: ToolCall) -> Json:
 def _started(call: ToolCall) -> Execution:
     task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
     pin = call.spec.get("pin", "latest")
-    whom = current_attribution()
+    whom, about = current_attribution(), current_purpose().about
     # A chat that a branch waits for may be around as well: its calls are not the branch's.
     waits = current_purpose().branch_id if call.comes_again else whom.session_id
     run_id = uuid5(call.developer.pk, call.idempotency_key)
@@ -89,6 +89,7 @@ def _started(call: ToolCall) -> Execution:
             developer=call.developer,
             task=task,
             input_=dict(call.arguments),
+            metadata=None if about is None else {"user_id": str(about)},
             depth=call.depth,
             execution_id=run_id,
             number=None if pin == "latest" else int(pin),

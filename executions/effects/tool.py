@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+from agents.calls.purpose import calling_for
 from agents.tools.actions import Given
 from agents.tools.approval import check_agreed
 from agents.tools.errors import BadArguments, ReportedError
@@ -49,12 +51,12 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         may_wait=True,
         **told,
     )
-    return partial(_acting, run, partial(_told, call) if from_model else call)
+    return partial(_acting, run, run.about, partial(_told, call) if from_model else call)
 
 
-def _acting(run: Run, call: Callable[[], Any]) -> Any:
+def _acting(run: Run, about: UUID | None, call: Callable[[], Any]) -> Any:
     """What the call changes here, the run has changed: the audit log says so."""
-    with acting_as(Actor(ActorKind.RUN, str(run.execution_id))):
+    with acting_as(Actor(ActorKind.RUN, str(run.execution_id))), calling_for(about=about):
         return call()
 
 

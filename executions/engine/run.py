@@ -171,8 +171,13 @@ class Run:
     def user_id(self) -> UUID | None:
         """In the name of which user its calls are made: whom the metadata names that it was started with. What a tool
         has started may have been given any by a model, and acts in the name of nobody."""
+        return None if self.depth else self.about
+
+    @property
+    def about(self) -> UUID | None:
+        """The user with whom it is erased, as its metadata says."""
         named = self._given["metadata"].get("user_id")
-        if self.depth or not isinstance(named, str):
+        if not isinstance(named, str):
             return None
         with suppress(ValueError):
             return UUID(named)

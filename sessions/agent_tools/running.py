@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 
+from agents.calls.purpose import current_purpose
 from agents.models import Agent
 from agents.spending.attribution import current_attribution
 from agents.spending.budgets import BudgetSpent, within_budget
@@ -107,12 +108,13 @@ def _session(call: ToolCall) -> UUID:
     session_id = uuid5(call.developer.pk, f"agent tool/{place}")
     if selectors.list_sessions(call.developer).filter(pk=session_id).exists():
         return session_id
-    called_by = {"session_id": str(whom.session_id or ""), "execution_id": str(whom.execution_id or "")}
+    about = current_purpose().about
+    called_by = {"session_id": whom.session_id, "execution_id": whom.execution_id, "user_id": about}
     values = {
         "agents": [agent.pk],
         "users": [],
         "auto_run_tools": True,
-        "metadata": {"called_by": {name: value for name, value in called_by.items() if value}},
+        "metadata": {"called_by": {name: str(value) for name, value in called_by.items() if value}},
     }
     try:
         with transaction.atomic():

@@ -156,6 +156,25 @@ def test_everything_about_a_user_goes(flow: FlowRunner, rung: list[Any]) -> None
     assert rung == [] or str(rung[0]) == job["id"]
 
 
+def test_what_others_did_for_a_user_goes_too(flow: FlowRunner, rung: list[Any]) -> None:
+    before = everything()
+    task = flow.create({"main": [{"evaluate": "$ _['said']"}]}).json()
+    agent = flow.api.post("/agents", {"name": "Grace", "model": "offline/echo"}).json()["id"]
+    tools = [
+        {"name": "helper", "type": "task", "task": {"task_id": task["id"]}},
+        {"name": "expert", "type": "agent", "agent": {"agent_id": agent}},
+    ]
+    above = {"tool": "helper", "arguments": {"said": CANARY}}, {"tool": "expert", "arguments": {"message": CANARY}}
+    middle = flow.create({"main": list(above), "tools": tools}).json()["id"]
+    top = [{"name": "middle", "type": "task", "task": {"task_id": middle}}]
+    asking = flow.create({"main": [{"tool": "middle", "arguments": {}}], "tools": top}).json()["id"]
+    user = flow.api.post("/users", {"name": CANARY}).json()["id"]
+    assert flow.start(asking, {}, {"user_id": user})["status"] == "succeeded"
+    assert (Execution.objects.count(), Session.objects.count()) == (3, 1)
+    erase(flow.api, user)
+    assert everything() == before
+
+
 def test_the_log_still_says_what_was_done(flow: FlowRunner, rung: list[Any]) -> None:
     user = flow.api.post("/users", {"name": CANARY}).json()["id"]
     erase(flow.api, user)
