@@ -1,4 +1,7 @@
-"""What one session may cost in all, as whoever asks in it says: no stored limit, since each caller brings its own."""
+"""What one session may cost in all, with those that its agents ask others in, as whoever asks in it says.
+
+No stored limit, since each caller brings its own.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +12,6 @@ from uuid import UUID
 
 from agents.models import UsageState
 from agents.spending import totals
-from agents.spending.attribution import Attribution
 from julep_project.core.database import fetch
 from julep_project.core.errors import CostLimitExceeded
 
@@ -23,9 +25,8 @@ class _Budget:
 class BudgetSpent(CostLimitExceeded):
     """The session has cost what it may."""
 
-    def __init__(self, amount: Decimal) -> None:
-        super().__init__(f"the session may cost {amount} US dollars, and has")
-        self.amount = amount
+    def __init__(self, session_id: UUID, amount: Decimal) -> None:
+        super().__init__(f"the session {session_id} may cost {amount} US dollars, and has")
 
 
 # Of the sessions that the calls here are made in, the innermost last.
@@ -45,20 +46,21 @@ def within_budget(session_id: UUID, amount: Decimal | None) -> Iterator[None]:
         _budgets.reset(token)
 
 
-def has_budget(attribution: Attribution) -> bool:
-    """Whether a call counts in one."""
-    return any(budget.session_id == attribution.session_id for budget in _budgets.get())
+def has_budget() -> bool:
+    """Whether calls made here count in one."""
+    return bool(_budgets.get())
 
 
-def check_budgets(attribution: Attribution) -> None:
-    """Refuse a call of a session that has cost what it may. Of calls at the same time each may be the last.
+def check_budgets() -> None:
+    """Refuse a call in a session that has cost what it may, or below one. Of calls at the same time each may be the
+    last.
 
     Raises:
         BudgetSpent
     """
     for budget in _budgets.get():
-        if budget.session_id == attribution.session_id and _spent(budget.session_id) >= budget.amount:
-            raise BudgetSpent(budget.amount)
+        if _spent(budget.session_id) >= budget.amount:
+            raise BudgetSpent(budget.session_id, budget.amount)
 
 
 def _spent(session_id: UUID) -> Decimal:
@@ -66,12 +68,20 @@ def _spent(session_id: UUID) -> Decimal:
     return Decimal(spent)
 
 
+# A session says in its metadata which other one it was begun in.
 _SPENT = f"""
+    WITH RECURSIVE below(id) AS (
+        SELECT %(session)s::uuid
+        UNION
+        SELECT session.id FROM below JOIN chat_sessions_session session
+            ON session.metadata @> jsonb_build_object('called_by', jsonb_build_object('session_id', below.id::text))
+            AND session.developer_id = (SELECT developer_id FROM chat_sessions_session WHERE id = %(session)s)
+    )
     SELECT coalesce(sum(counted), 0) FROM (
         SELECT cost + unpriced * %(unknown)s AS counted FROM spending_usageday
-        WHERE session_id = %(session)s AND NOT custom_api_used
+        WHERE session_id IN (SELECT id FROM below) AND NOT custom_api_used
         UNION ALL
         SELECT CASE WHEN state = '{UsageState.RESERVED}' THEN reserved ELSE coalesce(cost, %(unknown)s) END
-        FROM agents_modelusage WHERE session_id = %(session)s AND NOT folded AND NOT custom_api_used
+        FROM agents_modelusage WHERE session_id IN (SELECT id FROM below) AND NOT folded AND NOT custom_api_used
     ) AS parts
 """

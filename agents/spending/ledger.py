@@ -62,7 +62,7 @@ class Reservation:
 
 def is_free_of_limits(call: Call) -> bool | None:
     """Whether no limit applies, as far as this process knows without asking; None when it does not."""
-    if not call.is_callers and has_budget(call.attribution):
+    if not call.is_callers and has_budget():
         return False
     known = None if call.is_callers else limits.known(call.developer)
     return call.is_callers or (None if known is None else not known.applying(call.attribution))
@@ -78,7 +78,7 @@ def reserve(call: Call, amount: Callable[[], Decimal]) -> Reservation:
     """
     if call.is_callers:
         return Reservation(call, is_stored=False)
-    check_budgets(call.attribution)
+    check_budgets()
     applying = limits.in_force(call.developer).applying(call.attribution)
     wanted = amount().quantize(_PRECISION) if applying else _NOTHING
     if not wanted:

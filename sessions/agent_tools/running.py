@@ -72,7 +72,7 @@ def run(call: ToolCall) -> Json:
     except SessionBusy as error:
         raise (AgentSpeaks(error.message, _LOOKS_EVERY_S) if call.comes_again else as_tool_error(error)) from error
     except BudgetSpent as error:
-        raise AgentBudgetSpent(f"the session of {call.name!r} may cost {error.amount} US dollars, and has") from None
+        raise AgentBudgetSpent(error.message) from None
     except DomainError as error:
         raise as_tool_error(error) from error
     choice = answer["choices"][0]

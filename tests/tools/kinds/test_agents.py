@@ -49,6 +49,11 @@ def told(model: Any, request: int) -> Any:
     return model.requests[request].messages[-1]["content"]
 
 
+def own_of(session: str) -> Session:
+    """The session in which an agent is asked from another."""
+    return Session.objects.get(metadata__called_by__session_id=session)
+
+
 def test_it_answers_in_a_session_of_its_own_and_remembers(talk: Talk) -> None:
     expert, session = helped(talk)
     script = [calls("expert", message="How long is Ida?"), "Nine metres.", "She has nine metres."]
@@ -77,6 +82,18 @@ def test_its_session_costs_no_more_than_it_may(talk: Talk) -> None:
     own = Session.objects.exclude(pk=session).get()
     developer = Developer.objects.get()
     ModelUsage.objects.create(developer=developer, model="m", cost=Decimal("0.5"), session_id=own.pk)
+    with scripted_model([calls("expert", message="Hi"), "I cannot."]) as model:
+        talk.ask(session, "Once more")
+    assert "may cost 0.5 US dollars" in json.loads(told(model, 1))["error"]
+
+
+def test_what_its_own_agents_cost_counts_in_what_it_may(talk: Talk) -> None:
+    expert, session = helped(talk, max_cost=0.5)
+    give(talk, expert, "other", talk.agent(name="Eve"))
+    with scripted_model([calls("expert", message="Hi"), calls("other", message="Hi"), "Hello.", "Hello.", "Hi."]):
+        talk.ask(session, "Say hi")
+    inner = Session.objects.get(metadata__called_by__session_id=str(own_of(session).pk))
+    ModelUsage.objects.create(developer=Developer.objects.get(), model="m", cost=Decimal("0.5"), session_id=inner.pk)
     with scripted_model([calls("expert", message="Hi"), "I cannot."]) as model:
         talk.ask(session, "Once more")
     assert "may cost 0.5 US dollars" in json.loads(told(model, 1))["error"]
