@@ -72,15 +72,16 @@ def run(call: ToolCall) -> Json:
 
 
 def _started(call: ToolCall) -> Execution:
-    task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
     pin = call.spec.get("pin", "latest")
     whom, about = current_attribution(), current_purpose().about
     # A chat that a branch waits for may be around as well: its calls are not the branch's.
     waits = current_purpose().branch_id if call.comes_again else whom.session_id
     run_id = uuid5(call.developer.pk, call.idempotency_key)
-    if not Execution.objects.for_developer(call.developer).filter(pk=run_id).exists():
-        if call.comes_again and current_purpose().begun == run_id:
-            raise TaskFailed(f"the run {run_id} of {call.name!r} was removed")
+    is_there = Execution.objects.for_developer(call.developer).filter(pk=run_id).exists()
+    if not is_there and call.comes_again and current_purpose().begun == run_id:
+        raise TaskFailed(f"the run {run_id} of {call.name!r} was removed")
+    task = get_task(call.developer, parse_uuid(str(call.spec.get("task_id")), "task_id"))
+    if not is_there:
         # Without room for one more it is not the call's turn either.
         check_may_start(call.developer, task, caller=whom.execution_id)
         call.turn()

@@ -85,7 +85,7 @@ def test_what_was_begun_and_removed_is_not_begun_again(flow: FlowRunner) -> None
     asking = {"name": "Ask", "main": [{"wait_for_input": {"info": {"question": "how many?"}}}]}
     run = ran(flow, as_tool(flow, asking), [{"tool": "helper", "arguments": {}}])
     (child,) = called_by(run)
-    Execution.objects.filter(pk=child.pk).delete()
+    child.task.delete()
     Branch.objects.filter(pk=child.called_by).update(wake_at=child.created_at)
     flow.dispatcher.effect(child.called_by)
     ended = flow.settle(run["id"])
