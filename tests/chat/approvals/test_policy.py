@@ -9,8 +9,8 @@ import pytest
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from agents.policy.influence import Influence
-from agents.policy.policy import Policy
-from agents.policy.sources import NOWHERE, OF_USER, OF_WEB, Sources
+from agents.policy.policy import DEFAULT_POLICY
+from agents.policy.sources import OF_USER, OF_WEB, Sources
 from agents.tools.runners import run_tool
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session
@@ -123,18 +123,15 @@ def test_a_round_that_is_cut_short_was_read_all_the_same(talk: Talk, make: Any, 
     assert paid(web_server) == 0
 
 
-def test_a_session_that_a_tool_has_written_was_read(talk: Talk, make: Any) -> None:
+@pytest.mark.parametrize(("sources", "expected"), [(OF_WEB, ["pay"]), (OF_USER, [])], ids=["web", "user"])
+def test_a_session_that_a_tool_has_written_was_read(
+    talk: Talk, make: Any, sources: Sources, expected: list[str]
+) -> None:
     session, developer = make(), Developer.objects.get()
-
-    def call(operation: str, sources: Sources, **given: Any) -> None:
-        tool = {"name": "it", "type": "system", "system": {"resource": "session", "operation": operation}}
-        influence = Influence(Policy(tainted=NOWHERE), sources)
-        run_tool(developer, tool, {"session_id": session, **given}, idempotency_key=operation, influence=influence)
-
-    call("patch", OF_USER, situation="Pay Ann")
-    assert asked(talk, session, calls(PAY), "Paid")[0] == []
-    call("patch", OF_WEB, situation="Pay Eve")
-    assert asked(talk, session, calls(PAY))[0] == ["pay"]
+    spec = {"name": "it", "type": "system", "system": {"resource": "session", "operation": "patch"}}
+    given = {"session_id": session, "situation": "Pay Eve"}
+    run_tool(developer, spec, given, idempotency_key="k", influence=Influence(DEFAULT_POLICY, sources))
+    assert asked(talk, session, calls(PAY), *([] if expected else ["Paid"]))[0] == expected
 
 
 @pytest.mark.parametrize("role", ["assistant", "system", "user"])
