@@ -1,5 +1,6 @@
 """What is known, while a program is looked at, of what stands where: inputs and outputs of steps, and the store."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,18 +11,25 @@ from tasks.language.values import ExpressionValue, ListValue, Literal, ObjectVal
 from tasks.steps.base import Step
 from tasks.taint.content import ANSWERS, ANYWHERE, EMPTY, INPUT, Content, either, opaque
 from tasks.taint.reads import Key as Written
-from tasks.taint.reads import Read, reads_of_expression, reads_of_template
+from tasks.taint.reads import Read, Reads, reads_of_expression, reads_of_template
 
 Key = TypeVar("Key")
 # A step: the body it is in, as the engine names it, and its index there.
 Place = tuple[str | int, ...]
+ReadsOf = Callable[[str], Reads]
 _OF_RUN = Content(frozenset({INPUT}))
 _OF_ANYTHING = Content(ANYWHERE)
+# Of a run, what the server itself sets.
+_SERVERS = frozenset({"id", "task_id", "status", "created_at", "updated_at"})
 # What the authors of the agent and the task say, and what is null.
 _OF_AUTHOR = frozenset({"agent", "agent_tools", "task", "secrets", "user", "session"})
 _OF_OTHERS = (RUNTIME_NAMES.keys() | PLACE_NAMES.keys()) - _OF_AUTHOR
-# A program whose contents go round in a long circle is looked at so often, and then everything is anywhere.
-MOST_PASSES = 12
+# Processor time of the thread after which no more is looked at, and everything is of anywhere.
+MOST_SECONDS = 1.0
+
+
+class TooLong(Exception):
+    """It takes too long to find out where everything comes from."""
 
 
 @dataclass
@@ -39,6 +47,20 @@ class Store:
     results: dict[str, Content] = field(default_factory=dict)
     seen_in: dict[str, Content] = field(default_factory=dict)
     has_grown: bool = False
+    # What expressions and templates read, by their texts.
+    reads: dict[tuple[ReadsOf, str], Reads] = field(default_factory=dict)
+    began: float = field(default_factory=time.thread_time)
+
+    def check_clock(self) -> None:
+        """Raises TooLong when the time is over."""
+        if time.thread_time() - self.began > MOST_SECONDS:
+            raise TooLong
+
+    def reads_of(self, of: ReadsOf, source: str) -> Reads:
+        """What a text reads, found out once."""
+        if (of, source) not in self.reads:
+            self.reads[of, source] = of(source)
+        return self.reads[of, source]
 
     def grow(self, table: dict[Key, Content], key: Key, found: Content) -> Content:
         """Add what was found there. Gives all that may be there."""
@@ -93,12 +115,13 @@ class Scope:
                 return opaque(*map(self.of_value, parts))
             case ExpressionValue(expression=expression):
                 return self._of_expression(expression.source)
-        read = [each for _, one in value.expressions() for each in reads_of_expression(one.source).all]
-        read += [each for template in value.templates() for each in reads_of_template(template.source).all]
+        reads_of = self.store.reads_of
+        read = [each for _, one in value.expressions() for each in reads_of(reads_of_expression, one.source).all]
+        read += [each for template in value.templates() for each in reads_of(reads_of_template, template.source).all]
         return opaque(*map(self._of_read, read))
 
     def _of_expression(self, source: str) -> Content:
-        reads = reads_of_expression(source)
+        reads = self.store.reads_of(reads_of_expression, source)
         if reads.passes_on is not None:
             return self._of_read(reads.passes_on)
         whole = opaque(*map(self._of_read, reads.all))
@@ -107,6 +130,7 @@ class Scope:
         return Content(whole.sources, {key: opaque(*map(self._of_read, own)).sources for key, own in reads.keys})
 
     def _of_read(self, read: Read) -> Content:
+        self.store.check_clock()
         found, keys = self._of_name(read.name, read.keys)
         for key in keys:
             found = found.at(key)
@@ -122,7 +146,7 @@ class Scope:
             case "arguments" | "metadata":
                 return _OF_RUN, ()
             case "execution":
-                return _OF_ANYTHING, ()
+                return (Content() if keys[:1] and keys[0] in _SERVERS else _OF_ANYTHING), ()
             case "inputs":
                 whole = opaque(self._all(self.store.all_inputs), self._called_with)
                 return self._of_steps(keys, self._input_of, whole, count=self.position + 1, else_input=True)

@@ -3,7 +3,6 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from jinja2 import nodes
 
@@ -32,7 +31,6 @@ class Reads:
     keys: tuple[tuple[str, tuple[Read, ...]], ...] | None = None
 
 
-@lru_cache(maxsize=4096)
 def reads_of_expression(source: str) -> Reads:
     """What an expression that was compiled before reads."""
     tree = parse(source)
@@ -46,7 +44,6 @@ def reads_of_expression(source: str) -> Reads:
     return Reads(whole, passes_on=chain if chain is not None and whole == (chain,) else None)
 
 
-@lru_cache(maxsize=1024)
 def reads_of_template(source: str) -> Reads:
     """What a template that was compiled before reads."""
     return Reads(tuple(dict.fromkeys(_in_template(parse_template(source)))))

@@ -36,8 +36,12 @@ from tasks.steps.kinds.wait_for_input import WaitForInput
 from tasks.steps.kinds.while_ import While
 from tasks.steps.kinds.yield_ import Yield
 from tasks.taint.content import ANYWHERE, EMPTY, INPUT, Content, either, opaque
-from tasks.taint.places import MOST_PASSES, OF_PERSON, Place, Scope, Store, labels_of
+from tasks.taint.places import OF_PERSON, Place, Scope, Store, TooLong, labels_of
 
+# So often a program is looked at in which nothing is handed on, and for each workflow twice more; if there is still
+# something new, everything is of anywhere.
+_MOST_PASSES = 12
+_FROM_ANYWHERE = Content(ANYWHERE)
 _FROM_DOCS = Content(OF_DOCS)
 # Anybody may have recorded an event: a program of the developer, another run, or a hook that was sent it from outside.
 _FROM_EVENTS = Content(frozenset(SOURCES))
@@ -96,10 +100,13 @@ class _At:
 def reached_calls(program: Program, tools: Tools) -> list[Reached]:
     """Every call of a tool that the program may make, with where what it depends on comes from."""
     walk = _Walk(program, tools)
-    for _ in range(MOST_PASSES):
-        if not walk.pass_once():
-            return walk.reached
-    return [_anywhere(call) for call in walk.reached]
+    try:
+        for number in range(_MOST_PASSES + 2 * len(program.workflows)):
+            if not walk.pass_once(is_backwards=bool(number % 2)):
+                return walk.reached
+    except TooLong:
+        pass
+    return [_anywhere(call) for call in walk.all_there_are()]
 
 
 def _anywhere(call: Reached) -> Reached:
@@ -127,14 +134,26 @@ class _Walk:
         self._asked: dict[str, bool] = {"main": False}
         self._asked_after: dict[str, bool] = {}
         self._is_asked = False
+        self._is_blind = False
         self._is_asked_if_returned = True
         self._seen = EMPTY
         self.reached: list[Reached] = []
 
-    def pass_once(self) -> bool:
-        """Look at all that may run once more. Whether anything was new."""
+    def all_there_are(self) -> list[Reached]:
+        """The calls of all workflows, without a look at what they depend on."""
+        self._is_blind = True
+        self._asked = dict.fromkeys(self._program.workflows, False)
+        self.pass_once()
+        return self.reached
+
+    def pass_once(self, *, is_backwards: bool = False) -> bool:
+        """Look at all that may run once more. Whether anything was new. Where workflows call those after them, what is
+        given to these is known after one pass, and what they give back after one backwards."""
         self._store.has_grown, self.reached = False, []
-        for name in [name for name in self._program.workflows if name in self._asked]:
+        names = list(self._program.workflows)
+        for name in reversed(names) if is_backwards else names:
+            if name not in self._asked:
+                continue
             at = _At((name,), f"workflows.{name}.steps", name, self._labels[name])
             self._is_asked, self._seen, self._is_asked_if_returned = self._asked[name], EMPTY, True
             given = self._store.called_with.get(name, EMPTY)
@@ -152,6 +171,8 @@ class _Walk:
     def _body(self, steps: tuple[Step, ...], given: Content, at: _At, is_workflow: bool = False) -> Content:
         """The output of a body with this input."""
         for index, step in enumerate(steps):
+            if not self._is_blind:
+                self._store.check_clock()
             place = (*at.path, index)
             is_list = is_workflow or len(steps) > 1
             location = f"{at.location}[{index}]" if is_list else at.location
@@ -198,7 +219,7 @@ class _Walk:
         return Scope(self._store, at.workflow, at.position or 0, at.labels, given, at.names)
 
     def _value(self, value: Value | None, given: Content, at: _At, **names: Content) -> Content:
-        found = self._scope(given, at).of_value(value, **names)
+        found = _FROM_ANYWHERE if self._is_blind else self._scope(given, at).of_value(value, **names)
         self._see(found)
         return found
 

@@ -47,6 +47,8 @@ def told(api: ApiClient, tasks: str, *main: Any, **task: Any) -> list[dict[str, 
         ([READ, {"evaluate": {"a": "$ 1"}}, pay(to="$ f'{_1.json.to}'", by="$ [x for x in inputs[0].l]",
           n="{% for x in inputs[0].l %}{{ x }}{{ loop.index }}{{ agent.name }}{% endfor %}")],
          {"to": EVERY_RESULT, "by": ["user"], "n": ["user"]}),
+        ([READ, pay(to="$ _.json.to", by="$ execution.id", n="$ execution.metadata.n")],
+         {"to": EVERY_RESULT, "n": ["user", "docs", "web", "tools"]}),
         # Through the error of a step.
         ([{"try": [READ, {"error": "$ _.json.text"}], "catch": [pay(to="$ error.message")]}], {"to": EVERY_RESULT}),
         # Through a model.
@@ -134,4 +136,22 @@ def test_a_program_made_to_be_slow_is_looked_at_a_few_times(api: ApiClient, task
     chain: list[Any] = [{"set": {f"k{n}": f"$ state.k{n + 1}"}} for n in range(steps)]
     (warning,) = told(api, tasks, *chain, {"set": {f"k{steps}": "$ inputs[0].who"}}, pay(to="$ state.k0"))
     # It would take as many looks as there are steps: everything is said to reach it instead.
+    assert set(warning["details"]["sources"]["*"]) == {"user", "docs", "web", "tools"}
+
+
+def test_workflows_that_call_each_other_in_a_long_row(api: ApiClient, tasks: str) -> None:
+    depth = 8
+    calls = {f"w{n}": [{"workflow": f"w{n + 1}", "arguments": {"who": "$ _.who"}}] for n in range(depth)}
+    last = [READ, {"return": {"to": "$ inputs[0].who", "page": "$ _"}}]
+    main = [{"workflow": "w0", "arguments": {"who": "$ _.who"}}, pay(to="$ _.to", by="$ _.page")]
+    for workflows in (calls, dict(reversed(calls.items()))):
+        (warning,) = told(api, tasks, *main, **workflows, **{f"w{depth}": last})
+        assert warning["details"]["sources"] == {"to": ["user"], "by": EVERY_RESULT}
+
+
+def test_a_program_that_takes_too_long_is_of_anywhere(
+    api: ApiClient, tasks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.taint.places.MOST_SECONDS", 0)
+    (warning,) = told(api, tasks, pay(to="Ann"), {"tool": "note", "arguments": {}})
     assert set(warning["details"]["sources"]["*"]) == {"user", "docs", "web", "tools"}
