@@ -9,8 +9,13 @@ import pytest
 from django.test import Client
 
 from agents.audit.models import AuditRecord
+from agents.tools import registry
+from agents.tools.actions import Action, ActionNeeded
+from agents.tools.registry import ToolCall
 from executions.links.models import WaitLink
 from tests.flow_runner import FlowRunner
+
+FORM = {"type": "object", "properties": {"port": {"type": "string"}}, "required": ["port"]}
 
 
 @pytest.fixture
@@ -80,3 +85,39 @@ def test_waits_for_events_are_apart(
     with django_capture_on_commit_callbacks(execute=True):
         operator.post(f"{page}answer/", {"digest": shown.context["digest"], "value": '{"by": "hand"}'})
     assert flow.settle(run["id"])["output"] == "hand"
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("connection", {"url": "https://login.example/x"}), ("elicitation", {"schema": FORM}), ("another", {})],
+)
+def test_calls_that_wait_for_somebody(
+    operator: Client,
+    flow: FlowRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    kind: str,
+    told: dict[str, Any],
+) -> None:
+    def call(given: ToolCall) -> Any:
+        if given.given is None:
+            raise ActionNeeded("Which port?", Action(kind, told, expires_s=3600))
+        return given.given.answer
+
+    monkeypatch.setitem(registry._runners, "api_call", call)
+    tool = {"name": "sail", "type": "api_call", "api_call": {"method": "GET", "url": "http://127.0.0.1/"}}
+    task = flow.create({"name": "Sail", "tools": [tool], "main": [{"tool": "sail", "arguments": {}}]}).json()
+    run = flow.start(task["id"], {})
+    assert "Which port?" in operator.get("/admin/inbox/").content.decode()
+    listed = operator.get("/admin/inbox/?format=json").json()["items"]
+    assert [(row["run_id"], row["kind"]) for row in listed] == [(run["id"], kind)]
+    if kind != "another":
+        assert operator.get(f"/admin/inbox/?kind={kind}&format=json").json()["items"] == listed
+    assert operator.get("/admin/").status_code == 200
+    page = f"/admin/inbox/{listed[0]['wait_id']}/"
+    shown = operator.get(page)
+    assert ("somebody has signed in" in shown.content.decode()) == (kind == "connection")
+    with django_capture_on_commit_callbacks(execute=True):
+        given = {"form": "fields", "field-port": "Brest"} if "schema" in told else {"value": '{"port": "Brest"}'}
+        operator.post(f"{page}answer/", {"digest": shown.context["digest"], **given})
+    assert flow.settle(run["id"])["output"] == {"port": "Brest"}

@@ -8,7 +8,7 @@ from julep_project.console.queries.places import PLACE, label_at, label_of_row
 from julep_project.console.queries.rows import Row, rows
 from tasks.steps.quorum import told
 
-KINDS = ("input", "approval", "attention", "budget", "event")
+KINDS = ("input", "approval", "attention", "budget", "event", "connection", "elicitation")
 
 # Of a row `t` of the log that is a wait: its quorum as the newest answer left it. By the number of answers, not by that
 # of the row: else Postgres might walk back through a long log, where an index leads to the few answers.
@@ -23,7 +23,8 @@ QUORUM = """
 # What it asks is left where it lies when it is too large to be looked through in a list.
 _WAITS = f"""
     SELECT b.id, b.execution_id, b.wait_id, b.updated_at, b.wake_at, {PLACE}, b.effect->>'key' AS key,
-           b.effect->'request'->'tool'->>'name' AS tool, b.effect->'waits_for'->>'type' AS waits_for,
+           b.effect->'request'->'tool'->>'name' AS tool,
+           coalesce(b.effect->'waits_for'->>'action', b.effect->'waits_for'->>'type') AS waits_for,
            b.effect IS NOT NULL AS is_call, w.id IS NOT NULL AS is_event,
            e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
            t.step_label, t.current, t.created_at AS since, {QUORUM} AS quorum,
@@ -41,6 +42,8 @@ _OF_KIND = {
     "approval": "b.effect->'waits_for'->>'type' = 'approval'",
     "budget": "b.effect->'waits_for'->>'type' = 'budget'",
     "event": "w.id IS NOT NULL",
+    "connection": "b.effect->'waits_for'->>'action' = 'connection'",
+    "elicitation": "b.effect->'waits_for'->>'action' = 'elicitation'",
 }
 # What no person is asked for is told of only to who asks for it.
 _FOR_PEOPLE = "w.id IS NULL"

@@ -208,13 +208,15 @@ _WAIT_KINDS = {
     "attention": "needs attention",
     "budget": "budget",
     "event": "event",
+    "connection": "sign-in",
+    "elicitation": "question of a server",
 }
 
 
 @register.filter
 def wait_kind(kind: str) -> str:
     """What a kind of wait is called."""
-    return _WAIT_KINDS[kind]
+    return _WAIT_KINDS.get(kind, kind)
 
 
 _BULK_TONES = {"succeeded": "succeeded", "failed": "failed", "aborted": "cancelled", "pending": "queued"}
