@@ -98,13 +98,18 @@ def refused(connection: Connection, why: str) -> None:
     _settle(connection, ConnectionStatus.REFUSED, why, **NO_TOKENS)
 
 
-def lost(connection: Connection, why: str) -> None:
-    """Its tokens are good for nothing any more: somebody has to sign in again. Another sign-in meanwhile stays."""
-    rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn, status=ConnectionStatus.CONNECTED)
+def lost(connection: Connection, why: str) -> bool:
+    """Its tokens are good for nothing any more: somebody has to sign in again. False where it has others by now, which
+    stay."""
+    rows = Connection.objects.filter(
+        pk=connection.pk, turn=connection.turn, status=ConnectionStatus.CONNECTED, sealed=connection.sealed
+    )
     told = {"status": ConnectionStatus.EXPIRED, "turn": F("turn") + 1, "problem": why, "updated_at": DatabaseNow()}
     with transaction.atomic():
-        if rows.update(**told, **NO_TOKENS):
+        is_lost = bool(rows.update(**told, **NO_TOKENS))
+        if is_lost:
             _record(Verb.UPDATE, connection, after={"status": ConnectionStatus.EXPIRED.value})
+    return is_lost
 
 
 def refreshed(connection: Connection, granted: Granted) -> None:

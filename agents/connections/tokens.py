@@ -91,8 +91,12 @@ def _renewed(developer: Developer, connection: Connection, seen: Tokens) -> str 
     try:
         granted = Client.of(developer, connection.provider).refresh(seen)
     except GrantLost as error:
-        services.lost(connection, error.message)
-        return None
+        if services.lost(connection, error.message):
+            return None
+        # Another process has renewed it meanwhile, as one that stood still for long finds.
+        current = Connection.objects.filter(pk=connection.pk).first()
+        tokens = None if current is None else _tokens_of(current)
+        return None if tokens is None else tokens.access
     except ProviderFaulty as error:
         if not error.retryable:
             # It has said what it has to say.

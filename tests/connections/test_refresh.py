@@ -10,10 +10,10 @@ from django.db import connection as database
 
 from agents.connections import tokens
 from agents.connections.errors import ProviderFaulty
-from agents.connections.exchange import Granted
+from agents.connections.exchange import Client, Granted, GrantLost
 from agents.connections.models import Connection, Provider
 from agents.connections.sealed import Tokens
-from agents.connections.services import connected
+from agents.connections.services import connected, refreshed
 from agents.connections.tokens import access_token
 from agents.models import Developer
 from julep_project.devservices.loopback import RecordedRequest, Reply
@@ -73,6 +73,22 @@ def test_a_refresh_token_is_not_sent_again_while_it_is_unclear_what_came_of_it(
     Connection.objects.update(renewing_until="2020-01-01T00:00:00Z")
     found = access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk))
     assert (found, Connection.objects.get().renewing_until) == (slow.issued[0], None)
+
+
+@pytest.mark.django_db
+def test_what_another_process_has_renewed_meanwhile_stays(
+    slow: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one finds that stood still for longer than a renewal may take."""
+    developer, row = soon_over(slow)
+
+    def refresh(self: Client, seen: Tokens) -> Granted:
+        refreshed(Connection.objects.get(), Granted(Tokens("access-1", "refresh-1"), lives_s=3600, scopes=()))
+        raise GrantLost("the service does not know it")
+
+    monkeypatch.setattr(Client, "refresh", refresh)
+    found = access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk))
+    assert (found, Connection.objects.get().status) == ("access-1", "connected")
 
 
 @pytest.mark.django_db(transaction=True)
