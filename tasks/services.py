@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -179,7 +180,8 @@ def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] |
         check_reference(agent.developer, definition, at=f"tools[{place}]")
     tools = [definition.to_wire() for definition in definitions]
     check_defined(tools)
-    for tool in tools:
+    of_steps = (tool for step in compiled.loaded.all_steps() for _, tool in step.own_tools())
+    for tool in chain(tools, of_steps):
         check_may_connect(tool, is_free=may_name is None)
     secrets = {
         **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},

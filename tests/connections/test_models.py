@@ -24,6 +24,7 @@ def test_no_tool_leads_tokens_elsewhere(flow: FlowRunner, from_model: bool) -> N
     session = flow.api.post("/sessions", {"agent": agent}).json()["id"]
     turned = {"method": "GET", "url": "https://evil.example/x"}
     task = {"name": "t", "main": [{"evaluate": {"a": "$ 1"}}], "tools": [{**TOOL, "name": "own"}]}
+    asking = {"prompt": "hi", "tools": [{**TOOL, "name": "own"}]}
     chat = {"session_id": session, "messages": [{"role": "user", "content": "hi"}], "tools": [{**TOOL, "name": "own"}]}
     asked: list[tuple[Json, Json]] = [
         ({"resource": "agent", "subresource": "tool", "operation": "create"}, {"agent_id": agent, **TOOL, "name": "n"}),
@@ -32,6 +33,7 @@ def test_no_tool_leads_tokens_elsewhere(flow: FlowRunner, from_model: bool) -> N
             {"agent_id": agent, "tool_id": made["id"], "api_call": turned},
         ),
         ({"resource": "task", "operation": "create"}, {"agent_id": agent, **task}),
+        ({"resource": "task", "operation": "create"}, {"agent_id": agent, "name": "t", "main": [asking]}),
     ]
     if not from_model:  # no model gives tools to a chat
         asked.append(({"resource": "session", "operation": "chat"}, chat))
