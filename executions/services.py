@@ -143,7 +143,8 @@ def _ring_for(started: Started) -> None:
 
 def check_may_start(developer: Developer, task: Task, *, caller: UUID | None = None) -> None:
     """Refuse one run more of the task, which a call of the run `caller` begins. A run that waits for one which it began
-    is not counted beside that, and neither is the caller: should all wait for room, none of them would ever go on.
+    is not counted beside that: the first takes the place that its caller has. Should callers wait for room, none would
+    ever go on.
 
     Raises:
         Paused: no new work is taken.
@@ -158,7 +159,10 @@ def check_may_start(developer: Developer, task: Task, *, caller: UUID | None = N
     mine = Execution.objects.for_developer(developer)
     waited_for = mine.filter(called_by__isnull=False, status__in=OPEN).values("called_by")
     waiting = Branch.objects.filter(pk__in=waited_for).values("execution")
-    if has_more_than(mine.filter(status__in=AT_WORK).exclude(pk=caller).exclude(pk__in=waiting), most - 1):
+    at_work = mine.filter(status__in=AT_WORK).exclude(pk__in=waiting)
+    if caller is not None and at_work.filter(pk=caller).exists():
+        return
+    if has_more_than(at_work, most - 1):
         raise TooManyRuns(f"{most} runs of this developer are at work, as many as are allowed at once")
 
 

@@ -100,6 +100,19 @@ def test_who_waits_for_a_run_takes_no_room_from_it(flow: FlowRunner, settings: A
     assert ran(flow, tool, [{"tool": "outer", "arguments": {}}])["output"] == {"doubled": 8}
 
 
+def test_runs_beyond_the_limit_do_not_wait_for_each_other(flow: FlowRunner, settings: Any) -> None:
+    """As there are when people have answered several."""
+    settings.TENANT_RUNS = 1
+    main = [{"wait_for_input": {"info": {}}}, {"tool": "helper", "arguments": {"n": 4}}]
+    task = flow.create({"name": "Ask", "main": main, "tools": [as_tool(flow, DOUBLE)]}).json()["id"]
+    runs = [flow.start(task, {})["id"] for _ in range(2)]
+    with flow._capture(execute=True):
+        for run in runs:
+            assert flow.api.put(f"/executions/{run}", {"status": "running", "input": 1}).status_code == 200
+    ended = [flow.settle(run) for run in runs]
+    assert [run["output"] for run in ended] == [{"doubled": 8}] * 2
+
+
 def test_what_becomes_of_it_is_told_as_an_error(flow: FlowRunner) -> None:
     broken = {"name": "Break", "main": [{"error": "no such boat"}]}
     ended = ran(flow, as_tool(flow, broken), [{"tool": "helper", "arguments": {}}])
