@@ -6,7 +6,6 @@ nothing has to be carried along with values, and nothing is lost with a worker.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from threading import Lock
 from typing import Any
 
 from agents.policy.influence import Influence
@@ -26,8 +25,6 @@ PLACE = "place"
 # What may begin a run or a chat, or leave a message, which then depends on the same.
 _BEGINS = frozenset({ToolType.SYSTEM.value, ToolType.TASK.value, ToolType.AGENT.value})
 _MOST_KEPT = 16
-# What the threads of a process want to know is mostly the same, and work of the processor.
-_LOOK = Lock()
 
 
 def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
@@ -86,13 +83,16 @@ def _reached(run: Run) -> Mapping[Place, Reached]:
     # All that the walk reads of them.
     key = tuple((tool["name"], sources_of_tool(tool), str(_server_of(tool))) for tool in tools)
     kept: dict[Any, dict[Place, Reached]] = run.version.reached
-    with _LOOK:
-        if key not in kept:
-            if len(kept) >= _MOST_KEPT:
-                kept.clear()
-            calls = reached_calls(run.program, Tools({tool["name"]: tool for tool in tools}, sources_of_tool))
-            kept[key] = {call.place: call for call in calls}
-        return kept[key]
+    if (found := kept.get(key)) is not None:
+        return found
+    with run.version.looking:
+        if (found := kept.get(key)) is not None:
+            return found
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        calls = reached_calls(run.program, Tools({tool["name"]: tool for tool in tools}, sources_of_tool))
+        found = kept[key] = {call.place: call for call in calls}
+        return found
 
 
 def _server_of(tool: Mapping[str, Any]) -> Any:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,8 @@ class LoadedVersion:
     tools: tuple[dict[str, Any], ...]
     inherit_tools: bool
     input_schema: dict[str, Any] | None
+    # Held by who looks at what the calls depend on: one look is enough, and no other program waits for it.
+    looking: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @cached_property
     def reached(self) -> dict[Any, Any]:
