@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer, ModelUsage
+from executions.called import running
 from executions.engine.dispatch import dispatching_to
 from executions.inprocess import InProcessDispatcher
 from executions.models import Branch, Execution
@@ -193,16 +194,26 @@ def test_a_run_waits_for_its_turn_in_a_conversation_without_a_worker(talk: Talk)
 
 
 def test_a_chat_holds_no_thread_while_a_run_goes_on(talk: Talk, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.CHAT_TASK_WAIT_S = 1
-    monkeypatch.setattr(tool_rounds, "_EXECUTOR", ThreadPoolExecutor(1))
+    """Of two calls with one thread between them, both are answered, though neither run ends before both are there."""
+    settings.CHAT_TASK_WAIT_S = 20
+    dispatcher = InProcessDispatcher()
+
+    def look(*given: Any, ordinary: Any = running.standing_of, **more: Any) -> Any:
+        if Execution.objects.count() == 2:
+            for run_id in Execution.objects.filter(status="queued").values_list("pk", flat=True):
+                dispatcher.run_to_rest(run_id)
+        return ordinary(*given, **more)
+
+    monkeypatch.setattr(running, "standing_of", look)
     ada = talk.agent()
     task = talk.api.post(f"/agents/{ada}/tasks", DOUBLE).json()
     talk.tool(ada, name="helper", type="task", task={"task_id": task["id"]})
     both = calls_of(("c1", "helper", {"n": 1}), ("c2", "helper", {"n": 2}))
-    with dispatching_to(InProcessDispatcher()), scripted_model([both, "It takes a while."]):
+    with ThreadPoolExecutor(1) as one, dispatching_to(dispatcher), scripted_model([both, "Done."]) as model:
+        monkeypatch.setattr(tool_rounds, "_EXECUTOR", one)
         talk.ask(talk.session(ada, auto_run_tools=True), "Double them")
-    first, second = Execution.objects.order_by("created_at")
-    assert second.created_at - first.created_at < timedelta(seconds=1)
+    told = [message["content"] for message in model.requests[1].messages if message["role"] == "tool"]
+    assert not any("execution_id" in text for text in told) and len(told) == 2
 
 
 @pytest.mark.parametrize("kind", ["agent", "task"])
