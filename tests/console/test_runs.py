@@ -138,8 +138,6 @@ def test_search_by_a_beginning_and_by_other_names(operator: Client, waiting: dic
 @pytest.mark.parametrize(
     ("address", "table", "index"),
     [
-        ("webhooks/?state=failing", "webhooks_endpoint", "endpoint_in_trouble"),
-        ("webhooks/?state=full", "webhooks_endpoint", "endpoint_in_trouble"),
         ("mcp-servers/?state=changed", "mcp_client_mcptool", "mcp_tool_to_look_at"),
         ("connections/?status=refused", "connections_connection", "connection_of_status"),
         ("events/?developer=a@example.com", "events_event", "event_of_developer"),
