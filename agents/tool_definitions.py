@@ -21,7 +21,6 @@ from agents.tools.secret_values import mention_warnings, warnings_of
 from julep_project.core.errors import InvalidInput
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.jsontext import to_json_text
-from julep_project.core.reading.serializer_errors import problems_of
 from julep_project.core.reading.validation import ABSENT, Path, as_object, invalid, not_one_of, problem
 
 LONGEST_TOOL_NAME = 40
@@ -184,11 +183,8 @@ def read_spec(kind: str, spec: Any, where: Path) -> dict[str, Any]:
     loc = [*where, kind]
     if spec is None:
         raise invalid(loc, "missing")
-    reader = SPECS[kind](data=as_object(spec, loc))
-    if not reader.is_valid():
-        raise InvalidInput(problems_of(reader.errors, received=spec, field=reader, loc=loc))
-    given = {key: value for key, value in spec.items() if value is not None}
-    whole = {**given, **reader.validated_data}
+    read = SPECS[kind].read(spec, loc=loc)
+    whole = {**{key: value for key, value in spec.items() if value is not None}, **read}
     _check_secrets(kind, whole, loc)
     return whole
 

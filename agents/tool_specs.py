@@ -1,6 +1,6 @@
 """What may stand under the type key of a tool, one class per type. Keys not listed are kept as they are."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -91,9 +91,22 @@ class SecretRef(Body):
 
 
 class Spec(Body):
-    """What may stand there, and other keys."""
+    """What may stand there, and other keys. None of what is `found_out`, each name with the place it is found out
+    from."""
 
     others = MappingProxyType({})
+    found_out: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is found out, and not said."""
+        said = self.found_out.keys() & data.keys() if isinstance(data, Mapping) else ()
+        if said:
+            raise serializers.ValidationError({name: [_told_found_out(self.found_out[name])] for name in sorted(said)})
+        return super().to_internal_value(data)
+
+
+def _told_found_out(where: str) -> serializers.ErrorDetail:
+    return serializers.ErrorDetail(f"This is found out from {where}.", code="extra_forbidden")
 
 
 class PlaceSpec(Body):
@@ -267,23 +280,11 @@ class McpSpec(Spec):
     becomes of its questions to people: a run waits for their answer (`ask`, as without it), forms that need nothing
     else are accepted with their defaults, or all are declined."""
 
+    found_out = MappingProxyType(dict.fromkeys(_FOUND_OUT, "the server"))
     server = McpServerSpec()
     tools = ChosenTools(required=False)
     timeout = serializers.FloatField(required=False, min_value=1, max_value=3600)
     elicitation = serializers.ChoiceField(choices=WAYS, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is found out from the server, and not said."""
-        _refuse_found_out(self, _FOUND_OUT, "the server")
-        return attrs
-
-
-def _refuse_found_out(reader: Spec, names: Iterable[str], where: str) -> None:
-    """Raises: serializers.ValidationError, if the body says what is found out."""
-    said = [name for name in names if name in getattr(reader, "initial_data", {})]
-    if said:
-        told = serializers.ErrorDetail(f"This is found out from {where}.", code="extra_forbidden")
-        raise serializers.ValidationError({name: [told] for name in said})
 
 
 @extend_schema_field({"anyOf": [{"enum": ["latest"]}, {"type": "integer", "minimum": 1}]})
@@ -304,26 +305,18 @@ class Pin(serializers.Field):  # type: ignore[type-arg]
 class TaskSpec(Spec):
     """Another task: a call is a run of it."""
 
+    found_out = MappingProxyType(dict.fromkeys(("parameters", "about", "asks"), "the task"))
     task_id = UuidText()
     pin = Pin(default="latest")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is found out from the task, and not said."""
-        _refuse_found_out(self, ("parameters", "about", "asks"), "the task")
-        return attrs
 
 
 class AgentSpec(Spec):
     """Another agent: a call says something to it. `max_cost`: US dollars that its session may cost in all."""
 
+    found_out = MappingProxyType({"about": "the agent"})
     agent_id = UuidText()
     remembers = serializers.BooleanField(default=True, help_text="whether it goes on with what was said before")
     max_cost = serializers.FloatField(required=False, min_value=0, max_value=_MOST_DOLLARS)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what is found out from the agent, and not said."""
-        _refuse_found_out(self, ("about",), "the agent")
-        return attrs
 
 
 class ComputerSpec(Spec):

@@ -12,11 +12,10 @@ from rest_framework import serializers
 
 from agents.tools.runners import current_depth
 from julep_project.core.actor import ActorKind, current_actor
-from julep_project.core.errors import Conflict, Forbidden, InvalidInput
+from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.json_value import Json
 from julep_project.core.reading.fields import Body, Text
-from julep_project.core.reading.serializer_errors import problems_of
-from julep_project.core.reading.validation import Path, as_object
+from julep_project.core.reading.validation import Path
 
 APPROVE, DENY = "approve", "deny"
 LONGEST_REASON = 2000
@@ -58,10 +57,7 @@ class Decision:
         Raises:
             InvalidInput
         """
-        body = DecisionBody(data=as_object(value, loc))
-        if not body.is_valid():
-            raise InvalidInput(problems_of(body.errors, received=value, field=body, loc=loc))
-        return cls.of(body.validated_data)
+        return cls.of(DecisionBody.read(value, loc=loc))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:

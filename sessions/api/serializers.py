@@ -21,6 +21,7 @@ from julep_project.core.reading.fields import (
     Timestamp,
     example_id,
 )
+from julep_project.core.reading.validation import Path
 from sessions.context.messages import ROLES, Content
 from sessions.models import ContextOverflow, EntrySource, OnBusy
 
@@ -60,14 +61,14 @@ class NewSessionBody(SessionBody):
     users = ListOf(required=False, child=serializers.UUIDField(), max_length=_MOST_PARTICIPANTS)
 
     @classmethod
-    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+    def read(cls, data: Any, *, partial: bool = False, loc: Path = ()) -> dict[str, Any]:
         """The checked values, with the ids of all `agents` and `users`, each once.
 
         Raises:
             InvalidInput
             BadRequest: not exactly one of `agent` and `agents`, or no agent at all.
         """
-        values = super().read(data, partial=partial)
+        values = super().read(data, partial=partial, loc=loc)
         return {**values, "agents": _participants(values, "agent"), "users": _participants(values, "user")}
 
 

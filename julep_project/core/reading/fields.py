@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 from uuid import NAMESPACE_OID, uuid5
@@ -17,7 +18,7 @@ from julep_project.core.errors import InvalidInput
 from julep_project.core.reading.parsers import parse_json
 from julep_project.core.reading.serializer_errors import MOST_PROBLEMS, problems_of, refuse_others
 from julep_project.core.reading.surface import Surface
-from julep_project.core.reading.validation import HIDDEN, as_object
+from julep_project.core.reading.validation import HIDDEN, Path, as_object
 from julep_project.core.schemas.schema_references import UnusableSchema, check_references
 from julep_project.core.schemas.schema_shape import check_shape
 
@@ -55,8 +56,9 @@ class Body(serializers.Serializer[Any]):
     others: ClassVar[Mapping[str, Any] | None] = None
 
     @classmethod
-    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
-        """The checked values. With `partial`, only what was given and is not null (PATCH).
+    def read(cls, data: Any, *, partial: bool = False, loc: Path = ()) -> dict[str, Any]:
+        """The checked values. With `partial`, only what was given and is not null (PATCH). `loc` is where the body
+        stands in what was sent, for errors.
 
         Raises:
             InvalidInput
@@ -65,10 +67,12 @@ class Body(serializers.Serializer[Any]):
         if cls.surface is not None:
             cls.surface.check(data)
         received = HIDDEN if cls.is_secret else data
-        body = cls(data=as_object(data, (), received=received), partial=partial)
-        if not body.is_valid():
-            raise InvalidInput(problems_of(body.errors, received=received, field=body))
-        return dict(body.validated_data)
+        given = as_object(data, loc, received=received)
+        reader = _reader(cls, partial=partial)
+        try:
+            return dict(reader.run_validation(given))
+        except serializers.ValidationError as error:
+            raise InvalidInput(problems_of(error.detail, received=received, field=reader, loc=loc)) from error
 
     def to_internal_value(self, data: Any) -> Any:
         """Drop the nulls that mean nothing, then read as usual."""
@@ -79,6 +83,13 @@ class Body(serializers.Serializer[Any]):
     def _wants_null(self, name: str) -> bool:
         field = self.fields.get(name)
         return field is not None and (field.allow_null or (field.required and not self.partial))
+
+
+@cache
+def _reader(body: type[Body], *, partial: bool) -> Body:
+    """Who reads all bodies of a class. To copy and bind its fields for each takes longer than to read one; so no field
+    may keep anything of what it reads."""
+    return body(partial=partial)
 
 
 class StrictBody(Body):
