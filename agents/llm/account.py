@@ -148,9 +148,9 @@ class Payment:
             await uninterrupted(run_query(partial(end, self.reservation)))
 
 
-def price(model: str, usage: Mapping[str, Json]) -> Decimal | None:
-    """What this much costs; None when no price is known."""
-    return None if active_script() is not None else provider.price_of(model, usage)
+def price(model: str, usage: Mapping[str, Json], tier: Json = None) -> Decimal | None:
+    """What this much costs; None when no price is known. `tier`: of the service, as the provider told it."""
+    return None if active_script() is not None else provider.price_of(model, usage, tier)
 
 
 def amount_of_answer(request: ModelRequest) -> Decimal:

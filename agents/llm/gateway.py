@@ -208,7 +208,8 @@ async def _arriving(developer: Developer, answer: Answer, question: Question) ->
             answer.end()
             said = answer.choices_so_far()
             if stream.usage:
-                used = _Used(stream.usage, price(request.model, stream.usage), estimated=False)
+                tier = answer.origin.get("service_tier")
+                used = _Used(stream.usage, price(request.model, stream.usage, tier), estimated=False)
             else:
                 used = await in_thread(_counted, request, answer)
             is_settled = await in_thread(asking.is_settled, used.usage)

@@ -122,8 +122,8 @@ def failure_of(choice: Mapping[str, Json]) -> str | None:
     beside = choice.get("provider_specific_fields")
     beside = beside if isinstance(beside, Mapping) else {}
     error = choice.get("error") or beside.get("error")
-    reason = str(choice.get("finish_reason") or "").lower()
-    if not error and reason not in FAILURES:
+    reason = str(choice.get("finish_reason") or "")
+    if not error and reason.lower() not in FAILURES:
         return None
     told = error.get("message") if isinstance(error, Mapping) else error
     native = beside.get("native_finish_reason")

@@ -3,15 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from types import ModuleType
 from typing import Any, Protocol, Self
 
 import httpx
 
 from agents.llm.chunks import Chunk, cut
+from agents.llm.openai_protocol import asking
+from agents.llm.openai_protocol.wording import worded
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers.hidden_key import HiddenKey
-from agents.llm.providers.provider import as_library_error, library_loaded, options_of, provider_errors, provider_of
+from agents.llm.providers.provider import (
+    as_library_error,
+    library_loaded,
+    options_of,
+    provider_errors,
+    provider_of,
+    unless_left_to_library,
+)
 from agents.llm.providers.provider_answers import Asked, StreamEnd, asking_for, telling_end
 from agents.llm.providers.rate_limits import admit
 from agents.llm.providers.raw_chunks import is_chunk, read_chunk
@@ -55,12 +65,20 @@ async def open_stream(request: ModelRequest) -> ModelStream:
     provider = provider_of(litellm, request.model)
     await in_thread(admit, provider, request.api_key)
     with provider_errors(request.api_key, provider), asking_for(Asked.STREAM), telling_end() as end:
-        opened = await litellm.acompletion(
-            **options_of(litellm, request), stream=True, stream_options={"include_usage": True}
-        )
-        if opened.completion_stream is None:
-            await opened.fetch_stream()
+        opened = await _open(litellm, provider, request)
     return ProviderStream(opened, request, provider, end)
+
+
+async def _open(litellm: ModuleType, provider: str, request: ModelRequest) -> Any:
+    options = options_of(litellm, request)
+    wording = worded(litellm, provider, request, options, is_streamed=True)
+    if wording is not None:
+        with unless_left_to_library(wording, provider):
+            return await asking.open_stream(litellm, wording, options["timeout"])
+    opened = await litellm.acompletion(**options, stream=True, stream_options={"include_usage": True})
+    if opened.completion_stream is None:
+        await opened.fetch_stream()
+    return opened
 
 
 class WholeAnswer:

@@ -9,6 +9,7 @@ from agents.llm import gateway
 from agents.llm.choice import DEFAULT_MODELS
 from agents.models import Agent, Developer, ModelUsage
 from julep_project.env import _file_values
+from tests.loopback.model_server import ModelServer
 
 gateway.warm()  # before a test module imports the library, which would then look for prices on the network
 
@@ -27,6 +28,14 @@ def committed_usage(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     yield
     with django_db_blocker.unblock():
         ModelUsage.objects.all().delete()
+
+
+@pytest.fixture
+def sdk_model(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model that the library asks, by OpenAI's SDK."""
+    monkeypatch.setenv("LM_STUDIO_API_BASE", model_server.api_base)
+    monkeypatch.setenv("LM_STUDIO_API_KEY", "sk-loopback-key")
+    return "lm_studio/tide"
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_an_event_ends_where_the_library_ends_it(developer: Developer, model_ser
 
 
 def test_others_get_their_turn_while_a_packed_stream_is_unpacked(
-    developer: Developer, model_server: ModelServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+    developer: Developer, model_server: ModelServer, sdk_model: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousandth of it fits into what comes at a time."""
     settings.MAX_REPLY_BYTES = 16 * MOST
@@ -185,7 +185,7 @@ def test_others_get_their_turn_while_a_packed_stream_is_unpacked(
                 await asyncio.sleep(0)
 
         beside = asyncio.create_task(another())
-        async for _ in gateway.astream(developer, **QUESTION):
+        async for _ in gateway.astream(developer, **{**QUESTION, "model": sdk_model}):
             pass
         beside.cancel()
 
@@ -218,7 +218,7 @@ def test_a_long_line_with_too_much_json(
 
 
 def test_the_work_for_an_event_grows_with_its_length(
-    developer: Developer, model_server: ModelServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+    developer: Developer, model_server: ModelServer, sdk_model: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_REPLY_BYTES = 16 * 1024 * 1024
     read = openai._streaming.SSEDecoder._aiter_chunks
@@ -245,7 +245,7 @@ def test_the_work_for_an_event_grows_with_its_length(
         copied = 0
         long = event({**CHUNK, "filler": "x" * size}) + event(STOP) + END
         model_server.script(Reply(200, long, {"Content-Type": "text/event-stream"}))
-        streamed(developer, **QUESTION)
+        streamed(developer, **{**QUESTION, "model": sdk_model})
         work.append(copied)
     assert size < work[1] < 4.5 * work[0]
 

@@ -398,7 +398,7 @@ class TestWholeAnswers:
 
 
 def test_the_library_does_not_pile_up_what_was_said(
-    developer: Developer, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    developer: Developer, model_server: ModelServer, sdk_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Any] = []
 
@@ -408,7 +408,7 @@ def test_the_library_does_not_pile_up_what_was_said(
 
     monkeypatch.setattr(gateway, "open_stream", keeping)
     model_server.script(Streamed(*(f"word{number} " for number in range(100))))
-    assert len(said(read(developer)).split()) == 100
+    assert len(said(read(developer, model=sdk_model)).split()) == 100
     library = opened[0]._opened
     assert (len(library.chunks) <= 2, library.response_uptil_now) == (True, "")
 

@@ -15,12 +15,12 @@ from agents.llm.providers.lines import Frames, Lines
 from agents.llm.providers.mended_bodies import mended_whole
 from agents.llm.providers.provider_answers import (
     LONGEST_PROSE,
-    OPENAI_CLIENT,
     Asked,
     StreamEnd,
     check_whole,
     check_whole_async,
     is_asked,
+    reads_events,
     stream_end,
 )
 from agents.llm.providers.stop_texts import stopped_by
@@ -157,7 +157,7 @@ def _lines_of(response: httpx.Response, end: StreamEnd) -> Lines | Frames:
     if _FRAMES in kind:
         return Frames(response.request)
     # What is sent as JSON is an answer that came whole, or is said to be.
-    are_events = OPENAI_CLIENT in response.request.headers or any(name in kind for name in _EVENTS)
+    are_events = reads_events(response.request) or any(name in kind for name in _EVENTS)
     return Lines(response.request, end, are_events=are_events)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from types import ModuleType
@@ -19,6 +20,8 @@ from typing import Any
 import httpx
 
 from agents.llm.errors import to_domain_error
+from agents.llm.openai_protocol import asking
+from agents.llm.openai_protocol.wording import Wording, worded
 from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
@@ -35,7 +38,7 @@ from agents.llm.providers.system_roles import with_system_roles
 from agents.llm.request import ModelRequest
 from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, failure_of, is_silent
 from agents.llm.usage import token_count, token_counts
-from julep_project.core.errors import ModelUnavailable, RateLimited
+from julep_project.core.errors import DomainError, ModelUnavailable, RateLimited
 from julep_project.core.json_value import Json
 from julep_project.core.process.memory import loading
 from julep_project.core.process.once import Once
@@ -73,6 +76,8 @@ _IMPORTED_LATE = (
     "openai.resources.chat",
 )
 _SHORTEST_TIMEOUT_S = 0.1
+# The tier of an answer whose provider does not say which it was.
+_ANY_TIER = "auto"
 # The only one that the library's answers can have.
 _FAILURE = "malformed_function_call"
 
@@ -116,7 +121,12 @@ def ask(request: ModelRequest) -> Answered:
     provider = provider_of(litellm, request.model)
     admit(provider, request.api_key)
     with provider_errors(request.api_key, provider), telling_end() as end:
-        response = litellm.completion(**options_of(litellm, request))
+        options = options_of(litellm, request)
+        wording = worded(litellm, provider, request, options, is_streamed=False)
+        if wording is not None:
+            with unless_left_to_library(wording, provider):
+                return _read(litellm, request, asking.ask(litellm, wording, options["timeout"]), end.stopped_by)
+        response = litellm.completion(**options)
     return _answered(litellm, request, response, end.stopped_by)
 
 
@@ -126,7 +136,13 @@ async def ask_async(request: ModelRequest) -> Answered:
     provider = provider_of(litellm, request.model)
     await in_thread(admit, provider, request.api_key)
     with provider_errors(request.api_key, provider), telling_end() as end:
-        response = await litellm.acompletion(**options_of(litellm, request))
+        options = options_of(litellm, request)
+        wording = worded(litellm, provider, request, options, is_streamed=False)
+        if wording is not None:
+            with unless_left_to_library(wording, provider):
+                answer = await asking.ask_async(litellm, wording, options["timeout"])
+                return await in_thread(_read, litellm, request, answer, end.stopped_by)
+        response = await litellm.acompletion(**options)
     return await in_thread(_answered, litellm, request, response, end.stopped_by)
 
 
@@ -202,6 +218,20 @@ def provider_errors(api_key: str | None = None, provider: str | None = None) -> 
         raise mapped from error
 
 
+@contextmanager
+def unless_left_to_library(wording: Wording, provider: str) -> Iterator[None]:
+    """Errors of who is asked directly as the library would raise them. What is left to the library is no error: the
+    block ends, and it is to ask."""
+    try:
+        yield
+    except asking.LeftToLibrary:
+        log.debug("left to the library", extra={"model": wording.model})
+    except DomainError:
+        raise
+    except Exception as error:
+        raise as_library_error(error, wording.model, provider) from error
+
+
 def as_library_error(error: Exception, model: str, provider: str) -> Exception:
     """What came from below the library, as it would raise it."""
     litellm = library()
@@ -266,15 +296,18 @@ def call_options(timeout_s: float, api_key: str | None) -> dict[str, Json]:
     return options if api_key is None else {**options, "api_key": api_key}
 
 
-def price_of(model: str, usage: Mapping[str, Json]) -> Decimal | None:
-    """What this much costs by litellm's own list; None for a model that is not on it, nothing for models of ours."""
+def price_of(model: str, usage: Mapping[str, Json], tier: Json = None) -> Decimal | None:
+    """What this much costs by litellm's own list; None for a model that is not on it, nothing for models of ours.
+    `tier`: of the service, as the provider told it."""
     if is_offline(model):
         return Decimal(0)
     litellm = library()
     try:
         if not is_priced(model):
             return None
-        prompt, completion = litellm.cost_per_token(model=model, usage_object=litellm.Usage(**usage))
+        said = tier.lower() if isinstance(tier, str) and tier.lower() != _ANY_TIER else None
+        counted = litellm.Usage(**usage)
+        prompt, completion = litellm.cost_per_token(model=model, usage_object=counted, service_tier=said)
         return Decimal(str(prompt + completion))
     except Exception:  # the library raises bare exceptions for models it has no price of
         log.debug("no price known", extra={"model": model})
@@ -308,8 +341,30 @@ def _raw_embeddings(response: Any) -> RawEmbeddings:
     return RawEmbeddings([row.get("embedding") for row in rows], token_count(getattr(used, "prompt_tokens", None)))
 
 
+def _read(litellm: ModuleType, request: ModelRequest, answer: dict[str, Json], stopped_by: str | None) -> Answered:
+    """An answer that was read here."""
+    cost = partial(_price_of_answer, request.model, answer)
+    return _checked(litellm, request, HiddenKey(request.api_key).whole(answer), cost, stopped_by)
+
+
 def _answered(litellm: ModuleType, request: ModelRequest, response: Any, stopped_by: str | None) -> Answered:
-    answer = HiddenKey(request.api_key).whole(plain(response))
+    """One that the library read."""
+    cost = partial(_cost, litellm, request.model, response)
+    return _checked(litellm, request, HiddenKey(request.api_key).whole(plain(response)), cost, stopped_by)
+
+
+def _checked(
+    litellm: ModuleType,
+    request: ModelRequest,
+    answer: dict[str, Json],
+    cost: Callable[[], Decimal | None],
+    stopped_by: str | None,
+) -> Answered:
+    """The answer with its price, which `cost` finds where its counts are such.
+
+    Raises:
+        ModelUnavailable
+    """
     if not answer.get("choices"):
         raise ModelUnavailable("the model provider gave an answer without choices")
     choice = answer["choices"][0]
@@ -321,11 +376,10 @@ def _answered(litellm: ModuleType, request: ModelRequest, response: Any, stopped
         choice["stop_sequence"] = stopped_by
     said = answer.get("usage")
     if not isinstance(said, Mapping):
-        return answer, _cost(litellm, request.model, response)
+        return answer, cost()
     counts = token_counts(said)
     is_sane = all(counts[name] == said.get(name) for name in ("prompt_tokens", "completion_tokens"))
-    cost = _cost(litellm, request.model, response) if is_sane else price_of(request.model, counts)
-    return {**answer, "usage": counts}, cost
+    return {**answer, "usage": counts}, cost() if is_sane else price_of(request.model, counts)
 
 
 def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
@@ -337,6 +391,11 @@ def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
     except Exception:  # the library raises bare exceptions for models it has no price of
         log.debug("no price known", extra={"model": model})
         return None
+
+
+def _price_of_answer(model: str, answer: Mapping[str, Json]) -> Decimal | None:
+    usage = answer.get("usage")
+    return price_of(model, usage, answer.get("service_tier")) if isinstance(usage, Mapping) else None
 
 
 def _set_up(litellm: Any) -> None:

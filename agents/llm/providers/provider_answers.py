@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from agents.llm.openai_protocol.asking import READ_AS_EVENTS
 from julep_project.core.errors import ModelUnavailable
 from julep_project.core.json_value import Json
 from julep_project.core.reading.outside_json import Bounds, TooMuchJson, check_json
@@ -25,7 +26,7 @@ _VECTOR_BOUNDS = Bounds(containers=20_000, elements=7_000_000)
 # Streams have types of their own; to read one here would hold all of it back.
 _STREAMS = ("event", "lines", "ndjson", "seq", "stream")
 # The OpenAI client reads as one text what it did not ask for as a stream. It is known by its headers.
-OPENAI_CLIENT = "x-stainless-lang"
+_OPENAI_CLIENT = "x-stainless-lang"
 # The libraries repeat in errors what a provider sent, and copy and search it. Nobody reads more of one.
 LONGEST_PROSE = 64 * 1024
 _LOOKS_LIKE_JSON = re.compile(rb"\s*[{\[]")
@@ -73,6 +74,11 @@ def telling_end() -> Iterator[StreamEnd]:
         yield end
     finally:
         _stream_end.reset(token)
+
+
+def reads_events(request: httpx.Request) -> bool:
+    """Whether who asks reads any stream as one of events, and any other answer as a whole."""
+    return READ_AS_EVENTS in request.extensions or _OPENAI_CLIENT in request.headers
 
 
 def stream_end() -> StreamEnd:
@@ -137,7 +143,7 @@ def plain(answer: Any, **options: Any) -> dict[str, Json]:
 def _comes_whole(response: httpx.Response) -> bool:
     kind = str(response.headers.get("content-type", "")).lower()
     is_stream = response.is_success and any(word in kind for word in _STREAMS)
-    return not is_stream or OPENAI_CLIENT in response.request.headers
+    return not is_stream or reads_events(response.request)
 
 
 def _check(response: httpx.Response) -> None:

@@ -14,7 +14,7 @@ _KEPT = ("id", "object", "created", "model", "choices", "usage", *OF_ORIGIN)
 def is_chunk(raw: Any) -> bool:
     """Whether it is a chunk of one of the known classes; others are texts, which the library has still to read."""
     if isinstance(raw, Mapping):
-        return raw.keys() >= _GENERIC
+        return "choices" in raw or raw.keys() >= _GENERIC
     choices = getattr(raw, "choices", None)
     return hasattr(raw, "model_dump") and not (choices and hasattr(choices[0], "text"))
 
@@ -26,12 +26,16 @@ def read_chunk(raw: Any) -> dict[str, Json]:
         ModelUnavailable: it is no chunk.
     """
     if isinstance(raw, Mapping):
-        return _of_generic(raw)
+        return _of_protocol(_without_nulls(raw)) if "choices" in raw else _of_generic(raw)
     try:
         # Values are what was read from JSON; those of unexpected kinds are looked at later.
         dumped = raw.model_dump(exclude_none=True, warnings=False)
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise ModelUnavailable(f"the model provider's answer could not be read: {str(error)[:200]}") from error
+    return _of_protocol(dumped)
+
+
+def _of_protocol(dumped: Mapping[str, Any]) -> dict[str, Json]:
     choices = dumped.get("choices") or []
     if not isinstance(choices, list | tuple) or not all(isinstance(choice, Mapping) for choice in choices):
         raise ModelUnavailable("the model provider sent something else than the pieces of an answer")
@@ -40,6 +44,13 @@ def read_chunk(raw: Any) -> dict[str, Json]:
     if isinstance(own, Mapping) and isinstance(own.get("usage"), Mapping):
         chunk.setdefault("usage", own["usage"])
     return {**chunk, "choices": list(choices)}
+
+
+def _without_nulls(value: Any) -> Any:
+    """What was read from JSON of bounded depth, without names that stand for nothing."""
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _of_generic(raw: Mapping[str, Any]) -> dict[str, Json]:

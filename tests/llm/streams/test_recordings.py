@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from agents.llm.answer import Answer
+from agents.llm.openai_protocol import wording
 from agents.llm.providers.lines import Frames, Lines
 from agents.llm.providers.provider_answers import StreamEnd
 from agents.llm.request import ModelRequest
@@ -32,6 +33,18 @@ def test_there_is_a_recording_of_everybody() -> None:
 
 @pytest.mark.parametrize("folder", MODELS)
 def test_every_surface_makes_the_same_of_it(folder: str, provider: RecordedProvider, talk: Talk) -> None:
+    _check(folder, provider, talk)
+
+
+def test_the_library_makes_the_same_of_what_is_read_without_it(
+    provider: RecordedProvider, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = wording.PROVIDER
+    monkeypatch.setattr(wording, "PROVIDER", "")
+    _check(folder, provider, talk)
+
+
+def _check(folder: str, provider: RecordedProvider, talk: Talk) -> None:
     surfaces = Surfaces(talk)
     wrong: list[str] = []
     for recorded in (recorded for recorded in RECORDINGS if recorded.provider == folder):
