@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.fernet import Fernet
 from django.db import connection
+from pytest_django.plugin import blocking_manager_key
 
 from agents.access.verification_keys import KEYS
 from agents.calls.recorder import RECORDER
@@ -25,13 +27,26 @@ from sessions.context.render import evaluators
 from tests.access.tokens import SHARED
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend, flush_redis
+from tests.database.emptied import empty_tables_after_tests
+from tests.database.migrated import begin_with_copy
 from tests.flow_runner import FlowRunner
 from tests.loopback.model_server import ModelServer
 from tests.loopback.network_guard import loopback_only
 from tests.loopback.s3_server import S3Server
 from tests.loopback.web_server import WebServer
 from tests.once import make_once
-from tests.seed import empty_tables_after_tests
+from tests.parallel import needs_processes
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[object]:
+    """Processes end with the last of the tests that need them, which follow each other."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is not None and needs_processes(item) and not needs_processes(nextitem):
+            for started in _STARTED:
+                started.stop()
 
 
 @pytest.fixture
@@ -43,6 +58,19 @@ def unpooled(transactional_db: None) -> Iterator[None]:
         patch.delitem(connection.settings_dict["OPTIONS"], "pool", raising=False)
         yield
         connection.close()
+
+
+# What runs for all tests that need it.
+_STARTED: list[Backend] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Migrating is part of no test, whose time is limited. Where there are several processes, the one that hands out
+    the tests begins with it while the others read them."""
+    if "JULEP_HOME" in os.environ and not session.config.option.collectonly:
+        with session.config.stash[blocking_manager_key].unblock():
+            begin_with_copy()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -196,6 +224,7 @@ def backend_processes(
 ) -> Iterator[Backend]:
     """API server, workers and beat, started once. Who names no model gets the offline one."""
     started = Backend(tmp_path_factory.mktemp("backend"), {**_reaching(provider), "DEFAULT_MODEL": "offline/echo"})
+    _STARTED.append(started)
     yield started
     started.stop()
 
@@ -220,6 +249,7 @@ def api_processes(
     started = [Backend(tmp_path_factory.mktemp(f"api{number}"), environment) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda process: process.start("api"), started))
+    _STARTED.extend(started)
     yield started
     for process in started:
         process.stop()

@@ -24,10 +24,8 @@ from julep_project.devservices.redis import Redis
 
 _PROCESSES = {"backend_processes", "api_processes"}
 _LONGEST_IN_NAME = 100
-# Fixtures whose processes one test leaves to the next, and by what those that share them are known: all tests of the
-# first, which are few, and the slow ones of all.
-_SHARED_BY_ALL = {"api_processes": "api_processes"}
-_SHARED = {"backend": "backend", "installation": "backend", **_SHARED_BY_ALL}
+# Fixtures whose processes one test leaves to the next, and by what all tests that share them are known.
+_SHARED = {"backend": "backend", "installation": "backend", "api_processes": "api_processes"}
 _START_S = 30.0
 # A test whose time is over fails. One that hangs even then, as in waiting for a thread, ends its process.
 _HANGS_S = 120.0
@@ -123,18 +121,17 @@ def _begun(item: pytest.Item) -> Path:
 
 
 def needs_processes(item: pytest.Item) -> bool:
-    """The test runs against processes that stay until the end."""
+    """The test runs against processes that are left to the next one that does."""
     return not _PROCESSES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say what stays together: a module, because of its fixtures, in two parts where some need processes. Of some, and
-    of the slow ones, all those that use the same processes, which then start once."""
+    """Say what stays together: a module, because of its fixtures, in two parts where some need processes. Of those, all
+    that use the same processes, which then start once."""
     module = item.nodeid.partition("::")[0]
     together = f"{module}:processes" if needs_processes(item) else module
     used = getattr(item, "fixturenames", ())
-    shared = _SHARED if item.get_closest_marker("slow") else _SHARED_BY_ALL
-    together = next((known for name, known in shared.items() if name in used), together)
+    together = next((known for name, known in _SHARED.items() if name in used), together)
     item.add_marker(pytest.mark.xdist_group(together))
 
 
@@ -153,17 +150,10 @@ def pytest_collection() -> Iterator[object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with running processes come last: workers would take part in what other tests do on committed rows.
-
-    Of them, those that all stay together come first, and before all tests those that take minutes, so that at the end
-    no process is left alone with them.
+    """Tests with running processes come first, and end them: workers would take part in what other tests do on rows
+    that are committed. Before all others come those that take minutes. So at the end no process is left with either.
     """
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
-    stays_together = not _SHARED_BY_ALL.keys().isdisjoint(getattr(item, "fixturenames", ()))
-    return item.get_closest_marker("minutes") is None, needs_processes(item), not stays_together
+    items.sort(key=lambda item: (item.get_closest_marker("minutes") is None, not needs_processes(item)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -24,9 +24,9 @@ from julep_project.core.ids import uuid7
 from julep_project.core.process.remembered import forget_everything
 from sessions.models import Job
 from tasks.models import Task, TaskVersion
+from tests.database.emptied import empty_tables
 from tests.isolation.conftest import dispatcher
 from tests.isolation.tenants import Tenant, furnish
-from tests.seed import empty_tables
 
 __all__ = ["dispatcher"]
 

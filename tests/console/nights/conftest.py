@@ -11,7 +11,7 @@ from tests.backend import Backend, flush_redis
 from tests.console.browser import Console, running
 from tests.console.nights.installation import Installation
 from tests.console.nights.told import JOBS, MOST_CLICKS
-from tests.seed import empty_tables
+from tests.database.emptied import empty_tables
 
 
 @pytest.fixture(scope="package")
