@@ -74,7 +74,7 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
         idle_s=idle_s,
         whole_s=whole_s,
         key=call.idempotency_key,
-        asks_people=call.may_wait and call.spec.get("elicitation") != DECLINE,
+        asks_people=call.comes_again and call.spec.get("elicitation") != DECLINE,
         is_repeatable=call.is_repeatable,
         takes_defaults=call.spec.get("elicitation") == DEFAULTS,
         turn=said.asked,

@@ -7,7 +7,6 @@ calls nothing. What was agreed to is one call: the tool as it is defined, with t
 
 import hashlib
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,9 +24,8 @@ from agents.tools.presentation import parameters_of
 from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
 from agents.tools.properties.called import NO_ARGUMENTS
 from agents.tools.properties.danger import is_dangerous
-from agents.tools.secrecy import NO_SECRETS
 from agents.tools.secret_marks import shown
-from agents.tools.supplied import Settled, settle_by_author, settle_by_model
+from agents.tools.supplied import Settled, WantedCall
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import as_read_back
 
@@ -98,16 +96,7 @@ def problem_of(approval: str, tool: Mapping[str, Json]) -> str | None:
     return _conditions[0].problem_of(approval, _readable(tool))
 
 
-def check_agreed(
-    tool: Mapping[str, Any],
-    arguments: Mapping[str, Any],
-    *,
-    presets: Presets = NO_PRESETS,
-    from_model: bool = False,
-    secrets: Mapping[str, str] = NO_SECRETS,
-    agreed: str | None = None,
-    influence: Influence = UNKNOWN,
-) -> None:
+def check_agreed(call: WantedCall, *, agreed: str | None = None, influence: Influence = UNKNOWN) -> None:
     """Return if the call may be made now. `agreed` is the digest of a call that a person has agreed to. `influence`:
     what the call depends on, which counts for dangerous ones.
 
@@ -115,36 +104,36 @@ def check_agreed(
         ApprovalNeeded: it is not this one, and this one needs it.
         BadArguments: a model's do not fit, so there is nothing to agree to.
     """
+    tool, arguments = call.tool, call.arguments
     if not isinstance(arguments, Mapping):
         return
-    by_author = NO_ARGUMENTS if from_model else arguments
-    danger = is_dangerous(tool, influence.policy, by_author, presets)
+    by_author = NO_ARGUMENTS if call.from_model else arguments
+    danger = is_dangerous(tool, influence.policy, by_author, call.presets)
     is_held = danger and influence.holds(name_of(tool), arguments)
     approval = ALWAYS if is_held else tool.get("approval") or NEVER
     if approval == NEVER:
         return
-    settled = (settle_by_model if from_model else settle_by_author)(tool, arguments, presets)
-    # What is asked about lies in a row, and so does what is called then.
-    settled = replace(settled, arguments=as_read_back(settled.arguments))
-    if approval != ALWAYS and not _is_met(approval, tool, shown(dict(settled.arguments), secrets)):
+    settled = _settled(call)
+    if approval != ALWAYS and not _is_met(approval, tool, shown(dict(settled.arguments), call.secrets)):
         return
-    theirs = settled.by_model if from_model else arguments.keys() - presets.for_tool(tool).keys()
-    asked = _asked(tool, settled, presets, secrets, theirs=theirs)
+    asked = _asked(call, settled)
     if agreed is None or not constant_time_compare(agreed, asked.digest):
         raise ApprovalNeeded(asked)
 
 
-def as_asked_about(
-    tool: Mapping[str, Any], arguments: Mapping[str, Any], action: dict[str, Json], *, presets: Presets = NO_PRESETS
-) -> AskedCall:
-    """A model's call as people are told of it that have to do something first, whether they must agree to it or not.
+def as_asked_about(call: WantedCall, action: dict[str, Json]) -> AskedCall:
+    """A call as people are told of it that have to do something first, whether they must agree to it or not.
 
     Raises:
         BadArguments
     """
-    settled = settle_by_model(tool, arguments, presets)
-    settled = replace(settled, arguments=as_read_back(settled.arguments))
-    return replace(_asked(tool, settled, presets, NO_SECRETS, theirs=settled.by_model), action=action)
+    return replace(_asked(call, _settled(call)), action=action)
+
+
+def _settled(call: WantedCall) -> Settled:
+    """What is asked about lies in a row, and so does what is called then."""
+    settled = call.settled()
+    return replace(settled, arguments=as_read_back(settled.arguments))
 
 
 def _is_met(condition: str, tool: Mapping[str, Any], arguments: Mapping[str, Json]) -> bool:
@@ -155,29 +144,23 @@ def _is_met(condition: str, tool: Mapping[str, Any], arguments: Mapping[str, Jso
     return _conditions[0].is_met(condition, {**arguments, ARGUMENTS: dict(arguments)})
 
 
-def _asked(
-    tool: Mapping[str, Any],
-    settled: Settled,
-    presets: Presets,
-    secrets: Mapping[str, str],
-    *,
-    theirs: AbstractSet[str],
-) -> AskedCall:
-    """`theirs`: names of the arguments that the author of the call supplies."""
+def _asked(call: WantedCall, settled: Settled) -> AskedCall:
+    tool = call.tool
+    theirs = settled.by_model if call.from_model else call.arguments.keys() - call.presets.for_tool(tool).keys()
     seen = {name: value if name in theirs else masked(value) for name, value in settled.arguments.items()}
-    arguments = shown(seen, secrets)
+    arguments = shown(seen, call.secrets)
     return AskedCall(
         tool=name_of(tool),
         arguments=arguments,
         hash=hashlib.sha256(canonical(arguments).encode()).hexdigest(),
-        digest=_digest(tool, settled, presets, secrets),
+        digest=_digest(call, settled),
         method=spec_of(tool).get("method") if tool.get("type") in (ToolType.INTEGRATION, ToolType.MCP) else None,
     )
 
 
-def _digest(tool: Mapping[str, Any], settled: Settled, presets: Presets, secrets: Mapping[str, str]) -> str:
-    whole = with_setup(presets, tool)
-    called = [whole.get("type"), name_of(whole), spec_of(whole), dict(settled.arguments), dict(secrets)]
+def _digest(call: WantedCall, settled: Settled) -> str:
+    whole = with_setup(call.presets, call.tool)
+    called = [whole.get("type"), name_of(whole), spec_of(whole), dict(settled.arguments), dict(call.secrets)]
     return salted_hmac(_SALT, canonical(called), algorithm="sha256").hexdigest()
 
 

@@ -2,7 +2,7 @@
 higher app knows: how its definitions are completed for who is offered them, and what they may refer to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,37 +18,50 @@ def _at_any_time() -> None:
     """The turn of a call of a tool without a rate."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One call. `spec` is what stands under the tool's type key; `timeout_s` bounds the whole call.
+@dataclass(frozen=True)
+class Caller:
+    """Who has a tool called, and how. A runner is told of it as it is.
 
-    With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
-    decide where a call goes. `depth` counts the calls that led to this one: a tool that starts an execution whose tools
-    start others. `hidden` knows the values of secrets that are in here; of a `system` call there are none, and
-    `secret_names` are those that its author names. `given` is there when the call has waited and is made again; what is
-    not `is_repeatable` may be begun once only; what `may_wait` may have people asked while it is carried out. What
-    `comes_again` is made again, under the same key, when what it waits for has come about. It is made in the name of
-    the user `user_id`, if that is known.
+    The same `idempotency_key` may be used again when an earlier attempt was lost. `timeout_s` bounds the whole call.
+    `depth` counts the calls that led to this one: a tool that starts an execution whose tools start others; None: that
+    of the tool call in which this happens. Secrets of the agent `agent_id` come before those of the developer. It is
+    made in the name of the user `user_id`, if that is known. What `comes_again` is made again, under the same key, when
+    what it waits for has come about: its turn, a run, people who are asked while it is carried out; what does not is if
+    its turn comes within `patience_s`. `given` is there when it has waited and is made again.
     """
 
     developer: Developer
+    idempotency_key: str
+    _: KW_ONLY
+    timeout_s: float | None = None
+    depth: int | None = None
+    agent_id: UUID | None = None
+    user_id: UUID | None = None
+    comes_again: bool = False
+    patience_s: float = 0.0
+    given: Given | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall(Caller):
+    """One call. `spec` is what stands under the tool's type key.
+
+    With `from_model` a model reads the result. `by_model` names the arguments it supplied: they are data and never
+    decide where a call goes. `hidden` knows the values of secrets that are in here; of a `system` call there are none,
+    and `secret_names` are those that its author names. What is not `is_repeatable` may be begun once only.
+    """
+
     name: str
     kind: str
     spec: Mapping[str, Json] = field(repr=False)
     arguments: Mapping[str, Json] = field(repr=False)
-    idempotency_key: str
-    timeout_s: float | None = None
+    depth: int = 1
     from_model: bool = False
     by_model: frozenset[str] = frozenset()
-    depth: int = 1
     hidden: Masker = field(default=NOTHING_HIDDEN, repr=False)
     secret_names: frozenset[str] = frozenset()
-    given: Given | None = None
-    user_id: UUID | None = None
     turn: Callable[[], None] = field(default=_at_any_time, repr=False)
     is_repeatable: bool = True
-    may_wait: bool = False
-    comes_again: bool = False
 
 
 Runner = Callable[[ToolCall], Json]

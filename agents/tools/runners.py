@@ -3,37 +3,35 @@
 import logging
 import math
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from agents.calls.models import CallKind
 from agents.calls.purpose import calling_for, current_purpose
 from agents.calls.recording import Asked, Attempt
-from agents.models import Developer
 from agents.policy.influence import UNKNOWN, Influence, depending_on
 from agents.tool_kinds import OF_OUR_OWN
 from agents.tool_types import ToolType
 from agents.tools import system
-from agents.tools.actions import ActionNeeded, Given
+from agents.tools.actions import ActionNeeded
 from agents.tools.api_call import running as api_call
 from agents.tools.approval import check_agreed
 from agents.tools.body import spec_of
 from agents.tools.errors import Delivery, NotYet, StillRunning, ToolError
 from agents.tools.integrations import registry as integrations
-from agents.tools.presets import NO_PRESETS, Presets, masked, with_setup
+from agents.tools.presets import masked, with_setup
 from agents.tools.properties.properties import properties_of
 from agents.tools.properties.turns import take_turn_of
-from agents.tools.registry import Runner, ToolCall, register_runner, runner_for
-from agents.tools.secrecy import NO_SECRETS, hiding
+from agents.tools.registry import Caller, Runner, ToolCall, register_runner, runner_for
+from agents.tools.secrecy import hiding
 from agents.tools.secret_marks import as_references, replaced, shown
 from agents.tools.secret_names import SecretMisused, filled, names_of
 from agents.tools.secret_values import opened
-from agents.tools.supplied import settle_by_author, settle_by_model
+from agents.tools.supplied import WantedCall
 from agents.vault.masking import Masker
 from julep_project.core.telemetry.calls import calling_tool
 
@@ -51,37 +49,12 @@ register_runner(ToolType.INTEGRATION.value, integrations.run)
 register_runner(ToolType.SYSTEM.value, system.run)
 
 
-def run_tool(
-    developer: Developer,
-    tool: Mapping[str, Any],
-    arguments: Mapping[str, Any],
-    *,
-    idempotency_key: str,
-    timeout: float | None = None,
-    presets: Presets = NO_PRESETS,
-    from_model: bool = False,
-    depth: int | None = None,
-    agent_id: UUID | None = None,
-    secrets: Mapping[str, str] = NO_SECRETS,
-    agreed: str | None = None,
-    comes_again: bool = False,
-    patience_s: float = 0.0,
-    given: Given | None = None,
-    may_wait: bool = False,
-    user_id: UUID | None = None,
-    influence: Influence = UNKNOWN,
-) -> Any:
-    """Carry out a tool given as its wire body and return its result as plain JSON. What comes of it is recorded.
+def run_tool(caller: Caller, wanted: WantedCall, *, agreed: str | None = None, influence: Influence = UNKNOWN) -> Any:
+    """Carry out a call of a tool and return its result as plain JSON. What comes of it is recorded.
 
-    The same key may be used again when an earlier attempt was lost; `timeout` is in seconds, for the whole call, which
-    the tool's own bounds too. With `comes_again` a call that has no turn yet is made again when it has, under the same
-    key; without, it is if that is within `patience_s`. Say `from_model` when a model wrote the arguments: it may supply
-    only what it was offered. `depth` counts the calls that led to where this one is made; without it, it is that of the
-    tool call this happens in. `secrets` are names by the marks that stand for them in the arguments; secrets of the
-    agent `agent_id` come before those of the developer. None of their values is in the result. `agreed` is the digest
-    of the call that a person has agreed to. `given` is what a call gets that has waited for something; `may_wait`:
-    whether it can still wait for people when it has been begun. `user_id`: in the name of which user it is made.
-    `influence` is what the call depends on; so does whatever it begins.
+    The tool's own bound of time counts beside that of the caller. No value of a secret is in the result. `agreed` is
+    the digest of the call that a person has agreed to. `influence` is what the call depends on; so does whatever it
+    begins.
 
     Raises:
         ApprovalNeeded: a person must agree to it first, and nothing was done.
@@ -89,30 +62,15 @@ def run_tool(
         ActionNeeded: somebody must do something first, likewise.
         BadArguments: better arguments may help. SecretMissing. ToolError: the call failed otherwise.
     """
-    told: dict[str, Any] = {"presets": presets, "from_model": from_model, "secrets": secrets}
-    check_agreed(tool, arguments, **told, agreed=agreed, influence=influence)
-    purpose = replace(current_purpose(), key=idempotency_key)
-    attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), developer.pk, purpose=purpose)
-    asked = Asked({"type": str(tool["type"]), "arguments": _shown(tool, arguments, presets, secrets)})
-    about = calling_for(about=user_id or purpose.about)
-    recorded = _recorded(attempt, asked, math.inf if comes_again else patience_s)
+    check_agreed(wanted, agreed=agreed, influence=influence)
+    tool = wanted.tool
+    purpose = replace(current_purpose(), key=caller.idempotency_key)
+    attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), caller.developer.pk, purpose=purpose)
+    asked = Asked({"type": str(tool["type"]), "arguments": _shown(wanted)})
+    about = calling_for(about=caller.user_id or purpose.about)
+    recorded = _recorded(attempt, asked, math.inf if caller.comes_again else caller.patience_s)
     with depending_on(influence.whole), about, recorded:
-        result = _run(
-            developer,
-            tool,
-            arguments,
-            idempotency_key=idempotency_key,
-            timeout=min((each for each in (timeout, properties_of(tool).timeout_s) if each is not None), default=None),
-            presets=presets,
-            from_model=from_model,
-            depth=depth,
-            agent_id=agent_id,
-            secrets=secrets,
-            waited=given,
-            may_wait=may_wait,
-            user_id=user_id,
-            comes_again=comes_again,
-        )
+        result = _run(caller, wanted)
     attempt.end(asked, result)
     return result
 
@@ -132,69 +90,56 @@ def _recorded(attempt: Attempt, asked: Asked, patience_s: float) -> Iterator[Non
         raise
 
 
-def _shown(tool: Mapping[str, Any], arguments: Any, presets: Presets, secrets: Mapping[str, str]) -> Any:
+def _shown(wanted: WantedCall) -> Any:
     """The arguments as anybody may see them."""
-    preset = presets.for_tool(tool)
+    arguments: Any = wanted.arguments
+    preset = wanted.presets.for_tool(wanted.tool)
     if preset and isinstance(arguments, Mapping):
         arguments = {name: masked(value) if name in preset else value for name, value in arguments.items()}
-    return shown(arguments, secrets)
+    return shown(arguments, wanted.secrets)
 
 
-def _run(
-    developer: Developer,
-    tool: Mapping[str, Any],
-    arguments: Mapping[str, Any],
-    *,
-    idempotency_key: str,
-    timeout: float | None,
-    presets: Presets,
-    from_model: bool,
-    depth: int | None,
-    agent_id: UUID | None,
-    secrets: Mapping[str, str],
-    waited: Given | None,
-    may_wait: bool,
-    user_id: UUID | None,
-    comes_again: bool,
-) -> Any:
-    kind = str(tool["type"])
-    if not isinstance(arguments, Mapping):
+def _run(caller: Caller, wanted: WantedCall) -> Any:
+    tool, kind = wanted.tool, str(wanted.tool["type"])
+    if not isinstance(wanted.arguments, Mapping):
         raise ToolError(f"the arguments of the tool {tool['name']!r} must be an object")
     runner = runner_for(kind)
-    names = _names_of(tool) | set(secrets.values())
-    values = {} if kind in OF_OUR_OWN else opened(developer, names, agent_id)
-    given, whole = _with_secrets(tool, arguments, values, secrets)
-    settled = (settle_by_model if from_model else settle_by_author)(whole, given, presets)
-    with _one_deeper(_depth.get() if depth is None else depth) as reached:
-        hidden = Masker.of_secrets(values)
-        call = ToolCall(
-            developer=developer,
-            name=str(tool["name"]),
-            kind=kind,
-            spec=spec_of(with_setup(presets, whole)),
-            arguments=settled.arguments,
-            idempotency_key=idempotency_key,
-            timeout_s=timeout,
-            from_model=from_model,
-            by_model=settled.by_model,
-            depth=reached,
-            hidden=hidden,
-            secret_names=frozenset(names),
-            given=waited,
-            may_wait=may_wait,
-            comes_again=comes_again,
-            user_id=user_id,
-            is_repeatable=properties_of(tool).idempotent,
-            turn=partial(take_turn_of, developer.pk, tool, caller=idempotency_key, comes_again=comes_again),
-        )
+    names = _names_of(tool) | set(wanted.secrets.values())
+    values = {} if kind in OF_OUR_OWN else opened(caller.developer, names, caller.agent_id)
+    call = _as_called(caller, wanted, values, names)
+    with _one_deeper(_depth.get() if caller.depth is None else caller.depth) as depth:
+        call = replace(call, depth=depth)
         if kind not in _TAKE_TURNS_THEMSELVES:
             call.turn()
-        plain = {**spec_of(with_setup(presets, tool)), "presets": presets.for_tool(tool)}
-        with hiding(plain, values), _contained(hidden), calling_tool(call.name, kind):
+        plain = {**spec_of(with_setup(wanted.presets, tool)), "presets": wanted.presets.for_tool(tool)}
+        with hiding(plain, values), _contained(call.hidden), calling_tool(call.name, kind):
             result = _result_of(runner, call)
         if isinstance(result, (StillRunning, NotYet)):
             raise result
-        return hidden.value(result)
+        return call.hidden.value(result)
+
+
+def _as_called(caller: Caller, wanted: WantedCall, values: Mapping[str, str], names: Set[str]) -> ToolCall:
+    """The call as its runner gets it, with the values of secrets in it."""
+    tool, properties = wanted.tool, properties_of(wanted.tool)
+    given, whole = _with_secrets(wanted, values)
+    settled = replace(wanted, tool=whole, arguments=given).settled()
+    bounds = [each for each in (caller.timeout_s, properties.timeout_s) if each is not None]
+    key, again = caller.idempotency_key, caller.comes_again
+    told = {**vars(caller), "timeout_s": min(bounds, default=None)}
+    return ToolCall(
+        **told,
+        name=str(tool["name"]),
+        kind=str(tool["type"]),
+        spec=spec_of(with_setup(wanted.presets, whole)),
+        arguments=settled.arguments,
+        from_model=wanted.from_model,
+        by_model=settled.by_model,
+        hidden=Masker.of_secrets(values),
+        secret_names=frozenset(names),
+        turn=partial(take_turn_of, caller.developer.pk, tool, caller=key, comes_again=again),
+        is_repeatable=properties.idempotent,
+    )
 
 
 def _result_of(runner: Runner, call: ToolCall) -> Any:
@@ -212,14 +157,13 @@ def _names_of(tool: Mapping[str, Any]) -> set[str]:
         raise ToolError(f"the tool {tool['name']!r} cannot be called: {error}", delivery=Delivery.NOT_SENT) from error
 
 
-def _with_secrets(
-    tool: Mapping[str, Any], arguments: Mapping[str, Any], values: Mapping[str, str], names: Mapping[str, str]
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _with_secrets(wanted: WantedCall, values: Mapping[str, str]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The arguments and the definition with values where they name secrets. What this installation carries out itself
     keeps what it gets, so it gets references, which whatever it makes of them may name again."""
+    tool, names = wanted.tool, wanted.secrets
     if tool["type"] in OF_OUR_OWN:
-        return as_references(arguments, names), tool
-    return replaced(arguments, {mark: values[name] for mark, name in names.items()}), filled(tool, values)
+        return as_references(wanted.arguments, names), tool
+    return replaced(wanted.arguments, {mark: values[name] for mark, name in names.items()}), filled(tool, values)
 
 
 @contextmanager

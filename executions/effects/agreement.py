@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.tools import presets
 from agents.tools.approval import check_agreed
+from agents.tools.supplied import WantedCall
 from executions.effects.influence import influence_on
 from executions.engine.draft import AGREED
 from executions.engine.run import Run
@@ -17,7 +18,7 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         ApprovalNeeded: a person must agree to the call first.
     """
     tool, arguments = effect["request"]["tool"], effect["request"]["arguments"]
-    influence = influence_on(run, effect)
-    check_agreed(tool, arguments, presets=run.presets, agreed=effect.get(AGREED), influence=influence)
+    wanted = WantedCall(tool, arguments, presets=run.presets)
+    check_agreed(wanted, agreed=effect.get(AGREED), influence=influence_on(run, effect))
     whole = presets.apply(run.presets, tool, arguments)
     return lambda: {"arguments": whole}

@@ -10,7 +10,9 @@ from agents.calls.purpose import calling_for
 from agents.tools.actions import Given
 from agents.tools.approval import check_agreed
 from agents.tools.errors import BadArguments, ReportedError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from executions.effects.influence import influence_on
 from executions.engine.draft import AGREED, GIVEN
 from executions.engine.run import Run
@@ -25,33 +27,29 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
     """
     request = effect["request"]
     from_model = request.get("from_model") is True
-    told: dict[str, Any] = {
-        "presets": run.presets,
-        "from_model": from_model,
-        "secrets": request.get("secrets") or {},
-        "agreed": effect.get(AGREED),
-        "influence": influence_on(run, effect),
-    }
+    secrets = request.get("secrets") or {}
+    wanted = WantedCall(
+        request["tool"], request["arguments"], presets=run.presets, secrets=secrets, from_model=from_model
+    )
+    decided: dict[str, Any] = {"agreed": effect.get(AGREED), "influence": influence_on(run, effect)}
     # A model that gave the wrong arguments is told so when the call is made.
     with suppress(BadArguments):
-        check_agreed(request["tool"], request["arguments"], **told)
+        check_agreed(wanted, **decided)
+    call = partial(run_tool, _caller(run, effect), wanted, **decided)
+    return partial(_acting, run, run.about, partial(_told, call) if from_model else call)
 
-    call = partial(
-        run_tool,
+
+def _caller(run: Run, effect: dict[str, Any]) -> Caller:
+    return Caller(
         run.developer,
-        request["tool"],
-        request["arguments"],
-        idempotency_key=effect["key"],
-        timeout=effect["options"].get("timeout"),
+        effect["key"],
+        timeout_s=effect["options"].get("timeout"),
         depth=run.depth,
         agent_id=run.agent_id,
-        comes_again=True,
         user_id=run.user_id,
+        comes_again=True,
         given=Given.of(effect.get(GIVEN)),
-        may_wait=True,
-        **told,
     )
-    return partial(_acting, run, run.about, partial(_told, call) if from_model else call)
 
 
 def _acting(run: Run, about: UUID | None, call: Callable[[], Any]) -> Any:

@@ -26,8 +26,10 @@ from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, che
 from agents.tools.errors import BadArguments, Delivery, NotYet, StillRunning, ToolError
 from agents.tools.presentation import shown_name
 from agents.tools.presets import NO_PRESETS, Presets, apply
+from agents.tools.registry import Caller
 from agents.tools.runners import current_depth, run_tool
 from agents.tools.signing_in import check_signed_in, wants_sign_in
+from agents.tools.supplied import WantedCall
 from julep_project.core.errors import DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.process.panics import contained
@@ -89,18 +91,17 @@ class Toolbox:
         try:
             if tool is None:
                 return None
-            arguments = arguments_of(call)
+            wanted = self._wanted(tool, call)
             if may_need_agreement(tool, self._policy, self._presets):
-                influence = Influence(self._policy, sources)
                 try:
-                    check_agreed(tool, arguments, presets=self._presets, from_model=True, influence=influence)
+                    check_agreed(wanted, influence=Influence(self._policy, sources))
                 except ApprovalNeeded as needed:
                     asked = needed.asked
             action = self._action_before(tool)
             if action is None:
                 return asked
             told = {**action, "needs_approval": asked is not None}
-            return as_asked_about(tool, arguments, told, presets=self._presets)
+            return as_asked_about(wanted, told)
         except (BadArguments, UnreadableArguments):
             return asked  # the model is told when the call is made
 
@@ -172,25 +173,24 @@ class Toolbox:
         seconds_left = deadline - time.monotonic()
         if seconds_left <= 0:
             raise ToolError("the chat is over: the tool was not called", delivery=Delivery.NOT_SENT)
-        value = run_tool(
+        caller = Caller(
             self._developer,
-            tool,
-            arguments_of(call),
-            idempotency_key=key,
-            timeout=seconds_left,
+            key,
+            timeout_s=seconds_left,
             patience_s=turn_until - time.monotonic(),
-            presets=self._presets,
-            from_model=True,
             agent_id=self._agent_id,
             user_id=self._user_id,
-            agreed=agreed,
-            influence=Influence(self._policy, sources),
         )
+        influence = Influence(self._policy, sources)
+        value = run_tool(caller, self._wanted(tool, call), agreed=agreed, influence=influence)
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
             raise ToolError(f"the result is larger than {settings.MAX_STEP_OUTPUT_BYTES} bytes")
         to_json_text(text)
         return text
+
+    def _wanted(self, tool: Mapping[str, Json], call: Call) -> WantedCall:
+        return WantedCall(tool, arguments_of(call), presets=self._presets, from_model=True)
 
 
 class ToolRound:

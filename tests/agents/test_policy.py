@@ -10,7 +10,9 @@ from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY
 from agents.policy.sources import NOWHERE, OF_USER, OF_WEB, Sources
 from agents.tools.approval import ApprovalNeeded
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from tests.api_client import ApiClient
 
 POLICY = {"tainted": ["docs", "web"], "allow": ["note", "pay.text"]}
@@ -47,7 +49,7 @@ def test_no_tool_changes_it(api: ApiClient, developer: Developer, operation: str
     tool = {"name": "change", "type": "system", "system": {"resource": "agent", "operation": operation}}
     given = {"agent_id": agent["id"], "name": "Eve", "policy": {"tainted": []}}
 
-    run_tool(developer, tool, given, idempotency_key="k")
+    run_tool(Caller(developer, "k"), WantedCall(tool, given))
 
     found = api.get(f"/agents/{agent['id']}").json()
     assert (found["name"], found["policy"]) == ("Eve", POLICY)
@@ -67,7 +69,7 @@ def test_what_others_wrote_does_not_disarm_tools(
     influence = Influence(DEFAULT_POLICY, sources)
 
     tool = {"name": "change", "type": "system", "system": spec}
-    run_tool(developer, tool, given, idempotency_key="k", influence=influence)
+    run_tool(Caller(developer, "k"), WantedCall(tool, given), influence=influence)
 
     changed = api.get(f"/agents/{agent['id']}/tools/{pay['id']}").json()
     assert (changed["effect"], changed.get("approval")) == (("reads", None) if is_changed else tuple(said.values()))
@@ -75,6 +77,6 @@ def test_what_others_wrote_does_not_disarm_tools(
 
 def test_whoever_says_nothing_of_a_dangerous_call_has_people_asked(developer: Developer) -> None:
     tool = {"name": "list", "type": "system", "system": {"resource": "agent", "operation": "list"}}
-    assert run_tool(developer, tool, {}, idempotency_key="k") == []
+    assert run_tool(Caller(developer, "k"), WantedCall(tool, {})) == []
     with pytest.raises(ApprovalNeeded):
-        run_tool(developer, {**tool, "effect": "dangerous"}, {}, idempotency_key="k")
+        run_tool(Caller(developer, "k"), WantedCall({**tool, "effect": "dangerous"}, {}))

@@ -9,7 +9,9 @@ import pytest
 from agents.llm.own.scripted import Spoken, scripted_model
 from agents.models import Developer
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from julep_project.core.live import reader
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session, Turn
@@ -191,11 +193,8 @@ def test_a_step_that_chats_ends_in_time_although_a_tool_of_the_chat_hangs(
     tool = {"name": "say", "type": "system", "system": {"resource": "session", "operation": "chat"}}
     with scripted_model([calls(("c1", "slow", {}))]), pytest.raises(ToolError) as failed:
         run_tool(
-            Developer.objects.get(pk=Session.objects.get(pk=session).developer_id),
-            tool,
-            {"session_id": session, "message": "Hi"},
-            idempotency_key="k",
-            timeout=SHORT_S,
+            Caller(Developer.objects.get(pk=Session.objects.get(pk=session).developer_id), "k", timeout_s=SHORT_S),
+            WantedCall(tool, {"session_id": session, "message": "Hi"}),
         )
     # It did not wait for the server, which has not answered yet.
     assert not go_on.is_set()

@@ -20,7 +20,7 @@ _MOST_SIGN_INS = 3
 
 def signed_in(developer: Developer, url: str, send: Callable[[str], Result]) -> Result:
     """What comes of sending it with a token; whoever is asked to sign in does."""
-    call = ToolCall(developer, "suite", "mcp", spec={}, arguments={}, idempotency_key="suite")
+    call = ToolCall(developer=developer, idempotency_key="suite", name="suite", kind="mcp", spec={}, arguments={})
     wanted = SignIn.wanted_by(call, {"of": DEVELOPER}, resource=url)
     assert wanted is not None
     for _ in range(_MOST_SIGN_INS):

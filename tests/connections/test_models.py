@@ -7,7 +7,9 @@ import pytest
 from agents.models import Developer
 from agents.tools.errors import ToolError
 from agents.tools.presets import Presets, with_setup
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from tests.connections.conftest import Json
 from tests.flow_runner import FlowRunner
 
@@ -40,7 +42,7 @@ def test_no_tool_leads_tokens_elsewhere(flow: FlowRunner, from_model: bool) -> N
     for spec, given in asked:
         tool = {"name": "t", "type": "system", "system": spec}
         with pytest.raises(ToolError, match="in somebody's name"):
-            run_tool(developer, tool, given, idempotency_key="k", from_model=from_model)
+            run_tool(Caller(developer, "k"), WantedCall(tool, given, from_model=from_model))
     (left,) = flow.api.get(f"/agents/{agent}/tools").json()["items"]
     assert (left["name"], left["api_call"]["url"]) == ("made", "https://api.example/x")
 

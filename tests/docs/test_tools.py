@@ -16,7 +16,9 @@ from agents.tools import reference
 from agents.tools.api_call.arguments import REQUEST_FIELDS
 from agents.tools.integrations.registry import all_methods
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS
+from agents.tools.registry import Caller
 from agents.tools.runners import MAX_DEPTH, run_tool
+from agents.tools.supplied import WantedCall
 from agents.tools.system import all_operations
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
@@ -59,7 +61,7 @@ def test_the_example_of_an_import_is_called(
     # The example's server is nowhere; the same document is imported for one on this machine.
     told = api.post(f"/agents/{agent}/tools/import", {**body, "server": f"{web_server.url}/v1"}).json()
     (tool,) = told["created"]
-    answer = run_tool(developer, tool["tool"], arguments, idempotency_key="k", from_model=True)
+    answer = run_tool(Caller(developer, "k"), WantedCall(tool["tool"], arguments, from_model=True))
 
     (sent,) = web_server.requests
     assert f"The agent then has the tool `{tool['name']}`" in section and answer["json"] == {"moored": True}

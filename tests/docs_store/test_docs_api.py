@@ -10,7 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Agent, Developer, Project, User
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from docs_store import selectors
 from docs_store.models import Chunk, Doc, DocEmbedding, Embedding
 from tests.api_client import ApiClient
@@ -238,7 +240,7 @@ def test_steps_get_vectors_as_over_http_and_models_if_they_ask(
     def use(arguments: dict[str, Any], **operation: str) -> Any:
         tool = {"name": "t", "type": "system", "system": operation}
         given = {**arguments, **asked}
-        return run_tool(developer, tool, given, idempotency_key="k", from_model=from_model)
+        return run_tool(Caller(developer, "k"), WantedCall(tool, given, from_model=from_model))
 
     (listed,) = use({"agent_id": agent}, resource="agent", subresource="doc", operation="list")
     (hit,) = use({"agent_id": agent, "text": "harbour"}, resource="agent", subresource="doc", operation="search")[

@@ -10,7 +10,9 @@ from agents.models import Developer
 from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY
 from agents.policy.sources import NOWHERE, OF_ANY_TOOL
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from executions.effects import perform
 from executions.engine.run import load_version
 from executions.models import Branch, Execution
@@ -119,7 +121,7 @@ def test_what_a_tool_gives_to_a_run_is_of_all_that_its_caller_has_read(
 
     def call(operation: str, arguments: dict[str, Any], influence: Influence) -> Any:
         tool = {"name": "it", "type": "system", "system": {"resource": "execution", "operation": operation}}
-        return run_tool(developer, tool, arguments, idempotency_key=operation, influence=influence)
+        return run_tool(Caller(developer, operation), WantedCall(tool, arguments), influence=influence)
 
     waiting = flow.start(task, {})["id"] if given == "answer" else None
     with django_capture_on_commit_callbacks(execute=True):
@@ -163,7 +165,7 @@ def test_what_is_preset_comes_with_the_input(
 
     with scripted_model([calls("world"), "Paid"]):
         with django_capture_on_commit_callbacks(execute=True):
-            run_tool(developer, tool, given, idempotency_key="k", influence=influence)
+            run_tool(Caller(developer, "k"), WantedCall(tool, given), influence=influence)
         execution = Execution.objects.get()
         flow.settle(str(execution.pk))
 

@@ -7,7 +7,9 @@ import pytest
 from agents.access.models import ApiKey
 from agents.audit.models import AuditRecord
 from agents.tools.errors import ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from executions.engine.advance import advance_branch
 from executions.models import Branch, Execution, Transition
 from julep_project.core.actor import Actor, ActorKind, acting_as
@@ -165,7 +167,7 @@ def test_a_tool_is_nobody_whoever_has_it_called(panel: Panel, asked: Json) -> No
     (key,) = ApiKey.objects.filter(label="anna")
     # As in a chat of hers, whose model calls the tool.
     with acting_as(Actor(ActorKind.KEY, str(key.pk), "anna")), pytest.raises(ToolError, match="A person has to"):
-        run_tool(developer, tool, {"status": "running", "input": 1}, idempotency_key="k")
+        run_tool(Caller(developer, "k"), WantedCall(tool, {"status": "running", "input": 1}))
     assert panel.flow.settle(run["id"])["status"] == "awaiting_input"
     assert panel.settled(run, anna=1)["status"] == "succeeded"
 

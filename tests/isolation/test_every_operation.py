@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from agents.tools.errors import ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from agents.tools.system import Operation, all_operations
 from executions.inprocess import InProcessDispatcher
 from tests.isolation.requests import NAMES_A_ROW
@@ -74,7 +76,7 @@ def _told(tenant: Tenant, operation: Operation, place: str, ids: Mapping[str, st
     spec = {"resource": resource, "operation": verb, **({"subresource": sub[0]} if sub else {})}
     tool = {"name": "t", "type": "system", "system": spec}
     try:
-        told = json.dumps(run_tool(tenant.developer, tool, arguments, idempotency_key=str(uuid4())), default=str)
+        told = json.dumps(run_tool(Caller(tenant.developer, str(uuid4())), WantedCall(tool, arguments)), default=str)
     except ToolError as error:
         told = f"{type(error).__name__}: {error.message}"
     return masked(told, ids)

@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from agents.mcp.models import McpServer as ServerRow
 from agents.mcp.offering import with_tools_of_servers
 from agents.models import Developer, Tool
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from executions.waits.form import fields_of
 from tests.flow_runner import FlowRunner
 from tests.loopback.mcp_server import McpServer
@@ -163,7 +165,7 @@ def test_what_cannot_wait_asks_nobody(flow: FlowRunner, agent: str, asking: McpS
     body = {"id": str(tool.pk), "name": tool.name, "type": "mcp", "mcp": tool.spec}
     bodies = with_tools_of_servers(developer.pk, tool.agent_id, [body])
     offered = next(each for each in bodies if each["name"] == "sea__ask")
-    result = run_tool(developer, offered, {}, idempotency_key="chat")
+    result = run_tool(Caller(developer, "chat"), WantedCall(offered, {}))
     assert (result["text"], len(result["declined"])) == ("a person said decline", 1)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.models import Developer
-from agents.tools.runners import run_tool
+from tests.tools.calling import call_tool
 
 CallTool = Callable[..., Any]
 
@@ -18,7 +18,7 @@ def call_provider() -> CallTool:
     def call(provider: str, arguments: dict[str, Any], method: str | None = None, **options: Any) -> Any:
         spec = {"provider": provider, "method": method, "setup": options.pop("setup", None)}
         tool = {"name": "t", "type": "integration", "integration": spec}
-        return run_tool(Developer(), tool, arguments, **{"idempotency_key": "key-1", **options})
+        return call_tool(Developer(), tool, arguments, **{"idempotency_key": "key-1", **options})
 
     return call
 
@@ -34,6 +34,6 @@ def call_api() -> CallTool:
 
     def call(spec: dict[str, Any], arguments: dict[str, Any] | None = None, **options: Any) -> Any:
         tool = {"name": "hook", "type": "api_call", "api_call": spec}
-        return run_tool(Developer(), tool, arguments or {}, **{"idempotency_key": "key-1", **options})
+        return call_tool(Developer(), tool, arguments or {}, **{"idempotency_key": "key-1", **options})
 
     return call

@@ -317,7 +317,7 @@ class TestFailures:
         spec = {"method": "GET", "url": slow, "timeout": times.get("timeout")}
 
         with pytest.raises(ToolError, match="within 0.2 s") as caught:
-            call_api(spec, times.get("arguments"), timeout=times.get("step"))
+            call_api(spec, times.get("arguments"), timeout_s=times.get("step"))
         assert caught.value.retryable
 
 

@@ -209,7 +209,7 @@ class TestProcess:
         program(f"if os.fork() == 0:\n    open({str(child)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)")
 
         with pytest.raises(ToolError, match="not done within") as caught:
-            call_provider("ffmpeg", {"cmd": "ffmpeg -i x o.mp3", "file": FILE}, timeout=1.5)
+            call_provider("ffmpeg", {"cmd": "ffmpeg -i x o.mp3", "file": FILE}, timeout_s=1.5)
         assert not caught.value.retryable
         assert _is_gone(int(child.read_text()))
 

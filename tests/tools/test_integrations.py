@@ -13,10 +13,10 @@ from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.integrations.providers import run_here
 from agents.tools.integrations.registry import all_methods
 from agents.tools.integrations.search import SearchNotConfigured, web_search
-from agents.tools.runners import run_tool
 from julep_project.devservices.loopback import Reply
 from tests.loopback.smtp_server import SmtpServer
 from tests.loopback.web_server import WebServer
+from tests.tools.calling import call_tool
 
 SETUPS = {
     "weather": {"openweathermap_api_key": "key"},
@@ -44,7 +44,7 @@ def addresses(settings: Any, web_server: WebServer) -> None:
 def call(provider: str, arguments: dict[str, Any], method: str | None = None, **options: Any) -> Any:
     spec = {"provider": provider, "method": method, "setup": SETUPS.get(provider), **options.pop("spec", {})}
     tool = {"name": "t", "type": "integration", "integration": spec}
-    return run_tool(Developer(), tool, arguments, **{"idempotency_key": "key-1", **options})
+    return call_tool(Developer(), tool, arguments, **{"idempotency_key": "key-1", **options})
 
 
 def test_a_module_is_named_like_its_provider() -> None:
@@ -319,7 +319,7 @@ class TestEmail:
         setup = {"host": "127.0.0.1", "port": web_server.port}  # never says a word of its own
 
         with pytest.raises(ToolError, match="mail server") as caught:
-            call("email", MAIL, spec={"setup": setup}, timeout=0.3)
+            call("email", MAIL, spec={"setup": setup}, timeout_s=0.3)
         assert caught.value.retryable and caught.value.delivery is Delivery.NOT_SENT
 
 
@@ -401,7 +401,7 @@ class TestLlamaParse:
         web_server.script("/api/parsing/job/j1", Reply(body={"status": "PENDING"}))
 
         with pytest.raises(ToolError, match="not ready in time"):
-            call("llama_parse", {"file": "https://a/b.pdf"}, timeout=1.0)
+            call("llama_parse", {"file": "https://a/b.pdf"}, timeout_s=1.0)
 
 
 class TestCloudinary:

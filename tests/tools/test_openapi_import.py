@@ -18,7 +18,9 @@ from agents.openapi.texts import tool_name
 from agents.openapi.tools import Wanted, definition_of, operations_of
 from agents.tools.errors import BadArguments
 from agents.tools.presentation import present_tools
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from julep_project.core.api.api_document import openapi_document
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
@@ -140,7 +142,7 @@ def test_what_is_imported_is_called(
 
     def call(name: str, arguments: Json) -> Any:
         tool = next(each for each in stored if each["name"] == name)
-        return run_tool(developer, tool, arguments, idempotency_key=str(uuid4()), from_model=True)
+        return run_tool(Caller(developer, str(uuid4())), WantedCall(tool, arguments, from_model=True))
 
     call("listBoats", {"filter_kind": "sail", "tags": ["a", "b"]})
     call("renameBoat", {"path_id": "a b", "query_id": 7, "name": "Ida", "url": None})

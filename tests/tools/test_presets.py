@@ -8,9 +8,12 @@ from agents.models import Developer
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.presentation import present_tools
 from agents.tools.presets import ARGUMENT_KEYS, SETUP_KEYS, Presets, apply, present_with, with_setup
+from agents.tools.registry import Caller
 from agents.tools.runners import MAX_DEPTH, current_depth, run_tool
+from agents.tools.supplied import WantedCall
 from julep_project.devservices.loopback import Reply
 from tests.loopback.web_server import WebServer
+from tests.tools.calling import call_tool
 
 SCHEMA = {
     "type": "object",
@@ -116,7 +119,7 @@ class TestSetup:
         tool = {"name": "t", "type": "integration", "integration": {"provider": "brave"}}
         presets = Presets.from_metadata({"x-integration-setup": {"t": {"brave_api_key": "preset"}}})
 
-        run_tool(Developer(), tool, {"query": "x"}, idempotency_key="k", presets=presets, from_model=True)
+        run_tool(Caller(Developer(), "k"), WantedCall(tool, {"query": "x"}, presets=presets, from_model=True))
 
         assert web_server.requests[0].headers["x-subscription-token"] == "preset"
 
@@ -126,7 +129,7 @@ class TestSetup:
         setup = {"headers": {"Authorization": "Bearer x"}, "schema": {"type": "nothing"}}
 
         presets = Presets.from_metadata({"x-api_call-setup": {"t": setup}})
-        run_tool(Developer(), tool, {}, idempotency_key="k", presets=presets)
+        run_tool(Caller(Developer(), "k"), WantedCall(tool, {}, presets=presets))
 
         headers = web_server.requests[0].headers
         assert (headers["x-mark"], headers["authorization"]) == ("1", "Bearer x")
@@ -136,7 +139,7 @@ class TestFromModel:
     def _run(self, url: str, schema: Any, arguments: dict[str, Any], **options: Any) -> Any:
         spec = {"method": "POST", "url": url, "headers": {"X-Mark": "mine"}, "params_schema": schema}
         tool = {"name": "hook", "type": "api_call", "api_call": spec}
-        return run_tool(Developer(), tool, arguments, idempotency_key="k", from_model=True, **options)
+        return call_tool(Developer(), tool, arguments, from_model=True, **options)
 
     HOSTILE = {
         "url": "http://10.0.0.1/",
@@ -214,7 +217,7 @@ class TestFromModel:
         url = web_server.script("/b", Reply())
         tool = {"name": "hook", "type": "api_call", "api_call": {"method": "GET", "url": "http://127.0.0.1:1/"}}
 
-        run_tool(Developer(), tool, {"url": url, "method": "PUT"}, idempotency_key="k")
+        run_tool(Caller(Developer(), "k"), WantedCall(tool, {"url": url, "method": "PUT"}))
 
         assert web_server.requests[0].method == "PUT"
 
@@ -223,7 +226,7 @@ class TestFromModel:
         tool = {"name": "echo", "type": "integration", "integration": spec}
 
         told = [
-            run_tool(Developer(), tool, {"a": "call", "b": 1}, idempotency_key="k", from_model=from_model)
+            run_tool(Caller(Developer(), "k"), WantedCall(tool, {"a": "call", "b": 1}, from_model=from_model))
             for from_model in (True, False)
         ]
 
@@ -236,11 +239,11 @@ def test_calls_that_lead_to_one_another_come_to_an_end(monkeypatch: pytest.Monke
     def again(call: Any) -> Any:
         reached.append(call.depth)
         assert current_depth() == call.depth
-        return run_tool(Developer(), DUMMY, {}, idempotency_key="k")
+        return run_tool(Caller(Developer(), "k"), WantedCall(DUMMY, {}))
 
     monkeypatch.setattr("agents.tools.registry._runners", {"integration": again})
 
     with pytest.raises(ToolError, match=f"{MAX_DEPTH} deep"):
-        run_tool(Developer(), DUMMY, {}, idempotency_key="k", depth=4)
+        run_tool(Caller(Developer(), "k", depth=4), WantedCall(DUMMY, {}))
     assert reached == list(range(5, MAX_DEPTH + 1))
     assert current_depth() == 0

@@ -229,14 +229,14 @@ class TestBounds:
         browser.answers["Page.captureScreenshot"] = lambda connection, command: None
 
         with pytest.raises(ToolError, match="did not answer in time") as caught:
-            act(call_provider, "screenshot", timeout=0.5)
+            act(call_provider, "screenshot", timeout_s=0.5)
         assert not caught.value.retryable and caught.value.delivery is Delivery.UNCLEAR
 
     def test_a_page_that_stands_still_can_be_left(self, browser: DevToolsServer, call_provider: CallTool) -> None:
         browser.answers["Page.enable"] = lambda connection, command: None
 
         with pytest.raises(ToolError, match="does not react.*navigate"):
-            act(call_provider, "screenshot", timeout=0.5)
+            act(call_provider, "screenshot", timeout_s=0.5)
         assert act(call_provider, "navigate", text="about:blank")["output"] == "about:blank"
 
     def test_an_end_in_between(self, browser: DevToolsServer, call_provider: CallTool) -> None:
@@ -253,7 +253,7 @@ class TestBounds:
         browser.answers["Page.captureScreenshot"] = lambda connection, command: connection.send(text)
 
         with pytest.raises(ToolError):
-            act(call_provider, "screenshot", timeout=0.5)
+            act(call_provider, "screenshot", timeout_s=0.5)
 
     def test_what_the_browser_refuses(self, browser: DevToolsServer, call_provider: CallTool) -> None:
         def refuse(connection: Any, command: dict[str, Any]) -> None:
@@ -296,7 +296,7 @@ class TestBounds:
 
         for url in (web_server.url, f"ws{web_server.url.removeprefix('http')}/devtools/page/p"):
             with pytest.raises(ToolError) as caught:
-                act(call_provider, "screenshot", connect_url=url, timeout=5)
+                act(call_provider, "screenshot", connect_url=url, timeout_s=5)
             assert not caught.value.retryable
 
     @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from agents.models import Developer
 from agents.tool_kinds import CLIENT_RUN
 from agents.tools import registry
 from agents.tools.errors import ToolError
-from agents.tools.registry import ToolCall, register_runner
+from agents.tools.registry import Caller, ToolCall, register_runner
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_a_registered_kind_is_run() -> None:
     register_runner("system", double)
     tool = {"name": "t", "type": "system", "system": {"resource": "agent"}, "description": None}
 
-    result = run_tool(Developer(), tool, {"a": 1}, idempotency_key="k", timeout=3)
+    result = run_tool(Caller(Developer(), "k", timeout_s=3), WantedCall(tool, {"a": 1}))
 
     assert result == {"got": {"a": 1}, "spec": {"resource": "agent"}, "key": "k", "s": 3}
 
@@ -41,10 +42,10 @@ def test_a_kind_has_one_runner() -> None:
 @pytest.mark.parametrize("kind", sorted(CLIENT_RUN))
 def test_other_kinds_are_refused_for_good(kind: str) -> None:
     with pytest.raises(ToolError, match="not run by this server") as caught:
-        run_tool(Developer(), {"name": "t", "type": kind, kind: {}}, {}, idempotency_key="k")
+        run_tool(Caller(Developer(), "k"), WantedCall({"name": "t", "type": kind, kind: {}}, {}))
     assert not caught.value.retryable
 
 
 def test_arguments_must_be_an_object() -> None:
     with pytest.raises(ToolError, match="must be an object"):
-        run_tool(Developer(), {"name": "t", "type": "api_call"}, ["a"], idempotency_key="k")  # type: ignore[arg-type]
+        run_tool(Caller(Developer(), "k"), WantedCall({"name": "t", "type": "api_call"}, ["a"]))  # type: ignore[arg-type]

@@ -12,13 +12,16 @@ import pytest
 from agents.models import Developer
 from agents.tools import secret_names
 from agents.tools.errors import ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
 from agents.tools.secret_marks import marks_for
 from agents.tools.secret_names import SecretMisused
 from agents.tools.secret_values import SecretMissing
+from agents.tools.supplied import WantedCall
 from julep_project.devservices.loopback import Reply
 from tests.api_client import ApiClient
 from tests.loopback.web_server import WebServer
+from tests.tools.calling import call_tool
 
 VALUE = 'va/l+ue"of=7f3a9c'
 Keep = Callable[..., Any]
@@ -50,7 +53,7 @@ def call(developer: Developer, web_server: WebServer, seen: list[Any]) -> Callab
     def call(spec: dict[str, Any], arguments: dict[str, Any] | None = None, **options: Any) -> Any:
         spec = {"method": "GET", "url": f"{web_server.url}/echo", **spec}
         tool = {"name": "hook", "type": "api_call", "api_call": spec}
-        return run_tool(developer, tool, arguments or {}, **{"idempotency_key": "k", **options})
+        return call_tool(developer, tool, arguments or {}, **options)
 
     return call
 
@@ -249,7 +252,7 @@ def test_a_fault_of_ours_tells_nothing(
         "integration": {"provider": "dummy", "arguments": {"a": "{secrets.KEY}"}},
     }
     with pytest.raises(ToolError, match="internal error while running the tool: RuntimeError") as caught:
-        run_tool(developer, tool, {}, idempotency_key="k")
+        run_tool(Caller(developer, "k"), WantedCall(tool, {}))
 
     assert "7f3a9c" not in caplog.text + str(caught.value) and "RuntimeError: cannot use ***KEY***" in str(
         [record.__dict__ for record in caplog.records]
@@ -271,10 +274,11 @@ def test_setup_and_arguments_of_integrations(
     spec = {"provider": "brave", "method": "search", "setup": {"brave_api_key": "$ secrets.KEY"}}
     with pytest.raises(ToolError, match=r"\*\*\*KEY\*\*\*"):
         run_tool(
-            developer, {"name": "t", "type": "integration", "integration": spec}, {"query": "x"}, idempotency_key="k"
+            Caller(developer, "k"),
+            WantedCall({"name": "t", "type": "integration", "integration": spec}, {"query": "x"}),
         )
     echo = {"provider": "dummy", "arguments": {"deep": {"a": ["{secrets.KEY}"]}}}
-    result = run_tool(developer, {"name": "t", "type": "integration", "integration": echo}, {}, idempotency_key="k")
+    result = run_tool(Caller(developer, "k"), WantedCall({"name": "t", "type": "integration", "integration": echo}, {}))
 
     assert sent == ["brave-key-31415926"]
     assert result == {"deep": {"a": ["***KEY***"]}}
@@ -289,7 +293,7 @@ class TestOperations:
     def run(self, developer: Developer, agent: dict[str, Any], spec: dict[str, Any], **options: Any) -> Any:
         arguments = {"agent_id": agent["id"], "name": "made", "type": "api_call", **options.pop("given", {})}
         tool = {"name": "t", "type": "system", "system": {**self.CREATE, **spec}}
-        return run_tool(developer, tool, arguments, idempotency_key="k", **options)
+        return call_tool(developer, tool, arguments, **options)
 
     def test_references_stay_references(
         self, api: ApiClient, developer: Developer, agent: dict[str, Any], keep_secret: Keep
@@ -331,7 +335,7 @@ class TestOperations:
         }
 
         with pytest.raises(ToolError, match="names secrets"):
-            run_tool(developer, tool, given, idempotency_key="k", from_model=True)
+            run_tool(Caller(developer, "k"), WantedCall(tool, given, from_model=True))
 
 
 class TestDefinitions:

@@ -13,13 +13,13 @@ from agents.tool_specs import OPERATIONS, RESOURCES, SUBRESOURCES
 from agents.tools import system
 from agents.tools.errors import BadArguments, ToolError
 from agents.tools.presentation import present_tools, shown_body
-from agents.tools.runners import run_tool
 from agents.tools.system import Operation, all_operations, operation
 from executions.models import Execution
 from julep_project.core.reading.body_schema import body_schema
 from sessions.models import Session
 from tasks.models import Task
 from tests.api_client import ApiClient
+from tests.tools.calling import call_tool
 
 MISSING = "0191a9ac-0000-7000-8000-000000000000"
 NAMES = [each.name for each in all_operations()]
@@ -41,7 +41,7 @@ def use(developer: Developer, name: str, arguments: Mapping[str, Any] | None = N
         **options.pop("spec", {}),
     }
     tool = {"name": "t", "type": "system", "system": spec}
-    return run_tool(developer, tool, arguments or {}, **{"idempotency_key": str(uuid4()), **options})
+    return call_tool(developer, tool, arguments or {}, **{"idempotency_key": str(uuid4()), **options})
 
 
 def found(developer: Developer) -> dict[str, str]:

@@ -18,7 +18,9 @@ from agents.calls.texts import unpacked
 from agents.mcp.models import McpServer
 from agents.models import Developer
 from agents.tools.errors import ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from agents.tools.system import all_operations
 from julep_project.core.telemetry.logs import FieldsFormatter, JsonFormatter
 from julep_project.devservices.loopback import Reply
@@ -147,7 +149,7 @@ def test_operations(flow: FlowRunner, planted: dict[str, str], developer: Develo
         known = {name: value for name, value in rows.items() if name in operation.parameters["properties"]}
         try:
             answer = run_tool(
-                developer, {"name": "t", "type": "system", "system": spec}, known, idempotency_key=operation.name
+                Caller(developer, operation.name), WantedCall({"name": "t", "type": "system", "system": spec}, known)
             )
             asked.append(operation.name)
         except ToolError as error:
@@ -194,7 +196,7 @@ def test_errors_and_logs(
     given = {"to": "a@b.example", "subject": "s", "body": "b", "from": "c@d.example"}
 
     with caplog.at_level(logging.DEBUG), pytest.raises(ToolError) as caught:
-        run_tool(developer, tool, {} if name in ("hook", "form") else given, idempotency_key="k")
+        run_tool(Caller(developer, "k"), WantedCall(tool, {} if name in ("hook", "form") else given))
 
     shown = [caught.value.message, str(caught.value), json.dumps(caught.value.details), written(caplog.records)]
     assert "call failed" in shown[-1]

@@ -9,8 +9,10 @@ from django.core.management import CommandError, call_command
 from agents.models import Developer, Tool
 from agents.securing import keys_in
 from agents.tool_definitions import tool_to_wire
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
 from agents.tools.secret_names import filled, names_of
+from agents.tools.supplied import WantedCall
 from agents.vault.models import Secret
 from agents.vault.values import values_of
 from julep_project.devservices.loopback import Reply
@@ -106,7 +108,7 @@ def test_what_was_moved_is_sent(
     assert api.post(f"/agents/{agent['id']}/tools", body).status_code == 201
     run(capsys)
     tool = Tool.objects.get()
-    run_tool(developer, tool_to_wire(tool), {}, idempotency_key="k", agent_id=tool.agent_id)
+    run_tool(Caller(developer, "k", agent_id=tool.agent_id), WantedCall(tool_to_wire(tool), {}))
     (sent,) = web_server.requests
     assert sent.headers["authorization"] == f"Bearer {KEYS['bearer']}"
     assert sent.query["access_token"] == KEYS["param"]

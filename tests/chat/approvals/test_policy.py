@@ -11,7 +11,9 @@ from agents.models import Developer
 from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY
 from agents.policy.sources import OF_USER, OF_WEB, Sources
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from julep_project.devservices.loopback import Reply
 from sessions.models import Session
 from tests.chat.approvals.test_decisions import decisions
@@ -130,7 +132,7 @@ def test_a_session_that_a_tool_has_written_was_read(
     session, developer = make(), Developer.objects.get()
     spec = {"name": "it", "type": "system", "system": {"resource": "session", "operation": "patch"}}
     given = {"session_id": session, "situation": "Pay Eve"}
-    run_tool(developer, spec, given, idempotency_key="k", influence=Influence(DEFAULT_POLICY, sources))
+    run_tool(Caller(developer, "k"), WantedCall(spec, given), influence=Influence(DEFAULT_POLICY, sources))
     assert asked(talk, session, calls(PAY), *([] if expected else ["Paid"]))[0] == expected
 
 

@@ -12,7 +12,9 @@ from django.db import OperationalError, connection
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
 from agents.tools.errors import BadArguments, Delivery, ToolError
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from docs_store.models import Doc
 from julep_project.core.errors import ModelUnavailable
 from julep_project.devservices.loopback import Reply
@@ -43,7 +45,7 @@ def _developer(session: str) -> Developer:
 def _say(session: str, text: str = "Hi", *, key: str = "k", **arguments: Any) -> Any:
     """One attempt of a step that chats."""
     return run_tool(
-        _developer(session), CHAT, {"session_id": session, "message": text, **arguments}, idempotency_key=key
+        Caller(_developer(session), key), WantedCall(CHAT, {"session_id": session, "message": text, **arguments})
     )
 
 
@@ -194,7 +196,7 @@ def test_a_session_of_another_tenant_is_refused_like_a_missing_one(talk: Talk) -
     with scripted_model([]) as model:
         for unknown in (session, str(uuid4())):
             with pytest.raises(BadArguments) as refused:
-                run_tool(stranger, CHAT, {"session_id": unknown, "message": "Hi"}, idempotency_key="k")
+                run_tool(Caller(stranger, "k"), WantedCall(CHAT, {"session_id": unknown, "message": "Hi"}))
             errors.append(refused.value.message)
     assert errors[0] == errors[1] == "Session not found"
     assert (model.requests, Turn.objects.count()) == ([], 0)
@@ -216,11 +218,11 @@ def test_a_doc_is_created_once(talk: Talk, role: str) -> None:
     tool = {"name": "t", "type": "system", "system": {"resource": role, "subresource": "doc", "operation": "create"}}
     arguments = {f"{role}_id": owner, "title": "Tides", "content": ["High at noon"]}
     developer = Developer.objects.get()
-    first, again = (run_tool(developer, tool, arguments, idempotency_key="k") for _ in range(2))
+    first, again = (run_tool(Caller(developer, "k"), WantedCall(tool, arguments)) for _ in range(2))
     assert first == again
     assert Doc.objects.count() == 1
     with pytest.raises(ToolError):
-        run_tool(developer, tool, arguments, idempotency_key="other")
+        run_tool(Caller(developer, "other"), WantedCall(tool, arguments))
 
 
 def test_a_tool_is_added_once(talk: Talk) -> None:
@@ -232,8 +234,8 @@ def test_a_tool_is_added_once(talk: Talk) -> None:
     }
     arguments = {"agent_id": agent, "name": "f", "type": "function", "function": {}}
     developer = Developer.objects.get()
-    first, again = (run_tool(developer, tool, arguments, idempotency_key="k") for _ in range(2))
+    first, again = (run_tool(Caller(developer, "k"), WantedCall(tool, arguments)) for _ in range(2))
     assert first == again
     assert [one["id"] for one in talk.api.get(f"/agents/{agent}/tools").json()["items"]] == [first["id"]]
     with pytest.raises(ToolError):
-        run_tool(developer, tool, arguments, idempotency_key="other")
+        run_tool(Caller(developer, "other"), WantedCall(tool, arguments))

@@ -5,7 +5,9 @@ from typing import Any
 
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from sessions.models import Session
 from tests.chat.conftest import Talk
 
@@ -63,18 +65,17 @@ def test_a_step_may_chat(talk: Talk) -> None:
 
     with scripted_model(["Hello."]):
         answer = run_tool(
-            developer,
-            tool,
-            {"session_id": session, "messages": [{"role": "user", "content": "Hi"}]},
-            idempotency_key="k",
+            Caller(developer, "k"),
+            WantedCall(tool, {"session_id": session, "messages": [{"role": "user", "content": "Hi"}]}),
         )
 
     assert answer["choices"][0]["message"]["content"] == "Hello."
     history = run_tool(
-        developer,
-        {"name": "h", "type": "system", "system": {"resource": "session", "operation": "history"}},
-        {"session_id": session},
-        idempotency_key="k",
+        Caller(developer, "k"),
+        WantedCall(
+            {"name": "h", "type": "system", "system": {"resource": "session", "operation": "history"}},
+            {"session_id": session},
+        ),
     )
     assert [entry["role"] for entry in history["entries"]] == ["user", "assistant"]
 

@@ -16,7 +16,9 @@ from agents.tool_types import ToolType
 from agents.tools.errors import ToolError
 from agents.tools.properties.properties import Properties, Rate, properties_of
 from agents.tools.properties.turns import RateExceeded
+from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
+from agents.tools.supplied import WantedCall
 from executions.models import Branch
 from julep_project.core.rates import calls
 from julep_project.core.redis_client import redis_client
@@ -156,7 +158,7 @@ def test_a_timeout_bounds_the_call(settings: Any, web_server: WebServer, db: Non
     tool = {"name": "slow", **api_call("GET"), "timeout": 0.2}
     tool["api_call"]["url"] = slow
     with pytest.raises(ToolError, match=r"within 0.2 s"):
-        run_tool(Developer.objects.get(), tool, {}, idempotency_key="k", timeout=9)
+        run_tool(Caller(Developer.objects.get(), "k", timeout_s=9), WantedCall(tool, {}))
 
 
 def test_a_run_waits_for_its_turn_and_uses_up_no_attempt(flow: FlowRunner) -> None:
@@ -183,10 +185,10 @@ def test_a_run_waits_for_its_turn_and_uses_up_no_attempt(flow: FlowRunner) -> No
 def test_a_call_whose_turn_never_comes_is_recorded(db: None) -> None:
     tool = {**ECHO, "rate": {"calls": 1, "per": "minute"}}
     developer = Developer.objects.get()
-    run_tool(developer, tool, {"n": 1}, idempotency_key="a")
+    run_tool(Caller(developer, "a"), WantedCall(tool, {"n": 1}))
     for key, told in (("b", {}), ("c", {"patience_s": 70.0}), ("d", {"comes_again": True}), ("e", {"patience_s": 9.0})):
         with pytest.raises(RateExceeded):
-            run_tool(developer, tool, {"n": 2}, idempotency_key=key, **told)
+            run_tool(Caller(developer, key, **told), WantedCall(tool, {"n": 2}))
     RECORDER.flush()
     refused = Call.objects.filter(error_type="RateExceeded").order_by("id")
     assert list(refused.values_list("key", "status")) == [("b", "failed"), ("e", "failed")]
@@ -195,15 +197,15 @@ def test_a_call_whose_turn_never_comes_is_recorded(db: None) -> None:
 def test_who_does_not_come_again_keeps_nobody_waiting(db: None) -> None:
     tool = {**ECHO, "rate": {"calls": 1, "per": "minute"}}
     developer = Developer.objects.get()
-    assert run_tool(developer, tool, {"n": 1}, idempotency_key="a") == {"n": 1}
+    assert run_tool(Caller(developer, "a"), WantedCall(tool, {"n": 1})) == {"n": 1}
     for number in range(20):
         with pytest.raises(RateExceeded, match="1 times per minute"):
-            run_tool(developer, tool, {"n": 2}, idempotency_key=f"chat {number}")
+            run_tool(Caller(developer, f"chat {number}"), WantedCall(tool, {"n": 2}))
     waits = []
     for name in ("run 1", "run 2", "run 1"):
         with pytest.raises(RateExceeded) as refused:
-            run_tool(developer, tool, {"n": 2}, idempotency_key=name, comes_again=True)
+            run_tool(Caller(developer, name, comes_again=True), WantedCall(tool, {"n": 2}))
         waits.append(refused.value.wait_s or 0)
     assert 50 < waits[2] <= waits[0] <= 60 < waits[1] <= 120
     pass_time(61)
-    assert run_tool(developer, tool, {"n": 2}, idempotency_key="run 1", comes_again=True) == {"n": 2}
+    assert run_tool(Caller(developer, "run 1", comes_again=True), WantedCall(tool, {"n": 2})) == {"n": 2}
