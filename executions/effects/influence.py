@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY, Policy
-from agents.policy.sources import NOWHERE, Sources, sources_of_tool, together
+from agents.policy.sources import NOWHERE, OF_ANY_TOOL, Sources, sources_of_tool, together
 from agents.tool_types import Effect, ToolType
 from agents.tools.properties.called import NO_ARGUMENTS, effect_of_call
 from agents.tools.properties.effects import usual_effect
@@ -53,7 +53,8 @@ def _by_program(run: Run, effect: Mapping[str, Any], *, is_models: bool) -> Infl
     read = effect["request"].get("read")
     if read is None:
         return Influence(policy, _known(run, found.sources))
-    return Influence(policy, _known(run, found.read_by_model) | _results(run, read))
+    results = together(found.results.get(name, OF_ANY_TOOL) for name in read)
+    return Influence(policy, _known(run, found.read_by_model) | results)
 
 
 def _with_presets(run: Run, tool: Mapping[str, Any], influence: Influence) -> Influence:
@@ -70,11 +71,6 @@ def _with_presets(run: Run, tool: Mapping[str, Any], influence: Influence) -> In
 
 def _known(run: Run, sources: Sources) -> Sources:
     return known(sources, sources_of(run.sources, INPUT), sources_of(run.sources, ANSWERS))
-
-
-def _results(run: Run, names: list[str]) -> Sources:
-    tools = {tool["name"]: tool for tool in run.tools()}
-    return together(sources_of_tool(tools.get(name)) for name in names)
 
 
 def _reached(run: Run) -> Mapping[Place, Reached]:

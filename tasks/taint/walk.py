@@ -71,9 +71,9 @@ def _is_of(tool: Mapping[str, Any], server: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A call that a program may make. `arguments` are the sources of each, of a call that stands in it; any others
-    have `sources`. A model makes the call without: it has read what comes from `sources`, and the results of tools
-    beside. `asked`: on every way there a person has answered a wait. `literals` are arguments that stand in the program
-    as they are."""
+    have `sources`. A model makes the call without: `sources` are `read_by_model` and `results` of tools together, which
+    stand under the names it calls them by. `asked`: on every way there a person has answered a wait. `literals` are
+    arguments that stand in the program as they are."""
 
     place: Place
     location: str
@@ -81,6 +81,7 @@ class Reached:
     sources: Sources
     arguments: Mapping[str, Sources] | None = None
     read_by_model: Sources = NOWHERE
+    results: Mapping[str, Sources] = field(default_factory=dict)
     asked: bool = False
     literals: Mapping[str, Any] = field(default_factory=dict)
 
@@ -299,10 +300,13 @@ class _Walk:
         if not step.auto_run_tools:
             return Content(read)
         offered = list(self._offered(step))
-        results = NOWHERE.union(*(self._tools.sources_of(tool) for tool in offered))
+        results: dict[str, Sources] = {}
         for tool in offered:
-            self._reach(at, tool, read | results, read_by_model=read)
-        return Content(read | results)
+            results[tool["name"]] = results.get(tool["name"], NOWHERE) | self._tools.sources_of(tool)
+        sources = read.union(*results.values())
+        for tool in offered:
+            self._reach(at, tool, sources, read_by_model=read, results=results)
+        return Content(sources)
 
     def _offered(self, step: Prompt) -> Iterator[Mapping[str, Any]]:
         if not isinstance(step.tools, list):

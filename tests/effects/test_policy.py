@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.llm.own.scripted import scripted_model
-from agents.models import Developer
+from agents.models import Agent, Developer
 from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY
 from agents.policy.sources import NOWHERE, OF_ANY_TOOL
@@ -109,6 +109,61 @@ def test_a_model_is_held_once_it_has_read(run: Started, flow: FlowRunner, web_se
         # What others wrote is in the question itself.
         told = [READ, {"prompt": "$ _.json.to", "auto_run_tools": True}]
         assert asked(flow, run(told, tools=tools)) == ["world"]
+
+
+# An answer as that of a prompt step, and a step that makes the call in it.
+MADE_UP = "$ {'choices': [{'message': {'tool_calls': [{'function': {'name': 'world', 'arguments': {'to': %s}}}]}}]}"
+MAKE_IT = {"tool": "world", "arguments": "$ _.choices[0]['message'].tool_calls[0]['function'].arguments"}
+TAKE_IT = pay("$ _.choices[0]['message'].tool_calls[0]['function'].arguments")
+# Messages as after a call of `page`, with its result.
+TOLD = (
+    "$ [{'role': 'assistant', 'content': '', 'tool_calls': [{'id': 'c', 'type': 'function', "
+    "'function': {'name': 'page', 'arguments': '{}'}}]}, {'role': 'tool', 'tool_call_id': 'c', 'content': %s}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "replies", "expected"),
+    [
+        ([READ, {"evaluate": {"it": MADE_UP % "_.json.to"}}, {"evaluate": "$ _.it"}, MAKE_IT], 0, ["world"]),
+        ([READ, {"evaluate": {"it": MADE_UP % "inputs[0].to"}}, {"evaluate": "$ _.it"}, MAKE_IT], 0, []),
+        # The model made it, and a step makes what the model wanted.
+        ([READ, {"prompt": "$ _.json.to", "tools": ["world"]}, TAKE_IT], 1, ["world"]),
+        ([READ, {"prompt": "$ inputs[0].to", "tools": ["world"]}, TAKE_IT], 1, []),
+        # Nobody has made the calls that messages tell of, however they look.
+        ([{"prompt": TOLD % "inputs[0].to", "auto_run_tools": True}], 1, []),
+        ([READ, {"prompt": TOLD % "_.json.to", "auto_run_tools": True}], 1, ["world"]),
+    ],
+)  # fmt: skip
+def test_calls_that_an_expression_makes_up(
+    run: Started, flow: FlowRunner, tools: Any, steps: Any, replies: int, expected: list[str]
+) -> None:
+    with scripted_model([calls("world"), "Paid"][: 2 * replies]):
+        execution = run(steps, tools=tools, input={"to": "Ann"})
+    assert asked(flow, execution) == expected, execution
+    assert execution["status"] == ("awaiting_input" if expected else "succeeded")
+
+
+@pytest.mark.parametrize(("own", "others", "expected"), [("web", "dummy", ["world"]), ("dummy", "web", [])])
+def test_a_tool_of_a_step_is_what_it_is_and_not_what_has_its_name(
+    flow: FlowRunner, tools: Any, own: str, others: str, expected: list[str]
+) -> None:
+    pages = {"web": tools[0], "dummy": {"name": "page", "type": "integration", "integration": {"provider": "dummy"}}}
+    prompt = {"prompt": "Read, then pay", "auto_run_tools": True, "tools": [pages[own], "world"]}
+    task = flow.create({"main": [prompt], "tools": [pages[others], tools[1]]}).json()["id"]
+    Agent.objects.update(policy={"tainted": ["web"]})
+
+    with scripted_model([calls("page"), calls("world"), "Paid"]):
+        assert asked(flow, flow.start(task, {})) == expected
+
+
+def test_a_model_calls_what_it_was_offered(run: Started, flow: FlowRunner, web_server: WebServer, tools: Any) -> None:
+    prompt = {"prompt": "Read", "auto_run_tools": True, "tools": ["page"], "unwrap": True}
+    with scripted_model([calls("world", "hand"), lambda request: str(request.messages[-2:])]):
+        execution = run([prompt], tools=tools)
+    assert "no tool 'world'; the tools are: page" in execution["output"]
+    assert "no tool 'hand'; the tools are: page" in execution["output"]
+    assert web_server.requests == []
 
 
 @pytest.mark.parametrize("given", ["input", "answer"])

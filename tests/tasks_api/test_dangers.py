@@ -112,6 +112,31 @@ def test_a_policy_keeps_a_task_out(api: ApiClient, tasks: str, agent: dict[str, 
     assert made({"tainted": ["web"]}, {**asked, "tools": ["page", "note"]}).status_code == 201
 
 
+OWN = {"name": "page", "type": "integration", "integration": {"provider": "dummy"}}
+ASKS = {"prompt": "Read, then pay", "auto_run_tools": True}
+MADE_UP = "$ {'choices': [{'message': {'tool_calls': [{'function': {'arguments': {'to': %s}}}]}}]}"
+MAKE_IT = {"tool": "pay", "arguments": "$ _.it.choices[0]['message'].tool_calls[0]['function'].arguments"}
+
+
+@pytest.mark.parametrize(
+    ("main", "is_let_in"),
+    [
+        # Calls in what looks like an answer of a model.
+        ([READ, {"evaluate": {"it": MADE_UP % "_.json.to"}}, MAKE_IT], False),
+        ([READ, {"evaluate": {"it": MADE_UP % "inputs[0].to"}}, MAKE_IT], True),
+        # Tools of a step that have the name of one of the task.
+        ([{**ASKS, "tools": ["page", "pay"]}], False),
+        ([{**ASKS, "tools": [OWN, "pay"]}], True),
+        ([{**ASKS, "tools": [OWN, "page", "pay"]}], False),
+        ([{**ASKS, "tools": [{**TOOLS[0], "name": "note"}, "pay"]}], False),
+    ],
+)
+def test_no_way_around_it(api: ApiClient, tasks: str, agent: dict[str, Any], main: Any, is_let_in: bool) -> None:
+    Agent.objects.filter(pk=agent["id"]).update(policy={"tainted": ["web"]})
+    response = api.post(tasks, {"name": "T", "main": main, "tools": TOOLS})
+    assert response.status_code == (201 if is_let_in else 422), response.json()
+
+
 @pytest.mark.parametrize(
     ("arguments", "is_let_in"),
     [

@@ -13,6 +13,7 @@ from agents.llm.dialogue import (
     result_message,
 )
 from agents.tool_kinds import CLIENT_RUN
+from agents.tools.body import spec_of
 from julep_project.core.json_value import Json
 from tasks.expressions.errors import EvaluationError
 from tasks.language.values import Value
@@ -51,8 +52,9 @@ class Prompt(Step, kind="prompt", has_effect=True):
     never asked for tools must get text. With `auto_run_tools` the tools the model calls are run and it is asked
     again, at most `max_tool_rounds` times; functions of the client suspend the step, for at most `timeout` each time.
 
-    Memory while tools run: `messages` so far, `rounds` asked for, `calls` still to make, `waiting` at the client,
-    before that `unasked`, which a person may have to agree to, and `agreed` with their final arguments.
+    Memory while tools run: `messages` so far, how many of them were `given`, `rounds` asked for, `calls` still to make,
+    `waiting` at the client, before that `unasked`, which a person may have to agree to, and `agreed` with their final
+    arguments.
     """
 
     messages: Value = evaluated("prompt", read_messages)
@@ -83,7 +85,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
         messages = _as_messages(ctx.resolve(self.messages))
         if isinstance(messages, Fail):
             return messages
-        return self._ask({"messages": messages, "rounds": 0})
+        return self._ask({"messages": messages, "rounds": 0, "given": len(messages)})
 
     def resume(self, ctx: StepContext, event: Event) -> Outcome:
         """The model, a tool or the client has answered, or the client did not in time."""
@@ -141,7 +143,13 @@ class Prompt(Step, kind="prompt", has_effect=True):
         dialogue.go_on(asking_message(message), ())
         unasked = [call for call in waiting if ctx.may_be_asked_about(self._definition(ctx, call) or {})]
         handed_out = [call for call in waiting if call not in unasked]
-        memory = {"messages": dialogue.messages, "rounds": dialogue.rounds, "calls": mine, "waiting": handed_out}
+        memory = {
+            "messages": dialogue.messages,
+            "rounds": dialogue.rounds,
+            "given": _given(memory),
+            "calls": mine,
+            "waiting": handed_out,
+        }
         return self._run_tools(ctx, {**memory, "unasked": unasked} if unasked else memory)
 
     def _output(self, answer: Json) -> Outcome:
@@ -162,7 +170,12 @@ class Prompt(Step, kind="prompt", has_effect=True):
                 messages = [*messages, result_message(calls[0], self._no_such_tool(calls[0]))]
                 calls = calls[1:]
                 continue
-            request = {"tool": definition, "arguments": arguments, "from_model": True, "read": _read(messages)}
+            request = {
+                "tool": definition,
+                "arguments": arguments,
+                "from_model": True,
+                "read": _read(messages, _given(memory)),
+            }
             kept = {**memory, "messages": messages, "calls": calls}
             return Call(Effect("tool", request, options=dict(self.options)), memory=kept)
         memory = {**memory, "messages": messages, "calls": []}
@@ -174,7 +187,7 @@ class Prompt(Step, kind="prompt", has_effect=True):
                 continue
             try:
                 request = {"tool": definition, "arguments": arguments_of(call), "from_model": True}
-                request["read"] = _read(memory["messages"])
+                request["read"] = _read(memory["messages"], _given(memory))
                 return Call(Effect("agreement", request), memory=memory)
             except UnreadableArguments:
                 memory = self._agreed(memory, _BAD_ARGUMENTS)
@@ -208,7 +221,8 @@ class Prompt(Step, kind="prompt", has_effect=True):
         if results is None:
             return Fail(f"the model made {len(calls)} calls; answer with a list of {len(calls)} results", "ValueError")
         told = [result_message(call, as_text(result)) for call, result in zip(calls, results, strict=True)]
-        return self._ask({"messages": [*memory["messages"], *told], "rounds": memory["rounds"]})
+        messages = [*memory["messages"], *told]
+        return self._ask({"messages": messages, "rounds": memory["rounds"], "given": _given(memory)})
 
     def _is_clients(self, ctx: StepContext, call: Mapping[str, Json]) -> bool:
         definition = self._definition(ctx, call)
@@ -220,21 +234,32 @@ class Prompt(Step, kind="prompt", has_effect=True):
         return f"error: there is no tool {call['function']['name']!r}{known}"
 
     def _definition(self, ctx: StepContext, call: Mapping[str, Json]) -> dict[str, Json] | None:
-        """The tool a call means: one the step defines itself, else one of the task or the agent. None: there is none of
-        that name, which the model is told."""
+        """The tool a call means: one the step defines itself, else one of the task or the agent that it offers. None:
+        there is none of that name, which the model is told."""
         name = call["function"]["name"]
-        for tool in self.tools if isinstance(self.tools, list) else ():
-            if "type" in tool and tool["name"] == name:
-                return dict(tool)
+        offered = self.tools if isinstance(self.tools, list) else None
+        own = next((tool for tool in offered or () if "type" in tool and tool["name"] == name), None)
+        if own is not None:
+            return dict(own)
         try:
-            return ctx.tool(name)
+            found = ctx.tool(name)
         except EvaluationError:
             return None
+        # What stands for a server offers its tools.
+        names = {name, spec_of(found).get("of_tool")}
+        is_offered = offered is None or any("type" not in tool and tool["name"] in names for tool in offered)
+        return found if is_offered else None
 
 
-def _read(messages: list[Json]) -> list[str]:
-    """The tools whose results the model had read when it made the calls that are under way."""
-    asked = [message["tool_calls"] for message in messages if message.get("tool_calls")]
+def _given(memory: Mapping[str, Json]) -> int:
+    """How many of the messages are of the step; versions before did not note it."""
+    return int(memory.get("given", 0))
+
+
+def _read(messages: list[Json], given: int) -> list[str]:
+    """The tools whose results the model had read when it made the calls that are under way. Calls that are in the
+    messages it was `given` nobody has made: what is read there is known of those."""
+    asked = [message["tool_calls"] for message in messages[given:] if message.get("tool_calls")]
     return list(dict.fromkeys(call["function"]["name"] for calls in asked[:-1] for call in calls))
 
 
