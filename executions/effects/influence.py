@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.policy.influence import Influence
-from agents.policy.policy import DEFAULT_POLICY, Policy
+from agents.policy.policy import DEFAULT_POLICY
 from agents.policy.sources import NOWHERE, OF_ANY_TOOL, Sources, sources_of_tool, together
 from agents.tool_types import Effect, ToolType
 from agents.tools.properties.called import NO_ARGUMENTS, effect_of_call
@@ -43,7 +43,7 @@ def _may_begin(tool: Mapping[str, Any]) -> bool:
 
 
 def _by_program(run: Run, effect: Mapping[str, Any], *, is_models: bool) -> Influence:
-    policy = Policy.of(run.agent.policy)
+    policy = run.policy
     found = _reached(run).get(tuple(effect[PLACE]))
     if found is None:
         return Influence(policy, _known(run, ANYWHERE))
@@ -75,7 +75,7 @@ def _known(run: Run, sources: Sources) -> Sources:
 
 def _reached(run: Run) -> Mapping[Place, Reached]:
     """A call of each step that makes some, by its place. Those of one step depend on the same."""
-    tools = run.tools()
+    tools = run.tools_in_short()
     # All that the walk reads of them.
     key = tuple((tool["name"], sources_of_tool(tool), str(_server_of(tool))) for tool in tools)
     kept: dict[Any, dict[Place, Reached]] = run.version.reached

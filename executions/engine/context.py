@@ -92,10 +92,10 @@ class StepRunContext:
             raise EvaluationError(f"there is no tool named {name!r}") from None
 
     def may_be_asked_about(self, tool: Mapping[str, Any]) -> bool:
-        """Whether a person may have to agree to a call of the tool. The agent is looked at only if that matters."""
+        """Whether a person may have to agree to a call of the tool. Its policy is looked at only if that matters."""
         if may_need_agreement(tool, DEFAULT_POLICY):
             return True
-        return bool(tool) and properties_of(tool).effect is Effect.DANGEROUS and self._run.agent.policy is not None
+        return bool(tool) and properties_of(tool).effect is Effect.DANGEROUS and self._run.policy.is_own
 
     def with_presets(self, tool: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with those over them that the metadata of execution, task and agent presets."""

@@ -8,9 +8,15 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
+
 from agents.mcp.offering import tools_of
 from agents.models import Agent, Developer, Tool
+from agents.policy.policy import Policy
 from agents.tool_definitions import tool_to_wire
+from agents.tool_types import ToolType
 from agents.tools.presets import Presets
 from agents.tools.registry import are_complete, completed_tools
 from executions.blobs import stored_size
@@ -21,6 +27,11 @@ from executions.models import Branch, Execution
 from tasks.models import Task, TaskVersion
 from tasks.programs.overrides import Override, override
 from tasks.programs.program import Program
+
+_INHERITED = "tools_in_short"
+_TOOLS_IN_SHORT = Tool.objects.filter(agent=OuterRef("task__agent")).values(
+    in_short=JSONObject(name="name", type="type", provider="spec__provider")
+)
 
 
 @dataclass(frozen=True)
@@ -149,10 +160,11 @@ class Run:
     def _given(self) -> dict[str, Any]:
         """What the rows of the run, its task and its agent say that its tools have to know."""
         fields = (
-            "depth", "metadata", "sources", "task__metadata", "task__agent__metadata", "task__agent_id",
-            "task__agent__project_id",
+            "depth", "metadata", "sources", "task__metadata", "task__agent__metadata", "task__agent__policy",
+            "task__agent_id", "task__agent__project_id",
         )  # fmt: skip
-        return Execution.objects.filter(pk=self.execution_id).values(*fields).get()
+        inherited = {_INHERITED: ArraySubquery(_TOOLS_IN_SHORT)} if self.version.inherit_tools else {}
+        return Execution.objects.filter(pk=self.execution_id).values(*fields, **inherited).get()
 
     @property
     def depth(self) -> int:
@@ -164,6 +176,21 @@ class Run:
         """Where its input and the answers to its waits come from."""
         found: dict[str, Any] | None = self._given["sources"]
         return found
+
+    @property
+    def policy(self) -> Policy:
+        """What its agent says of dangerous calls."""
+        return Policy.of(self._given["task__agent__policy"])
+
+    def tools_in_short(self) -> list[dict[str, Any]]:
+        """The tools, with no more of each than tells where its results come from. Unless there are servers, whose tools
+        stand elsewhere, they come with what else is known of the run."""
+        own, inherited = self.version.tools, self._given.get(_INHERITED, ())
+        if any(tool["type"] == ToolType.MCP for tool in (*own, *inherited)):
+            return self.tools()
+        names = {tool["name"] for tool in own}
+        shapes = [{**tool, tool["type"]: {"provider": tool["provider"]}} for tool in inherited]
+        return [*own, *(tool for tool in shapes if tool["name"] not in names)]
 
     @property
     def agent_id(self) -> UUID:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents.llm.own.scripted import scripted_model
 from agents.models import Agent, Developer
@@ -13,10 +15,12 @@ from agents.policy.sources import NOWHERE, OF_ANY_TOOL
 from agents.tools.registry import Caller
 from agents.tools.runners import run_tool
 from agents.tools.supplied import WantedCall
+from executions.effects import influence as influences
 from executions.effects import perform
 from executions.engine.run import load_version
 from executions.models import Branch, Execution
 from julep_project.devservices.loopback import Reply
+from tasks.taint.walk import reached_calls
 from tests.effects.conftest import Started, api_tool, let_leases_run_out
 from tests.flow_runner import FlowRunner
 from tests.loopback.web_server import WebServer
@@ -164,6 +168,27 @@ def test_a_model_calls_what_it_was_offered(run: Started, flow: FlowRunner, web_s
     assert "no tool 'world'; the tools are: page" in execution["output"]
     assert "no tool 'hand'; the tools are: page" in execution["output"]
     assert web_server.requests == []
+
+
+@pytest.mark.parametrize("inherit", [True, False])
+def test_to_decide_costs_a_call_nothing_of_the_database(
+    flow: FlowRunner, tools: Any, inherit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Any] = []
+    monkeypatch.setattr(influences, "reached_calls", lambda *told: looks.append(told) or reached_calls(*told))
+
+    def reads(effect: str) -> int:
+        """How often tools and their agent are read in a run of ten calls."""
+        defined = {"tools": [{**tools[1], "effect": effect}]}
+        main = [{"over": "$ range(10)", "map": pay("Ann")}]
+        body = {"main": main, "inherit_tools": inherit, **({} if inherit else defined)}
+        task = flow.create(body, agent=defined if inherit else None).json()["id"]
+        with CaptureQueriesContext(connection) as made:
+            assert flow.start(task, {})["status"] == "succeeded"
+        return sum(f'FROM "agents_{table}"' in query["sql"] for query in made for table in ("tool", "agent"))
+
+    assert reads("dangerous") == reads("reads")
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize("given", ["input", "answer"])
