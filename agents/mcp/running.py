@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any
 
 from agents.mcp.models import McpServer, McpTool, ToolState
-from agents.mcp.questions import heard, said_before
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from agents.tools.mcp.client import ask
-from agents.tools.mcp.elicitation import DECLINE, DEFAULTS
 from agents.tools.mcp.listing import offered_name
+from agents.tools.mcp.questions import heard, put, said_before
 from agents.tools.mcp.results import other_result, short_result
 from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server, connection_of
 from agents.tools.registry import ToolCall
@@ -68,18 +67,12 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
     whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
     idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
     said = said_before(call.given)
-    question = Question(
-        method,
-        arguments,
-        idle_s=idle_s,
-        whole_s=whole_s,
-        key=call.idempotency_key,
-        asks_people=call.comes_again and call.spec.get("elicitation") != DECLINE,
+    question = put(
+        Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key),
+        said,
+        way=call.spec.get("elicitation"),
+        may_wait=call.comes_again,
         is_repeatable=call.is_repeatable,
-        takes_defaults=call.spec.get("elicitation") == DEFAULTS,
-        turn=said.asked,
-        replies=said.replies,
-        state=said.state,
     )
     give_connection_back()
     wanted = SignIn.wanted_by(call, connection_of(call.spec), resource=server.url)

@@ -9,12 +9,12 @@ from uuid import uuid4
 from django.db import connection
 
 from agents.connections.providers import create_provider
-from agents.mcp.questions import heard, said_before
 from agents.models import Developer
 from agents.tools.actions import ActionNeeded, Given
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import FoundTool
+from agents.tools.mcp.questions import heard, said_before
 from agents.tools.mcp.server import CALL_TOOL, Question, Server
 from agents.vault.services import create_secret
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply

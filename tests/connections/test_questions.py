@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from agents.mcp import questions, running
+from agents.mcp import running
 from agents.tools.actions import Action, ActionNeeded, Given
 from agents.tools.errors import ToolError
+from agents.tools.mcp import questions
 from agents.tools.mcp.server import Answer, Inquiry, Server
 from agents.tools.signing_in import CONNECTION, _keeping
 from agents.vault.masking import Masker

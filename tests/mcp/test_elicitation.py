@@ -169,6 +169,33 @@ def test_what_cannot_wait_asks_nobody(flow: FlowRunner, agent: str, asking: McpS
     assert (result["text"], len(result["declined"])) == ("a person said decline", 1)
 
 
+class TestIntegration:
+    """Servers that the integration calls."""
+
+    @pytest.fixture
+    def began(self, flow: FlowRunner, agent: str, asking: McpServer) -> Callable[..., dict[str, Any]]:
+        def begin(name: str, **setup: str) -> dict[str, Any]:
+            spec = {"provider": "mcp", "setup": {"transport": "http", "http_url": asking.http, **setup}}
+            made(flow, agent, {"name": "sea", "type": "integration", "integration": spec})
+            call = {"tool": "sea", "method": "call_tool", "arguments": {"tool_name": name, "arguments": {}}}
+            return run(flow, agent, call)
+
+        return begin
+
+    def test_a_run_waits_for_the_answer(self, flow: FlowRunner, began: Any, begun: list[str]) -> None:
+        execution = began("book")
+        assert asked(flow, execution)["message"] == "For how long?"
+        execution = flow.resume(execution["id"], {"_action": "accept", "action": "moor"})
+        assert asked(flow, execution)["url"] == SIGN
+        ended = flow.resume(execution["id"], {"action": "accept"})
+        told = "booking 7: accept {'action': 'moor', 'nights': 2}; accept; decline"
+        assert (ended["output"]["text"], begun) == (told, ["book", "book"]), ended
+
+    def test_nobody_is_asked_where_the_setup_says_so(self, began: Any) -> None:
+        ended = began("ask", elicitation="decline")
+        assert ended["output"]["text"] == "a person said decline", ended
+
+
 @pytest.mark.parametrize("action", ["accept", "decline"])
 def test_an_address_that_has_to_be_opened_first(flow: FlowRunner, begin: Any, begun: list[str], action: str) -> None:
     execution = begin("leave", STATEFUL)

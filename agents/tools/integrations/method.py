@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.tool_types import Effect
+from agents.tools.actions import Given
 from agents.tools.errors import BadArguments, Delivery, ToolError
 from julep_project.core.json_value import Json
 from julep_project.core.schemas.json_schema import find_problem
@@ -17,6 +18,19 @@ _SINGLE = frozenset({"string", "integer", "number", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """Whether people may be asked something while a call is carried out, and the call begun anew for what they say;
+    and what they have said to one that has waited for that."""
+
+    may_be_asked: bool = False
+    may_begin_anew: bool = True
+    said: Given | None = None
+
+
+NOBODY = People()
+
+
+@dataclass(frozen=True, slots=True)
 class IntegrationCall:
     """One call of a method, with its setup and arguments checked and complete. `ends_at` is on the monotonic clock."""
 
@@ -25,6 +39,7 @@ class IntegrationCall:
     arguments: Mapping[str, Json]
     idempotency_key: str
     ends_at: float
+    people: People = field(default=NOBODY, repr=False)
 
     def seconds_left(self) -> float:
         """What remains for the whole call.

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from agents.tools.errors import Delivery, ToolError
 from agents.tools.integrations import providers
-from agents.tools.integrations.method import ACCESS_TOKEN, IntegrationCall, Method
+from agents.tools.integrations.method import ACCESS_TOKEN, NOBODY, IntegrationCall, Method, People
 from agents.tools.registry import ToolCall
 from agents.tools.secrecy import hiding
 from agents.tools.signing_in import CONNECTION, SignIn, in_the_name_of
@@ -57,7 +57,12 @@ def _with_token(method: Method, call: ToolCall, token: str) -> Any:
 
 def _run(method: Method, call: ToolCall, setup: Mapping[str, Any]) -> Any:
     return run_method(
-        method, call.arguments, setup=setup, idempotency_key=call.idempotency_key, timeout_s=call.timeout_s
+        method,
+        call.arguments,
+        setup=setup,
+        idempotency_key=call.idempotency_key,
+        timeout_s=call.timeout_s,
+        people=People(call.comes_again, call.is_repeatable, call.given),
     )
 
 
@@ -68,11 +73,12 @@ def run_method(
     setup: Mapping[str, Any],
     idempotency_key: str,
     timeout_s: float | None = None,
+    people: People = NOBODY,
 ) -> Any:
     """Call a method. Keys that the setup leaves out are those of the server.
 
     Raises:
-        ToolError
+        ActionNeeded: people are asked something first. ToolError
     """
     own = {name: getattr(settings, setting) for name, setting in method.server_keys.items()}
     whole = method.checked_setup(setup, {name: key for name, key in own.items() if key})
@@ -84,6 +90,7 @@ def run_method(
                 arguments=method.checked_arguments(arguments),
                 idempotency_key=idempotency_key,
                 ends_at=time.monotonic() + (timeout_s or LONGEST_ATTEMPT_S),
+                people=people,
             )
         )
 

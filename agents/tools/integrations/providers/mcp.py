@@ -6,7 +6,9 @@ from typing import Any
 from agents.tool_types import Effect
 from agents.tools.integrations.method import IntegrationCall, Method, schema, text
 from agents.tools.mcp.client import ask
+from agents.tools.mcp.elicitation import WAYS
 from agents.tools.mcp.listing import cleaned
+from agents.tools.mcp.questions import heard, put, said_before
 from agents.tools.mcp.results import other_result, whole_result
 from agents.tools.mcp.server import CALL_TOOL, LIST_TOOLS, Answer, Question, Server
 
@@ -49,8 +51,16 @@ def get_prompt(call: IntegrationCall) -> dict[str, Any]:
 def _ask(call: IntegrationCall, method: str) -> Answer:
     server = Server.of_setup(call.setup)
     idle_s = float(call.arguments.get("timeout_seconds") or _USUAL_TIMEOUT_S)
-    question = Question(method, call.arguments, idle_s=idle_s, whole_s=call.seconds_left(), key=call.idempotency_key)
-    return ask(server, question)
+    people = call.people
+    said = said_before(people.said)
+    question = put(
+        Question(method, call.arguments, idle_s=idle_s, whole_s=call.seconds_left(), key=call.idempotency_key),
+        said,
+        way=call.setup.get("elicitation"),
+        may_wait=people.may_be_asked,
+        is_repeatable=people.may_begin_anew,
+    )
+    return heard(ask(server, question), said)
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +78,7 @@ _SETUP = schema(
     transport={"enum": ["sse", "http", "stdio"]},
     http_url=text("Address of the server"),
     http_headers={**_TEXTS, "description": "Headers of all requests to it"},
+    elicitation={"enum": list(WAYS), "description": "What becomes of questions to people"},
     command=text("Name of a command that the operator lists, for `stdio`"),
     args={"type": "array", "items": {"type": "string"}, "description": "Not used: the operator lists whole commands"},
     cwd={"type": "string", "description": "Not used"},

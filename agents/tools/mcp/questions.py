@@ -6,9 +6,9 @@ from typing import Any
 
 from agents.tools.actions import Action, ActionNeeded, Given
 from agents.tools.errors import ReportedError, ToolError
-from agents.tools.mcp.elicitation import ACCEPT, CANCEL, DECLINE, URL, Asked, filled_in, mode_of
+from agents.tools.mcp.elicitation import ACCEPT, CANCEL, DECLINE, DEFAULTS, URL, Asked, filled_in, mode_of
 from agents.tools.mcp.listing import cleaned, shown_schema
-from agents.tools.mcp.server import Answer
+from agents.tools.mcp.server import Answer, Question
 from agents.tools.signing_in import given_before_sign_in
 from julep_project.core.json_value import Json
 
@@ -49,6 +49,19 @@ def said_before(given: Given | None) -> Said:
     if others:
         raise _needed({**kept, "asked": others, "replies": replies})
     return Said(replies, kept["state"], kept["count"], tuple(kept["declined"]))
+
+
+def put(question: Question, said: Said, *, way: Json, may_wait: bool, is_repeatable: bool) -> Question:
+    """The question with what people have said. `way`: what the definition says becomes of what the server asks."""
+    return replace(
+        question,
+        asks_people=may_wait and way != DECLINE,
+        is_repeatable=is_repeatable,
+        takes_defaults=way == DEFAULTS,
+        turn=said.asked,
+        replies=said.replies,
+        state=said.state,
+    )
 
 
 def heard(answer: Answer, said: Said) -> Answer:
