@@ -71,7 +71,7 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
         Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key),
         said,
         way=call.spec.get("elicitation"),
-        may_wait=call.comes_again,
+        may_wait=call.may_wait,
         is_repeatable=call.is_repeatable,
     )
     give_connection_back()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from agents.tools.errors import Delivery, ToolError
+from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
 from julep_project.core.reading.jsontext import to_json_text
 
@@ -64,8 +65,23 @@ class ActionNeeded(ToolError):
         if len(to_json_text(action.kept)) > MOST_KEPT_CHARACTERS:
             raise ToolError(f"more than {MOST_KEPT_CHARACTERS:,} characters would have to be kept of the call")
 
+    @property
+    def shown(self) -> dict[str, Json]:
+        """What people and clients see of it."""
+        return {**self.action.told, "type": self.action.type, "message": self.message}
+
 
 class ActionExpired(ToolError):
     """Nobody did what the call waited for."""
 
     kind = "ActionExpired"
+
+
+def check_size(answer: Json) -> None:
+    """Return if so much can be kept of what somebody answers.
+
+    Raises:
+        BadRequest
+    """
+    if len(to_json_text(answer)) > MOST_KEPT_CHARACTERS:
+        raise BadRequest(f"The answer to this wait has at most {MOST_KEPT_CHARACTERS:,} characters")

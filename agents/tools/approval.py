@@ -121,8 +121,8 @@ def check_agreed(call: WantedCall, *, agreed: str | None = None, influence: Infl
         raise ApprovalNeeded(asked)
 
 
-def as_asked_about(call: WantedCall, action: dict[str, Json]) -> AskedCall:
-    """A call as people are told of it that have to do something first, whether they must agree to it or not.
+def as_asked_about(call: WantedCall, action: dict[str, Json] | None) -> AskedCall:
+    """A model's call as people are told of it that have to do something first, whether they must agree to it or not.
 
     Raises:
         BadArguments

@@ -4,6 +4,7 @@ A decision names the call that was shown by its id and by the hash of its argume
 another, however alike they are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -14,7 +15,7 @@ from agents.tools.runners import current_depth
 from julep_project.core.actor import ActorKind, current_actor
 from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import Body, Text
+from julep_project.core.reading.fields import Body, JsonObject, Text
 from julep_project.core.reading.validation import Path
 
 APPROVE, DENY = "approve", "deny"
@@ -39,14 +40,21 @@ class DecisionBody(Body):
     reason = Text(required=False, max_length=LONGEST_REASON, help_text="why it is denied; a model is told")
 
 
+class AnsweringBody(DecisionBody):
+    """A decision about one call that may have asked something."""
+
+    answer = JsonObject(required=False, help_text="with `approve`, to what the call asks: it fits its `schema`")
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided about the call with this id and hash."""
+    """What was decided about the call with this id and hash, and what was answered to what it asks."""
 
     id: str
     hash: str
     approves: bool
     reason: str = ""
+    answer: Mapping[str, Json] | None = None
 
     words: ClassVar[str] = "denied by a person"
 
@@ -62,7 +70,8 @@ class Decision:
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
         """The decision in a checked body."""
-        return cls(str(values["id"]), values["hash"], values["decision"] == APPROVE, values.get("reason", ""))
+        approves, reason = values["decision"] == APPROVE, values.get("reason", "")
+        return cls(str(values["id"]), values["hash"], approves, reason, values.get("answer"))
 
     def check_is_about(self, call_id: str, hash_: str) -> None:
         """Raises `ApprovalMismatch` if it is about another call than this one."""
@@ -77,7 +86,7 @@ class Decision:
         return f"{self.words}: {self.reason}" if self.reason else self.words
 
     def shown(self) -> dict[str, Json]:
-        """The decision as logs keep it."""
+        """The decision as logs keep it, without the answer."""
         return {"id": self.id, "hash": self.hash, "decision": APPROVE if self.approves else DENY}
 
 

@@ -26,8 +26,8 @@ class Caller:
     `depth` counts the calls that led to this one: a tool that starts an execution whose tools start others; None: that
     of the tool call in which this happens. Secrets of the agent `agent_id` come before those of the developer. It is
     made in the name of the user `user_id`, if that is known. What `comes_again` is made again, under the same key, when
-    what it waits for has come about: its turn, a run, people who are asked while it is carried out; what does not is if
-    its turn comes within `patience_s`. `given` is there when it has waited and is made again.
+    its turn or the end of a run has come; what does not is if its turn comes within `patience_s`. What `may_wait` may
+    have people asked while it is carried out, and is made again with what is `given` to it then.
     """
 
     developer: Developer
@@ -38,6 +38,7 @@ class Caller:
     agent_id: UUID | None = None
     user_id: UUID | None = None
     comes_again: bool = False
+    may_wait: bool = False
     patience_s: float = 0.0
     given: Given | None = None
 

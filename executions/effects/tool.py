@@ -48,6 +48,7 @@ def _caller(run: Run, effect: dict[str, Any]) -> Caller:
         agent_id=run.agent_id,
         user_id=run.user_id,
         comes_again=True,
+        may_wait=True,
         given=Given.of(effect.get(GIVEN)),
     )
 

@@ -6,13 +6,11 @@ What is called then stands in the branch's effect since it was first tried, and 
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tools.actions import MOST_KEPT_CHARACTERS, Given
+from agents.tools.actions import Given, check_size
 from agents.tools.decisions import check_is_person
 from executions.engine.draft import ACTION, GIVEN, WAITS_FOR
 from executions.models import Branch
 from executions.states import BranchStatus
-from julep_project.core.errors import BadRequest
-from julep_project.core.reading.jsontext import to_json_text
 
 
 def is_action(branch: Branch) -> bool:
@@ -33,8 +31,7 @@ def answered(branch: Branch, value: Any) -> dict[str, Any]:
         Forbidden: it is not a person that answers. BadRequest: the value is too large.
     """
     check_is_person()
-    if len(to_json_text(value)) > MOST_KEPT_CHARACTERS:
-        raise BadRequest(f"The answer to this wait has at most {MOST_KEPT_CHARACTERS:,} characters")
+    check_size(value)
     return made_again(branch, value)
 
 

@@ -7,9 +7,8 @@ from uuid import UUID
 from agents.tools.decisions import check_is_person
 from executions.models import Transition
 from julep_project.core.actor import Actor, ActorKind, current_actor
-from julep_project.core.errors import Forbidden, InvalidInput
-from julep_project.core.reading.validation import invalid, problem
-from julep_project.core.schemas.json_schema import UnusableSchema, find_problems
+from julep_project.core.errors import Forbidden
+from julep_project.core.reading.validation import check_fits, invalid
 from tasks.steps.quorum import APPROVE, named_assignees
 
 # How the server's own key is listed beside others.
@@ -36,7 +35,7 @@ def check_answer(wait_id: UUID, value: Any) -> None:
         check_is_person()
     _check_assignee(named)
     if isinstance(shown, dict):
-        _check_fits(shown.get("schema"), value)
+        check_fits(shown.get("schema"), value, "input")
     if quorum is not None and APPROVE in quorum:
         _check_approves(value)
 
@@ -56,19 +55,3 @@ def _names_of(actor: Actor) -> set[str]:
 def _check_approves(value: Any) -> None:
     if not isinstance(value, dict) or not isinstance(value.get(APPROVE), bool):
         raise invalid(["input", APPROVE], "value_error", expected="true or false")
-
-
-def _check_fits(schema: Any, value: Any) -> None:
-    if not isinstance(schema, dict):
-        return
-    try:
-        problems = find_problems(schema, value)
-    except UnusableSchema:
-        return
-    if problems:
-        raise InvalidInput(
-            [
-                {**problem(["input"], "value_error"), "loc": f"input{found.path[1:]}", "msg": found.message}
-                for found in problems
-            ]
-        )

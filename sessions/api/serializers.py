@@ -119,13 +119,14 @@ class EntryAnswer(Answer):
     tool_call_id = Text(allow_null=True)
 
 
-_SIGN_IN = ("type", "message", "url", "connection_id", "provider", "user_id", "needs_approval")
+_SIGN_IN = ("url", "connection_id", "provider", "user_id")
+_QUESTION = ("mode", "schema")
 
 
 class AskedCallAnswer(Answer):
     """A call that a person has to decide about."""
 
-    sometimes = frozenset({"method", *_SIGN_IN})
+    sometimes = frozenset({"method", "type", "message", "needs_approval", *_SIGN_IN, *_QUESTION})
 
     id = serializers.UUIDField()
     tool_call_id = Text()
@@ -134,9 +135,11 @@ class AskedCallAnswer(Answer):
     arguments = JsonObject()
     hash = Text()
     expires_at = Timestamp()
-    type = Text(required=False, help_text="what has to be done before it can be made: `connection`")
+    type = Text(required=False, help_text="what has to be done before it can be made: `connection`, `elicitation`")
     message = Text(required=False)
     url = Text(required=False, help_text="where it is done")
+    mode = Text(required=False, help_text="whether a form is asked for, or that the `url` is opened: `form`, `url`")
+    schema = JsonObject(required=False, help_text="what the `answer` has to be")
     connection_id = serializers.UUIDField(required=False)
     needs_approval = serializers.BooleanField(required=False, help_text="whether a person has to agree to it as well")
     provider = Text(required=False)

@@ -18,7 +18,7 @@ from agents.tools.decisions import Decision, check_is_person
 from julep_project.core.database import run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
-from sessions.chat.tool_rounds import Toolbox, ToolRound, among_tools, error_text
+from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools, error_text
 from sessions.context.calls import called
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
@@ -35,11 +35,12 @@ _UNCLEAR = "the server was lost while it called the tool: what became of the cal
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A round that is settled: the request that goes on with its results, where they stand in its messages, and whose
-    calls they were."""
+    calls they were. Calls that are `pending` wait for something else now."""
 
     request: ChatRequest
     results: range
     agent_id: UUID
+    pending: Sequence[PendingCall] = ()
 
     def onwards(self, agents: Sequence[AgentView]) -> tuple[AgentView, ...]:
         """The agents that answer now: the one whose calls they were, and those after it."""
@@ -64,59 +65,73 @@ async def settle(conversation: Conversation, request: ChatRequest, *, deadline: 
         agent.id,
         conversation.user_id,
         agent.policy,
+        may_wait=request.save,
     )
     calls = calls_of(found)
     place = _place_of_results(conversation, request, calls)
-    results = found.results
-    if results is None:
+    results, pending = found.results, list[PendingCall]()
+    if results is None or None in results:
         was_decided = found.decided is not None
         if not was_decided:
             await among_tools(partial(_check_same, toolbox, calls, request.approvals))
             await run_query(partial(_decide, conversation.developer, found, request.approvals))
-        results = await _carried_out(toolbox, found, calls, request.approvals, deadline, is_again=was_decided)
+        round_ = _Round(toolbox, found, calls, request.approvals)
+        results, pending = await round_.carry_out(deadline, is_again=was_decided)
         await run_query(partial(keep_results, found, results))
-    messages = [_told(call, result) for call, result in zip(calls, results, strict=True)]
+    messages = [_told(call, result) for call, result in zip(calls, results, strict=True) if result is not None]
     goes_on = replace(
         request,
         messages=(*request.messages[:place], *messages, *request.messages[place:]),
         agent=agent.id if found.is_alone else request.agent,
     )
-    return Settled(goes_on, range(place, place + len(messages)), agent.id)
+    return Settled(goes_on, range(place, place + len(messages)), agent.id, pending)
 
 
-async def _carried_out(
-    toolbox: Toolbox,
-    found: PendingRound,
-    calls: Sequence[PendingCall],
-    decisions: Sequence[Decision],
-    deadline: float,
-    *,
-    is_again: bool,
-) -> list[str]:
-    """What each call gave: those that need no approval are made too, now that the others are decided about.
+class _Round:
+    """The calls of a round that was decided about."""
 
-    If it `is_again`, an earlier attempt may have made them. They have the same keys; those that must not be repeated
-    are not.
-    """
-    by_id = {decision.id: decision for decision in decisions}
-    results = {call.id: error_text(by_id[call.id].told) for call in calls if _is_denied(call, by_id)}
-    if is_again:
-        results |= {call.id: error_text(_UNCLEAR) for call in calls if toolbox.is_at_most_once(call.call)} | results
-    made = [call for call in calls if call.id not in results]
-    digests = [None if call.asked is None else call.asked.digest for call in made]
-    round_ = ToolRound(
-        toolbox,
-        [call.call for call in made],
-        chat_id=found.id,
-        place="agreed",
-        deadline=deadline,
-        sources=[frozenset(call.sources) for call in made],
-        agreed=digests,
-    )
-    await round_.run()
-    told = zip(made, round_.messages(), strict=True)
-    results |= {call.id: str(message["content"]) for call, message in told}
-    return [results[call.id] for call in calls]
+    def __init__(
+        self, toolbox: Toolbox, found: PendingRound, calls: Sequence[PendingCall], decisions: Sequence[Decision]
+    ) -> None:
+        self._toolbox = toolbox
+        self._found = found
+        self._calls = calls
+        self._decisions = {decision.id: decision for decision in decisions}
+
+    async def carry_out(self, deadline: float, *, is_again: bool) -> tuple[list[str | None], list[PendingCall]]:
+        """What each call gave: those that need no approval are made too, now that the others are decided about. And
+        those that wait for something else now, which gave nothing.
+
+        If it `is_again`, an earlier attempt may have made them. They have the same keys; those that must not be
+        repeated are not.
+        """
+        results = self._known(is_again=is_again)
+        made = [call for call in self._calls if call.id not in results]
+        round_ = ToolRound(
+            self._toolbox, list(map(self._made, made)), chat_id=self._found.id, place="agreed", deadline=deadline
+        )
+        await round_.run()
+        pending = round_.waiting()
+        waiting = {call.call["id"] for call in pending}
+        told = zip(made, round_.messages(), strict=True)
+        results |= {call.id: str(message["content"]) for call, message in told if call.call["id"] not in waiting}
+        return [results.get(call.id) for call in self._calls], pending
+
+    def _known(self, *, is_again: bool) -> dict[str, str]:
+        """What was given already, and by calls that are not made."""
+        earlier = self._found.results or [None] * len(self._calls)
+        known = {call.id: result for call, result in zip(self._calls, earlier, strict=True) if result is not None}
+        lost = [call for call in self._calls if is_again and self._toolbox.is_at_most_once(call.call)]
+        denied = [call for call in self._calls if _is_denied(call, self._decisions)]
+        return (
+            {call.id: error_text(_UNCLEAR) for call in lost}
+            | {call.id: error_text(self._decisions[call.id].told) for call in denied}
+            | known
+        )
+
+    def _made(self, call: PendingCall) -> Made:
+        agreed = None if call.asked is None else call.asked.digest
+        return Made(call.call, frozenset(call.sources), agreed, call.key, call.given(self._decisions.get(call.id)))
 
 
 def _is_denied(call: PendingCall, decisions: Mapping[str, Decision]) -> bool:
@@ -166,6 +181,9 @@ def _check_same(toolbox: Toolbox, calls: Sequence[PendingCall], decisions: Seque
         if call.asked is None:
             continue
         asked = toolbox.asked_about(call.call, frozenset(call.sources))
+        # What was answered is for the other side that asked.
+        if call.key and not toolbox.is_same(call.call, call.asked):
+            raise ApprovalChanged
         if asked is None and call.asked.action is not None:
             continue  # it was done
         if asked is None or asked.digest != call.asked.digest:

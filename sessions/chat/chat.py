@@ -23,6 +23,7 @@ from agents.calls.purpose import calling_for
 from agents.models import Developer
 from agents.policy.sources import Sources, together
 from agents.spending.attribution import attributed
+from agents.tools.runners import current_depth
 from julep_project.core.database import run_query
 from julep_project.core.errors import DomainError, PromptTooBig
 from julep_project.core.json_value import Json
@@ -246,7 +247,9 @@ class Chat:
                 await self._prepare(conversation, agent)
             name = agent.row.name if len(conversation.agents) > 1 else None
             prompt = self._prompts[index]
-            speaker = Speaker(context, prompt, index=index, name=name, sources=self._sources(conversation, prompt))
+            pending = () if self._settled is None or index else self._settled.pending
+            sources = self._sources(conversation, prompt)
+            speaker = Speaker(context, prompt, index=index, name=name, sources=sources, pending=pending)
             self._speakers.append(speaker)
             with attributed(agent_id=agent.id, project_id=agent.row.project_id):
                 await speaker.speak()
@@ -317,6 +320,7 @@ class Chat:
             auto_run_tools=auto_run and not session.forward_tool_calls,
             overflow=session.context_overflow,
             deadline=self._deadline,
+            asks_people=self._call.request.save and not current_depth(),
             custom_key=self._call.custom_key,
             usage_metadata=self._usage_metadata(session),
             on_delta=self._on_delta,

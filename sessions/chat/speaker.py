@@ -18,7 +18,7 @@ from agents.policy.sources import Sources
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
-from sessions.chat.tool_rounds import Toolbox, ToolRound, among_tools
+from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools
 from sessions.context.messages import kept_message
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
@@ -49,7 +49,8 @@ class Said:
 class ChatContext:
     """What the agents of one chat share. Without `on_delta`, replies are asked for whole.
 
-    `deadline` is the time of the monotonic clock at which the chat is stopped.
+    `deadline` is the time of the monotonic clock at which the chat is stopped. `asks_people`: whether calls that have
+    begun may have people asked something, for a later chat.
     """
 
     developer: Developer
@@ -57,6 +58,7 @@ class ChatContext:
     auto_run_tools: bool
     overflow: str | None
     deadline: float
+    asks_people: bool = False
     custom_key: str | None = None
     usage_metadata: Mapping[str, Json] = field(default_factory=dict)
     on_delta: OnDelta | None = None
@@ -68,18 +70,33 @@ class Speaker:
     `said` may be called at any time: a chat can be stopped while its agent speaks.
     """
 
-    def __init__(self, context: ChatContext, prompt: Prompt, *, index: int, name: str | None, sources: Sources) -> None:
+    def __init__(
+        self,
+        context: ChatContext,
+        prompt: Prompt,
+        *,
+        index: int,
+        name: str | None,
+        sources: Sources,
+        pending: Sequence[PendingCall] = (),
+    ) -> None:
         """`index` is the number of the choice; `name` the agent's, where several take part; `sources` are those of what
-        the prompt is made of."""
+        the prompt is made of. While calls of an earlier reply are `pending`, nothing is said."""
         # Of all that the model has read by now.
         self.sources = sources
         self.usages: list[Mapping[str, Json]] = []
-        # Calls that are not made, because a person must agree to some of them first.
-        self.pending: list[PendingCall] = []
+        # Calls that a person must agree to, or do something for, with those that are not made before that.
+        self.pending: list[PendingCall] = list(pending)
         self._context = context
         self._prompt = prompt
         self._toolbox = Toolbox(
-            context.developer, prompt.tools, prompt.presets, prompt.agent_id, prompt.user_id, prompt.policy
+            context.developer,
+            prompt.tools,
+            prompt.presets,
+            prompt.agent_id,
+            prompt.user_id,
+            prompt.policy,
+            may_wait=context.asks_people,
         )
         self._index = index
         self._name = name
@@ -98,7 +115,7 @@ class Speaker:
         Raises:
             ModelRefused, PromptTooBig, ModelUnavailable, ReplyTooLong, TooManyToolRounds
         """
-        while not self._is_done:
+        while not self._is_done and not self.pending:
             await self._ask()
             move = self._dialogue.follow(self._reply.calls, is_cut=self._reply.is_cut, is_clients=self._is_clients)
             if move.is_too_much:
@@ -115,7 +132,8 @@ class Speaker:
                 # Before they are there: of a round that is cut short, what was given until then is kept.
                 self.sources |= self._toolbox.sources_of(move.run)
                 await self._round.run()
-            if move.asks_again:
+                self.pending = self._round.waiting()
+            if move.asks_again and not self.pending:
                 await self._go_on()
             else:
                 self._is_done = True
@@ -156,11 +174,10 @@ class Speaker:
         place = f"{self._index}/{self._dialogue.rounds}"
         return ToolRound(
             self._toolbox,
-            calls,
+            [Made(call, self.sources) for call in calls],
             chat_id=context.chat_id,
             place=place,
             deadline=context.deadline,
-            sources=[self.sources] * len(calls),
         )
 
     async def _ask(self) -> None:
@@ -215,8 +232,9 @@ class Speaker:
         message, model = {**kept_message(self._reply), "name": self._name}, self._prompt.model
         if self._round is not None:
             source = EntrySource.API_RESPONSE if self._for_client else EntrySource.TOOL_REQUEST
-            results = [Said(result, EntrySource.TOOL_RESPONSE, model) for result in self._round.messages()]
-            return [Said(message, source, model), *results]
+            waiting = {one.call["id"] for one in self.pending}
+            results = [each for each in self._round.messages() if each["tool_call_id"] not in waiting]
+            return [Said(message, source, model), *(Said(each, EntrySource.TOOL_RESPONSE, model) for each in results)]
         # Half a call is none, and what nobody is asked to run is not kept.
         given = {call["id"] for call in (*self._for_client, *(one.call for one in self.pending))}
         message["tool_calls"] = [call for call in message["tool_calls"] or () if call["id"] in given] or None

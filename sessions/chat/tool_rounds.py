@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -21,7 +22,7 @@ from agents.policy.influence import Influence
 from agents.policy.policy import DEFAULT_POLICY, Policy
 from agents.policy.sources import Sources, sources_of_tool, together
 from agents.tool_kinds import SERVER_RUN
-from agents.tools.actions import ActionNeeded
+from agents.tools.actions import ActionNeeded, Given
 from agents.tools.approval import ApprovalNeeded, AskedCall, as_asked_about, check_agreed, may_need_agreement
 from agents.tools.errors import BadArguments, Delivery, NotYet, StillRunning, ToolError
 from agents.tools.presentation import shown_name
@@ -36,6 +37,7 @@ from julep_project.core.process.panics import contained
 from julep_project.core.process.threads import run_in
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 from julep_project.core.work.backoff import Backoff
+from sessions.history.pending import PendingCall
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,26 @@ _EXECUTOR = ThreadPoolExecutor(max_workers=settings.CHAT_TOOL_THREADS, thread_na
 _LOOKS = Backoff(first_s=0.05, cap_s=1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call as it is made. `sources`: of what the model has read that makes it. `agreed`: the digest of what a person
+    has agreed to. One that has waited has the `key` it had, and is `given` what it was answered."""
+
+    call: Call
+    sources: Sources
+    agreed: str | None = None
+    key: str = ""
+    given: Given | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A call that cannot go on before somebody has done something: as they are told of it, and what it keeps."""
+
+    asked: AskedCall
+    kept: Json
+
+
 class Toolbox:
     """The tools one agent may use in a chat."""
 
@@ -60,8 +82,12 @@ class Toolbox:
         agent_id: UUID | None = None,
         user_id: UUID | None = None,
         policy: Policy = DEFAULT_POLICY,
+        *,
+        may_wait: bool = False,
     ) -> None:
-        """`agent_id`: whose secrets come first. `user_id`: in whose name calls are made. `policy`: the agent's."""
+        """`agent_id`: whose secrets come first. `user_id`: in whose name calls are made. `policy`: the agent's.
+        `may_wait`: whether people can be asked something by calls that have begun, for a later chat."""
+        self._may_wait = may_wait
         self._agent_id = agent_id
         self._user_id = user_id
         self._policy = policy
@@ -100,10 +126,17 @@ class Toolbox:
             action = self._action_before(tool)
             if action is None:
                 return asked
-            told = {**action, "needs_approval": asked is not None}
-            return as_asked_about(wanted, told)
+            return as_asked_about(wanted, {**action, "needs_approval": asked is not None})
         except (BadArguments, UnreadableArguments):
             return asked  # the model is told when the call is made
+
+    def is_same(self, call: Call, asked: AskedCall) -> bool:
+        """Whether it would be the call that somebody was asked about. Blocks."""
+        tool = self._tools.get(call["function"]["name"])
+        try:
+            return tool is not None and as_asked_about(self._wanted(tool, call), None).digest == asked.digest
+        except BadArguments:
+            return False
 
     def _action_before(self, tool: Mapping[str, Json]) -> dict[str, Json] | None:
         """What somebody has to do before calls of the tool can be made."""
@@ -114,7 +147,7 @@ class Toolbox:
                 try:
                     check_signed_in(self._developer, tool, self._user_id)
                 except ActionNeeded as needed:
-                    return {**needed.action.told, "type": needed.action.type, "message": needed.message}
+                    return needed.shown
             return None  # what else is wrong the model is told when the call is made
         finally:
             connection.close()
@@ -131,41 +164,37 @@ class Toolbox:
         """Whether the call must not be repeated."""
         return self._tools.get(call["function"]["name"], {}).get("at_most_once") is True
 
-    def run(
-        self,
-        call: Call,
-        key: str,
-        deadline: float,
-        sources: Sources,
-        agreed: str | None = None,
-        turn_until: float = 0.0,
-    ) -> str | NotYet | StillRunning:
+    def run(self, made: Made, deadline: float, turn_until: float = 0.0) -> str | NotYet | StillRunning | Waits:
         """The text the model gets as the result of its call: an error as `{"error": ...}`. Blocks; uses the database.
 
         The tool may have been called with the same key before, when an earlier attempt was lost. It ends by
-        `deadline`, a time of the monotonic clock. `sources`: of what the model has read that makes the call. `agreed`:
-        the digest of a call that a person has agreed to. A call whose turn has not come was not made; it may be made
-        again, as may one that has begun a run which goes on. `turn_until`: how long it comes again for its turn.
+        `deadline`, a time of the monotonic clock. A call whose turn has not come was not made; it may be made again, as
+        may one that has begun a run which goes on, or for which somebody has done what it waits for. `turn_until`: how
+        long it comes again for its turn.
         """
+        name = made.call["function"]["name"]
         try:
             with contained():
-                return self._result(call, key, deadline, sources, agreed, turn_until)
+                return self._result(made, deadline, turn_until)
         except (NotYet, StillRunning) as again:
             return again
+        except ActionNeeded as needed:
+            if not self._may_wait:
+                return error_text(needed.message)
+            wanted = self._wanted(self._tools[name], made.call)
+            return Waits(as_asked_about(wanted, {**needed.shown, "needs_approval": False}), needed.action.kept)
         except (ToolError, DomainError) as error:
             return error_text(error.message)
         except (NotStorable, UnreadableArguments) as error:
             return error_text(str(error))
         except Exception:
-            log.exception("tool raised", extra={"tool": call["function"]["name"]})
+            log.exception("tool raised", extra={"tool": name})
             return error_text("internal error while running the tool")
         finally:
             connection.close()
 
-    def _result(
-        self, call: Call, key: str, deadline: float, sources: Sources, agreed: str | None, turn_until: float
-    ) -> str:
-        name = call["function"]["name"]
+    def _result(self, made: Made, deadline: float, turn_until: float) -> str:
+        name = made.call["function"]["name"]
         tool = self._tools.get(name)
         if tool is None:
             known = ", ".join(sorted(self._tools)) or "none"
@@ -175,14 +204,16 @@ class Toolbox:
             raise ToolError("the chat is over: the tool was not called", delivery=Delivery.NOT_SENT)
         caller = Caller(
             self._developer,
-            key,
+            made.key,
             timeout_s=seconds_left,
             patience_s=turn_until - time.monotonic(),
             agent_id=self._agent_id,
             user_id=self._user_id,
+            given=made.given,
+            may_wait=self._may_wait,
         )
-        influence = Influence(self._policy, sources)
-        value = run_tool(caller, self._wanted(tool, call), agreed=agreed, influence=influence)
+        influence = Influence(self._policy, made.sources)
+        value = run_tool(caller, self._wanted(tool, made.call), agreed=made.agreed, influence=influence)
         text = value if isinstance(value, str) else to_json_text(value)
         if len(text) > settings.MAX_STEP_OUTPUT_BYTES:
             raise ToolError(f"the result is larger than {settings.MAX_STEP_OUTPUT_BYTES} bytes")
@@ -199,24 +230,21 @@ class ToolRound:
     def __init__(
         self,
         toolbox: Toolbox,
-        calls: Sequence[Call],
+        calls: Sequence[Made],
         *,
         chat_id: UUID,
         place: str,
         deadline: float,
-        sources: Sequence[Sources],
-        agreed: Sequence[str | None] = (),
     ) -> None:
-        """`place` tells the round apart from the others of its chat. No tool runs longer than until `deadline`.
-        For each call, `sources` are those of what the model has read that makes it, and `agreed` is the digest of what
-        a person has agreed to."""
+        """`place` tells the round apart from the others of its chat, and so the keys of calls that have none. No tool
+        runs longer than until `deadline`."""
         self._toolbox = toolbox
-        self._sources = list(sources)
-        self._calls = list(calls)
-        self._agreed = list(agreed) or [None] * len(self._calls)
+        self._calls = [
+            made if made.key else replace(made, key=_key(chat_id, f"{place}/{number}", made.call))
+            for number, made in enumerate(calls)
+        ]
         self._deadline = deadline
-        self._keys = [_key(chat_id, f"{place}/{number}", call) for number, call in enumerate(self._calls)]
-        self._results: dict[int, str] = {}
+        self._results: dict[int, str | Waits] = {}
 
     async def run(self) -> None:
         """Run every call in a thread of its own. A tool that has begun is not stopped by cancelling this."""
@@ -225,18 +253,26 @@ class ToolRound:
     def messages(self) -> list[dict[str, Json]]:
         """One result per call, in order; a call that was not waited for has an error as its result."""
         lost = error_text("the chat was stopped while the tool ran: what became of the call is not known")
+        found = [(made.call, self._results.get(number, lost)) for number, made in enumerate(self._calls)]
         return [
-            {**result_message(call, self._results.get(number, lost)), "name": call["function"]["name"]}
-            for number, call in enumerate(self._calls)
+            {**result_message(call, _UNANSWERED if isinstance(result, Waits) else result), "name": _name_of(call)}
+            for call, result in found
+        ]
+
+    def waiting(self) -> list[PendingCall]:
+        """The calls that wait for somebody to do something."""
+        found = [(self._calls[number], result) for number, result in self._results.items()]
+        return [
+            PendingCall.of(made.call, result.asked, made.sources, key=made.key, kept=result.kept)
+            for made, result in found
+            if isinstance(result, Waits)
         ]
 
     async def _run_one(self, number: int) -> None:
         # A tool may lead back here; the context carries how deep.
-        call, key, agreed = self._calls[number], self._keys[number], self._agreed[number]
         patience = _Patience(self._deadline)
-        until = patience.turn_until
-        work = partial(self._toolbox.run, call, key, self._deadline, self._sources[number], agreed, until)
-        while not isinstance(result := await among_tools(work), str):
+        work = partial(self._toolbox.run, self._calls[number], self._deadline, patience.turn_until)
+        while not isinstance(result := await among_tools(work), str | Waits):
             wait_s = patience.wait_s(result)
             if wait_s is None:
                 result = _given_up(result)
@@ -281,6 +317,13 @@ async def among_tools(work: Callable[[], Result]) -> Result:
 def error_text(message: str) -> str:
     """The result of a call that gave none."""
     return orjson.dumps({"error": message.encode(errors="replace").decode()}).decode()
+
+
+_UNANSWERED = error_text("the call waits for what somebody has to do first, and nobody was asked")
+
+
+def _name_of(call: Call) -> str:
+    return str(call["function"]["name"])
 
 
 def _key(chat_id: UUID, place: str, call: Call) -> str:

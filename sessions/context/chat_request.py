@@ -12,7 +12,7 @@ from agents.llm.sampling import OPEN_MODEL_SAMPLING, SAMPLING
 from agents.request_schemas import LogitBias, ResponseFormat, ToolChoice
 from agents.tool_definitions import parse_tool
 from agents.tool_types import ToolType
-from agents.tools.decisions import Decision, DecisionBody
+from agents.tools.decisions import AnsweringBody, Decision
 from agents.tools.runners import current_depth
 from agents.tools.signing_in import check_may_connect
 from julep_project.core.json_value import Json
@@ -121,7 +121,7 @@ class ChatBody(Body):
     reasoning_effort = Text(required=False, min_length=1, max_length=64)
     approvals = ListOf(
         required=False,
-        child=DecisionBody(),
+        child=AnsweringBody(),
         min_length=1,
         max_length=_MOST_APPROVALS,
         help_text="decisions about the calls in `requires_action`; `messages` may be left out then",

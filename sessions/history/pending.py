@@ -17,13 +17,14 @@ from django.db.models.functions import Now
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.policy.sources import ANYWHERE, Sources, in_order
+from agents.tools.actions import Given, check_size
 from agents.tools.approval import AskedCall
 from agents.tools.decisions import Decision
 from julep_project.core.clock import now, to_wire
 from julep_project.core.errors import InvalidInput
 from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
-from julep_project.core.reading.validation import problem
+from julep_project.core.reading.validation import check_fits, invalid, problem
 from sessions.errors import ApprovalOver
 from sessions.models import Entry, EntrySource, PendingRound, Session
 
@@ -36,24 +37,35 @@ _PRUNED_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class PendingCall:
-    """A call as the model made it, and what a person is asked about it, if one is."""
+    """A call as the model made it, and what a person is asked about it, if one is.
+
+    One that was begun and waits for what its other side asks has the `key` it was made with, and what it `kept`.
+    """
 
     id: str
     call: Mapping[str, Json]
     asked: AskedCall | None = None
     sources: Sequence[str] = tuple(ANYWHERE)
+    key: str = ""
+    kept: Json = None
 
     @classmethod
-    def of(cls, call: Mapping[str, Json], asked: AskedCall | None, sources: Sources) -> Self:
+    def of(cls, call: Mapping[str, Json], asked: AskedCall | None, sources: Sources, **begun: Any) -> Self:
         """A call that is pending from now on, of a model that has read what comes from these sources."""
-        return cls(str(uuid7()), dict(call), asked, in_order(sources))
+        return cls(str(uuid7()), dict(call), asked, in_order(sources), **begun)
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
         """The call that `asdict` wrote."""
         asked = stored["asked"]
         call = cls(stored["id"], stored["call"], None if asked is None else AskedCall(**asked))
-        return replace(call, sources=stored["sources"]) if "sources" in stored else call
+        return replace(call, **{name: stored[name] for name in ("sources", "key", "kept") if name in stored})
+
+    def given(self, decision: Decision | None) -> Given | None:
+        """What the call gets that is made again."""
+        if decision is None or self.asked is None or self.asked.action is None or not self.key:
+            return None
+        return Given(str(self.asked.action["type"]), self.kept, decision.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,8 @@ def find_pending(session: Session, decisions: Sequence[Decision]) -> PendingRoun
     Raises:
         ApprovalOver: there is none, it has expired, something else was said since, or it was decided otherwise.
         ApprovalMismatch: a decision is about other arguments.
-        InvalidInput: a call has no decision, or several.
+        InvalidInput: a call has no decision, or several; or an answer is not what is asked for. BadRequest: it is too
+            large.
     """
     found = PendingRound.objects.filter(session=session).first()
     if found is None:
@@ -125,6 +138,7 @@ def find_pending(session: Session, decisions: Sequence[Decision]) -> PendingRoun
         raise ApprovalOver("The time to decide about the call is over")
     for decision in decisions:
         decision.check_is_about(decision.id, asked[decision.id].hash)
+        _check_answer(asked[decision.id], decision)
     _check_each_once(asked, [decision.id for decision in decisions])
     if found.decided is not None and found.decided != _decided(decisions):
         raise ApprovalOver("It was decided otherwise about the call")
@@ -154,8 +168,9 @@ def asked_in(session: Session) -> list[dict[str, Json]]:
     return Pending(found.agent_id, found.is_alone, calls_of(found), found.expires_at).to_wire()
 
 
-def keep_results(found: PendingRound, results: Sequence[str]) -> None:
-    """Keep what the calls gave, for the chat that goes on, and for its repetition if it fails."""
+def keep_results(found: PendingRound, results: Sequence[str | None]) -> None:
+    """Keep what the calls gave, for the chat that goes on, and for its repetition if it fails. None: the call waits for
+    something else."""
     PendingRound.objects.filter(pk=found.pk, id=found.id).update(results=list(results))
 
 
@@ -178,7 +193,26 @@ def _was_said_since(found: PendingRound) -> bool:
 
 
 def _decided(decisions: Iterable[Decision]) -> dict[str, Json]:
-    return {decision.id: {"approves": decision.approves, "reason": decision.reason} for decision in decisions}
+    return {decision.id: _as_kept(decision) for decision in decisions}
+
+
+def _as_kept(decision: Decision) -> dict[str, Json]:
+    kept: dict[str, Json] = {"approves": decision.approves, "reason": decision.reason}
+    return kept if decision.answer is None else {**kept, "answer": decision.answer}
+
+
+def _check_answer(asked: AskedCall, decision: Decision) -> None:
+    """Hold an answer to what the call asks; who does not approve answers nothing."""
+    schema, answer = (asked.action or {}).get("schema") if decision.approves else None, decision.answer
+    if answer is None and schema is None:
+        return
+    place = ("approvals", "answer")
+    if answer is None:
+        raise invalid(place, "missing", msg=f"The call {decision.id} asks something")
+    if schema is None:
+        raise invalid(place, "extra_forbidden", msg=f"Nothing is asked of whoever decides so about {decision.id}")
+    check_size(answer)
+    check_fits(schema, answer, ".".join(place))
 
 
 def _check_each_once(asked: Iterable[str], given: Sequence[str]) -> None:

@@ -62,7 +62,7 @@ def _run(method: Method, call: ToolCall, setup: Mapping[str, Any]) -> Any:
         setup=setup,
         idempotency_key=call.idempotency_key,
         timeout_s=call.timeout_s,
-        people=People(call.comes_again, call.is_repeatable, call.given),
+        people=People(call.may_wait, call.is_repeatable, call.given),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from julep_project.core.errors import InvalidInput
+from julep_project.core.schemas.json_schema import UnusableSchema, find_problems
 
 Path = Sequence[str | int]
 
@@ -195,3 +196,24 @@ def _example(kind: str, example: Any, params: Mapping[str, Any]) -> Any:
     if kind == "enum" and isinstance(params.get("choices"), Sequence):
         return params["choices"][0]
     return params.get("expected") if example == "{expected}" else example
+
+
+def check_fits(schema: Any, value: Any, at: str) -> None:
+    """Return if the value at this place fits the JSON schema; what is no schema asks for nothing.
+
+    Raises:
+        InvalidInput
+    """
+    if not isinstance(schema, Mapping):
+        return
+    try:
+        problems = find_problems(schema, value)
+    except UnusableSchema:
+        return
+    if problems:
+        raise InvalidInput(
+            [
+                {**problem([at], "value_error"), "loc": f"{at}{found.path[1:]}", "msg": found.message}
+                for found in problems
+            ]
+        )

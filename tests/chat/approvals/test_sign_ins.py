@@ -1,5 +1,6 @@
 """Chats whose tools call in the user's name: the chat ends with a link, and goes on when the user has signed in."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from agents.connections.models import Connection, Provider
 from agents.connections.sealed import Tokens
 from agents.connections.services import connected
 from agents.llm.own.scripted import scripted_model
-from julep_project.devservices.loopback import Reply
+from julep_project.core.clock import now
+from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.chat.approvals.test_decisions import calls, decisions
 from tests.chat.conftest import Talk
 from tests.loopback.web_server import WebServer
@@ -57,3 +59,29 @@ def test_a_chat_ends_with_a_link_and_goes_on(talk: Talk, session: str, web_serve
     assert web_server.requests[0].headers["authorization"] == "Bearer a-token-of-ann"
     told = model.requests[0].messages[-1]["content"]
     assert "Bearer ***connection***" in told and "a-token-of-ann" not in told
+
+
+def test_a_service_that_wants_another_sign_in_once_it_is_called(
+    talk: Talk, session: str, web_server: WebServer
+) -> None:
+    def issues(request: RecordedRequest) -> Reply:
+        return Reply(401 if "old" in request.headers["authorization"] else 200, {"issues": 0})
+
+    def signed_in(token: str) -> None:
+        connected(Connection.objects.select_related("provider").get(), Granted(Tokens(token), None, ()))
+
+    web_server.script("/issues", issues)
+    with scripted_model([calls(CALL)]):
+        asked = talk.ask(session, "Which issues are there?")
+    signed_in("old")
+    Connection.objects.update(connected_at=now() - timedelta(days=1))
+    with scripted_model([]):
+        again = talk.ask(session, approvals=decisions(asked, "approve"))
+
+    (needed,) = again["requires_action"]
+    assert (again["choices"][0]["finish_reason"], needed["type"]) == ("requires_action", "connection")
+    assert needed["url"].startswith("https://agents.example.com/connect/")
+    signed_in("new")
+    with scripted_model(["None"]):
+        answer = talk.ask(session, approvals=decisions(again, "approve"))
+    assert answer["choices"][0]["message"]["content"] == "None"
