@@ -7,10 +7,12 @@ accepted what it is now.
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
@@ -35,6 +37,7 @@ from julep_project.core.database import give_connection_back
 from julep_project.core.errors import Conflict, DomainError
 from julep_project.core.json_value import Json
 from julep_project.core.reading.validation import invalid
+from julep_project.core.tenancy import system_scope, tenant_scope
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,10 @@ log = logging.getLogger(__name__)
 LISTING_S = 10.0
 TOGETHER_S = 15.0
 MOST_DEFINED = 10
-_MOST_ASKED_AGAIN = 3
+# When somebody has signed in; and of different developers in one go of the upkeep.
+_MOST_ASKED_AGAIN, _MOST_AT_ONCE = 3, 6
+# Who asked at about that time may not have seen it.
+_MARGIN = timedelta(minutes=1)
 _LONGEST_PLACE = 255
 # What a server warns of in the annotations of a tool.
 _WARNING = "destructiveHint"
@@ -186,15 +192,39 @@ def _signed(developer: Developer, body: Mapping[str, Json], server: Server, hidd
 
 @when_settled
 def ask_again(connection: Connection) -> None:
-    """Ask servers for their tools that could not be asked before somebody had signed in."""
-    if connection.status != ConnectionStatus.CONNECTED:
-        return
-    waiting = McpServer.objects.filter(
-        developer=connection.developer_id, listed_at=None, tool__spec__server__has_key="connection"
+    """Ask servers for their tools that could not be asked before somebody had signed in: some, for whoever has waits
+    for that. `ask_others` asks the others."""
+    if connection.status == ConnectionStatus.CONNECTED:
+        mine = _to_be_asked().filter(developer=connection.developer_id)
+        for row in mine.order_by("updated_at", "id")[:_MOST_ASKED_AGAIN]:
+            _ask_again(row)
+
+
+@system_scope()
+def ask_others() -> int:
+    """Ask some of those that were not asked since somebody of their developer has signed in; how many."""
+    found = list(_to_be_asked().order_by("developer_id", "updated_at", "id").distinct("developer_id")[:_MOST_AT_ONCE])
+    for row in found:
+        with tenant_scope(row.developer_id):
+            _ask_again(row)
+    return len(found)
+
+
+def _to_be_asked() -> "QuerySet[McpServer]":
+    """Those that were not asked, to any end, since somebody has signed in."""
+    since = OuterRef("updated_at") - _MARGIN
+    signed_in = Connection.objects.filter(
+        developer=OuterRef("developer"), status=ConnectionStatus.CONNECTED, connected_at__gt=since
     )
-    for row in waiting.select_related("tool__developer").order_by("-id")[:_MOST_ASKED_AGAIN]:
-        if row.tool is not None:
-            pin_stored(row.tool)
+    waiting: QuerySet[McpServer] = McpServer.objects.filter(
+        Exists(signed_in), listed_at=None, tool__spec__server__has_key="connection"
+    )
+    return waiting.select_related("tool__developer")
+
+
+def _ask_again(row: McpServer) -> None:
+    if row.tool is not None:
+        pin_stored(row.tool)
 
 
 def _is_still(tool: Tool, body: Mapping[str, Json]) -> bool:

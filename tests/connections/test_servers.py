@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from agents.connections.models import Provider
+from agents.mcp.models import McpServer as ServerRow
+from agents.mcp.pinning import ask_others
 from tests.connections.conftest import HERE, Person
 from tests.flow_runner import FlowRunner
 from tests.loopback.authorization_server import AuthorizationServer
@@ -77,3 +79,23 @@ def test_a_server_says_where_one_signs_in(
     service.issued.clear()
     assert flow.start(task["id"], {}, {"user_id": user})["output"] == {"port": "B", "metres": 2.5}
     assert len(service.issued) == 1
+
+
+def test_every_server_is_asked_when_somebody_has_signed_in(
+    flow: FlowRunner, service: AuthorizationServer, harbour: McpServer, person: Person, user: str
+) -> None:
+    """However many there are: some at once, the others by and by, each once for a sign-in."""
+    service.said_issuer = service.url
+    agent = flow.api.post("/agents", {"name": "Ada", "model": "offline/echo"}).json()["id"]
+    spec: dict[str, Any] = {"server": {"url": harbour.http, "connection": {}}}
+    for number in range(6):
+        made = flow.api.post(f"/agents/{agent}/tools", {"name": f"sea{number}", "type": "mcp", "mcp": spec})
+        assert made.status_code == 201
+    unlisted = ServerRow.objects.filter(listed_at=None)
+    assert (unlisted.count(), ask_others()) == (6, 0)
+
+    link = flow.api.post("/connections", {"server": harbour.http, "user_id": user}).json()["url"]
+    assert person.sign_in(link).status_code == 200
+
+    assert [unlisted.count()] + [ask_others() for _ in range(4)] == [3, 1, 1, 1, 0]
+    assert not unlisted.exists()

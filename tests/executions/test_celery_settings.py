@@ -22,6 +22,7 @@ OWN_TASKS = {
     "executions.expire_actions": "maintenance",
     "executions.go_on_connected": "maintenance",
     "connections.prune": "maintenance",
+    "mcp.ask_others": "maintenance",
     "executions.let_go_on": "maintenance",
     "bulk.work": "maintenance",
     "bulk.sweep": "maintenance",
