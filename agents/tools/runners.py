@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 MAX_DEPTH = 10
 _depth: ContextVar[int] = ContextVar("tool_depth", default=0)
 
-# What is called again and again until it has ended is one call.
-_TAKE_TURNS_THEMSELVES = frozenset({ToolType.TASK.value})
+# What is called again and again until it has ended, or until there is a place for it, is one call.
+_TAKE_TURNS_THEMSELVES = frozenset({ToolType.TASK.value, ToolType.AGENT.value})
 
 register_runner(ToolType.API_CALL.value, api_call.run)
 register_runner(ToolType.INTEGRATION.value, integrations.run)

@@ -90,6 +90,7 @@ def _answer(call: ToolCall, session_id: UUID, message: str) -> Any:
         request=ChatRequest.read({"messages": [{"role": "user", "content": message}], "on_busy": on_busy.value}),
         chat_id=uuid5(call.developer.pk, call.idempotency_key),
         timeout_s=min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S),
+        admit=call.turn,
     )
     most = call.spec.get("max_cost")
     give_connection_back()

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
@@ -84,7 +84,8 @@ class ChatCall:
     """What one client asks for.
 
     `chat_id` is given by a caller that may have to repeat the call after a crash: once it was answered, every
-    repetition gets the same answer. `timeout_s` is less than a chat may take.
+    repetition gets the same answer. `timeout_s` is less than a chat may take. `admit` is called once it is this chat's
+    turn, and blocks; what it raises ends the chat, before anybody was asked anything.
     """
 
     developer: Developer
@@ -94,6 +95,7 @@ class ChatCall:
     request_id: str | None = None
     chat_id: UUID | None = None
     timeout_s: float | None = None
+    admit: Callable[[], None] | None = None
 
 
 class Chat:
@@ -182,6 +184,8 @@ class Chat:
                 if await self._was_answered():
                     await _let_go(turn)
                     return
+                if call.admit is not None:
+                    await in_thread(call.admit)
                 load = partial(load_conversation, call.developer, call.session_id, call.request)
                 conversation = await run_query(load)
                 with attributed(session_id=conversation.session.pk), calling_for(key=self.envelope.id):

@@ -174,7 +174,12 @@ def test_agents_that_ask_several_are_bounded(
 
 def test_a_run_waits_for_its_turn_in_a_conversation_without_a_worker(talk: Talk) -> None:
     grace = talk.agent(name="Grace")
-    expert = {"name": "expert", "type": "agent", "agent": {"agent_id": grace}}
+    expert = {
+        "name": "expert",
+        "type": "agent",
+        "agent": {"agent_id": grace},
+        "rate": {"calls": 2, "per": "day"},
+    }
     step = {"tool": "expert", "arguments": {"message": "Hi"}}
     main = [step, {"wait_for_input": {"info": {}}}, step]
     task = talk.api.post(f"/agents/{grace}/tasks", {"name": "Ask", "main": main, "tools": [expert]}).json()
