@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from agents.access.open_pages import headers, page, served
+from agents.tools.mcp.questions import decision_of
 from executions.links.opening import Opened, State, answer, opened
 from executions.models import QUORUM
 from executions.waits.asked import fields_asked, first_text, schema_of, told_beside
@@ -126,7 +127,8 @@ def _asks_for_json(door: Opened) -> bool:
 def _asked(door: Opened, filled: Filled) -> HttpResponse:
     assert door.wait is not None
     shown, quorum = door.wait.output, door.wait.metadata.get(QUORUM)
-    question = first_text(shown)
+    question, fields, decision = first_text(shown), _fields(door), decision_of(shown)
+    decision = decision if any(each.name == decision for each in fields) else None
     beside, others = told_beside(shown, most=_MOST_BESIDE, longest=_LONGEST_JSON)
     return page(
         "links/ask.html",
@@ -134,7 +136,8 @@ def _asked(door: Opened, filled: Filled) -> HttpResponse:
         question=_shown(question),
         beside=[(_shown(name), _shown(text)) for name, text in beside.items()],
         others=others,
-        fields=[_as_control(each, filled.values) for each in _fields(door)],
+        fields=[_as_control(each, filled.values) for each in fields if each.name != decision],
+        decision=decision,
         asks_for_json=_asks_for_json(door),
         value=filled.values.get("value", ""),
         problems=[_shown(problem) for problem in filled.problems],

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from django.test import Client
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import UrlElicitationRequiredError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitRequestURLParams, InputRequiredResult
@@ -167,6 +169,62 @@ def test_what_cannot_wait_asks_nobody(flow: FlowRunner, agent: str, asking: McpS
     offered = next(each for each in bodies if each["name"] == "sea__ask")
     result = run_tool(Caller(developer, "chat"), WantedCall(offered, {}))
     assert (result["text"], len(result["declined"])) == ("a person said decline", 1)
+
+
+class TestLinks:
+    """Forms on the page behind a link."""
+
+    @pytest.fixture
+    def page(
+        self, flow: FlowRunner, begin: Any, settings: Any, django_capture_on_commit_callbacks: Any
+    ) -> Callable[..., tuple[str, Any]]:
+        """`page(tool)` is the run that waits, and what looks at the page, or sends its form."""
+        settings.LINK_REQUESTS_PER_MINUTE = 0
+
+        def opened(tool: str) -> tuple[str, Any]:
+            run_id = begin(tool, STATELESS)["id"]
+            wait = flow.log(run_id)[-1]["id"]
+            made = flow.api.post(f"/executions/{run_id}/transitions/{wait}/links", {"answers_as": "Ann"})
+            assert made.status_code == 201, made.json()
+            path = urlsplit(made.json()["url"]).path
+
+            def send(**form: str) -> Any:
+                if not form:
+                    return Client().get(path)
+                body = urlencode({f"field-{name}": value for name, value in form.items()})
+                with django_capture_on_commit_callbacks(execute=True):
+                    return Client().generic("POST", path, body, content_type="application/x-www-form-urlencoded")
+
+            return run_id, send
+
+        return opened
+
+    @pytest.mark.parametrize(
+        ("form", "told"),
+        [({"berth": "5", "action": "accept"}, "accept 5"), ({"berth": "", "action": "decline"}, "decline")],
+    )
+    def test_a_person_without_an_account_answers_once(
+        self, flow: FlowRunner, page: Any, form: dict[str, str], told: str
+    ) -> None:
+        run_id, send = page("ask")
+        shown = send().content.decode()
+        assert "Which berth?" in shown and 'name="field-berth"' in shown and "<script" not in shown
+        for decision in ("accept", "decline"):
+            assert f'name="field-action" value="{decision}"' in shown
+        wrong = send(berth="5.5", action="accept")
+        assert wrong.status_code == 422 and "Nothing was sent yet" in wrong.content.decode()
+        assert send(berth="5", action="maybe").status_code == 422
+        assert send(**form).status_code == 302
+        assert flow.settle(run_id)["output"] == f"a person said {told}"
+        assert send(**form).status_code == 409
+
+    def test_an_address_to_open_is_for_whom_it_is_shown_to(self, flow: FlowRunner, page: Any) -> None:
+        run_id, send = page("book")
+        assert send(_action="accept", action="moor").status_code == 302
+        assert flow.settle(run_id)["status"] == "awaiting_input"
+        wait = flow.log(run_id)[-1]
+        assert wait["output"]["mode"] == "url"
+        assert flow.api.post(f"/executions/{run_id}/transitions/{wait['id']}/links", {}).status_code == 400
 
 
 class TestIntegration:

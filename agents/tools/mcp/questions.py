@@ -118,6 +118,15 @@ def answer_schema(asked: Asked) -> dict[str, Json]:
     }
 
 
+def decision_of(shown: Json) -> str | None:
+    """The name of the field of a wait's answer that says whether the others are given; None if it has no such."""
+    if not isinstance(shown, Mapping) or shown.get("type") != ELICITATION:
+        return None
+    schema = shown.get("schema")
+    needed = schema.get("required") if isinstance(schema, Mapping) else None
+    return needed[0] if isinstance(needed, list) and len(needed) == 1 and isinstance(needed[0], str) else None
+
+
 def _reply(asked: Asked, answer: Json) -> dict[str, Json]:
     """What the server is told of an answer that fits the schema."""
     given: Any = answer if isinstance(answer, Mapping) else {}
