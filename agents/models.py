@@ -1,6 +1,7 @@
 """Tenants and what they define: projects, agents, tools; and what model calls used."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -177,6 +178,9 @@ class ModelUsage(models.Model):
     session_id = models.UUIDField(null=True)
     execution_id = models.UUIDField(null=True)
     key_id = models.UUIDField(null=True)
+    counts_for = ArrayField(
+        models.UUIDField(), null=True, help_text="runs and sessions whose calls led to the run: it counts for them, too"
+    )
 
     objects = TenantManager()
 
@@ -189,6 +193,7 @@ class ModelUsage(models.Model):
             models.Index(fields=["created_at"], name="usage_reserved", condition=Q(state=UsageState.RESERVED)),
             models.Index(fields=["execution_id"], name="account_of_execution", condition=Q(execution_id__isnull=False)),
             models.Index(fields=["session_id"], name="account_of_session", condition=Q(session_id__isnull=False)),
+            GinIndex(fields=["counts_for"], name="account_of_callers", condition=Q(counts_for__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -61,6 +61,11 @@ class Execution(Resource):
         null=True, help_text="the branch that waits for it, or the session in which a tool began it"
     )
     callers = ArrayField(models.UUIDField(), null=True, help_text="the runs whose calls led to it, the nearest first")
+    counts_for = ArrayField(
+        models.UUIDField(),
+        null=True,
+        help_text="these runs, and sessions that led to it: its cost counts for them, too",
+    )
     retried_from = models.UUIDField(null=True, help_text="the run that this one does again; it may be gone")
     values_of = models.UUIDField(
         null=True, help_text="the first of the runs whose stored contents this one may refer to, all of them retries"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from agents.models import Agent
@@ -15,7 +15,11 @@ from julep_project.core.telemetry.context import add_source
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Ids of what a call is for, as far as there is such a thing, and of the API key it was asked for with."""
+    """Ids of what a call is for, as far as there is such a thing, and of the API key it was asked for with.
+
+    `counts_for` are the runs and sessions whose calls led to the run: what is spent for it counts in their limits, too.
+    The same for all calls of a run.
+    """
 
     project_id: UUID | None = None
     agent_id: UUID | None = None
@@ -23,19 +27,27 @@ class Attribution:
     session_id: UUID | None = None
     execution_id: UUID | None = None
     key_id: UUID | None = None
+    counts_for: tuple[UUID, ...] = ()
+
+    @property
+    def led_here(self) -> list[UUID]:
+        """What a run counts for that a call begins which is made here."""
+        nearest = (self.execution_id, self.session_id)
+        return list(dict.fromkeys([*(each for each in nearest if each is not None), *self.counts_for]))
 
     def of_agent(self, agent: Agent | None) -> Self:
         """The same, for a call of this agent."""
         return self if agent is None else replace(self, agent_id=agent.pk, project_id=agent.project_id)
 
 
-DIMENSIONS = tuple(field.name for field in fields(Attribution))
+COUNTS_FOR = "counts_for"
+DIMENSIONS = tuple(field.name for field in fields(Attribution) if field.name != COUNTS_FOR)
 _NOTHING = Attribution()
 _current: ContextVar[Attribution] = ContextVar("attribution", default=_NOTHING)
 
 
 @contextmanager
-def attributed(**ids: UUID | None) -> Iterator[None]:
+def attributed(**ids: Any) -> Iterator[None]:
     """Let calls of the block be for these, and for what was said around it where nothing is said here.
 
     It goes along into tasks, and into threads that `run_query` and `in_thread` use.

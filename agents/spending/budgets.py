@@ -1,4 +1,5 @@
-"""What one session may cost in all, with those that its agents ask others in, as whoever asks in it says.
+"""What one session may cost in all, with those that its agents ask others in and the runs that were begun in these, as
+whoever asks in it says.
 
 No stored limit, since each caller brings its own.
 """
@@ -68,6 +69,9 @@ def _spent(session_id: UUID) -> Decimal:
     return Decimal(spent)
 
 
+_IDS = "(SELECT of FROM ids)::uuid[]"
+# The runs that calls in these sessions have begun count, too.
+_OF_THESE = f"(session_id = ANY({_IDS}) OR counts_for && {_IDS})"
 # A session says in its metadata which other one it was begun in.
 _SPENT = f"""
     WITH RECURSIVE below(id) AS (
@@ -77,11 +81,12 @@ _SPENT = f"""
             ON session.metadata @> jsonb_build_object('called_by', jsonb_build_object('session_id', below.id::text))
             AND session.developer_id = (SELECT developer_id FROM chat_sessions_session WHERE id = %(session)s)
     )
+    , ids AS MATERIALIZED (SELECT array_agg(id) AS of FROM below)
     SELECT coalesce(sum(counted), 0) FROM (
         SELECT cost + unpriced * %(unknown)s AS counted FROM spending_usageday
-        WHERE session_id IN (SELECT id FROM below) AND NOT custom_api_used
+        WHERE {_OF_THESE} AND NOT custom_api_used
         UNION ALL
         SELECT CASE WHEN state = '{UsageState.RESERVED}' THEN reserved ELSE coalesce(cost, %(unknown)s) END
-        FROM agents_modelusage WHERE session_id IN (SELECT id FROM below) AND NOT folded AND NOT custom_api_used
+        FROM agents_modelusage WHERE {_OF_THESE} AND NOT folded AND NOT custom_api_used
     ) AS parts
 """

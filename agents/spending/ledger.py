@@ -15,7 +15,7 @@ from django.conf import settings
 
 from agents.models import Developer, UsageState
 from agents.spending import limits, totals
-from agents.spending.attribution import DIMENSIONS, Attribution
+from agents.spending.attribution import COUNTS_FOR, DIMENSIONS, Attribution
 from agents.spending.budgets import check_budgets, has_budget
 from agents.spending.sql import MATCHES, TODAY
 from julep_project.core.database import execute, fetch
@@ -142,9 +142,10 @@ def give_up_abandoned() -> int:
 
 _BATCH = 500
 
-_COLUMNS = ", ".join(DIMENSIONS)
-_VALUES = ", ".join(f"%({name})s::uuid" for name in DIMENSIONS)
-_NAMED_VALUES = ", ".join(f"%({name})s::uuid AS {name}" for name in DIMENSIONS)
+_TYPES = {**dict.fromkeys(DIMENSIONS, "uuid"), COUNTS_FOR: "uuid[]"}
+_COLUMNS = ", ".join(_TYPES)
+_VALUES = ", ".join(f"%({name})s::{type_}" for name, type_ in _TYPES.items())
+_NAMED_VALUES = ", ".join(f"%({name})s::{type_} AS {name}" for name, type_ in _TYPES.items())
 _FREE_TIER = UUID(int=0)
 
 # What a row counts for in limits.
@@ -230,7 +231,7 @@ _GIVE_UP = f"""
     ), account AS (
         UPDATE agents_modelusage u SET state = '{UsageState.UNKNOWN}', estimated = true
         FROM lost WHERE u.id = lost.id
-        RETURNING u.developer_id, {", ".join(f"u.{name}" for name in DIMENSIONS)},
+        RETURNING u.developer_id, {", ".join(f"u.{name}" for name in _TYPES)},
                   (u.created_at AT TIME ZONE 'UTC')::date AS day, %(unknown)s AS counted, u.reserved AS held,
                   1 AS unpriced
     ) {_CHARGE}
@@ -246,6 +247,7 @@ def _row_parameters(call: Call) -> dict[str, Any]:
         "model": call.model,
         "metadata": to_json_text({**tags, **call.metadata}),
         **{name: getattr(call.attribution, name) for name in DIMENSIONS},
+        COUNTS_FOR: list(call.attribution.counts_for) or None,
     }
 
 

@@ -15,7 +15,7 @@ from agents.spending import totals
 from agents.spending.attribution import Attribution
 from agents.spending.models import LimitScope, SpendingLimit, SpendingTotal
 from agents.spending.periods import bounds, midnight, today
-from agents.spending.sql import COLUMN_OF_SCOPE, TODAY
+from agents.spending.sql import COLUMN_OF_SCOPE, OF_CALLERS, TODAY
 from agents.spending.totals import FREE_TIER, Countable
 from julep_project.core.clock import to_wire
 from julep_project.core.database import fetch
@@ -38,8 +38,10 @@ class InForce:
 
 
 def _is_of(limit: Countable, attribution: Attribution) -> bool:
-    column = COLUMN_OF_SCOPE.get(LimitScope(limit.scope))
-    return column is None or getattr(attribution, column) == limit.scope_id
+    scope = LimitScope(limit.scope)
+    column = COLUMN_OF_SCOPE.get(scope)
+    is_own = column is None or getattr(attribution, column) == limit.scope_id
+    return is_own or (scope in OF_CALLERS and limit.scope_id in attribution.counts_for)
 
 
 # For so long a process may not know of the first limit of something. How much is left always says the database.

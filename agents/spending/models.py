@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -131,6 +133,9 @@ class UsageDay(_DaySum):
     session_id = models.UUIDField(null=True)
     execution_id = models.UUIDField(null=True)
     key_id = models.UUIDField(null=True)
+    counts_for = ArrayField(
+        models.UUIDField(), null=True, help_text="runs and sessions whose calls led to the run: it counts for them, too"
+    )
     calls = models.PositiveBigIntegerField()
     unpriced = models.PositiveBigIntegerField(help_text="calls whose price is not known")
     prompt_tokens = models.PositiveBigIntegerField()
@@ -150,6 +155,7 @@ class UsageDay(_DaySum):
         indexes = [
             models.Index(fields=["session_id"], name="usage_of_session", condition=Q(session_id__isnull=False)),
             models.Index(fields=["execution_id"], name="usage_of_execution", condition=Q(execution_id__isnull=False)),
+            GinIndex(fields=["counts_for"], name="usage_of_callers", condition=Q(counts_for__isnull=False)),
         ]
 
 

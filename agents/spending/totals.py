@@ -12,7 +12,7 @@ from django.db import transaction
 from agents.models import UsageState
 from agents.spending.models import LimitPeriod, LimitScope, SpendingTotal
 from agents.spending.periods import bounds
-from agents.spending.sql import COLUMN_OF_SCOPE, DAY_OF_USAGE, TODAY
+from agents.spending.sql import COLUMN_OF_SCOPE, DAY_OF_USAGE, OF_CALLERS, TODAY
 from julep_project.core.database import execute, fetch
 
 _RECOUNTED_AT_ONCE = 50
@@ -102,6 +102,8 @@ def _recount(total_id: int, scope: str, scope_id: UUID | None) -> None:
     execute("SELECT FROM spending_spendingtotal WHERE id = %s FOR UPDATE", [total_id])
     column = COLUMN_OF_SCOPE.get(LimitScope(scope))
     narrowed = "" if column is None else f"AND c.{column} = %(scope_id)s"
+    if scope in OF_CALLERS:
+        narrowed = f"AND (c.{column} = %(scope_id)s OR c.counts_for @> ARRAY[%(scope_id)s::uuid])"
     execute(_RECOUNT.format(narrowed=narrowed), {"id": total_id, "scope_id": scope_id, "unknown": unknown_price()})
 
 

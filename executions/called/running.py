@@ -97,6 +97,7 @@ def _started(call: ToolCall) -> Execution:
             called={
                 "called_by": waits,
                 "callers": _callers(whom.execution_id),
+                "counts_for": whom.led_here,
             },
         )
 

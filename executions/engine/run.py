@@ -103,7 +103,7 @@ class Run:
         traceparent: str | None = None,
         has_overrides: bool = False,
         called_by: UUID | None = None,
-        callers: tuple[UUID, ...] = (),
+        counts_for: tuple[UUID, ...] = (),
     ) -> None:
         self.execution_id = execution_id
         self.traceparent = traceparent
@@ -112,7 +112,7 @@ class Run:
         self._version_id = version_id
         self._has_overrides = has_overrides
         self.called_by = called_by
-        self.callers = callers
+        self._counts_for = counts_for
 
     @cached_property
     def contents(self) -> Contents:
@@ -142,7 +142,7 @@ class Run:
         return Task.objects.get(pk=self.version.task_id)
 
     @property
-    def attribution(self) -> dict[str, UUID | None]:
+    def attribution(self) -> dict[str, Any]:
         """What its calls are for."""
         if "_given" in vars(self):
             agent_id, project_id = self._given["task__agent_id"], self._given["task__agent__project_id"]
@@ -154,6 +154,7 @@ class Run:
             "task_id": self.version.task_id,
             "execution_id": self.execution_id,
             "key_id": self.key_id,
+            "counts_for": self._counts_for,
         }
 
     @cached_property

@@ -36,7 +36,8 @@ _LEFT = f"""
 _INTO_RUNS = """
     INSERT INTO executions_execution (id, developer_id, task_id, task_version_id, status, input, state, metadata,
                                      transition_count, runnable, open_waits, depth, key_id, retried_from,
-                                     values_of, traceparent, fork_id, variant, overrides, called_by, callers, sources)
+                                     values_of, traceparent, fork_id, variant, overrides, called_by, callers, sources,
+                                     counts_for)
 """
 _INTO_BRANCHES = """
     INSERT INTO executions_branch (id, execution_id, index, status, stack, version, attempt, pending_children, rung_at)
@@ -55,7 +56,7 @@ _INSERT_RUN = f"""
         SELECT %(id)s, %(developer)s, task.id, %(version)s, 'queued', %(input)s::jsonb, '{{}}', %(metadata)s::jsonb,
                0, 1, 0, %(depth)s, %(key)s::uuid, %(retried_from)s::uuid, %(values_of)s::uuid, %(traceparent)s,
                %(fork_id)s::uuid, %(variant)s::jsonb, %(overrides)s::jsonb, %(called_by)s::uuid,
-               %(callers)s::uuid[], %(sources)s::jsonb
+               %(callers)s::uuid[], %(sources)s::jsonb, %(counts_for)s::uuid[]
         FROM task
         RETURNING created_at, updated_at
     ), main AS (
@@ -85,7 +86,7 @@ _INSERT_RUNS = f"""
     ), run AS (
         {_INTO_RUNS}
         SELECT id, developer, task, version, 'queued', input::jsonb, '{{}}', metadata::jsonb, 0, 1, 0, 0, key, NULL,
-               NULL, traceparent, NULL, NULL, NULL, NULL, NULL, NULL
+               NULL, traceparent, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM asked
     ), main AS (
         {_INTO_BRANCHES}
@@ -132,6 +133,7 @@ def insert_run(execution: Execution, version_number: int | None, act: Act | None
             "traceparent": execution.traceparent,
             "called_by": execution.called_by,
             "callers": execution.callers,
+            "counts_for": execution.counts_for,
             **edited_columns(execution),
             "stack": main.stack,
             "share": settings.TENANT_SHARE,

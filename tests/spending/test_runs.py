@@ -9,13 +9,16 @@ import pytest
 from agents.llm.own.scripted import scripted_model
 from agents.models import Developer, ModelUsage, UsageState
 from agents.spending import limit_services, limits
+from agents.spending.folding import fold
 from agents.spending.models import SpendingLimit, SpendingTotal
+from agents.spending.totals import recount
 from executions.models import Branch, Execution
 from executions.services import resume_within_budget
 from julep_project.core.database import execute
 from tests.flow_runner import FlowRunner
 
 PROMPT = {"prompt": "Say it", "unwrap": True}
+CALL = {"tool": "helper", "arguments": {}}
 MAP = [
     {"over": "$ range(100)", "map": {**PROMPT, "prompt": "$ f'{_}'"}, "parallelism": 10},
     {"evaluate": {"n": "$ len(_)"}},
@@ -135,3 +138,35 @@ def test_a_limit_of_one_execution_holds_up_no_other(flow: FlowRunner, developer:
         limited(developer, "0.01", scope="execution", scope_id=UUID(execution["id"]), period="total")
         limits.forget()
         assert started(flow, [PROMPT, PROMPT])["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_what_runs_cost_that_a_run_calls_counts_for_it(
+    flow: FlowRunner, developer: Developer, django_capture_on_commit_callbacks: Any, is_folded: bool
+) -> None:
+    """Those that they call as well; and what is counted anew, of runs that are gone, is the same."""
+    tool: dict[str, Any] | None = None
+    for main in ([PROMPT, PROMPT], [PROMPT, CALL], [{"wait_for_input": {"info": {}}}, CALL]):
+        task = flow.create({"main": main, "tools": [] if tool is None else [tool]}).json()["id"]
+        tool = {"name": "helper", "type": "task", "task": {"task_id": task}}
+    execution = flow.start(task, {})
+    row = limited(developer, "0.015", scope="execution", scope_id=UUID(execution["id"]), period="total")
+
+    with scripted_model(["one", "two", "three"]) as model:
+        flow.resume(execution["id"], 1)
+        [held] = Branch.objects.filter(effect__waits_for__type="budget").select_related("execution")
+        assert held.execution.counts_for and UUID(execution["id"]) in held.execution.counts_for
+        assert (len(model.requests), flow.settle(execution["id"])["status"]) == (2, "running")
+        if is_folded:
+            assert fold() == 2
+        total = SpendingTotal.objects.get(limit=row)
+        recount(total.pk)
+        total.refresh_from_db()
+        assert (total.spent, total.reserved) == (Decimal("0.02"), 0)
+
+        limit_services.change_limit(developer, row.pk, {"amount": Decimal("0.5")})
+        assert went_on(flow, execution, django_capture_on_commit_callbacks)["status"] == "succeeded"
+    Execution.objects.exclude(pk=execution["id"]).delete()
+    recount(total.pk)
+    total.refresh_from_db()
+    assert total.spent == Decimal("0.03")

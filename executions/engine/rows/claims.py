@@ -54,7 +54,7 @@ _CLAIM_COLUMNS = f"""
     b.id, b.execution_id, b.parent_id, b.version, b.attempt, b.stack, b.event, b.effect, b.wait_id IS NOT NULL,
     coalesce((SELECT p.parent_id IS NOT NULL FROM executions_branch p WHERE p.id = b.parent_id), false),
     b.held_up, {HAS_FOLLOWERS}, b.updated_at, e.task_version_id, e.developer_id, e.key_id, to_jsonb(e.traceparent),
-    e.overrides IS NOT NULL, e.called_by, e.callers
+    e.overrides IS NOT NULL, e.called_by, e.counts_for
 """
 
 LEASE_END_SQL = LEASE_END.format(seconds="%(lease)s")
@@ -129,7 +129,7 @@ def _held_by(owner: str) -> dict[str, Any]:
 
 def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
     """The columns stand in the order of the claim's fields; the last seven are those of its run."""
-    *columns, version_id, developer_id, key_id, traceparent, has_overrides, called_by, callers = map(loaded, row)
+    *columns, version_id, developer_id, key_id, traceparent, has_overrides, called_by, counts_for = map(loaded, row)
     run = Run(
         execution_id=columns[1],
         developer_id=developer_id,
@@ -138,7 +138,7 @@ def _claim_of_row(held: BranchStatus, row: Sequence[Any]) -> Claim:
         traceparent=traceparent,
         has_overrides=has_overrides,
         called_by=called_by,
-        callers=tuple(callers or ()),
+        counts_for=tuple(counts_for or ()),
     )
     fields: list[Any] = [held, *columns, run]
     return Claim(*fields)

@@ -100,6 +100,27 @@ def test_what_its_own_agents_cost_counts_in_what_it_may(talk: Talk) -> None:
     assert "may cost 0.5 US dollars" in json.loads(told(model, 1))["error"]
 
 
+def test_what_runs_cost_that_it_began_counts_in_what_it_may_and_for_its_session(talk: Talk, settings: Any) -> None:
+    settings.CHAT_TASK_WAIT_S, settings.UNKNOWN_PRICE_USD = 0, Decimal("0.2")
+    expert, session = helped(talk, max_cost=0.5)
+    task = talk.api.post(f"/agents/{expert}/tasks", {"name": "Say", "main": [{"prompt": "Say it"}]}).json()
+    talk.tool(expert, name="helper", type="task", task={"task_id": task["id"]})
+    talk.api.patch(f"/agents/{expert}", {"model": "scripted/one"})
+    dispatcher = InProcessDispatcher()
+    with dispatching_to(dispatcher):
+        with scripted_model([calls("expert", message="Hi"), calls("helper"), "It takes a while.", "Wait."]):
+            talk.ask(session, "Say hi")
+        own = own_of(session)
+        limit = {"scope": "session", "scope_id": str(own.pk), "period": "total", "amount": 10}
+        limit_id = talk.api.post("/limits", limit).json()["id"]
+        with scripted_model(["It."]):
+            dispatcher.run_to_rest(Execution.objects.get().pk)
+    assert talk.api.get(f"/limits/{limit_id}").json()["spent"] == 0.6
+    with scripted_model([calls("expert", message="Hi"), "I cannot."]) as model:
+        talk.ask(session, "Once more")
+    assert "may cost 0.5 US dollars" in json.loads(told(model, 1))["error"]
+
+
 def test_an_agent_that_asks_itself_comes_to_an_end(talk: Talk) -> None:
     ada = talk.agent()
     give(talk, ada, "me", ada)
