@@ -7,6 +7,7 @@ from mcp.server.context import ServerRequestContext
 
 from agents.models import Developer
 from julep_project.core.api.auth import KeyScope, Principal
+from julep_project.mcp_server.asking import Line
 
 # Where the bridge puts it in the scope of a request.
 STATE = "julep.caller"
@@ -16,10 +17,11 @@ Context = ServerRequestContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The developer whose key was sent, and what the key is for."""
+    """The developer whose key was sent, and what the key is for. With a `line` the client may be asked something."""
 
     principal: Principal
     request_id: str
+    line: Line | None = None
 
     @property
     def developer(self) -> Developer:

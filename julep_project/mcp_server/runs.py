@@ -103,14 +103,14 @@ def detailed_task_of(standing: Standing) -> dict[str, Any]:
     could not be carried out at all are errors of the protocol."""
     task = task_of(standing)
     if standing.waits:
-        return {**task, "inputRequests": {wait_id: _elicited(asked) for wait_id, asked in standing.waits.items()}}
+        return {**task, "inputRequests": {wait_id: elicited(asked) for wait_id, asked in standing.waits.items()}}
     if task["status"] == "completed":
         result = result_of(standing).model_dump(mode="json", by_alias=True, exclude_none=True)
         return {**task, "result": result}
     return task
 
 
-def _elicited(asked: Any) -> dict[str, Any]:
+def elicited(asked: Any) -> dict[str, Any]:
     """A wait as a question with a form: that of its schema where a form can give it, else a field for a text."""
     schema = schema_of(asked)
     wanted = dict(schema) if schema is not None and fields_of(schema) else _ANSWER

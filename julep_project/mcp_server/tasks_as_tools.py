@@ -12,6 +12,7 @@ from executions.services import start_execution
 from julep_project.core.database import run_query
 from julep_project.mcp_server.caller import Caller, Context
 from julep_project.mcp_server.naming import name_of
+from julep_project.mcp_server.run_questions import answered
 from julep_project.mcp_server.runs import EXTENSION, result_of, task_of, wait_for
 from julep_project.mcp_server.visible import TASK_PREFIX
 from tasks.models import Task
@@ -52,7 +53,8 @@ def _tool(task: Task, schema: Mapping[str, Any] | None) -> Tool:
 async def run(
     caller: Caller, context: Context, task: Task, arguments: dict[str, Any], wait_s: float
 ) -> CallToolResult | dict[str, Any]:
-    """Start a run, and wait for it. A client that knows tasks gets one when the run takes longer than a moment.
+    """Start a run, and wait for it; what it asks meanwhile is asked of a client that can be asked while it waits. A
+    client that knows tasks gets one when the run takes longer than a moment.
 
     Raises:
         DomainError: the run cannot be started.
@@ -64,6 +66,10 @@ async def run(
 
     is_patient = not knows_tasks(context)
     standing = await wait_for(caller.developer, started.pk, wait_s if is_patient else min(_MOMENT_S, wait_s), tell)
+    if caller.line is not None:
+        standing = await answered(
+            caller.line, caller.developer, standing, partial(wait_for, seconds=wait_s, moved=tell)
+        )
     if is_patient or standing.is_over:
         return result_of(standing)
     return {"resultType": "task", **task_of(standing)}
