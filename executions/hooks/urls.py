@@ -13,7 +13,7 @@ _ONE: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_up
 
 urlpatterns = [
     path("hooks", HookViewSet.as_view(COLLECTION)),
-    re_path(r"^hooks/(?P<token>(?![0-9a-fA-F-]{36}$)[^/]++)$", hook_door),
+    re_path(r"^hooks/(?P<id>(?![0-9a-fA-F-]{36}$)[^/]++)$", hook_door),
     path("hooks/<str:id>", HookViewSet.as_view(_ONE)),
     path("hooks/<str:id>/rotate", HookViewSet.as_view({"post": "rotate"})),
     path(_CALLS, HookCallViewSet.as_view({"get": "list"})),

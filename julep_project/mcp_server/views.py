@@ -9,14 +9,19 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
 from rest_framework.exceptions import MethodNotAllowed
 
 from agents.models import Developer
+from executions.api.serializers import AnyJson
+from julep_project.core.api.api_schema import SERVER_SENT_EVENTS, describe_async
 from julep_project.core.api.async_views import api_view, json_response, read_request
 from julep_project.core.api.auth import KeyScope, Principal, principal_of
 from julep_project.core.api.renderers import to_json
 from julep_project.core.errors import BodyTooLarge, InvalidInput, NotFound, ServiceUnavailable
 from julep_project.core.process.threads import in_thread
+from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, Text
 from julep_project.mcp_server.asking import (
     LARGEST_ANSWER,
     UnknownSession,
@@ -56,6 +61,60 @@ class _Message:
         return cls(to_json(said), is_greeting=said.get("method") == "initialize", capabilities=capabilities)
 
 
+class McpMessageBody(Body):
+    """A message of the protocol: JSON-RPC 2.0."""
+
+    example = Example(jsonrpc="2.0", id=1, method="tools/list", params={})
+
+    jsonrpc = serializers.ChoiceField(choices=["2.0"])
+    id = AnyJson(required=False, help_text="a number or a text; a notification has none")
+    method = Text(help_text="such as `initialize`, `tools/list`, `tools/call`, `resources/read`, `prompts/get`")
+    params = JsonObject(required=False)
+
+
+class McpMessageAnswer(Answer):
+    """What is answered to a message: a `result` or an `error`."""
+
+    sometimes = frozenset({"result", "error"})
+
+    jsonrpc = Text()
+    id = AnyJson()
+    result = JsonObject()
+    error = JsonObject(help_text="with `code` and `message`")
+
+
+class McpRefusalAnswer(Answer):
+    """Why a message was not taken, as the protocol says it, or as this API does where it got no further."""
+
+    sometimes = frozenset({"jsonrpc", "id"})
+
+    jsonrpc = Text()
+    id = AnyJson(help_text="null where it is not known")
+    error = JsonObject(help_text="with `code` and `message`")
+
+
+_HEADERS = {
+    "Mcp-Session-Id": "As `initialize` was answered, in versions that begin with it.",
+    "MCP-Protocol-Version": "The version that client and server agreed on.",
+    "Mcp-Method": "The method of the message, in versions that ask for it.",
+    "Mcp-Name": "The tool, prompt or resource that is meant, likewise.",
+}
+
+
+@describe_async(
+    "mcp",
+    body=McpMessageBody,
+    answer={
+        200: McpMessageAnswer,
+        **SERVER_SENT_EVENTS,
+        202: OpenApiResponse(description="A notification or an answer was taken. No body."),
+        400: McpRefusalAnswer,
+        401: OpenApiResponse(description="The key or token is missing, wrong or over; `WWW-Authenticate` says more."),
+        404: McpRefusalAnswer,
+        406: McpRefusalAnswer,
+    },
+    others=[OpenApiParameter(name, str, "header", description=text) for name, text in _HEADERS.items()],
+)
 @api_view("POST", scope=KeyScope.READ)
 async def mcp(request: HttpRequest, developer: Developer) -> HttpResponseBase:
     """One message of the protocol, and what is answered to it. What changes something asks for more of the key."""

@@ -33,6 +33,8 @@ UNRECORDED = {
     ("post", "users/<str:id>/search"): "reads",
     ("post", "^(?:v1/)?vector_stores/(?P<store>[^/]+)/search$"): "reads",
     ("post", "embed"): "changes nothing here",
+    ("post", "^hooks/(?P<id>(?![0-9a-fA-F-]{36}$)[^/]++)$"): "the call is kept, with what it began",
+    ("post", "mcp"): "what a call of a tool does records itself",
     ("post", "sessions/<str:id>/messages"): "entries are never changed, and say themselves when they came",
     ("post", "sessions/<str:id>/render"): "changes nothing here",
     ("post", "sessions/<str:id>/chat"): "entries are never changed, and say themselves when they came",

@@ -49,3 +49,24 @@ def test_a_chat_may_be_one_text() -> None:
         if operation["operationId"] in ("session_chat", "session_render"):
             name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
             assert "message" in schemas[name]["properties"] and "messages" not in schemas[name].get("required", ())
+
+
+def test_what_needs_no_key_says_so() -> None:
+    """And has what its callers send by other means: signatures in headers, whatever body and query they have."""
+    (described,) = (operation for _, operation in _operations() if operation["security"] == [])
+    headers = {each["name"] for each in described["parameters"] if each.get("in") == "header"}
+    assert described["operationId"] == "hook_call" and described["tags"] == ["hooks"]
+    assert {"webhook-signature", "x-hub-signature-256", "x-slack-signature", "stripe-signature"} <= headers
+    assert {"application/json", "application/x-www-form-urlencoded", "text/plain"} == set(
+        described["requestBody"]["content"]
+    )
+    assert {"202", "400", "403", "404", "409", "413", "422", "429", "503"} <= set(described["responses"])
+    names = {each.get("$ref", "") for each in described["parameters"]}
+    assert "#/components/parameters/Idempotency-Key" not in names
+
+
+def test_the_mcp_server_is_described() -> None:
+    (described,) = (operation for place, operation in _operations() if place == "post /mcp")
+    assert described["security"] == [{"apiKey": []}] and described["tags"] == ["mcp"]
+    assert {"application/json", "text/event-stream"} == set(described["responses"]["200"]["content"])
+    assert {"202", "400", "401", "406"} <= set(described["responses"])

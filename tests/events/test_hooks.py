@@ -19,6 +19,7 @@ from executions.events.models import Event
 from executions.hooks import keepers
 from executions.hooks.models import Hook, HookCall
 from executions.models import Execution
+from tests import described
 from tests.at_once import statuses_at_once
 from tests.backend import flush_redis
 from tests.events.conftest import Events
@@ -46,7 +47,8 @@ class Door:
         data = json.dumps(body).encode() if raw is None else raw
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         with self._capture(execute=True):
-            return self.browser.generic("POST", self.path, data, content_type=media, headers=sent)
+            answer = self.browser.generic("POST", self.path, data, content_type=media, headers=sent)
+        return described.hold("POST", self.path, answer)
 
     def calls(self) -> list[Json]:
         found: list[Json] = self.api.get(f"{self.at}/calls").json()["items"]

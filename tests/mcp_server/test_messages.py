@@ -1,6 +1,7 @@
 """What is refused, and what no client of the library would send."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from agents.models import Agent, Developer, Project
 from docs_store.models import Doc
 from executions.models import Execution
 from sessions.models import Session
+from tests import described
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend
 from tests.mcp_server.conftest import MODERN, MODES, Talk
@@ -22,8 +24,17 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 @pytest.fixture
 def http(backend: Backend) -> Any:
     headers = {"Authorization": f"Bearer {API_KEY}", "Accept": "application/json, text/event-stream"}
-    with httpx.Client(base_url=backend.url, headers=headers, trust_env=False, timeout=60) as client:
+    hooks = {"response": [_hold]}
+    with httpx.Client(base_url=backend.url, headers=headers, trust_env=False, timeout=60, event_hooks=hooks) as client:
         yield client
+
+
+def _hold(answer: httpx.Response) -> None:
+    """To the API description, as every other answer is."""
+    told = SimpleNamespace(
+        streaming=False, content=answer.read(), headers=answer.headers, status_code=answer.status_code
+    )
+    described.hold(answer.request.method, answer.request.url.path, told)
 
 
 def test_without_a_key(http: httpx.Client) -> None:

@@ -46,6 +46,7 @@ TAGS = {
     "schedules": "Runs and messages that begin at times.",
     "events": "What has happened elsewhere, for the runs that wait for it.",
     "hooks": "Addresses that others call, to begin runs or to record events.",
+    "mcp": "The platform as a server of the Model Context Protocol.",
     "audit": "Who did what.",
     "retention": "For how long rows are kept.",
 }
@@ -144,7 +145,9 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         parameters[name] = {"in": "header", "name": name, "description": description, "schema": schema}
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            names = [name for name, *_ in _HEADERS if name != IDEMPOTENCY_KEY or method in _CHANGING]
+            # What takes no key is nothing that this API's own clients call.
+            knows_keys = method in _CHANGING and operation.setdefault("security", []) != []
+            names = [name for name, *_ in _HEADERS if name != IDEMPOTENCY_KEY or knows_keys]
             operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
             _add_summary(operation)
             _name_json(operation)
@@ -182,7 +185,8 @@ def _add_examples(path: str, operation: dict[str, Any]) -> None:
         if parameter.get("in") == "path":
             name = parameter["name"]
             *_, segment, _ = path.partition(f"{{{name}}}")[0].split("/")
-            parameter["example"] = _NAMED.get(name) or example_id(segment.removesuffix("s"))
+            own = [each["value"] for each in parameter.pop("examples", {}).values()]
+            parameter["example"] = own[0] if own else _NAMED.get(name) or example_id(segment.removesuffix("s"))
 
 
 def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -191,3 +195,7 @@ def _add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
         left_out = (status in _OF_CHANGES and method not in _CHANGING) or (status in _OF_MODELS and not asks)
         if not left_out:
             operation["responses"].setdefault(str(status), {"$ref": f"#/components/responses/{_name(status)}"})
+    for status, answer in operation["responses"].items():
+        # Of some an operation says itself what they mean.
+        if int(status) >= 400 and "$ref" not in answer:
+            answer.setdefault("content", _error("")["content"])

@@ -13,7 +13,7 @@ from drf_spectacular.extensions import (
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.views import APIView
 
@@ -172,14 +172,19 @@ def describe_async(
     status: int = 200,
     ids: tuple[str, ...] = (),
     query: Sequence[Parameter] = (),
+    others: Sequence[OpenApiParameter] = (),
+    needs_key: bool = True,
     text: str | None = None,
+    example: Any = None,
 ) -> Callable[[AsyncFunction], AsyncFunction]:
-    """Function decorator: describe a method of an async view, which the framework knows nothing of.
+    """Function decorator: describe a method of a view that is a function, which the framework knows nothing of.
 
     The text is the view's docstring, unless another is given. A view of several methods is decorated once for each.
-    `answer` is one body, or several by status and type of content.
+    `body` is one, or several by type of content, `answer` likewise by status and type. `example` is one
+    of JSON that is no body of ours. `others` are parameters that are not checked, such as headers.
     """
     path_ids = [OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.PATH) for name in ids]
+    one_body = {"application/json": body} if body is not None else None
 
     def decorate(view: AsyncFunction) -> AsyncFunction:
         def handler(self: APIView, request: Any) -> None: ...
@@ -187,8 +192,10 @@ def describe_async(
         documented = extend_schema(
             operation_id=operation_id,
             description=text or view.__doc__,
-            parameters=path_ids,
-            request={"application/json": body} if body is not None else None,
+            parameters=[*path_ids, *others],
+            request=body if isinstance(body, Mapping) else one_body,
+            auth=None if needs_key else [],
+            examples=[] if example is None else [OpenApiExample("example", example, request_only=True)],
             responses=answer if isinstance(answer, Mapping) else {status: answer},
         )(handler)
         described: Any = view
