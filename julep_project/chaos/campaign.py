@@ -11,7 +11,7 @@ from random import Random
 from julep_project.chaos.checker import Seen, check
 from julep_project.chaos.client import Client
 from julep_project.chaos.nemesis import Nemesis
-from julep_project.chaos.scenarios import Scenario, make_programs
+from julep_project.chaos.scenarios import Scenario, called_program, make_programs
 from julep_project.chaos.world import World
 from julep_project.devservices.home import Home
 from julep_project.devservices.private import private_installation
@@ -32,6 +32,9 @@ _SETTINGS = {
     "RING_AGAIN_SECONDS": "1",
     # Crashes count as attempts, and here they are no fault of the program.
     "MAX_ATTEMPTS": "1000",
+    # Browsers come back to an address; the client knows where that really is.
+    "PUBLIC_URL": "http://127.0.0.1:9",
+    "LINK_REQUESTS_PER_MINUTE": "0",
 }
 
 Say = Callable[[str], None]
@@ -58,10 +61,12 @@ def run_chaos(*, seed: int, programs: int, harm_s: float, freeze_s: float, say: 
     made = make_programs(seed, programs)
     with World(Random(seed)) as world, _temporary_installation(world) as home:
         nemesis = Nemesis(home, Random(seed), freeze_s=freeze_s, say=say)
-        client = Client(home)
-        client.be_told(world)
-        tasks = {client.create(program, world): program for program in made}
+        client = Client(home, world)
+        called = called_program()
+        shared = client.prepare(called)
+        tasks = {client.create(program, shared): program for program in made}
         to_start = [task_id for task_id, program in tasks.items() if not program.fires]
+        tasks[shared.task_id] = called
         for task_id, program in tasks.items():
             if program.fires:
                 client.schedule(task_id, program, harm_s)

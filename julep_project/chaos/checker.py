@@ -13,7 +13,11 @@ from julep_project.chaos.scenarios import Scenario
 _TERMINAL = ("finish", "error", "cancelled")
 _TERMINAL_STATUS = ("succeeded", "failed", "cancelled")
 
-_RUNS = "SELECT id::text, task_id::text, status, output::text, error, transition_count FROM executions_execution"
+_RUNS = """
+    SELECT e.id::text, e.task_id::text, e.status, e.input::text, e.output::text, e.error, e.transition_count,
+           c.status, c.id::text
+    FROM executions_execution e LEFT JOIN executions_execution c ON c.id = e.callers[1]
+"""
 _LOG = """
     SELECT branch_id::text, seq, type, current::text || ' -> ' || coalesce(next::text, 'end')
     FROM executions_transition WHERE execution_id = %s ORDER BY seq
@@ -68,9 +72,12 @@ class _Run:
     id: str
     task_id: str
     status: str
+    input: str
     output: str | None
     error: str | None
     transition_count: int
+    callers_status: str | None
+    called_by: str | None
 
 
 def check(
@@ -90,12 +97,15 @@ def check(
         runs_of[program.name].append(run)
         findings += [f"{program.name} run {run.id}: {line}" for line in _check_run(connection, run, program, promises)]
     findings += _check_told(connection, runs, seen)
+    begun = Counter((run.called_by, run.input) for run in runs if run.called_by)
+    doubles = [(caller, given, count) for (caller, given), count in begun.items() if count > 1]
+    findings += [f"run {caller}: its call with {given} began {count} runs" for caller, given, count in doubles]
     taken_twice = connection.execute(_TAKEN_TWICE).fetchall()
     findings += [f"run {run_id}: it took event {event} {count} times" for run_id, event, count in taken_twice]
     waits_left = connection.execute(_WAITS_LEFT).fetchall()
     findings += [f"run {run_id}: it has ended, and its wait for {name} is left" for run_id, name in waits_left]
     for program in programs.values():
-        if not runs_of[program.name]:
+        if not runs_of[program.name] and not program.is_called:
             findings.append(f"{program.name}: it never ran")
         findings += [f"{program.name}: {line}" for line in _check_calls(program, seen, runs_of[program.name])]
     for task_id, program in programs.items():
@@ -126,8 +136,10 @@ def _check_run(
     if run.status not in wanted:
         yield f"is {run.status}, not {' or '.join(wanted)} (error {run.error!r}, open branches {open_branches})"
         return
-    if run.status == "succeeded" and json.loads(run.output or "null") != program.output:
-        yield f"gave {run.output}, not {json.dumps(program.output)}"
+    if run.status == "succeeded" and json.loads(run.output or "null") != (
+        output := program.output_of(json.loads(run.input))
+    ):
+        yield f"gave {run.output}, not {json.dumps(output)}"
     if open_branches:
         yield f"has ended with open branches {open_branches}"
     yield from _check_log(connection, run)
@@ -137,7 +149,10 @@ def _wanted(run: _Run, program: Scenario, promises: Promises) -> list[str]:
     """How the run may have ended. A cancelling nobody answered may have come through or too late."""
     if run.id in promises.cancelled:
         return ["cancelled"]
-    return ["failed" if program.fails else "succeeded", *(["cancelled"] if program.cancel_after else [])]
+    # What nobody waits for any more is cancelled, if it has not ended before.
+    may_be_cancelled = program.cancel_after or run.callers_status == "cancelled"
+    end = "failed" if program.fails_with(json.loads(run.input)) else "succeeded"
+    return [end, *(["cancelled"] if may_be_cancelled else [])]
 
 
 def _check_log(connection: "psycopg.Connection[Any]", run: _Run) -> Iterator[str]:

@@ -4,18 +4,21 @@ import http.client
 import json
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import psycopg
 
 from julep_project.chaos.checker import Promises
 from julep_project.chaos.scenarios import ANSWER, EVENT, WORLD_ADDS, Scenario
-from julep_project.chaos.world import FLAKY, ONCE, SERVED, TOLD, World
+from julep_project.chaos.shared import MODEL, Shared, make_shared, task_body
+from julep_project.chaos.world import TOLD, World
 from julep_project.devservices.home import Home
+from julep_project.devservices.loopback import RecordedRequest
 
-MODEL = "openai/chaos"
 _REQUEST_S = 5
 _WAITING = """
     SELECT t.execution_id::text, t.id::text, t.output
@@ -35,24 +38,6 @@ _UNDER_WAY = """
     SELECT id::text, task_id::text, transition_count FROM executions_execution
     WHERE task_id = ANY(%s::uuid[]) AND status NOT IN ('succeeded', 'failed', 'cancelled')
 """
-
-
-def task_body(program: Scenario, world: World) -> dict[str, Any]:
-    """The task of a program whose tools ask this world."""
-    tools = [
-        _calling("world", "GET", world.url + "/"),
-        _calling("flaky", "POST", world.url + FLAKY),
-        {**_calling("once", "GET", world.url + ONCE), "at_most_once": True},
-        {"name": "sea", "type": "mcp", "mcp": {"server": {"url": world.url + SERVED}}},
-        {"name": "person", "type": "function", "function": {}},
-    ]
-    return {"name": program.name, "tools": tools, **program.workflows}
-
-
-def _calling(name: str, method: str, url: str) -> dict[str, Any]:
-    known_to_models = {"type": "object", "properties": {"call": {"type": "string"}, "n": {"type": "integer"}}}
-    spec = {"method": method, "url": url, "params_schema": known_to_models}
-    return {"name": name, "type": "api_call", "api_call": spec}
 
 
 def answer_to(shown: Any) -> Any:
@@ -76,21 +61,28 @@ def event_for(shown: Any) -> dict[str, Any] | None:
 class Client:
     """Uses the API; looks into Postgres for what an answer did not tell."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, world: World) -> None:
         # The addresses stay as they are when processes are started again.
         self._note = home.read_note()
+        self._world = world
+        self._users: dict[str, str] = {}
         self.promises = Promises()
 
     def connect(self) -> "psycopg.Connection[Any]":
         return psycopg.connect(self._note["database_url"], connect_timeout=5)
 
-    def create(self, program: Scenario, world: World) -> str:
-        agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
-        return str(self._send("POST", f"/agents/{agent['id']}/tasks", task_body(program, world))["id"])
+    def prepare(self, called: Scenario) -> Shared:
+        """Make what all programs use, and have the world told of all runs."""
+        self._send("POST", "/webhooks", {"url": self._world.url + TOLD, "events": ["execution.*"]})
+        return make_shared(self._send, self._world, called)
 
-    def be_told(self, world: World) -> None:
-        """Have the world told of all runs."""
-        self._send("POST", "/webhooks", {"url": world.url + TOLD, "events": ["execution.*"]})
+    def create(self, program: Scenario, shared: Shared) -> str:
+        agent = self._send("POST", "/agents", {"name": program.name, "model": MODEL})
+        body = task_body(program, self._world, shared)
+        task_id = str(self._send("POST", f"/agents/{agent['id']}/tasks", body)["id"])
+        if program.signs_in:
+            self._users[task_id] = str(self._send("POST", "/users", {"name": program.name})["id"])
+        return task_id
 
     def schedule(self, task_id: str, program: Scenario, harm_s: float) -> None:
         """Have the program's runs begin at times that lie in the harm."""
@@ -107,7 +99,8 @@ class Client:
 
     def start(self, task_id: str) -> bool:
         """Start a run. False: there was no answer; it may run all the same."""
-        answer = self._try("POST", f"/tasks/{task_id}/executions", {"input": {}})
+        metadata = {"user_id": self._users[task_id]} if task_id in self._users else {}
+        answer = self._try("POST", f"/tasks/{task_id}/executions", {"input": {}, "metadata": metadata})
         if answer is None:
             return False
         self.promises.accepted.add(str(answer["id"]))
@@ -123,7 +116,11 @@ class Client:
 
     def answer_waits(self) -> None:
         tokens: dict[str, str] = {}
+        links: set[str] = set()
         for execution_id, wait_id, shown in self._rows(_WAITING, []):
+            if isinstance(shown, dict) and shown.get("type") == "connection":
+                links.add(shown["url"])
+                continue
             if isinstance(shown, dict) and shown.get("type") == "event":
                 event = event_for(shown)
                 # Once for its key, however often it is asked for, and whether there was an answer or not.
@@ -135,6 +132,27 @@ class Client:
             if wait_id in tokens:
                 body = {"status": "running", "input": answer_to(shown), "task_token": tokens[wait_id]}
                 self._try("PUT", f"/executions/{execution_id}", body)
+        for url in links:
+            with suppress(OSError, http.client.HTTPException):
+                self._sign_in(url)
+
+    def _sign_in(self, url: str) -> None:
+        """As a browser does; where that is broken off, the link is good once more."""
+        begun = self._browse("POST", urlsplit(url).path)
+        to, cookie = begun.getheader("Location"), begun.getheader("Set-Cookie")
+        if to is None or cookie is None:
+            return
+        path = urlsplit(RecordedRequest("GET", to, {}, b"").query["redirect_uri"]).path
+        query = urlencode(self._world.sign_in(to))
+        self._browse("GET", f"{path}?{query}", {"Cookie": cookie.partition(";")[0]})
+
+    def _browse(self, method: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Any:
+        """The answer to a page, which may lead elsewhere."""
+        with closing(http.client.HTTPConnection(urlsplit(self._note["url"]).netloc, timeout=_REQUEST_S)) as connection:
+            connection.request(method, path, headers=dict(headers))
+            answer = connection.getresponse()
+            answer.read()
+            return answer
 
     def progress(self) -> tuple[int, int] | None:
         """Runs, deliveries and times of schedules that have not ended, and how far all are; None when the database does

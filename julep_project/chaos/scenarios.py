@@ -14,8 +14,9 @@ EVENT = "chaos.told"
 # The world answers a call with its number and one more.
 WORLD_ADDS = 1
 
-# How a text begins that asks the model to call its tool.
+# How a text begins that asks the model to call a tool of its.
 USE_TOOL = "use "
+USE_WORLD = f"{USE_TOOL}world"
 
 # How many of the programs are begun by schedules.
 _SCHEDULED_SHARE = 0.2
@@ -30,7 +31,8 @@ class Scenario:
     `fires`: a schedule starts so many runs of it (0: a client starts one); by its overlap policy `overlap` none is
     skipped. `fails`: a run must fail. `cancel_after`: somebody cancels it when its log has so many rows (0: nobody
     does). `calls` are the calls of the world a run makes, `single_calls` those of a tool declared `at_most_once`,
-    `asked` the texts it sends to the model.
+    `asked` the texts it sends to the model. `signs_in`: its runs are for a user who has to sign in first. `is_called`:
+    calls of others begin its runs, and `output_of` says what each must give.
     """
 
     name: str
@@ -43,15 +45,22 @@ class Scenario:
     calls: set[str] = field(default_factory=set)
     single_calls: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
+    signs_in: bool = False
+    is_called: bool = False
 
     @property
     def main(self) -> Body:
         return self.workflows["main"]
 
-    @property
-    def output(self) -> int | None:
-        """The output a run must end with, if it is let."""
-        return None if self.fails else self.value
+    def fails_with(self, input_: Any) -> bool:
+        """Whether a run with this input must fail."""
+        return bool(input_["fails"]) if self.is_called else self.fails
+
+    def output_of(self, input_: Any) -> int | None:
+        """The output a run with this input must end with, if it is let."""
+        if self.fails_with(input_):
+            return None
+        return int(input_["n"]) + WORLD_ADDS if self.is_called else self.value
 
     def new_call_id(self) -> str:
         """Tells the calls of the next step of this program from all others."""
@@ -63,9 +72,24 @@ def make_programs(seed: int, count: int) -> list[Scenario]:
     random, times = Random(seed), Random(f"times of {seed}")
     programs = [_make_program(random, f"p{number}") for number in range(count)]
     for program in programs:
-        if times.random() < _SCHEDULED_SHARE:
+        # Nobody is signed in for what a schedule begins.
+        if times.random() < _SCHEDULED_SHARE and not program.signs_in:
             program.fires, program.overlap = times.randint(2, 4), times.choice(("allow", "queue_all"))
     return programs
+
+
+def called_program() -> Scenario:
+    """The task that programs call as a tool: it asks the world, and before that a person if its input says so."""
+    called = Scenario("called", is_called=True)
+    called.main.extend(
+        [
+            {"if": "$ _.asks", "then": {"wait_for_input": {"info": {"ask": "a number"}}}},
+            {"if": "$ inputs[0].fails", "then": {"error": "as planned"}},
+            {"tool": "world", "arguments": {"params": {"call": "$ inputs[0].call", "n": "$ inputs[0].n"}}},
+            {"evaluate": "$ _.json.n"},
+        ]
+    )
+    return called
 
 
 def _make_program(random: Random, name: str) -> Scenario:
@@ -195,11 +219,65 @@ def _call_client(random: Random, program: Scenario) -> None:
 def _ask_model_with_tools(random: Random, program: Scenario) -> None:
     """The model asks the world and says what it heard."""
     call_id = program.new_call_id()
-    prompt = {"prompt": f"$ f'{USE_TOOL}{call_id}:{{_}}'", "tools": ["world"], "auto_run_tools": True, "unwrap": True}
+    prompt = {"prompt": f"$ f'{USE_WORLD} {call_id}:{{_}}'", "tools": ["world"], "auto_run_tools": True, "unwrap": True}
     program.main.extend([prompt, {"evaluate": "$ int(_)"}])
-    program.asked.add(f"{USE_TOOL}{call_id}:{program.value}")
+    program.asked.add(f"{USE_WORLD} {call_id}:{program.value}")
     program.calls.add(f"{call_id}:{program.value}")
     program.value += WORLD_ADDS
+
+
+def _call_task(random: Random, program: Scenario) -> None:
+    """Another task as a tool, whose run asks somebody, or fails, which is caught."""
+    call_id, fate = program.new_call_id(), random.random()
+    given = {"call": call_id, "n": "$ _", "asks": fate < 0.3, "fails": fate > 0.8}
+    call = {"tool": "called", "arguments": given}
+    if given["fails"]:
+        program.main.append({"try": [call], "catch": {"evaluate": "$ _ + 5"}})
+        program.value += 5
+        return
+    program.main.append(call)
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
+def _call_tasks(random: Random, program: Scenario) -> None:
+    """Runs beside each other, begun by one that waits for them all."""
+    items, call_id = random.sample(range(100), random.randint(2, 4)), program.new_call_id()
+    given = {"call": call_id, "n": "$ _", "asks": False, "fails": False}
+    step = {"over": f"$ {items}", "map": [{"tool": "called", "arguments": given}], "parallelism": 3}
+    program.main.extend([step, {"evaluate": "$ sum(_)"}])
+    program.calls |= {f"{call_id}:{item}" for item in items}
+    program.value = sum(item + WORLD_ADDS for item in items)
+
+
+def _talk_to_agent(random: Random, program: Scenario) -> None:
+    """Another agent as a tool, which asks the world or not, in one conversation or in a new one."""
+    call_id, use = program.new_call_id(), random.choice((f"{USE_WORLD} ", ""))
+    call = {"tool": random.choice(("friend", "stranger")), "arguments": {"message": f"$ f'{use}{call_id}:{{_}}'"}}
+    program.main.extend([call, {"evaluate": "$ int(_)"}])
+    program.asked.add(f"{use}{call_id}:{program.value}")
+    if use:
+        program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+
+
+def _talk_at_once(random: Random, program: Scenario) -> None:
+    """Calls of one conversation beside each other: each has its turn."""
+    items, call_id = random.sample(range(100), random.randint(2, 3)), program.new_call_id()
+    call = {"tool": "friend", "arguments": {"message": f"$ f'{call_id}:{{_}}'"}}
+    step = {"over": f"$ {items}", "map": [call, {"evaluate": "$ int(_)"}], "parallelism": 3}
+    program.main.extend([step, {"evaluate": "$ sum(_)"}])
+    program.asked |= {f"{call_id}:{item}" for item in items}
+    program.value = sum(item + WORLD_ADDS for item in items)
+
+
+def _call_signed(random: Random, program: Scenario) -> None:
+    """A call in somebody's name, for which they have to sign in, and again when their token is lost."""
+    call_id = program.new_call_id()
+    program.main.extend(_call(call_id, "$ _", "signed"))
+    program.calls.add(f"{call_id}:{program.value}")
+    program.value += WORLD_ADDS
+    program.signs_in = True
 
 
 def _ask_model(random: Random, program: Scenario) -> None:
@@ -289,6 +367,7 @@ def _below(random: Random, program: Scenario) -> None:
 _PIECES: list[Callable[[Random, Scenario], None]] = [
     _add, _sleep, _choose, _remember, _remember_together, _ask, _ask_many, _await_event, _emit_beside, _call_world,
     _call_world, _call_server, _call_once,
+    _call_task, _call_tasks, _talk_to_agent, _talk_at_once, _call_signed,
     _call_again, _call_client, _ask_model, _ask_model_with_tools, _map, _map, _map_in_map, _turns, _while, _try,
     _try_arms, _arms, _below,
 ]  # fmt: skip

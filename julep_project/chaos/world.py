@@ -1,5 +1,5 @@
-"""The outside: a counter service, the same as an MCP server, and a model provider on loopback that remember who asked
-what."""
+"""The outside: a counter service, the same as an MCP server and as one that one signs in at, and a model provider on
+loopback that remember who asked what."""
 
 import json
 import time
@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from random import Random
 from typing import Any
 
+from julep_project.chaos.grants import Grants, form_of
 from julep_project.chaos.scenarios import USE_TOOL, WORLD_ADDS
 from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, Reply
 
@@ -14,6 +15,10 @@ from julep_project.devservices.loopback import LoopbackServer, RecordedRequest, 
 ONCE, FLAKY = "/once", "/flaky"
 # Where the webhook is.
 TOLD = "/told"
+# Path of what is only for who has signed in, and where that is done.
+SIGNED, AUTHORIZE, TOKEN = "/signed", "/authorize", "/token"
+# A token is renewed a minute before its end, so one of the shorter life for every call.
+_LIVES_S = (30, 3600)
 # Path of the MCP server, and the version of the protocol it speaks.
 SERVED, _PROTOCOL = "/mcp", "2026-07-28"
 _LONG, _LONG_SHARE = 10.0, 0.06
@@ -27,15 +32,17 @@ _DESCRIBED: dict[str, dict[str, Any]] = {
 _REASONS = {False: "stop", True: "tool_calls"}
 
 
-class World(LoopbackServer):
+class World(LoopbackServer, Grants):
     """Answers a request with `?call=ID&n=NUMBER` with the next number, after a while. Now and then it is too busy.
 
-    Asked as a model for `ID:NUMBER` it says the next number, too; for `use ID:NUMBER` it first calls its tool.
+    Asked as a model for `ID:NUMBER` it says the next number, too; for `use TOOL ID:NUMBER` it first calls its tool.
+    Access tokens stay good for ever, but each refresh token is good once.
     """
 
     def __init__(self, random: Random, *, longest_s: float = 0.6, busy: float = 0.04) -> None:
         """`longest_s` is the longest an answer takes, `busy` the share of requests it has no time for."""
-        super().__init__()
+        LoopbackServer.__init__(self)
+        Grants.__init__(self)
         self._random = random
         self._longest_s = longest_s
         self._busy = busy
@@ -57,6 +64,10 @@ class World(LoopbackServer):
             return Reply(500)
         if request.path == TOLD:
             return self._take(request, delay_s)
+        if request.path == TOKEN:
+            return self._grant(request, delay_s)
+        if request.path == SIGNED and not self.takes(request.headers.get("authorization", "")):
+            return Reply(401)
         if request.path != ONCE and self._random.random() < self._busy:
             return Reply(503)
         _, number = _call_of(request)
@@ -64,6 +75,13 @@ class World(LoopbackServer):
         if request.path == SERVED:
             said = _answered(request, {"content": [], "structuredContent": said})
         return Reply(200, said, delay_s=delay_s)
+
+    def _grant(self, request: RecordedRequest, delay_s: float) -> Reply:
+        """What is granted is used up, whether or not the answer arrives."""
+        form = form_of(request)
+        self.lives_s = self._random.choice(_LIVES_S)
+        granted = self.redeem(form, form["client_id"])
+        return Reply(400, {"error": "invalid_grant"}) if granted is None else Reply(200, granted, delay_s=delay_s)
 
     def _take(self, request: RecordedRequest, delay_s: float) -> Reply:
         """A message counts from when it is taken, whether or not the answer arrives."""
@@ -124,13 +142,27 @@ def _last(request: RecordedRequest) -> dict[str, Any]:
 def _said(request: RecordedRequest) -> dict[str, Any]:
     asked = _last(request)
     if asked["role"] == "tool":
-        return {"role": "assistant", "content": str(json.loads(asked["content"])["json"]["n"])}
-    call_id, _, number = asked["content"].removeprefix(USE_TOOL).rpartition(":")
-    if not asked["content"].startswith(USE_TOOL):
+        return {"role": "assistant", "content": str(_heard(json.loads(asked["content"])))}
+    use, call_id, number = _asked_for(asked["content"])
+    if not use:
         return {"role": "assistant", "content": str(int(number) + WORLD_ADDS)}
-    function = {"name": "world", "arguments": json.dumps({"call": call_id, "n": int(number)})}
+    function = {"name": use, "arguments": json.dumps({"call": call_id, "n": int(number)})}
     call = {"id": "c1", "type": "function", "function": function}
     return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def _asked_for(text: str) -> tuple[str, str, str]:
+    """The tool that is to be used, if any, the call and its number."""
+    use = ""
+    if text.startswith(USE_TOOL):
+        use, _, text = text.removeprefix(USE_TOOL).partition(" ")
+    call_id, _, number = text.rpartition(":")
+    return use, call_id, number
+
+
+def _heard(result: Any) -> int:
+    """The number that a tool gave: by itself, or in the answer to a request."""
+    return int(result["json"]["n"] if isinstance(result, dict) else result)
 
 
 def _completion(model: str, message: dict[str, Any]) -> dict[str, Any]:

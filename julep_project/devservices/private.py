@@ -14,7 +14,7 @@ from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
 from julep_project.env import PROJECT_ROOT
 
-_START_S = 120
+_START_S = 300
 _STOP_S = 30.0
 # What the caller's own installation was given must not reach this one.
 _OUTER = {"DATABASE_URL", "REDIS_URL", "AGENTS_API_KEY", "SECRET_KEY", "JULEP_HTTP_ALLOW", "HOST"}

@@ -19,13 +19,15 @@ from executions.models import Branch, EventWait, Execution, Transition
 from executions.schedules.models import Occurrence, Schedule
 from executions.wait_tokens import task_token
 from julep_project.chaos.checker import Promises, Seen, check
-from julep_project.chaos.client import MODEL, answer_to, event_for, task_body
-from julep_project.chaos.scenarios import Scenario, make_programs
+from julep_project.chaos.client import answer_to, event_for
+from julep_project.chaos.scenarios import Scenario, called_program, make_programs
+from julep_project.chaos.shared import MODEL, make_shared, task_body
 from julep_project.chaos.world import TOLD, World
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.env import PROJECT_ROOT
 from tests.backend import MASTER_KEY
+from tests.connections.conftest import HERE, Person
 from tests.flow_runner import FlowRunner
 from tests.webhooks.sending import send_due
 
@@ -35,8 +37,10 @@ ACTS = (
     *("repeat [1-9]", "hold back [1-9]", "ring without cause for [1-9]"),
 )
 # Its programs together have every kind of piece.
-SEED = 24572
-PROGRAMS = 5
+SEED = 1771
+PROGRAMS = 7
+# Agents answer in threads of their own, which see what is committed.
+committing = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.slow
@@ -78,41 +82,58 @@ class Finished:
 
 
 @pytest.fixture
-def finished(flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Finished]:
+def finished(
+    flow: FlowRunner, settings: Any, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> Iterator[Finished]:
     settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
     settings.SECRETS_MASTER_KEY = MASTER_KEY
+    settings.PUBLIC_URL = HERE
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.LINK_REQUESTS_PER_MINUTE = 0
+
+    def send(method: str, path: str, body: Any) -> Any:
+        answer = flow.api.send(method, path, body)
+        assert answer.status_code in (200, 201), answer.json()
+        return answer.json()
+
     with World(Random(1), longest_s=0, busy=0) as world:
         monkeypatch.setenv("OPENAI_API_BASE", world.api_base)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-chaos")
-        programs: dict[str, Scenario] = {}
         promises = Promises()
-        hears = {"url": world.url + TOLD, "events": ["execution.*"]}
-        assert flow.api.post("/webhooks", hears).status_code == 201
+        send("POST", "/webhooks", {"url": world.url + TOLD, "events": ["execution.*"]})
+        called = called_program()
+        shared = make_shared(send, world, called)
+        programs = {shared.task_id: called}
         for program in (replace(each, fires=0) for each in make_programs(SEED, PROGRAMS)):
-            created = flow.create(task_body(program, world), agent={"model": MODEL})
+            created = flow.create(task_body(program, world, shared), agent={"model": MODEL})
             assert created.status_code == 201, created.json()
-            programs[created.json()["id"]] = program
-            promises.accepted.add(_run_to_its_end(flow, created.json()["id"]))
+            task_id = created.json()["id"]
+            programs[task_id] = program
+            user = send("POST", "/users", {"name": program.name})["id"]
+            person = Person(world, django_capture_on_commit_callbacks)
+            promises.accepted.add(_run_to_its_end(flow, task_id, user, person))
         send_due()
         yield Finished(programs, Seen(world.keys_by_call(), world.asked(), world.told()), promises)
 
 
-def _run_to_its_end(flow: FlowRunner, task_id: str) -> str:
-    run = flow.start(task_id, {})
-    while run["status"] == "awaiting_input":
-        branch = Branch.objects.filter(execution_id=run["id"], status="awaiting_input")[0]
+def _run_to_its_end(flow: FlowRunner, task_id: str, user: str, person: Person) -> str:
+    run = flow.start(task_id, {}, {"user_id": user})
+    # Those that it waits for wait for somebody, too.
+    while (branch := Branch.objects.filter(status="awaiting_input").first()) is not None:
         wait = Transition.objects.get(pk=branch.wait_id)
         if (event := event_for(wait.output)) is not None:
             flow.dispatcher.hand_out(UUID(flow.api.post("/events", event).json()["id"]))
-            run = flow.settle(run["id"])
-            continue
-        body = {"status": "running", "input": answer_to(wait.output), "task_token": task_token(wait.pk)}
-        assert flow.api.put(f"/executions/{run['id']}", body).status_code == 200
-        flow.dispatcher.advance(branch.pk)
+        elif wait.output.get("type") == "connection":
+            assert person.sign_in(wait.output["url"]).status_code == 200
+        else:
+            body = {"status": "running", "input": answer_to(wait.output), "task_token": task_token(wait.pk)}
+            assert flow.api.put(f"/executions/{branch.execution_id}", body).status_code == 200
+            flow.dispatcher.advance(branch.pk)
         run = flow.settle(run["id"])
     return str(run["id"])
 
 
+@committing
 def test_runs_without_harm_give_what_the_generator_foretells(finished: Finished) -> None:
     assert finished.findings() == []
     calls = {call for program in finished.programs.values() for call in program.calls | program.single_calls}
@@ -120,8 +141,9 @@ def test_runs_without_harm_give_what_the_generator_foretells(finished: Finished)
     assert sum(finished.seen.asked.values()) > 0
 
 
+@committing
 def test_times_of_schedules_are_held_to_their_runs(finished: Finished) -> None:
-    run = succeeded()
+    run = succeeded(callers=None)
     program = finished.programs[str(run.task_id)]
     program.fires = 1
     assert finished.findings()[-2:] == [
@@ -139,8 +161,8 @@ def test_times_of_schedules_are_held_to_their_runs(finished: Finished) -> None:
     assert ["is started" in told[0], "began before its time" in told[1], len(told)] == [True, True, 2]
 
 
-def succeeded() -> Execution:
-    found = Execution.objects.filter(status="succeeded").first()
+def succeeded(**which: Any) -> Execution:
+    found = Execution.objects.filter(status="succeeded", **which).first()
     assert found is not None
     return found
 
@@ -214,7 +236,7 @@ def a_model_that_was_never_asked(finished: Finished) -> tuple[str, ...]:
 
 
 def an_acknowledged_run_that_is_gone(_: Finished) -> tuple[str, ...]:
-    run = succeeded()
+    run = succeeded(callers=None)
     run_id = run.pk
     Transition.objects.filter(execution=run).delete()
     run.delete()
@@ -223,6 +245,17 @@ def an_acknowledged_run_that_is_gone(_: Finished) -> tuple[str, ...]:
 
 def _end_of_one() -> str:
     return Message.objects.filter(type="execution.succeeded").values_list("id", flat=True)[0].hex
+
+
+def a_call_that_began_two_runs(finished: Finished) -> tuple[str, ...]:
+    first, second = Execution.objects.filter(callers__len=1)[:2]
+    Execution.objects.filter(pk=second.pk).update(callers=first.callers, input=first.input)
+    return ("began 2 runs",)
+
+
+def a_called_run_that_was_cancelled(_: Finished) -> tuple[str, ...]:
+    Execution.objects.filter(pk=succeeded(callers__len=1).pk).update(status="cancelled")
+    return ("is cancelled, not succeeded",)
 
 
 def an_end_that_nobody_heard_of(finished: Finished) -> tuple[str, ...]:
@@ -254,12 +287,15 @@ HARMS: dict[Callable[[Finished], tuple[str, ...]], int | None] = {
     a_call_repeated_that_must_not_be: 1,
     a_model_that_was_never_asked: 1,
     an_acknowledged_run_that_is_gone: None,
+    a_call_that_began_two_runs: None,
+    a_called_run_that_was_cancelled: None,
     an_end_that_nobody_heard_of: 1,
     an_end_that_came_first: 1,
     an_end_that_was_never_written: 1,
 }
 
 
+@committing
 def test_the_checker_sees_each_harm(finished: Finished) -> None:
     """Each is undone before the next."""
     missed = {}
