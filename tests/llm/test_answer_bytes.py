@@ -24,9 +24,9 @@ from tests.loopback.vectors import answer_of, vector
 
 pytestmark = pytest.mark.usefixtures("committed_usage")
 
-MOST = 256 * 1024
+MOST = 64 * 1024
 # More than the buffers of a connection hold; whoever writes as much has a reader that goes on reading.
-FAR_TOO_MUCH = 64 * 1024 * 1024
+FAR_TOO_MUCH = 32 * 1024 * 1024
 PIECE = 32 * 1024
 STOP = {**CHUNK, "choices": [{"index": 0, "finish_reason": "stop", "delta": {}}]}
 

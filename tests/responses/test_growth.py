@@ -10,7 +10,7 @@ from agents.llm.answer import Answer
 from sessions.responses.answering.reading import AnswerItems, Telling
 from tests.growth import bytes_asked_for
 
-FEW, MANY = 500, 2_000
+FEW, MANY = 200, 800
 # Twice as long for half of the way would be sixteen times as much.
 LINEAR = 1.5 * MANY / FEW
 

@@ -14,6 +14,9 @@ from agents.llm.own.scripted import scripted_model
 from sessions.responses.wire.ids import response_reference
 from tests.responses.conftest import ResponsesClient, text_of
 
+# To go back to that version costs as much as a hundred other tests.
+pytestmark = pytest.mark.slow
+
 BEFORE = [("chat_sessions", "0009_leased_rows"), ("responses", None)]
 
 
