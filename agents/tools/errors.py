@@ -68,6 +68,8 @@ class NotYet(ToolError):
     kind = "NotYet"
     # In words that follow "waits for".
     waits_for: ClassVar[str] = "its turn"
+    # The time is that of this call alone, and kept for it for a moment only: nobody has to be spread out.
+    is_punctual: ClassVar[bool] = False
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message, retryable=True, delivery=Delivery.NOT_SENT, wait_s=wait_s)

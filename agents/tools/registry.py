@@ -1,6 +1,7 @@
 """Which runner carries out which kind of tool, what it is told of a call, and what else is particular to a kind that a
 higher app knows: how its definitions are completed for who is offered them, and what they may refer to."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Protocol
@@ -41,6 +42,11 @@ class Caller:
     may_wait: bool = False
     patience_s: float = 0.0
     given: Given | None = None
+
+    @property
+    def waits_s(self) -> float:
+        """For how long it waits for its turn."""
+        return math.inf if self.comes_again else self.patience_s
 
 
 @dataclass(frozen=True, kw_only=True)

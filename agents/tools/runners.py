@@ -1,7 +1,6 @@
 """Runs one tool call, whatever its kind."""
 
 import logging
-import math
 import traceback
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -68,7 +67,7 @@ def run_tool(caller: Caller, wanted: WantedCall, *, agreed: str | None = None, i
     attempt = Attempt.begin(CallKind.TOOL, str(tool["name"]), caller.developer.pk, purpose=purpose)
     asked = Asked({"type": str(tool["type"]), "arguments": _shown(wanted)})
     about = calling_for(about=caller.user_id or purpose.about)
-    recorded = _recorded(attempt, asked, math.inf if caller.comes_again else caller.patience_s)
+    recorded = _recorded(attempt, asked, caller.waits_s)
     with depending_on(influence.whole), about, recorded:
         result = _run(caller, wanted)
     attempt.end(asked, result)
@@ -125,7 +124,6 @@ def _as_called(caller: Caller, wanted: WantedCall, values: Mapping[str, str], na
     given, whole = _with_secrets(wanted, values)
     settled = replace(wanted, tool=whole, arguments=given).settled()
     bounds = [each for each in (caller.timeout_s, properties.timeout_s) if each is not None]
-    key, again = caller.idempotency_key, caller.comes_again
     told = {**vars(caller), "timeout_s": min(bounds, default=None)}
     return ToolCall(
         **told,
@@ -137,7 +135,7 @@ def _as_called(caller: Caller, wanted: WantedCall, values: Mapping[str, str], na
         by_model=settled.by_model,
         hidden=Masker.of_secrets(values),
         secret_names=frozenset(names),
-        turn=partial(take_turn_of, caller.developer.pk, tool, caller=key, comes_again=again),
+        turn=partial(take_turn_of, caller.developer.pk, tool, caller=caller.idempotency_key, patience_s=caller.waits_s),
         is_repeatable=properties.idempotent,
     )
 

@@ -218,7 +218,7 @@ def _hold_up_of_tool(claim: Claim, error: ToolError) -> HoldUp | None:
     if isinstance(error, StillRunning):
         return HoldUp("a run that it began", error.message, error.wait_s, run_id=error.run_id, is_planned=True)
     if isinstance(error, NotYet):
-        return HoldUp(error.waits_for, error.message, error.wait_s, is_planned=True)
+        return HoldUp(error.waits_for, error.message, error.wait_s, is_planned=True, is_punctual=error.is_punctual)
     is_sent = error.delivery is not Delivery.NOT_SENT
     if error.delivery is Delivery.UNCLEAR or (is_sent and is_at_most_once(_effect_of(claim))):
         return None

@@ -36,7 +36,8 @@ class HoldUp:
 
     `wait_s`: how long it asked to be left alone, if it did; `spread_s`: over how long to spread out after that.
     `developer_id`: for whom nothing is done until the developer is switched on again; `pause_id`: what has to be over;
-    `run_id`: the run that has to end. `is_planned`: it is as somebody has arranged it, and no trouble.
+    `run_id`: the run that has to end. `is_planned`: it is as somebody has arranged it, and no trouble. `is_punctual`:
+    nobody else was told the time, and it does not last.
     """
 
     by: str
@@ -47,12 +48,14 @@ class HoldUp:
     pause_id: UUID | None = None
     run_id: UUID | None = None
     is_planned: bool = False
+    is_punctual: bool = False
 
     def pause_s(self, times: int) -> float:
         """Seconds to wait when it is met that many times in a row."""
         if self.wait_s is None:
             return PAUSES.pause_s(times)
-        return max(spread_s(self.wait_s, over_s=self.spread_s), _LEAST_PAUSES.pause_s(times))
+        wait_s = self.wait_s if self.is_punctual else spread_s(self.wait_s, over_s=self.spread_s)
+        return max(wait_s, _LEAST_PAUSES.pause_s(times))
 
 
 # Changes nothing that counts.

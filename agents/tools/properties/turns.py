@@ -8,7 +8,7 @@ from agents.tools.body import canonical, name_of, spec_of
 from agents.tools.errors import NotYet
 from agents.tools.properties.properties import Rate
 from julep_project.core.json_value import Json
-from julep_project.core.rates.calls import LONGEST_WAIT_S, take_turn
+from julep_project.core.rates.calls import Turn, take_turn
 
 
 class RateExceeded(NotYet):
@@ -16,15 +16,16 @@ class RateExceeded(NotYet):
 
     kind = "RateExceeded"
     waits_for = "the rate of a tool"
+    is_punctual = True
 
-    def __init__(self, name: str, rate: Rate, wait_s: float) -> None:
-        message = f"the tool {name!r} may be called {rate.calls} times per {rate.per}: try again in {wait_s:.0f} s"
-        super().__init__(message, wait_s)
+    def __init__(self, name: str, rate: Rate, turn: Turn) -> None:
+        allowed = f"{rate.calls} times per {rate.per}"
+        super().__init__(f"the tool {name!r} may be called {allowed}: try again in {turn.wait_s:.0f} s", turn.again_s)
 
 
-def take_turn_of(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, comes_again: bool) -> None:
+def take_turn_of(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, patience_s: float) -> None:
     """Return if the call may be made now, and count it. `caller` is the same when the same call comes again, as it does
-    if it `comes_again`: it has a place in the line then.
+    if its turn is within `patience_s`: it has a place in the line then.
 
     Raises:
         RateExceeded
@@ -33,9 +34,9 @@ def take_turn_of(developer_id: UUID, tool: Mapping[str, Json], *, caller: str, c
     if rate is None:
         return
     what = _counted_as(developer_id, tool)
-    wait_s = take_turn(what, calls=rate.calls, period_s=rate.period_s, caller=caller, comes_again=comes_again)
-    if wait_s:
-        raise RateExceeded(name_of(tool), rate, min(wait_s, LONGEST_WAIT_S))
+    turn = take_turn(what, calls=rate.calls, period_s=rate.period_s, caller=caller, patience_s=patience_s)
+    if turn.wait_s:
+        raise RateExceeded(name_of(tool), rate, turn)
 
 
 def _counted_as(developer_id: UUID, tool: Mapping[str, Json]) -> str:

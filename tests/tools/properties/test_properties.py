@@ -171,9 +171,10 @@ def test_a_run_waits_for_its_turn_and_uses_up_no_attempt(flow: FlowRunner) -> No
     waiting = Branch.objects.filter(execution=run["id"], status="calling")
     assert [held["by"] for held in waiting.values_list("held_up", flat=True)] == ["the rate of a tool"] * 3
     assert set(waiting.values_list("effect__attempts", flat=True)) == {0}
-    # Two in the next minute, one in the one after that.
-    first, second, third = sorted((each.wake_at - each.updated_at).total_seconds() / 60 for each in waiting)
-    assert 0.9 < first <= second < 1.9 < third
+    # Two in the next minute, one in the one after that, which looks in between.
+    third, first, second = sorted((each.wake_at - each.updated_at).total_seconds() / 60 for each in waiting)
+    assert 0.45 < third <= 1 and 0.9 < first <= second <= 1.02
+    assert sum("again in 120 s" in held["error"] for held in waiting.values_list("held_up", flat=True)) == 1
 
     for _ in range(2):
         pass_time(62)
@@ -194,18 +195,62 @@ def test_a_call_whose_turn_never_comes_is_recorded(db: None) -> None:
     assert list(refused.values_list("key", "status")) == [("b", "failed"), ("e", "failed")]
 
 
+ONE_A_MINUTE = {**ECHO, "rate": {"calls": 1, "per": "minute"}}
+
+
+def minutes(name: str, patience_s: float | None = None) -> int:
+    """In how many minutes a call has its turn that comes now, of a run if it is not said for how long it waits; 0: it
+    was made."""
+    how: dict[str, Any] = {"comes_again": True} if patience_s is None else {"patience_s": patience_s}
+    try:
+        run_tool(Caller(Developer.objects.get(), name, **how), WantedCall(ONE_A_MINUTE, {"n": 2}))
+    except RateExceeded as refused:
+        told = int(refused.message.split()[-2])
+        # Who has a place looks in between.
+        assert (refused.wait_s or 0) <= 60 or patience_s is not None
+        return 1 + told // 61
+    return 0
+
+
+def places() -> int:
+    return sum(redis_client().zcard(name) for name in redis_client().scan_iter(f"{calls._PREFIX}*:line"))
+
+
 def test_who_does_not_come_again_keeps_nobody_waiting(db: None) -> None:
-    tool = {**ECHO, "rate": {"calls": 1, "per": "minute"}}
-    developer = Developer.objects.get()
-    assert run_tool(Caller(developer, "a"), WantedCall(tool, {"n": 1})) == {"n": 1}
-    for number in range(20):
-        with pytest.raises(RateExceeded, match="1 times per minute"):
-            run_tool(Caller(developer, f"chat {number}"), WantedCall(tool, {"n": 2}))
-    waits = []
-    for name in ("run 1", "run 2", "run 1"):
-        with pytest.raises(RateExceeded) as refused:
-            run_tool(Caller(developer, name, comes_again=True), WantedCall(tool, {"n": 2}))
-        waits.append(refused.value.wait_s or 0)
-    assert 50 < waits[2] <= waits[0] <= 60 < waits[1] <= 120
+    assert minutes("a") == 0
+    assert [minutes(f"chat {number}", patience_s=9.0) for number in range(20)] == [1] * 20
+    assert [minutes(name) for name in ("run 1", "run 2", "run 1")] == [1, 2, 1]
+    pass_time(60)
+    assert minutes("run 1") == 0
+
+
+def test_who_waits_is_not_overtaken(db: None) -> None:
+    assert [minutes(name) for name in ("a", "run 1", "run 2")] == [0, 1, 2]
+    assert minutes("chat", patience_s=200.0) == 3
+    waiting: dict[str, float | None] = {"run 1": None, "run 2": None, "chat": 200.0}
+    while waiting:
+        pass_time(30)
+        assert [minutes(name, patience_s) for name, patience_s in waiting.items()] == list(range(1, len(waiting) + 1))
+        pass_time(30)
+        # There is a turn, and it is kept, whoever comes first.
+        assert [minutes("late", patience_s=9.0), minutes("later", patience_s=0.0)] == [len(waiting)] * 2
+        first, patience_s = next(iter(waiting.items()))
+        assert minutes(first, patience_s) == 0
+        del waiting[first]
+    assert places() == 0
+
+
+def test_places_to_which_nobody_comes_are_gone(db: None) -> None:
+    assert [minutes("a"), *(minutes(f"run {number}") for number in range(30))] == list(range(31))
+    assert places() == 30
+    # The last would have its turn in half an hour; but who waits looks each minute.
+    pass_time(60 + 16)
+    assert (minutes("new", patience_s=0.0), places()) == (0, 0)
+
+
+def test_a_turn_that_nobody_takes_is_for_whoever_comes(db: None) -> None:
+    assert [minutes("a"), minutes("run 1")] == [0, 1]
     pass_time(61)
-    assert run_tool(Caller(developer, "run 1", comes_again=True), WantedCall(tool, {"n": 2})) == {"n": 2}
+    assert minutes("new", patience_s=0.0) == 1
+    pass_time(15)
+    assert minutes("new", patience_s=0.0) == 0
