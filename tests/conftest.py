@@ -95,31 +95,17 @@ def no_server() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_brakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a provider refused in one test holds up nobody in another, and a slow moment of Redis is over with it."""
-    monkeypatch.setattr(brake, "_PREFIX", f"julep:brake:{uuid4()}:")
-    monkeypatch.setattr(brake, "_away_until", 0.0)
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered_of_callers() -> None:
-    """Each test begins with developers and keys that were never looked at."""
+def nothing_remembered() -> None:
+    """A test begins in a process that remembers nothing of others: no developer, no key and no limit, nothing that a
+    provider refused and no slow moment of Redis, and no records of calls, which are written when a test says so."""
+    brake._PREFIX = f"julep:brake:{uuid4()}:"
+    brake._away_until = 0.0
     forget_everything()
     KEYS.forget()
     limits.forget()
-
-
-@pytest.fixture(autouse=True)
-def own_records() -> None:
-    """What calls are recorded in a test is written when it says so, where it reads."""
+    forget_keys()
     RECORDER.has_thread = False
     RECORDER.forget()
-
-
-@pytest.fixture(autouse=True)
-def own_keys() -> None:
-    """The keys that a developer kept in one test pay for nothing in another."""
-    forget_keys()
 
 
 @pytest.fixture(autouse=True, scope="session")
