@@ -25,11 +25,24 @@ def execution_to_wire(execution: Execution, *, progress: str | None = None) -> d
         "error": execution.error,
         "transition_count": execution.transition_count,
         "metadata": execution.metadata,
+        "called_by": _caller_of(execution),
         "retried_from": None if execution.retried_from is None else str(execution.retried_from),
         "fork": None if execution.fork_id is None else {"id": str(execution.fork_id), **(execution.variant or {})},
         "overrides": overrides_to_wire(execution.overrides),
         "created_at": to_wire(execution.created_at),
         "updated_at": to_wire(execution.updated_at),
+    }
+
+
+def _caller_of(execution: Execution) -> dict[str, Any] | None:
+    """The run or the session, or both, in which a tool has begun it."""
+    if execution.called_by is None:
+        return None
+    # One that a branch waits for was begun by none of the sessions that led to it.
+    is_sessions = not execution.callers or execution.called_by in (execution.counts_for or ())
+    return {
+        "execution_id": str(execution.callers[0]) if execution.callers else None,
+        "session_id": str(execution.called_by) if is_sessions else None,
     }
 
 

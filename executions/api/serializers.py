@@ -90,11 +90,34 @@ class VariantAnswer(Answer):
         return {"from": Text(), **super().get_fields()}
 
 
+class CallerAnswer(Answer):
+    """The run or the session, or both, in which a tool has begun a run."""
+
+    nullable = frozenset({"execution_id", "session_id"})
+
+    execution_id = serializers.UUIDField()
+    session_id = serializers.UUIDField()
+
+
+class StandingWaitAnswer(Answer):
+    """Something that a run waits for."""
+
+    nullable = frozenset({"id", "link", "until", "step_label", "event"})
+
+    type = Text(help_text="`input`, `tool_approval`, `connection`, `elicitation`, `budget`, `event`, `execution`, ...")
+    id = serializers.UUIDField(help_text="of the `wait` transition, or of the run that it waits for")
+    link = Text(help_text="where it is looked at: a path of this API, or where somebody has to go")
+    since = Timestamp()
+    until = Timestamp(help_text="when it ends by itself")
+    step_label = Text()
+    event = Text(help_text="the name of the event")
+
+
 class ExecutionAnswer(Answer):
     """A run as it is answered."""
 
     nullable = frozenset({"error"})
-    sometimes = frozenset({"status_detail"})
+    sometimes = frozenset({"status_detail", "waits"})
 
     id = serializers.UUIDField()
     task_id = serializers.UUIDField()
@@ -105,6 +128,8 @@ class ExecutionAnswer(Answer):
     error = Text()
     transition_count = serializers.IntegerField()
     metadata = JsonObject()
+    called_by = CallerAnswer(allow_null=True, help_text="in what a tool has begun it")
+    waits = StandingWaitAnswer(many=True, help_text="what it waits for; of one run alone")
     retried_from = serializers.UUIDField(allow_null=True, help_text="the run that this one does again")
     fork = VariantAnswer(allow_null=True, help_text="which variant of a fork it is")
     overrides = OverridesAnswer(help_text="what it has otherwise than the program of its version")

@@ -27,6 +27,7 @@ from executions.models import Execution
 from executions.retrying.forking import fork_execution, preview_fork
 from executions.retrying.services import preview_retry, retry_execution
 from executions.waits.counting import progress_of
+from executions.waits.standing import waits_of
 from executions.wire import execution_to_wire, transition_to_wire
 from julep_project.core.api.api_schema import created_of, describe, page_of
 from julep_project.core.api.pagination import Cursor, SmallPagination, read_page_request
@@ -107,7 +108,8 @@ class ExecutionViewSet(ApiViewSet):
     def retrieve(self, request: Request, id: UUID) -> Response:
         """One run."""
         execution = selectors.get_execution(self.developer, id)
-        return Response(execution_to_wire(execution, progress=progress_of(execution)))
+        told = execution_to_wire(execution, progress=progress_of(execution))
+        return Response({**told, "waits": waits_of(execution)})
 
     def update(self, request: Request, id: UUID) -> Response:
         """Resume or cancel."""

@@ -38,7 +38,7 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """`form` has a place `{}` for each part; texts among the parts are strangers'. `act` names what can be done, of the
-    branch or the wait."""
+    branch, of the wait, or of the run that is waited for."""
 
     kind: str
     form: str
@@ -135,10 +135,13 @@ def _sentence(branch: Open, fleet: Fleet, now: datetime) -> Sentence:
 
 def _held_up(branch: Open) -> Sentence:
     held = branch.held_up or {}
-    form, parts = "{} waits for {}: {}", (branch.label, str(held.get("by", "")), str(held.get("error", "")))
+    form = "{} waits for {}: {}"
+    parts: tuple[Any, ...] = (branch.label, str(held.get("by", "")), str(held.get("error", "")))
+    act = "run" if held.get("run") else ""
     if branch.wake_at is None:
-        return Sentence("held", f"{form}.", parts)
-    return Sentence("held", f"{form}; it is looked at again in {{}}.", (*parts, Until(branch.wake_at)))
+        return Sentence("held", f"{form}.", parts, act=act, wait_id=held.get("run"))
+    form, parts = f"{form}; it is looked at again in {{}}.", (*parts, Until(branch.wake_at))
+    return Sentence("held", form, parts, act=act, wait_id=held.get("run"))
 
 
 def _ready(branch: Open, fleet: Fleet) -> Sentence:

@@ -110,6 +110,7 @@ def test_calls_that_wait_for_somebody(
     run = flow.start(task["id"], {})
     assert "Which port?" in operator.get("/admin/inbox/").content.decode()
     listed = operator.get("/admin/inbox/?format=json").json()["items"]
+    assert [each["gives_up_at"] is not None for each in listed] == [True]
     assert [(row["run_id"], row["kind"]) for row in listed] == [(run["id"], kind)]
     if kind != "another":
         assert operator.get(f"/admin/inbox/?kind={kind}&format=json").json()["items"] == listed

@@ -101,6 +101,15 @@ def test_why_of_many_branches() -> None:
     assert [(one.kind, one.more) for one in told] == [("input", 2), ("ready", 0), ("ready", 0)]
 
 
+def test_a_run_that_waits_for_another_leads_there(operator: Client, flow: FlowRunner) -> None:
+    flow.time_passes = False
+    asking = flow.create({"name": "Ask", "main": [{"wait_for_input": {"info": {}}}]}).json()["id"]
+    tool = {"name": "helper", "type": "task", "task": {"task_id": asking}}
+    task = flow.create({"main": [{"tool": "helper", "arguments": {}}], "tools": [tool]}).json()["id"]
+    run, called = flow.start(task, {})["id"], Execution.objects.get(task=asking)
+    assert f'href="/admin/runs/{called.pk}/"' in operator.get(f"/admin/runs/{run}/head/").content.decode()
+
+
 def test_how_a_run_failed(operator: Client, hostile: dict[str, Any]) -> None:
     head = operator.get(f"/admin/runs/{hostile['id']}/head/").content.decode()
     assert "Failed in" in head and "after 1 attempt" in head and "⟪U+202E⟫" in head

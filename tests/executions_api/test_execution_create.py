@@ -30,6 +30,7 @@ def test_create_answers_the_queued_run(api: ApiClient, double: str, prefix: str)
         "output": None,
         "error": None,
         "transition_count": 0,
+        "called_by": None,
         "retried_from": None,
         "fork": None,
         "overrides": [],

@@ -22,7 +22,9 @@ QUORUM = """
 
 # What it asks is left where it lies when it is too large to be looked through in a list.
 _WAITS = f"""
-    SELECT b.id, b.execution_id, b.wait_id, b.updated_at, b.wake_at, {PLACE}, b.effect->>'key' AS key,
+    SELECT b.id, b.execution_id, b.wait_id, b.updated_at,
+           coalesce(b.wake_at, (b.effect->'waits_for'->>'expires_at')::timestamptz) AS wake_at,
+           {PLACE}, b.effect->>'key' AS key,
            b.effect->'request'->'tool'->>'name' AS tool,
            coalesce(b.effect->'waits_for'->>'action', b.effect->'waits_for'->>'type') AS waits_for,
            b.effect IS NOT NULL AS is_call, w.id IS NOT NULL AS is_event,
