@@ -449,11 +449,15 @@ def settle_action(
 # How many of one kind are let go on in one look.
 _RESUMED_AT_ONCE = 500
 
+_WAITS_FOR_BUDGET = f"""
+    b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = '{BUDGET}'
+"""
+ANY_WAITS_FOR_BUDGET = f"EXISTS (SELECT FROM executions_branch b WHERE {_WAITS_FOR_BUDGET})"
 _WAITING_FOR_BUDGET = f"""
     SELECT e.developer_id, b.effect->'{WAITS_FOR}'->>'limits', max((b.effect->'{WAITS_FOR}'->>'asked')::float),
            (array_agg(ARRAY[b.execution_id::text, b.id::text] ORDER BY b.updated_at))[1:%s]
     FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
-    WHERE b.status = 'awaiting_input' AND b.effect IS NOT NULL AND b.effect->'{WAITS_FOR}'->>'type' = '{BUDGET}'
+    WHERE {_WAITS_FOR_BUDGET}
     GROUP BY 1, 2
 """
 

@@ -3,7 +3,7 @@
 from agents.retention.kinds import Kind, Person, Personal, register, register_personal, removed_by
 from agents.retention.pace import Pace
 from agents.webhooks.rows import QUEUED
-from agents.webhooks.standing import look_after
+from agents.webhooks.standing import ANYTHING, look_after
 from julep_project.core.work import keeper
 
 # How each came to its endpoints goes with them.
@@ -26,4 +26,4 @@ MESSAGES_OF_USERS = Personal("webhook messages", _OF_USER, _remove)
 register(MESSAGES)
 register_personal(MESSAGES_OF_USERS)
 keeper.register(QUEUED.sweep("webhooks.sweep"))
-keeper.register(keeper.Keeper("webhooks.look_after", 10, look_after))
+keeper.register(keeper.Keeper("webhooks.look_after", 10, look_after, when=lambda: (ANYTHING, [])))

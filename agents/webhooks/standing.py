@@ -13,9 +13,9 @@ from julep_project.core.tenancy import system_scope
 
 log = logging.getLogger(__name__)
 
-_ANYTHING = """
-    SELECT EXISTS (SELECT FROM webhooks_delivery WHERE state IN ('pending', 'waiting'))
-        OR EXISTS (SELECT FROM webhooks_endpoint WHERE is_full)
+ANYTHING = """
+    (EXISTS (SELECT FROM webhooks_delivery WHERE state IN ('pending', 'waiting'))
+        OR EXISTS (SELECT FROM webhooks_endpoint WHERE is_full))
 """
 # Those that were full have to come down by a tenth. Of each endpoint no more is counted than may wait.
 _MARK = """
@@ -53,9 +53,6 @@ _BEHIND_NOTHING = """
 def look_after() -> int:
     """Mark the endpoints of developers for which too much waits, and let go on what waits behind nothing; how many of
     either there were."""
-    [(is_anything,)] = fetch(_ANYTHING)
-    if not is_anything:
-        return 0
     marked = fetch(_MARK, {"most": settings.WEBHOOK_PENDING_MAX})
     for endpoint_id, developer_id, is_full, waiting in marked:
         told = {"webhook_id": endpoint_id, "developer": developer_id, "waiting": waiting}

@@ -66,6 +66,12 @@ _GO_ON_AFTER_PAUSES = """
 """
 
 
+ANY_HELD_UP = """
+    (EXISTS (SELECT FROM executions_branch WHERE held_up ? 'developer')
+        OR EXISTS (SELECT FROM executions_branch WHERE held_up ? 'pause'))
+"""
+
+
 def hold_up_before(claim: Claim) -> HoldUp | None:
     """What keeps a claimed slice or call from being begun; None when nothing does."""
     return _hold_up_of_pause(claim) or hold_up_of_developer(claim)

@@ -89,6 +89,24 @@ def test_one_statement_says_what_there_is_to_do(
     assert sent == ["wanted"]
 
 
+@pytest.mark.parametrize(("every_s", "asked_at"), [(2, [0, 2, 4, 6, 8, 10]), (5, [0, 4, 8]), (10, [0, 10])])
+def test_none_is_asked_for_much_more_often_than_it_is_to_come(
+    sent: list[str], db: None, monkeypatch: pytest.MonkeyPatch, every_s: int, asked_at: list[int]
+) -> None:
+    times: list[float] = []
+    asked: list[float] = []
+
+    def when() -> tuple[str, list[bool]]:
+        asked.append(times[-1])
+        return "%s", [False]
+
+    monkeypatch.setattr(table, "KEEPERS", {"one": Keeper("one", every_s, bool, when=when)})
+    for now in range(0, 12, 2):
+        times.append(now)
+        send_wanted(lambda: times[-1])
+    assert asked == asked_at
+
+
 def test_a_table_that_is_not_there_keeps_no_other_from_being_looked_after(
     sent: list[str], transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

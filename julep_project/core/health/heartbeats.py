@@ -12,12 +12,15 @@ _PREFIX = "julep:heartbeat:"
 KEPT_S = 24 * 3600
 
 
-def beat(name: str) -> None:
-    """Say that the process does its work. Never fails: a lost sign of life is only a warning too many."""
+def beat(*names: str) -> None:
+    """Say that each of these does its work. Never fails: a lost sign of life is only a warning too many."""
     try:
-        redis_client(1.0, 1.0).set(_PREFIX + name, b"", ex=KEPT_S)
+        with redis_client(1.0, 1.0).pipeline(transaction=False) as signs:
+            for name in names:
+                signs.set(_PREFIX + name, b"", ex=KEPT_S)
+            signs.execute()
     except redis.RedisError:
-        log.warning("heartbeat not written", extra={"heartbeat": name})
+        log.warning("heartbeat not written", extra={"heartbeat": ", ".join(names)})
 
 
 def age_s(name: str) -> float | None:

@@ -6,6 +6,7 @@ when they have nothing to do are not sent for nothing: one statement asks for al
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ Condition = tuple[str, Sequence[Any]]
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """One kind of upkeep. `name` is that of its Celery task; `figures` says how the work stands that it looks after.
-    One with `when` is sent only while that is true; `when` is one cheap look by an index.
+    One with `when` is sent only while that is true; `when` is one cheap look by an index, every `every_s` or so.
 
     Upkeep shares a few threads. So it is not begun in a process where the last one is still under way: one that hangs,
     because a row or a storage does, keeps a single thread and not, call by call, those of all others.
@@ -48,6 +49,7 @@ class Keeper:
     figures: Callable[[], Figures] | None = None
     when: Callable[[], Condition] | None = None
     _under_way: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+    _asked: "_Asked" = field(default_factory=lambda: _Asked(), compare=False, repr=False)
 
     def run(self) -> None:
         if not self._under_way.acquire(blocking=False):
@@ -65,10 +67,19 @@ class Keeper:
             SWEEPS.add(self.name, result)
             SWEEP_SECONDS.observe(time.monotonic() - began, self.name)
 
-    def spare(self) -> None:
-        """Count a pass that has nothing to do as done."""
-        heartbeats.beat(self.name)
-        SWEEPS.add(self.name, "done")
+    def is_to_be_asked(self, at: float) -> bool:
+        """Unless this process asked so lately that with the next sweep is early enough."""
+        if at + settings.SWEEP_SECONDS <= self._asked.last + self.every_s:
+            return False
+        self._asked.last = at
+        return True
+
+
+@dataclass(slots=True)
+class _Asked:
+    """When a process last asked whether there is anything to do, by its own clock."""
+
+    last: float = -math.inf
 
 
 def _count(found: object) -> int:
@@ -107,18 +118,20 @@ def schedule() -> dict[str, dict[str, Any]]:
     }
 
 
-def send_wanted() -> int:
+def send_wanted(clock: Callable[[], float] = time.monotonic) -> int:
     """Send a message for each keeper whose condition is true; for how many.
 
-    Each has a message of its own, so that none waits for another.
+    Each has a message of its own, so that none waits for another. Those that have nothing to do count as done.
     """
-    asked = [keeper for keeper in KEEPERS.values() if keeper.when is not None]
-    wanted = set(_wanted(asked))
-    for keeper in asked:
-        if keeper.name in wanted:
-            rings.send(keeper.name, expires_s=keeper.every_s * _EXPIRES_AFTER)
-        else:
-            keeper.spare()
+    at = clock()
+    asked = [keeper for keeper in KEEPERS.values() if keeper.when is not None and keeper.is_to_be_asked(at)]
+    wanted = list(_wanted(asked))
+    for name in wanted:
+        rings.send(name, expires_s=KEEPERS[name].every_s * _EXPIRES_AFTER)
+    spared = [keeper.name for keeper in asked if keeper.name not in wanted]
+    heartbeats.beat(*spared)
+    for name in spared:
+        SWEEPS.add(name, "done")
     return len(wanted)
 
 
