@@ -115,6 +115,44 @@ def test_every_connection_of_a_pool_is_limited(limited: Callable[..., None]) -> 
         pooled.close_pool()
 
 
+@pytest.fixture
+def pooled(unpooled: None) -> Iterator[DatabaseWrapper]:
+    """A connection to the database of the tests that comes from a pool."""
+    options = {**connection.settings_dict["OPTIONS"], "pool": {"min_size": 0, "max_size": 1}}
+    made = DatabaseWrapper({**connection.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": 0})
+    yield made
+    made.close()
+    made.close_pool()
+
+
+def _answer(on: DatabaseWrapper, statement: str) -> Any:
+    with on.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_taken_from_a_pool_again_costs_no_statement(pooled: DatabaseWrapper) -> None:
+    pid = _answer(pooled, "SELECT pg_backend_pid()")
+    pooled.close()
+    pooled.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+        assert cursor.fetchone() == ("SELECT pg_backend_pid()",)
+    assert _answer(pooled, "SELECT pg_backend_pid()") == pid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_has_ended_in_a_pool_is_not_given(pooled: DatabaseWrapper) -> None:
+    pid = _answer(pooled, "SELECT pg_backend_pid()")
+    pooled.close()
+    with connection.cursor() as cursor:
+        # Waits until it is gone.
+        cursor.execute("SELECT pg_terminate_backend(%s, 30000)", [pid])
+        assert cursor.fetchone() == (True,)
+    assert _answer(pooled, "SELECT pg_backend_pid()") != pid
+
+
 def test_an_index_may_take_its_time(limited: Callable[..., None]) -> None:
     limited(7, 5, 3)
     with without_limits():

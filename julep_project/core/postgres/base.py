@@ -1,5 +1,6 @@
 """Django's backend for Postgres, whose new connections are set up for what the process does."""
 
+import select
 from typing import Any
 
 from django.db.backends.base.base import NO_DB_ALIAS
@@ -55,10 +56,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return found
 
     def _check_taken(self, connection: Any) -> None:
-        """What has ended one has most likely ended all. The pool itself would find out one after the other, with pauses
+        """Its socket tells without a statement: whoever ended it has said so there, and of a server that vanished the
+        keepalives tell.
+
+        What has ended one has most likely ended all. The pool itself would find out one after the other, with pauses
         that double, and give up meanwhile."""
         try:
-            ConnectionPool.check_connection(connection)
+            if _has_something_come(connection.pgconn.socket):
+                ConnectionPool.check_connection(connection)
         except Exception:
             if self.pool is not None:
                 self.pool.check()
@@ -68,3 +73,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """True when a transaction has to be committed. Also called by the pool, for each connection it opens."""
         changed: bool = super()._configure_connection(connection)  # type: ignore[misc]
         return set_up_session(connection) or changed
+
+
+def _has_something_come(socket: int) -> bool:
+    """A word that nobody asked for, an end, or an error."""
+    looking = select.poll()
+    looking.register(socket, select.POLLIN)
+    return bool(looking.poll(0))
