@@ -6,7 +6,11 @@ import sys
 
 
 def main() -> None:
-    """Run one management command."""
+    """Run one management command; `up` before Django is set up."""
+    if sys.argv[1:] == ["up"]:
+        from julep_project.management.up import main as up
+
+        sys.exit(up())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "julep_project.settings")
     from django.core.management import execute_from_command_line
 

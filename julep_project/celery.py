@@ -3,6 +3,7 @@
 import logging.config
 import os
 import sys
+import warnings
 from typing import Any
 
 from celery import Celery, Task
@@ -10,6 +11,7 @@ from celery.signals import (
     after_task_publish,
     beat_init,
     before_task_publish,
+    celeryd_init,
     heartbeat_sent,
     setup_logging,
     task_postrun,
@@ -69,6 +71,12 @@ def _look_at_row(state: Any) -> str:
     """Somebody has asked something of this worker in its row."""
     told_now()
     return "looks"
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def _let_root_be(**_: Any) -> None:
+    """Celery warns on every start by root, which is how containers and throw-away machines run it."""
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

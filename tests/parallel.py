@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.redis import Redis
+from julep_project.devservices.supervision.guardian import Guardian
 
 _PROCESSES = {"backend_processes", "api_processes"}
 _LONGEST_IN_NAME = 100

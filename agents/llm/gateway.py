@@ -314,8 +314,18 @@ def warm() -> None:
 
 def warm_if_configured() -> None:
     """The same where a provider is configured; elsewhere nothing needs the library."""
-    if any(name != offline.ECHO for name in list_models()):
+    if _is_configured():
         warm()
+
+
+def import_if_configured() -> None:
+    """What takes the time of `warm`, for a process from which others are forked: each of them sets up its own."""
+    if _is_configured():
+        provider.imported()
+
+
+def _is_configured() -> bool:
+    return any(name != offline.ECHO for name in list_models())
 
 
 def _request_of(question: Question) -> ModelRequest:

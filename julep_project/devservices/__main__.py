@@ -17,12 +17,12 @@ from pathlib import Path
 
 from julep_project.devservices.embedded import Service, Stopped, start_services, stop_services
 from julep_project.devservices.errors import ServiceError
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
 from julep_project.devservices.postgres import Postgres, find_programs
 from julep_project.devservices.redis import Redis
 from julep_project.devservices.stop_signals import StopSignals
-from julep_project.devservices.supervisor import Supervisor
+from julep_project.devservices.supervision.guardian import Guardian
+from julep_project.devservices.supervision.supervisor import Supervisor
 from julep_project.env import state_dir
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from julep_project.devservices.errors import ServiceError
-from julep_project.devservices.program import Program
-from julep_project.devservices.supervisor import Supervisor
+from julep_project.devservices.supervision.program import Program
+from julep_project.devservices.supervision.supervisor import Supervisor
 
 _START_S = 60.0
 _STOP_S = 3.0
@@ -40,9 +40,13 @@ class Service(Protocol):
 
 
 def start_services(
-    services: Sequence[Service], supervisor: Supervisor, *, is_stopping: Callable[[], bool] = lambda: False
+    services: Sequence[Service],
+    supervisor: Supervisor,
+    *,
+    is_stopping: Callable[[], bool] = lambda: False,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Start them side by side and wait until all answer.
+    """Start them side by side and wait until all answer. `meanwhile` is called when all have an address.
 
     Raises:
         ServiceError: one cannot be started.
@@ -51,6 +55,7 @@ def start_services(
     programs = [service.prepare() for service in services]
     for program in programs:
         supervisor.start(program)
+    meanwhile()
     for service, program in zip(services, programs, strict=True):
         ready = supervisor.run_until(partial(_is_over, service, is_stopping), timeout_s=_START_S)
         if is_stopping():

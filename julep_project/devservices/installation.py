@@ -4,18 +4,18 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from julep_project.devservices.embedded import Service, Stopped, start_services, stop_services
 from julep_project.devservices.errors import ServiceError
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
 from julep_project.devservices.plan import Plan, manage, programs, read_plan
 from julep_project.devservices.ports import LOOPBACK
 from julep_project.devservices.postgres import Postgres
 from julep_project.devservices.redis import Redis
 from julep_project.devservices.stop_signals import StopSignals
-from julep_project.devservices.supervisor import Supervisor
+from julep_project.devservices.supervision.guardian import Guardian
+from julep_project.devservices.supervision.supervisor import Supervisor
 from julep_project.env import state_dir
 
 # How long calls have to end: this long after Ctrl-C, where somebody waits at the terminal; else as long as the setting
@@ -28,17 +28,42 @@ _MIGRATE_S = 600.0
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
+class Loading(Protocol):
+    """What the programs have in common, loaded into the supervisor: they are forks of it, where that is possible."""
+
+    def load(self, environ: Mapping[str, str]) -> None:
+        """What every command needs, with the environment that all programs share.
+
+        Raises:
+            ServiceError: it cannot be used with this environment.
+        """
+
+    def load_more(self) -> None:
+        """What is not needed to migrate."""
+
+    def begin(self) -> None:
+        """Called first in each fork."""
+
+
 class Installation:
     """Starts everything in order, keeps it running, stops it in reverse order."""
 
     def __init__(
-        self, plan: Plan, home: Home, supervisor: Supervisor, stop: StopSignals, *, environ: Mapping[str, str]
+        self,
+        plan: Plan,
+        home: Home,
+        supervisor: Supervisor,
+        stop: StopSignals,
+        *,
+        environ: Mapping[str, str],
+        loading: Loading | None,
     ) -> None:
         self._plan = plan
         self._home = home
         self._supervisor = supervisor
         self._stop = stop
         self._given = environ
+        self._loading = loading
         self._services: list[Service] = []
         self._environ: dict[str, str] = {}
         self._names: list[str] = []
@@ -53,13 +78,19 @@ class Installation:
         postgres = Postgres(self._home.path, environ=self._given) if self._plan.embeds_postgres else None
         redis = Redis(self._home.path) if self._plan.embeds_redis else None
         self._services = [service for service in (postgres, redis) if service is not None]
-        start_services(self._services, self._supervisor, is_stopping=self._stop.requested)
-        urls = (postgres.url if postgres else None, redis.url if redis else None)
-        addresses = dict(zip(_ADDRESSES, urls, strict=True))
-        self._environ = environment_of(self._plan, self._home, self._given, addresses)
+
+        def prepare_programs() -> None:
+            urls = (postgres.url if postgres else None, redis.url if redis else None)
+            addresses = dict(zip(_ADDRESSES, urls, strict=True))
+            self._environ = environment_of(self._plan, self._home, self._given, addresses)
+            if self._loading is not None:
+                self._loading.load(self._environ)
+                self._supervisor.begin_fork = self._loading.begin
+
+        start_services(self._services, self._supervisor, is_stopping=self._stop.requested, meanwhile=prepare_programs)
         if len(self._services) < 2:
             self._manage("services", "check_services", "--only", "database", "redis", failure="")
-        self._manage("migrate", "migrate", "--no-input", "--verbosity=0", failure="The migrations failed; see above.")
+        self._migrate()
         for program in programs(self._plan, self._environ, home=self._home.path):
             self._names.append(program.name)
             self._supervisor.start(program)
@@ -102,9 +133,18 @@ class Installation:
             return _CTRL_C_S
         return self._plan.drain_s * _LAST_FACTOR + _MARGIN_S
 
+    def _migrate(self) -> None:
+        self._supervisor.start(manage("migrate", self._environ, "migrate", "--no-input", "--verbosity=0"))
+        if self._loading is not None:
+            self._loading.load_more()
+        self._wait_for_end("migrate", failure="The migrations failed; see above.")
+
     def _manage(self, name: str, *arguments: str, failure: str) -> None:
         """Run a management command to its end. It prints why it failed; `failure` is added."""
         self._supervisor.start(manage(name, self._environ, *arguments))
+        self._wait_for_end(name, failure=failure)
+
+    def _wait_for_end(self, name: str, *, failure: str) -> None:
         self._supervisor.run_until(
             lambda: self._stop.requested() or self._supervisor.exit_code(name) is not None, timeout_s=_MIGRATE_S
         )
@@ -150,16 +190,25 @@ def banner(
     return [*lines, "  Ctrl-C stops everything; calls have ten seconds to end. A second one stops it at once."]
 
 
-def run_installation(*, environ: Mapping[str, str] = os.environ, out: TextIO = sys.stdout) -> int:
-    """Run until somebody asks to stop. Exit code: 0 after a stop, 1 when something could not be started."""
+def run_installation(
+    *, environ: Mapping[str, str] = os.environ, out: TextIO = sys.stdout, loading: Loading | None = None
+) -> int:
+    """Run until somebody asks to stop. Exit code: 0 after a stop, 1 when something could not be started.
+
+    Without `loading` each program loads what it needs by itself.
+    """
+    given = dict(environ)
     say = Printer(out)
     try:
         home = Home(state_dir())
         with home.locked() as lock, StopSignals() as stop:
             guardian = Guardian(keep_open=[lock])
             try:
-                plan = read_plan({**_added_lines(home), **environ})
-                _supervise(plan, home, guardian, stop, environ=environ, say=say)
+                plan = read_plan({**_added_lines(home), **given})
+                supervisor = Supervisor(say=say, guardian=guardian)
+                _supervise(
+                    Installation(plan, home, supervisor, stop, environ=given, loading=loading), supervisor, stop, say
+                )
             finally:
                 guardian.close()
     except ServiceError as error:
@@ -174,11 +223,7 @@ def _added_lines(home: Home) -> dict[str, str]:
     return {name: value for name, value in home.read_env().items() if name not in _ADDRESSES}
 
 
-def _supervise(
-    plan: Plan, home: Home, guardian: Guardian, stop: StopSignals, *, environ: Mapping[str, str], say: "Printer"
-) -> None:
-    supervisor = Supervisor(say=say, guardian=guardian)
-    installation = Installation(plan, home, supervisor, stop, environ=environ)
+def _supervise(installation: Installation, supervisor: Supervisor, stop: StopSignals, say: "Printer") -> None:
     try:
         say("up", "starting; this takes a few seconds")
         installation.start()

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.ports import LOOPBACK, choose_port
-from julep_project.devservices.program import Program
+from julep_project.devservices.supervision.program import Program
 from julep_project.env import PROJECT_ROOT
 
 _WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104  (compared with, not bound)
 # One for each kind of sweep and pruning, of which each process does one at a time, and one to spare.
 MAINTENANCE_THREADS = 8
-# Celery warns on every start by root, which is how containers and throw-away machines run it.
-_QUIET_ROOT = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"} if os.geteuid() == 0 else {}
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _threads(name: str, environ: Mapping[str, str], threads: int, home: Path) ->
 
 def _worker(name: str, environ: Mapping[str, str], queues: str, *arguments: str) -> Program:
     common = ["--without-gossip", "--without-mingle", f"--hostname={name}@%h", f"--queues={queues}"]
-    return replace(_celery(name, {**_QUIET_ROOT, **environ}, "worker", *common, *arguments), drains=True)
+    return replace(_celery(name, environ, "worker", *common, *arguments), drains=True)
 
 
 def _celery(name: str, environ: Mapping[str, str], *arguments: str) -> Program:
@@ -146,6 +144,7 @@ def _python(name: str, environ: Mapping[str, str], *arguments: str, restart: boo
         env={**environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "julep_project.settings"},
         cwd=PROJECT_ROOT,
         restart=restart,
+        forks=True,
     )
 
 

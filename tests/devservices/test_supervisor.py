@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.process import is_alive
-from julep_project.devservices.program import Program
-from julep_project.devservices.supervisor import LONGEST_DELAY_S, Supervisor, restart_delay
+from julep_project.devservices.supervision.guardian import Guardian
+from julep_project.devservices.supervision.program import Program
+from julep_project.devservices.supervision.supervisor import LONGEST_DELAY_S, Supervisor, restart_delay
 from tests.devservices.conftest import wait_for
 
 # Only a failing test waits this long.

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -60,6 +61,15 @@ def test_healthz_reports_every_component(up: Up) -> None:
         return seen[-1:] == [fine]
 
     assert wait_for(is_fine, 60), seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets all that is loaded be used in a fork")
+def test_what_programs_have_in_common_is_in_memory_once(up: Up) -> None:
+    children = up.note()["children"]
+    for name in ("api", "engine", "io", "maintenance", "beat", "flower"):
+        rows = Path(f"/proc/{children[name]}/smaps_rollup").read_text().splitlines()[1:]
+        held = {row.split(":")[0]: int(row.split()[1]) for row in rows}
+        assert held["Private_Dirty"] < held["Rss"] / 2, (name, held)
 
 
 def test_keys_are_kept_in_a_private_file(up: Up) -> None:

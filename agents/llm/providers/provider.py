@@ -85,6 +85,18 @@ _FAILURE = "malformed_function_call"
 @Once
 def library() -> ModuleType:
     """litellm, set up to be quiet, to load nothing from the network, and to take keys from `.julep/env` too."""
+    litellm = imported()
+    _set_up(litellm)
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(env_str("LITELLM_LOG", "WARNING"))
+        # Its lines take the way of all others, once.
+        logger.handlers.clear()
+    return litellm
+
+
+def imported() -> ModuleType:
+    """litellm as it comes; for a process from which others are forked, each of which sets up its own."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     hand_on(is_providers)
     os.environ["LITELLM_DISABLE_BUG_REPORT_LINK"] = "true"
@@ -97,12 +109,6 @@ def library() -> ModuleType:
         for name in _IMPORTED_LATE:
             import_module(name)
         litellm.ModelResponse()  # the library finishes its classes on first use, with warnings about its own code
-    _set_up(litellm)
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(env_str("LITELLM_LOG", "WARNING"))
-        # Its lines take the way of all others, once.
-        logger.handlers.clear()
     return litellm
 
 

@@ -1,11 +1,12 @@
 """`manage.py up`: run everything on this machine."""
 
+import os
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from julep_project.devservices.installation import run_installation
+from julep_project.env import PROJECT_ROOT
 
 
 class Command(BaseCommand):
@@ -18,6 +19,5 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        code = run_installation()
-        if code:
-            sys.exit(code)
+        """Begin anew: settings were read before the addresses of the embedded services are known."""
+        os.execv(sys.executable, [sys.executable, str(PROJECT_ROOT / "manage.py"), "up"])  # noqa: S606

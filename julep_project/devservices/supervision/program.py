@@ -26,4 +26,6 @@ class Program:
     retiring_file: Path | None = None
     # False: it runs once; its exit code is kept.
     restart: bool = True
+    # Its command is Python's, and a fork of a supervisor that has loaded what it needs may run it.
+    forks: bool = False
     popen_options: Mapping[str, Any] = field(default_factory=dict)

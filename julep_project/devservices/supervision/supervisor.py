@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from julep_project.devservices.guardian import Guardian
 from julep_project.devservices.process import signal_group
-from julep_project.devservices.program import Program
+from julep_project.devservices.supervision.forking import Forked, fork, is_possible
+from julep_project.devservices.supervision.guardian import Guardian
+from julep_project.devservices.supervision.program import Program
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
@@ -36,7 +37,7 @@ def restart_delay(failures: int) -> float:
 @dataclass(eq=False)
 class _Child:
     program: Program
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     started_at: float = 0.0
     failures: int = 0
     start_again_at: float | None = None
@@ -53,6 +54,8 @@ class Supervisor:
         self.guardian = guardian
         # Called when a process id has changed.
         self.on_change: Callable[[], None] = lambda: None
+        # Called first in each process that is forked from this one; None while nothing is loaded that they need.
+        self.begin_fork: Callable[[], None] | None = None
         self._children: dict[str, _Child] = {}
         # Those whose successors run already.
         self._retired: list[_Child] = []
@@ -128,7 +131,7 @@ class Supervisor:
         child.start_again_at = None
         child.started_at = time.monotonic()
         try:
-            child.process = self._popen(program)
+            child.process = self._begin(program)
         except OSError as error:
             self._say(program.name, f"cannot be started: {error}")
             self._schedule(child)
@@ -140,7 +143,9 @@ class Supervisor:
             self._outputs.register(child.process.stdout, selectors.EVENT_READ, child)
         self.on_change()
 
-    def _popen(self, program: Program) -> subprocess.Popen[bytes]:
+    def _begin(self, program: Program) -> subprocess.Popen[bytes] | Forked:
+        if program.forks and self.begin_fork is not None and is_possible():
+            return fork(program, self.begin_fork)
         log: IO[bytes] | None = None
         if program.log_file is not None:
             program.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
