@@ -1,5 +1,8 @@
 """The measurements run on real workers and give numbers; how large they are is nobody's business here."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import httpx
@@ -14,8 +17,13 @@ from julep_project.bench.load import ClosedLoop
 from julep_project.bench.machine import commit_seconds
 from julep_project.bench.parts import Workload, first_transition
 from julep_project.bench.postgres import statements_per_second
+from julep_project.bench.processes import processor_s, proportional_mib
 from tests.api_client import API_KEY
 from tests.backend import Backend
+from tests.devservices.conftest import wait_for
+
+# Only a failing test waits this long.
+LONG_S = 30
 
 
 @pytest.mark.django_db(transaction=True)
@@ -35,6 +43,17 @@ def test_a_closed_loop_ends_when_all_its_runs_have(backend: Backend) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_idle_statements_are_counted() -> None:
     assert statements_per_second(0.1) >= 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells so of processes")
+def test_what_processes_take_is_counted_with_those_below_them() -> None:
+    busy = "import subprocess, sys; sum(range(10**7)); sys.stdin.read()"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {busy!r}])"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
+        alone = proportional_mib(os.getpid())
+        assert wait_for(lambda: processor_s(process.pid) >= 0.1, LONG_S)
+        assert 0 < proportional_mib(process.pid) < alone
+        assert processor_s(process.pid) < processor_s(os.getpid())
 
 
 @pytest.mark.django_db(transaction=True)
