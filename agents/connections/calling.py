@@ -7,9 +7,10 @@ from itertools import chain
 from django.conf import settings
 
 from agents.connections import services
-from agents.connections.discovery import is_within, read_challenge, scopes_in
-from agents.connections.errors import ConnectionImpossible, ProviderFaulty
+from agents.connections.discovery import MOST_SCOPES, is_within, read_challenge, scopes_in
+from agents.connections.errors import ConnectionImpossible, ProviderFaulty, ScopesRefused
 from agents.connections.models import Connection, ConnectionStatus, Provider, ProviderKind
+from agents.connections.outgoing import shown
 from agents.connections.providers import find_provider, provider_of_server
 from agents.connections.tokens import access_token, is_new, renewed_token
 from agents.models import Developer
@@ -52,11 +53,12 @@ class Connections:
             return None
         return token or _token_or_ask(wanted, provider, connection)
 
-    def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
+    def ask_for_more(self, wanted: SignIn, challenge: str, *, is_again: bool) -> None:
         """Return if the service does not say in its challenge which scopes are missing (RFC 6750, section 3.1).
 
         Raises:
             ActionNeeded: somebody has to allow them. ConnectionImpossible
+            ScopesRefused: somebody was asked for this call before, has allowed them, or they are too many together.
         """
         told = read_challenge(challenge)
         missing = scopes_in(told.get("scope", ""))
@@ -65,9 +67,11 @@ class Connections:
         provider = _provider_of(wanted)
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         given = () if connection is None else connection.scopes
-        if set(missing) <= set(given):
-            return  # it has been asked for just that, and says so again
-        more = replace(wanted, scopes=(*given, *missing))
+        together = tuple(dict.fromkeys((*given, *missing)))
+        if is_again or len(together) == len(given) or len(together) > MOST_SCOPES:
+            why = "the service refuses the call (403) for scopes that it was given or asked for already, or too many"
+            raise ScopesRefused(f"{why}: {shown(' '.join(missing))}")
+        more = replace(wanted, scopes=together)
         raise _needed(more, provider, *_link(more, provider), seen=0 if connection is None else connection.turn)
 
 

@@ -19,7 +19,7 @@ from julep_project.core.http.request import read_url
 
 _PARAMETER = re.compile(r'([A-Za-z_]{1,40}+)[ \t]{0,5}+=[ \t]{0,5}+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]++")
-_MOST_SCOPES = 50
+MOST_SCOPES = 50
 _LONGEST_HEADER = 8192
 _AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 
@@ -92,7 +92,7 @@ def scopes_in(value: object) -> tuple[str, ...]:
     """Scopes in a text with blanks between them, or in a list; without what is none."""
     parts = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
     found = (part for part in parts if isinstance(part, str) and len(part) <= LONGEST_SCOPE and _SCOPE.fullmatch(part))
-    return tuple(dict.fromkeys(found))[:_MOST_SCOPES]
+    return tuple(dict.fromkeys(found))[:MOST_SCOPES]
 
 
 def _places_of_resource(resource: str, challenge: Mapping[str, str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 ToolError
   ProviderFaulty         the service answers what cannot be used
   ConnectionRefused      whoever was asked to sign in did not agree
+  ScopesRefused          the service wants more scopes than it can be given
   ConnectionImpossible   there is nobody to ask, or no way to ask
 DomainError
   Conflict
@@ -29,6 +30,15 @@ class ConnectionRefused(ToolError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, delivery=Delivery.NOT_SENT)
+
+
+class ScopesRefused(ToolError):
+    """The service wants scopes for a call for which somebody was asked already, or too many."""
+
+    kind = "ScopesRefused"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, delivery=Delivery.ANSWERED)
 
 
 class ConnectionImpossible(ToolError):

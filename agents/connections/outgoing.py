@@ -51,14 +51,19 @@ def ask(url: str) -> Heard:
 
 
 def ask_mcp(url: str) -> Heard:
-    """How an MCP server answers somebody who is not signed in.
+    """How an MCP server answers somebody who is not signed in. Some greet everybody, and ask who it is only then.
 
     Raises:
         ProviderFaulty
     """
     client = {"name": "julep-agents", "version": "1"}
-    about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
-    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about}
+    greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    heard = _heard_from_mcp(url, "initialize", greeting)
+    return heard if heard.status in (401, 403) else _heard_from_mcp(url, "tools/list", {})
+
+
+def _heard_from_mcp(url: str, method: str, params: Mapping[str, Any]) -> Heard:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     headers = {"accept": "application/json, text/event-stream"}
     return _heard(OutgoingRequest("POST", url, headers=headers, json=body))
 

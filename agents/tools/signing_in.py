@@ -20,6 +20,8 @@ from julep_project.core.json_value import Json
 
 USER, DEVELOPER = "user", "developer"
 CONNECTION = "connection"
+# Marks what is kept of a call for which somebody was asked for more scopes.
+_MORE = "more_scopes"
 _REJECTED, _FORBIDDEN = 401, 403
 
 Result = TypeVar("Result")
@@ -116,11 +118,12 @@ class SignIns(Protocol):
         Raises: as `token`.
         """
 
-    def ask_for_more(self, wanted: SignIn, challenge: str) -> None:
-        """Return if the service does not say in its challenge which scopes are missing.
+    def ask_for_more(self, wanted: SignIn, challenge: str, *, is_again: bool) -> None:
+        """Return if the service does not say in its challenge which scopes are missing. `is_again`: somebody was asked
+        for this call before.
 
         Raises:
-            ActionNeeded: somebody has to allow them.
+            ActionNeeded: somebody has to allow them. ToolError: nobody is asked for them.
         """
 
 
@@ -146,14 +149,13 @@ def in_the_name_of(wanted: SignIn, call: ToolCall, send: Callable[[ToolCall, str
     try:
         return _sent(call, token, send)
     except ToolError as error:
-        with _keeping(call.given):
-            other = _after(error, wanted, token)
+        other = _after(error, wanted, token, call.given)
         if other is None:
             raise
     return _sent(call, other, send)
 
 
-def _after(error: ToolError, wanted: SignIn, token: str) -> str | None:
+def _after(error: ToolError, wanted: SignIn, token: str, given: Given | None) -> str | None:
     """Another token, if the call may be made again with that.
 
     Raises: as `in_the_name_of`.
@@ -163,23 +165,35 @@ def _after(error: ToolError, wanted: SignIn, token: str) -> str | None:
     if is_redirected:
         return None
     if status == _FORBIDDEN:
-        _sign_ins[0].ask_for_more(wanted, str(error.details.get("challenge") or ""))
-    return _sign_ins[0].other_token(wanted, token) if status == _REJECTED else None
+        challenge = str(error.details.get("challenge") or "")
+        with _keeping(given, is_for_more=True):
+            _sign_ins[0].ask_for_more(wanted, challenge, is_again=_was_for_more(given))
+    with _keeping(given):
+        return _sign_ins[0].other_token(wanted, token) if status == _REJECTED else None
 
 
 @contextmanager
-def _keeping(given: Given | None) -> Iterator[None]:
-    """What a call was given before is there again when somebody has signed in."""
+def _keeping(given: Given | None, *, is_for_more: bool = False) -> Iterator[None]:
+    """What a call was given before is there again when somebody has signed in; `is_for_more` with the mark of that."""
     try:
         yield
     except ActionNeeded as needed:
         kept = None if given is None else given.kept if given.type == CONNECTION else given.to_json()
+        kept = Given(_MORE, kept).to_json() if is_for_more else kept
         raise ActionNeeded(needed.message, replace(needed.action, kept=kept)) from None
 
 
+def _was_for_more(given: Given | None) -> bool:
+    """Whether somebody was asked for more scopes for this call before."""
+    before = Given.of(given.kept) if given is not None and given.type == CONNECTION else None
+    return before is not None and before.type == _MORE
+
+
 def given_before_sign_in(given: Given | None) -> Given | None:
-    """What a call was given, before it had to wait for a sign-in as well."""
-    return Given.of(given.kept) if given is not None and given.type == CONNECTION else given
+    """What a call was given, before it had to wait for sign-ins as well."""
+    while given is not None and given.type in (CONNECTION, _MORE):
+        given = Given.of(given.kept)
+    return given
 
 
 def _sent(call: ToolCall, token: str, send: Callable[[ToolCall, str], Result]) -> Result:

@@ -1,6 +1,7 @@
 """Signs in where a server of the suite wants it, as a person with a browser would: by the pages of the platform."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ import httpx
 from django.test import Client
 
 from agents.models import Developer
-from agents.tools.actions import ActionNeeded
+from agents.tools.actions import ActionNeeded, Given
 from agents.tools.errors import ToolError
 from agents.tools.registry import ToolCall
 from agents.tools.signing_in import DEVELOPER, SignIn, in_the_name_of
@@ -29,6 +30,7 @@ def signed_in(developer: Developer, url: str, send: Callable[[str], Result]) -> 
         except ActionNeeded as needed:
             if "connection_id" not in needed.action.told:
                 raise
+            call = replace(call, given=Given(needed.action.type, needed.action.kept))
             _sign_in(str(needed.action.told["url"]))
     raise ToolError("signed in, and asked to sign in again")
 
