@@ -11,7 +11,12 @@ from agents.connections.discovery import MOST_SCOPES, is_within, read_challenge,
 from agents.connections.errors import ConnectionImpossible, ProviderFaulty, ScopesRefused
 from agents.connections.models import Connection, ConnectionStatus, Provider, ProviderKind
 from agents.connections.outgoing import shown
-from agents.connections.providers import find_provider, provider_of_server
+from agents.connections.providers import (
+    find_provider,
+    provider_now,
+    provider_of_server,
+    provider_to_sign_in_at,
+)
 from agents.connections.tokens import access_token, is_new, renewed_token
 from agents.models import Developer
 from agents.tools.actions import Action, ActionNeeded
@@ -38,7 +43,14 @@ class Connections:
         """
         provider = _provider_of(wanted)
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
-        token = None if connection is None else access_token(wanted.developer, connection)
+        try:
+            token = None if connection is None else access_token(wanted.developer, connection)
+        except ProviderFaulty:
+            # Who gave it out may be there no more.
+            other = _provider_now(wanted, provider)
+            if other.pk == provider.pk:
+                raise
+            return _token_or_ask(wanted, other, None)
         return token or _token_or_ask(wanted, provider, connection)
 
     def other_token(self, wanted: SignIn, rejected: str) -> str | None:
@@ -46,7 +58,8 @@ class Connections:
 
         Raises: as `token`.
         """
-        provider = _provider_of(wanted)
+        # Another authorization server may protect it by now.
+        provider = _provider_now(wanted, _provider_of(wanted))
         connection = services.find_connection(wanted.developer, provider, wanted.user_id)
         token = None if connection is None else renewed_token(wanted.developer, connection, rejected)
         if token is None and connection is not None and is_new(connection):
@@ -108,6 +121,12 @@ def _provider_of(wanted: SignIn) -> Provider:
     return provider
 
 
+def _provider_now(wanted: SignIn, provider: Provider) -> Provider:
+    found = provider_now(wanted.developer, provider)
+    _check_audience(found, wanted.resource)
+    return found
+
+
 def _check_audience(provider: Provider, resource: str) -> None:
     """Tokens for an MCP server go there alone.
 
@@ -124,6 +143,10 @@ def _token_or_ask(wanted: SignIn, provider: Provider, looked: Connection | None)
     Raises:
         ActionNeeded, ConnectionImpossible
     """
+    asked_at = provider_to_sign_in_at(wanted.developer, provider)
+    if asked_at.pk != provider.pk:
+        _check_audience(asked_at, wanted.resource)
+        looked, provider = None, asked_at
     seen = 0 if looked is None else looked.turn
     connection, url = _link(wanted, provider)
     if connection.status == ConnectionStatus.CONNECTED and connection.turn > seen:

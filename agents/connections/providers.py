@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,13 @@ from django.db.models import QuerySet
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.connections.addresses import callback_url, document_url
-from agents.connections.discovery import AuthorizationServer, find_protection, find_server
+from agents.connections.discovery import AuthorizationServer, Protected, find_protection, find_server
 from agents.connections.errors import ConnectionImpossible, ProviderFaulty
 from agents.connections.models import LONGEST_NAME, Provider, ProviderKind, Registration
 from agents.connections.outgoing import checked_url, shown, tell
 from agents.connections.sealed import sealed_client_secret
 from agents.models import Developer
-from julep_project.core.clock import DatabaseNow
+from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import Conflict
 from julep_project.core.http.request import place_of_url
@@ -25,6 +26,8 @@ from julep_project.core.ids import uuid7
 from julep_project.core.tenancy import get_or_not_found
 
 CLIENT_NAME = "Julep agents"
+# So long nobody asks an MCP server again who protects it, unless it takes no tokens any more.
+_HOLDS = timedelta(hours=1)
 _AUTH = {True: "client_secret_basic", False: "none"}
 _LONGEST_CLIENT = 2048
 _FIELDS = ("name", "authorize_url", "token_url", "revoke_url", "issuer", "client_id", "client_secret", "parameters")
@@ -71,7 +74,7 @@ def create_provider(*, developer: Developer, values: Mapping[str, Any]) -> Provi
     )
     if resource:
         give_connection_back()
-        found = _found_out(resource)
+        found = _found_out(find_protection(resource))
         _apply(provider, found)
         provider.scopes = provider.scopes or list(found.scopes)
     try:
@@ -107,24 +110,86 @@ def provider_of_server(developer: Developer, resource: str) -> Provider:
         return known
     give_connection_back()
     checked_url(resource, "address of the MCP server", like=resource)
-    found = _found_out(resource)
+    name = f"{place_of_url(resource)[: LONGEST_NAME - 10]} {uuid7().hex[-8:]}"
+    provider = _known_there(developer, resource, name, find_protection(resource))
+    with transaction.atomic():
+        return _stored(provider)
+
+
+def provider_now(developer: Developer, provider: Provider) -> Provider:
+    """The provider, or the one that takes its place: the MCP server is asked once more who protects it, and where it
+    names another authorization server, that is another provider, which nobody has signed in to yet. It has an id of its
+    own, hence addresses of its own: nothing of what was given or begun at the one before is ever sent there. With that
+    its connections are gone. Who does not say so plainly has not moved.
+
+    Raises:
+        ConnectionImpossible: the client is one that the developer has registered with the one before.
+        ProviderFaulty: the other authorization server cannot be used.
+    """
+    if provider.kind != ProviderKind.MCP:
+        return provider
+    give_connection_back()
+    try:
+        protected = find_protection(provider.resource)
+    except ProviderFaulty:
+        return provider
+    if protected.issuer == provider.issuer:
+        list_providers(developer).filter(pk=provider.pk).update(discovered_at=DatabaseNow())
+        return provider
+    if provider.registration == Registration.CONFIGURED:
+        raise ConnectionImpossible(
+            f"another authorization server protects the MCP server now, {shown(protected.issuer)}, than the one where "
+            f"the client of {provider.name!r} is registered: remove that provider, and make another"
+        )
+    other = _known_there(developer, provider.resource, provider.name, protected)
+    with transaction.atomic():
+        before = list_providers(developer).select_for_update().filter(pk=provider.pk).first()
+        if before is not None:
+            _record(Verb.DELETE, before, before=_settings_of(before))
+            before.delete()
+        return _stored(other)
+
+
+def provider_to_sign_in_at(developer: Developer, provider: Provider) -> Provider:
+    """`provider_now`, where it was long ago that the MCP server said who protects it; else the provider. For whoever is
+    about to be asked to sign in.
+
+    Raises: as `provider_now`.
+    """
+    since = provider.discovered_at
+    return provider if since is None or since + _HOLDS > now() else provider_now(developer, provider)
+
+
+def _known_there(developer: Developer, resource: str, name: str, protected: Protected) -> Provider:
+    """Where one signs in to an MCP server that is protected so, with this installation as a client.
+
+    Raises:
+        ProviderFaulty, ConnectionImpossible
+    """
+    found = _found_out(protected)
     provider = Provider(
         id=uuid7(),
         developer=developer,
         kind=ProviderKind.MCP,
         resource=resource,
-        name=f"{place_of_url(resource)[: LONGEST_NAME - 10]} {uuid7().hex[-8:]}",
+        name=name,
         scopes=list(found.scopes),
     )
     _apply(provider, found)
     _become_known(provider, found.server)
-    with transaction.atomic():
-        # Of two that find it out at once, one is the client.
-        row, is_new = Provider.objects.get_or_create(
-            developer=developer, kind=ProviderKind.MCP, resource=resource, defaults=_columns_of(provider)
-        )
-        if is_new:
-            _record(Verb.CREATE, row, after=_settings_of(row))
+    return provider
+
+
+def _stored(provider: Provider) -> Provider:
+    """The row. Of two that find it out at once, one is the client."""
+    row, is_new = Provider.objects.get_or_create(
+        developer=provider.developer,
+        kind=ProviderKind.MCP,
+        resource=provider.resource,
+        defaults=_columns_of(provider),
+    )
+    if is_new:
+        _record(Verb.CREATE, row, after=_settings_of(row))
     return row
 
 
@@ -135,8 +200,7 @@ class _FoundOut:
     server: AuthorizationServer
 
 
-def _found_out(resource: str) -> _FoundOut:
-    protected = find_protection(resource)
+def _found_out(protected: Protected) -> _FoundOut:
     return _FoundOut(protected.resource, protected.scopes, find_server(protected.issuer))
 
 
@@ -145,7 +209,7 @@ def _apply(provider: Provider, found: _FoundOut) -> None:
     provider.audience, provider.issuer, provider.says_issuer = found.audience, server.issuer, server.says_issuer
     provider.authorize_url, provider.token_url = server.authorize_url, server.token_url
     provider.revoke_url = server.revoke_url
-    provider.discovered_at = DatabaseNow()
+    provider.discovered_at = now()
 
 
 def _become_known(provider: Provider, server: AuthorizationServer) -> None:

@@ -108,6 +108,7 @@ class ProviderAnswer(StoredAnswer):
     client_auth = serializers.ChoiceField(choices=_AUTH)
     scopes = serializers.ListField(child=Text())
     parameters = JsonObject()
+    discovered_at = Timestamp(allow_null=True, help_text="when the MCP server said so last; null for other services")
 
 
 class ConnectionBody(Body):
@@ -150,10 +151,11 @@ class LinkedConnectionAnswer(ConnectionAnswer):
 
 
 def provider_to_wire(row: Provider) -> dict[str, Any]:
-    return row_to_wire(
+    told = row_to_wire(
         row, "name", "kind", "resource", "issuer", "authorize_url", "token_url", "revoke_url", "registration",
         "client_id", "client_secret", "client_auth", "scopes", "parameters",
     )  # fmt: skip
+    return {**told, "discovered_at": None if row.discovered_at is None else to_wire(row.discovered_at)}
 
 
 def connection_to_wire(row: Connection) -> dict[str, Any]:

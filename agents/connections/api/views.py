@@ -89,7 +89,8 @@ class ConnectionViewSet(ApiViewSet):
         for stays until somebody has signed in anew."""
         values = ConnectionBody.read(request.data)
         try:
-            provider = self._provider(values.get("provider", ""), values.get("server", ""))
+            named = self._provider(values.get("provider", ""), values.get("server", ""))
+            provider = providers.provider_to_sign_in_at(self.developer, named)
             connection, url = services.make_link(
                 self.developer, provider, values.get("user_id"), scopes=values.get("scopes", ())
             )
