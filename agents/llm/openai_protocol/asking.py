@@ -3,7 +3,6 @@
 What goes wrong is raised as the client library would raise it: one place makes errors of the domain of all of them.
 """
 
-import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -16,7 +15,7 @@ import httpx
 from agents.llm.openai_protocol.wording import Wording
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
-from julep_project.core.reading.outside_json import TooMuchJson, read_json
+from julep_project.core.reading.outside_json import read_pieces
 
 # An extension of the requests made here, whose streams are read as events, whatever they are called.
 READ_AS_EVENTS = "read_as_events"
@@ -139,20 +138,10 @@ def _whole(response: httpx.Response) -> dict[str, Json]:
 
 
 def _object(content: bytes) -> dict[str, Json]:
-    read = _json(content)
+    read = read_pieces(content)
     if not isinstance(read, dict):
         raise ValueError(_NO_ANSWER)
     return read
-
-
-def _json(content: bytes) -> Any:
-    """As it was written: halves of a character may come in two pieces."""
-    try:
-        return read_json(content)
-    except TooMuchJson:
-        raise
-    except ValueError:
-        return json.loads(content)
 
 
 def _message_of(error: Json) -> str:

@@ -82,6 +82,20 @@ def read_foreign_json(content: bytes) -> Any:
         return to_storable(json.loads(raw.decode(), parse_int=_whole))
 
 
+def read_pieces(content: bytes) -> Any:
+    """The value of JSON whose texts go on in other ones, as it was written: one may end with half of a character.
+
+    Raises:
+        as `read_foreign_json`.
+    """
+    try:
+        return read_json(content)
+    except TooMuchJson:
+        raise
+    except ValueError:
+        return json.loads(content.decode(), parse_int=_whole)
+
+
 def check_json(raw: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> None:
     """Refuse what is beyond the bounds, be it JSON or not: as far as a parser would get, the counts are right.
 
