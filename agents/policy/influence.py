@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from agents.policy.policy import DEFAULT_POLICY, Policy
 from agents.policy.sources import ANYWHERE, NOWHERE, Sources, together
 
+# Stands for arguments of which not even the names are known.
+ALL_OF_IT = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Influence:
@@ -19,22 +22,19 @@ class Influence:
     sources: Sources
     arguments: Mapping[str, Sources] | None = None
 
-    def holds(self, tool: str, names: Iterable[str] = ()) -> bool:
-        """Whether a person must agree to a call of the dangerous tool, with arguments of these names."""
-        return bool(self.held(tool, names)) or (self.arguments is None and self._is_tainted_as_a_whole(tool))
-
     def held(self, tool: str, names: Iterable[str] = ()) -> dict[str, Sources]:
-        """The arguments of a call in a program that hold it, with the sources that do so."""
+        """Why a person must agree to a call of the dangerous tool, with arguments of these names: those that hold it,
+        with the sources that do so. All of the arguments of a model do together. Nothing: nobody has to."""
         policy, arguments = self.policy, self.arguments
-        if arguments is None or policy.allows(tool):
+        if policy.allows(tool):
             return {}
+        if arguments is None:
+            sources = self.sources & policy.tainted
+            return {ALL_OF_IT: sources} if sources else {}
         found = {
             name: arguments.get(name, self.sources) & policy.tainted for name in dict.fromkeys([*arguments, *names])
         }
         return {name: sources for name, sources in found.items() if sources and not policy.allows(tool, name)}
-
-    def _is_tainted_as_a_whole(self, tool: str) -> bool:
-        return bool(self.sources & self.policy.tainted) and not self.policy.allows(tool)
 
     @property
     def whole(self) -> Sources:

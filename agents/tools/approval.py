@@ -8,12 +8,14 @@ calls nothing. What was agreed to is one call: the tool as it is defined, with t
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from agents.policy.influence import UNKNOWN, Influence
 from agents.policy.policy import Policy
+from agents.policy.sources import Sources
 from agents.tool_types import ALWAYS, NEVER, ToolType
 from agents.tools import system
 from agents.tools.api_call.arguments import REQUEST_FIELDS
@@ -32,6 +34,7 @@ from julep_project.core.reading.jsontext import as_read_back
 # What a condition reads all arguments by.
 ARGUMENTS = "arguments"
 _SALT = "agents.tools.approval"
+NOT_HELD: Mapping[str, Sources] = MappingProxyType({})
 
 
 class Conditions(Protocol):
@@ -82,9 +85,11 @@ class ApprovalNeeded(ToolError):
 
     kind = "ApprovalNeeded"
 
-    def __init__(self, asked: AskedCall) -> None:
+    def __init__(self, asked: AskedCall, held: Mapping[str, Sources] = NOT_HELD) -> None:
+        """`held`: the arguments for which the policy wants it, with their sources."""
         super().__init__(f"a person must agree to this call of {asked.tool!r}", delivery=Delivery.NOT_SENT)
         self.asked = asked
+        self.held = held
 
 
 def problem_of(approval: str, tool: Mapping[str, Json]) -> str | None:
@@ -109,8 +114,8 @@ def check_agreed(call: WantedCall, *, agreed: str | None = None, influence: Infl
         return
     by_author = NO_ARGUMENTS if call.from_model else arguments
     danger = is_dangerous(tool, influence.policy, by_author, call.presets)
-    is_held = danger and influence.holds(name_of(tool), arguments)
-    approval = ALWAYS if is_held else tool.get("approval") or NEVER
+    held = influence.held(name_of(tool), arguments) if danger else {}
+    approval = ALWAYS if held else tool.get("approval") or NEVER
     if approval == NEVER:
         return
     settled = _settled(call)
@@ -118,7 +123,7 @@ def check_agreed(call: WantedCall, *, agreed: str | None = None, influence: Infl
         return
     asked = _asked(call, settled)
     if agreed is None or not constant_time_compare(agreed, asked.digest):
-        raise ApprovalNeeded(asked)
+        raise ApprovalNeeded(asked, held)
 
 
 def as_asked_about(call: WantedCall, action: dict[str, Json] | None) -> AskedCall:

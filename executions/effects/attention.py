@@ -9,13 +9,15 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from agents.policy.sources import in_order
 from agents.tools.actions import ActionNeeded
-from agents.tools.approval import AskedCall
+from agents.tools.approval import ApprovalNeeded
 from agents.tools.secret_marks import shown
 from agents.webhooks.recording import ring_where_asked
 from executions import announcements
@@ -32,6 +34,8 @@ from julep_project.core.ids import uuid7
 NEEDS_ATTENTION = "needs_attention"
 BUDGET = "budget"
 TOOL_APPROVAL = "tool_approval"
+# Of the arguments that hold a call, so many are told to who looks why.
+_MOST_HELD = 20
 
 log = logging.getLogger(__name__)
 
@@ -71,21 +75,27 @@ def wait_for_budget(claim: Claim, error: CostLimitExceeded) -> Verdict | None:
     return _wait(claim, waiting, {"type": BUDGET, "reason": error.message, **error.extra})
 
 
-def wait_for_approval(claim: Claim, asked: AskedCall) -> Verdict | None:
+def wait_for_approval(claim: Claim, needed: ApprovalNeeded) -> Verdict | None:
     """Turn the effect into an open wait for somebody who agrees to exactly this call, or does not. Nothing was done,
     so the attempt is not counted.
 
     The effect stays in the row with the question. None: the claim was lost.
     """
     assert claim.effect is not None
-    effect = claim.run.contents.unpack_effect(claim.effect)
+    effect, asked = claim.run.contents.unpack_effect(claim.effect), needed.asked
     wait_id = uuid7()
     attempts = 0 if is_surely_unsent(effect) else max(effect["attempts"] - 1, 0)
     told = {"type": TOOL_APPROVAL, "id": str(wait_id), **asked.told()}
     waiting = {
         **{name: part for name, part in effect.items() if name != AGREED},
         "attempts": attempts,
-        WAITS_FOR: {"type": APPROVAL, "tool": asked.tool, "hash": asked.hash, "digest": asked.digest},
+        WAITS_FOR: {
+            "type": APPROVAL,
+            "tool": asked.tool,
+            "hash": asked.hash,
+            "digest": asked.digest,
+            "held": {name: in_order(sources) for name, sources in islice(needed.held.items(), _MOST_HELD)},
+        },
     }
     verdict = _wait(claim, waiting, told, wait_id)
     if verdict is not None:

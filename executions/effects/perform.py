@@ -112,7 +112,7 @@ def _perform(claim: Claim, keep: Keep) -> Advanced | None:
     if isinstance(outcome, CostLimitExceeded):
         return _parked(claim, attention.wait_for_budget(claim, outcome), keep)
     if isinstance(outcome, ApprovalNeeded):
-        return _parked(claim, attention.wait_for_approval(claim, outcome.asked), keep)
+        return _parked(claim, attention.wait_for_approval(claim, outcome), keep)
     if isinstance(outcome, ActionNeeded):
         return _parked(claim, attention.wait_for_action(claim, outcome), keep)
     if isinstance(outcome, Refusal):

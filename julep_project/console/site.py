@@ -37,7 +37,7 @@ from julep_project.console.views.run import retrying as run_retrying
 from julep_project.console.views.run import values as run_values
 from julep_project.console.views.task import page as task_page
 from julep_project.console.views.task import starting as task_starting
-from julep_project.console.views.tools import connections, servers
+from julep_project.console.views.tools import connections, policies, servers
 from julep_project.console.views.triggers import deliveries, events, hook_calls, hooks, schedules, webhooks
 from julep_project.console.views.waits import links as wait_links
 
@@ -62,7 +62,14 @@ NAVIGATION = (
             ("Events", "console_events"),
         ),
     ),
-    ("Tools", (("MCP servers", "console_servers"), ("Connections", "console_connections"))),
+    (
+        "Tools",
+        (
+            ("Policies", "console_policies"),
+            ("MCP servers", "console_servers"),
+            ("Connections", "console_connections"),
+        ),
+    ),
     (
         "Fleet",
         (
@@ -87,6 +94,7 @@ _SECTIONS = {
     "console_delivery": "console_webhooks",
     "console_hook": "console_hooks",
     "console_event": "console_events",
+    "console_policy": "console_policies",
     "console_server": "console_servers",
     "console_connection": "console_connections",
     "console_task": "console_runs",
@@ -159,6 +167,8 @@ class ConsoleSite(admin.AdminSite):
     def _pages_of_tools(self) -> list[URLPattern]:
         server, connection = "mcp-servers/<uuid:server_id>/", "connections/<uuid:connection_id>/"
         return [
+            path("policies/", self._page(policies.listing), name="console_policies"),
+            path("policies/<uuid:agent_id>/", self._page(policies.show), name="console_policy"),
             path("mcp-servers/", self._page(servers.listing), name="console_servers"),
             path(server, self._page(servers.show), name="console_server"),
             *self._acts(server, "console_server", servers, ("refresh", "accept")),

@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.policy.influence import Influence
+from agents.policy.influence import ALL_OF_IT, Influence
 from agents.policy.policy import Policy
 from agents.policy.sources import Sources, in_order
 from tasks.taint.content import known
 from tasks.taint.walk import Reached
 
 _MOST_TOLD = 100
-# Stands for arguments of which not even the names are known.
-_UNNAMED = "*"
 
 
 @dataclass
@@ -45,21 +43,20 @@ def report_on(calls: Iterable[Reached], policy: Policy, is_dangerous: Callable[[
 def _reaching(call: Reached) -> dict[str, Sources]:
     """The sources of each argument, of a model's call of all of them."""
     if call.arguments is None:
-        return {_UNNAMED: known(call.sources)}
+        return {ALL_OF_IT: known(call.sources)}
     found = {name: known(sources) for name, sources in call.arguments.items()}
     return {name: sources for name, sources in {**found, **_of_the_rest(call)}.items() if sources}
 
 
 def _of_the_rest(call: Reached) -> dict[str, Sources]:
-    return {_UNNAMED: known(call.sources)} if call.sources else {}
+    return {ALL_OF_IT: known(call.sources)} if call.sources else {}
 
 
 def _held(call: Reached, policy: Policy) -> dict[str, Sources]:
     """What keeps the call from being made without a person, by argument."""
     name = str(call.tool["name"])
     if call.arguments is None:
-        influence = Influence(policy, known(call.sources))
-        return {_UNNAMED: influence.sources & policy.tainted} if influence.holds(name) else {}
+        return Influence(policy, known(call.sources)).held(name)
     arguments = {argument: known(sources) for argument, sources in call.arguments.items()}
     rest = _of_the_rest(call)
     return Influence(policy, known(call.sources), {**arguments, **rest}).held(name)
@@ -72,7 +69,7 @@ def _listed(found: Mapping[str, Sources]) -> str:
 
 
 def _named(argument: str) -> str:
-    return "any argument" if argument == _UNNAMED else f"its argument {argument!r}"
+    return "any argument" if argument == ALL_OF_IT else f"its argument {argument!r}"
 
 
 def _warning(call: Reached, message: str) -> dict[str, Any]:
@@ -88,7 +85,7 @@ def _warning(call: Reached, message: str) -> dict[str, Any]:
 
 def _refusal(call: Reached, message: str, held: Mapping[str, Sources]) -> dict[str, Any]:
     name = call.tool["name"]
-    allowed = [name if argument == _UNNAMED or call.arguments is None else f"{name}.{argument}" for argument in held]
+    allowed = [name if argument == ALL_OF_IT or call.arguments is None else f"{name}.{argument}" for argument in held]
     fix = (
         f"Give the tool `approval: always`, or list {', '.join(map(repr, allowed))} in `allow` of the agent's `policy`"
     )

@@ -78,6 +78,7 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     told = {"wait_id": wait["id"], "task": task["id"], "call_id": call, "worker_id": str(worker.pk)}
     body = {"name": "every hour", "task_id": task["id"], "cron": "0 * * * *"}
     told |= {"key_id": str(key.pk), "schedule_id": flow.api.post("/schedules", body).json()["id"]}
+    told |= {"agent_id": task["agent_id"]}
     told |= {**triggered(), "server_id": served(task["agent_id"]), "connection_id": signed_in()}
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
 

@@ -60,6 +60,8 @@ PAGES = {
     "console_hook_call": SEES,
     "console_events": SEES,
     "console_event": SEES,
+    "console_policies": SEES,
+    "console_policy": SEES,
     "console_servers": SEES,
     "console_server": SEES,
     "console_connections": SEES,

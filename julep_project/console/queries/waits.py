@@ -27,6 +27,7 @@ _WAITS = f"""
            {PLACE}, b.effect->>'key' AS key,
            b.effect->'request'->'tool'->>'name' AS tool,
            coalesce(b.effect->'waits_for'->>'action', b.effect->'waits_for'->>'type') AS waits_for,
+           b.effect->'waits_for'->'held' AS held, b.effect->'request'->'tool'->>'approval' AS approval,
            b.effect IS NOT NULL AS is_call, w.id IS NOT NULL AS is_event,
            e.task_version_id, e.created_at AS started_at, e.task_id, e.developer_id,
            t.step_label, t.current, t.created_at AS since, {QUORUM} AS quorum,
@@ -57,8 +58,10 @@ def find_wait(wait_id: Any) -> Row | None:
     return found[0] if found else None
 
 
-def list_waits(*, kind: str, after: Place | None, limit: int, run: Any = None, wait: Any = None) -> list[Row]:
-    """Waits of a kind, or all for people; from behind a place on. Of a run all."""
+def list_waits(
+    *, kind: str, after: Place | None, limit: int, run: Any = None, wait: Any = None, agent: Any = None
+) -> list[Row]:
+    """Waits of a kind, or all for people; from behind a place on; of the tasks of an agent. Of a run all."""
     narrowed: list[str] = ["true"]
     parameters: dict[str, Any] = {"limit": limit}
     if kind:
@@ -68,6 +71,9 @@ def list_waits(*, kind: str, after: Place | None, limit: int, run: Any = None, w
     if after is not None:
         narrowed.append("(b.updated_at, b.id) > (%(at)s, %(id)s)")
         parameters |= {"at": after.at, "id": after.id}
+    if agent is not None:
+        narrowed.append("e.task_id IN (SELECT id FROM tasks_task WHERE agent_id = %(agent)s)")
+        parameters["agent"] = agent
     if run is not None:
         narrowed.append("b.execution_id = %(run)s")
         parameters["run"] = run
