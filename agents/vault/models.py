@@ -12,6 +12,17 @@ LONGEST_FINGERPRINT = 16
 _TAKEN = "A secret with this name already exists"
 
 
+class Overlapping(models.Model):
+    """A row whose secret may be replaced: the one before, as it was sealed, counts as well until `previous_until`."""
+
+    previous_sealed = models.TextField(blank=True, default="", db_default="")
+    previous_sealed_with = models.CharField(max_length=LONGEST_FINGERPRINT, blank=True, default="", db_default="")
+    previous_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
 class Secret(Resource):
     """A value that tools and model calls may use by its name: of a developer, or of one agent of it.
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Developer
-from agents.vault.models import LONGEST_FINGERPRINT
+from agents.vault.models import LONGEST_FINGERPRINT, Overlapping
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource
@@ -18,11 +18,11 @@ from julep_project.core.work.rows import QueuedRow
 LONGEST_TYPE = 64
 
 
-class Endpoint(Resource):
+class Endpoint(Resource, Overlapping):
     """An address that is told what happens.
 
-    `sealed` is the secret its messages are signed with, and `previous_sealed` the one before, which signs too until
-    `previous_until`. `failures` counts attempts in a row that did not arrive, over all its messages.
+    `sealed` is the secret its messages are signed with. `failures` counts attempts in a row that did not arrive, over
+    all its messages.
     """
 
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -34,9 +34,6 @@ class Endpoint(Resource):
     disabled_at = models.DateTimeField(null=True, editable=False)
     sealed = models.TextField()
     sealed_with = models.CharField(max_length=LONGEST_FINGERPRINT)
-    previous_sealed = models.TextField(blank=True, default="", db_default="")
-    previous_sealed_with = models.CharField(max_length=LONGEST_FINGERPRINT, blank=True, default="", db_default="")
-    previous_until = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(default=0, db_default=0)
     failing_since = models.DateTimeField(null=True, editable=False)
     is_full = models.BooleanField(

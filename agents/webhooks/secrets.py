@@ -1,11 +1,11 @@
 """Secrets of endpoints: sealed as those of the vault are, opened for the signing of one message."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from agents.vault.errors import SecretNotReadable
+from agents.vault.overlap import PREVIOUS, previous_in_force
 from agents.vault.sealed_columns import SealedColumn, register
 from agents.vault.sealing import Place, Sealed, open_sealed, seal
 from agents.webhooks.models import Endpoint
@@ -22,8 +22,7 @@ def sealed_secret(text: str, developer_id: UUID, endpoint_id: UUID) -> dict[str,
 
 
 def secrets_in_force(endpoint: Endpoint, at: datetime) -> Iterator[str]:
-    """What messages are signed with: the secret, and the one before while receivers may still have that. Where that is
-    lost, it may be why there is another.
+    """What messages are signed with: the secret, and the one before while receivers may still have that.
 
     Raises:
         SecretsNotConfigured, SecretNotReadable
@@ -32,9 +31,9 @@ def secrets_in_force(endpoint: Endpoint, at: datetime) -> Iterator[str]:
         raise SecretNotReadable("the secret of the webhook is lost: rotate it")
     place = _place_of(endpoint)
     yield open_sealed(Sealed(endpoint.sealed, endpoint.sealed_with), place)
-    if endpoint.previous_until is not None and endpoint.previous_until > at:
-        with suppress(SecretNotReadable):
-            yield open_sealed(Sealed(endpoint.previous_sealed, endpoint.previous_sealed_with), place)
+    before = previous_in_force(endpoint, place, at)
+    if before is not None:
+        yield before
 
 
 def _place_of(endpoint: Endpoint) -> Place:
@@ -42,4 +41,4 @@ def _place_of(endpoint: Endpoint) -> Place:
 
 
 register(SealedColumn(Endpoint, _place_of))
-register(SealedColumn(Endpoint, _place_of, "previous_sealed", "previous_sealed_with"))
+register(SealedColumn(Endpoint, _place_of, *PREVIOUS))

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
 from agents.retention.pace import Pace
+from agents.vault.overlap import becoming_previous
 from agents.webhooks.endpoint_health import disable
 from agents.webhooks.errors import EndpointDisabled, TooManyEndpoints
 from agents.webhooks.models import Delivery, Endpoint, Message
@@ -23,7 +23,7 @@ from agents.webhooks.secrets import sealed_secret
 from agents.webhooks.signing import new_secret
 from agents.webhooks.types import EventType
 from julep_project.core.actor import current_actor
-from julep_project.core.clock import DatabaseNow, TransactionNow
+from julep_project.core.clock import DatabaseNow
 from julep_project.core.http import BadUrl, HttpError, check_reachable, host_and_port
 from julep_project.core.http.request import place_of, read_url
 from julep_project.core.ids import uuid7
@@ -139,9 +139,7 @@ def rotate_secret(developer: Developer, endpoint_id: UUID, *, overlap_s: int) ->
     row, secret = _locked(developer, endpoint_id), new_secret()
     list_endpoints(developer).filter(pk=endpoint_id).update(
         updated_at=DatabaseNow(),
-        previous_sealed=F("sealed"),
-        previous_sealed_with=F("sealed_with"),
-        previous_until=TransactionNow() + timedelta(seconds=overlap_s),
+        **becoming_previous(F("sealed"), F("sealed_with"), overlap_s=overlap_s),
         **sealed_secret(secret, developer.pk, endpoint_id),
     )
     _record(Verb.ROTATE, row)

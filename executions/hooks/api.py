@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.vault.api.serializers import USUAL_OVERLAP_S, RotationBody
 from executions.api.serializers import AnyJson
 from executions.hooks import services
 from executions.hooks.models import CallStatus, Hook, HookCall, Scheme, Target
@@ -123,6 +124,7 @@ class HookAnswer(StoredAnswer):
     deduplicate_by = Text(allow_null=True)
     calls_per_minute = serializers.IntegerField(allow_null=True)
     paused = serializers.BooleanField()
+    previous_secret_until = Timestamp(allow_null=True, help_text="until then the secret before is taken, too")
 
 
 class NewHookAnswer(HookAnswer):
@@ -130,6 +132,22 @@ class NewHookAnswer(HookAnswer):
 
     url = Text(help_text="the address to call: it cannot be had again")
     secret = Text(allow_null=True, help_text="the secret that was made for it: it cannot be had again")
+
+
+class HookRotationBody(RotationBody):
+    """How the secret of a hook is replaced."""
+
+    example = Example(overlap_seconds=3600)
+
+    secret_name = CanonicalName(
+        required=False, min_length=1, help_text="another secret of the developer; one is made without, and told once"
+    )
+
+
+class HookWithSecretAnswer(HookAnswer):
+    """A hook with the secret that was made for it."""
+
+    secret = Text(allow_null=True, help_text="null where another was named; it cannot be had again")
 
 
 class HookCallAnswer(Answer):
@@ -153,7 +171,9 @@ class HookCallAnswer(Answer):
 def hook_to_wire(hook: Hook) -> dict[str, Any]:
     task = {"task_id": None if hook.task_id is None else str(hook.task_id)} if hook.target == Target.TASK else {}
     names = ("name", "scheme", "options", "secret_name", "deduplicate_by", "calls_per_minute", "paused")
-    return {**row_to_wire(hook, *names), "target": {"type": hook.target, **task, **hook.mapping}}
+    until = None if hook.previous_until is None else to_wire(hook.previous_until)
+    target = {"type": hook.target, **task, **hook.mapping}
+    return {**row_to_wire(hook, *names), "target": target, "previous_secret_until": until}
 
 
 def call_to_wire(call: HookCall) -> dict[str, Any]:
@@ -219,6 +239,16 @@ class HookViewSet(ApiViewSet):
     def rotate(self, request: Request, id: UUID) -> Response:
         """Give it another address, which is in this answer only. Nobody reaches it by the old one any more."""
         return _unstored(Response(self._told(services.rotate_token(self.developer, id))))
+
+    @extend_schema(operation_id="hook_rotate_secret", request=HookRotationBody, responses=HookWithSecretAnswer)
+    def rotate_secret(self, request: Request, id: UUID) -> Response:
+        """Give a hook another secret: a new one, which is in this answer and never again. For a time both are taken."""
+        body = HookRotationBody.read(request.data)
+        overlap_s = body.get("overlap_seconds", USUAL_OVERLAP_S)
+        hook, secret = services.rotate_secret(
+            self.developer, id, overlap_s=overlap_s, secret_name=body.get("secret_name")
+        )
+        return _unstored(Response({**hook_to_wire(hook), "secret": secret}))
 
     def _changed(self, hook_id: UUID, values: dict[str, Any]) -> Response:
         return Response(hook_to_wire(services.change_hook(self.developer, hook_id, values)))

@@ -5,6 +5,7 @@
 
 from django.db import models
 
+from agents.vault.models import Overlapping
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.ids import uuid7
 from julep_project.core.models import Resource
@@ -31,7 +32,7 @@ class Target(models.TextChoices):
     WAIT = "wait", "answers a wait"
 
 
-class Hook(Resource):
+class Hook(Resource, Overlapping):
     """An address that others call. Only a digest of its token is stored.
 
     `mapping` says what is made of a call: JSON whose texts behind `$` are expressions.

@@ -1,7 +1,6 @@
 """Takes calls of hooks: what a call begins and the record of it are one transaction."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,18 +13,19 @@ from django.db.models import F
 from agents.models import Developer
 from agents.policy.influence import depending_on
 from agents.policy.sources import OF_WEB
-from agents.vault.values import values_of
 from executions.events.models import EventSource
 from executions.events.recording import NewEvent, count_event, record_event
 from executions.hooks.errors import HookPaused, MappingFailed, NotReplayable, SignatureRefused
 from executions.hooks.mapping import mapped
 from executions.hooks.models import CallStatus, Hook, HookCall, Scheme, Target
 from executions.hooks.request import HookRequest
+from executions.hooks.secrets import secrets_in_force
 from executions.hooks.services import get_hook, list_calls
 from executions.hooks.signatures import signature_header, verify
 from executions.hooks.tokens import digest_of
 from executions.services import resume_by_token, start_execution
 from julep_project.core.actor import Actor, ActorKind, acting_as
+from julep_project.core.clock import now
 from julep_project.core.errors import DomainError, NotFound, ServiceUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.json_value import Json
@@ -151,18 +151,18 @@ def _verified(hook: Hook, request: HookRequest) -> HookRequest:
 def _check_signature(hook: Hook, request: HookRequest) -> None:
     if hook.scheme == Scheme.NONE:
         return
-    name = hook.secret_name or ""
-    secret = values_of(hook.developer, [name]).get(name)
-    if secret is None:
-        raise SignatureRefused("The secret of the hook is gone")
-    verify(
-        hook.scheme,
-        headers=request.headers,
-        body=request.raw,
-        secret=secret,
-        options=hook.options,
-        now_s=time.time(),
-    )
+    at = now()
+    signed: dict[str, Any] = {"headers": request.headers, "body": request.raw, "options": hook.options}
+    refused: SignatureRefused | None = None
+    for secret in secrets_in_force(hook, at):
+        try:
+            verify(hook.scheme, secret=secret, now_s=at.timestamp(), **signed)
+        except SignatureRefused as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def _challenge(hook: Hook, body: Json) -> str | None:

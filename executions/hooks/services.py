@@ -1,7 +1,5 @@
 """Makes, changes and removes hooks. Each write is one transaction, limited to one developer."""
 
-import base64
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +11,11 @@ from django.db.models import QuerySet
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
-from agents.vault.models import Secret
-from agents.vault.services import create_secret, delete_secret
+from agents.vault.overlap import NOTHING_BEFORE
 from agents.vault.values import existing_names
 from executions.hooks.mapping import WrongMapping, check_mapping, is_expression
 from executions.hooks.models import Hook, HookCall, Scheme, Target
+from executions.hooks.secrets import as_previous, forget_secret, make_secret
 from executions.hooks.tokens import digest_of, new_token
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.errors import BadRequest
@@ -28,7 +26,6 @@ from tasks.selectors import get_task
 from tasks.steps.event_names import problem_of_key, problem_of_new
 
 MOST_HOOKS = 1000
-_SECRET_BYTES = 32
 # What a hook tells repeated calls by, unless it says otherwise: what the senders of its scheme promise to keep.
 USUAL_KEYS: Mapping[str, str | None] = {
     Scheme.STANDARD.value: "$ headers.get('webhook-id')",
@@ -94,10 +91,7 @@ def create_hook(developer: Developer, values: Mapping[str, Any]) -> MadeHook:
     hook = Hook(id=uuid7(), developer=developer, digest=digest_of(token), **_columns(developer, values))
     secret = None
     if hook.secret_name is None and hook.scheme != Scheme.NONE:
-        secret = _new_secret()
-        hook.secret_name, hook.makes_secret = f"hook_{hook.pk.hex}", True
-        described = {"name": hook.secret_name, "value": secret, "description": f"Signs calls of the hook {hook.name}"}
-        create_secret(developer=developer, values=described)
+        secret = make_secret(hook)
     hook.save(force_insert=True)
     _record(Verb.CREATE, hook, after=settings_of(hook))
     return MadeHook(get_hook(developer, hook.pk), token, secret)
@@ -116,7 +110,9 @@ def change_hook(developer: Developer, hook_id: UUID, values: Mapping[str, Any]) 
     made = hook.secret_name if hook.makes_secret else None
     if made is not None and columns.get("secret_name", made) != made:
         columns["makes_secret"] = False
-        _forget_secret(developer, made)
+        forget_secret(developer, made)
+    if columns.get("secret_name", hook.secret_name) != hook.secret_name:
+        columns |= NOTHING_BEFORE
     for name, value in columns.items():
         setattr(hook, name, value)
     Hook.objects.filter(pk=hook_id).update(**columns, updated_at=DatabaseNow())
@@ -138,6 +134,35 @@ def rotate_token(developer: Developer, hook_id: UUID) -> MadeHook:
 
 
 @transaction.atomic
+def rotate_secret(
+    developer: Developer, hook_id: UUID, *, overlap_s: int, secret_name: str | None = None
+) -> tuple[Hook, str | None]:
+    """Have calls signed with another secret: the developer's of this name, or a new one, which nobody can have again.
+    For `overlap_s` those that are signed with the one before are taken too; the one before that counts no more.
+
+    Raises:
+        NotFound
+        BadRequest: its calls are not signed. InvalidInput: there is no such secret, or it has that.
+        SecretsNotConfigured
+    """
+    hook = get_or_not_found(list_hooks(developer).select_for_update(no_key=True), hook_id, "Hook")
+    if hook.scheme == Scheme.NONE:
+        raise BadRequest("Calls of this hook are not signed")
+    before, secret = as_previous(hook, overlap_s), None
+    if secret_name is None:
+        secret = make_secret(hook)
+    else:
+        _check_other_secret(hook, secret_name)
+        if hook.makes_secret and hook.secret_name:
+            forget_secret(developer, hook.secret_name)
+        hook.secret_name, hook.makes_secret = secret_name, False
+    own = {"secret_name": hook.secret_name, "makes_secret": hook.makes_secret}
+    Hook.objects.filter(pk=hook_id).update(**own, **before, updated_at=DatabaseNow())
+    _record(Verb.ROTATE, hook)
+    return get_hook(developer, hook_id), secret
+
+
+@transaction.atomic
 def delete_hook(developer: Developer, hook_id: UUID) -> None:
     """Remove a hook with the record of its calls, and the secret that was made for it.
 
@@ -147,7 +172,7 @@ def delete_hook(developer: Developer, hook_id: UUID) -> None:
     hook = get_or_not_found(list_hooks(developer).select_for_update(), hook_id, "Hook")
     _record(Verb.DELETE, hook, before=settings_of(hook))
     if hook.makes_secret and hook.secret_name:
-        _forget_secret(developer, hook.secret_name)
+        forget_secret(developer, hook.secret_name)
     Hook.objects.filter(pk=hook_id).delete()
 
 
@@ -188,8 +213,8 @@ def _columns(developer: Developer, values: Mapping[str, Any]) -> dict[str, Any]:
             raise invalid(["target", "task_id"], "missing")
         get_task(developer, task_id)
     secret_name = values.get("secret_name")
-    if secret_name is not None and not existing_names(developer, [secret_name]):
-        raise invalid(["secret_name"], "value_error", msg="There is no such secret of the developer", received="")
+    if secret_name is not None:
+        _check_secret(developer, secret_name)
     by = values["deduplicate_by"] if "deduplicate_by" in values else USUAL_KEYS.get(scheme)
     if by is not None and not is_expression(by):
         # All calls would be the same.
@@ -207,6 +232,17 @@ def _columns(developer: Developer, values: Mapping[str, Any]) -> dict[str, Any]:
         "calls_per_minute": values.get("calls_per_minute"),
         "paused": values.get("paused") or False,
     }
+
+
+def _check_secret(developer: Developer, name: str) -> None:
+    if not existing_names(developer, [name]):
+        raise invalid(["secret_name"], "value_error", msg="There is no such secret of the developer", received="")
+
+
+def _check_other_secret(hook: Hook, name: str) -> None:
+    _check_secret(hook.developer, name)
+    if name == hook.secret_name:
+        raise invalid(["secret_name"], "value_error", msg="The hook has this one already", received="")
 
 
 def _check_mapping(target: str, mapping: Mapping[str, Any]) -> None:
@@ -229,17 +265,6 @@ def _check(loc: list[str | int], value: Any) -> None:
         check_mapping(value)
     except WrongMapping as error:
         raise invalid(loc, "value_error", msg=str(error), received="") from None
-
-
-def _new_secret() -> str:
-    """As Standard Webhooks writes secrets; the other schemes take it as a text."""
-    return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
-
-
-def _forget_secret(developer: Developer, name: str) -> None:
-    row = Secret.objects.for_developer(developer).filter(agent=None, name=name).first()
-    if row is not None:
-        delete_secret(developer=developer, secret_id=row.pk)
 
 
 def _record(verb: Verb, hook: Hook, **settings: Any) -> None:

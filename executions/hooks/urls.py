@@ -16,6 +16,7 @@ urlpatterns = [
     re_path(r"^hooks/(?P<id>(?![0-9a-fA-F-]{36}$)[^/]++)$", hook_door),
     path("hooks/<str:id>", HookViewSet.as_view(_ONE)),
     path("hooks/<str:id>/rotate", HookViewSet.as_view({"post": "rotate"})),
+    path("hooks/<str:id>/rotate_secret", HookViewSet.as_view({"post": "rotate_secret"})),
     path(_CALLS, HookCallViewSet.as_view({"get": "list"})),
     path(f"{_CALLS}/<str:id>/replay", HookCallViewSet.as_view({"post": "replay"})),
 ]

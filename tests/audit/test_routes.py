@@ -439,6 +439,11 @@ ACTS: dict[tuple[str, str], tuple[str, str, Do]] = {
     ("patch", "hooks/<str:id>"): ("update", "hook", lambda w: w.api.patch(a_hook(w), {"paused": True})),
     ("delete", "hooks/<str:id>"): ("delete", "hook", lambda w: w.api.delete(a_hook(w))),
     ("post", "hooks/<str:id>/rotate"): ("rotate", "hook", lambda w: w.api.post(f"{a_hook(w)}/rotate")),
+    ("post", "hooks/<str:id>/rotate_secret"): (
+        "rotate",
+        "hook",
+        lambda w: w.api.post(f"/hooks/{w.new('/hooks', {**HOOK, 'scheme': 'github'})}/rotate_secret", {}),
+    ),
     ("post", "hooks/<str:hook_id>/calls/<str:id>/replay"): (
         "create",
         "event",

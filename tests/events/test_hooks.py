@@ -191,6 +191,57 @@ def test_who_is_let_in(events: Events, door: Any) -> None:
     assert hook.call({"order": 1}).status_code == 404
 
 
+def _signed_by(hook: Any, secret: str) -> int:
+    body = b'{"order": 7}'
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    status: int = hook.call(raw=body, x_hub_signature_256=signature).status_code
+    return status
+
+
+def test_a_secret_that_is_replaced_counts_for_a_while(events: Events, door: Any) -> None:
+    hook = door(scheme="github")
+    first = hook.made["secret"]
+    rotated = hook.api.post(f"{hook.at}/rotate_secret", {"overlap_seconds": 3600}).json()
+    second = rotated["secret"]
+    assert rotated["previous_secret_until"] == hook.api.get(hook.at).json()["previous_secret_until"] is not None
+    assert first != second and first not in Hook.objects.get().previous_sealed
+    assert [_signed_by(hook, secret) for secret in (first, second, "another")] == [202, 202, 403]
+    Hook.objects.update(previous_until="2026-01-01T00:00:00Z")
+    assert [_signed_by(hook, secret) for secret in (first, second)] == [403, 202]
+
+    # The one before the one before counts no more, and neither does what is replaced at once.
+    third = hook.api.post(f"{hook.at}/rotate_secret", {}).json()["secret"]
+    assert [_signed_by(hook, secret) for secret in (first, second, third)] == [403, 202, 202]
+    fourth = hook.api.post(f"{hook.at}/rotate_secret", {"overlap_seconds": 0}).json()
+    assert fourth["previous_secret_until"] is None
+    assert [_signed_by(hook, secret) for secret in (second, third, fourth["secret"])] == [403, 403, 202]
+    assert Secret.objects.count() == 1
+
+
+def test_a_secret_is_replaced_by_another_of_the_developer(events: Events, door: Any) -> None:
+    hook = door(scheme="github")
+    made = hook.made["secret"]
+    events.api.post("/secrets", {"name": "FROM_GITHUB", "value": "given"})
+    named = {"secret_name": "FROM_GITHUB"}
+    rotated = hook.api.post(f"{hook.at}/rotate_secret", named).json()
+    assert (rotated["secret"], rotated["secret_name"]) == (None, "FROM_GITHUB")
+    assert [_signed_by(hook, secret) for secret in (made, "given")] == [202, 202]
+    assert Secret.objects.get().name == "FROM_GITHUB"
+    for body, loc in (
+        (named, "secret_name"),
+        ({"secret_name": "NOWHERE"}, "secret_name"),
+        ({"overlap_seconds": -1}, ""),
+    ):
+        refused = hook.api.post(f"{hook.at}/rotate_secret", body)
+        assert refused.status_code == 422 and loc in refused.json()["error"]["details"][0]["loc"]
+    # Who names another one by a change means that one only.
+    events.api.post("/secrets", {"name": "OTHER", "value": "other"})
+    changed = hook.api.patch(hook.at, {"secret_name": "OTHER"}).json()
+    assert changed["previous_secret_until"] is None
+    assert [_signed_by(hook, secret) for secret in (made, "given", "other")] == [403, 403, 202]
+    assert hook.api.post(f"{door(scheme='none').at}/rotate_secret", {}).status_code == 400
+
+
 def test_a_secret_is_made_told_once_and_gone_with_its_hook(events: Events, door: Any) -> None:
     hook = door(scheme="github")
     secret = hook.made["secret"]

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from rest_framework import serializers
+
 from agents.vault.models import Secret
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
@@ -15,8 +17,29 @@ from julep_project.core.reading.fields import (
 )
 
 LONGEST_VALUE = 32_768
+USUAL_OVERLAP_S = 86_400
+LONGEST_OVERLAP_S = 30 * USUAL_OVERLAP_S
 # What stands in every answer in the place of the value.
 ENCRYPTED = "ENCRYPTED"
+
+
+class RotationBody(Body):
+    """How a secret that signs is replaced."""
+
+    example = Example(overlap_seconds=3600)
+
+    overlap_seconds = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=LONGEST_OVERLAP_S,
+        help_text="for how long the one before counts, too; a day, unless it is said",
+    )
+
+    @classmethod
+    def overlap_s(cls, data: Any) -> int:
+        """For how long both count."""
+        overlap: int = cls.read(data).get("overlap_seconds", USUAL_OVERLAP_S)
+        return overlap
 
 
 class SecretBody(Body):

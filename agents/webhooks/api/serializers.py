@@ -23,8 +23,6 @@ from julep_project.core.reading.fields import (
 _LONGEST_URL = 2048
 _LONGEST_DESCRIPTION = 500
 _MOST_EVENTS = 50
-_DAY_S = 86_400
-_LONGEST_OVERLAP_S = 30 * _DAY_S
 
 
 def _events(**options: Any) -> ListOf:
@@ -61,22 +59,6 @@ class WebhookWithSecretAnswer(WebhookAnswer):
     """A webhook as it is shown once."""
 
     secret = Text(help_text="what its messages are signed with: it cannot be had again")
-
-
-class RotationBody(Body):
-    """How the secret of a webhook is changed."""
-
-    example = Example(overlap_seconds=3600)
-
-    overlap_seconds = serializers.IntegerField(
-        required=False, min_value=0, max_value=_LONGEST_OVERLAP_S, help_text="a day, unless it is said"
-    )
-
-    @classmethod
-    def overlap_s(cls, data: Any) -> int:
-        """For how long both secrets sign."""
-        overlap: int = cls.read(data).get("overlap_seconds", _DAY_S)
-        return overlap
 
 
 class ReplayBody(Body):

@@ -6,13 +6,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.vault.api.serializers import RotationBody
 from agents.webhooks import replaying, services
 from agents.webhooks.api.serializers import (
     DeliveryAnswer,
     EventTypesAnswer,
     ReplayAnswer,
     ReplayBody,
-    RotationBody,
     WebhookAnswer,
     WebhookBody,
     WebhookWithSecretAnswer,
