@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -57,14 +58,15 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
     return HttpResponseRedirect(wanted if is_ours else otherwise)
 
 
+Done = TypeVar("Done")
 # What a form is known by whose act counts once.
 NUMBER = "number"
 _DONE = Answer(204, "", None)
 
 
-def numbered() -> tuple[str, str]:
-    """A hidden field that tells one form from all others."""
-    return NUMBER, str(uuid7())
+def new_number() -> str:
+    """What tells one form from all others: the value of its field `NUMBER`."""
+    return str(uuid7())
 
 
 def is_first(request: HttpRequest, developer_id: UUID) -> bool:
@@ -80,6 +82,17 @@ def is_first(request: HttpRequest, developer_id: UUID) -> bool:
         pass
     messages.error(request, "This form was sent before, and nothing was done again: look at what it did")
     return False
+
+
+def do_once(request: HttpRequest, developer_id: UUID, work: Callable[[], Done]) -> Done | None:
+    """What the act gives, which counts as done by its form in the same transaction. None where the form came before, or
+    the act was refused; whoever sent it is told."""
+    try:
+        with transaction.atomic():
+            return work() if is_first(request, developer_id) else None
+    except DomainError as error:
+        messages.error(request, error.message)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

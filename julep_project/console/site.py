@@ -157,7 +157,7 @@ class ConsoleSite(admin.AdminSite):
             *self._acts(delivery, "console_delivery", deliveries, ["replay"]),
             path("hooks/", self._page(hooks.listing), name="console_hooks"),
             path(hook, self._page(hooks.show), name="console_hook"),
-            *self._acts(hook, "console_hook", hooks, ("pause", "resume", "rotate")),
+            *self._acts(hook, "console_hook", hooks, ("pause", "resume", "rotate", "rotate_secret")),
             path(call, self._page(hook_calls.show), name="console_hook_call"),
             *self._acts(call, "console_hook_call", hook_calls, ["replay"]),
             path("events/", self._page(events.listing), name="console_events"),

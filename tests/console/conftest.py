@@ -83,9 +83,15 @@ def waiting(flow: FlowRunner) -> dict[str, Any]:
     return {**run, **told, **said(flow, task["agent_id"]), **tried_again(task["id"], run["id"])}
 
 
-def number_in(page: str) -> str:
-    """What the form of a page is known by that counts once."""
-    (number,) = re.findall(r'name="number" value="([^"]++)"', page)
+def once(**form: Any) -> dict[str, Any]:
+    """A form that comes for the first time."""
+    return {**form, "number": str(uuid7())}
+
+
+def number_in(page: str, act: str) -> str:
+    """What the form of an act is known by that counts once."""
+    form = page.partition(f'/{act}/"')[2].partition("</form>")[0]
+    (number,) = re.findall(r'name="number" value="([^"]++)"', form)
     return str(number)
 
 

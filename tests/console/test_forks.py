@@ -10,7 +10,7 @@ from django.test import Client
 
 from executions.models import Execution
 from julep_project.console.difference import difference
-from tests.console.conftest import HOSTILE
+from tests.console.conftest import HOSTILE, once
 from tests.flow_runner import FlowRunner
 
 ASK = {"prompt": "$ f'Say {_.n}'", "unwrap": True, "settings": {"model": "offline/echo"}, "label": "ask"}
@@ -25,7 +25,7 @@ def said(flow: FlowRunner) -> dict[str, Any]:
 
 def fork(operator: Client, run: dict[str, Any], capture: Any, **form: Any) -> Any:
     with capture(execute=True):
-        return operator.post(f"/admin/runs/{run['id']}/fork/begin/", form)
+        return operator.post(f"/admin/runs/{run['id']}/fork/begin/", once(**form))
 
 
 def test_variants_are_begun_and_compared(

@@ -94,7 +94,7 @@ def test_a_hook_that_does_not_work_any_more_is_paused(operator: Client, hook: Ho
 def test_only_administrators_get_a_new_address(staff: Callable[[str], Client], hook: Hook) -> None:
     path = f"/admin/hooks/{hook.pk}/"
     administrator = staff("administrator")
-    sent = {"number": number_in(administrator.get(path).content.decode())}
+    sent = {"number": number_in(administrator.get(path).content.decode(), "rotate")}
     answer = administrator.post(f"{path}rotate/", sent)
     assert "/hooks/hk_" in answer.content.decode() and "no-store" in answer.headers["Cache-Control"]
     digest = Hook.objects.get().digest
@@ -104,6 +104,24 @@ def test_only_administrators_get_a_new_address(staff: Callable[[str], Client], h
     for role in ("operator", "administrator"):
         shown = staff(role).get(path).content.decode()
         assert "hk_***" in shown and ("New address" in shown) == (role == "administrator")
+
+
+def test_only_administrators_replace_a_secret(staff: Callable[[str], Client], flow: FlowRunner, settings: Any) -> None:
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    flow.api.post("/hooks", {"name": "Signed", "target": TARGET, "scheme": "github"})
+    path = f"/admin/hooks/{Hook.objects.get().pk}/"
+    administrator = staff("administrator")
+    page = administrator.get(path).content.decode()
+    assert "New secret" in page and "the secret before, too" not in page
+    assert "New secret" not in staff("operator").get(path).content.decode()
+    sent = {"number": number_in(page, "rotate_secret"), "overlap": "3600"}
+    answer = administrator.post(f"{path}rotate_secret/", sent)
+    assert "whsec_" in answer.content.decode() and "an hour" in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
+    until = Hook.objects.get().previous_until
+    assert "was sent before" in administrator.post(f"{path}rotate_secret/", sent, follow=True).content.decode()
+    page = administrator.get(path).content.decode()
+    assert Hook.objects.get().previous_until == until and "the secret before, too" in page and "whsec_" not in page
 
 
 def test_an_event_says_what_went_on_with_it(operator: Client, viewer: Client, flow: FlowRunner) -> None:

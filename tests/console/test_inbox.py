@@ -13,6 +13,7 @@ from agents.tools import registry
 from agents.tools.actions import Action, ActionNeeded
 from agents.tools.registry import ToolCall
 from executions.links.models import WaitLink
+from tests.console.conftest import once
 from tests.flow_runner import FlowRunner
 
 FORM = {"type": "object", "properties": {"port": {"type": "string"}}, "required": ["port"]}
@@ -50,7 +51,7 @@ def test_two_operators_have_to_approve(
 
 
 def test_a_link_is_made_shown_once_and_taken_back(operator: Client, viewer: Client, asked: dict[str, Any]) -> None:
-    made = operator.post(f"{asked['page']}links/", {"answers_as": "Ann", "days": "1"})
+    made = operator.post(f"{asked['page']}links/", once(answers_as="Ann", days="1"))
     assert "no-store" in made.headers["Cache-Control"]
     (url,) = re.findall(r'value="(http[^"]+)"', made.content.decode())
     page = Client().get(urlsplit(url).path).content.decode()

@@ -14,6 +14,7 @@ from executions.operating.models import FaultMark, Worker
 from executions.operating.workers import Told
 from julep_project.core.clock import now
 from julep_project.core.work import rings
+from tests.console.conftest import once
 from tests.flow_runner import FlowRunner
 
 
@@ -132,7 +133,7 @@ def test_docs_are_tried_again(operator: Client, flow: FlowRunner) -> None:
 def test_keys_are_made_and_revoked(staff: Callable[[str], Client], waiting: dict[str, Any]) -> None:
     administrator = staff("administrator")
     form = {"label": "nightly", "scope": ["read"], "length": "30d"}
-    made = administrator.post("/admin/controls/keys/", form)
+    made = administrator.post("/admin/controls/keys/", once(**form))
     assert made.headers["Cache-Control"].startswith("no-store")
     text = made.context["text"]
     assert text in made.content.decode() and text not in administrator.get("/admin/controls/").content.decode()
@@ -143,7 +144,7 @@ def test_keys_are_made_and_revoked(staff: Callable[[str], Client], waiting: dict
     assert "nightly" in administrator.get("/admin/controls/").content.decode()
     key.refresh_from_db()
     assert key.revoked_at is not None
-    page = administrator.post("/admin/controls/keys/", {**form, "label": ""}, follow=True).content.decode()
+    page = administrator.post("/admin/controls/keys/", once(**{**form, "label": ""}), follow=True).content.decode()
     assert "A key needs" in page
     for wrong in ({"length": "x"}, {"scope": ["root"]}):
         assert administrator.post("/admin/controls/keys/", {**form, **wrong}).status_code == 400

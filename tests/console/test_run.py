@@ -12,7 +12,7 @@ from agents.audit.models import AuditRecord
 from agents.calls.models import Call
 from executions.models import Branch, Execution, Transition
 from julep_project.console.sentences import Fleet, Open, sentences
-from tests.console.conftest import HOSTILE
+from tests.console.conftest import HOSTILE, once
 from tests.flow_runner import FlowRunner
 
 NOW = datetime(2026, 11, 29, 18, 12, 4, tzinfo=UTC)
@@ -242,13 +242,13 @@ def test_trying_again(operator: Client, hostile: dict[str, Any], django_capture_
     told = operator.get(page).content.decode()
     assert "rows of its log are taken along" in told and "Begin the new run" in told
     with django_capture_on_commit_callbacks(execute=True):
-        answer = operator.post(f"{page}begin/", {"from": "start", "input": '{"x": 7}'})
+        answer = operator.post(f"{page}begin/", once(**{"from": "start", "input": '{"x": 7}'}))
     fresh = Execution.objects.get(retried_from=hostile["id"])
     assert (answer.headers["Location"], fresh.input) == (f"/admin/runs/{fresh.pk}/", {"x": 7})
     assert AuditRecord.objects.get(verb="retry").actor_label == "operator"
     assert str(fresh.pk) in operator.get(f"/admin/runs/{hostile['id']}/head/").content.decode()
     for wrong in ({"from": "start", "input": "{"}, {"from": str(fresh.pk)}):
-        assert operator.post(f"{page}begin/", wrong).headers["Location"].startswith(page)
+        assert operator.post(f"{page}begin/", once(**wrong)).headers["Location"].startswith(page)
     assert Execution.objects.filter(retried_from=hostile["id"]).count() == 1
     assert "has not ended" in operator.get(f"/admin/runs/{fresh.pk}/retry/").content.decode()
 

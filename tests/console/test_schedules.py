@@ -5,6 +5,7 @@ from django.test import Client
 
 from agents.audit.models import AuditRecord
 from executions.schedules.models import Occurrence, Schedule
+from tests.console.conftest import once
 from tests.flow_runner import FlowRunner
 
 
@@ -25,7 +26,7 @@ def test_schedules_are_paused_resumed_and_run(operator: Client, schedule: Schedu
     assert "It is paused" in page and "Paused by <bdi>operator" in page and "stocktaking" in page
     assert operator.get("/admin/schedules/?state=paused&format=json").json()["items"][0]["id"] == str(schedule.pk)
     assert "Nothing is scheduled that is ended" in operator.get("/admin/schedules/?state=ended").content.decode()
-    page = operator.post(f"{path}run/", follow=True).content.decode()
+    page = operator.post(f"{path}run/", once(), follow=True).content.decode()
     occurrence = Occurrence.objects.get()
     assert (occurrence.source, occurrence.state) == ("manual", "started") and str(occurrence.execution_id) in page
     assert "It fires again" in operator.post(f"{path}resume/", follow=True).content.decode()

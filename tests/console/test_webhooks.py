@@ -16,7 +16,7 @@ from agents.webhooks.services import DISABLED_BY_HAND
 from agents.webhooks.types import EventType
 from julep_project.core.clock import now
 from tests.api_client import ApiClient
-from tests.console.conftest import HOSTILE, number_in
+from tests.console.conftest import HOSTILE, number_in, once
 
 KEY = "a-key-that-nobody-else-may-see"
 RUN = UUID("0199c1d2-0000-7000-8000-000000000001")
@@ -103,18 +103,19 @@ def test_deliveries_are_narrowed_and_read(operator: Client, viewer: Client, endp
 
 def test_what_did_not_arrive_is_sent_again(operator: Client, endpoint: Endpoint) -> None:
     path, failed = f"/admin/webhooks/{endpoint.pk}/", Delivery.objects.get(state="failed")
-    assert "It is sent again" in operator.post(f"/admin/deliveries/{failed.pk}/replay/", follow=True).content.decode()
-    page = operator.post(f"/admin/deliveries/{failed.pk}/replay/", follow=True).content.decode()
+    again = f"/admin/deliveries/{failed.pk}/replay/"
+    assert "It is sent again" in operator.post(again, once(), follow=True).content.decode()
+    page = operator.post(again, once(), follow=True).content.decode()
     assert "still on its way" in page
     assert "told nothing more" in operator.post(f"{path}disable/", follow=True).content.decode()
     assert set(Delivery.objects.values_list("state", flat=True)) == {"dropped"}
     lost = {"state": ["failed", "dropped"], "since": "2026-01-01T00:00"}
-    assert "enable it first" in operator.post(f"{path}replay/", lost, follow=True).content.decode()
+    assert "enable it first" in operator.post(f"{path}replay/", once(**lost), follow=True).content.decode()
     assert "is told of what happens" in operator.post(f"{path}enable/", follow=True).content.decode()
-    assert "2 are sent again" in operator.post(f"{path}replay/", lost, follow=True).content.decode()
+    assert "2 are sent again" in operator.post(f"{path}replay/", once(**lost), follow=True).content.decode()
     for wrong in ({}, {"state": "pending"}, {**lost, "since": "9" * 5000}):
         assert operator.post(f"{path}replay/", wrong).status_code == 400
-    assert "what became of it" in operator.post(f"{path}test/", follow=True).content.decode()
+    assert "what became of it" in operator.post(f"{path}test/", once(), follow=True).content.decode()
     acts = AuditRecord.objects.filter(object_kind="webhook", actor_label="operator").order_by("pk")
     assert list(acts.values_list("verb", flat=True)) == ["retry", "update", "update", "retry", "ring"]
 
@@ -124,7 +125,7 @@ def test_only_administrators_get_a_new_secret(staff: Callable[[str], Client], en
     assert "New secret" not in staff("operator").get(path).content.decode()
     assert "New secret" in staff("administrator").get(path).content.decode()
     administrator = staff("administrator")
-    sent = {"overlap": "3600", "number": number_in(administrator.get(path).content.decode())}
+    sent = {"overlap": "3600", "number": number_in(administrator.get(path).content.decode(), "rotate")}
     answer = administrator.post(f"{path}rotate/", sent)
     assert "whsec_" in answer.content.decode() and "no-store" in answer.headers["Cache-Control"]
     assert "was sent before" in administrator.post(f"{path}rotate/", sent, follow=True).content.decode()

@@ -11,6 +11,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from julep_project.console.acts import NUMBER, new_number
 from julep_project.console.sentences import Moment, Sentence, Since, Until, one_line, span
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.visible_text import LONGEST, cut, pieces, visible
@@ -27,6 +28,12 @@ def _marked(text: str) -> SafeString:
         "{}",
         ((format_html('<span class="mark">{}</span>', one.text) if one.is_mark else one.text,) for one in pieces(text)),
     )
+
+
+@register.simple_tag
+def number() -> SafeString:
+    """A hidden field that tells a form from all others: what it asks for is done once."""
+    return format_html('<input type="hidden" name="{}" value="{}">', NUMBER, new_number())
 
 
 @register.filter

@@ -11,13 +11,12 @@ from django.urls import reverse
 from agents.access.models import LONGEST_LABEL, ApiKey
 from agents.access.services import create_key, revoke_key
 from agents.models import Developer
-from julep_project.console.acts import act, back, told
+from julep_project.console.acts import act, back, do_once, told
 from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import ADMINISTER
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import now
-from julep_project.core.errors import DomainError
 
 LENGTHS = {
     "90d": timedelta(days=90),
@@ -39,11 +38,10 @@ def create(request: HttpRequest) -> HttpResponse:
         messages.error(request, "A key needs a developer, by id or e-mail, a label, and something that it may do")
         return HttpResponseRedirect(reverse("admin:console_controls"))
     values = {"label": label, "scopes": scopes, "expires_at": None if span is None else now() + span}
-    try:
-        key, text = create_key(developer=developer, values=values)
-    except DomainError as error:
-        messages.error(request, error.message)
+    made = do_once(request, developer.pk, lambda: create_key(developer=developer, values=values))
+    if made is None:
         return HttpResponseRedirect(reverse("admin:console_controls"))
+    key, text = made
     answer = page(request, "new_key.html", "The new API key", key=key, text=text)
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -76,6 +76,7 @@ ACTS |= {"console_documents_retry": OPERATES, "console_key_new": ADMINISTERS, "c
 ACTS |= {"console_schedule_pause": OPERATES, "console_schedule_resume": OPERATES, "console_schedule_run": OPERATES}
 ACTS |= {f"console_webhook_{act}": OPERATES for act in ("enable", "disable", "test", "replay")}
 ACTS |= {"console_hook_pause": OPERATES, "console_hook_resume": OPERATES, "console_hook_rotate": ADMINISTERS}
+ACTS |= {"console_hook_rotate_secret": ADMINISTERS}
 ACTS |= {"console_hook_call_replay": OPERATES}
 ACTS |= {"console_connection_revoke": OPERATES}
 ACTS |= {"console_server_refresh": OPERATES, "console_server_accept": OPERATES}

@@ -22,7 +22,8 @@ _HOOKS = f"""
     SELECT h.*, d.email AS developer, t.name AS task, last.created_at AS last_at, last.status AS last_status,
            hour.calls, hour.in_vain
     FROM (SELECT id, name, target, task_id, mapping, scheme, options, secret_name, makes_secret, deduplicate_by,
-                 calls_per_minute, paused, created_at, updated_at, developer_id
+                 calls_per_minute, paused, created_at, updated_at, developer_id,
+                 CASE WHEN previous_until > now() THEN previous_until END AS previous_until
           FROM hooks_hook h WHERE {{narrowed}} ORDER BY id DESC LIMIT %(limit)s) AS h
     JOIN agents_developer d ON d.id = h.developer_id LEFT JOIN tasks_task t ON t.id = h.task_id
     LEFT JOIN LATERAL (

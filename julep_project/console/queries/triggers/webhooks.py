@@ -25,7 +25,8 @@ _ENDPOINTS = f"""
            (SELECT count(*) FROM (SELECT FROM webhooks_delivery w WHERE w.endpoint_id = e.id
             AND w.state IN ('failed', 'dropped') LIMIT {MOST_COUNTED}) AS ended) AS lost
     FROM (SELECT id, url, description, events, enabled, disabled_reason, disabled_at, failures, failing_since, is_full,
-                 previous_until, created_at, created_by, developer_id
+                 CASE WHEN previous_until > now() THEN previous_until END AS previous_until, created_at, created_by,
+                 developer_id
           FROM webhooks_endpoint e WHERE {{narrowed}} ORDER BY id DESC LIMIT %(limit)s) AS e
     JOIN agents_developer d ON d.id = e.developer_id
     LEFT JOIN LATERAL (

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 
@@ -16,7 +17,7 @@ from executions.retrying.plan import FAILED, START
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus
 from executions.wire import overrides_to_wire
-from julep_project.console.acts import act
+from julep_project.console.acts import act, is_first
 from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, needs
@@ -56,7 +57,10 @@ def begin(request: HttpRequest, run_id: UUID) -> HttpResponse:
         common = RetryRequest(point=point, repeats_once=request.POST.get("repeats_once") == "on")
         variants = [(one["name"][:_LONGEST_NAME], _edits(one, number)) for number, one in enumerate(typed)]
         asked = ForkRequest(common, variants)
-        fork = fork_execution(developer=run.developer, execution_id=run.pk, request=asked)
+        with transaction.atomic():
+            if not is_first(request, run.developer_id):
+                return HttpResponseRedirect(reverse("admin:console_run", args=[run_id]))
+            fork = fork_execution(developer=run.developer, execution_id=run.pk, request=asked)
     except (DomainError, ValueError) as error:
         messages.error(request, _reason(error))
         return _form(request, run, point, typed)

@@ -1,5 +1,6 @@
 """Trying a run again: what that would do, and doing it."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.utils.http import urlencode
 
 from executions.retrying.edits import Edits
 from executions.retrying.services import RetryRequest, preview_retry, retry_execution
-from julep_project.console.acts import act
+from julep_project.console.acts import act, do_once
 from julep_project.console.address import uuid_of
 from julep_project.console.page import page
 from julep_project.console.permissions import OPERATE, VIEW, needs
@@ -54,12 +55,12 @@ def begin(request: HttpRequest, run_id: UUID) -> HttpResponse:
         asked = RetryRequest(
             point=point, is_latest=is_latest, repeats_once=request.POST.get("repeats_once") == "on", edits=edits
         )
-        fresh = retry_execution(developer=run.developer, execution_id=run.pk, request=asked)
-    except DomainError as error:
-        messages.error(request, error.message)
-        return HttpResponseRedirect(own)
     except ValueError as error:
         messages.error(request, str(error))
+        return HttpResponseRedirect(own)
+    again = partial(retry_execution, developer=run.developer, execution_id=run.pk, request=asked)
+    fresh = do_once(request, run.developer_id, again)
+    if fresh is None:
         return HttpResponseRedirect(own)
     messages.success(request, "A new run has begun; the one before stays as it is")
     return HttpResponseRedirect(reverse("admin:console_run", args=[fresh.pk]))

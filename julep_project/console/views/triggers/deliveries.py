@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -12,7 +13,7 @@ from agents.models import Developer
 from agents.webhooks.models import ENDED, DeliveryState, Message
 from agents.webhooks.replaying import replay_delivery
 from agents.webhooks.sending import body_of
-from julep_project.console.acts import Question, act, back, told
+from julep_project.console.acts import Question, act, back, do_once
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, may, needs
@@ -74,6 +75,6 @@ def replay(request: HttpRequest, delivery_id: UUID) -> HttpResponse:
     """Send it again."""
     delivery = _found(delivery_id)
     owner = Developer.objects.get(pk=delivery["developer_id"])
-    with told(request, "It is sent again"):
-        replay_delivery(owner, delivery["endpoint_id"], delivery_id)
+    if do_once(request, owner.pk, lambda: replay_delivery(owner, delivery["endpoint_id"], delivery_id)) is not None:
+        messages.success(request, "It is sent again")
     return back(request, reverse("admin:console_delivery", args=[delivery_id]))

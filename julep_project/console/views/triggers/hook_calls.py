@@ -12,7 +12,7 @@ from django.urls import reverse
 from agents.models import Developer
 from executions.hooks.models import CallStatus
 from executions.hooks.receiving import replay_call
-from julep_project.console.acts import Question, act, back, is_first, numbered
+from julep_project.console.acts import Question, act, back, is_first
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.page import page
 from julep_project.console.permissions import CONTENTS, OPERATE, VIEW, may, needs
@@ -51,7 +51,6 @@ def _questions(request: HttpRequest, call: Mapping[str, Any]) -> list[Question]:
             again,
             "Take it again",
             curl=("POST", f"/hooks/{call['hook_id']}/calls/{call['id']}/replay", ""),
-            hidden=(numbered(),),
             is_danger=call["began_id"] is not None,
         )
     ]

@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from agents.models import Developer
 from executions.hooks.api import url_of
-from executions.hooks.models import CallStatus, Target
+from executions.hooks.models import CallStatus, Scheme, Target
 from executions.hooks.services import change_hook, rotate_token
-from julep_project.console.acts import Question, act, back, is_first, numbered, told
+from executions.hooks.services import rotate_secret as replace_secret
+from julep_project.console.acts import Question, act, back, do_once, told
 from julep_project.console.address import choice_of, moment_of, page_behind, text_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_id, read_place, split
@@ -27,8 +26,7 @@ from julep_project.console.queries.triggers.hooks import (
     list_calls,
     list_hooks,
 )
-from julep_project.console.views.once import shown_once
-from julep_project.core.errors import DomainError
+from julep_project.console.views.once import OVERLAP_FIELDS, OVERLAPS, new_secret_shown, overlap_of, shown_once
 
 _EXPORTED = "id name state target task_id scheme last_at last_status calls in_vain developer_id created_at".split()
 _CALLS = "id status reason http_status known_by repeats began began_id size replay_of created_at".split()
@@ -76,14 +74,16 @@ def show(request: HttpRequest, hook_id: UUID) -> HttpResponse:
         "wanted": wanted,
         "looked_at": LOOKED_AT,
     }
-    context |= {"statuses": CallStatus.values, "questions": _questions(request, hook)}
+    context |= {"statuses": CallStatus.values, "questions": _questions(request, hook), "overlaps": OVERLAPS}
     return page(request, "hooks/page.html", hook["name"], **context)
 
 
 def _questions(request: HttpRequest, hook: Mapping[str, Any]) -> list[Question]:
     if not may(request, OPERATE):
         return []
-    names = ["resume" if hook["paused"] else "pause", *(["rotate"] if may(request, ADMINISTER) else [])]
+    names = ["resume" if hook["paused"] else "pause"]
+    if may(request, ADMINISTER):
+        names += ["rotate", *(["rotate_secret"] if hook["scheme"] != Scheme.NONE else [])]
     urls = {name: reverse(f"admin:console_hook_{name}", args=[hook["id"]]) for name in names}
     api = f"/hooks/{hook['id']}"
     return [Question(id=name, url=url, of=hook["name"], **_ASKED[name](api)) for name, url in urls.items()]
@@ -113,8 +113,16 @@ _ASKED: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "it has to be given the new one at once.",
         "yes": "Give it a new address",
         "curl": ("POST", f"{api}/rotate", ""),
-        "hidden": (numbered(),),
         "is_danger": True,
+    },
+    "rotate_secret": lambda api: {
+        "button": "New secret…",
+        "title": "Have calls signed with a new secret:",
+        "told": "It is made here and shown once, on the next page. Whoever calls the hook has to be given it. A secret "
+        "of the developer's that was named for the hook stays.",
+        "yes": "Give it a new secret",
+        "curl": ("POST", f"{api}/rotate_secret", '{"overlap_seconds": 86400}'),
+        "fields": OVERLAP_FIELDS,
     },
 }
 
@@ -154,13 +162,19 @@ def resume(request: HttpRequest, hook_id: UUID) -> HttpResponse:
 def rotate(request: HttpRequest, hook_id: UUID) -> HttpResponse:
     """Give it another address, which the answer alone has."""
     owner = _owner(hook_id)
-    try:
-        with transaction.atomic():
-            if not is_first(request, owner.pk):
-                return _back(request, hook_id)
-            made = rotate_token(owner, hook_id)
-    except DomainError as error:
-        messages.error(request, error.message)
+    made = do_once(request, owner.pk, lambda: rotate_token(owner, hook_id))
+    if made is None:
         return _back(request, hook_id)
     leads_to = reverse("admin:console_hook", args=[hook_id])
     return shown_once(request, "The new address", url_of(request, made.token), "The hook is reached by it.", leads_to)
+
+
+@act(ADMINISTER)
+def rotate_secret(request: HttpRequest, hook_id: UUID) -> HttpResponse:
+    """Have its calls signed with another secret, which the answer alone has."""
+    owner, overlap = _owner(hook_id), overlap_of(request)
+    made = do_once(request, owner.pk, lambda: replace_secret(owner, hook_id, overlap_s=int(overlap)))
+    if made is None:
+        return _back(request, hook_id)
+    leads_to = reverse("admin:console_hook", args=[hook_id])
+    return new_secret_shown(request, made[1] or "", "Calls of the hook are signed with it.", overlap, leads_to)

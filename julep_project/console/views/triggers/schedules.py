@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -10,7 +11,7 @@ from django.urls import reverse
 from agents.models import Developer
 from executions.schedules.models import ScheduleState
 from executions.schedules.services import pause_schedule, resume_schedule, run_schedule
-from julep_project.console.acts import act, back, told
+from julep_project.console.acts import act, back, do_once, told
 from julep_project.console.address import page_behind
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, read_id, split
@@ -86,6 +87,7 @@ def resume(request: HttpRequest, schedule_id: UUID) -> HttpResponse:
 @act()
 def run(request: HttpRequest, schedule_id: UUID) -> HttpResponse:
     """Begin now what it begins."""
-    with told(request, "What became of it is in the list"):
-        run_schedule(**_of(schedule_id))
+    meant = _of(schedule_id)
+    if do_once(request, meant["developer"].pk, lambda: run_schedule(**meant)) is not None:
+        messages.success(request, "What became of it is in the list")
     return _back(request, schedule_id)

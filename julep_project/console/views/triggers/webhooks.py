@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -15,7 +14,7 @@ from agents.webhooks.models import ENDED, NOT_ARRIVED, DeliveryState
 from agents.webhooks.replaying import MOST_AT_ONCE, Range, replay_range
 from agents.webhooks.services import change_endpoint, rotate_secret, send_test
 from agents.webhooks.types import TEXTS
-from julep_project.console.acts import Question, act, back, is_first, numbered, told
+from julep_project.console.acts import Question, act, back, do_once, told
 from julep_project.console.address import choice_of, id_of, moment_of, page_behind, text_of
 from julep_project.console.exports import as_file, wanted_format
 from julep_project.console.keyset import FILE, PAGE, Place, read_id, read_place, split
@@ -30,8 +29,7 @@ from julep_project.console.queries.triggers.webhooks import (
     list_deliveries,
     list_endpoints,
 )
-from julep_project.console.views.once import shown_once
-from julep_project.core.errors import DomainError
+from julep_project.console.views.once import OVERLAP_FIELDS, OVERLAPS, new_secret_shown, overlap_of
 
 _EXPORTED = (
     "id url state events failures failing_since disabled_reason waiting lost last_at last_state developer_id created_at"
@@ -39,7 +37,6 @@ _EXPORTED = (
 _DELIVERIES = "id type state tries status error subject_id created_at ended_at".split()
 _STATES = [*DeliveryState.values, LOST]
 _TYPES = [each.value for each in TEXTS]
-_OVERLAPS = {"86400": "a day", "3600": "an hour", "604800": "a week", "0": "no time: it counts no more at once"}
 
 
 @needs(VIEW)
@@ -72,7 +69,7 @@ def show(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         return as_file(form, f"webhook-{endpoint_id}", exported, following=following)
     context: dict[str, Any] = {"endpoint": endpoint, "deliveries": found, "following": following, "wanted": wanted}
     context |= {"states": _STATES, "types": _TYPES, "looked_at": LOOKED_AT, "most": MOST_COUNTED}
-    context |= {"ended": ENDED, "not_arrived": NOT_ARRIVED, "overlaps": _OVERLAPS}
+    context |= {"ended": ENDED, "not_arrived": NOT_ARRIVED, "overlaps": OVERLAPS}
     return page(request, "webhooks/page.html", "Webhook", questions=_questions(request, endpoint), **context)
 
 
@@ -137,8 +134,7 @@ _ASKED: Mapping[str, Callable[[str], dict[str, Any]]] = {
         "told": "It is shown once, on the next page. Whoever receives its messages has to be given it.",
         "yes": "Give it a new secret",
         "curl": ("POST", f"{api}/rotate_secret", '{"overlap_seconds": 86400}'),
-        "fields": "console/webhooks/rotate_fields.html",
-        "hidden": (numbered(),),
+        "fields": OVERLAP_FIELDS,
     },
 }
 
@@ -177,8 +173,9 @@ def disable(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 @act()
 def test(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """See whether messages arrive."""
-    with told(request, "It is sent; what became of it is in the list"):
-        send_test(_owner(endpoint_id), endpoint_id)
+    owner = _owner(endpoint_id)
+    if do_once(request, owner.pk, lambda: send_test(owner, endpoint_id)) is not None:
+        messages.success(request, "It is sent; what became of it is in the list")
     return _back(request, endpoint_id)
 
 
@@ -190,11 +187,10 @@ def replay(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     if not states or not set(states) <= set(ENDED):
         raise BadRequest("Say how those ended that are meant")
     meant = Range(states, moment_of(form, "since"), moment_of(form, "until"))
-    try:
-        replayed, is_more = replay_range(_owner(endpoint_id), endpoint_id, meant)
-    except DomainError as error:
-        messages.error(request, error.message)
-    else:
+    owner = _owner(endpoint_id)
+    done = do_once(request, owner.pk, lambda: replay_range(owner, endpoint_id, meant))
+    if done is not None:
+        replayed, is_more = done
         more = "; there are more: send again once these have gone" if is_more else ""
         messages.success(request, f"{replayed} are sent again{more}")
     return _back(request, endpoint_id)
@@ -203,16 +199,10 @@ def replay(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 @act(ADMINISTER)
 def rotate(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """Give it a new secret, which the answer alone has."""
-    overlap = choice_of(request.POST, "overlap", _OVERLAPS) or "86400"
+    overlap = overlap_of(request)
     owner = _owner(endpoint_id)
-    try:
-        with transaction.atomic():
-            if not is_first(request, owner.pk):
-                return _back(request, endpoint_id)
-            _, secret = rotate_secret(owner, endpoint_id, overlap_s=int(overlap))
-    except DomainError as error:
-        messages.error(request, error.message)
+    made = do_once(request, owner.pk, lambda: rotate_secret(owner, endpoint_id, overlap_s=int(overlap)))
+    if made is None:
         return _back(request, endpoint_id)
-    until = "The one before signs as well for " + _OVERLAPS[overlap] if overlap != "0" else "The one before is no use"
-    said = f"Messages of the webhook are signed with it. {until}."
-    return shown_once(request, "The new secret", secret, said, reverse("admin:console_webhook", args=[endpoint_id]))
+    leads_to = reverse("admin:console_webhook", args=[endpoint_id])
+    return new_secret_shown(request, made[1], "Messages of the webhook are signed with it.", overlap, leads_to)

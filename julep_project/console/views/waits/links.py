@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -12,10 +11,9 @@ from django.urls import reverse
 from agents.models import Developer
 from executions.links import services
 from executions.links.api import url_of
-from julep_project.console.acts import act, told
+from julep_project.console.acts import act, do_once, told
 from julep_project.console.page import page
 from julep_project.console.queries.waits import find_wait
-from julep_project.core.errors import DomainError
 
 _DAYS = {"1": 86_400, "7": 7 * 86_400, "30": 30 * 86_400}
 _LONGEST_NAME = 200
@@ -38,17 +36,17 @@ def make(request: HttpRequest, wait_id: UUID) -> HttpResponse:
     name, days = request.POST.get("answers_as", "").strip(), request.POST.get("days", "7")
     if len(name) > _LONGEST_NAME or days not in _DAYS:
         raise BadRequest("There is no such link")
-    try:
-        link, token = services.make_link(
-            developer=Developer.objects.get(pk=wait["developer_id"]),
-            execution_id=wait["execution_id"],
-            wait_id=wait_id,
-            answers_as=name,
-            expires_in=_DAYS[days],
-        )
-    except DomainError as error:
-        messages.error(request, error.message)
+    wanted = {
+        "developer": Developer.objects.get(pk=wait["developer_id"]),
+        "execution_id": wait["execution_id"],
+        "wait_id": wait_id,
+        "answers_as": name,
+        "expires_in": _DAYS[days],
+    }
+    done = do_once(request, wait["developer_id"], lambda: services.make_link(**wanted))
+    if done is None:
         return HttpResponseRedirect(own)
+    link, token = done
     made = page(request, "waits/link_made.html", "Link to answer by", link=link, url=url_of(request, token), back=own)
     made.headers["Cache-Control"] = "no-store"
     return made
