@@ -13,6 +13,7 @@ _PRODUCERS = 4
 _OPEN = 200
 _POLL_S = 0.05
 _WARM_UP_S = 1.0
+_STALLED_S = 300.0
 
 
 class ClosedLoop:
@@ -48,8 +49,22 @@ class ClosedLoop:
                 self._stop.set()
         for producer in producers:
             producer.result()
-        while self._unfinished():
+        self._wait_for_the_rest()
+
+    def _wait_for_the_rest(self) -> None:
+        """Until all have ended.
+
+        Raises:
+            RuntimeError: none of them has for minutes.
+        """
+        least, moved_at = self._unfinished(), time.monotonic()
+        while least:
             time.sleep(_POLL_S)
+            left = self._unfinished()
+            if left < least:
+                least, moved_at = left, time.monotonic()
+            elif time.monotonic() - moved_at > _STALLED_S:
+                raise RuntimeError(f"{left} jobs have not ended, and none has for {_STALLED_S:g} s")
 
     def _produce(self, index: int, most: float) -> None:
         try:

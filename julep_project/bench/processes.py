@@ -16,7 +16,7 @@ from julep_project.devservices.home import Home
 from julep_project.devservices.private import private_installation
 from julep_project.env import PROJECT_ROOT, state_dir
 
-_START_S = 60
+_START_S = 300
 _STOP_S = 20
 # What is begun and not waited for has come about by then.
 _SETTLE_S = 20.0
