@@ -367,6 +367,11 @@ class Ingestion(JobRow):
         indexes = [
             models.Index(fields=["developer", "due_at"], condition=Q(state__in=OPEN), name="ingestion_of_tenant"),
             models.Index(fields=["content_id"], condition=Q(state__in=OPEN), name="ingestion_of_content"),
+            models.Index(
+                fields=["developer", "lease_until"],
+                condition=Q(state__in=OPEN, lease_until__isnull=False),
+                name="ingestion_at_work",
+            ),
         ]
 
     def details(self) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def deliver(delivery_id: UUID) -> None:
 
 def claim_next(developer_id: UUID) -> Held | None:
     """The right to the delivery of the developer that has been due for longest, of an endpoint that is not sent as much
-    already as may be sent to one at once."""
+    already as may be sent to one at once; None while the developer's are sent as much as may be to all of them."""
     lanes = settings.WEBHOOK_CONCURRENCY
     for (endpoint_id,) in fetch(_ENDPOINTS, {"developer": developer_id, "lanes": lanes}):
         named = {"endpoint": endpoint_id}
@@ -101,9 +101,7 @@ def claim_next(developer_id: UUID) -> Held | None:
             if not fetch(_LOCK_ENDPOINT, named) or fetch(_ON_THE_WAY, named)[0][0] >= lanes:
                 continue
             for (delivery_id,) in fetch(_FIRST_DUE, named):
-                held = LEASES.claim(delivery_id)
-                if held is not None:
-                    return held
+                return LEASES.claim(delivery_id)
     return None
 
 

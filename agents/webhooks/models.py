@@ -149,6 +149,11 @@ class Delivery(QueuedRow):
                 name="delivery_leased",
             ),
             models.Index(
+                fields=["developer", "lease_until"],
+                condition=Q(state=DeliveryState.PENDING, lease_until__isnull=False),
+                name="delivery_at_work",
+            ),
+            models.Index(
                 fields=["endpoint", "subject_id", "message"], condition=Q(state__in=OPEN), name="delivery_in_order"
             ),
             models.Index(fields=["endpoint", "-created_at", "-id"], name="delivery_of_endpoint"),

@@ -11,7 +11,7 @@ from julep_project.core.work.lease import Leases
 from julep_project.core.work.queued import Queued
 
 DELIVER = "webhooks.deliver"
-# Messages of one developer that are on their way or worked on at once, whatever endpoints it has.
+# Of one developer, whatever endpoints it has.
 _AT_ONCE = 2 * settings.WEBHOOK_CONCURRENCY
 
 
@@ -19,8 +19,8 @@ def _ring(delivery_id: object) -> None:
     rings.ring(DELIVER, delivery_id)
 
 
-LEASES: Leases[Delivery] = Leases(Delivery, Q(state=DeliveryState.PENDING), ring=_ring)
-QUEUED: Queued[Delivery] = Queued(LEASES, task=DELIVER, at_once=_AT_ONCE)
+LEASES: Leases[Delivery] = Leases(Delivery, Q(state=DeliveryState.PENDING), ring=_ring, at_once=_AT_ONCE)
+QUEUED: Queued[Delivery] = Queued(LEASES, task=DELIVER)
 
 
 def ring_due_of(developer_id: UUID) -> None:

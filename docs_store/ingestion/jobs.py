@@ -106,5 +106,5 @@ def _give_up(job: Job, reason: str) -> None:
         pass
 
 
-# Of one developer few messages are on their way: each takes a place among the few that files are read in, for a while.
+# Of one developer few are read at once: each takes a place among the few that files are read in, for a while.
 INGESTIONS: JobKind[Ingestion] = JobKind(Ingestion, task=TASK, give_up=_give_up, at_once=LANES)

@@ -32,9 +32,10 @@ LEASES: Leases[Occurrence] = Leases(
     Occurrence,
     Q(state=OccurrenceState.STARTED, target=Target.SESSION),
     ring=lambda key: rings.ring(TASK, key),
+    # Each takes a thread for as long as it is answered, and other work needs some.
+    at_once=max(1, settings.IO_THREADS // 4),
 )
-# Each takes a thread for as long as it is answered, and other work needs some.
-QUEUED = Queued(LEASES, task=TASK, at_once=max(1, settings.IO_THREADS // 4))
+QUEUED = Queued(LEASES, task=TASK)
 # Before it is looked at again whether the session is still busy.
 _BUSY_PAUSE_S = 5.0
 # Whom the message is from, as models are told.

@@ -13,10 +13,11 @@ from agents.models import Developer
 from agents.webhooks import delivering
 from agents.webhooks.models import Delivery, Endpoint
 from agents.webhooks.recording import record
-from agents.webhooks.rows import LEASES
+from agents.webhooks.rows import LEASES, ring_due_of
 from agents.webhooks.standing import look_after
 from agents.webhooks.types import EventType
 from julep_project.core.database import execute, fetch
+from julep_project.core.work import rings
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.api_client import ApiClient
 from tests.webhooks.conftest import Make
@@ -132,6 +133,24 @@ def test_an_endpoint_is_sent_so_much_at_once(
     held = [delivering.claim_next(developer.pk) for _ in range(4)]
     taken = [str(Delivery.objects.get(pk=one.key).endpoint_id) for one in held if one is not None]
     assert sorted(taken) == sorted([slow, slow, other])
+
+
+def test_a_developer_is_sent_so_much_at_once_however_many_endpoints_and_events_there_are(
+    developer: Developer, webhook: Make, receiver: Receiver, monkeypatch: Any
+) -> None:
+    for _ in range(3):
+        webhook("*")
+    for number in range(8):
+        tell(developer, STARTED, subject=UUID(int=number + 10))
+    held = [one for one in (delivering.claim_next(developer.pk) for _ in range(12)) if one is not None]
+    assert len(held) == 2 * 4
+    sent: list[Any] = []
+    monkeypatch.setattr(rings, "ring", lambda task, *subjects: sent.extend(subjects))
+    ring_due_of(developer.pk)
+    assert sent == []
+    LEASES.end(held[0], state="delivered")
+    ring_due_of(developer.pk)
+    assert len(sent) == 1 and delivering.claim_next(developer.pk) is not None
 
 
 def test_the_secret_before_signs_until_its_time_is_over(

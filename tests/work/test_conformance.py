@@ -1,12 +1,16 @@
 """What every kind of leased work keeps to, whatever happens to its messages, its workers and its tenants."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from agents.models import Agent
+from julep_project.core.clock import now
 from julep_project.core.work import figures, queued, rings
 from julep_project.core.work.lease import Held
 from tests.work.clock import pass_time
@@ -28,6 +32,8 @@ from tests.work.kinds import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KINDS = [Docs, Jobs, Ingestions, Responses, Erasures, Bulks, Deliveries, Events, EventWaits, Messages]
+# Those of which one tenant has a bound.
+BOUNDED = [Ingestions, Bulks, Deliveries, Messages]
 # Longer than any lease, and than a message is given.
 LONG_S = 600
 
@@ -211,6 +217,43 @@ def test_the_next_of_a_tenant_is_rung_for(kind: Kind, owner: Agent, rung: list[A
     assert sorted(rung) == sorted([kind.subject(first), kind.subject(second)])
 
 
+@pytest.mark.parametrize("kind", BOUNDED, indirect=True, ids=lambda kind: kind.__name__)
+def test_of_one_tenant_so_many_are_worked_on_and_no_more_however_many_messages_come(
+    kind: Kind, owner: Agent, rung: list[Any]
+) -> None:
+    most = kind.leases.at_once or 0
+    first, *others = kind.make(owner, most + 1)
+    beyond = others.pop()
+    held = [claimed(kind, key) for key in (first, *others)]
+    kind.queued.ring_next(owner.developer_id)
+    kind.leases.model._base_manager.filter(pk=beyond).update(rung_at=now())
+    assert (kind.leases.claim(beyond), kind.queued.ring_due(), rung) == (None, 0, [])
+    (theirs,) = kind.make(tenant("other"))
+    claimed(kind, theirs)
+    kind.leases.wait(held[0], pause_s=100)
+    kind.queued.ring_next(owner.developer_id)
+    assert rung == [kind.subject(beyond)]
+    claimed(kind, beyond)
+
+
+@pytest.mark.parametrize("kind", BOUNDED, indirect=True, ids=lambda kind: kind.__name__)
+def test_workers_that_come_together_take_no_more_than_that(
+    kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind.leases, "at_once", 1)
+    keys, barrier = kind.make(owner, 6), Barrier(6)
+
+    def claim(key: Any) -> bool:
+        try:
+            barrier.wait(10)
+            return kind.leases.claim(key) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(claim, keys)) == 1
+
+
 def test_no_clock_counts_but_the_databases(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     (key,) = kind.make(owner)
     for moment in (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)):
@@ -224,7 +267,7 @@ def test_no_clock_counts_but_the_databases(kind: Kind, owner: Agent, monkeypatch
 
 def test_the_figures(kind: Kind, owner: Agent) -> None:
     before = figures.counted(kind.leases.name)
-    first, second, third = kind.make(owner, 3)
+    [first, second, third] = [kind.make(one)[0] for one in (owner, tenant("other"), tenant("third"))]
     pass_time(kind.leases.model, 100)
     claimed(kind, first)
     pass_time(kind.leases.model, LONG_S)

@@ -23,7 +23,7 @@ Row = TypeVar("Row", bound=JobRow)
 
 class JobKind(Generic[Row]):
     """The jobs of one model. A message `task` carries a job's id. `give_up` ends one that was claimed too often.
-    `at_once` bounds the messages of one developer."""
+    `at_once` bounds how many of one developer are worked on at once."""
 
     def __init__(
         self,
@@ -43,8 +43,9 @@ class JobKind(Generic[Row]):
             Q(state__in=OPEN),
             waiting={"state": JobState.RETRYING},
             ring=lambda job_id: rings.ring(task, job_id),
+            at_once=at_once,
         )
-        self.queued = Queued(self.leases, task=task, queue=queue, at_once=at_once)
+        self.queued = Queued(self.leases, task=task, queue=queue)
         KINDS[model] = self
 
     def start(self, job: Any) -> UUID:

@@ -18,6 +18,7 @@ from django.db.models.expressions import CombinedExpression, RawSQL
 from django.db.models.functions import Greatest
 
 from julep_project.core.clock import DatabaseNow, TransactionNow
+from julep_project.core.database import execute, has_more_than
 from julep_project.core.telemetry.registry import LEASES_LOST
 from julep_project.core.tenancy import system_scope
 from julep_project.core.work import figures
@@ -47,7 +48,8 @@ class Leases(Generic[Row]):
 
     `open` are the rows that have not ended. `waiting` is what letting a row wait for its next attempt changes in it.
     `hand_back` ends what this process holds when it stops; unless given, the rows are let go of at once, with the
-    attempt not counted, and `ring` rings for each of them. Where somebody waits beside the work, `disturbed` is told
+    attempt not counted, and `ring` rings for each of them. With `at_once`, so many rows of one developer are worked on
+    at once and no more, however many messages come for them. Where somebody waits beside the work, `disturbed` is told
     which of the rows held are not `calm` any more.
     """
 
@@ -61,10 +63,12 @@ class Leases(Generic[Row]):
         hand_back: Callable[[list[Held]], None] | None = None,
         calm: Q | None = None,
         disturbed: Callable[[list[Key]], None] | None = None,
+        at_once: int | None = None,
     ) -> None:
         self.model = model
         self.name = model._meta.db_table
         self.open = open
+        self.at_once = at_once
         self._ring = ring
         self._calm = open if calm is None else calm
         self._disturbed = disturbed
@@ -82,11 +86,17 @@ class Leases(Generic[Row]):
 
     @system_scope()
     def claim(self, key: Key, **changes: Any) -> Held | None:
-        """The right to work on the row; None when it is not due (any more), or somebody else is about to take it."""
+        """The right to work on the row; None when it is not due (any more), somebody else is about to take it, or as
+        many of its developer's are worked on as may be at once."""
+        owner = [] if self.at_once is None else ["developer_id"]
         with transaction.atomic():
             found = self.due().filter(pk=key).select_for_update(skip_locked=True)
-            row = found.values("version", "attempts", "lease_until").first()
+            row = found.values("version", "attempts", "lease_until", *owner).first()
             if row is None:
+                return None
+            if owner and not self._is_next(row["developer_id"]):
+                # Its message is used up: whoever ends first rings for it.
+                self._rows().filter(pk=key).update(rung_at=None)
                 return None
             held = Held(key, row["version"] + 1, row["attempts"] + 1)
             self._rows().filter(pk=key).update(
@@ -101,6 +111,19 @@ class Leases(Generic[Row]):
             figures.count(self.name, "lost")
             LEASES_LOST.add(self.name)
         return held
+
+    @system_scope()
+    def has_room(self, tenant: Key) -> bool:
+        """Whether one more row of the developer may be worked on."""
+        if self.at_once is None:
+            return True
+        at_work = self._rows().filter(self.open, developer_id=tenant, lease_until__gt=_NOW)
+        return not has_more_than(at_work, self.at_once - 1)
+
+    def _is_next(self, tenant: Key) -> bool:
+        """The same for whoever is about to claim one: until its transaction ends, nobody else counts."""
+        execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{self.name} {tenant}"])
+        return self.has_room(tenant)
 
     # -- working --------------------------------------------------------------------------------------------------
 

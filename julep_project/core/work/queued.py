@@ -92,7 +92,8 @@ class Queued(Generic[Row]):
     """Rows of one model that wait for workers of one Celery queue.
 
     A message `task` carries a row's `subject`. `share` is SQL for how many rows of the tenant `tenant.id` one sweep
-    rings for at most. With `at_once`, so many messages of a tenant are on their way or worked on at most.
+    rings for at most; where the leases bound what is worked on of a tenant at once, as many as are left of that. While
+    it has that many at work, nothing more is rung for: those that end ring for the next.
     """
 
     def __init__(
@@ -103,14 +104,12 @@ class Queued(Generic[Row]):
         queue: str = "io",
         subject: str = "id",
         share: str = "%(room)s",
-        at_once: int | None = None,
     ) -> None:
         self.leases = leases
         self.task = task
         self._queue = queue
         self._subject = subject
-        self._share = share if at_once is None else f"greatest({at_once} - ({_ON_THE_WAY}), 0)"
-        self._at_once = at_once
+        self._share = share if leases.at_once is None else f"greatest({leases.at_once} - ({_ON_THE_WAY}), 0)"
         # Behind this tenant the next sweep of this process begins.
         self._swept_to: UUID | None = None
 
@@ -121,7 +120,7 @@ class Queued(Generic[Row]):
         """Whether to ring for a new row once it is there for all: not where many of the tenant's wait already, for
         those that end ring for the next. Call it in the transaction that stores the row."""
         waiting = self._open().filter(developer_id=tenant, due_at__lte=TransactionNow()).exclude(pk=key)
-        most = min(self._at_once or _OF_ONE_TENANT, _OF_ONE_TENANT)
+        most = min(self.leases.at_once or _OF_ONE_TENANT, _OF_ONE_TENANT)
         if has_more_than(waiting, most - 1):
             return False
         return bool(self._open().filter(pk=key).update(rung_at=TransactionNow()))
@@ -156,7 +155,9 @@ class Queued(Generic[Row]):
         return len(subjects)
 
     def ring_next(self, tenant: UUID) -> None:
-        """Ring for one more row of the tenant, if any is due."""
+        """Ring for one more row of the tenant, if any is due and may be worked on."""
+        if not self.leases.has_room(tenant):
+            return
         for (subject,) in self._rows(_RING_NEXT, values={"tenant": tenant}):
             self.ring(subject)
 
