@@ -17,6 +17,7 @@ from agents.tools.errors import Delivery, ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import found_in, offered_name, shown_description
 from agents.tools.mcp.server import CALL_TOOL, Answer, Question, Server
+from julep_project.core.schemas.json_schema import find_schema_problem
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.loopback.web_server import WebServer
 
@@ -177,6 +178,7 @@ class Handshaken:
     def __init__(self, to_call: Callable[[RecordedRequest], Reply], to_others: Reply | None = None) -> None:
         self.calls = 0
         self.told: list[str] = []
+        self.called = "tools/call"
         self._to_call, self._to_others = to_call, to_others or Reply(202)
 
     def __call__(self, request: RecordedRequest) -> Reply:
@@ -190,7 +192,7 @@ class Handshaken:
             return Reply(body=about, headers={"Mcp-Session-Id": "s1"})
         if method == "notifications/initialized":
             return Reply(202)
-        if method == "tools/call":
+        if method == self.called:
             self.calls += 1
             return self._to_call(request)
         return self._to_others
@@ -311,11 +313,23 @@ class TestPrograms:
 
 
 class TestListings:
+    @pytest.fixture
+    def checked(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """The schemas that were checked."""
+        seen: list[Any] = []
+
+        def find(schema: Any) -> Any:
+            seen.append(schema)
+            return find_schema_problem(schema)
+
+        monkeypatch.setattr("agents.tools.mcp.listing.find_schema_problem", find)
+        return seen
+
     def test_what_cannot_be_used_is_left_out(self) -> None:
         schema = {"type": "object"}
         endless = {"$ref": "#"}
         tools = [
-            {"name": "fine", "inputSchema": {"description": "c\u200b"}},
+            {"name": "fine", "inputSchema": {"type": "object", "description": "c\u200b"}},
             {"name": "fine", "inputSchema": schema},
             {"name": "a\u202eb", "inputSchema": schema},
             {"name": "", "inputSchema": schema},
@@ -323,10 +337,16 @@ class TestListings:
             {"name": "none"},
             {"name": "wrong", "inputSchema": {"type": 7}},
             {"name": "endless", "inputSchema": endless},
-            {"name": "unseen", "inputSchema": {"properties": {"a\u200b": {}}}},
-            {"name": "marked", "inputSchema": {"properties": {"a": {"enum": ["b\u202e"]}}}},
-            {"name": "big", "inputSchema": {"description": "x" * 200_000}},
+            {"name": "unseen", "inputSchema": {"type": "object", "properties": {"a\u200b": {}}}},
+            {"name": "marked", "inputSchema": {"type": "object", "properties": {"a": {"enum": ["b\u202e"]}}}},
+            {"name": "big", "inputSchema": {"type": "object", "description": "x" * 200_000}},
             {"name": "long", "description": "x" * 30_000, "inputSchema": schema},
+            {"name": "untold", "description": {"a": 1}, "inputSchema": schema},
+            {"name": "untyped", "inputSchema": {}},
+            {"name": "list", "inputSchema": {"type": "array"}},
+            {"name": "careless", "inputSchema": schema, "annotations": {"destructiveHint": "yes"}},
+            {"name": "plain", "inputSchema": schema, "annotations": 7},
+            {"name": 7, "inputSchema": schema},
             7,
         ]
         listing = found_in(tools)
@@ -334,14 +354,76 @@ class TestListings:
         assert len(listing.left_out) == len(tools) - 1
         assert all(each["reason"] for each in listing.left_out)
 
-    def test_there_are_no_more_than_so_many(self) -> None:
-        tools = [{"name": f"t{number}", "inputSchema": {}} for number in range(1000)]
+    def test_there_are_no_more_than_so_many(self, checked: list[Any]) -> None:
+        tools = [{"name": f"t{number}", "inputSchema": {"type": "object"}} for number in range(60_000)]
         listing = found_in(tools)
-        assert len(listing.tools) == len(listing.left_out) == 256
+        assert len(listing.tools) == len(listing.left_out) == len(checked) == 256
 
-    def test_there_is_no_more_of_them_than_so_much(self) -> None:
-        listing = found_in({"name": f"t{number}", "inputSchema": {"title": "x" * 99_000}} for number in range(12))
-        assert (len(listing.tools), len(listing.left_out)) == (10, 2)
+    def test_bad_ones_count_as_well(self, checked: list[Any]) -> None:
+        listing = found_in({"name": f"t{number}", "inputSchema": {"type": 7}} for number in range(60_000))
+        assert (listing.tools, len(checked)) == ((), 256)
+
+    def test_there_is_no_more_of_them_than_so_much(self, checked: list[Any]) -> None:
+        schema = {"type": "object", "title": "x" * 99_000}
+        listing = found_in({"name": f"t{number}", "inputSchema": schema} for number in range(12))
+        assert (len(listing.tools), len(listing.left_out), len(checked)) == (10, 2, 10)
+
+    def test_checking_them_is_no_more_work_than_so_much(self, checked: list[Any]) -> None:
+        properties = {f"p{number}": {"type": "string", "pattern": "a"} for number in range(700)}
+        small = {"name": "small", "inputSchema": {"type": "object"}}
+        large = [
+            {"name": f"t{number}", "inputSchema": {"type": "object", "properties": properties}} for number in range(20)
+        ]
+        listing = found_in([small, *large])
+        assert 5 < len(checked) < 15
+        assert [tool.name for tool in listing.tools] == ["small", *(each["name"] for each in large[: len(checked) - 2])]
+        assert all("too much work" in each["reason"] for each in listing.left_out)
+        # What others check is not counted among it.
+        assert find_schema_problem(small["inputSchema"]) is None
+
+    @pytest.mark.parametrize("protocol", [STATELESS, STATEFUL])
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"name": "bad"},
+            {"name": "bad", "inputSchema": {}},
+            {"name": "bad", "inputSchema": {"type": "zz"}},
+            {"name": "bad", "inputSchema": {"type": "object"}, "description": 7},
+            {"name": 7, "inputSchema": {"type": "object"}},
+            "bad",
+        ],
+    )
+    def test_a_bad_one_takes_no_other_with_it(self, served: Callable[..., Server], protocol: str, bad: Any) -> None:
+        good = {"name": "good", "inputSchema": {"type": "object", "properties": {"a": {"default": None}}}}
+
+        def page(request: RecordedRequest) -> Reply:
+            return Reply(body=result_of(request, tools=[bad, good], ttlMs=0, cacheScope="private"))
+
+        peer = Handshaken(page)
+        peer.called = "tools/list"
+        listing, _ = list_tools(served(page if protocol == STATELESS else peer, protocol), whole_s=20)
+        assert [tool.name for tool in listing.tools] == ["good"]
+        assert listing.tools[0].input_schema == good["inputSchema"]
+        assert len(listing.left_out) == 1 and listing.left_out[0]["reason"]
+
+    def test_one_whose_headers_cannot_be_is_left_out(self, served: Callable[..., Server]) -> None:
+        wants = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "a b"}}}
+
+        def page(request: RecordedRequest) -> Reply:
+            tools = [{"name": "a", "inputSchema": wants}, {"name": "b", "inputSchema": {"type": "object"}}]
+            return Reply(body=result_of(request, tools=tools, ttlMs=0, cacheScope="private"))
+
+        listing, _ = list_tools(served(page), whole_s=20)
+        assert [tool.name for tool in listing.tools] == ["b"]
+        assert "headers" in listing.left_out[0]["reason"]
+
+    @pytest.mark.parametrize("page", [{}, {"tools": {}}, {"tools": [], "nextCursor": 7}])
+    def test_a_list_that_is_none(self, served: Callable[..., Server], page: Any) -> None:
+        def reply(request: RecordedRequest) -> Reply:
+            return Reply(body=result_of(request, **page))
+
+        with pytest.raises(ToolError, match="not what the protocol says"):
+            list_tools(served(reply), whole_s=20)
 
     def test_pages_without_an_end(self, served: Callable[..., Server]) -> None:
         def page(request: RecordedRequest) -> Reply:

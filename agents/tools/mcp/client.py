@@ -1,7 +1,7 @@
 """Asks an MCP server something, and waits for its answer."""
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 from agents.tools.errors import Delivery, ToolError
@@ -34,10 +34,8 @@ def list_tools(server: Server, *, whole_s: float, hidden: Masker = NOTHING_HIDDE
         ToolError
     """
     answer = ask(server, Question(LIST_TOOLS, idle_s=whole_s, whole_s=whole_s))
-    answer = replace(answer, value=hidden.value(answer.value), server_info=hidden.value(answer.server_info))
-    return found_in(_tools(answer.value)), answer
-
-
-def _tools(value: Mapping[str, object]) -> list[object]:
-    tools = value.get("tools")
-    return tools if isinstance(tools, list) else []
+    answer = replace(answer, server_info=hidden.value(answer.server_info))
+    tools = answer.value["tools"]
+    assert isinstance(tools, list)
+    objection = partial(import_module(_SPEAKING).objection, answer.protocol)
+    return found_in(tools, hidden=hidden, objection=objection), replace(answer, value={})

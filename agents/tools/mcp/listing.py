@@ -4,22 +4,30 @@ All of it was written by the server. It is kept as it came, within bounds, and i
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from agents.tools.body import canonical
+from agents.vault.masking import NOTHING_HIDDEN, Masker
 from julep_project.core.json_value import Json
 from julep_project.core.reading.visible_text import pieces
 from julep_project.core.schemas.json_schema import UnusableSchema, find_schema_problem
+from julep_project.core.schemas.schema_effort import shared_effort
 
 MOST_TOOLS = 256
+MOST_LEFT_OUT = 256
 LONGEST_NAME = 128
-LONGEST_DESCRIPTION = 20_000
 LONGEST_SCHEMA = 100_000
-# Of all tools of a server: descriptions and schemas.
+# As JSON, of each tool, and of all tools of a server together.
+_LONGEST = {"description": 20_000, "inputSchema": LONGEST_SCHEMA, "outputSchema": LONGEST_SCHEMA, "annotations": 4_000}
 LARGEST_LISTING = 1_000_000
-_LONGEST_ANNOTATIONS = 4_000
+_READ = tuple(_LONGEST)
+# Of the checks of all schemas: some two and a half times what 256 tools with ten arguments take.
+_MOST_EFFORT = 600_000
+_MOST_SECONDS = 4.0
+_HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _LONGEST_SHOWN = 2_000
 _LONGEST_OFFERED_NAME = 64
 _HASH_LENGTH = 8
@@ -53,26 +61,66 @@ class Listing:
     left_out: tuple[dict[str, str], ...] = ()
 
 
-def found_in(tools: Iterable[object]) -> Listing:
-    """The tools of a list, each once."""
-    found: dict[str, FoundTool] = {}
-    left_out: list[dict[str, str]] = []
-    size = 0
-    for tool in tools:
-        given = tool if isinstance(tool, Mapping) else {}
-        name = str(given.get("name") or "")
-        reason = _problem_of(name, given) or ("there are two of this name" if name in found else None)
-        if reason is None and len(found) == MOST_TOOLS:
-            reason = f"a server may have {MOST_TOOLS} tools"
-        its_size = _size_of(given) if reason is None else 0
-        if size + its_size > LARGEST_LISTING:
-            reason = f"with it the tools of the server have more than {LARGEST_LISTING} characters"
+# Tells of a tool why the protocol has it left out.
+Objection = Callable[[Mapping[str, Any]], str | None]
+
+
+def found_in(
+    tools: Iterable[object], *, hidden: Masker = NOTHING_HIDDEN, objection: Objection | None = None
+) -> Listing:
+    """The tools of a list, each once. What is `hidden` is in nothing of them.
+
+    Nothing is checked of what is beyond the bounds of all: their number, their size, and the work that checks take.
+    """
+    reading = _Reading(hidden, objection)
+    with shared_effort(_MOST_EFFORT, _MOST_SECONDS) as effort:
+        for place, tool in enumerate(islice(tools, MOST_TOOLS + MOST_LEFT_OUT)):
+            reason = None
+            if place >= MOST_TOOLS:
+                reason = f"a server may have {MOST_TOOLS} tools"
+            elif effort.is_over:
+                reason = "checking the tools before it took too much work"
+            reading.take(tool if isinstance(tool, Mapping) else {}, reason)
+    return Listing(tuple(reading.found.values()), tuple(reading.left_out))
+
+
+class _Reading:
+    """What was found so far, and how large it is."""
+
+    def __init__(self, hidden: Masker, objection: Objection | None) -> None:
+        self.found: dict[str, FoundTool] = {}
+        self.left_out: list[dict[str, str]] = []
+        self._hidden = hidden
+        self._objection = objection
+        self._size = 0
+
+    def take(self, given: Mapping[str, Any], reason: str | None) -> None:
+        """Take a tool, or leave it out, for that reason if there is one."""
+        name = given.get("name")
+        name = self._hidden.text(name) if isinstance(name, str) else ""
+        reason = reason or self._problem_before(name, given)
         if reason is None:
-            size += its_size
-            found[name] = _read(name, given)
-        elif len(left_out) < MOST_TOOLS:
-            left_out.append({"name": cleaned(name, LONGEST_NAME), "reason": reason})
-    return Listing(tuple(found.values()), tuple(left_out))
+            given = {key: self._hidden.value(given.get(key)) for key in _READ}
+            reason = _problem_of(given) or (self._objection(given) if self._objection is not None else None)
+        if reason is None:
+            self.found[name] = _read(name, given)
+        elif len(self.left_out) < MOST_LEFT_OUT:
+            self.left_out.append({"name": cleaned(name[:LONGEST_NAME], LONGEST_NAME), "reason": reason})
+
+    def _problem_before(self, name: str, given: Mapping[str, Any]) -> str | None:
+        """What can be told without a look into its schemas. Those that are looked into count, whatever is found."""
+        if not name or len(name) > LONGEST_NAME or not name.isprintable():
+            return f"its name is not one of 1 to {LONGEST_NAME} visible characters"
+        if name in self.found:
+            return "there are two of this name"
+        sizes = {key: len(canonical(given.get(key))) for key in _READ}
+        for key, most in _LONGEST.items():
+            if sizes[key] > most:
+                return f"its {key} has more than {most} characters"
+        if self._size + sum(sizes.values()) > LARGEST_LISTING:
+            return f"with it the tools of the server have more than {LARGEST_LISTING} characters"
+        self._size += sum(sizes.values())
+        return None
 
 
 def offered_name(tool: str, name: str) -> str:
@@ -115,21 +163,20 @@ def cleaned(text: str, longest: int) -> str:
     return seen if len(seen) <= longest else seen[: longest - 3] + "..."
 
 
-def _problem_of(name: str, given: Mapping[str, Any]) -> str | None:
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        return f"its name is not one of 1 to {LONGEST_NAME} visible characters"
-    if len(str(given.get("description") or "")) > LONGEST_DESCRIPTION:
-        return f"its description has more than {LONGEST_DESCRIPTION} characters"
+def _problem_of(given: Mapping[str, Any]) -> str | None:
+    if not isinstance(given["description"], str | None):
+        return "its description is no text"
+    annotations = given["annotations"]
+    hints = annotations if isinstance(annotations, Mapping) else {}
+    if not isinstance(annotations, Mapping | None) or not all(
+        isinstance(hints.get(key), bool | None) for key in _HINTS
+    ):
+        return "its annotations are not what the protocol says"
     for key in ("inputSchema", "outputSchema"):
-        problem = schema_problem(key, given.get(key))
+        problem = schema_problem(key, given[key])
         if problem is not None:
             return problem
-    return None
-
-
-def _size_of(given: Mapping[str, Any]) -> int:
-    texts = (str(given.get("description") or ""), canonical(given["inputSchema"]), canonical(given.get("outputSchema")))
-    return sum(map(len, texts))
+    return None if given["inputSchema"].get("type") == "object" else "its inputSchema is not of the type 'object'"
 
 
 def _is_seen(schema: Json, is_told: bool = False) -> bool:
@@ -159,15 +206,11 @@ def schema_problem(key: str, schema: Any) -> str | None:
 
 
 def _read(name: str, given: Mapping[str, Any]) -> FoundTool:
-    annotations = given.get("annotations")
-    kept = (
-        annotations if isinstance(annotations, Mapping) and len(canonical(annotations)) < _LONGEST_ANNOTATIONS else {}
-    )
-    output = given.get("outputSchema")
+    annotations, output = given["annotations"] or {}, given["outputSchema"]
     return FoundTool(
         name=name,
-        description=str(given.get("description") or ""),
+        description=given["description"] or "",
         input_schema=dict(given["inputSchema"]),
         output_schema=None if output is None else dict(output),
-        annotations=dict(kept),
+        annotations=dict(annotations),
     )

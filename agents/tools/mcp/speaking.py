@@ -14,6 +14,7 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp_types import (
     CONNECTION_CLOSED,
     INTERNAL_ERROR,
@@ -24,7 +25,9 @@ from mcp_types import (
     UNSUPPORTED_PROTOCOL_VERSION,
     URL_ELICITATION_REQUIRED,
     Implementation,
+    ListToolsRequest,
     ListToolsResult,
+    PaginatedRequestParams,
     Tool,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -53,6 +56,7 @@ _REPEATABLE = frozenset({CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR})
 # The library says so as well, of answers that it cannot use.
 _OF_LIBRARY = frozenset({INVALID_REQUEST, PARSE_ERROR})
 _LONGEST_MESSAGE = 500
+_LONGEST_REASON = 300
 _MOST_PAGES = 50
 _MOST_NUMBERS = 1000
 _CLOSING_S = 2.0
@@ -231,16 +235,17 @@ class _Conversation:
             (ToolError, lambda error: error),
             (HttpError, unanswered),
             (MCPError, self._of_protocol),
-            (ValidationError, lambda error: self._unfit("it is not what the protocol says")),
-            (httpx2.HTTPError, lambda error: self._line.refusal or self._unfit("the connection was lost")),
-            (RuntimeError, lambda error: self._unfit(str(error))),
+            (ValidationError, lambda error: self.unfit("it is not what the protocol says")),
+            (httpx2.HTTPError, lambda error: self._line.refusal or self.unfit("the connection was lost")),
+            (RuntimeError, lambda error: self.unfit(str(error))),
         )
 
     @property
     def _lost(self) -> Delivery:
         return Delivery.UNCLEAR if self._line.asked else Delivery.NOT_SENT
 
-    def _unfit(self, reason: str) -> ToolError:
+    def unfit(self, reason: str) -> ToolError:
+        """The error for an answer that cannot be used."""
         message = cleaned(f"the answer of the MCP server cannot be used: {reason}", _LONGEST_MESSAGE)
         return ToolError(message, repeatable=True, delivery=self._lost)
 
@@ -288,24 +293,47 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _json_of(found: BaseModel) -> dict[str, Json]:
-    value: dict[str, Json] = to_storable(found.model_dump(by_alias=True, mode="json", exclude_none=True))
+def _json_of(found: BaseModel | Mapping[str, Json]) -> dict[str, Json]:
+    if isinstance(found, BaseModel):
+        found = found.model_dump(by_alias=True, mode="json", exclude_none=True)
+    value: dict[str, Json] = to_storable(dict(found))
     return value
 
 
 # -- questions ------------------------------------------------------------------------------------------------------
 
 
-async def _list_tools(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel:
-    tools: list[Tool] = []
+def objection(protocol: str, tool: Mapping[str, Any]) -> str | None:
+    """Why a version of the protocol has a tool left out whose schema is a good one."""
+    reason = find_invalid_x_mcp_header(tool["inputSchema"]) if protocol in MODERN_PROTOCOL_VERSIONS else None
+    return (
+        None if reason is None else cleaned(f"its inputSchema wants headers that cannot be: {reason}", _LONGEST_REASON)
+    )
+
+
+async def _list_tools(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> Mapping[str, Json]:
+    tools: list[Json] = []
     cursor = None
     for _ in range(_MOST_PAGES):
-        page = await client.list_tools(cursor=cursor)
-        tools += page.tools
-        cursor = page.next_cursor
+        page = await _page_of_tools(client, cursor)
+        listed, cursor = page.get("tools"), page.get("nextCursor")
+        if not isinstance(listed, list) or not isinstance(cursor, str | None):
+            raise of.unfit("it is not what the protocol says")
+        tools += listed
         if cursor is None or len(tools) > MOST_TOOLS:
             break
-    return ListToolsResult(tools=tools)
+    return {"tools": tools}
+
+
+async def _page_of_tools(client: Client, cursor: str | None) -> Mapping[str, Any]:
+    """As it came. The library would check every tool of it, however many there are, and give none where one is not what
+    it should be."""
+    session = client.session
+    request = ListToolsRequest(params=PaginatedRequestParams(cursor=cursor))
+    data = request.model_dump(by_alias=True, mode="json", exclude_none=True)
+    options: Any = {}
+    session._stamp(data, options)
+    return await session._dispatcher.send_raw_request(data["method"], data.get("params"), options)
 
 
 async def _call_tool(client: Client, arguments: Mapping[str, Json], of: _Conversation) -> BaseModel | None:
@@ -346,7 +374,8 @@ def _text(arguments: Mapping[str, Json], name: str) -> str:
     return value
 
 
-_ASKS: Mapping[str, Callable[[Client, Mapping[str, Json], _Conversation], Awaitable[BaseModel | None]]] = {
+_Asking = Callable[[Client, Mapping[str, Json], _Conversation], Awaitable[BaseModel | Mapping[str, Json] | None]]
+_ASKS: Mapping[str, _Asking] = {
     LIST_TOOLS: _list_tools,
     CALL_TOOL: _call_tool,
     "list_resources": _list_resources,

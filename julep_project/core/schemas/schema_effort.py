@@ -29,15 +29,21 @@ _COUNTED = regex.compile(r"\{(\d{1,9}),?(\d{0,9})\}")
 class SchemaEffort:
     """What is left for one check."""
 
-    def __init__(self, checked: str) -> None:
+    def __init__(self, checked: str, *, most: int = MAX_EFFORT, until: float | None = None) -> None:
         self.nesting = 0
         # By schema and place; they keep both alive, so that an id stays what it is.
         self.validators: dict[tuple[int, int], Any] = {}
         self._checked = checked
-        self._left = MAX_EFFORT
-        self._next_look = MAX_EFFORT - _UNITS_BETWEEN_LOOKS
-        self._deadline = time.thread_time() + MAX_SECONDS
+        self._left = most
+        self._next_look = most - _UNITS_BETWEEN_LOOKS
+        deadline = time.thread_time() + MAX_SECONDS
+        self._deadline = deadline if until is None else min(until, deadline)
         self._sizes: dict[int, int] = {}
+
+    @property
+    def left(self) -> int:
+        """The units that are left."""
+        return max(self._left, 0)
 
     def spend(self, units: int) -> None:
         """Count work, before it is done where that can be known.
@@ -96,7 +102,21 @@ class SchemaEffort:
         return found is not None
 
 
+class SharedEffort:
+    """What is left for several checks together; each of them has its own bounds as well."""
+
+    def __init__(self, units: int, seconds: float) -> None:
+        self.left = units
+        self.until = time.thread_time() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left for another check."""
+        return self.left <= 0 or time.thread_time() > self.until
+
+
 _effort: ContextVar[SchemaEffort] = ContextVar("json_schema_effort")
+_shared: ContextVar[SharedEffort | None] = ContextVar("json_schema_shared_effort", default=None)
 
 
 def effort() -> SchemaEffort:
@@ -106,11 +126,30 @@ def effort() -> SchemaEffort:
 @contextmanager
 def limited_effort(checked: str) -> Iterator[None]:
     """One check, of a "value" or a "schema"."""
-    token = _effort.set(SchemaEffort(checked))
+    shared = _shared.get()
+    if shared is None:
+        left = SchemaEffort(checked)
+    else:
+        left = SchemaEffort(checked, most=min(MAX_EFFORT, shared.left), until=shared.until)
+    before = left.left
+    token = _effort.set(left)
     try:
         yield
     finally:
         _effort.reset(token)
+        if shared is not None:
+            shared.left -= before - left.left
+
+
+@contextmanager
+def shared_effort(units: int, seconds: float) -> Iterator[SharedEffort]:
+    """All checks within, together. The seconds are a backstop, as those of one check are."""
+    shared = SharedEffort(units, seconds)
+    token = _shared.set(shared)
+    try:
+        yield shared
+    finally:
+        _shared.reset(token)
 
 
 def too_deep(checked: str) -> UnusableSchema:
