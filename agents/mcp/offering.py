@@ -11,10 +11,15 @@ from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.selectors import definition_of
 from agents.tool_types import ToolType
 from agents.tools.body import spec_of
-from agents.tools.mcp.listing import offered_name, shown_description, shown_schema
+from agents.tools.mcp.listing import offered_name, server_part, shown_description, shown_schema
+from agents.tools.mcp.server import SIGN_IN, connection_of
+from agents.tools.presentation import NO_PARAMETERS
 from julep_project.core.json_value import Json
 
 Body = dict[str, Any]
+
+# What a tool says of its calls that is not said of a sign-in.
+_OF_CALLS = ("approval", "effect", "at_most_once", "rate")
 
 
 def with_tools_of_servers(
@@ -42,11 +47,28 @@ def with_tools_of_servers(
 def tools_of(server: Mapping[str, Json], bodies: Iterable[Body]) -> list[Body]:
     """The bodies of the tools of the server that a body stands for; none if it stands for a single tool."""
     spec = spec_of(server)
-    if server.get("type") != ToolType.MCP or "pin" in spec or "server_id" not in spec:
+    if server.get("type") != ToolType.MCP or "of_tool" in spec or "server_id" not in spec:
         return []
     wanted = (spec["server_id"], server["name"])
     found = ((each, spec_of(each)) for each in bodies)
-    return [each for each, its in found if "pin" in its and (its.get("server_id"), its.get("of_tool")) == wanted]
+    return [each for each, its in found if (its.get("server_id"), its.get("of_tool")) == wanted]
+
+
+def is_not_found_yet(body: Mapping[str, Json]) -> bool:
+    """Whether it stands for a tool of a server of which nothing is known before somebody has signed in."""
+    server, method = spec_of(body).get("of_tool"), spec_of(body).get("method")
+    return method == SIGN_IN and server is not None and body["name"] != offered_name(str(server), SIGN_IN)
+
+
+def not_found_yet(name: str, bodies: Iterable[Mapping[str, Json]]) -> Body | None:
+    """What stands for the tool of this name: the call waits for the sign-in, and is then that of the tool. None if no
+    server can have such a tool of which nothing is known yet."""
+    server = server_part(name)
+    for body in bodies:
+        spec = spec_of(body)
+        if spec.get("method") == SIGN_IN and "state" not in spec and spec.get("of_tool") == server:
+            return {**body, "name": name}
+    return None
 
 
 def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], taken: set[Json]) -> Iterator[Body]:
@@ -67,6 +89,24 @@ def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], 
             taken.add(name)
             its = {**spec, **_facts(tool), "of_tool": body["name"]}
             yield {**body, "mcp": its, "name": name, "description": _described(body, tool)}
+    name = offered_name(str(body["name"]), SIGN_IN)
+    if connection_of(spec) is not None and name not in taken:
+        taken.add(name)
+        yield _sign_in(body, spec, name, is_over=server.listed_at is not None)
+
+
+def _sign_in(body: Mapping[str, Json], spec: Mapping[str, Json], name: str, *, is_over: bool) -> Body:
+    """What models are offered as long as nobody has signed in, so that nothing is known of the server. When that
+    `is_over`, a call of before still means it."""
+    told = f"Nobody has signed in to {body['name']!r} yet, so that its tools are not known: call this to have it done."
+    by_author = body.get("description")
+    its = {**spec, "method": SIGN_IN, "parameters": dict(NO_PARAMETERS), "of_tool": body["name"]}
+    return {
+        **{key: value for key, value in body.items() if key not in _OF_CALLS},
+        "mcp": {**its, "state": ToolState.GONE.value} if is_over else its,
+        "name": name,
+        "description": f"{by_author}\n\n{told}" if by_author else told,
+    }
 
 
 def _described(body: Mapping[str, Json], tool: McpTool) -> str:

@@ -102,6 +102,15 @@ def check_defined(tools: Sequence[Mapping[str, Json]]) -> None:
         raise invalid(["tools"], "value_error", msg=f"A task may define {MOST_DEFINED} tools of the type `mcp`")
 
 
+def keep_first(server: McpServer, listing: Listing, answer: Answer) -> None:
+    """What a server has that could not be asked before, unless somebody was quicker: it is accepted as it is."""
+    with transaction.atomic():
+        row = McpServer.objects.select_for_update().get(pk=server.pk)
+        if row.listed_at is None:
+            McpServer.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), problem="")
+            _write(row, listing, answer, takes_new=True)
+
+
 def refresh(developer: Developer, agent_id: UUID, tool_id: UUID) -> McpServer:
     """Ask the server of a stored tool again.
 

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Any
 
 from agents.mcp.models import McpServer, McpTool, ToolState
-from agents.tools.errors import BadArguments, Delivery, ToolError
-from agents.tools.mcp.client import ask
-from agents.tools.mcp.listing import offered_name
+from agents.mcp.pinning import LISTING_S, keep_first
+from agents.tools.errors import BadArguments, Delivery, NotYet, ToolError
+from agents.tools.mcp.client import ask, list_tools
+from agents.tools.mcp.listing import Listing, offered_name
 from agents.tools.mcp.questions import heard, put, said_before
 from agents.tools.mcp.results import other_result, short_result
-from agents.tools.mcp.server import CALL_TOOL, METHODS, Answer, Question, Server, connection_of
+from agents.tools.mcp.server import CALL_TOOL, METHODS, SIGN_IN, Answer, Question, Server, connection_of
 from agents.tools.registry import ToolCall
 from agents.tools.signing_in import SignIn, in_the_name_of
 from julep_project.core.database import give_connection_back
@@ -18,6 +19,7 @@ from julep_project.core.json_value import Json
 from julep_project.core.limits import LONGEST_ATTEMPT_S
 
 USUAL_TIMEOUT_S = 60.0
+_MOST_NAMED = 50
 _WHY_NOT = {
     ToolState.CHANGED: "is described otherwise by its server than when it was accepted",
     ToolState.NEW: "was found later than the others and is not accepted yet",
@@ -35,14 +37,27 @@ class ToolChanged(ToolError):
         super().__init__(message, delivery=Delivery.NOT_SENT)
 
 
+class NowKnown(NotYet):
+    """What the server has is known now, so that the call can be made as one of what it has."""
+
+    kind = "NowKnown"
+    waits_for = "what is known of its server"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"it is known now whether there is a tool {name!r}", wait_s=0.0)
+
+
 def run(call: ToolCall) -> Json:
     """Call a tool as it was accepted, or ask the server something else.
 
     Raises:
-        ToolChanged, ReportedError, BadArguments, ToolError. ActionNeeded: the server asks a person something.
+        ToolChanged, ReportedError, BadArguments, ToolError. ActionNeeded: the server asks a person something, or
+        somebody has to sign in. NowKnown: the definition that the call has is of before that was known.
     """
     server = _server_of(call)
     method = call.spec.get("method")
+    if method == SIGN_IN:
+        return _signed_in(call, server)
     if "pin" in call.spec:
         tool = _pinned(call, server, str(call.spec["name"]), pin=str(call.spec["pin"]))
         return _called(call, server, tool, dict(call.arguments))
@@ -50,11 +65,48 @@ def run(call: ToolCall) -> Json:
         name, arguments = call.arguments.get("tool_name"), call.arguments.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             raise BadArguments("`tool_name` must be a text and `arguments` an object")
+        _find_out(call, server)
         return _called(call, server, _pinned(call, server, name), arguments)
     if method in METHODS:
         return other_result(_asked(call, server, str(method), dict(call.arguments)))
     ways = f"one of its tools, as {offered_name(call.name, 'tool')!r}, or a `method`: {', '.join(METHODS)}"
     raise ToolError(f"{call.name!r} is a server and no single tool: name {ways}", delivery=Delivery.NOT_SENT)
+
+
+def _signed_in(call: ToolCall, server: McpServer | None) -> Json:
+    """Wait until whoever the call is made for has signed in, and say which tools there are."""
+    _find_out(call, server)
+    of_tool = str(call.spec.get("of_tool") or call.name)
+    if call.name not in (of_tool, offered_name(of_tool, SIGN_IN)):
+        raise NowKnown(call.name)
+    wanted = _sign_in_of(call)
+    if wanted is not None:
+        in_the_name_of(wanted, call, lambda call, token: None)
+    rows = McpTool.objects.for_developer(call.developer).filter(server=server, state=ToolState.ACCEPTED)
+    names = [offered_name(of_tool, name) for name in rows.order_by("name").values_list("name", flat=True)[:_MOST_NAMED]]
+    return f"Somebody is signed in to {of_tool!r}. Its tools are called: {', '.join(names) or 'none'}."
+
+
+def _find_out(call: ToolCall, server: McpServer | None) -> None:
+    """Ask the server for its tools, if that was not possible before somebody had signed in.
+
+    Raises:
+        ActionNeeded: somebody has to. ToolError
+    """
+    wanted = _sign_in_of(call)
+    if server is None or server.listed_at is not None or wanted is None:
+        return
+    at, whole_s = Server.of_spec(call.spec), min(call.timeout_s or LISTING_S, LISTING_S)
+
+    def seen(call: ToolCall, token: str) -> tuple[Listing, Answer]:
+        give_connection_back()
+        return list_tools(at.signed(token), whole_s=whole_s, hidden=call.hidden)
+
+    keep_first(server, *in_the_name_of(wanted, call, seen))
+
+
+def _sign_in_of(call: ToolCall) -> SignIn | None:
+    return SignIn.wanted_by(call, connection_of(call.spec), resource=Server.of_spec(call.spec).url)
 
 
 def _called(call: ToolCall, server: McpServer | None, tool: McpTool, arguments: dict[str, Json]) -> Json:
@@ -75,7 +127,7 @@ def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[s
         is_repeatable=call.is_repeatable,
     )
     give_connection_back()
-    wanted = SignIn.wanted_by(call, connection_of(call.spec), resource=server.url)
+    wanted = _sign_in_of(call)
     answer = (
         ask(server, question) if wanted is None else in_the_name_of(wanted, call, partial(_signed, server, question))
     )

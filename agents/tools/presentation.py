@@ -115,7 +115,7 @@ def _shape_of(tool: Mapping[str, Json]) -> Shape | None:
             return Shape(operation.parameters, operation.description)
         case ToolType.INTEGRATION if method := find_method(spec):
             return Shape(method.arguments, method.description)
-        case ToolType.MCP if "pin" in spec and "state" not in spec:
+        case ToolType.MCP if "of_tool" in spec and "state" not in spec:
             return Shape(spec["parameters"])
         case ToolType.TASK:
             return Shape(spec.get("parameters") or ANY_PARAMETERS, spec.get("about"))

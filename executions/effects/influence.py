@@ -30,7 +30,7 @@ _MOST_KEPT = 16
 def influence_on(run: Run, effect: Mapping[str, Any]) -> Influence:
     """What the call depends on that an effect asks for; nothing of calls for which it does not matter."""
     request = effect["request"]
-    tool, is_models = request["tool"], request.get("from_model") is True
+    tool, is_models = run.as_known_now(request["tool"]), request.get("from_model") is True
     does = effect_of_call(tool, NO_ARGUMENTS if is_models else request["arguments"], run.presets)
     if does is not Effect.DANGEROUS and not _may_begin(tool):
         return Influence(DEFAULT_POLICY, NOWHERE)

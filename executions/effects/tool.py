@@ -26,11 +26,10 @@ def prepare(run: Run, effect: dict[str, Any]) -> Callable[[], Any]:
         ApprovalNeeded: a person must agree to the call first.
     """
     request = effect["request"]
+    tool = run.as_known_now(request["tool"])
     from_model = request.get("from_model") is True
     secrets = request.get("secrets") or {}
-    wanted = WantedCall(
-        request["tool"], request["arguments"], presets=run.presets, secrets=secrets, from_model=from_model
-    )
+    wanted = WantedCall(tool, request["arguments"], presets=run.presets, secrets=secrets, from_model=from_model)
     decided: dict[str, Any] = {"agreed": effect.get(AGREED), "influence": influence_on(run, effect)}
     # A model that gave the wrong arguments is told so when the call is made.
     with suppress(BadArguments):

@@ -12,11 +12,13 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
-from agents.mcp.offering import tools_of
+from agents.mcp.offering import is_not_found_yet, not_found_yet, tools_of
 from agents.models import Agent, Developer, Tool
 from agents.policy.policy import Policy
 from agents.tool_definitions import tool_to_wire
 from agents.tool_types import ToolType
+from agents.tools.body import spec_of
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.presets import Presets
 from agents.tools.registry import are_complete, completed_tools
 from executions.blobs import stored_size
@@ -253,9 +255,24 @@ class Run:
         """
         own = (tool for tool in self._own_tools if tool["name"] == name)
         found = next(own, None) or next((tool for tool in self.tools() if tool["name"] == name), None)
+        found = found or not_found_yet(name, self.tools())
         if found is None:
             raise KeyError(name)
         return found
+
+    def as_known_now(self, tool: dict[str, Any]) -> dict[str, Any]:
+        """The definition that a call has, or if it is of before anything was known of its server, that of now.
+
+        Raises:
+            ToolError: the server has no such tool.
+        """
+        if not is_not_found_yet(tool):
+            return tool
+        try:
+            return self.tool(str(tool["name"]))
+        except KeyError:
+            told = f"the server of {spec_of(tool)['of_tool']!r} has no tool {tool['name']!r}"
+            raise ToolError(told, delivery=Delivery.NOT_SENT) from None
 
     def tools_named(self, name: str) -> list[dict[str, Any]]:
         """The tool of that name; of a server, the tools it has.

@@ -11,6 +11,7 @@ from django.test import Client
 from julep_project.devservices.loopback import RecordedRequest
 from tests.flow_runner import FlowRunner
 from tests.loopback.authorization_server import CLIENT, SECRET, AuthorizationServer
+from tests.loopback.mcp_server import McpServer
 
 Json = dict[str, Any]
 HERE = "http://agents.test"
@@ -86,3 +87,18 @@ def provider(flow: FlowRunner, service: AuthorizationServer) -> Json:
 @pytest.fixture
 def user(flow: FlowRunner) -> str:
     return str(flow.api.post("/users", {"name": "Ann"}).json()["id"])
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[McpServer]:
+    with McpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def harbour(running: McpServer, service: AuthorizationServer) -> Iterator[McpServer]:
+    """A server that only lets in whom the service has signed in."""
+    running.admits = service.takes
+    running.protection = {"resource": running.http, "authorization_servers": [service.url]}
+    yield running
+    running.admits = None

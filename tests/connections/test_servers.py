@@ -1,6 +1,5 @@
 """MCP servers that people sign in to: found out, asked for their tools, and called in somebody's name."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,21 +11,6 @@ from tests.connections.conftest import HERE, Person
 from tests.flow_runner import FlowRunner
 from tests.loopback.authorization_server import AuthorizationServer
 from tests.loopback.mcp_server import McpServer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[McpServer]:
-    with McpServer() as server:
-        yield server
-
-
-@pytest.fixture
-def harbour(running: McpServer, service: AuthorizationServer) -> Iterator[McpServer]:
-    """A server that only lets in whom the service has signed in."""
-    running.admits = service.takes
-    running.protection = {"resource": running.http, "authorization_servers": [service.url]}
-    yield running
-    running.admits = None
 
 
 @pytest.mark.parametrize("takes_documents", [False, True])

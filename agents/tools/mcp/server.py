@@ -14,6 +14,8 @@ TRANSPORTS: tuple[Transport, ...] = ("http", "sse", "stdio")
 # What may be asked of a server, whatever tools it has.
 LIST_TOOLS, CALL_TOOL = "list_tools", "call_tool"
 METHODS = (LIST_TOOLS, CALL_TOOL, "list_resources", "read_resource", "list_prompts", "get_prompt")
+# What a call may wait for that asks it nothing: somebody to sign in to it.
+SIGN_IN = "sign_in"
 
 
 @dataclass(frozen=True, slots=True)

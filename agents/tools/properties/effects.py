@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from agents.tool_types import Effect, ToolType
 from agents.tools.body import spec_of
 from agents.tools.integrations.registry import find_method
-from agents.tools.mcp.server import CALL_TOOL, METHODS
+from agents.tools.mcp.server import CALL_TOOL, METHODS, SIGN_IN
 from julep_project.core.json_value import Json
 
 # By the last word of an operation and by the method of a request; all others change something.
@@ -35,4 +35,4 @@ def _of_server(spec: Mapping[str, Json]) -> Effect:
     if "pin" in spec:
         return Effect.DANGEROUS if spec.get("destructive") is True else Effect.CHANGES
     method = spec.get("method")
-    return Effect.READS if method in METHODS and method != CALL_TOOL else Effect.CHANGES
+    return Effect.READS if method in (*METHODS, SIGN_IN) and method != CALL_TOOL else Effect.CHANGES

@@ -1,5 +1,6 @@
 """Chats whose tools call in the user's name: the chat ends with a link, and goes on when the user has signed in."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ from julep_project.core.clock import now
 from julep_project.devservices.loopback import RecordedRequest, Reply
 from tests.chat.approvals.test_decisions import calls, decisions
 from tests.chat.conftest import Talk
+from tests.loopback.authorization_server import AuthorizationServer
+from tests.loopback.mcp_server import McpServer
 from tests.loopback.web_server import WebServer
 
 CALL = ("c1", "issues", {})
@@ -85,3 +88,36 @@ def test_a_service_that_wants_another_sign_in_once_it_is_called(
     with scripted_model(["None"]):
         answer = talk.ask(session, approvals=decisions(again, "approve"))
     assert answer["choices"][0]["message"]["content"] == "None"
+
+
+@pytest.fixture
+def sea(talk: Talk, settings: Any) -> Iterator[str]:
+    """A session whose agent has a server that nobody has signed in to."""
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+    settings.PUBLIC_URL = "https://agents.example.com"
+    settings.SECRETS_MASTER_KEY = Fernet.generate_key().decode()
+    with AuthorizationServer() as service, McpServer() as server:
+        service.said_issuer = service.url
+        server.admits = lambda sent: "a-token-of-ann" in sent
+        server.protection = {"resource": server.http, "authorization_servers": [service.url]}
+        agent = talk.agent()
+        talk.tool(agent, name="sea", type="mcp", mcp={"server": {"url": server.http, "connection": {}}})
+        user = talk.api.post("/users", {"name": "Ann"}).json()["id"]
+        yield talk.session(agent, user=user, auto_run_tools=True)
+
+
+def test_a_server_that_nobody_has_signed_in_to_is_signed_in_to_in_a_chat(talk: Talk, sea: str) -> None:
+    with scripted_model([calls(("c1", "sea__sign_in", {}))]) as model:
+        asked = talk.ask(sea, "Tide?")
+    assert [tool["function"]["name"] for tool in model.requests[0].tools] == ["sea__sign_in"]
+    (needed,) = asked["requires_action"]
+    assert (needed["type"], needed["needs_approval"]) == ("connection", False)
+
+    connected(Connection.objects.select_related("provider").get(), Granted(Tokens("a-token-of-ann"), None, ()))
+    with scripted_model([calls(("c2", "sea__tide", {"port": "B"})), "2.5 metres"]) as model:
+        answer = talk.ask(sea, approvals=decisions(asked, "approve"))
+
+    assert answer["choices"][0]["message"]["content"] == "2.5 metres"
+    assert "sea__tide" in model.requests[0].messages[-1]["content"]
+    offered = {tool["function"]["name"] for tool in model.requests[0].tools}
+    assert "sea__tide" in offered and "sea__sign_in" not in offered
