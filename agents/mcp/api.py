@@ -1,5 +1,6 @@
 """`/agents/{agent_id}/tools/{tool_id}/server`, `.../refresh` and `.../accept`: what the server of a tool has."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,27 +12,37 @@ from rest_framework.response import Response
 
 from agents.mcp import pinning
 from agents.mcp.models import McpServer, McpTool, ToolState
-from agents.mcp.selectors import get_server
+from agents.mcp.selectors import chosen_in_vain, get_server, is_chosen
 from agents.tools.mcp.listing import LONGEST_NAME, MOST_TOOLS, cleaned, offered_name
 from agents.tools.mcp.server import TRANSPORTS
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, ListOf, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import (
+    Answer,
+    Example,
+    JsonObject,
+    ListOf,
+    StoredAnswer,
+    StrictBody,
+    Text,
+    Timestamp,
+)
 from julep_project.core.reading.validation import invalid
 
 _HASH = 64
 _LONGEST_SHOWN = 20_000
+_NOT_THERE = "the server has no tool of this name"
 
 
-class LookedAt(Body):
+class LookedAt(StrictBody):
     """A tool, and the hash of what was looked at."""
 
     name = Text(min_length=1, max_length=LONGEST_NAME)
     hash = Text(min_length=_HASH, max_length=_HASH)
 
 
-class AcceptBody(Body):
+class AcceptBody(StrictBody):
     """The tools to accept as they are now."""
 
     example = Example(tools=[{"name": "moor", "hash": "0" * _HASH}])
@@ -54,10 +65,11 @@ class DescribedTool(Answer):
 class ServerToolAnswer(DescribedTool):
     """A tool of a server as it was accepted."""
 
+    nullable = DescribedTool.nullable | {"offered_as"}
     sometimes = frozenset({"found"})
 
     name = Text()
-    offered_as = Text(help_text="what models and steps call it by")
+    offered_as = Text(help_text="what models and steps call it by; null: the definition does not choose it")
     state = serializers.ChoiceField(choices=ToolState.choices)
     found = DescribedTool(required=False, help_text="what the server says now, where that is something else")
 
@@ -77,7 +89,9 @@ class ServerAnswer(StoredAnswer):
     server_info = JsonObject()
     listed_at = Timestamp(allow_null=True)
     problem = Text(allow_blank=True, help_text="why it could not be asked for its tools the last time")
-    left_out = serializers.ListField(child=JsonObject(), help_text="tools that cannot be used, and why")
+    left_out = serializers.ListField(
+        child=JsonObject(), help_text="tools that are not there or cannot be used, and why"
+    )
     tools = ServerToolAnswer(many=True)
 
 
@@ -115,9 +129,22 @@ def server_to_wire(server: McpServer) -> dict[str, Any]:
     return {
         **row_to_wire(server, "name", "place", "transport", "protocol", "server_info"),
         "listed_at": None if server.listed_at is None else to_wire(server.listed_at),
-        **{"problem": server.problem, "left_out": server.left_out},
+        "problem": server.problem,
+        "left_out": [*server.left_out, *_missing(server, tools)],
         "tools": [_tool_to_wire(server, tool) for tool in tools],
     }
+
+
+def _missing(server: McpServer, tools: Sequence[McpTool]) -> list[dict[str, str]]:
+    if server.listed_at is None:
+        return []
+    known = {tool.name for tool in tools} | {str(each["name"]) for each in server.left_out}
+    return [{"name": name, "reason": _NOT_THERE} for name in chosen_in_vain(_spec_of(server), known)]
+
+
+def _spec_of(server: McpServer) -> dict[str, Any]:
+    """What its tool says; nothing is known of what tasks define themselves."""
+    return {} if server.tool is None else server.tool.spec
 
 
 def _tool_to_wire(server: McpServer, tool: McpTool) -> dict[str, Any]:
@@ -125,7 +152,7 @@ def _tool_to_wire(server: McpServer, tool: McpTool) -> dict[str, Any]:
     told = {
         **{name: getattr(tool, name) for name in names},
         "description": cleaned(tool.description, _LONGEST_SHOWN),
-        "offered_as": offered_name(server.name, tool.name),
+        "offered_as": offered_name(server.name, tool.name) if is_chosen(_spec_of(server), tool.name) else None,
     }
     if tool.found is None:
         return told

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q
 
 from agents.mcp.models import McpServer, McpTool, ToolState
-from agents.mcp.selectors import definition_of
+from agents.mcp.selectors import definition_of, is_chosen
 from agents.tool_types import ToolType
 from agents.tools.body import spec_of
 from agents.tools.mcp.listing import offered_name, server_part, shown_description, shown_schema
@@ -82,10 +82,9 @@ def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], 
         return
     spec = {**spec_of(body), "server_id": str(server.pk)}
     yield {**body, "mcp": spec}
-    chosen = spec.get("tools", "all")
     for tool in sorted(server.tools.all(), key=lambda each: each.name):
         name = offered_name(str(body["name"]), tool.name)
-        if name not in taken and (chosen == "all" or tool.name in chosen):
+        if name not in taken and is_chosen(spec, tool.name):
             taken.add(name)
             its = {**spec, **_facts(tool), "of_tool": body["name"]}
             yield {**body, "mcp": its, "name": name, "description": _described(body, tool)}

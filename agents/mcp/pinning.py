@@ -20,7 +20,7 @@ from agents.connections.calling import token_for_listing
 from agents.connections.models import Connection, ConnectionStatus
 from agents.connections.services import when_settled
 from agents.mcp.models import McpServer, McpTool, ToolState
-from agents.mcp.selectors import definition_of, get_mcp_tool, get_server
+from agents.mcp.selectors import ALL, chosen_in_vain, definition_of, get_mcp_tool, get_server
 from agents.models import Developer, Tool
 from agents.tool_types import ToolType
 from agents.tools.body import canonical, spec_of
@@ -50,10 +50,10 @@ _MOST_ASKED_AGAIN, _MOST_AT_ONCE = 3, 6
 # Who asked at about that time may not have seen it.
 _MARGIN = timedelta(minutes=1)
 _LONGEST_PLACE = 255
+_MOST_TOLD = 20
 # What a server warns of in the annotations of a tool.
 _WARNING = "destructiveHint"
 _LONGEST_INFO = 10_000
-ALL = "all"
 
 
 def pin_stored(tool: Tool) -> None:
@@ -70,10 +70,15 @@ def doubts_about(tool: Tool) -> list[dict[str, Json]]:
     """What its author should know of the server of a tool that was just made or changed."""
     if tool.type != ToolType.MCP:
         return []
-    problems = McpServer.objects.filter(tool_id=tool.pk).exclude(problem="").values_list("problem", flat=True)
+    server = McpServer.objects.filter(tool_id=tool.pk).first()
+    if server is None:
+        return []
     about = {"location": ToolType.MCP.value, "severity": "warning", "type": "server", "details": {}}
-    told = "the server could not be asked for its tools, so that it has none; refresh the tool when it can: "
-    return [{**about, "message": told + problem} for problem in problems]
+    if server.problem:
+        told = "the server could not be asked for its tools, so that it has none; refresh the tool when it can: "
+        return [{**about, "message": told + server.problem}]
+    names = chosen_in_vain(tool.spec, set(server.tools.values_list("name", flat=True)))
+    return [{**about, "message": f"the server has no tool {name!r}"} for name in names[:_MOST_TOLD]]
 
 
 def pin_defined(developer: Developer, agent_id: UUID, tools: Sequence[Mapping[str, Json]]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.pinning import LISTING_S, keep_first
+from agents.mcp.selectors import is_chosen
 from agents.tools.errors import BadArguments, Delivery, NotYet, ToolError
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import Listing, offered_name
@@ -20,6 +21,8 @@ from julep_project.core.limits import LONGEST_ATTEMPT_S
 
 USUAL_TIMEOUT_S = 60.0
 _MOST_NAMED = 50
+# What a server says of tools that may be called twice.
+_HARMLESS = ("idempotentHint", "readOnlyHint")
 _WHY_NOT = {
     ToolState.CHANGED: "is described otherwise by its server than when it was accepted",
     ToolState.NEW: "was found later than the others and is not accepted yet",
@@ -111,16 +114,20 @@ def _sign_in_of(call: ToolCall) -> SignIn | None:
 
 def _called(call: ToolCall, server: McpServer | None, tool: McpTool, arguments: dict[str, Json]) -> Json:
     told = {"tool_name": tool.name, "arguments": arguments, "input_schema": tool.input_schema}
-    return short_result(_asked(call, server, CALL_TOOL, told), tool.output_schema)
+    is_harmless = any(tool.annotations.get(hint) is True for hint in _HARMLESS)
+    return short_result(_asked(call, server, CALL_TOOL, told, is_harmless=is_harmless), tool.output_schema)
 
 
-def _asked(call: ToolCall, row: McpServer | None, method: str, arguments: dict[str, Any]) -> Answer:
+def _asked(
+    call: ToolCall, row: McpServer | None, method: str, arguments: dict[str, Any], *, is_harmless: bool = False
+) -> Answer:
     server = Server.of_spec(call.spec).speaking(None if row is None else row.protocol)
     whole_s = min(call.timeout_s or LONGEST_ATTEMPT_S, LONGEST_ATTEMPT_S)
     idle_s = float(call.spec.get("timeout") or USUAL_TIMEOUT_S)
     said = said_before(call.given)
+    key = call.idempotency_key
     question = put(
-        Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=call.idempotency_key),
+        Question(method, arguments, idle_s=idle_s, whole_s=whole_s, key=key, is_harmless=is_harmless),
         said,
         way=call.spec.get("elicitation"),
         may_wait=call.may_wait,
@@ -169,8 +176,7 @@ def _pinned(call: ToolCall, server: McpServer | None, name: str, *, pin: str | N
     """
     rows = McpTool.objects.for_developer(call.developer).filter(server=server, name=name) if server else None
     tool: McpTool | None = None if rows is None else rows.first()
-    chosen = call.spec.get("tools", "all")
-    if tool is None or (chosen != "all" and name not in chosen):
+    if tool is None or not is_chosen(call.spec, name):
         message = f"the server of {call.name!r} has no tool {name[:80]!r} that may be called"
         raise ToolError(message, delivery=Delivery.NOT_SENT)
     if tool.state != ToolState.ACCEPTED:

@@ -1,7 +1,7 @@
 """Reads, always limited to one developer."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,6 +14,9 @@ from julep_project.core.errors import BadRequest, NotFound
 from julep_project.core.json_value import Json
 from julep_project.core.tenancy import get_or_not_found
 
+# Of the tools of a server.
+ALL = "all"
+
 
 def definition_of(tool: Mapping[str, Json]) -> str:
     """What the server of a tool's body is known by. That of a stored tool is another one if its address is; one that a
@@ -25,9 +28,22 @@ def definition_of(tool: Mapping[str, Json]) -> str:
     return hashlib.sha256(canonical(known_by).encode(errors="replace")).hexdigest()
 
 
+def is_chosen(spec: Mapping[str, Json], name: str) -> bool:
+    """Whether the definition of a tool wants this tool of its server."""
+    chosen = spec.get("tools", ALL)
+    return chosen == ALL or (isinstance(chosen, list) and name in chosen)
+
+
+def chosen_in_vain(spec: Mapping[str, Json], known: Collection[str]) -> list[str]:
+    """The tools that the definition of a tool wants, and its server does not have."""
+    chosen = spec.get("tools", ALL)
+    return [str(name) for name in chosen if name not in known] if isinstance(chosen, list) else []
+
+
 def servers(developer: Developer) -> "QuerySet[McpServer]":
     """All servers with their tools."""
-    found: QuerySet[McpServer] = McpServer.objects.for_developer(developer).prefetch_related("tools")
+    rows = McpServer.objects.for_developer(developer).select_related("tool")
+    found: QuerySet[McpServer] = rows.prefetch_related("tools")
     return found
 
 

@@ -59,7 +59,8 @@ class TestCalls:
         harbour.ended.clear()
         with pytest.raises(ToolError, match=r"no answer within 0\.3 s") as caught:
             call(http, "slow", steps=1, pause=30, idle_s=0.3)
-        assert (caught.value.delivery, caught.value.retryable) == (Delivery.UNCLEAR, True)
+        error = caught.value
+        assert (error.delivery, error.retryable, error.repeatable) == (Delivery.UNCLEAR, False, True)
         assert harbour.ended.wait(5), "the server was not told that nobody waits"
 
     def test_progress_does_not_keep_it_alive_for_ever(self, http: Server, call: Call) -> None:

@@ -1,10 +1,12 @@
 """Tools of the kind `mcp` through the API: found, pinned, offered, called, changed and accepted."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mcp_types import ToolAnnotations
 
 from agents.llm.own.scripted import scripted_model
 from agents.mcp.models import McpServer as ServerRow
@@ -365,3 +367,41 @@ class TestIntegration:
         made(flow, agent, {"name": "sh", "type": "integration", "integration": {"provider": "mcp", "setup": setup}})
         ended = run(flow, agent, {"tool": "sh", "method": "list_tools", "arguments": {}})
         assert ended["status"] == "failed" and "lists no command" in ended["error"]
+
+
+@pytest.mark.parametrize(
+    ("hints", "options", "calls"),
+    [
+        ({}, {}, 1),
+        ({"destructiveHint": False}, {}, 1),
+        ({"idempotentHint": True}, {}, 2),
+        ({"readOnlyHint": True}, {}, 2),
+        ({}, {"retry": {"max_attempts": 2, "initial_s": 0.1}}, 2),
+    ],
+)
+def test_a_call_that_timed_out_is_made_again_only_where_that_does_no_harm(
+    flow: FlowRunner, agent: str, own: McpServer, settings: Any, hints: Any, options: Any, calls: int
+) -> None:
+    settings.MAX_ATTEMPTS = 2
+    made_so_far: list[str] = []
+
+    async def moor(berth: str) -> str:
+        made_so_far.append(berth)
+        await asyncio.sleep(30)
+        return "late"
+
+    own.replace(moor, annotations=ToolAnnotations(**hints))
+    made(flow, agent, served(own, mcp={"timeout": 1}))
+    ended = run(flow, agent, {"tool": "sea__moor", "arguments": {"berth": "$ '5'"}, **options})
+    assert (ended["status"], ended["error"]) == ("failed", "the MCP server gave no answer within 1 s")
+    assert len(made_so_far) == calls
+
+
+def test_what_is_not_chosen_is_not_shown_as_offered(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
+    answer = flow.api.post(f"/agents/{agent}/tools", served(harbour, mcp={"tools": ["tide", "nope"]}))
+    assert [each["message"] for each in answer.json()["warnings"]] == ["the server has no tool 'nope'"]
+    server = flow.api.get(f"/agents/{agent}/tools/{answer.json()['id']}/server").json()
+    offered = {tool["name"]: tool["offered_as"] for tool in server["tools"]}
+    assert {name: told for name, told in offered.items() if told} == {"tide": "sea__tide"}
+    assert set(offered) == set(OFFERED)
+    assert server["left_out"] == [{"name": "nope", "reason": "the server has no tool of this name"}]

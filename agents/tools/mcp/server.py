@@ -94,6 +94,7 @@ class Question:
     with the `replies`, by the server's names for its questions, and the `state` that it gave. A server of the
     generation before asks while it is at work; with `is_repeatable` it may be made to begin anew. With `takes_defaults`
     forms that need nothing else are accepted at once, as they are. `turn` is another one each time the same is asked.
+    `is_harmless`: a tool that is called twice does no more than one that is called once.
     """
 
     method: str
@@ -103,6 +104,7 @@ class Question:
     key: str = ""
     asks_people: bool = False
     is_repeatable: bool = False
+    is_harmless: bool = False
     takes_defaults: bool = False
     turn: int = 0
     replies: Mapping[str, Mapping[str, Json]] = field(default_factory=dict, repr=False)

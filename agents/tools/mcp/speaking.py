@@ -212,7 +212,14 @@ class _Conversation:
         if self._is_unwanted:
             return ToolError("nobody waits for the result any more", delivery=self._lost)
         waited = f"{min(self._question.idle_s, self._question.whole_s):g} s"
-        return ToolError(f"the MCP server gave no answer within {waited}", retryable=True, delivery=self._lost)
+        return self._gone(f"the MCP server gave no answer within {waited}")
+
+    def _gone(self, message: str, **details: Json) -> ToolError:
+        """The answer is lost, and with it what the server did. A tool that may have done something is called again only
+        if whoever made the call says so."""
+        is_harmless = self._question.is_harmless or self._question.method != CALL_TOOL
+        again = is_harmless or self._lost is Delivery.NOT_SENT
+        return ToolError(message, retryable=again, repeatable=True, delivery=self._lost, details=details)
 
     def _told(self, error: Exception) -> ToolError:
         """What went wrong, in one error: several tasks may have failed for one reason."""
@@ -262,8 +269,7 @@ class _Conversation:
         if code == INVALID_PARAMS and self._line.asked:
             return ReportedError(f"the MCP server refused the call: {text}", details=details)
         if code == CONNECTION_CLOSED:
-            message = f"the MCP server closed the connection before its answer was complete: {text}"
-            return ToolError(message, retryable=True, delivery=self._lost, details=details)
+            return self._gone(f"the MCP server closed the connection before its answer was complete: {text}", code=code)
         return ToolError(
             f"the MCP server answered with the error {code}: {text}",
             repeatable=code in _REPEATABLE,

@@ -8,6 +8,7 @@ from django.test import Client
 from agents.audit.models import AuditRecord
 from agents.connections.models import Connection
 from agents.mcp.models import McpServer, McpTool
+from agents.models import Tool
 from tests.console.conftest import HOSTILE, served, signed_in
 from tests.flow_runner import FlowRunner
 
@@ -52,6 +53,15 @@ def test_only_what_was_looked_at_is_accepted(operator: Client, server: McpServer
     assert "could not be asked" in page and "It was asked" in page
     acts = AuditRecord.objects.filter(actor_label="operator", object_kind="tool").order_by("pk")
     assert list(acts.values_list("verb", flat=True)) == ["update", "ring"]
+
+
+def test_what_the_definition_does_not_choose_is_not_shown_as_offered(operator: Client, server: McpServer) -> None:
+    assert server.tool is not None
+    Tool.objects.filter(pk=server.tool_id).update(spec={**server.tool.spec, "tools": ["moor"]})
+    (item,) = operator.get("/admin/mcp-servers/?format=json").json()["items"]
+    assert item["tools"] == 1
+    page = operator.get(f"/admin/mcp-servers/{server.pk}/").content.decode()
+    assert "harbour__moor" in page and "harbour__tide" not in page and "not chosen" in page
 
 
 def test_servers_that_tasks_define_are_only_looked_at(operator: Client, server: McpServer) -> None:

@@ -5,6 +5,9 @@ from uuid import UUID
 from julep_project.console.queries.owners import OF_DEVELOPER, naming
 from julep_project.console.queries.rows import Row, rows
 
+# Whether the definition wants a tool of its server; what a task defines itself is not known here.
+_CHOSEN = """coalesce((SELECT jsonb_typeof(d.spec->'tools') IS DISTINCT FROM 'array' OR d.spec->'tools' ? t.name
+                        FROM agents_tool d WHERE d.id = {tool_id}), true)"""
 _SERVERS = """
     SELECT s.*, a.name AS agent, d.email AS developer, counted.*
     FROM (SELECT id, name, place, transport, protocol, server_info, listed_at, problem, left_out, agent_id, tool_id,
@@ -12,7 +15,8 @@ _SERVERS = """
           FROM mcp_client_mcpserver s WHERE {narrowed} ORDER BY id DESC LIMIT %(limit)s) AS s
     JOIN agents_agent a ON a.id = s.agent_id JOIN agents_developer d ON d.id = s.developer_id
     CROSS JOIN LATERAL (
-        SELECT count(*) AS tools, count(*) FILTER (WHERE t.state = 'changed') AS changed,
+        SELECT count(*) AS known, count(*) FILTER (WHERE {chosen}) AS tools,
+               count(*) FILTER (WHERE t.state = 'changed') AS changed,
                count(*) FILTER (WHERE t.state = 'new') AS new_ones, count(*) FILTER (WHERE t.state = 'gone') AS gone
         FROM mcp_client_mcptool t WHERE t.server_id = s.id) AS counted
     ORDER BY s.id DESC
@@ -35,12 +39,21 @@ def list_servers(*, state: str, developer: str, after: UUID | None, limit: int) 
     if developer:
         narrowed.append(OF_DEVELOPER)
     values = {"after": after, "limit": limit, **naming(developer)}
-    return [_told(row) for row in rows(_SERVERS.format(narrowed=" AND ".join(narrowed) or "true"), values)]
+    return [
+        _told(row)
+        for row in rows(
+            _SERVERS.format(chosen=_CHOSEN.format(tool_id="s.tool_id"), narrowed=" AND ".join(narrowed) or "true"),
+            values,
+        )
+    ]
 
 
 def get_server(server_id: UUID) -> Row | None:
     """One of them."""
-    found = rows(_SERVERS.format(narrowed="s.id = %(id)s"), {"id": server_id, "limit": 1})
+    found = rows(
+        _SERVERS.format(chosen=_CHOSEN.format(tool_id="s.tool_id"), narrowed="s.id = %(id)s"),
+        {"id": server_id, "limit": 1},
+    )
     return _told(found[0]) if found else None
 
 
@@ -51,9 +64,10 @@ def _told(row: Row) -> Row:
 
 # Those somebody has to look at come first, and no more than these are shown: what is gone is kept.
 MOST_SHOWN = 500
-_TOOLS = """
-    SELECT t.id, t.name, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at
-    FROM mcp_client_mcptool t WHERE t.server_id = %s
+_TOOLS = f"""
+    SELECT t.id, t.name, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at,
+           {_CHOSEN.format(tool_id="s.tool_id")} AS is_chosen
+    FROM mcp_client_mcptool t JOIN mcp_client_mcpserver s ON s.id = t.server_id WHERE t.server_id = %s
     ORDER BY array_position(ARRAY['changed', 'new', 'gone', 'accepted'], t.state::text), t.name
     LIMIT %s
 """
