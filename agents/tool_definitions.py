@@ -1,8 +1,10 @@
 """One tool body as clients send it: checked, completed with defaults, and written back."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from django.utils.crypto import salted_hmac
@@ -29,6 +31,9 @@ _IDENTIFIER = r"^[^\W0-9]\w*$"
 _TYPES: list[str] = list(ToolType.values)
 # What a tool says of its calls, beside what they are.
 SAID_OF_CALLS = ("approval", "at_most_once", "effect", "rate", "timeout")
+_KEYS = frozenset({"name", "type", "description", "idempotent", *SAID_OF_CALLS, *_TYPES})
+# So much alike is no key of another's.
+_ALIKE, _LONGEST_KEY, _MOST_KEYS = 0.8, 80, 200
 # What models may not change of it: people rely on it.
 SAFEGUARDS = ("approval", "effect", "rate")
 
@@ -218,6 +223,32 @@ def doubts_about(developer: Developer, tool: Tool) -> list[dict[str, Any]]:
     body = tool_to_wire(tool)
     found = warnings_of(developer, dict.fromkeys(names_of(body), tool.type), tool.agent_id)
     return [*found, *mention_warnings(body, tool.type)]
+
+
+def doubts_about_keys(body: Mapping[str, Any], *, at: str = "") -> list[dict[str, Any]]:
+    """What is said of keys of a tool's body that mean nothing, and look like one that does. They are taken, since
+    clients of other servers send keys of their own."""
+    found = list(_misspelt(body, _KEYS))
+    for kind in _TYPES:
+        if isinstance(body.get(kind), Mapping) and kind != ToolType.FUNCTION:
+            found += [(f"{kind}.{name}", near) for name, near in _misspelt(body[kind], list(SPECS[kind]().fields))]
+    return [
+        {
+            "location": f"{at}.{name}" if at else name,
+            "message": f"{name!r} is not known, and means nothing; did you mean {near!r}?",
+            "severity": "warning",
+            "type": "unknown_key",
+            "details": {},
+        }
+        for name, near in found
+    ]
+
+
+def _misspelt(given: Mapping[str, Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in islice((str(name)[:_LONGEST_KEY] for name in given if name not in known), _MOST_KEYS):
+        near = get_close_matches(name, known, n=1, cutoff=_ALIKE)
+        if near:
+            yield name, near[0]
 
 
 def tool_as_shown(tool: Tool) -> dict[str, Any]:

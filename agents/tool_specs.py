@@ -1,4 +1,5 @@
-"""What may stand under the type key of a tool, one class per type. Keys not listed are kept as they are."""
+"""What may stand under the type key of a tool, one class per type. Of kinds that clients of older servers know, keys
+that are not listed are kept as they are."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from agents.tools.mcp.listing import MOST_TOOLS
 from agents.tools.mcp.server import TRANSPORTS
 from agents.tools.signing_in import DEVELOPER, USER
 from agents.tools.system import find_operation, name_of_operation, names_like
-from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, ListOf, Text
+from julep_project.core.reading.fields import Body, DictOf, JsonObject, JsonSchema, ListOf, StrictBody, Text
 
 RESOURCES = ("agent", "user", "task", "execution", "doc", "session", "job", "event", "schedule")
 SUBRESOURCES = ("tool", "doc", "execution", "transition", "history", "message", "occurrence")
@@ -84,17 +85,15 @@ class UuidText(serializers.UUIDField):
         return str(super().to_internal_value(data))
 
 
-class SecretRef(Body):
+class SecretRef(StrictBody):
     """`{"name": "MY_KEY"}`."""
 
     name = Text(min_length=1)
 
 
 class Spec(Body):
-    """What may stand there, and other keys. None of what is `found_out`, each name with the place it is found out
-    from."""
+    """What may stand there. None of what is `found_out`, each name with the place it is found out from."""
 
-    others = MappingProxyType({})
     found_out: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def to_internal_value(self, data: Any) -> Any:
@@ -109,7 +108,17 @@ def _told_found_out(where: str) -> serializers.ErrorDetail:
     return serializers.ErrorDetail(f"This is found out from {where}.", code="extra_forbidden")
 
 
-class PlaceSpec(Body):
+class OpenSpec(Spec):
+    """The same, and other keys: clients of older servers know the kind."""
+
+    others = MappingProxyType({})
+
+
+class OwnSpec(Spec, StrictBody):
+    """The same, and no other keys."""
+
+
+class PlaceSpec(StrictBody):
     """Where an argument goes; `name` is what it is called there, if not as the argument."""
 
     name = Text(required=False, min_length=1)
@@ -120,14 +129,14 @@ class PlaceSpec(Body):
         return {"in": serializers.ChoiceField(choices=PLACES), **super().get_fields()}
 
 
-class BasicSpec(Body):
+class BasicSpec(StrictBody):
     """User and password of basic authentication."""
 
     username = Text()
     password = Text()
 
 
-class FunctionSpec(Spec):
+class FunctionSpec(OpenSpec):
     """Answered by the client, never run here. What else it says is told to models as it is."""
 
     name = Text(required=False)
@@ -145,7 +154,7 @@ class ProviderName(serializers.ChoiceField):
         return super().to_internal_value(provider_name(data) if isinstance(data, str) else data)
 
 
-class SystemSpec(Spec):
+class SystemSpec(OpenSpec):
     """An operation of this very API."""
 
     resource = serializers.ChoiceField(choices=RESOURCES)
@@ -164,7 +173,7 @@ class SystemSpec(Spec):
         return attrs
 
 
-class ConnectionSpec(Body):
+class ConnectionSpec(StrictBody):
     """In whose name a call is made, at whichever service: of the run's or the session's user, or of the developer."""
 
     of = serializers.ChoiceField(choices=(USER, DEVELOPER), required=False)
@@ -178,7 +187,7 @@ class McpConnectionSpec(ConnectionSpec):
     provider = Text(required=False, min_length=1, max_length=_LONGEST_PROVIDER)
 
 
-class IntegrationSpec(Spec):
+class IntegrationSpec(OpenSpec):
     """A method of a known provider."""
 
     provider = ProviderName()
@@ -201,7 +210,7 @@ class IntegrationSpec(Spec):
         return attrs
 
 
-class ApiCallSpec(Spec):
+class ApiCallSpec(OpenSpec):
     """An HTTP request."""
 
     method = serializers.ChoiceField(choices=METHODS)
@@ -235,7 +244,7 @@ class ApiCallSpec(Spec):
         return attrs
 
 
-class McpServerSpec(Spec):
+class McpServerSpec(OwnSpec):
     """Where a server is: an address, or the name of a command that the operator lists."""
 
     url = HttpUrl(min_length=1, required=False)
@@ -275,7 +284,7 @@ class ChosenTools(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-class McpSpec(Spec):
+class McpSpec(OwnSpec):
     """The tools of an MCP server. `timeout` is how long a call may go on without a sign of it; `elicitation` is what
     becomes of its questions to people: a run waits for their answer (`ask`, as without it), forms that need nothing
     else are accepted with their defaults, or all are declined."""
@@ -302,7 +311,7 @@ class Pin(serializers.Field):  # type: ignore[type-arg]
         return value
 
 
-class TaskSpec(Spec):
+class TaskSpec(OwnSpec):
     """Another task: a call is a run of it."""
 
     found_out = MappingProxyType(dict.fromkeys(("parameters", "about", "asks"), "the task"))
@@ -310,7 +319,7 @@ class TaskSpec(Spec):
     pin = Pin(default="latest")
 
 
-class AgentSpec(Spec):
+class AgentSpec(OwnSpec):
     """Another agent: a call says something to it. `max_cost`: US dollars that its session may cost in all."""
 
     found_out = MappingProxyType({"about": "the agent"})
@@ -319,7 +328,7 @@ class AgentSpec(Spec):
     max_cost = serializers.FloatField(required=False, min_value=0, max_value=_MOST_DOLLARS)
 
 
-class ComputerSpec(Spec):
+class ComputerSpec(OpenSpec):
     """The provider's own computer tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.COMPUTER.value], default=ToolType.COMPUTER.value)
@@ -329,14 +338,14 @@ class ComputerSpec(Spec):
     display_number = serializers.IntegerField(default=1, min_value=1, max_value=10)
 
 
-class TextEditorSpec(Spec):
+class TextEditorSpec(OpenSpec):
     """The provider's own editor tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.TEXT_EDITOR.value], default=ToolType.TEXT_EDITOR.value)
     name = Text(default="str_replace_editor")
 
 
-class BashSpec(Spec):
+class BashSpec(OpenSpec):
     """The provider's own shell tool."""
 
     type = serializers.ChoiceField(choices=[ToolType.BASH.value], default=ToolType.BASH.value)

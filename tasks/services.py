@@ -1,9 +1,10 @@
 """Writes of task definitions. Every change of a program is a new TaskVersion; none is ever changed."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,13 @@ from django.db import transaction
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
+from agents.connections.providers import doubts_about_providers
 from agents.mcp.pinning import check_defined, pin_defined
 from agents.models import Agent, Developer, Tool
 from agents.names import generate_canonical_name
 from agents.resource_services import create_or_replace
 from agents.retention.belongings import remove_belongings
-from agents.tool_definitions import check_reference, parse_tool, tool_to_wire
+from agents.tool_definitions import check_reference, doubts_about_keys, parse_tool, tool_to_wire
 from agents.tools.presets import without_values
 from agents.tools.secret_names import names_of
 from agents.tools.secret_values import check_may_name, mention_warnings, warnings_of
@@ -28,6 +30,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.models import completed
 from tasks import selectors
 from tasks.dangers import check_dangers
+from tasks.language.errors import MAX_PROBLEMS
 from tasks.models import Task, TaskVersion
 from tasks.programs.compile import CompiledTask, InvalidTaskBody, InvalidTaskSpec, compile_task
 
@@ -169,38 +172,46 @@ def _record(verb: Verb, task: Task, **settings: Any) -> None:
 
 def _compile(agent: Agent, body: Mapping[str, Any], may_name: AbstractSet[str] | None) -> CompiledTask:
     inherited = list(Tool.objects.filter(agent=agent).order_by("created_at", "id"))
+    doubts: list[dict[str, Any]] = []
+    types = {tool.name: tool.type for tool in inherited}
     try:
-        compiled = compile_task(body, agent_tools={tool.name: tool.type for tool in inherited}, read_tool=_read_tool)
+        compiled = compile_task(body, agent_tools=types, read_tool=partial(_read_tool, doubts))
     except InvalidTaskBody as error:
         raise InvalidInput(error.details) from error
     except InvalidTaskSpec as error:
         raise InvalidTask(error.issues, error.message) from error
     definitions = [parse_tool(tool, at=f"tools[{place}]") for place, tool in enumerate(compiled.tools)]
     for place, definition in enumerate(definitions):
+        doubts += doubts_about_keys(compiled.tools[place], at=f"tools[{place}]")
         check_reference(agent.developer, definition, at=f"tools[{place}]")
     tools = [definition.to_wire() for definition in definitions]
+    places = {f"tools[{place}]": tool for place, tool in enumerate(tools)}
     check_defined(tools)
     of_steps = (tool for step in compiled.loaded.all_steps() for _, tool in step.own_tools())
     for tool in chain(tools, of_steps):
         check_may_connect(tool, is_free=may_name is None)
     secrets = {
-        **{name: f"tools[{place}]" for place, tool in enumerate(tools) for name in names_of(tool)},
+        **{name: place for place, tool in places.items() for name in names_of(tool)},
         **compiled.secrets,
     }
     check_may_name(secrets.keys(), may_name)
     unknown = warnings_of(agent.developer, secrets, agent.pk) if secrets else []
+    unknown += doubts_about_providers(agent.developer, places)
     own = {tool["name"] for tool in tools}
     others = [tool_to_wire(tool) for tool in inherited if compiled.inherit_tools and tool.name not in own]
     dangers = check_dangers(agent, compiled.loaded, [*tools, *others])
-    return replace(compiled, tools=tools, warnings=[*compiled.warnings, *unknown, *_bare_mentions(tools), *dangers])
+    warnings = [*compiled.warnings, *doubts[:MAX_PROBLEMS], *unknown, *_bare_mentions(places), *dangers]
+    return replace(compiled, tools=tools, warnings=warnings)
 
 
-def _bare_mentions(tools: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _bare_mentions(tools: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Texts that mention a secret, and stay as they are."""
-    return [warning for place, tool in enumerate(tools) for warning in mention_warnings(tool, f"tools[{place}]")]
+    return [warning for place, tool in tools.items() for warning in mention_warnings(tool, place)]
 
 
-def _read_tool(tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
+def _read_tool(doubts: list[dict[str, Any]], tool: Mapping[str, Any], loc: str) -> dict[str, Any]:
+    """The tool of a step; what its author should know of it is added to the doubts."""
+    doubts += doubts_about_keys(tool, at=loc)
     try:
         return parse_tool(tool, at=loc).to_wire()
     except InvalidInput as error:

@@ -138,15 +138,15 @@ class ResourceOperations:
         )
 
     def _create_or_replace(self, call: SystemCall) -> Json:
-        values = self._of.body.read(call.arguments)
+        values = self._of.body.read(call.besides(self._id))
         return self._written(self._of.services.create_or_replace, call, call.id(self._id), values)
 
     def _replace(self, call: SystemCall) -> Json:
-        values = self._of.body_of_changes.read(call.arguments)
+        values = self._of.body_of_changes.read(call.besides(self._id))
         return self._written(self._of.services.replace, call, call.id(self._id), values)
 
     def _patch(self, call: SystemCall) -> Json:
-        values = self._of.body_of_changes.read(call.arguments, partial=True)
+        values = self._of.body_of_changes.read(call.besides(self._id), partial=True)
         return self._written(self._of.services.patch, call, call.id(self._id), values)
 
     def _delete(self, call: SystemCall) -> Json:

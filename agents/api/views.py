@@ -23,11 +23,12 @@ from agents.api.serializers import (
     project_to_wire,
     user_to_wire,
 )
+from agents.connections.providers import doubts_about_providers
 from agents.llm.choice import list_models
 from agents.llm.custom_key import custom_key_of
 from agents.mcp import pinning
 from agents.models import Tool
-from agents.tool_definitions import doubts_about, tool_to_wire
+from agents.tool_definitions import doubts_about, doubts_about_keys, tool_to_wire
 from julep_project.core.api.api_schema import describe, page_of
 from julep_project.core.api.pagination import SmallPagination
 from julep_project.core.api.query import IGNORED_METADATA_FILTER
@@ -103,7 +104,7 @@ class ToolViewSet(ApiViewSet):
     def create(self, request: Request, agent_id: UUID) -> Response:
         """Add a tool."""
         tool = services.create_tool(developer=self.developer, agent_id=agent_id, body=request.data)
-        return created(self._written(tool))
+        return created(self._written(tool, request.data))
 
     def retrieve(self, request: Request, **ids: UUID) -> Response:
         """One tool."""
@@ -111,18 +112,26 @@ class ToolViewSet(ApiViewSet):
 
     def update(self, request: Request, **ids: Any) -> Response:
         """Overwrite a tool."""
-        return Response(self._written(services.replace_tool(developer=self.developer, body=request.data, **ids)))
+        tool = services.replace_tool(developer=self.developer, body=request.data, **ids)
+        return Response(self._written(tool, request.data))
 
     def partial_update(self, request: Request, **ids: Any) -> Response:
         """Change some fields; the keys of the spec are merged."""
-        return Response(self._written(services.change_tool(developer=self.developer, body=request.data, **ids)))
+        tool = services.change_tool(developer=self.developer, body=request.data, **ids)
+        return Response(self._written(tool, request.data))
 
     def destroy(self, request: Request, **ids: UUID) -> Response:
         """Remove a tool."""
         services.delete_tool(developer=self.developer, **ids)
         return deleted(ids["tool_id"])
 
-    def _written(self, tool: Tool) -> dict[str, Any]:
+    def _written(self, tool: Tool, body: Any) -> dict[str, Any]:
         """The tool, with `warnings` if there is something to say."""
-        warnings = [*doubts_about(self.developer, tool), *pinning.doubts_about(tool)]
-        return {**tool_to_wire(tool), **({"warnings": warnings} if warnings else {})}
+        wire = tool_to_wire(tool)
+        warnings = [
+            *doubts_about_keys(body),
+            *doubts_about(self.developer, tool),
+            *doubts_about_providers(self.developer, {tool.type: wire}),
+            *pinning.doubts_about(tool),
+        ]
+        return {**wire, **({"warnings": warnings} if warnings else {})}

@@ -109,8 +109,8 @@ def token_for_listing(developer: Developer, provider_name: str, resource: str) -
 def _provider_of(wanted: SignIn) -> Provider:
     if wanted.of == USER and wanted.user_id is None:
         raise ConnectionImpossible(
-            "the call is made in the name of a user, and it is not known of which: say so by `user_id` in the metadata "
-            "of the run, or have one user in the session"
+            "the call is made in the name of a user, and it is not known of which: have the id of one in the metadata "
+            "of the run, as `user_id`, or one user in the session"
         )
     if not wanted.provider:
         return provider_of_server(wanted.developer, wanted.resource)

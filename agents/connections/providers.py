@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
@@ -18,11 +19,15 @@ from agents.connections.models import LONGEST_NAME, Provider, ProviderKind, Regi
 from agents.connections.outgoing import checked_url, shown, tell
 from agents.connections.sealed import sealed_client_secret
 from agents.models import Developer
+from agents.tools.signing_in import connection_and_place
+from agents.vault.values import existing_names
 from julep_project.core.clock import DatabaseNow, now
 from julep_project.core.database import give_connection_back
 from julep_project.core.errors import Conflict
 from julep_project.core.http.request import place_of_url
 from julep_project.core.ids import uuid7
+from julep_project.core.json_value import Json
+from julep_project.core.reading.validation import invalid
 from julep_project.core.tenancy import get_or_not_found
 
 CLIENT_NAME = "Julep agents"
@@ -53,14 +58,39 @@ def find_provider(developer: Developer, name: str) -> Provider | None:
     return list_providers(developer).filter(name__iexact=name).first()
 
 
+def doubts_about_providers(developer: Developer, tools: Mapping[str, Mapping[str, Json]]) -> list[dict[str, Json]]:
+    """What the author of tools, given by their places, should know of the providers that they name: there may be none
+    yet. No query if none is named."""
+    named = {place: name for place, tool in tools.items() if (name := _provider_named_by(tool))}
+    if not named:
+        return []
+    lowered = list_providers(developer).annotate(lowered=Lower("name")).values_list("lowered", flat=True)
+    known = set(lowered.filter(lowered__in={name.lower() for name in named.values()}))
+    about: dict[str, Json] = {"severity": "warning", "type": "connection", "details": {}}
+    told = "there is no provider {!r} yet: until there is, nobody can sign in, and calls fail"
+    return [
+        {"location": place, "message": told.format(name[:LONGEST_NAME]), **about}
+        for place, name in named.items()
+        if name.lower() not in known
+    ]
+
+
+def _provider_named_by(tool: Mapping[str, Json]) -> str:
+    given, _ = connection_and_place(tool)
+    return str(given.get("provider") or "") if isinstance(given, Mapping) else ""
+
+
 def create_provider(*, developer: Developer, values: Mapping[str, Any]) -> Provider:
     """A service as a developer describes it; of an MCP server, whose addresses are found out, with a client that they
     have registered.
 
     Raises:
-        Conflict: there is one of this name, or for this server. ProviderFaulty, ConnectionImpossible
+        InvalidInput: there is no such secret. Conflict: there is one of this name, or for this server.
+        ProviderFaulty, ConnectionImpossible
     """
-    resource = values.get("resource", "")
+    resource, secret = values.get("resource", ""), values.get("client_secret")
+    if secret is not None and not existing_names(developer, [secret]):
+        raise invalid(["client_secret"], "value_error", msg="There is no such secret of the developer", received="")
     told = {name: values[name] for name in _FIELDS if name in values}
     provider = Provider(
         id=uuid7(),

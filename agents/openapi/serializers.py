@@ -10,7 +10,16 @@ from agents.openapi.document import fetch_document, read_document
 from agents.openapi.servers import ChosenServer
 from agents.openapi.services import REFUSE, REPLACE, SKIP, Imported, ImportRequest, Planned
 from agents.tool_definitions import LONGEST_TOOL_NAME, tool_to_wire
-from julep_project.core.reading.fields import Answer, Body, DictOf, Example, JsonObject, ListOf, Pattern, Text
+from julep_project.core.reading.fields import (
+    Answer,
+    DictOf,
+    Example,
+    JsonObject,
+    ListOf,
+    Pattern,
+    StrictBody,
+    Text,
+)
 from julep_project.core.reading.validation import invalid
 
 _MOST_NAMES = 200
@@ -38,7 +47,7 @@ class DocumentField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class LoginBody(Body):
+class LoginBody(StrictBody):
     """What one security scheme needs: the name of a secret; for basic authentication a user name too, or only that."""
 
     secret = Pattern(_SECRET, required=False, max_length=_LONGEST_NAME)
@@ -53,7 +62,7 @@ class LoginField(LoginBody):
         return super().to_internal_value({"secret": data} if isinstance(data, str) else data)
 
 
-class ServerBody(Body):
+class ServerBody(StrictBody):
     """Another address than the document's first server, or values of its variables."""
 
     url = Text(required=False, min_length=1, max_length=1000)
@@ -70,7 +79,7 @@ class ServerField(ServerBody):
         return super().to_internal_value({"url": data} if isinstance(data, str) else data)
 
 
-class ImportBody(Body):
+class ImportBody(StrictBody):
     """What is imported: a `document`, or the one at a `url`."""
 
     example = Example(

@@ -17,11 +17,11 @@ from julep_project.core.api.api_schema import page_of
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiViewSet
-from julep_project.core.reading.fields import Answer, Body, Example, Text
+from julep_project.core.reading.fields import Answer, Example, StrictBody, Text
 from julep_project.core.reading.validation import read_flag
 
 
-class PeriodBody(Body):
+class PeriodBody(StrictBody):
     """How long; null: for ever."""
 
     example = Example(days=90)

@@ -15,7 +15,7 @@ from agents.tools.runners import current_depth
 from julep_project.core.actor import ActorKind, current_actor
 from julep_project.core.errors import Conflict, Forbidden
 from julep_project.core.json_value import Json
-from julep_project.core.reading.fields import Body, JsonObject, Text
+from julep_project.core.reading.fields import JsonObject, StrictBody, Text
 from julep_project.core.reading.validation import Path
 
 APPROVE, DENY = "approve", "deny"
@@ -31,7 +31,7 @@ class ApprovalMismatch(Conflict):
     code = "approval_mismatch"
 
 
-class DecisionBody(Body):
+class DecisionBody(StrictBody):
     """A decision about one call."""
 
     id = serializers.UUIDField(help_text="of the call, as it was told")

@@ -63,7 +63,7 @@ class SignIn:
 
 def wants_sign_in(tool: Mapping[str, Json]) -> bool:
     """Whether calls of this tool are made in somebody's name."""
-    return _connection_and_place(tool)[0] is not None
+    return connection_and_place(tool)[0] is not None
 
 
 def check_may_connect(tool: Mapping[str, Json], *, is_free: bool) -> None:
@@ -87,13 +87,13 @@ def check_signed_in(developer: Developer, tool: Mapping[str, Json], user_id: UUI
     Raises:
         ActionNeeded: somebody has to sign in first. ToolError: nobody can.
     """
-    given, place = _connection_and_place(tool)
+    given, place = connection_and_place(tool)
     wanted = SignIn.of_definition(given, developer, user_id, resource=place)
     if wanted is not None and _sign_ins:
         _sign_ins[0].token(wanted)
 
 
-def _connection_and_place(tool: Mapping[str, Json]) -> tuple[Json, str]:
+def connection_and_place(tool: Mapping[str, Json]) -> tuple[Json, str]:
     """What a definition says of whom to sign in, and at which server."""
     spec = spec_of(tool)
     server = spec.get("server")

@@ -55,6 +55,10 @@ class SystemCall:
             raise invalid([name], "missing")
         return parse_uuid(str(value), name)
 
+    def besides(self, *ids: str) -> dict[str, Json]:
+        """The arguments that are none of these: those of a body."""
+        return {name: value for name, value in self.arguments.items() if name not in ids}
+
     def new_id(self) -> UUID:
         """The id of what the call creates: a repeated call does not create it again."""
         return uuid5(self.developer.pk, self.idempotency_key)

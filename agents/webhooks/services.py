@@ -32,6 +32,8 @@ from julep_project.core.tenancy import get_or_not_found
 from julep_project.core.work import rings
 
 _FIELDS = ("url", "description", "events")
+_OTHER_URL = "Provide an http or https URL with a host, and without a user"
+_REACHABLE = "Use an address on the public internet, or have the operator permit it in JULEP_HTTP_ALLOW"
 _LOOK_S = 1.0
 DISABLED_BY_HAND = "somebody disabled it"
 
@@ -180,8 +182,10 @@ def check_url(url: str) -> None:
             raise BadUrl("the URL must not hold a user or a password")
         if _is_address(host):
             check_reachable(host.strip("[]"), port, _LOOK_S)
+    except BadUrl as error:
+        raise invalid(("url",), "url_parsing", msg=str(error), received=url, fix=_OTHER_URL) from None
     except HttpError as error:
-        raise invalid(("url",), "url_parsing", msg=str(error), received=url) from None
+        raise invalid(("url",), "value_error", msg=str(error), received=url, fix=_REACHABLE) from None
 
 
 def place(url: str) -> str:

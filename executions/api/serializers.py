@@ -14,7 +14,17 @@ from executions.retrying.plan import FAILED
 from executions.retrying.services import RetryRequest
 from executions.states import ExecutionStatus, TransitionType
 from executions.stored_json import OMITTED
-from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, ListOf, Text, Timestamp, example_id
+from julep_project.core.reading.fields import (
+    Answer,
+    Body,
+    Example,
+    JsonObject,
+    ListOf,
+    StrictBody,
+    Text,
+    Timestamp,
+    example_id,
+)
 
 
 @extend_schema_field(OpenApiTypes.ANY)
@@ -181,7 +191,7 @@ class ChangeBody(Body):
         return values
 
 
-class AgainBody(Body):
+class AgainBody(StrictBody):
     """From where a run is done again, and by which program."""
 
     version = serializers.ChoiceField(
@@ -220,7 +230,7 @@ class RetryBody(AgainBody):
         return replace(cls.common(cls.read(data)), edits=Edits(**given))
 
 
-class VariantBody(Body):
+class VariantBody(StrictBody):
     """What is edited in one variant. Without anything it does the same again."""
 
     name = Text(required=False, max_length=120)

@@ -29,7 +29,16 @@ from julep_project.core.api.query import takes
 from julep_project.core.api.views import ApiViewSet
 from julep_project.core.jobs.kind import job_to_wire
 from julep_project.core.jobs.rows import JobState
-from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, ListOf, Text, Timestamp, example_id
+from julep_project.core.reading.fields import (
+    Answer,
+    Example,
+    JsonObject,
+    ListOf,
+    StrictBody,
+    Text,
+    Timestamp,
+    example_id,
+)
 from julep_project.core.reading.validation import invalid, read_flag
 
 _LONGEST_REASON = 500
@@ -37,14 +46,14 @@ _LONGEST_REASON = 500
 MOST_IDS = 200
 
 
-class BulkFilterBody(RunFilterBody):
+class BulkFilterBody(RunFilterBody, StrictBody):
     """Which runs are meant: one of these at least."""
 
     ids = ListOf(child=serializers.UUIDField(), required=False, max_length=MOST_IDS, help_text="these runs")
     metadata_filter = JsonObject(required=False)
 
 
-class BulkBody(Body):
+class BulkBody(StrictBody):
     """What is done to which runs."""
 
     example = Example(action="cancel", filter={"task_id": example_id("task")}, reason="No longer needed")

@@ -13,13 +13,14 @@ from executions.events.recording import NewEvent, count_event, get_event, list_e
 from executions.events.wire import event_to_wire
 from julep_project.core.actor import current_actor
 from julep_project.core.api.api_schema import created_of, describe
+from julep_project.core.api.query import choice_in
 from julep_project.core.api.views import ApiViewSet, created
 from julep_project.core.errors import BadRequest
-from julep_project.core.reading.fields import Answer, Body, Example, JsonObject, Pattern, Text, Timestamp
+from julep_project.core.reading.fields import Answer, Example, JsonObject, Pattern, StrictBody, Text, Timestamp
 from tasks.steps.event_names import EVENT_NAME, LONGEST_EVENT_KEY, LONGEST_EVENT_NAME
 
 
-class EventBody(Body):
+class EventBody(StrictBody):
     """A new event."""
 
     example = Example(name="order.paid", data={"order": "4711", "amount": 274}, key="payment-9313")
@@ -43,7 +44,7 @@ class EventSourceAnswer(Answer):
     """Who recorded an event."""
 
     type = serializers.ChoiceField(choices=EventSource.choices)
-    id = Text(help_text="the key, the hook or the execution")
+    id = Text(help_text="the key, the hook, the execution or the session")
 
 
 class EventAnswer(Answer):
@@ -62,6 +63,7 @@ class EventAnswer(Answer):
 _FILTERS = (
     OpenApiParameter("name", str, description="of events of this name"),
     OpenApiParameter("key", str, description="of the event with this key; with `name`"),
+    OpenApiParameter("state", enum=list(EventState.values), description="that stand so"),
 )
 
 
@@ -84,7 +86,8 @@ class EventViewSet(ApiViewSet):
         if "key" in query and "name" not in query:
             raise BadRequest("`key` is of events of one name: give `name` as well")
         rows = list_events(self.developer, name=query.get("name"), key=query.get("key"))
-        return self.page(rows, event_to_wire)
+        state = choice_in(query, "state", EventState.values)
+        return self.page(rows.filter(state=state) if state else rows, event_to_wire)
 
     def create(self, request: Request) -> Response:
         """Record an event. One whose key is recorded already is answered with 200, as it was then."""

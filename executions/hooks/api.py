@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,12 +19,12 @@ from executions.hooks.request import shown_to_readers
 from executions.hooks.services import MadeHook
 from executions.hooks.signatures import ALGORITHMS, DEFAULT_TOLERANCE_S, ENCODINGS
 from julep_project.core.api.api_schema import created_of, describe
+from julep_project.core.api.query import choice_in
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     Answer,
-    Body,
     CanonicalName,
     DisplayName,
     Example,
@@ -39,7 +39,7 @@ from julep_project.core.reading.validation import invalid
 _LONGEST_EXPRESSION = 2000
 
 
-class TargetBody(Body):
+class TargetBody(StrictBody):
     """What a call does: starts a task, records an event, or answers a wait. Texts behind `$` are expressions over
     `body`, `headers`, `query` and `method`."""
 
@@ -68,7 +68,7 @@ class OptionsBody(StrictBody):
     )
 
 
-class HookBody(Body):
+class HookBody(StrictBody):
     """A new hook."""
 
     example = Example(
@@ -267,7 +267,10 @@ def _unstored(answer: Response) -> Response:
     return answer
 
 
-@describe("hook_call", body=None, answer=HookCallAnswer, ids=("hook_id", "id"), is_sorted=False)
+_STATUS = OpenApiParameter("status", enum=list(CallStatus.values), description="what became of them")
+
+
+@describe("hook_call", body=None, answer=HookCallAnswer, ids=("hook_id", "id"), is_sorted=False, query=(_STATUS,))
 class HookCallViewSet(ApiViewSet):
     """`/hooks/{hook_id}/calls`."""
 
@@ -275,7 +278,9 @@ class HookCallViewSet(ApiViewSet):
 
     def list(self, request: Request, hook_id: UUID) -> Response:
         """What the hook received, the newest first. A call that came again is there once."""
-        return self.page(services.list_calls(self.developer, hook_id), call_to_wire)
+        rows = services.list_calls(self.developer, hook_id)
+        status = choice_in(request.query_params, "status", CallStatus.values)
+        return self.page(rows.filter(status=status) if status else rows, call_to_wire)
 
     @extend_schema(operation_id="hook_call_replay", request=None, responses={202: HookCallAnswer})
     def replay(self, request: Request, hook_id: UUID, id: UUID) -> Response:

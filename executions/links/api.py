@@ -16,10 +16,10 @@ from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Body, Example, JsonObject, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import Example, JsonObject, StoredAnswer, StrictBody, Text, Timestamp
 
 
-class LinkBody(Body):
+class LinkBody(StrictBody):
     """A new link. All of it may be left out."""
 
     example = Example(answers_as="Ada", expires_in=86400)

@@ -17,7 +17,7 @@ ResourceOperations(SCHEDULES).register()
 @operation("schedule.pause", ids="schedule_id", body=PauseBody)
 def pause_schedule(call: SystemCall) -> Json:
     """Let a schedule fire no more until it is resumed."""
-    values = PauseBody.read(call.arguments)
+    values = PauseBody.read(call.besides("schedule_id"))
     row = services.pause_schedule(developer=call.developer, schedule_id=call.id("schedule_id"), **values)
     return schedule_to_wire(row)
 

@@ -61,6 +61,9 @@ class DomainError(Exception):
         """The message, and what is wrong at which place when that is known."""
         details = self.extra.get("details")
         places = [f"{detail['loc']}: {detail['msg']}" for detail in details] if isinstance(details, list) else []
+        if (path := self.extra.get("path")) is not None:
+            # What is wrong there is said as what to mend.
+            places.append(f"{path}: {self.fix}")
         return ": ".join([self.message, "; ".join(places)] if places else [self.message])
 
 

@@ -150,6 +150,34 @@ def test_what_is_not_encrypted_is_refused() -> None:
             discovery.checked_url(text, "address", like=text)
 
 
+def test_an_address_that_is_not_encrypted_is_told_to_be_that(flow: FlowRunner) -> None:
+    at = "http://example.com/authorize"
+    body = {"name": "n", "authorize_url": at, "token_url": "https://example.com/token", "client_id": "c"}
+    refused = flow.api.post("/connections/providers", body)
+    (told,) = refused.json()["error"]["details"]
+    assert (refused.status_code, told["loc"], told["type"]) == (422, "authorize_url", "value_error")
+    assert told["msg"] == "the address is not encrypted: http://example.com/authorize"
+
+
+def test_what_is_named_and_not_there_is_told(flow: FlowRunner) -> None:
+    at = {"authorize_url": "https://example.com/a", "token_url": "https://example.com/t"}
+    refused = flow.api.post("/connections/providers", {"name": "n", **at, "client_id": "c", "client_secret": "NOPE"})
+    assert refused.status_code == 422
+    assert [each["loc"] for each in refused.json()["error"]["details"]] == ["client_secret"]
+
+    call = {"method": "GET", "url": "https://example.com/", "connection": {"provider": "Nope"}}
+    tool = {"name": "issues", "type": "api_call", "api_call": call}
+    agent = flow.api.post("/agents", {"name": "Ada"}).json()["id"]
+    task = {"name": "t", "main": [{"evaluate": {"a": "$ 1"}}], "tools": [tool]}
+    told = "there is no provider 'Nope' yet: until there is, nobody can sign in, and calls fail"
+    at_agent = f"/agents/{agent}"
+    for path, body, place in ((f"{at_agent}/tools", tool, "api_call"), (f"{at_agent}/tasks", task, "tools[0]")):
+        (warning,) = flow.api.post(path, body).json()["warnings"]
+        assert (warning["location"], warning["type"], warning["message"]) == (place, "connection", told)
+    assert flow.api.post("/connections/providers", {"name": "nope", **at, "client_id": "c"}).status_code == 201
+    assert flow.api.post(f"/agents/{agent}/tasks", {**task, "name": "u"}).json()["warnings"] == []
+
+
 def test_only_who_says_no_refuses(
     flow: FlowRunner, service: AuthorizationServer, provider: Json, person: Person, user: str
 ) -> None:

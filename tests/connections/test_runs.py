@@ -40,6 +40,13 @@ def test_a_run_waits_for_a_sign_in_and_goes_on(
     assert asked["url"] == again["url"] and asked["url"].startswith(f"{HERE}/connect/")
     (listed,) = flow.api.get("/connections", {"user_id": user}).json()["items"]
     assert (listed["id"], listed["status"], listed["scopes"]) == (asked["connection_id"], "pending", [])
+    for query, count in (
+        ({"status": "pending"}, 1),
+        ({"status": "connected"}, 0),
+        ({"provider": "GitHub"}, 1),
+        ({"provider": "x"}, 0),
+    ):
+        assert len(flow.api.get("/connections", query).json()["items"]) == count
     assert service.requests == []
 
     done = person.sign_in(asked["url"])

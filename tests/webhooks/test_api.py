@@ -60,6 +60,13 @@ def test_what_cannot_be_is_refused(api: ApiClient, receiver: Receiver, body: Any
     assert told in str(answer.json())
 
 
+def test_what_cannot_be_reached_is_told_how_it_can_be(api: ApiClient) -> None:
+    answer = api.post("/webhooks", {"url": "http://10.0.0.1/x", "events": ["*"]})
+    (told,) = answer.json()["error"]["details"]
+    assert told["type"] == "value_error"
+    assert told["fix"] == "Use an address on the public internet, or have the operator permit it in JULEP_HTTP_ALLOW"
+
+
 def test_there_are_so_many_at_most(api: ApiClient, webhook: Make, settings: Any) -> None:
     settings.WEBHOOK_ENDPOINTS = 1
     webhook("*", url=URL)

@@ -8,10 +8,19 @@ from agents.access.models import ApiKey
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
-from julep_project.core.reading.fields import Answer, Body, DisplayName, Example, ListOf, StoredAnswer, Text, Timestamp
+from julep_project.core.reading.fields import (
+    Answer,
+    DisplayName,
+    Example,
+    ListOf,
+    StoredAnswer,
+    StrictBody,
+    Text,
+    Timestamp,
+)
 
 
-class KeyChanges(Body):
+class KeyChanges(StrictBody):
     """What may be changed of a key."""
 
     example = Example(label="Night jobs")

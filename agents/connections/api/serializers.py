@@ -20,15 +20,16 @@ from agents.tools.errors import ToolError
 from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
-    Body,
     Example,
     JsonObject,
     ListOf,
     StoredAnswer,
+    StrictBody,
     Text,
     Timestamp,
     example_id,
 )
+from julep_project.core.reading.serializer_errors import wrong
 
 _MOST_SCOPES = 50
 _OURS = frozenset(
@@ -49,11 +50,11 @@ class ServiceUrl(HttpUrl):
         text = super().to_internal_value(data)
         try:
             return checked_url(text, "address", like=text)
-        except ToolError:
-            self.fail("url_parsing")
+        except ToolError as error:
+            raise wrong("value_error", text=error.message) from None
 
 
-class ProviderBody(Body):
+class ProviderBody(StrictBody):
     """A service that people sign in to: its addresses, or the MCP server that names them, and the client there."""
 
     example = Example(
@@ -81,13 +82,13 @@ class ProviderBody(Body):
         """Either addresses, or a server that names them."""
         needed = () if "resource" in attrs else ("authorize_url", "token_url")
         others = ("authorize_url", "token_url", "revoke_url", "issuer") if "resource" in attrs else ()
-        wrong = {name: "This is needed, or else a `resource`." for name in needed if name not in attrs}
-        wrong |= {name: "The `resource` says so itself." for name in others if name in attrs}
+        refused = {name: "This is needed, or else a `resource`." for name in needed if name not in attrs}
+        refused |= {name: "The `resource` says so itself." for name in others if name in attrs}
         ours = sorted(_OURS & attrs.get("parameters", {}).keys())
         if ours:
-            wrong["parameters"] = f"This server says by itself: {', '.join(ours)}."
-        if wrong:
-            told = {name: [serializers.ErrorDetail(text, code="value_error")] for name, text in wrong.items()}
+            refused["parameters"] = f"This server says by itself: {', '.join(ours)}."
+        if refused:
+            told = {name: [serializers.ErrorDetail(text, code="value_error")] for name, text in refused.items()}
             raise serializers.ValidationError(told)
         return attrs
 
@@ -111,7 +112,7 @@ class ProviderAnswer(StoredAnswer):
     discovered_at = Timestamp(allow_null=True, help_text="when the MCP server said so last; null for other services")
 
 
-class ConnectionBody(Body):
+class ConnectionBody(StrictBody):
     """Who is to sign in, and where: at a provider, or at an MCP server by its address."""
 
     example = Example(provider="github", user_id=example_id("user"))

@@ -20,11 +20,12 @@ from agents.connections.api.serializers import (
     connection_to_wire,
     provider_to_wire,
 )
-from agents.connections.models import Provider, Registration
+from agents.connections.models import ConnectionStatus, Provider, Registration
 from agents.tools.errors import ToolError
 from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.exception_handler import unknown_route
+from julep_project.core.api.query import choice_in
 from julep_project.core.api.views import ApiViewSet, created, deleted
 from julep_project.core.clock import to_wire
 from julep_project.core.errors import BadRequest, NotFound
@@ -32,6 +33,8 @@ from julep_project.core.reading.validation import parse_uuid
 from julep_project.core.tenancy import system_scope
 
 _USER = OpenApiParameter("user_id", OpenApiTypes.UUID, description="those of this user")
+_STATUS = OpenApiParameter("status", enum=list(ConnectionStatus.values), description="that stand so")
+_PROVIDER = OpenApiParameter("provider", str, description="those at the provider of this name")
 
 
 @describe("connection_provider", body=ProviderBody, answer=ProviderAnswer)
@@ -69,7 +72,7 @@ class ProviderViewSet(ApiViewSet):
     body=ConnectionBody,
     answer=ConnectionAnswer,
     answers={"create": {201: created_of(LinkedConnectionAnswer)}},
-    query=(_USER,),
+    query=(_USER, _STATUS, _PROVIDER),
 )
 class ConnectionViewSet(ApiViewSet):
     """`/connections` and `/connections/{id}`."""
@@ -79,9 +82,13 @@ class ConnectionViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """Connections, the newest first, without their tokens."""
-        rows = services.list_connections(self.developer)
-        if user_id := request.query_params.get("user_id", ""):
+        rows, query = services.list_connections(self.developer), request.query_params
+        if user_id := query.get("user_id", ""):
             rows = rows.filter(user=parse_uuid(user_id, "query", "user_id"))
+        if status := choice_in(query, "status", ConnectionStatus.values):
+            rows = rows.filter(status=status)
+        if name := query.get("provider", ""):
+            rows = rows.filter(provider__name__iexact=name)
         return self.page(rows, connection_to_wire)
 
     def create(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from agents.spending.limits import LimitState, state_to_wire
 from agents.spending.models import LimitPeriod, LimitScope
 from agents.spending.usage import GROUPS
 from julep_project.core.clock import to_wire
-from julep_project.core.reading.fields import Answer, Body, Example, Number, Text, Timestamp, example_id
+from julep_project.core.reading.fields import Answer, Example, Number, StrictBody, Text, Timestamp, example_id
 
 _MOST_DOLLARS = 10**8
 _PRECISION = Decimal("1e-9")
@@ -28,7 +28,7 @@ class Dollars(Number):
         return Decimal(repr(number)).quantize(_PRECISION)
 
 
-class LimitBody(Body):
+class LimitBody(StrictBody):
     """A new limit."""
 
     example = Example(scope="agent", scope_id=example_id("agent"), period="month", amount=20)
@@ -39,7 +39,7 @@ class LimitBody(Body):
     amount = Dollars(help_text="US dollars")
 
 
-class LimitChanges(Body):
+class LimitChanges(StrictBody):
     """What may be changed of a limit."""
 
     example = Example(amount=50)

@@ -11,11 +11,11 @@ from julep_project.core.clock import to_wire
 from julep_project.core.models import row_to_wire
 from julep_project.core.reading.fields import (
     Answer,
-    Body,
     Example,
     JsonObject,
     ListOf,
     StoredAnswer,
+    StrictBody,
     Text,
     Timestamp,
 )
@@ -31,7 +31,7 @@ def _events(**options: Any) -> ListOf:
     return ListOf(child=child, min_length=1, max_length=_MOST_EVENTS, help_text=text, **options)
 
 
-class WebhookBody(Body):
+class WebhookBody(StrictBody):
     """What a client may set on a webhook."""
 
     example = Example(url="https://example.com/told", events=["execution.*"], description="Our own server")
@@ -61,7 +61,7 @@ class WebhookWithSecretAnswer(WebhookAnswer):
     secret = Text(help_text="what its messages are signed with: it cannot be had again")
 
 
-class ReplayBody(Body):
+class ReplayBody(StrictBody):
     """Which deliveries are sent again."""
 
     example = Example(since="2026-01-31T12:00:00Z", states=["failed", "dropped"])

@@ -24,8 +24,8 @@ from agents.webhooks.types import TEXTS
 from julep_project.core.api.api_schema import created_of, describe
 from julep_project.core.api.auth import KeyScope
 from julep_project.core.api.pagination import SmallPagination
+from julep_project.core.api.query import choice_in
 from julep_project.core.api.views import ApiViewSet, created, deleted
-from julep_project.core.reading.validation import not_one_of
 
 _TYPES = [each.value for each in TEXTS]
 _STATE = OpenApiParameter("state", str, enum=list(DeliveryState.values), description="where they stand")
@@ -119,7 +119,8 @@ class DeliveryViewSet(ApiViewSet):
 
     def list(self, request: Request, id: UUID) -> Response:
         """What was and is on its way to a webhook, the newest first."""
-        state, type_ = _choice(request, "state", DeliveryState.values), _choice(request, "type", _TYPES)
+        query = request.query_params
+        state, type_ = choice_in(query, "state", DeliveryState.values), choice_in(query, "type", _TYPES)
         return self.page(replaying.list_deliveries(self.developer, id, state=state, type=type_), delivery_to_wire)
 
     def retrieve(self, request: Request, id: UUID, delivery_id: UUID) -> Response:
@@ -130,13 +131,6 @@ class DeliveryViewSet(ApiViewSet):
     def replay(self, request: Request, id: UUID, delivery_id: UUID) -> Response:
         """Send a delivery that has ended again."""
         return Response(delivery_to_wire(replaying.replay_delivery(self.developer, id, delivery_id)), status=202)
-
-
-def _choice(request: Request, name: str, choices: list[str]) -> str:
-    text: str = request.query_params.get(name, "")
-    if text and text not in choices:
-        raise not_one_of(("query", name), choices, text)
-    return text
 
 
 def _secretly(answer: Response) -> Response:

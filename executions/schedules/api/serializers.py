@@ -17,12 +17,12 @@ from executions.schedules.times.cron import LONGEST_TEXT
 from executions.schedules.times.timing import MOST_LISTED
 from julep_project.core.reading.fields import (
     Answer,
-    Body,
     DisplayName,
     Example,
     JsonObject,
     ListOf,
     StoredAnswer,
+    StrictBody,
     Text,
     Timestamp,
     example_id,
@@ -35,7 +35,7 @@ _LONGEST_JITTER_S = 3600
 MOST_PREVIEWED = 100
 
 
-class TaskScheduleBody(Body):
+class TaskScheduleBody(StrictBody):
     """Times, and what a run that is begun at each of them is given."""
 
     example = Example(name="Every ten minutes", every=600, input={"day": "$ nominal[:10]"}, overlap="queue_one")
@@ -90,7 +90,7 @@ class ScheduleBody(TaskScheduleBody):
     message = Text(required=False, min_length=1, max_length=LONGEST_MESSAGE, help_text="to the session")
 
 
-class PauseBody(Body):
+class PauseBody(StrictBody):
     """Why a schedule is paused."""
 
     example = Example(reason="The supplier is closed")
@@ -98,7 +98,7 @@ class PauseBody(Body):
     reason = Text(required=False, max_length=_LONGEST_REASON)
 
 
-class BackfillBody(Body):
+class BackfillBody(StrictBody):
     """The range that is filled in."""
 
     example = Example(since="2026-01-01T00:00:00Z", until="2026-01-02T00:00:00Z")

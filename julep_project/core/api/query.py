@@ -1,8 +1,7 @@
 """Parameters of query strings: an operation says once which it takes, for its description and for what it refuses."""
 
 import re
-from collections.abc import Callable
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +11,7 @@ from rest_framework import serializers
 
 from julep_project.core.api.pagination import paging_schemas
 from julep_project.core.errors import InvalidInput
-from julep_project.core.reading.validation import problem
+from julep_project.core.reading.validation import how_to_mend_name, not_one_of, problem
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 # One parameter, or one for each field of a body.
@@ -80,6 +79,18 @@ def check_query(query: QueryDict, handler: Any) -> None:
         raise InvalidInput([_problem(name, known) for name in unknown[:_MOST_TOLD]])
 
 
+def choice_in(query: QueryDict, name: str, choices: Sequence[str]) -> str:
+    """The parameter, which is one of these if it is given; else an empty text.
+
+    Raises:
+        InvalidInput
+    """
+    text: str = query.get(name) or ""
+    if text and text not in choices:
+        raise not_one_of(("query", name), choices, text)
+    return text
+
+
 class _Known(NamedTuple):
     """`objects` are the names of those parameters that may be followed by a key, `lists` are those with brackets, as
     some clients write what may be there several times. Generators of clients take both names for one, and so only the
@@ -105,12 +116,10 @@ def _known(parameters: tuple[Parameter, ...]) -> _Known:
 
 def _problem(name: str, known: _Known) -> dict[str, Any]:
     shown = name[:_LONGEST_NAME]
-    near = get_close_matches(shown, sorted(known.names), n=1)
-    all_known = ", ".join(sorted(known.names)) or "none"
     return problem(
         ("query", shown),
         "extra_forbidden",
         msg=f"This operation has no parameter {shown!r}",
         received=shown,
-        fix=f"Did you mean {near[0]!r}?" if near else f"Remove the parameter; known here: {all_known}",
+        fix=how_to_mend_name(shown, known.names, "parameter"),
     )

@@ -93,7 +93,8 @@ def _reader(body: type[Body], *, partial: bool) -> Body:
 
 
 class StrictBody(Body):
-    """A body, or a part of one, without unknown keys."""
+    """A body, or a part of one, without unknown keys: every one that no client of an older server sends. What is
+    misspelt would otherwise mean nothing, and nobody would know."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse what is not known; null counts as not given."""

@@ -6,11 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from julep_project.core.reading.validation import ABSENT, HIDDEN, KINDS, Path, problem
+from julep_project.core.reading.validation import ABSENT, HIDDEN, KINDS, Path, how_to_mend_name, problem
 
 # More than anybody reads; one body may hold thousands of mistakes.
 MOST_PROBLEMS = 100
 _LONGEST_KEY = 80
+# Of a key that is not known; its text says how to mend that.
+_OTHER = "extra_forbidden"
 _KIND_OF_CODE = {
     "required": "missing",
     "max_length": "string_too_long",
@@ -54,15 +56,17 @@ def wrong(kind: str, *place: str | int, text: str = "") -> serializers.Validatio
 
 
 def refuse_others(given: Mapping[Any, Any], known: Collection[str], *place: str | int) -> None:
-    """Let an object have no keys but those that are known. Null counts as not given.
+    """Let an object have no keys but those that are known; of others it is told which is meant, perhaps. Null counts as
+    not given.
 
     Raises:
         serializers.ValidationError
     """
     others = [str(name)[:_LONGEST_KEY] for name, value in given.items() if name not in known and value is not None]
     if others:
-        told = [serializers.ErrorDetail("", code="extra_forbidden")]
-        raise serializers.ValidationError(below(dict.fromkeys(others[:MOST_PROBLEMS], told), *place))
+        hints = ((name, how_to_mend_name(name, known)) for name in others[:MOST_PROBLEMS])
+        told = {name: [serializers.ErrorDetail(hint, code=_OTHER)] for name, hint in hints}
+        raise serializers.ValidationError(below(told, *place))
 
 
 def below(detail: Any, *place: str | int) -> Any:
@@ -110,6 +114,8 @@ def _problem(error: Any, received: Any, field: Any, loc: Path) -> dict[str, Any]
         params |= {"choices": choices, "expected": ", ".join(repr(choice) for choice in choices)}
     if pattern := getattr(field, "pattern", None):
         params["pattern"] = pattern
+    if kind == _OTHER:
+        return problem(loc, kind, received=received, fix=str(error) or None)
     return problem(loc, kind, msg=str(error) if kind == "value_error" else None, received=received, **params)
 
 

@@ -1,7 +1,8 @@
 """Entries of a 422 answer: where, what, which value, how to mend it, an example."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +73,7 @@ _KINDS: dict[str, tuple[str, str, Any]] = {
     ),
     "url_parsing": ("Input should be a valid URL", "Provide a URL with http:// or https://", "https://example.com"),
     "email": ("Input should be a valid email address", "Provide an email address", "user@example.com"),
-    "value_error": ("Value error", "Check this value against the documentation", None),
+    "value_error": ("Value error", "Change this value as the message says", None),
 }
 KINDS = frozenset(_KINDS)
 
@@ -94,7 +95,7 @@ def problem(
         "loc": path_text(loc),
         "msg": msg or _filled(message, params),
         "type": kind,
-        "received": "(missing)" if received is ABSENT or kind == "missing" else shown(received),
+        "received": "(missing)" if kind == "missing" else shown(HIDDEN if received is ABSENT else received),
         "fix": fix or _filled(hint, params),
     }
     sample = _example(kind, example, params)
@@ -113,6 +114,13 @@ def invalid(loc: Path, kind: str, **fields: Any) -> InvalidInput:
 def not_one_of(loc: Path, choices: Sequence[str], received: Any) -> InvalidInput:
     """An error about a value that is none of the choices."""
     return invalid(loc, "enum", received=received, choices=choices, expected=", ".join(choices))
+
+
+def how_to_mend_name(name: str, known: Collection[str], noun: str = "field") -> str:
+    """What to do about a name that is none of those that are known."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Remove the {noun}; known here: {', '.join(names) or 'none'}"
 
 
 def as_object(value: Any, loc: Path, *, received: Any = ABSENT) -> Mapping[str, Any]:

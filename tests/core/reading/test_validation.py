@@ -25,6 +25,12 @@ def test_path_text(loc: Any, text: str) -> None:
     assert path_text(loc) == text
 
 
+def test_what_is_received_is_only_missing_where_that_is_wrong() -> None:
+    assert problem(["a"], "missing")["received"] == "(missing)"
+    assert problem(["a"], "value_error", msg="no")["received"] == "(not shown)"
+    assert problem(["a"], "value_error", msg="no", received="x")["received"] == "x"
+
+
 class Child(Body):
     name = Text(min_length=5)
 
