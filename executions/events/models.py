@@ -24,6 +24,7 @@ class EventSource(models.TextChoices):
     CLIENT = "client"
     HOOK = "hook"
     STEP = "step"
+    SESSION = "session"
 
 
 class Event(QueuedRow):
@@ -38,7 +39,7 @@ class Event(QueuedRow):
     key = models.CharField(max_length=LONGEST_EVENT_KEY, null=True)
     data = models.JSONField(default=dict)
     source = models.CharField(max_length=8, choices=EventSource.choices)
-    source_id = models.CharField(max_length=64, blank=True, help_text="the API key, the hook or the run")
+    source_id = models.CharField(max_length=64, blank=True, help_text="the API key, the hook, the run or the session")
     state = models.CharField(
         max_length=12, choices=EventState.choices, default=EventState.PENDING, db_default=EventState.PENDING
     )

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from agents.spending.attribution import current_attribution
 from agents.tools.system import SystemCall, operation
 from executions.events.api import EventBody
 from executions.events.models import EventSource
 from executions.events.recording import NewEvent, count_event, get_event, list_events, record_event
 from executions.events.wire import event_to_wire
-from julep_project.core.actor import current_actor
+from julep_project.core.actor import ActorKind, current_actor
 
 Json = dict[str, Any]
 
@@ -19,9 +20,17 @@ def create_event(call: SystemCall) -> Json:
     count_event(call.developer)
     # A call that is made again records nothing twice.
     once = NewEvent(new.name, new.data, new.key or call.idempotency_key)
-    actor_id = current_actor().id
-    recorded = record_event(developer=call.developer, new=once, source=EventSource.STEP, source_id=actor_id)
+    source, source_id = _source()
+    recorded = record_event(developer=call.developer, new=once, source=source, source_id=source_id)
     return event_to_wire(recorded.event)
+
+
+def _source() -> tuple[EventSource, str]:
+    """The run whose step makes the call, or else the session whose model does."""
+    actor, session_id = current_actor(), current_attribution().session_id
+    if actor.kind is ActorKind.RUN or session_id is None:
+        return EventSource.STEP, actor.id
+    return EventSource.SESSION, str(session_id)
 
 
 @operation("event.list", page=100)

@@ -25,7 +25,7 @@ from julep_project.core.rates.limits import Limits
 from julep_project.core.rates.windows import take
 from julep_project.core.reading.jsontext import NotStorable, to_json_text
 from julep_project.core.tenancy import get_or_not_found
-from tasks.steps.event_names import problem_of_key, problem_of_new
+from tasks.steps.event_names import problem_of_key, problem_of_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def check_event(new: NewEvent) -> None:
     Raises:
         BadRequest: its name is not one or the platform's own, or its data are too large.
     """
-    problem = problem_of_new(new.name) or (None if new.key is None else problem_of_key(new.key))
+    problem = problem_of_name(new.name) or (None if new.key is None else problem_of_key(new.key))
     if problem is not None:
         raise BadRequest(problem[0].upper() + problem[1:])
     try:

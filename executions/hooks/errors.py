@@ -6,11 +6,12 @@ BadRequest              400
   MappingFailed
 Conflict                409
   NotReplayable
+EncodingRefused         415
 ServiceUnavailable      503
   HookPaused
 """
 
-from julep_project.core.errors import BadRequest, Conflict, Forbidden, ServiceUnavailable
+from julep_project.core.errors import BadRequest, Conflict, DomainError, Forbidden, ServiceUnavailable
 
 
 class SignatureRefused(Forbidden):
@@ -23,6 +24,13 @@ class MappingFailed(BadRequest):
     """What the hook is to do with the call cannot be made of it."""
 
     code = "mapping_failed"
+
+
+class EncodingRefused(DomainError):
+    """The body has a `Content-Encoding`; send it as it is."""
+
+    status = 415
+    code = "content_encoding_refused"
 
 
 class NotReplayable(Conflict):

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from django.http import HttpRequest
 
+from executions.hooks.errors import EncodingRefused
 from julep_project.core.json_value import Json
 from julep_project.core.reading.parsers import parse_json, without_nul
 from julep_project.core.reading.validation import invalid
@@ -62,14 +63,17 @@ class HookRequest:
         """The body as its type says: the fields of a form, JSON, or else a text; JSON too where it begins like it.
 
         Raises:
-            InvalidInput: it is no JSON, or a form of too many fields.
+            EncodingRefused: it is packed. InvalidInput: it is no JSON, or a form of too many fields.
         """
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise EncodingRefused
         if not self.raw.strip():
             return {}
         media_type = self.media_type
         if media_type == FORM:
             return _form(self.text())
-        if media_type and "json" not in media_type and not self.raw.lstrip().startswith((b"{", b"[")):
+        if "json" not in media_type and not self.raw.lstrip().startswith((b"{", b"[")):
             return self.text()
         return parse_json(self.raw)
 
@@ -80,7 +84,7 @@ class HookRequest:
         """What expressions see.
 
         Raises:
-            InvalidInput: as `body`.
+            EncodingRefused, InvalidInput: as `body`.
         """
         return {
             "body": self.body(),

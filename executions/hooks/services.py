@@ -23,7 +23,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.reading.validation import invalid
 from julep_project.core.tenancy import get_or_not_found
 from tasks.selectors import get_task
-from tasks.steps.event_names import problem_of_key, problem_of_new
+from tasks.steps.event_names import problem_of_key, problem_of_name
 
 MOST_HOOKS = 1000
 # What a hook tells repeated calls by, unless it says otherwise: what the senders of its scheme promise to keep.
@@ -253,7 +253,7 @@ def _check_mapping(target: str, mapping: Mapping[str, Any]) -> None:
         raise invalid(["target", name], "extra_forbidden")
     _check(["target"], dict(mapping))
     if target == Target.EVENT:
-        for name, problem_of in (("name", problem_of_new), ("key", problem_of_key)):
+        for name, problem_of in (("name", problem_of_name), ("key", problem_of_key)):
             given = mapping.get(name)
             problem = None if name not in mapping or is_expression(given) else problem_of(given)
             if problem is not None:

@@ -57,4 +57,5 @@ async def told_plainly(ctx: Any, call_next: Any) -> Any:
 
 def in_words(error: DomainError) -> str:
     """What is wrong, and what may be done about it."""
-    return f"{error.explanation}: {error.fix}" if error.fix else error.explanation
+    told = error.explanation
+    return f"{told}: {error.fix}" if error.fix and error.fix not in told else told

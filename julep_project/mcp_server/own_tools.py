@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from mcp_types import CallToolResult, Tool, ToolAnnotations
@@ -13,14 +14,16 @@ from executions.called.standing import standing_of
 from executions.services import cancel_execution, resume_by_token, resume_execution
 from executions.wait_tokens import task_token
 from julep_project.core.database import Threads, run_query
-from julep_project.core.errors import NotFound
-from julep_project.core.reading.validation import invalid, parse_uuid
+from julep_project.core.errors import InvalidInput, NotFound
+from julep_project.core.reading.validation import how_to_mend_name, invalid, parse_uuid, problem
+from julep_project.core.schemas.json_schema import find_problem
 from julep_project.mcp_server.answers import told
 from julep_project.mcp_server.caller import Caller
 from julep_project.mcp_server.runs import result_of
 from julep_project.mcp_server.visible import agents_of
 
 _MOST_FOUND = 20
+_LONGEST_NAME, _MOST_TOLD = 80, 20
 _RUN_ID = {"type": "string", "format": "uuid", "description": "The id of the run"}
 
 Arguments = Mapping[str, Any]
@@ -35,11 +38,28 @@ class OwnTool:
     changes: bool
 
 
+async def carry_out(own: OwnTool, caller: Caller, arguments: Arguments) -> CallToolResult:
+    """Do what a tool does.
+
+    Raises:
+        InvalidInput: the arguments do not fit its schema, and are told of by the names in that. DomainError
+    """
+    schema = own.tool.input_schema
+    known = schema["properties"]
+    problems = [problem([name], "missing") for name in schema["required"] if arguments.get(name) is None]
+    others = [name[:_LONGEST_NAME] for name in islice(arguments.keys() - known.keys(), _MOST_TOLD)]
+    problems += [problem([name], "extra_forbidden", fix=how_to_mend_name(name, known, "argument")) for name in others]
+    if problems:
+        raise InvalidInput(problems)
+    wrong = find_problem(schema, dict(arguments))
+    if wrong is not None:
+        raise invalid([wrong.path.removeprefix("$.")], "value_error", msg=wrong.message)
+    return await own.carry_out(caller, arguments)
+
+
 async def _search(caller: Caller, arguments: Arguments) -> CallToolResult:
     limit = arguments.get("limit", 5)
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= _MOST_FOUND:
-        raise invalid(("limit",), "out_of_range", received=str(limit)[:20])
-    query = parse_search({"text": arguments.get("query"), "limit": limit, "include_embeddings": False})
+    query = parse_search({"text": arguments["query"], "limit": limit, "include_embeddings": False})
     owner = await run_query(partial(_owner, caller, arguments))
     found = await run_query(partial(answer_search, caller.developer, [owner], query), Threads.SEARCH)
     docs = [

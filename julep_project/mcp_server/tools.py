@@ -13,7 +13,7 @@ from julep_project.mcp_server import agents_as_tools, tasks_as_tools
 from julep_project.mcp_server.answers import failed, refused, unknown
 from julep_project.mcp_server.caller import Context, caller_of
 from julep_project.mcp_server.naming import named
-from julep_project.mcp_server.own_tools import OWN_TOOLS
+from julep_project.mcp_server.own_tools import OWN_TOOLS, carry_out
 from julep_project.mcp_server.paging import page_of
 from julep_project.mcp_server.visible import AGENT_PREFIX, TASK_PREFIX, agents_of, tasks_of
 
@@ -36,7 +36,7 @@ async def call_tool(context: Context, params: CallToolRequestParams) -> CallTool
         if own is None or own.changes:
             caller.require_write()
         if own is not None:
-            return await own.carry_out(caller, arguments)
+            return await carry_out(own, caller, arguments)
         kind, row = await run_query(partial(_find, caller.developer, params.name))
         if kind == "agents":
             return await agents_as_tools.talk(caller, row, arguments)

@@ -11,7 +11,8 @@ RESERVED = ("budget", "connection", "execution", "hook", "job", "julep", "schedu
 
 
 def problem_of_name(name: object) -> str | None:
-    """What is wrong with the name of an event that somebody waits for; None when nothing is."""
+    """What is wrong with the name of an event that somebody waits for, or that is to be recorded; None when nothing
+    is."""
     if not isinstance(name, str):
         return "the name of an event must be a text"
     if len(name) > LONGEST_EVENT_NAME or not re.fullmatch(EVENT_NAME, name):
@@ -19,15 +20,12 @@ def problem_of_name(name: object) -> str | None:
             f"the name of an event must be words of letters, digits, `_` and `-` with dots between them, "
             f"at most {LONGEST_EVENT_NAME} characters"
         )
+    first, dot, _ = name.partition(".")
+    if dot and first in RESERVED:
+        return (
+            f"names that begin with `{first}.` are the platform's own: it tells webhooks of them, and records no event"
+        )
     return None
-
-
-def problem_of_new(name: object) -> str | None:
-    """What is wrong with the name of an event that is to be recorded."""
-    problem = problem_of_name(name)
-    if problem is None and str(name).partition(".")[0] in RESERVED and "." in str(name):
-        return f"names that begin with `{str(name).partition('.')[0]}.` are the platform's own"
-    return problem
 
 
 def problem_of_key(key: object) -> str | None:

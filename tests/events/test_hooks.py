@@ -1,6 +1,7 @@
 """Hooks: what their calls begin, once each, and what is refused."""
 
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -133,6 +134,14 @@ def test_a_hook_is_changed_and_outlives_its_task(events: Events, door: Any) -> N
     assert hook.calls()[0]["reason"] == "The task of the hook is gone"
 
 
+def test_a_call_that_the_task_does_not_take_is_told_with_the_reason(events: Events, door: Any) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    task = events.flow.create({"main": [{"evaluate": "$ _.n"}], "input_schema": schema}).json()["id"]
+    hook = door(target={"type": "task", "task_id": task, "input": {"n": "$ body.n"}})
+    assert hook.call({"n": "x"}).status_code == 400
+    assert hook.calls()[0]["reason"] == "Invalid request arguments schema: $.n: 'x' is not of type 'integer'"
+
+
 def test_a_body_is_read_as_its_type_says(events: Events, door: Any) -> None:
     hook = door(target={"type": "event", "name": "seen", "data": {"body": "$ body"}})
     form = "application/x-www-form-urlencoded"
@@ -143,11 +152,16 @@ def test_a_body_is_read_as_its_type_says(events: Events, door: Any) -> None:
         (b"", "application/json", {}),
         (b"a=%00b", form, {"a": "b"}),
         (b"<a/>", "application/xml", "<a/>"),
+        (b"plain", "", "plain"),
+        (b'[{"a": 1}]', "", [{"a": 1}]),
     ]
     for raw, media, read in sent:
         event_id = hook.call(raw=raw, media=media).json()["event_id"]
         assert Event.objects.get(pk=event_id).data == {"body": read}
     assert hook.call(raw=b"&".join([b"a=1"] * 300), media=form).status_code == 422
+    packed = hook.call(raw=gzip.compress(b"{}"), content_encoding="gzip")
+    assert (packed.status_code, packed.json()["error"]["code"]) == (415, "content_encoding_refused")
+    assert hook.call(raw=b"{}", content_encoding="identity").status_code == 202
     payload = door(target={"type": "event", "name": "seen", "data": "$ json.loads(body.payload)"})
     event_id = payload.call(raw=b"payload=%7B%22a%22%3A1%7D", media=form).json()["event_id"]
     assert Event.objects.get(pk=event_id).data == {"a": 1}
@@ -164,6 +178,9 @@ def test_what_cannot_be_read_or_mapped_is_refused_and_told(events: Events, door:
     assert door(target={**EVENT, "data": "$ body"}).call([1]).status_code == 400
     accepted, failed, unread = hook.calls()
     assert [accepted["status"], failed["status"], unread["status"]] == ["accepted", "failed", "failed"]
+    listed = hook.api.get(f"{hook.at}/calls", {"status": "failed"}).json()["items"]
+    assert [call["id"] for call in listed] == [failed["id"], unread["id"]]
+    assert hook.api.get(f"{hook.at}/calls", {"status": "x"}).status_code == 422
     assert "body.order.id" in failed["reason"] and "Invalid JSON" in unread["reason"]
     assert (failed["request"]["text"], failed["is_whole"], failed["size"]) == ('{"order": ', False, 12)
     assert "body.order" not in told.content.decode()

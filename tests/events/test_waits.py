@@ -265,6 +265,7 @@ def test_events_are_recorded_once_for_a_key_and_told(events: Events) -> None:
         return [event["id"] for event in events.api.get("/events", query).json()["items"]]
 
     assert listed() == [other["id"], first["id"]]
+    assert listed(state="failed") == [] and len(listed(state="handed_out") + listed(state="pending")) == 2
     assert listed(name="order.paid") == listed(name="order.paid", key="k") == [first["id"]]
     assert events.api.get("/events", {"key": "k"}).status_code == 400
     assert events.api.get(f"/events/{other['id']}").json()["data"] == {"n": 3}
@@ -289,6 +290,16 @@ def test_what_is_no_event_is_refused(events: Events, settings: Any) -> None:
     run = events.start(wait({"t": "$ 'x' * 300"}))
     assert run["status"] == "failed" and "MAX_EVENT_BYTES" in run["error"]
     assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["wait_for_event", "emit"])
+def test_what_the_platform_tells_webhooks_is_no_event(events: Events, step: str) -> None:
+    """It is never recorded, so that a wait for it would last for ever."""
+    told = "names that begin with `execution.` are the platform's own: it tells webhooks of them, and records no event"
+    refused = events.flow.create({"main": [{step: {"name": "execution.succeeded"}}, {"evaluate": "$ _"}]})
+    assert refused.status_code == 422 and told in str(refused.json())
+    run = events.start({step: {"name": "$ 'execution.' + 'succeeded'"}})
+    assert (run["status"], run["error"]) == ("failed", told)
 
 
 def test_a_developer_records_so_many_events_in_a_minute(events: Events, settings: Any) -> None:

@@ -74,6 +74,23 @@ def test_what_is_no_message(http: httpx.Client, body: bytes, version: str | None
     assert refused.json()["error"]["code"] in (-32700, -32600, -32602)
 
 
+def test_wrong_arguments_are_told_of_by_the_names_of_the_tool(talk: Talk, agent: str) -> None:
+    async def act(client: Client) -> list[str]:
+        asked: list[dict[str, Any]] = [
+            {"text": "tide", "agent": "harbour"},
+            {"query": "tide", "agent": "harbour", "limit": 99},
+            {"query": "", "agent": "harbour"},
+        ]
+        results = [await client.call_tool("docs_search", given) for given in asked]
+        assert all(result.is_error for result in results)
+        return [result.content[0].text for result in results]  # type: ignore[union-attr]
+
+    missing, too_many, empty = talk(MODERN, act)
+    assert "query: Field required" in missing and "text: Extra inputs are not permitted" in missing
+    assert "limit: 99 is greater than the maximum of 20" in too_many
+    assert "query: " in empty and "text" not in empty
+
+
 def test_rows_of_another_developer_are_not_there(talk: Talk, agent: str) -> None:
     stranger = Developer.objects.create(email="stranger@example.com")
     project = Project.objects.create(developer=stranger, name="p", canonical_name="p")

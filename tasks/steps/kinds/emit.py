@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from tasks.language.values import Value
 from tasks.steps.base import Step, StepContext, evaluated
-from tasks.steps.event_names import problem_of_key, problem_of_new
+from tasks.steps.event_names import problem_of_key, problem_of_name
 from tasks.steps.kinds.wait_for_event import read_checked
 from tasks.steps.outcomes import Call, Effect, Fail, Outcome
 from tasks.steps.reader import StepReader
@@ -25,7 +25,7 @@ class Emit(Step, kind="emit", has_effect=True):
         """`{name, data?: object, key?}`."""
         content, place = reader.object(raw["emit"], "emit", _KEYS)
         return cls(
-            name=read_checked(content, place, "name", problem_of_new),
+            name=read_checked(content, place, "name", problem_of_name),
             data=place.arguments(content["data"], "data") if content.get("data") is not None else None,
             key=read_checked(content, place, "key", problem_of_key) if content.get("key") is not None else None,
         )
@@ -34,7 +34,7 @@ class Emit(Step, kind="emit", has_effect=True):
         name = ctx.resolve(self.name)
         data = {} if self.data is None else ctx.resolve(self.data)
         key = None if self.key is None else ctx.resolve(self.key)
-        problem = problem_of_new(name) or (None if key is None else problem_of_key(key))
+        problem = problem_of_name(name) or (None if key is None else problem_of_key(key))
         if problem is None and not isinstance(data, dict):
             problem = "`data` must be an object"
         if problem is not None:

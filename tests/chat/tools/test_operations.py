@@ -58,6 +58,18 @@ def test_a_chat_that_would_wait_for_itself_is_refused(talk: Talk) -> None:
     assert "same session" in _told(model.requests[1])["error"]
 
 
+def test_an_event_of_a_chat_names_its_session(talk: Talk) -> None:
+    agent = talk.agent()
+    talk.tool(agent, name="say", type="system", system={"resource": "event", "operation": "create"})
+    session = talk.session(agent, auto_run_tools=True)
+
+    with scripted_model([_call("say", {"name": "tide.high"}), "Said."]):
+        talk.ask(session, "Say it")
+
+    (event,) = talk.api.get("/events").json()["items"]
+    assert (event["name"], event["source"]) == ("tide.high", {"type": "session", "id": session})
+
+
 def test_a_step_may_chat(talk: Talk) -> None:
     session = talk.session()
     developer = Developer.objects.get(pk=Session.objects.get(pk=session).developer_id)

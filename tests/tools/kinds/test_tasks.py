@@ -49,6 +49,12 @@ def test_a_step_gets_the_output_of_a_run_that_is_begun_once(flow: FlowRunner) ->
     assert Branch.objects.filter(execution=run["id"], pk=child.called_by).exists()
 
 
+def test_an_input_that_does_not_fit_is_told_with_the_place(flow: FlowRunner) -> None:
+    run = ran(flow, as_tool(flow, DOUBLE), [{"tool": "helper", "arguments": {"n": "$ 'x'"}}])
+    told = "Invalid request arguments schema: $.n: 'x' is not of type 'integer'"
+    assert (run["status"], run["error"]) == ("failed", told)
+
+
 def test_the_run_waits_for_it_and_cancelling_one_cancels_the_other(flow: FlowRunner) -> None:
     flow.time_passes = False
     asking = {"name": "Ask", "main": [{"wait_for_input": {"info": {"question": "how many?"}}}]}
