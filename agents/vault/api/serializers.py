@@ -13,6 +13,7 @@ from julep_project.core.reading.fields import (
     Example,
     JsonObject,
     StoredAnswer,
+    StrictBody,
     Text,
 )
 
@@ -23,7 +24,7 @@ LONGEST_OVERLAP_S = 30 * USUAL_OVERLAP_S
 ENCRYPTED = "ENCRYPTED"
 
 
-class RotationBody(Body):
+class RotationBody(StrictBody):
     """How a secret that signs is replaced."""
 
     example = Example(overlap_seconds=3600)

@@ -22,7 +22,7 @@ _OF_OLD_CLIENTS = """
 _QUERIES = "AuditQuery ModelsQuery RunFilterBody".split()
 # Parts of surfaces that others publish, which have their own way to say so.
 _ELSEWHERE = ("agents.api.", "docs_store.api.openai.", "sessions.responses.")
-_NOT_READ = "Spec OpenSpec ChunkPlace".split()
+_NOT_READ = "Spec OpenSpec ChunkPlace McpMessageBody".split()
 
 
 def bodies(of: type[Body] = Body) -> Iterator[type[Body]]:
