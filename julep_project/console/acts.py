@@ -14,12 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from julep_project.console.address import uuid_of
+from julep_project.console.form_number import NUMBER
 from julep_project.console.permissions import OPERATE, View, needs
 from julep_project.core.actor import acting_as
 from julep_project.core.admin import staff_actor
 from julep_project.core.errors import Conflict, DomainError
 from julep_project.core.idempotency.rows import Answer, Asked, hold, keep
-from julep_project.core.ids import uuid7
 
 
 def act(permission: str = OPERATE) -> Callable[[View], View]:
@@ -59,14 +59,7 @@ def back(request: HttpRequest, otherwise: str) -> HttpResponse:
 
 
 Done = TypeVar("Done")
-# What a form is known by whose act counts once.
-NUMBER = "number"
 _DONE = Answer(204, "", None)
-
-
-def new_number() -> str:
-    """What tells one form from all others: the value of its field `NUMBER`."""
-    return str(uuid7())
 
 
 def is_first(request: HttpRequest, developer_id: UUID) -> bool:

@@ -11,7 +11,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from julep_project.console.acts import NUMBER, new_number
+from julep_project.console.form_number import NUMBER, new_number
 from julep_project.console.sentences import Moment, Sentence, Since, Until, one_line, span
 from julep_project.core.clock import now, to_wire
 from julep_project.core.reading.visible_text import LONGEST, cut, pieces, visible
