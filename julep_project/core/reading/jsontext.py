@@ -1,7 +1,7 @@
 """JSON text as Postgres `jsonb` stores it: what cannot be stored is refused here, with a reason a person can read."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from io import StringIO
 from math import isfinite
@@ -91,6 +91,11 @@ def written_in_pieces(
     for piece in encoder.iterencode(value):
         written.write(piece)
     return written.getvalue()
+
+
+def json_list(texts: Iterable[str]) -> str:
+    """A list of values that are written already."""
+    return f"[{','.join(texts)}]"
 
 
 def _is_non_finite(value: Any) -> bool:
