@@ -101,6 +101,9 @@ def _problem_of(text: str) -> str | None:
     if unknown:
         return f"there is no {unknown[0]!r} here; an expression of a schedule reads {', '.join(sorted(NAMES))}"
     if not expression.is_light:
-        known = ", ".join(sorted(light.FUNCTIONS))
-        return f"it may use operators, simple methods of texts and the functions {known}; the task can do the rest"
+        methods, functions = (", ".join(sorted(names)) for names in (light.METHODS, light.FUNCTIONS))
+        return (
+            f"an expression of a schedule may use operators, comprehensions, the methods {methods}, and the functions "
+            f"{functions}; let the first step of the task do the rest, whose expressions have the whole language"
+        )
     return None

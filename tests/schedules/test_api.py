@@ -10,6 +10,8 @@ from executions.models import Execution
 from executions.schedules.models import Occurrence, Schedule
 from executions.schedules.services import database_now
 from julep_project.core.clock import to_wire
+from julep_project.env import PROJECT_ROOT
+from tasks.expressions import light
 from tasks.models import Task
 from tests.executions_api.conftest import MISSING
 from tests.schedules.conftest import Json, Scheduling
@@ -193,6 +195,19 @@ def test_what_is_wrong_with_a_body_is_told_by_field(scheduling: Scheduling, name
     assert answer.status_code == 422, answer.json()
     assert [each["loc"] for each in answer.json()["error"]["details"]] == [field], answer.json()
     assert not Schedule.objects.exists()
+
+
+def test_what_an_expression_may_use_is_told(scheduling: Scheduling) -> None:
+    """By the refusal, and on the page."""
+    page = (PROJECT_ROOT / "docs/triggers/schedules.md").read_text()
+    body = {"name": "s", "task_id": scheduling.task, "every": 60, "input": {"a": "$ sorted([nominal])"}}
+    refused = scheduling.api.post("/schedules", body)
+    (told,) = refused.json()["error"]["details"]
+    assert (refused.status_code, told["loc"], told["received"]) == (422, "input.a", "$ sorted([nominal])")
+    for name in light.METHODS | light.FUNCTIONS:
+        assert f" {name}" in told["msg"] and f"`{name}`" in page, name
+    made = scheduling.api.post("/schedules", {**body, "input": {"a": "$ [f'{n}' for n in range(len(nominal))]"}})
+    assert made.status_code == 201
 
 
 def test_a_schedule_begins_one_thing(scheduling: Scheduling, agent: Json) -> None:
