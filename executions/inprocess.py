@@ -36,7 +36,7 @@ class InProcessDispatcher:
         if not delay_s:
             self._rings.append(("advance", branch_id, None))
 
-    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+    def effect(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         if not delay_s:
             self._rings.append(("effect", branch_id, None))
 
@@ -44,7 +44,7 @@ class InProcessDispatcher:
         for _ in range(count):
             self.lane(parent_id)
 
-    def lane(self, parent_id: UUID) -> None:
+    def lane(self, parent_id: UUID, *, is_surplus: bool = False) -> None:
         self._rings.append(("lane", parent_id, None))
 
     def look_for_event(self, wait_id: UUID) -> None:

@@ -40,7 +40,8 @@ class Advanced:
     """A committed slice: what has to be rung next follows from the verdict.
 
     `claim`: what the message that ran it holds now and goes on with by itself, so that nothing is rung for it. `freed`
-    are branches above that may start another child because this one ended or waits. The run has begun, and of the
+    are branches above that may start another child because this one ended or waits, and how many of their places are
+    taken. The run has begun, and of the
     developer `followed_in` another may follow. The run has ended, and the branch `called_by` waits for that.
     """
 
@@ -49,7 +50,7 @@ class Advanced:
     verdict: Verdict
     parent_ready: bool = False
     claim: Claim | None = None
-    freed: Sequence[UUID] = ()
+    freed: Sequence[tuple[UUID, int]] = ()
     followed_in: UUID | None = None
     called_by: UUID | None = None
 
@@ -186,8 +187,9 @@ def _opened(claim: Claim, event: dict[str, Any] | None, place: EvaluatedIn) -> t
 _LEAVES_PLACE = frozenset({BranchStatus.SLEEPING, BranchStatus.AWAITING_INPUT, BranchStatus.DONE})
 
 
-def freed_by(claim: Claim, verdict: Verdict, keep: Keep | None) -> list[UUID]:
-    """Branches above a claimed one that may start another child now that it was left like this.
+def freed_by(claim: Claim, verdict: Verdict, keep: Keep | None) -> list[tuple[UUID, int]]:
+    """Branches above a claimed one that may start another child now that it was left like this, and how many of their
+    places are taken.
 
     A lane takes the next child of its own parent by itself.
     """

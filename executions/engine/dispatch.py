@@ -27,9 +27,7 @@ MAX_COUNTDOWN_S = 10.0
 # The Celery tasks that look for an event that ends a wait, and for waits that an event ends.
 LOOK, HAND_OUT = "events.look", "events.hand_out"
 
-# Rank of messages that go behind others in every queue: with Redis, the highest number comes last.
-_SURPLUS = 6
-# Lanes of one map beyond so many do.
+# Lanes of one map beyond so many are surplus.
 _LANES_AT_ONCE = 8
 
 # A lane that moves to where calls are made cannot go on without the broker: it may as well wait for it.
@@ -45,13 +43,13 @@ class Dispatcher(Protocol):
     def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         """Look at this branch. What is `surplus`, and all that follows from it, goes behind what is not."""
 
-    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
+    def effect(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         """Do the work outside the database that this branch waits for, and go on with the branch."""
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         """Start running this branch's children, that many at once; look at the branch when they have ended."""
 
-    def lane(self, parent_id: UUID) -> None:
+    def lane(self, parent_id: UUID, *, is_surplus: bool = False) -> None:
         """Run one more lane of this branch's children."""
 
     def look_for_event(self, wait_id: UUID) -> None:
@@ -80,8 +78,8 @@ def ring_after(advanced: Advanced, dispatcher: Dispatcher) -> None:
         dispatcher.look_for_event(verdict.wait_id)
     if advanced.parent_ready and advanced.parent_id is not None:
         dispatcher.advance(advanced.parent_id)
-    for parent_id in advanced.freed:
-        dispatcher.lane(parent_id)
+    for parent_id, taken in advanced.freed:
+        dispatcher.lane(parent_id, is_surplus=taken >= _LANES_AT_ONCE)
     if advanced.called_by is not None:
         dispatcher.effect(advanced.called_by)
     if advanced.followed_in is not None:
@@ -95,8 +93,8 @@ class CeleryDispatcher:
     def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         _send_later(_ranked(_signature("executions.advance", branch_id), is_surplus), delay_s)
 
-    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        _send_later(_signature("executions.perform_effect", branch_id), delay_s)
+    def effect(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
+        _send_later(_ranked(_signature("executions.perform_effect", branch_id), is_surplus), delay_s)
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         header = group(
@@ -105,8 +103,8 @@ class CeleryDispatcher:
         )
         _send(lambda: chord(header)(_signature("executions.join", parent_id).set(retry_policy=_PATIENTLY)))
 
-    def lane(self, parent_id: UUID) -> None:
-        _send(lambda: _signature("executions.run_lane", parent_id, None).apply_async())
+    def lane(self, parent_id: UUID, *, is_surplus: bool = False) -> None:
+        _send(_ranked(_signature("executions.run_lane", parent_id, None), is_surplus).apply_async)
 
     def look_for_event(self, wait_id: UUID) -> None:
         rings.ring(LOOK, wait_id)
@@ -159,7 +157,7 @@ def _send(ring: Callable[[], object]) -> None:
 
 def _ranked(signature: Signature, is_surplus: bool) -> Signature:
     """Without a rank of its own, a message has that of the message which sends it."""
-    return signature.set(priority=_SURPLUS) if is_surplus else signature
+    return signature.set(priority=rings.SURPLUS) if is_surplus else signature
 
 
 def _signature(name: str, *ids: UUID | None, **flags: bool) -> Signature:

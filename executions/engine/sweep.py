@@ -11,7 +11,7 @@ from django.conf import settings
 
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
 from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
-from executions.engine.rows.turns import HELD_BACK_EXIST, followers_of_all
+from executions.engine.rows.turns import HELD_BACK_EXIST, SHARE, followers_of_all
 from executions.states import FINAL_BRANCH, BranchStatus
 from julep_project.core.database import fetch
 from julep_project.core.work import rings
@@ -54,31 +54,58 @@ _SEARCHES = (
     _Search("calling soon", f"{_CALLING} AND {_SOON}", "b.wake_at", effects=True),
 )
 
-# Materialized: as a condition, the search might be run once for each row of the table, each time for other rows.
+# No message is known for it: none was sent since it waits for one.
+_IS_NEW = "coalesce(b.rung_at < greatest(b.wake_at, b.lease_until), b.rung_at IS NULL)"
+
+# More messages than in a queue that counts as full need not be compared with rows.
+_MOST_COMPARED = 1000
+
+# Of each developer as many as its share go with the rows of others, and the rest behind them. Materialized: as a
+# condition, the search might be run once for each row of the table, each time for other rows.
 _RING = f"""
-    WITH due AS MATERIALIZED (
-        SELECT b.id FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
+    WITH found AS MATERIALIZED (
+        SELECT b.id, e.developer_id, {_IS_NEW} AS is_new, row_number() OVER (ORDER BY {{order}}) AS at
+        FROM executions_branch b JOIN executions_execution e ON e.id = b.execution_id
         WHERE {{due}} AND e.status NOT IN ({TERMINAL_SQL})
-        ORDER BY {{order}} LIMIT %(room)s FOR UPDATE OF b SKIP LOCKED
+        ORDER BY {{order}} LIMIT %(room)s + least(%(waiting)s, {_MOST_COMPARED})
+    ), placed AS (
+        SELECT id, developer_id, at, is_new, row_number() OVER (PARTITION BY developer_id ORDER BY at) AS turn,
+               row_number() OVER (PARTITION BY is_new ORDER BY at) AS place,
+               count(*) OVER (PARTITION BY is_new) AS alike
+        FROM found
+    ), chosen AS MATERIALIZED (
+        SELECT id, developer_id, turn FROM placed
+        WHERE is_new OR turn <= {rings.AGAIN} OR place <= alike - %(waiting)s ORDER BY turn, at LIMIT %(room)s
+    ), due AS MATERIALIZED (
+        SELECT b.id FROM executions_branch b
+        WHERE b.id = ANY (ARRAY(SELECT id FROM chosen)) AND {{due}} FOR UPDATE OF b SKIP LOCKED
     )
-    UPDATE executions_branch b SET rung_at = now() FROM due WHERE b.id = due.id
-    RETURNING b.id, greatest(extract(epoch FROM b.wake_at - now())::float, 0)
+    UPDATE executions_branch b SET rung_at = now() FROM due JOIN chosen USING (id) WHERE b.id = due.id
+    RETURNING b.id, greatest(extract(epoch FROM b.wake_at - now())::float, 0),
+              chosen.turn > {SHARE.format(developer="chosen.developer_id")}
 """
 
 # Spares those that wait for children under way, which are most, the counting of places.
 _HAS_PENDING = "EXISTS (SELECT FROM executions_branch c WHERE c.parent_id = b.id AND c.status = 'pending')"
 
-# Maps with a free place and a child to put into it: a lane was lost. Only so many are rung for as there is room; the
-# last of them may get fewer lanes than it has places.
+# Maps with a free place and a child to put into it: a lane was lost, or waits in the queue. Only so many are rung for
+# as there is room; the last of them may get fewer lanes than it has places. Where as many messages wait as there are
+# places, each map is given one.
 _RING_LANES = f"""
     WITH free AS MATERIALIZED (
         SELECT b.id, b.rung_at, place.count
         FROM executions_branch b CROSS JOIN LATERAL (SELECT {FREE_PLACES_SQL} AS count) AS place
         WHERE b.status = 'joining' AND {_NOT_RUNG} AND {_HAS_PENDING} AND place.count > 0
         ORDER BY b.rung_at NULLS FIRST LIMIT %(room)s FOR UPDATE OF b SKIP LOCKED
+    ), lost AS (
+        SELECT sum(count) - %(waiting)s AS lanes, count(*) AS maps FROM free
+    ), wanted AS (
+        SELECT id, rung_at, CASE WHEN lost.lanes > lost.maps THEN count ELSE 1 END AS lanes,
+               least(%(room)s, greatest(lost.lanes, lost.maps)) AS most
+        FROM free CROSS JOIN lost
     ), shared AS (
-        SELECT id, least(count, %(room)s - (sum(count) OVER (ORDER BY rung_at NULLS FIRST, id) - count)) AS lanes
-        FROM free
+        SELECT id, least(lanes, most - (sum(lanes) OVER (ORDER BY rung_at NULLS FIRST, id) - lanes)) AS lanes
+        FROM wanted
     )
     UPDATE executions_branch b SET rung_at = now() FROM shared WHERE b.id = shared.id AND shared.lanes > 0
     RETURNING b.id, shared.lanes::int
@@ -98,19 +125,20 @@ def sweep(dispatcher: Dispatcher) -> dict[str, int]:
     kinds = _looks()
     if not kinds:
         return {}
-    engine, io = _room(dispatcher, "engine"), _room(dispatcher, "io")
+    engine, io = _Queue.seen(dispatcher, "engine"), _Queue.seen(dispatcher, "io")
     for search in [search for search in _SEARCHES if search.kind in kinds]:
-        ring, room = (dispatcher.effect, io) if search.effects else (dispatcher.advance, engine)
-        for branch_id, delay_s in _due_branches(search, room):
+        ring, queue = (dispatcher.effect, io) if search.effects else (dispatcher.advance, engine)
+        for branch_id, delay_s, is_surplus in _due_branches(search, queue):
             rung[search.kind] += 1
-            ring(branch_id, delay_s=delay_s)
-    for branch_id in followers_of_all(engine) if "held back" in kinds else ():
+            ring(branch_id, delay_s=delay_s, is_surplus=is_surplus)
+    for branch_id in followers_of_all(engine.room) if "held back" in kinds else ():
         rung["held back"] += 1
         dispatcher.advance(branch_id, is_surplus=True)
     for parent_id, lanes in _free_lanes(engine) if "lanes" in kinds else ():
         rung["lanes"] += lanes
         for _ in range(lanes):
-            dispatcher.lane(parent_id)
+            # As all were but the first of the map, which cannot be told from the others any more.
+            dispatcher.lane(parent_id, is_surplus=True)
     return dict(rung)
 
 
@@ -130,21 +158,36 @@ def _parameters() -> dict[str, Any]:
     }
 
 
-def _room(dispatcher: Dispatcher, queue: str) -> int:
-    return rings.room(dispatcher.backlog(queue), _BATCH)
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """How many messages wait in a queue, and how many a sweep may add."""
+
+    waiting: int
+    room: int
+
+    @classmethod
+    def seen(cls, dispatcher: Dispatcher, name: str) -> "_Queue":
+        waiting = dispatcher.backlog(name)
+        return cls(waiting, rings.room(waiting, _BATCH))
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """For statements that choose what to ring for."""
+        return {"waiting": self.waiting, "room": self.room}
 
 
-def _due_branches(search: _Search, room: int) -> Iterator[tuple[UUID, float]]:
-    """Branches to ring for, and in how many seconds from the moment each is given."""
-    rows = fetch(_RING.format(due=search.due, order=search.order), {**_parameters(), "room": room})
+def _due_branches(search: _Search, queue: _Queue) -> Iterator[tuple[UUID, float, bool]]:
+    """Branches to ring for, in how many seconds from the moment each is given, and whether it is surplus."""
+    given = {**_parameters(), **queue.parameters, "share": settings.TENANT_SHARE}
+    rows = fetch(_RING.format(due=search.due, order=search.order), given)
     read = time.monotonic()
-    for branch_id, left_s in rows:
+    for branch_id, left_s, is_surplus in rows:
         # Sending the others takes its time too; what was not due yet keeps some delay, and so the slack of a countdown.
-        yield branch_id, max(left_s - (time.monotonic() - read), _SHORTEST_S) if left_s else 0.0
+        yield branch_id, max(left_s - (time.monotonic() - read), _SHORTEST_S) if left_s else 0.0, is_surplus
 
 
-def _free_lanes(room: int) -> list[tuple[UUID, int]]:
-    return fetch(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, "room": room})
+def _free_lanes(queue: _Queue) -> list[tuple[UUID, int]]:
+    return fetch(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, **queue.parameters})
 
 
 # Since when each row that has to be looked at is due; rows under a lease or before their time are not. Children that

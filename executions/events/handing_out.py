@@ -15,7 +15,7 @@ from executions.engine.dispatch import HAND_OUT, LOOK, Dispatcher
 from executions.events.matching import is_contested, oldest_for, waits_for
 from executions.events.models import Event, EventState
 from executions.events.taken import Place, untaken
-from executions.events.waking import wake
+from executions.events.waking import WITH_OTHERS, wake
 from executions.models import EventWait
 from julep_project.core.outages import waiting_out
 from julep_project.core.tenancy import system_scope, tenant_scope
@@ -61,14 +61,17 @@ def hand_out(event_id: UUID, to: Dispatcher) -> None:
 
 def _hand_out(event: Event, held: Held, to: Dispatcher) -> None:
     until, after = time.monotonic() + _WORKS_S, event.after
+    # What an earlier message has left is behind others.
+    woken = 0 if after is None else WITH_OTHERS
     while True:
         places = waits_for(event, after=after, most=_AT_ONCE)
         contested = is_contested(event)
         # A wait that has not looked yet may have missed older events: it takes the oldest, as all do then.
         choosing = [place for place, is_new in places if is_new or contested]
-        wake(event, untaken([place for place, is_new in places if not (is_new or contested)], event.pk), to)
+        taking = untaken([place for place, is_new in places if not (is_new or contested)], event.pk)
+        woken += wake(event, taking, to, before=woken)
         for place in choosing:
-            _choose(place, to)
+            woken += _choose(place, to, woken)
             if place is not choosing[-1] and _is_over(until):
                 EVENTS.wait(held, counted=False, after=place.wait_id)
                 return
@@ -85,16 +88,15 @@ def _is_over(until: float) -> bool:
     return time.monotonic() >= until or is_draining()
 
 
-def _choose(place: Place, to: Dispatcher) -> None:
+def _choose(place: Place, to: Dispatcher, before: int) -> int:
     wait = EventWait.objects.filter(pk=place.wait_id).first()
-    if wait is not None:
-        _take(wait, to)
+    return 0 if wait is None else _take(wait, to, before)
 
 
-def _take(wait: EventWait, to: Dispatcher) -> None:
+def _take(wait: EventWait, to: Dispatcher, before: int = 0) -> int:
+    """Let the wait take the oldest event that there is for it; how many waits did."""
     event = oldest_for(wait)
-    if event is not None:
-        wake(event, [Place(wait.pk, wait.branch_id, wait.execution_id)], to)
+    return 0 if event is None else wake(event, [Place(wait.pk, wait.branch_id, wait.execution_id)], to, before=before)
 
 
 def look(wait_id: UUID, to: Dispatcher) -> None:

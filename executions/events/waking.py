@@ -4,7 +4,6 @@ Locks are taken as the engine does: executions first, here several in the order 
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from executions import announcements
@@ -20,7 +19,7 @@ from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
 
 # So many runs that one event wakes go with those of others, the rest behind them.
-_WITH_OTHERS = 32
+WITH_OTHERS = 32
 
 _TAKE = f"""
     WITH asked AS (
@@ -56,8 +55,11 @@ _TAKE = f"""
 """
 
 
-def wake(event: Event, places: Sequence[Place], dispatcher: Dispatcher) -> int:
-    """Let these waits take the event, as far as they still stand; how many did. Call it outside of a transaction."""
+def wake(event: Event, places: Sequence[Place], dispatcher: Dispatcher, *, before: int = 0) -> int:
+    """Let these waits take the event, as far as they still stand; how many did. Call it outside of a transaction.
+
+    `before`: how many others have been woken for it.
+    """
     if not places:
         return 0
     output = event_output(event)
@@ -74,8 +76,7 @@ def wake(event: Event, places: Sequence[Place], dispatcher: Dispatcher) -> int:
     crashpoint("before_wake", event.pk)
     woken = fetch(_TAKE, values)
     crashpoint("after_wake", event.pk)
-    rings = [partial(dispatcher.advance, branch, is_surplus=at >= _WITH_OTHERS) for at, (branch, _) in enumerate(woken)]
-    for ring, (_, execution_id) in zip(rings, woken, strict=True):
+    for at, (branch_id, execution_id) in enumerate(woken, before):
         announcements.announce(execution_id)
-        ring()
+        dispatcher.advance(branch_id, is_surplus=at >= WITH_OTHERS)
     return len(woken)

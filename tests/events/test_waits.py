@@ -313,6 +313,26 @@ def test_a_developer_records_so_many_events_in_a_minute(events: Events, settings
     assert run["status"] in ("starting", "running") and Event.objects.count() == 2
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_of_the_waits_that_an_event_ends_few_go_with_those_of_others(
+    events: Events, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    """Also of those that are woken one by one, since an older event may be for them, and in several messages."""
+    monkeypatch.setattr("executions.events.waking.WITH_OTHERS", 2)
+    monkeypatch.setattr("executions.events.handing_out._AT_ONCE", 3)
+    monkeypatch.setattr("executions.events.handing_out._WORKS_S", 1000.0 if older else 0.0)
+    for _ in range(5):
+        events.start(wait())
+    woken: list[bool] = []
+    monkeypatch.setattr(events.flow.dispatcher, "advance", lambda branch, *, is_surplus: woken.append(is_surplus))
+    if older:
+        events.record_unheard("order.paid")
+    event = events.record_unheard("order.paid")
+    while EventWait.objects.exists():
+        handing_out.hand_out(event, events.flow.dispatcher)
+    assert woken == [False] * 2 + [True] * 3
+
+
 def test_an_event_with_many_waits_is_handed_out_in_parts(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [events.start(wait()) for _ in range(5)]
     monkeypatch.setattr("executions.events.handing_out._AT_ONCE", 2)

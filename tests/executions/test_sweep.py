@@ -15,6 +15,7 @@ from executions.models import Branch, Execution
 from executions.states import BranchStatus
 from tests.executions.rings import Rings
 from tests.flow_runner import FlowRunner
+from tests.work.kinds import tenant
 
 
 def started(flow: FlowRunner, main: list[Any]) -> Execution:
@@ -67,6 +68,55 @@ def test_the_sweeper_adds_little_to_a_queue_that_is_long(waiting: Execution) -> 
     assert sweep(Rings(waiting=990)) == {"ready": 15}
 
 
+def ready(run: Execution, count: int, rung_at: Any) -> None:
+    fields = {"execution": run, "status": BranchStatus.READY, "rung_at": moment(rung_at)}
+    Branch.objects.bulk_create(Branch(**fields) for _ in range(count))
+
+
+@pytest.mark.parametrize("status", [BranchStatus.READY, BranchStatus.CALLING])
+def test_of_each_developer_a_share_goes_with_others_and_the_rest_behind_them(
+    waiting: Execution, flow: FlowRunner, settings: Any, status: str
+) -> None:
+    settings.TENANT_SHARE = 4
+    ready(waiting, 40, None)
+    other = Execution.objects.create(
+        developer=tenant("other").developer, task=waiting.task, task_version=waiting.task_version
+    )
+    ready(other, 1, None)
+    Branch.objects.filter(status=BranchStatus.READY).update(status=status)
+    rings = Rings()
+
+    sweep(rings)
+    assert (len(rings.sent), len(rings.surplus)) == (41, 36)
+    assert Branch.objects.get(execution=other).pk not in rings.surplus
+
+
+@pytest.mark.parametrize(("messages", "rung"), [(0, 40), (10, 30), (40, 4), (600, 4)])
+def test_what_has_a_message_in_the_queue_is_not_sent_another(waiting: Execution, messages: int, rung: int) -> None:
+    """As far as that is known: where as many wait as rows have been rung for, none need have been lost."""
+    ready(waiting, 40, "past")
+
+    assert sweep(Rings(waiting=messages)) == {"ready": rung}
+
+
+def test_what_was_never_rung_for_has_no_message(waiting: Execution) -> None:
+    ready(waiting, 40, "past")
+    ready(waiting, 40, None)
+
+    assert sweep(Rings(waiting=60)) == {"ready": 40}
+
+
+def test_a_backlog_does_not_grow_by_being_swept(waiting: Execution) -> None:
+    ready(waiting, 300, None)
+    rings = Rings()
+    for _ in range(10):
+        rings.waiting = len(rings.sent)
+        sweep(rings)
+        Branch.objects.filter(status=BranchStatus.READY).update(rung_at=moment("past"))
+
+    assert len(rings.sent) == 300 + 9 * 4
+
+
 def test_a_queue_that_nobody_made_yet_has_no_backlog() -> None:
     assert dispatch.CeleryDispatcher().backlog(f"never-{uuid4()}") == 0
 
@@ -109,14 +159,29 @@ def test_lanes_are_rung_for_once_until_they_have_had_their_time(flow: FlowRunner
     assert sweep(Rings()) == {"lanes": 3}
 
 
-def test_there_are_no_more_lanes_in_a_sweep_than_there_is_room_and_the_rest_comes_next(flow: FlowRunner) -> None:
+def test_there_are_no_more_lanes_in_a_sweep_than_there_is_room_and_the_rest_comes_next(
+    flow: FlowRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("executions.engine.sweep._BATCH", 25)
     for _ in range(4):
         pending_map(flow, 20, 10)
-    first, second = Rings(waiting=985), Rings()
+    first, second = Rings(), Rings()
 
     assert sweep(first) == {"lanes": 25}
     assert sweep(second) == {"lanes": 10}
     assert len({parent for _, parent in first.sent + second.sent}) == 4
+
+
+@pytest.mark.parametrize(("messages", "lanes"), [(0, 20), (5, 15), (20, 2), (600, 2)])
+def test_lanes_that_were_lost_go_behind_others_and_those_that_wait_are_not_doubled(
+    flow: FlowRunner, messages: int, lanes: int
+) -> None:
+    for _ in range(2):
+        pending_map(flow, 20, 10)
+    rings = Rings(waiting=messages)
+
+    assert sweep(rings) == {"lanes": lanes}
+    assert len(rings.surplus) == lanes
 
 
 def test_a_map_without_a_free_place_keeps_none_of_the_others_from_theirs(flow: FlowRunner) -> None:

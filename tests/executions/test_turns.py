@@ -53,13 +53,13 @@ class Broker:
     def advance(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
         self._keep(advance_branch, branch_id, is_surplus)
 
-    def effect(self, branch_id: UUID, *, delay_s: float = 0) -> None:
-        self._keep(perform_effect, branch_id, False)
+    def effect(self, branch_id: UUID, *, delay_s: float = 0, is_surplus: bool = False) -> None:
+        self._keep(perform_effect, branch_id, is_surplus)
 
     def lanes(self, parent_id: UUID, count: int) -> None:
         raise AssertionError
 
-    def lane(self, parent_id: UUID) -> None:
+    def lane(self, parent_id: UUID, *, is_surplus: bool = False) -> None:
         raise AssertionError
 
     def backlog(self, queue: str) -> int:
@@ -227,4 +227,7 @@ def test_rank_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Signature, "apply_async", lambda signature, **_: sent.append(signature))
     CeleryDispatcher().advance(UUID(int=1))
     CeleryDispatcher().advance(UUID(int=1), is_surplus=True)
-    assert [signature.options.get("priority") for signature in sent] == [None, 6]
+    CeleryDispatcher().effect(UUID(int=1), is_surplus=True)
+    CeleryDispatcher().lane(UUID(int=1))
+    CeleryDispatcher().lane(UUID(int=1), is_surplus=True)
+    assert [signature.options.get("priority") for signature in sent] == [None, 6, 6, None, 6]

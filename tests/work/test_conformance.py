@@ -48,7 +48,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 def rung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """What messages carried, in the order they were sent."""
     sent: list[Any] = []
-    monkeypatch.setattr(rings, "ring", lambda task, *subjects: sent.extend(subjects))
+    monkeypatch.setattr(rings, "ring", lambda task, *subjects, **_: sent.extend(subjects))
     yield sent
 
 
@@ -198,6 +198,33 @@ def test_every_tenant_has_its_turn_within_a_few_sweeps(
     for _ in range(3):
         kind.queued.ring_due()
     assert owed <= set(rung)
+
+
+def test_of_a_tenant_few_go_with_those_of_others(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks: list[bool] = []
+    monkeypatch.setattr(rings, "ring", lambda task, *ids, is_surplus=False: ranks.append(is_surplus))
+    monkeypatch.setattr(queued, "_OF_ONE_TENANT", 3)
+    monkeypatch.setattr(rings, "backlog", lambda queue: 0)
+    kind.make(owner, 10)
+    kind.make(tenant("other"))
+    kind.queued.ring_due()
+    assert ranks.count(False) == (4 if kind.leases.at_once != 1 else 2)
+    assert ranks == sorted(ranks)
+
+
+def test_what_has_a_message_in_the_queue_is_not_sent_another(
+    kind: Kind, owner: Agent, rung: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as that is known; few are, whoever else fills the queue."""
+    kind.make(owner, 10)
+    monkeypatch.setattr(rings, "backlog", lambda queue: 0)
+    first = kind.queued.ring_due()
+    pass_time(kind.leases.model, LONG_S)
+    monkeypatch.setattr(rings, "backlog", lambda queue: 10)
+    assert kind.queued.ring_due() == min(4, first)
+    (theirs,) = kind.make(tenant("other"))
+    kind.queued.ring_due()
+    assert kind.subject(theirs) in rung
 
 
 def test_new_rows_are_rung_for_up_to_a_number(kind: Kind, owner: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

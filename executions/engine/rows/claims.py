@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from executions.engine.rows.statements import fetch_row
+from executions.engine.rows.statements import fetch_row, fetch_rows
 from executions.engine.rows.turns import HAS_FOLLOWERS
 from executions.engine.run import Run
 from executions.models import Branch
@@ -213,15 +213,15 @@ _FREE_ABOVE = f"""
         UNION ALL
         SELECT p.id, p.parent_id FROM above JOIN executions_branch p ON p.id = above.parent_id
     )
-    SELECT array_agg(b.id) FROM above JOIN executions_branch b ON b.id = above.id
+    SELECT b.id, {_TAKEN_PLACES_SQL.format(parent="b.id")} FROM above JOIN executions_branch b ON b.id = above.id
     WHERE b.status = 'joining' AND b.id IS DISTINCT FROM %(lane)s AND {FREE_PLACES_SQL} > 0
 """
 
 
-def free_above(parent_id: UUID, *, lane: UUID | None) -> list[UUID]:
-    """The parent and the branches above it that may start another child, but for the one whose `lane` asks."""
-    row = fetch_row(_FREE_ABOVE, {"parent": parent_id, "lane": lane})
-    return [] if row is None or row[0] is None else list(row[0])
+def free_above(parent_id: UUID, *, lane: UUID | None) -> list[tuple[UUID, int]]:
+    """The parent and the branches above it that may start another child, but for the one whose `lane` asks, and how
+    many of the places of each are taken."""
+    return [(branch_id, taken) for branch_id, taken in fetch_rows(_FREE_ABOVE, {"parent": parent_id, "lane": lane})]
 
 
 def claim_held(parent_id: UUID, owner: str) -> Claim | None:

@@ -23,7 +23,8 @@ from julep_project.core.work.lease import Leases, Row
 
 _RUNG_AT_ONCE = 200
 _TENANTS_AT_ONCE = 1000
-# So many rows of one tenant are rung for as they come.
+# So many rows of one tenant are rung for as they come. Of those that a sweep rings for, so many go with the rows of
+# others, and the rest behind them.
 _OF_ONE_TENANT = 32
 
 # To be ordered by tenant and time. Where one has nearly all rows, the planner takes an index by time alone for as good,
@@ -33,9 +34,12 @@ OF_TENANT = "{table}.developer_id >= {tenant} AND {table}.developer_id <= {tenan
 DUE = "{table}.due_at <= now() AND ({table}.lease_until IS NULL OR {table}.lease_until < now())"
 _NOT_RUNG = "({table}.rung_at IS NULL OR {table}.rung_at < now() - make_interval(secs => %(lately)s))"
 
+# No message is known for it: none was sent since it waits for one.
+_IS_NEW = "coalesce({table}.rung_at < {table}.lease_until, {table}.rung_at IS NULL)"
+
 # Tenants are found by leaps through their index, not by reading it: one may have millions of rows there. Rows are named
 # by arrays, which are always looked up; joined, all rows might be read, whatever the planner took their number for.
-# The second column is the tenant behind which the next sweep begins: the last one there was room for, else the last one
+# The last column is the tenant behind which the next sweep begins: the last one there was room for, else the last one
 # that was looked at; null at the end of all tenants.
 _RING_DUE = f"""
     WITH RECURSIVE tenant AS (
@@ -47,20 +51,27 @@ _RING_DUE = f"""
     ), looked_at AS MATERIALIZED (
         SELECT id FROM tenant WHERE id IS NOT NULL LIMIT %(tenants)s
     ), due AS MATERIALIZED (
-        SELECT found.key, tenant.id AS tenant,
-               row_number() OVER (PARTITION BY tenant.id ORDER BY found.due_at) AS turn
+        SELECT found.key, tenant.id AS tenant, found.is_new,
+               row_number() OVER (PARTITION BY tenant.id ORDER BY found.due_at) AS turn,
+               row_number() OVER (PARTITION BY found.is_new ORDER BY found.due_at) AS place,
+               count(*) OVER (PARTITION BY found.is_new) AS alike
         FROM looked_at AS tenant CROSS JOIN LATERAL (
-            SELECT {{table}}.id AS key, {{table}}.due_at FROM {{table}}
+            SELECT {{table}}.id AS key, {{table}}.due_at, {_IS_NEW} AS is_new FROM {{table}}
             WHERE {{open}} AND {DUE} AND {OF_TENANT.format(table="{table}", tenant="tenant.id")} AND {_NOT_RUNG}
             ORDER BY {{table}}.developer_id, {{table}}.due_at LIMIT {{share}}
         ) AS found
     ), chosen AS MATERIALIZED (
         SELECT id FROM {{table}}
-        WHERE id = ANY (ARRAY(SELECT key FROM due ORDER BY turn, tenant LIMIT %(room)s)) FOR UPDATE SKIP LOCKED
+        WHERE id = ANY (ARRAY(
+            SELECT key FROM due WHERE is_new OR turn <= {rings.AGAIN} OR place <= alike - %(waiting)s
+            ORDER BY turn, tenant LIMIT %(room)s)) FOR UPDATE SKIP LOCKED
     ), rung AS (
-        UPDATE {{table}} SET rung_at = now() WHERE id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING {{subject}}
+        UPDATE {{table}} SET rung_at = now() WHERE id = ANY (ARRAY(SELECT id FROM chosen))
+        RETURNING id AS key, {{subject}} AS subject
+    ), ranked AS (
+        SELECT rung.subject, due.turn > %(with_others)s AS is_surplus FROM rung JOIN due USING (key)
     )
-    SELECT ARRAY(SELECT {{subject}} FROM rung),
+    SELECT ARRAY(SELECT subject FROM ranked WHERE NOT is_surplus), ARRAY(SELECT subject FROM ranked WHERE is_surplus),
            coalesce((SELECT tenant FROM due WHERE turn = 1 ORDER BY tenant OFFSET %(room)s - 1 LIMIT 1),
                     (SELECT id FROM looked_at ORDER BY id OFFSET %(tenants)s - 1 LIMIT 1))
 """
@@ -133,10 +144,11 @@ class Queued(Generic[Row]):
         """
         if not self.leases.due().exists():
             return 0
-        room = rings.room(rings.backlog(self._queue), _RUNG_AT_ONCE)
-        begun_behind, rung = self._swept_to, self._sweep(room)
+        waiting = rings.backlog(self._queue)
+        room = rings.room(waiting, _RUNG_AT_ONCE)
+        begun_behind, rung = self._swept_to, self._sweep(room, waiting)
         if begun_behind is not None and self._swept_to is None and rung < room:
-            rung += self._sweep(room - rung)
+            rung += self._sweep(room - rung, waiting)
         return rung
 
     def sweep(self, name: str) -> Keeper:
@@ -144,15 +156,18 @@ class Queued(Generic[Row]):
         when = partial(any_of, self.leases.due())
         return Keeper(name, settings.SWEEP_SECONDS, self.ring_due, figures=self.figures, when=when)
 
-    def _sweep(self, room: int) -> int:
-        """Go on behind the tenant where the last one ended."""
+    def _sweep(self, room: int, waiting: int) -> int:
+        """Go on behind the tenant where the last one ended. That many messages wait in the queue."""
         behind = "" if self._swept_to is None else "AND developer_id > %(behind)s"
-        [(subjects, self._swept_to)] = self._rows(
-            _RING_DUE, behind=behind, values={"room": room, "tenants": _TENANTS_AT_ONCE, "behind": self._swept_to}
+        bounds = {"room": room, "waiting": waiting, "tenants": _TENANTS_AT_ONCE, "with_others": _OF_ONE_TENANT}
+        [(subjects, surplus, self._swept_to)] = self._rows(
+            _RING_DUE, behind=behind, values={**bounds, "behind": self._swept_to}
         )
         for subject in subjects:
             self.ring(subject)
-        return len(subjects)
+        for subject in surplus:
+            rings.ring(self.task, subject, is_surplus=True)
+        return len(subjects) + len(surplus)
 
     def ring_next(self, tenant: UUID) -> None:
         """Ring for one more row of the tenant, if any is due and may be worked on."""

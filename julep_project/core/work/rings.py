@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 # What sending a message or looking at a queue raises while the broker is away.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 
+# Rank of messages that go behind others in every queue: with Redis, the highest number comes last.
+SURPLUS = 6
+
 # The command by which a worker looks at its row.
 DOORBELL = "look_at_row"
 
@@ -22,6 +25,10 @@ DOORBELL = "look_at_row"
 # A few are sent all the same, for the rows that were rung least lately.
 _FULL = 1000
 _AT_ONCE_WHEN_FULL = 25
+# What was rung for and not looked at may have its message in the queue, behind those of others: where as many wait
+# there as rows were rung for, none need have been lost. So many rows of each tenant are sent another one all the same,
+# so that nobody is kept from its own by the messages of others.
+AGAIN = 4
 
 
 @contextmanager
@@ -43,14 +50,16 @@ def _is_raised_in(error: Exception, package: str) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
 
 
-def ring(task: str, *ids: object, delay_s: float = 0.0) -> None:
+def ring(task: str, *ids: object, delay_s: float = 0.0, is_surplus: bool = False) -> None:
     """Send one message that carries ids only; while Redis is away nothing is sent, and nothing is lost.
 
-    One with a delay sits in a worker's memory until it is due: none should be of more than some seconds.
+    One with a delay sits in a worker's memory until it is due: none should be of more than some seconds. Without a rank
+    of its own, a message has that of the message which sends it.
     """
+    rank = {"priority": SURPLUS} if is_surplus else {}
     try:
         with sending():
-            current_app.send_task(task, args=[str(value) for value in ids], countdown=delay_s or None)
+            current_app.send_task(task, args=[str(value) for value in ids], countdown=delay_s or None, **rank)
     except BROKER_ERRORS as error:
         log.warning("ring not sent; a sweep will", extra={"task": task, "reason": repr(error)})
 
