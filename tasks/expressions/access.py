@@ -13,6 +13,7 @@ from tasks.expressions.errors import EvaluationError
 from tasks.expressions.limits import Budget
 from tasks.expressions.measure import check_key
 from tasks.expressions.methods import ATTRIBUTES, METHODS, REFUSED
+from tasks.expressions.names_of_keys import older_key
 from tasks.expressions.values import (
     LazyObject,
     Missing,
@@ -26,8 +27,6 @@ from tasks.expressions.values import (
 )
 
 _MAX_SUGGESTION_KEYS = 200
-# What results held a list of before they held one, by its key now; documents of that time still read it.
-_OLDER_KEYS = {"snippets": "snippet"}
 _OBJECT_METHODS = METHODS[dict]
 
 
@@ -66,7 +65,7 @@ def read_key(value: dict[Value, Value], key: Value, missing: Callable[[], Value]
     """What an object has under the key, or meant by it before; else what `missing` gives."""
     if key in value:
         return value[key]
-    now = _OLDER_KEYS.get(key) if type(key) is str else None
+    now = older_key(key)
     return [value[now]] if now in value else missing()
 
 
@@ -77,7 +76,7 @@ def _no_key(value: dict[Value, Value], key: object) -> NoReturn:
 def attribute(value: Value, name: str, budget: Budget) -> Value:
     """`value.name`, not called."""
     if type(value) is dict:
-        if name in value or name in _OLDER_KEYS:
+        if name in value or older_key(name) is not None:
             return read_key(value, name, lambda: _no_key(value, name))
         if name in _OBJECT_METHODS:
             fail("AttributeError", f".{name} is a method: call it with .{name}(...)")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from agents.policy.sources import NOWHERE, SOURCES, USER, Sources
+from tasks.expressions.names_of_keys import meant_by
 
 # The input of a run and the answers to its waits, whose sources only the run knows; beside those that a policy names.
 INPUT, ANSWERS = "input", "answers"
@@ -19,7 +20,7 @@ def known(sources: Sources, of_input: Iterable[str] = (USER,), of_answers: Itera
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`sources` of all of it. `keys` are those of an object, if they are all known."""
+    """`sources` of all of it. `keys` are those of an object, if they are all known, as they are stored."""
 
     sources: Sources = NOWHERE
     keys: Mapping[str, Sources] | None = None
@@ -28,8 +29,9 @@ class Content:
         """What is there under a key."""
         if self.keys is None:
             return self
-        # Of what it has not, an expression gets an error, or whatever else it says.
-        return Content(self.keys.get(key, NOWHERE)) if isinstance(key, str) else Content(self.sources)
+        meant = [self.keys[each] for each in meant_by(key) if each in self.keys] if isinstance(key, str) else []
+        # A read of anything else should give nothing; should it not, it is of all of it.
+        return Content(NOWHERE.union(*meant) if meant else self.sources)
 
     def beside(self, other: "Content") -> "Content":
         """What is there if it may be the one or the other."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agents.policy.sources import NOWHERE
+from tasks.expressions.names_of_keys import meant_by
 from tasks.language.scope import PLACE_NAMES, RUNTIME_NAMES
 from tasks.language.values import ExpressionValue, ListValue, Literal, ObjectValue, Value
 from tasks.steps.base import Step
@@ -107,7 +108,7 @@ class Scope:
             case None:
                 return self.input
             case Literal(value=literal):
-                return Content(NOWHERE, {str(key): NOWHERE for key in literal}) if isinstance(literal, dict) else EMPTY
+                return Content(NOWHERE, dict.fromkeys(literal, NOWHERE)) if isinstance(literal, dict) else EMPTY
             case ObjectValue(items=items):
                 keys = {key: self.of_value(item).sources for key, item in items}
                 return Content(NOWHERE.union(*keys.values()), keys)
@@ -156,7 +157,7 @@ class Scope:
                 return self._of_views(keys)
             case "state":
                 if keys and isinstance(keys[0], str):
-                    return self.store.state.get(keys[0], EMPTY), keys[1:]
+                    return either(self.store.state.get(key, EMPTY) for key in meant_by(keys[0])), keys[1:]
                 return self.store.all_state.get("", EMPTY), ()
         # Whatever else a step may read; there is nothing under other names, or a variable that is made of what is read.
         return (_OF_ANYTHING if name in _OF_OTHERS else EMPTY), ()

@@ -35,11 +35,9 @@ def reads_of_expression(source: str) -> Reads:
     """What an expression that was compiled before reads."""
     tree = parse(source)
     whole = tuple(dict.fromkeys(_in_expression(tree)))
-    if isinstance(tree, ast.Dict) and all(isinstance(key, ast.Constant) for key in tree.keys):
-        pairs = zip(tree.keys, tree.values, strict=True)
-        written = ((key.value, value) for key, value in pairs if isinstance(key, ast.Constant))
-        keys = tuple((str(key), tuple(_in_expression(value))) for key, value in written)
-        return Reads(whole, keys=keys)
+    if isinstance(tree, ast.Dict) and None not in (written := [_text(key) for key in tree.keys]):
+        named = zip(written, tree.values, strict=True)
+        return Reads(whole, keys=tuple((str(key), tuple(_in_expression(value))) for key, value in named))
     chain = _chain(tree)
     return Reads(whole, passes_on=chain if chain is not None and whole == (chain,) else None)
 
@@ -57,9 +55,6 @@ def _in_expression(node: ast.AST) -> Iterator[Read]:
             case ast.Call(func=ast.Name(id="get"), args=[ast.Constant(value=str(key)), *others], keywords=keywords):
                 yield Read("state", (key,))
                 stack += [*others, *keywords]
-            case ast.Call(func=ast.Name(id="get")):
-                yield Read("state")
-                stack += [*part.args, *part.keywords]
             case ast.Call(func=ast.Attribute(value=value)):
                 # The name of a method is no key.
                 stack += [value, *part.args, *part.keywords]
@@ -70,6 +65,12 @@ def _in_expression(node: ast.AST) -> Iterator[Read]:
                 stack += beside
             case _:
                 stack += ast.iter_child_nodes(part)
+
+
+def _text(key: ast.expr | None) -> str | None:
+    """A key that is stored as it is written. Others become texts that may be the same as another key's, and of those
+    that are equal, as 1 and True, the first gives the name and the last the value."""
+    return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
 
 
 def _unwound(node: ast.expr) -> tuple[Read | None, list[ast.AST]]:
@@ -95,7 +96,9 @@ def _unwound(node: ast.expr) -> tuple[Read | None, list[ast.AST]]:
 
 def _named(name: str, keys: list[Key | None]) -> Read:
     """A read of the name and the keys below it, of which the last stands first; those after one that is not written out
-    are not known."""
+    are not known. The function `get`, as a value too, reads the store."""
+    if name == "get":
+        return Read("state")
     past = past_input(name)
     known: list[Key] = [] if past is None else [past]
     for key in reversed(keys):
@@ -144,6 +147,6 @@ def _in_template(node: nodes.Node) -> Iterator[Read]:
                     stack.append(part.arg)
             part = part.node
         if isinstance(part, nodes.Name):
-            yield _named("state", [None]) if part.name == "get" else _named(part.name, keys)
+            yield _named(part.name, keys)
         else:
             stack += part.iter_child_nodes()

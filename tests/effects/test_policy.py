@@ -68,6 +68,11 @@ def asked(flow: FlowRunner, execution: dict[str, Any]) -> list[Any]:
         ([READ, pay("$ _.json.to")], ["world"]),
         ([READ, {"set": {"to": "$ _.json.to"}}, {"evaluate": {"x": 1}}, pay("$ state.to")], ["world"]),
         ([READ, {"evaluate": {"to": "$ inputs[0].to", "seen": "$ _.json.to"}}, pay("$ _.to")], []),
+        # Keys that are read, or stored, otherwise than they are written.
+        ([READ, {"evaluate": {"snippet": "$ _.json.to"}}, pay("{{ _.snippets[0] }}")], ["world"]),
+        ([READ, {"set": {"snippet": "$ _.json.to"}}, pay("$ state.snippets[0]")], ["world"]),
+        ([READ, {"evaluate": "$ {None: _.json.to}"}, pay("$ _['null']")], ["world"]),
+        ([READ, {"evaluate": "$ {'1': 'Ann', 'x': 1} | {1: _.json.to}"}, pay("$ _['1']")], ["world"]),
         ([{"map_reduce": {"over": "$ [1]", "map": [READ, pay("$ _.json.to")]}}], ["world"]),
         ([READ, pay("$ _.json.to", "hand")], ["hand"]),
         ([pay("Ann", "hand")], ["function"]),

@@ -124,13 +124,26 @@ MAKE_IT = {"tool": "pay", "arguments": "$ _.it.choices[0]['message'].tool_calls[
         # Calls in what looks like an answer of a model.
         ([READ, {"evaluate": {"it": MADE_UP % "_.json.to"}}, MAKE_IT], False),
         ([READ, {"evaluate": {"it": MADE_UP % "inputs[0].to"}}, MAKE_IT], True),
+        # Keys that are read, or stored, otherwise than they are written.
+        ([READ, {"evaluate": {"snippet": "$ _.json.to"}}, pay(to="$ _.snippets[0]")], False),
+        ([READ, {"evaluate": {"snippet": "$ _.json.to"}}, pay(to="{{ _.snippets[0] }}")], False),
+        ([READ, {"set": {"snippet": "$ _.json.to"}}, pay(to="$ state.snippets")], False),
+        ([READ, {"if": "$ inputs[0].x", "then": [{"evaluate": {"snippet": "$ _.json.to"}}],
+          "else": [{"evaluate": {"snippets": "$ 1"}}]}, pay(to="$ _.snippets")], False),
+        ([READ, {"evaluate": "$ {None: _.json.to}"}, pay(to="$ _['null']")], False),
+        ([READ, {"evaluate": "$ {True: _.json.to}"}, pay(to="$ _['true']")], False),
+        ([READ, {"evaluate": "$ {1: 5, True: _.json.to}"}, pay(to="$ _['1']")], False),
+        ([READ, {"evaluate": "$ {'null': 1, None: _.json.to, 'null': 2}"}, pay(to="$ _['null']")], False),
+        ([READ, {"evaluate": "$ {'a': 1, 'b': _.json.to}"}, pay(to="$ _['a']")], True),
+        ([READ, {"evaluate": {"a": "$ 1", "b": "$ _.json.to"}}, pay(to="$ _.else_that_is_not_there")], False),
+        ([READ, {"set": {"seen": "$ _.json.to"}}, pay(to="$ list(map(get, ['seen']))")], False),
         # Tools of a step that have the name of one of the task.
         ([{**ASKS, "tools": ["page", "pay"]}], False),
         ([{**ASKS, "tools": [OWN, "pay"]}], True),
         ([{**ASKS, "tools": [OWN, "page", "pay"]}], False),
         ([{**ASKS, "tools": [{**TOOLS[0], "name": "note"}, "pay"]}], False),
     ],
-)
+)  # fmt: skip
 def test_no_way_around_it(api: ApiClient, tasks: str, agent: dict[str, Any], main: Any, is_let_in: bool) -> None:
     Agent.objects.filter(pk=agent["id"]).update(policy={"tainted": ["web"]})
     response = api.post(tasks, {"name": "T", "main": main, "tools": TOOLS})
