@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from django.utils.crypto import constant_time_compare
 from rest_framework import serializers
 
+from agents.policy.influence import current_sources
 from agents.tools.runners import current_depth
 from julep_project.core.actor import ActorKind, current_actor
 from julep_project.core.errors import Conflict, Forbidden
@@ -22,7 +23,7 @@ APPROVE, DENY = "approve", "deny"
 LONGEST_REASON = 2000
 _HASH_LENGTH = 64
 # Who acts without anybody who wants just that.
-NOBODY = frozenset({ActorKind.RUN, ActorKind.SCHEDULE, ActorKind.SYSTEM})
+NOBODY = frozenset({ActorKind.RUN, ActorKind.SCHEDULE, ActorKind.HOOK, ActorKind.SYSTEM})
 
 
 class ApprovalMismatch(Conflict):
@@ -92,10 +93,10 @@ class Decision:
 
 def check_is_person() -> None:
     """Let nobody decide who is no person, and no program of the developer's with a key: what tools do is wanted by a
-    model or a run.
+    model or a run, and what a hook brings by whoever called it, also when a person has that call taken again.
 
     Raises:
         Forbidden
     """
-    if current_depth() or current_actor().kind in NOBODY:
-        raise Forbidden("A person has to decide this; a tool cannot")
+    if current_depth() or current_sources() or current_actor().kind in NOBODY:
+        raise Forbidden("A person has to decide this; a tool or a hook cannot")

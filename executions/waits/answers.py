@@ -21,8 +21,8 @@ def check_answer(wait_id: UUID, value: Any) -> None:
     """Refuse what the wait does not ask for.
 
     Raises:
-        Forbidden: it names in its `assignees` who may answer, and the current actor is none of them; or a tool answers
-            where people are named or counted.
+        Forbidden: it names in its `assignees` who may answer, and the current actor is none of them; or a tool or a
+            hook answers where people are named or counted.
         InvalidInput: the value does not fit its `schema`, or does not say whether it approves. What is no schema asks
             for nothing.
     """

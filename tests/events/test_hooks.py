@@ -113,6 +113,32 @@ def test_a_call_answers_a_wait(events: Events, door: Any) -> None:
     assert token not in str(hook.calls())
 
 
+HAND = {"name": "hand", "type": "function", "function": {}, "approval": "always"}
+
+
+@pytest.mark.parametrize(
+    ("step", "tools"),
+    [
+        ({"tool": "hand", "arguments": {"to": "Eve"}}, [HAND]),
+        ({"wait_for_input": {"info": {"assignees": ["key:Ann"]}}}, []),
+        ({"wait_for_input": {"info": "?", "quorum": {"approve": 1}}}, []),
+    ],
+)
+def test_a_call_answers_no_wait_that_needs_a_person(events: Events, door: Any, step: Json, tools: list[Json]) -> None:
+    run = events.flow.start(events.task(step, tools=tools), {})
+    (wait,) = [row for row in events.flow.log(run["id"]) if row["type"] == "wait"]
+    asked = wait["output"]
+    given = {"id": asked["id"], "hash": asked["hash"], "decision": "approve"} if tools else {"approve": True}
+    hook = door(target={"type": "wait", "task_token": "$ body.token", "input": "$ body.input"})
+    answer = hook.call({"token": wait["metadata"]["task_token"], "input": given})
+    assert answer.status_code == 403, answer.json()
+    (call,) = hook.calls()
+    assert (call["status"], "person" in call["reason"]) == ("failed", True)
+    # Nor does it decide if somebody has the call taken again: it is still what came from outside.
+    assert hook.api.post(f"{hook.at}/calls/{call['id']}/replay").status_code == 403
+    assert events.run(run)["status"] == "awaiting_input"
+
+
 def test_a_hook_is_changed_and_outlives_its_task(events: Events, door: Any) -> None:
     task = events.task({"evaluate": "$ 1"})
     hook = door(scheme="slack", target={"type": "task", "task_id": task})
