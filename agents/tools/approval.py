@@ -7,7 +7,8 @@ calls nothing. What was agreed to is one call: the tool as it is defined, with t
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from agents.policy.influence import UNKNOWN, Influence
 from agents.policy.policy import Policy
-from agents.policy.sources import Sources
+from agents.policy.sources import Sources, in_order
 from agents.tool_types import ALWAYS, NEVER, ToolType
 from agents.tools import system
 from agents.tools.api_call.arguments import REQUEST_FIELDS
@@ -35,6 +36,8 @@ from julep_project.core.reading.jsontext import as_read_back
 ARGUMENTS = "arguments"
 _SALT = "agents.tools.approval"
 NOT_HELD: Mapping[str, Sources] = MappingProxyType({})
+# Of arguments so many are told.
+_MOST_HELD = 20
 
 
 class Conditions(Protocol):
@@ -59,7 +62,8 @@ def register_conditions(conditions: Conditions) -> None:
 class AskedCall:
     """A call that a person is asked about. `arguments` are those that may be seen: what the definition, metadata and
     secrets supply is masked. `hash` is theirs; `digest` stands for all that decides what is called. `method` is that of
-    an integration, which a step may choose; `action` is what has to be done before it can be made, if anything."""
+    an integration, which a step may choose; `action` is what has to be done before it can be made, if anything; `why`
+    is what keeps it from being made without them, as people are told."""
 
     tool: str
     arguments: dict[str, Json]
@@ -67,11 +71,13 @@ class AskedCall:
     digest: str
     method: str | None = None
     action: dict[str, Json] | None = None
+    why: dict[str, Json] = field(default_factory=dict)
 
     def told(self) -> dict[str, Json]:
         """What people are told of it."""
         method = {} if self.method is None else {"method": self.method}
-        return {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash, **(self.action or {})}
+        call = {"tool": self.tool, **method, "arguments": self.arguments, "hash": self.hash}
+        return {**call, **self.why, **(self.action or {})}
 
 
 def may_need_agreement(tool: Mapping[str, Any], policy: Policy, presets: Presets = NO_PRESETS) -> bool:
@@ -86,10 +92,11 @@ class ApprovalNeeded(ToolError):
     kind = "ApprovalNeeded"
 
     def __init__(self, asked: AskedCall, held: Mapping[str, Sources] = NOT_HELD) -> None:
-        """`held`: the arguments for which the policy wants it, with their sources."""
+        """`held`: the arguments for which the policy wants it, with their sources. Else the tool says so itself."""
         super().__init__(f"a person must agree to this call of {asked.tool!r}", delivery=Delivery.NOT_SENT)
-        self.asked = asked
-        self.held = held
+        self.sources = {name: in_order(sources) for name, sources in islice(held.items(), _MOST_HELD)}
+        told = {"because": "policy", "sources": self.sources} if held else {"because": "approval"}
+        self.asked = replace(asked, why=told)
 
 
 def problem_of(approval: str, tool: Mapping[str, Json]) -> str | None:
@@ -126,13 +133,15 @@ def check_agreed(call: WantedCall, *, agreed: str | None = None, influence: Infl
         raise ApprovalNeeded(asked, held)
 
 
-def as_asked_about(call: WantedCall, action: dict[str, Json] | None) -> AskedCall:
-    """A model's call as people are told of it that have to do something first, whether they must agree to it or not.
+def as_asked_about(call: WantedCall, action: dict[str, Json] | None, agreement: AskedCall | None = None) -> AskedCall:
+    """A model's call as people are told of it that have to do something first. `agreement`: what they are asked about
+    it if they must agree to it as well.
 
     Raises:
         BadArguments
     """
-    return replace(_asked(call, _settled(call)), action=action)
+    why = {} if agreement is None else agreement.why
+    return replace(_asked(call, _settled(call)), action=action, why=why)
 
 
 def _settled(call: WantedCall) -> Settled:

@@ -9,13 +9,11 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from agents.policy.sources import in_order
 from agents.tools.actions import ActionNeeded
 from agents.tools.approval import ApprovalNeeded
 from agents.tools.secret_marks import shown
@@ -34,8 +32,6 @@ from julep_project.core.ids import uuid7
 NEEDS_ATTENTION = "needs_attention"
 BUDGET = "budget"
 TOOL_APPROVAL = "tool_approval"
-# Of the arguments that hold a call, so many are told to who looks why.
-_MOST_HELD = 20
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +90,7 @@ def wait_for_approval(claim: Claim, needed: ApprovalNeeded) -> Verdict | None:
             "tool": asked.tool,
             "hash": asked.hash,
             "digest": asked.digest,
-            "held": {name: in_order(sources) for name, sources in islice(needed.held.items(), _MOST_HELD)},
+            "held": needed.sources,
         },
     }
     verdict = _wait(claim, waiting, told, wait_id)

@@ -126,7 +126,7 @@ _QUESTION = ("mode", "schema")
 class AskedCallAnswer(Answer):
     """A call that a person has to decide about."""
 
-    sometimes = frozenset({"method", "type", "message", "needs_approval", *_SIGN_IN, *_QUESTION})
+    sometimes = frozenset({"method", "type", "message", "needs_approval", "because", "sources", *_SIGN_IN, *_QUESTION})
 
     id = serializers.UUIDField()
     tool_call_id = Text()
@@ -134,6 +134,8 @@ class AskedCallAnswer(Answer):
     method = Text(required=False)
     arguments = JsonObject()
     hash = Text()
+    because = Text(required=False, help_text="why a person has to agree: `policy`, or `approval` of the tool")
+    sources = JsonObject(required=False, help_text="with `policy`: where what is in the arguments comes from")
     expires_at = Timestamp()
     type = Text(required=False, help_text="what has to be done before it can be made: `connection`, `elicitation`")
     message = Text(required=False)

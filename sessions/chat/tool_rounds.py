@@ -126,7 +126,7 @@ class Toolbox:
             action = self._action_before(tool)
             if action is None:
                 return asked
-            return as_asked_about(wanted, {**action, "needs_approval": asked is not None})
+            return as_asked_about(wanted, {**action, "needs_approval": asked is not None}, asked)
         except (BadArguments, UnreadableArguments):
             return asked  # the model is told when the call is made
 

@@ -54,10 +54,16 @@ class PendingCall:
         """A call that is pending from now on, of a model that has read what comes from these sources."""
         return cls(str(uuid7()), dict(call), asked, in_order(sources), **begun)
 
+    def dump(self) -> dict[str, Any]:
+        """The call as it is stored. `why` stands beside what is asked: there, servers of before know each name."""
+        stored = asdict(self)
+        why = {} if stored["asked"] is None else stored["asked"].pop("why")
+        return {**stored, "why": why}
+
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
-        """The call that `asdict` wrote."""
-        asked = stored["asked"]
+        """The call that `dump` wrote."""
+        asked = None if stored["asked"] is None else {**stored["asked"], "why": stored.get("why", {})}
         call = cls(stored["id"], stored["call"], None if asked is None else AskedCall(**asked))
         return replace(call, **{name: stored[name] for name in ("sources", "key", "kept") if name in stored})
 
@@ -105,7 +111,7 @@ def keep_pending(session_id: UUID, pending: Pending) -> None:
         agent_id=pending.agent_id,
         is_alone=pending.is_alone,
         entry_count=count,
-        calls=[asdict(call) for call in pending.calls],
+        calls=[call.dump() for call in pending.calls],
         expires_at=pending.expires_at,
     )
     fields = {"action": "approval_asked_for", "session_id": session_id, "calls": len(pending.to_wire())}

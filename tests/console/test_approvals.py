@@ -34,6 +34,7 @@ def test_deciding(
     assert "waits for somebody who agrees" in operator.get(f"/admin/runs/{run['id']}/").content.decode()
     shown = operator.get(page)
     text = shown.content.decode()
+    assert "It waits because the tool always asks." in text
     assert "&lt;b&gt;Ann&lt;/b&gt;" in text and f'name="hash" value="{wait.output["hash"]}"' in text
     form = {"digest": shown.context["digest"], "hash": wait.output["hash"], "decision": decision, "reason": "no"}
     for wrong in ({"digest": "0" * 64}, {"hash": "0" * 64}, {"hash": ""}, {"decision": ""}):

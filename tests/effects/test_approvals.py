@@ -58,6 +58,7 @@ def test_a_call_waits_and_is_made_as_it_was_shown(run: Started, flow: FlowRunner
         "tool": "world",
         "arguments": arguments,
         "hash": hashlib.sha256(text.encode()).hexdigest(),
+        "because": "approval",
     }
     assert wait["metadata"]["task_token"]
     (listed,) = flow.api.get("/executions", {"status": "awaiting_input"}).json()["items"]

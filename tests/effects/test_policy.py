@@ -93,6 +93,8 @@ def test_a_call_that_was_held_is_made_once_it_is_agreed_to(
 ) -> None:
     execution = run([READ, pay("$ _.json.to")], tools=tools)
     assert asked(flow, execution) == ["world"]
+    wait = flow.log(execution["id"])[-1]["output"]
+    assert (wait["because"], wait["sources"]) == ("policy", {"to": ["web", "tools"]})
     # Messages come twice, leases run out, and whoever goes on knows nothing but the rows.
     branch = Branch.objects.get()
     let_leases_run_out()

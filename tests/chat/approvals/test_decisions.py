@@ -80,6 +80,7 @@ def test_a_chat_ends_with_what_is_asked_and_goes_on(
     text = json.dumps(ANN[2], sort_keys=True, separators=(",", ":"))
     assert (first["tool"], first["arguments"], first["tool_call_id"]) == ("pay", ANN[2], "c1")
     assert first["hash"] == sha256(text.encode()).hexdigest()
+    assert first["because"] == "approval" and "sources" not in first
     assert second["arguments"] == EVE[2] and first["expires_at"] > now().isoformat()
     assert web_server.requests == []
     # Whoever did not get the answer finds it here.

@@ -63,6 +63,9 @@ def test_a_model_that_has_read_results_pays_only_when_a_person_agrees(
     # The answer of one dangerous tool, too, was written by others; what only reads or changes goes on as ever.
     names, answer = asked(talk, session, calls(LOOK, NOTE), calls(NOTE), calls(PAY))
     assert names == ["pay"] and paid(web_server) == 1
+    (told,) = answer["requires_action"]
+    assert (told["because"], told["sources"]) == ("policy", {"*": ["web", "tools"]})
+    assert talk.api.get(f"/sessions/{session}/history").json()["requires_action"] == [told]
     assert sorted(request.path for request in web_server.requests[1:]) == ["/look", "/note", "/note"]
 
     names, _ = asked(talk, session, "Paid", approvals=decisions(answer, "approve"))

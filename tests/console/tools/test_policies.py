@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.llm.own.scripted import scripted_model
 from agents.models import Agent
+from executions.models import Transition
 from julep_project.devservices.loopback import Reply
 from tests.console.conftest import HOSTILE
 from tests.effects.conftest import api_tool
@@ -55,6 +56,12 @@ def test_what_a_policy_says_and_holds(viewer: Client, admin_client: Client, held
     ]
     assert "name,type,effect" in viewer.get(f"{path}?format=csv").content.decode()
     assert path in admin_client.get(f"/admin/agents/agent/{held['agent_id']}/change/").content.decode()
+
+
+def test_who_decides_is_told_why(operator: Client, held: dict[str, Any]) -> None:
+    wait = Transition.objects.get(execution=held["id"], type="wait")
+    page = operator.get(f"/admin/inbox/{wait.pk}/").content.decode()
+    assert "It waits because <code><bdi>to</bdi></code> is of <bdi>web, tools</bdi>." in page
 
 
 def test_a_policy_of_now_that_refuses_is_told(viewer: Client, held: dict[str, Any]) -> None:
