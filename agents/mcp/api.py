@@ -152,7 +152,9 @@ def _tool_to_wire(server: McpServer, tool: McpTool) -> dict[str, Any]:
     told = {
         **{name: getattr(tool, name) for name in names},
         "description": cleaned(tool.description, _LONGEST_SHOWN),
-        "offered_as": offered_name(server.name, tool.name) if is_chosen(_spec_of(server), tool.name) else None,
+        "offered_as": offered_name(server.name, tool.name, tool.mark)
+        if is_chosen(_spec_of(server), tool.name)
+        else None,
     }
     if tool.found is None:
         return told

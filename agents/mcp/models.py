@@ -29,6 +29,9 @@ class McpServer(Resource):
     listed_at = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, default="")
     left_out = models.JSONField(default=list, blank=True, help_text="tools that cannot be used, and why")
+    has_forgotten = models.BooleanField(
+        default=False, db_default=False, help_text="whether tools that it had once are known no more"
+    )
 
     objects = TenantManager()
 
@@ -60,6 +63,9 @@ class McpTool(Resource):
     developer = models.ForeignKey(Developer, on_delete=models.CASCADE, related_name="+")
     server = models.ForeignKey(McpServer, on_delete=models.CASCADE, related_name="tools")
     name = models.CharField(max_length=128)
+    mark = models.CharField(
+        max_length=8, blank=True, default="", db_default="", help_text="tells apart what it is offered by"
+    )
     description = models.TextField(blank=True, default="")
     input_schema = models.JSONField(default=dict)
     output_schema = models.JSONField(null=True, blank=True)

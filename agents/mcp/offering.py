@@ -41,7 +41,8 @@ def with_tools_of_servers(
     found = list(rows.defer("server_info", "left_out").prefetch_related(Prefetch("tools", shown)))
     servers = {str(row.tool_id) if row.tool_id else row.definition: row for row in found}
     taken = {body.get("name") for body in bodies}
-    return [each for body in bodies for each in _with_its_tools(body, servers, taken)]
+    names = [str(body["name"]) for body in wanted]
+    return [each for body in bodies for each in _with_its_tools(body, servers, taken, names)]
 
 
 def tools_of(server: Mapping[str, Json], bodies: Iterable[Body]) -> list[Body]:
@@ -71,7 +72,9 @@ def not_found_yet(name: str, bodies: Iterable[Mapping[str, Json]]) -> Body | Non
     return None
 
 
-def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], taken: set[Json]) -> Iterator[Body]:
+def _with_its_tools(
+    body: Mapping[str, Json], servers: Mapping[str, McpServer], taken: set[Json], names: Sequence[str]
+) -> Iterator[Body]:
     """The body and those of its server's tools whose names are not `taken`; afterwards they are."""
     if body.get("type") != ToolType.MCP:
         yield dict(body)
@@ -82,8 +85,7 @@ def _with_its_tools(body: Mapping[str, Json], servers: Mapping[str, McpServer], 
         return
     spec = {**spec_of(body), "server_id": str(server.pk)}
     yield {**body, "mcp": spec}
-    for tool in sorted(server.tools.all(), key=lambda each: each.name):
-        name = offered_name(str(body["name"]), tool.name)
+    for name, tool in _named(str(body["name"]), server, names):
         if name not in taken and is_chosen(spec, tool.name):
             taken.add(name)
             its = {**spec, **_facts(tool), "of_tool": body["name"]}
@@ -106,6 +108,18 @@ def _sign_in(body: Mapping[str, Json], spec: Mapping[str, Json], name: str, *, i
         "name": name,
         "description": f"{by_author}\n\n{told}" if by_author else told,
     }
+
+
+def _named(own: str, server: McpServer, names: Iterable[str]) -> list[tuple[str, McpTool]]:
+    """The tools of a server by what they are offered by, in the order of their own names. None has a name that begins
+    as those of another server's tools do: it would be theirs to take. Of two with one name it is that of the first."""
+    others = tuple(f"{name}__" for name in names if name.startswith(f"{own}__"))
+    found: dict[str, McpTool] = {}
+    for tool in sorted(server.tools.all(), key=lambda each: each.pk):
+        name = offered_name(own, tool.name, tool.mark)
+        if not name.startswith(others):
+            found.setdefault(name, tool)
+    return sorted(found.items(), key=lambda each: each[1].name)
 
 
 def _described(body: Mapping[str, Json], tool: McpTool) -> str:

@@ -26,7 +26,7 @@ from agents.tool_types import ToolType
 from agents.tools.body import canonical, spec_of
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import list_tools
-from agents.tools.mcp.listing import MOST_TOOLS, FoundTool, Listing
+from agents.tools.mcp.listing import MOST_TOOLS, FoundTool, Listing, Marks
 from agents.tools.mcp.server import Answer, Server, connection_of
 from agents.tools.secrecy import hiding
 from agents.tools.secret_names import filled, names_of
@@ -267,14 +267,15 @@ def _locked_row(
 def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool) -> None:
     is_first = row.listed_at is None
     known = {tool.name: tool for tool in McpTool.objects.filter(server=row)}
+    marks = Marks((tool.name, tool.mark) for tool in known.values())
     for found in listing.tools:
         if found.name in known:
             _compare(known.pop(found.name), found)
         else:
             state = ToolState.ACCEPTED if is_first or takes_new else ToolState.NEW
-            McpTool.objects.create(
-                developer_id=row.developer_id, server=row, name=found.name, state=state, **_columns(found)
-            )
+            mark = marks.give(row.name, found.name, is_unsure=row.has_forgotten)
+            told = {"name": found.name, "mark": mark, "state": state, **_columns(found)}
+            McpTool.objects.create(developer_id=row.developer_id, server=row, **told)
     gone = McpTool.objects.filter(pk__in=[tool.pk for tool in known.values()])
     # One that comes back as it was accepted is accepted again, so that nothing else may be remembered as accepted.
     gone.filter(state=ToolState.NEW).delete()
@@ -282,8 +283,9 @@ def _write(row: McpServer, listing: Listing, answer: Answer, *, takes_new: bool)
     # Of these a server may make any number, with other names each time. What was accepted first is kept, so that none
     # that somebody looked at is forgotten for them.
     all_gone = McpTool.objects.filter(server=row, state=ToolState.GONE)
-    McpTool.objects.filter(pk__in=all_gone.order_by("pk").values("pk")[MOST_TOOLS:]).delete()
+    forgotten, _ = McpTool.objects.filter(pk__in=all_gone.order_by("pk").values("pk")[MOST_TOOLS:]).delete()
     McpServer.objects.filter(pk=row.pk).update(
+        has_forgotten=row.has_forgotten or bool(forgotten),
         listed_at=DatabaseNow(),
         protocol=answer.protocol[:32],
         server_info=answer.server_info if len(canonical(answer.server_info)) <= _LONGEST_INFO else {},

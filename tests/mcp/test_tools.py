@@ -278,6 +278,67 @@ def test_of_tools_that_are_gone_the_first_are_remembered(
     assert gone == {"say", *(f"other{n}" for n in range(255))}
 
 
+def offered(server: dict[str, Any]) -> dict[str, str]:
+    return {tool["name"]: tool["offered_as"] for tool in server["tools"]}
+
+
+def add(own: McpServer, name: str) -> None:
+    """Have the server list a tool that says its own name."""
+
+    def say_it() -> str:
+        return f"this is {name}"
+
+    own.library.add_tool(say_it, name=name, structured_output=False)
+
+
+@pytest.mark.parametrize(("first", "later"), [("x_y_887fcea6", "x y"), ("x y", "x_y_887fcea6")])
+def test_a_name_never_passes_to_another_tool(
+    flow: FlowRunner, agent: str, own: McpServer, first: str, later: str
+) -> None:
+    """What names are told apart by is known to the server, which makes others to go with it."""
+    add(own, first)
+    tool = made(flow, agent, served(own))
+    step = {"tool": "sea__x_y_887fcea6", "arguments": {}}
+    assert run(flow, agent, step)["output"] == f"this is {first}"
+
+    add(own, later)
+    names = offered(flow.api.post(f"{tool}/refresh", {}).json())
+    assert names[first] == "sea__x_y_887fcea6" != names[later]
+    assert run(flow, agent, step)["output"] == f"this is {first}"
+    assert run(flow, agent, {"tool": names[later], "arguments": {}})["output"] == f"this is {later}"
+
+    own.library.remove_tool(first)
+    assert offered(flow.api.post(f"{tool}/refresh", {}).json()) == names
+    refused = run(flow, agent, step)
+    assert refused["status"] == "failed" and "not listed by its server any more" in refused["error"]
+
+
+def test_a_name_of_a_tool_that_is_forgotten_passes_to_no_other(
+    flow: FlowRunner, agent: str, own: McpServer, developer: Developer
+) -> None:
+    tool = made(flow, agent, served(own))
+    row = ServerRow.objects.get()
+    told = {"developer": developer, "server": row, "hash": "0" * 64, "state": "accepted"}
+    McpTool.objects.bulk_create([McpTool(name=f"other{n}", **told) for n in range(256)])
+    add(own, "x y")
+    assert offered(flow.api.post(f"{tool}/refresh", {}).json())["x y"] == "sea__x_y_887fcea6"
+    own.library.remove_tool("x y")
+    assert "x y" not in offered(flow.api.post(f"{tool}/refresh", {}).json())
+
+    for name in ("x_y_887fcea6", "plain"):
+        add(own, name)
+    names = offered(flow.api.post(f"{tool}/refresh", {}).json())
+    assert names["x_y_887fcea6"] != "sea__x_y_887fcea6" and names["plain"] == "sea__plain"
+
+
+def test_a_server_takes_no_name_of_another_ones_tools(flow: FlowRunner, agent: str, own: McpServer) -> None:
+    short = made(flow, agent, served(own))
+    made(flow, agent, served(own, "sea__north"))
+    add(own, "north__say")
+    assert states(flow.api.post(f"{short}/refresh", {}).json())["north__say"] == "accepted"
+    assert run(flow, agent, {"tool": "sea__north__say", "arguments": {"text": "ahoy"}})["output"] == "ahoy"
+
+
 def test_another_server_is_accepted_anew(flow: FlowRunner, agent: str, harbour: McpServer) -> None:
     nowhere = {"name": "sea", "type": "mcp", "mcp": {"server": {"url": "http://127.0.0.1:9/mcp"}}}
     created = flow.api.post(f"/agents/{agent}/tools", nowhere).json()

@@ -4,9 +4,11 @@ All of it was written by the server. It is kept as it came, within bounds, and i
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from secrets import token_hex
 from typing import Any
 
 from agents.tools.body import canonical
@@ -31,6 +33,7 @@ _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _LONGEST_SHOWN = 2_000
 _LONGEST_OFFERED_NAME = 64
 _HASH_LENGTH = 8
+_MARKED = re.compile(rf"_([0-9a-f]{{{_HASH_LENGTH}}})\Z")
 _DIVIDER = "__"
 # They choose how the character before them looks, and a row of them can spell a text that no person sees.
 _SELECTORS = dict.fromkeys([*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)])
@@ -123,16 +126,61 @@ class _Reading:
         return None
 
 
-def offered_name(tool: str, name: str) -> str:
-    """What models and steps call a tool of a server by: two servers may have tools of one name. Of what is too long, or
-    has other characters than names of functions may have, a part of its hash tells it apart."""
+def offered_name(tool: str, name: str, mark: str = "") -> str:
+    """What models and steps call a tool of a server by: two servers may have tools of one name. A tool that has a mark
+    is told apart by it; else one whose name is too long, or has other characters than names of functions may have, by a
+    part of its hash."""
     whole = f"{tool}{_DIVIDER}{name}"
     plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in name)
-    if plain == name and len(whole) <= _LONGEST_OFFERED_NAME:
+    if not mark and plain == name and len(whole) <= _LONGEST_OFFERED_NAME:
         return whole
-    mark = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:_HASH_LENGTH]
-    room = _LONGEST_OFFERED_NAME - len(f"{tool}{_DIVIDER}_{mark}")
-    return f"{tool}{_DIVIDER}{plain[:room]}_{mark}"
+    ending = mark or _usual_mark(name)
+    room = _LONGEST_OFFERED_NAME - len(f"{tool}{_DIVIDER}_{ending}")
+    return f"{tool}{_DIVIDER}{plain[:room]}_{ending}"
+
+
+def _usual_mark(name: str) -> str:
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()[:_HASH_LENGTH]
+
+
+def _tail(name: str) -> str | None:
+    """What looks like a mark at the end of a name."""
+    found = _MARKED.search(name)
+    return found and found[1]
+
+
+class Marks:
+    """The marks of the tools of one server. A server knows the usual ones, and makes names to go with them; so the tool
+    that was there first keeps what it is offered by, and another that would be offered by it gets a mark that nobody
+    could choose. Whatever the tool is called that names the server: names are cut to make room for that."""
+
+    def __init__(self, given: Iterable[tuple[str, str]]) -> None:
+        """`given` are names with their marks."""
+        self._marks: set[str] = set()
+        self._tails: set[str] = set()
+        for name, mark in given:
+            self._add(name, mark)
+
+    def give(self, tool: str, name: str, *, is_unsure: bool) -> str:
+        """The mark of a tool that is new; none where its name tells it apart. `is_unsure`: who had which name is not
+        known of all that were there."""
+        mark = ""
+        is_told_apart = offered_name(tool, name) == f"{tool}{_DIVIDER}{name}" and _tail(name) is None
+        if self._has(_usual_mark(name), _tail(name)) or (is_unsure and not is_told_apart):
+            mark = token_hex(_HASH_LENGTH // 2)
+            while self._has(mark, None):
+                mark = token_hex(_HASH_LENGTH // 2)
+        self._add(name, mark)
+        return mark
+
+    def _has(self, mark: str, tail: str | None) -> bool:
+        return mark in self._marks or mark in self._tails or tail in self._marks
+
+    def _add(self, name: str, mark: str) -> None:
+        self._marks.add(mark or _usual_mark(name))
+        tail = None if mark else _tail(name)
+        if tail is not None:
+            self._tails.add(tail)
 
 
 def server_part(name: str) -> str | None:

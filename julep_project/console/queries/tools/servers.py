@@ -65,7 +65,7 @@ def _told(row: Row) -> Row:
 # Those somebody has to look at come first, and no more than these are shown: what is gone is kept.
 MOST_SHOWN = 500
 _TOOLS = f"""
-    SELECT t.id, t.name, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at,
+    SELECT t.id, t.name, t.mark, t.state, t.hash, t.found->>'hash' AS found_hash, t.updated_at,
            {_CHOSEN.format(tool_id="s.tool_id")} AS is_chosen
     FROM mcp_client_mcptool t JOIN mcp_client_mcpserver s ON s.id = t.server_id WHERE t.server_id = %s
     ORDER BY array_position(ARRAY['changed', 'new', 'gone', 'accepted'], t.state::text), t.name

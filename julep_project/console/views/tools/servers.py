@@ -61,7 +61,11 @@ def show(request: HttpRequest, server_id: UUID) -> HttpResponse:
     context = {
         "server": server,
         "tools": [
-            {**row, "offered_as": offered_name(server["name"], row["name"]), "question": asked.get(row["name"])}
+            {
+                **row,
+                "offered_as": offered_name(server["name"], row["name"], row["mark"]),
+                "question": asked.get(row["name"]),
+            }
             for row in tools
         ],
         "chosen": chosen,
