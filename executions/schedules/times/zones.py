@@ -2,11 +2,14 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from executions.schedules.times.errors import TimesRefused
 
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,3}")
+# Files beside those of the database: what they say is up to each machine.
+_OF_MACHINES = {"localtime", "posixrules", "Factory"}
 _EXACT = timedelta(seconds=1)
 # No zone has ever left out or repeated more than a day.
 _MOST_SHIFT = timedelta(days=1)
@@ -19,12 +22,18 @@ def read_zone(name: str) -> ZoneInfo:
         TimesRefused
     """
     try:
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or name not in _names():
             raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         fix = "write one of the IANA database, such as Europe/Berlin or UTC"
         raise TimesRefused("timezone", f"there is no time zone {name[:64]!r}; {fix}") from None
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Those that mean the same everywhere, and are everywhere."""
+    return frozenset(available_timezones() - _OF_MACHINES)
 
 
 def local_at(moment: datetime, zone: ZoneInfo) -> datetime:
