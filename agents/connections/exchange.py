@@ -132,8 +132,9 @@ def _is_token(value: object) -> bool:
 
 
 def _seconds(value: object) -> int | None:
+    """For how long, if it says so: a token that is over when it is given is tried all the same, which tells."""
     try:
-        seconds = int(value) if isinstance(value, int | float | str) else None
+        seconds = int(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0
     except (ValueError, OverflowError):
         return None
-    return None if seconds is None else max(0, min(seconds, _LONGEST_LIFE_S))
+    return min(seconds, _LONGEST_LIFE_S) if seconds > 0 else None

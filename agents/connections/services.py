@@ -112,16 +112,15 @@ def lost(connection: Connection, why: str) -> bool:
     return is_lost
 
 
-def refreshed(connection: Connection, granted: Granted) -> None:
-    """Keep what a refresh gave.
+def refreshed(connection: Connection, granted: Granted) -> bool:
+    """Keep what a refresh gave. Whether it is kept: it is not where the connection was settled meanwhile, or is gone.
 
     Raises:
         SecretsNotConfigured
     """
     rows = Connection.objects.filter(pk=connection.pk, turn=connection.turn)
-    rows.update(
-        refreshed_at=DatabaseNow(), renewing_until=None, updated_at=DatabaseNow(), **_columns(connection, granted)
-    )
+    over = {"refreshed_at": DatabaseNow(), "renewing_until": None, "updated_at": DatabaseNow()}
+    return bool(rows.update(**over, **_columns(connection, granted)))
 
 
 def revoke_connection(developer: Developer, connection_id: UUID) -> None:
@@ -131,7 +130,7 @@ def revoke_connection(developer: Developer, connection_id: UUID) -> None:
         NotFound
     """
     with transaction.atomic():
-        # Locked, so that the tokens are those that a renewal under way has got.
+        # Locked, so that the tokens are those that a renewal has written. One that is under way finds no row any more.
         rows = list_connections(developer).select_for_update(of=("self",))
         connection = get_or_not_found(rows, connection_id, "Connection")
         Connection.objects.filter(pk=connection.pk).delete()

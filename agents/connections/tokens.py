@@ -7,6 +7,7 @@ before that moment has come.
 
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db.models import Q
@@ -18,6 +19,7 @@ from agents.connections.exchange import Client, GrantLost
 from agents.connections.models import Connection, ConnectionStatus
 from agents.connections.sealed import Tokens
 from agents.models import Developer
+from agents.tools.errors import ToolError
 from julep_project.core.clock import now
 from julep_project.core.database import give_connection_back
 
@@ -88,22 +90,32 @@ def _renewed(developer: Developer, connection: Connection, seen: Tokens) -> str 
         connection = current
         give_connection_back()
         time.sleep(_LOOKS_EVERY_S)
+    client = Client.of(developer, connection.provider)
     try:
-        granted = Client.of(developer, connection.provider).refresh(seen)
+        granted = client.refresh(seen)
     except GrantLost as error:
         if services.lost(connection, error.message):
             return None
         # Another process has renewed it meanwhile, as one that stood still for long finds.
-        current = Connection.objects.filter(pk=connection.pk).first()
-        tokens = None if current is None else _tokens_of(current)
-        return None if tokens is None else tokens.access
+        return _kept(connection)
     except ProviderFaulty as error:
         if not error.retryable:
             # It has said what it has to say.
             Connection.objects.filter(pk=connection.pk, turn=connection.turn).update(renewing_until=None)
         raise
-    services.refreshed(connection, granted)
-    return granted.tokens.access
+    if services.refreshed(connection, granted):
+        return granted.tokens.access
+    # Nobody would ever know these.
+    with suppress(ToolError):
+        client.revoke(granted.tokens)
+    return _kept(connection)
+
+
+def _kept(connection: Connection) -> str | None:
+    """The token that is kept now, by whomever."""
+    current = Connection.objects.filter(pk=connection.pk).first()
+    tokens = None if current is None else _tokens_of(current)
+    return None if tokens is None else tokens.access
 
 
 def _is_ours(connection: Connection) -> bool:

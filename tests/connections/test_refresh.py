@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from agents.connections.errors import ProviderFaulty
 from agents.connections.exchange import Client, Granted, GrantLost
 from agents.connections.models import Connection, Provider
 from agents.connections.sealed import Tokens
-from agents.connections.services import connected, refreshed
+from agents.connections.services import connected, refreshed, revoke_connection
 from agents.connections.tokens import access_token
 from agents.models import Developer
 from julep_project.devservices.loopback import RecordedRequest, Reply
@@ -89,6 +90,60 @@ def test_what_another_process_has_renewed_meanwhile_stays(
     monkeypatch.setattr(Client, "refresh", refresh)
     found = access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk))
     assert (found, Connection.objects.get().status) == ("access-1", "connected")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("with_provider", [False, True])
+def test_what_comes_after_a_connection_is_deleted_is_given_back(
+    slow: AuthorizationServer, monkeypatch: pytest.MonkeyPatch, with_provider: bool
+) -> None:
+    developer, row = soon_over(slow)
+    Provider.objects.update(revoke_url=f"{slow.url}/revoke")
+    refresh = Client.refresh
+
+    def refresh_late(self: Client, seen: Tokens) -> Granted:
+        granted = refresh(self, seen)
+        if with_provider:
+            Provider.objects.all().delete()
+        else:
+            revoke_connection(developer, row.pk)
+        slow.revoked.clear()
+        return granted
+
+    monkeypatch.setattr(Client, "refresh", refresh_late)
+    assert access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk)) is None
+    assert slow.issued[0] in slow.revoked and len(slow.revoked) == 2
+
+
+@pytest.mark.django_db
+def test_what_comes_after_a_new_sign_in_is_given_back(
+    slow: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    developer, row = soon_over(slow)
+    Provider.objects.update(revoke_url=f"{slow.url}/revoke")
+    refresh = Client.refresh
+
+    def refresh_late(self: Client, seen: Tokens) -> Granted:
+        granted = refresh(self, seen)
+        connected(Connection.objects.get(), Granted(Tokens("access-new", "refresh-new"), lives_s=3600, scopes=()))
+        return granted
+
+    monkeypatch.setattr(Client, "refresh", refresh_late)
+    assert access_token(developer, Connection.objects.select_related("provider").get(pk=row.pk)) == "access-new"
+    assert slow.issued[0] in slow.revoked and "access-new" not in slow.revoked
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lives", [0, -5, True, "0", "soon"])
+def test_a_token_that_is_said_to_be_over_is_tried(slow: AuthorizationServer, lives: Any) -> None:
+    developer, row = soon_over(slow)
+    told = {"access_token": "access-1", "token_type": "Bearer", "expires_in": lives}
+    slow.before["/token"] = Reply(200, told)
+    fresh = Client.of(developer, row.provider).redeem("code", "state")
+    connected(Connection.objects.get(), replace(fresh, tokens=Tokens("access-1", "")))
+    found = Connection.objects.select_related("provider").get(pk=row.pk)
+    assert access_token(developer, found) == "access-1"
+    assert Connection.objects.get().status == "connected"
 
 
 @pytest.mark.django_db(transaction=True)
