@@ -1,10 +1,13 @@
 """Secrets, of which the database holds what nobody can read without the master key."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from agents.models import Agent, Developer
+from julep_project.core.clock import now
 from julep_project.core.models import Resource
 from julep_project.core.tenancy import TenantManager
 
@@ -21,6 +24,12 @@ class Overlapping(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def overlap_until(self) -> datetime | None:
+        """Until when both count; None where the one before counts no more."""
+        until: datetime | None = self.previous_until
+        return until if until is not None and until > now() else None
 
 
 class Secret(Resource):

@@ -171,7 +171,7 @@ class HookCallAnswer(Answer):
 def hook_to_wire(hook: Hook) -> dict[str, Any]:
     task = {"task_id": None if hook.task_id is None else str(hook.task_id)} if hook.target == Target.TASK else {}
     names = ("name", "scheme", "options", "secret_name", "deduplicate_by", "calls_per_minute", "paused")
-    until = None if hook.previous_until is None else to_wire(hook.previous_until)
+    until = None if hook.overlap_until is None else to_wire(hook.overlap_until)
     target = {"type": hook.target, **task, **hook.mapping}
     return {**row_to_wire(hook, *names), "target": target, "previous_secret_until": until}
 

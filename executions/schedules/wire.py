@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from executions.schedules.models import Occurrence, Schedule, Target
+from executions.schedules.models import Occurrence, Schedule, ScheduleState, Target
 from executions.schedules.times.jitter import due_of
 from executions.schedules.times.timing import KINDS
 from executions.schedules.timings import timing_of
@@ -21,7 +21,9 @@ def schedule_to_wire(row: Schedule) -> dict[str, Any]:
     is_task = row.target == Target.TASK
     times = {name: row.timing.get(name) for name in (*KINDS, "time", "timezone")}
     moments = {name: _moment(getattr(row, name)) for name in ("starts_at", "ends_at", "paused_at")}
-    following = {"next_at": _moment(row.next_nominal), "next_due_at": _moment(row.due_at)}
+    # Of one that is paused a time stays behind that is none: it counts anew when it is resumed.
+    is_paused = row.state == ScheduleState.PAUSED
+    following = {"next_at": row.next_nominal, "next_due_at": row.due_at}
     return {
         **row_to_wire(row, *_PLAIN),
         "task_id": _id(row.task_id),
@@ -31,7 +33,7 @@ def schedule_to_wire(row: Schedule) -> dict[str, Any]:
         "message": None if is_task else row.input.get("message"),
         **times,
         **moments,
-        **following,
+        **{name: None if is_paused else _moment(moment) for name, moment in following.items()},
     }
 
 

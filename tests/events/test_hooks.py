@@ -250,6 +250,7 @@ def test_a_secret_that_is_replaced_counts_for_a_while(events: Events, door: Any)
     assert first != second and first not in Hook.objects.get().previous_sealed
     assert [_signed_by(hook, secret) for secret in (first, second, "another")] == [202, 202, 403]
     Hook.objects.update(previous_until="2026-01-01T00:00:00Z")
+    assert hook.api.get(hook.at).json()["previous_secret_until"] is None
     assert [_signed_by(hook, secret) for secret in (first, second)] == [403, 202]
 
     # The one before the one before counts no more, and neither does what is replaced at once.

@@ -113,6 +113,7 @@ def test_a_pause_has_a_reason_and_times_of_it_are_none(scheduling: Scheduling) -
     paused = scheduling.api.post(f"{path}/pause", {"reason": "The supplier is closed"}).json()
     assert (paused["state"], paused["paused_reason"]) == ("paused", "The supplier is closed")
     assert paused["paused_by"]["kind"] == "internal"
+    assert (paused["next_at"], paused["next_due_at"]) == (None, None)
     assert scheduling.fire(made, 4) == []
     resumed = scheduling.api.post(f"{path}/resume").json()
     assert (resumed["state"], resumed["paused_reason"], resumed["paused_at"]) == ("active", None, None)

@@ -140,7 +140,7 @@ def endpoint_to_wire(row: Endpoint) -> dict[str, Any]:
         "disabled_reason": row.disabled_reason or None,
         "disabled_at": _moment(row.disabled_at),
         "failing_since": _moment(row.failing_since),
-        "previous_secret_until": _moment(row.previous_until),
+        "previous_secret_until": _moment(row.overlap_until),
     }
 
 

@@ -152,7 +152,7 @@ class ScheduleAnswer(StoredAnswer):
     paused_by = PausedBy()
     paused_at = Timestamp()
     failures = serializers.IntegerField(help_text="in a row")
-    next_at = Timestamp(help_text="its next time")
+    next_at = Timestamp(help_text="its next time; null while it is paused, for it counts from when it is resumed")
     next_due_at = Timestamp(help_text="when that is due, with its jitter")
 
 

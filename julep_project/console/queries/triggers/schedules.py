@@ -8,8 +8,8 @@ from julep_project.console.queries.rows import Row, rows
 _SCHEDULES = """
     SELECT s.id, s.name, s.target, s.task_id, t.name AS task, s.session_id, s.state, s.paused_reason, s.paused_by,
            s.paused_at, s.failures, s.max_failures, s.timing, s.starts_at, s.ends_at, s.jitter, s.overlap, s.catch_up,
-           s.catch_up_window, s.pin, s.version_number, s.next_nominal, s.due_at, s.created_at, s.developer_id,
-           d.email AS developer
+           s.catch_up_window, s.pin, s.version_number, s.due_at, s.created_at, s.developer_id, d.email AS developer,
+           CASE WHEN s.state <> 'paused' THEN s.next_nominal END AS next_nominal
     FROM schedules_schedule s
     JOIN agents_developer d ON d.id = s.developer_id LEFT JOIN tasks_task t ON t.id = s.task_id
 """
