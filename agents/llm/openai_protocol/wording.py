@@ -30,6 +30,8 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 # Of the library's arguments: how it is to ask, and no part of the question.
 _HOW = frozenset({"model", "messages", "timeout", "max_retries", "api_key", "_skip_mcp_handler", "cache"})
+# The library says of a whole answer, too, that it is none.
+_STREAM = "stream"
 # Searches have a price of their own.
 _PRICED_APART = "web_search_options"
 # The library may fetch what they name.
@@ -64,7 +66,7 @@ def worded(
         log.debug("left to the library", extra={"model": request.model}, exc_info=True)
         return None
     if is_streamed:
-        data |= {"stream": True, "stream_options": {"include_usage": True}}
+        data |= {_STREAM: True, "stream_options": {"include_usage": True}}
     return Wording(model, f"{address}/chat/completions", _headers(key), to_json_text(data).encode())
 
 
@@ -118,4 +120,4 @@ def _data(litellm: Any, model: str, messages: Any, given: Mapping[str, Json], ad
         model=model, messages=messages, optional_params=optional, litellm_params=about, headers={}
     )
     beside = data.pop("extra_body", None) or {}
-    return {name: value for name, value in {**data, **beside}.items() if value is not None}
+    return {name: value for name, value in {**data, **beside}.items() if value is not None and name != _STREAM}
