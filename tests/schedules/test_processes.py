@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 
-from executions.models import Execution
 from executions.schedules.models import Occurrence
 from tests.api_client import API_KEY
-from tests.backend import Backend, wait_until
+from tests.backend import Backend, wait_for_end, wait_until
 
 Json = dict[str, Any]
 PAGE = (Path(__file__).parents[2] / "docs" / "triggers" / "schedules.md").read_text()
@@ -53,8 +52,9 @@ def test_the_example_of_the_page_and_a_message_to_a_session(backend: Backend) ->
             row = fired[schedule["id"].replace("-", "")]
             assert row.nominal == at and row.started_at is not None
             assert timedelta(0) <= row.started_at - at <= timedelta(seconds=2)
-        run = Execution.objects.get(pk=fired[soon["id"].replace("-", "")].execution_id)
+        run = wait_for_end(str(fired[soon["id"].replace("-", "")].execution_id), backend)
         assert run.output == {"about": "soon", "on": at.isoformat()}
+        wait_for_end(begun["execution_id"], backend)
         report = client.get(f"/executions/{begun['execution_id']}").json()
         assert report["output"]["about"] == "tides" and report["output"]["on"] == begun["nominal"][:10]
         history = client.get(f"/sessions/{session}/history").json()["entries"]
