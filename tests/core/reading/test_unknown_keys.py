@@ -22,6 +22,7 @@ _OF_OLD_CLIENTS = """
 _QUERIES = "AuditQuery ModelsQuery RunFilterBody".split()
 # Parts of surfaces that others publish, which have their own way to say so.
 _ELSEWHERE = ("agents.api.", "docs_store.api.openai.", "sessions.responses.")
+# Described only, or the beginning of others.
 _NOT_READ = "Spec OpenSpec ChunkPlace McpMessageBody".split()
 
 
