@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from agents.spending.attribution import current_attribution
 from agents.tools.system import METADATA_FILTER, SystemCall, operation
 from executions import selectors, services
 from executions.api.serializers import ChangeBody, ExecutionBody, RunFilterBody
@@ -27,6 +28,7 @@ def start_execution(call: SystemCall) -> Json:
         metadata=values.get("metadata"),
         depth=call.depth,
         execution_id=call.new_id(),
+        called={"counts_for": current_attribution().led_here},
     )
     return shown_execution(execution)
 

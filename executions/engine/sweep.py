@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from executions.engine.dispatch import MAX_COUNTDOWN_S, Dispatcher
-from executions.engine.rows.claims import FREE_PLACES_SQL, TERMINAL_SQL
+from executions.engine.rows.claims import FREE_PLACES_SQL, HOLDS_PLACE_SQL, TERMINAL_SQL
 from executions.engine.rows.turns import HELD_BACK_EXIST, SHARE, followers_of_all
 from executions.states import FINAL_BRANCH, BranchStatus
 from julep_project.core.database import fetch
@@ -93,22 +93,26 @@ _HAS_PENDING = "EXISTS (SELECT FROM executions_branch c WHERE c.parent_id = b.id
 # places, each map is given one.
 _RING_LANES = f"""
     WITH free AS MATERIALIZED (
-        SELECT b.id, b.rung_at, place.count
+        SELECT b.id, b.rung_at, place.count,
+               NOT EXISTS (
+                   SELECT FROM executions_branch c
+                   WHERE c.parent_id = b.id AND c.status IN ('joining', {HOLDS_PLACE_SQL})
+               ) AS is_idle
         FROM executions_branch b CROSS JOIN LATERAL (SELECT {FREE_PLACES_SQL} AS count) AS place
         WHERE b.status = 'joining' AND {_NOT_RUNG} AND {_HAS_PENDING} AND place.count > 0
         ORDER BY b.rung_at NULLS FIRST LIMIT %(room)s FOR UPDATE OF b SKIP LOCKED
     ), lost AS (
         SELECT sum(count) - %(waiting)s AS lanes, count(*) AS maps FROM free
     ), wanted AS (
-        SELECT id, rung_at, CASE WHEN lost.lanes > lost.maps THEN count ELSE 1 END AS lanes,
+        SELECT id, rung_at, is_idle, CASE WHEN lost.lanes > lost.maps THEN count ELSE 1 END AS lanes,
                least(%(room)s, greatest(lost.lanes, lost.maps)) AS most
         FROM free CROSS JOIN lost
     ), shared AS (
-        SELECT id, least(lanes, most - (sum(lanes) OVER (ORDER BY rung_at NULLS FIRST, id) - lanes)) AS lanes
+        SELECT id, is_idle, least(lanes, most - (sum(lanes) OVER (ORDER BY rung_at NULLS FIRST, id) - lanes)) AS lanes
         FROM wanted
     )
     UPDATE executions_branch b SET rung_at = now() FROM shared WHERE b.id = shared.id AND shared.lanes > 0
-    RETURNING b.id, shared.lanes::int
+    RETURNING b.id, shared.lanes::int, shared.is_idle
 """
 
 
@@ -134,11 +138,11 @@ def sweep(dispatcher: Dispatcher) -> dict[str, int]:
     for branch_id in followers_of_all(engine.room) if "held back" in kinds else ():
         rung["held back"] += 1
         dispatcher.advance(branch_id, is_surplus=True)
-    for parent_id, lanes in _free_lanes(engine) if "lanes" in kinds else ():
+    for parent_id, lanes, is_idle in _free_lanes(engine) if "lanes" in kinds else ():
         rung["lanes"] += lanes
-        for _ in range(lanes):
-            # As all were but the first of the map, which cannot be told from the others any more.
-            dispatcher.lane(parent_id, is_surplus=True)
+        for lane in range(lanes):
+            # A run of which nothing is at work does not wait for what others have in surplus.
+            dispatcher.lane(parent_id, is_surplus=lane > 0 or not is_idle)
     return dict(rung)
 
 
@@ -186,7 +190,8 @@ def _due_branches(search: _Search, queue: _Queue) -> Iterator[tuple[UUID, float,
         yield branch_id, max(left_s - (time.monotonic() - read), _SHORTEST_S) if left_s else 0.0, is_surplus
 
 
-def _free_lanes(queue: _Queue) -> list[tuple[UUID, int]]:
+def _free_lanes(queue: _Queue) -> list[tuple[UUID, int, bool]]:
+    """Maps, how many lanes each is given, and whether none of its children is at work."""
     return fetch(_RING_LANES, {"lately": settings.RING_AGAIN_SECONDS, **queue.parameters})
 
 

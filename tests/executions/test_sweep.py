@@ -181,7 +181,19 @@ def test_lanes_that_were_lost_go_behind_others_and_those_that_wait_are_not_doubl
     rings = Rings(waiting=messages)
 
     assert sweep(rings) == {"lanes": lanes}
-    assert len(rings.surplus) == lanes
+    # Of two runs nothing is at work.
+    assert len(rings.surplus) == lanes - 2
+
+
+def test_a_run_that_is_at_work_waits_behind_others_for_more_lanes(flow: FlowRunner) -> None:
+    pending_map(flow, 20, 10)
+    parent = Branch.objects.get(status=BranchStatus.JOINING)
+    assert claims.take_child(parent.pk, "worker") is not None
+    Branch.objects.filter(pk=parent.pk).update(rung_at=None)
+    rings = Rings()
+
+    assert sweep(rings) == {"lanes": 9}
+    assert len(rings.surplus) == 9
 
 
 def test_a_map_without_a_free_place_keeps_none_of_the_others_from_theirs(flow: FlowRunner) -> None:

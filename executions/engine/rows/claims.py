@@ -149,19 +149,19 @@ def loaded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-_HOLDS_PLACE_SQL = ", ".join(f"'{status.value}'" for status in sorted(HOLDS_PLACE))
+HOLDS_PLACE_SQL = ", ".join(f"'{status.value}'" for status in sorted(HOLDS_PLACE))
 
 # Places of a parent that its children take up. Counted apart, so that neither looks at the children that have ended.
 _TAKEN_PLACES_SQL = f"""
-    (SELECT count(*) FROM executions_branch a WHERE a.parent_id = {{parent}} AND a.status IN ({_HOLDS_PLACE_SQL}))
+    (SELECT count(*) FROM executions_branch a WHERE a.parent_id = {{parent}} AND a.status IN ({HOLDS_PLACE_SQL}))
     + (SELECT count(*) FROM executions_branch a
        WHERE a.parent_id = {{parent}} AND a.status = 'joining' AND EXISTS (
            WITH RECURSIVE below AS (
                SELECT d.id, d.status FROM executions_branch d
-               WHERE d.parent_id = a.id AND d.status IN ('pending', 'joining', {_HOLDS_PLACE_SQL})
+               WHERE d.parent_id = a.id AND d.status IN ('pending', 'joining', {HOLDS_PLACE_SQL})
                UNION ALL
                SELECT d.id, d.status FROM below JOIN executions_branch d ON d.parent_id = below.id
-               WHERE below.status = 'joining' AND d.status IN ('pending', 'joining', {_HOLDS_PLACE_SQL})
+               WHERE below.status = 'joining' AND d.status IN ('pending', 'joining', {HOLDS_PLACE_SQL})
            ) SELECT FROM below WHERE status <> 'joining'))
 """
 

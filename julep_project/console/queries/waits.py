@@ -100,6 +100,8 @@ def _described(row: Row, names: dict[Any, str]) -> Row:
         "kind": kind,
         "since": since,
         "progress": told(row["quorum"]) if row["quorum"] else "",
+        # An argument may have the name of a method, by which a template would have found it.
+        "held": list((row["held"] or {}).items()),
     }
 
 

@@ -91,7 +91,7 @@ def take_turn(what: str, *, calls: int, period_s: int, caller: str, patience_s: 
     looks: list[float] = [_LATE_MS, _LOOKS_MS, _LOOKS_OF_EACH_MS, int(LONGEST_LOOK_S * 1000), _MOST_PLACES, random()]
     try:
         told = _take()(
-            keys=[key, f"{key}:line", f"{key}:due"], args=[calls, period_s * 1000, caller, patience_ms, *looks]
+            keys=[key, f"{key}:places", f"{key}:due"], args=[calls, period_s * 1000, caller, patience_ms, *looks]
         )
     except redis.RedisError as error:
         leave_alone(error)
