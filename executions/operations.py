@@ -10,6 +10,7 @@ from executions import selectors, services
 from executions.api.serializers import ChangeBody, ExecutionBody, RunFilterBody
 from executions.finding import RunFilter, find_runs
 from executions.models import Execution
+from executions.waits.standing import waits_of
 from executions.wire import shown_execution, transition_to_wire
 from tasks.selectors import get_task
 
@@ -50,8 +51,9 @@ def list_executions(call: SystemCall) -> list[Json]:
 
 @operation("execution.get", "task.execution.get", ids="execution_id")
 def get_execution(call: SystemCall) -> Json:
-    """Get one execution: its status, output or error."""
-    return shown_execution(selectors.get_execution(call.developer, call.id("execution_id")))
+    """Get one execution: its status, output or error, and what it waits for."""
+    execution = selectors.get_execution(call.developer, call.id("execution_id"))
+    return {**shown_execution(execution), "waits": waits_of(execution)}
 
 
 @operation("execution.change_status", "task.execution.change_status", ids="execution_id", body=ChangeBody)
