@@ -10,7 +10,7 @@ import httpx
 
 from agents.llm.chunks import Chunk, cut
 from agents.llm.openai_protocol import asking
-from agents.llm.openai_protocol.wording import worded
+from agents.llm.openai_protocol.wording import worded_async
 from agents.llm.own import offline
 from agents.llm.own.scripted import active_script
 from agents.llm.providers.hidden_key import HiddenKey
@@ -71,7 +71,7 @@ async def open_stream(request: ModelRequest) -> ModelStream:
 
 async def _open(litellm: ModuleType, provider: str, request: ModelRequest) -> Any:
     options = options_of(litellm, request)
-    wording = worded(litellm, provider, request, options, is_streamed=True)
+    wording = await worded_async(litellm, provider, request, options, is_streamed=True)
     if wording is not None:
         with unless_left_to_library(wording, provider):
             return await asking.open_stream(litellm, wording, options["timeout"])

@@ -132,9 +132,13 @@ def _whole(response: httpx.Response) -> dict[str, Json]:
     if answer.get("error"):
         raise _sdk().APIError(_message_of(answer["error"]), response.request, body=answer["error"])
     choices = answer.get("choices") or []
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+    if not isinstance(choices, list) or not all(map(_is_choice, choices)):
         raise ValueError(_NO_ANSWER)
     return answer
+
+
+def _is_choice(choice: Json) -> bool:
+    return isinstance(choice, dict) and isinstance(choice.get("message"), dict)
 
 
 def _object(content: bytes) -> dict[str, Json]:
@@ -147,6 +151,13 @@ def _object(content: bytes) -> dict[str, Json]:
 def _message_of(error: Json) -> str:
     said = error.get("message") if isinstance(error, Mapping) else error
     return str(said or "An error occurred during streaming")
+
+
+@cache
+def failures() -> tuple[type[Exception], ...]:
+    """What goes wrong with a provider, or on the way to it. All else that is raised here is a fault of ours."""
+    of_library = import_module("litellm.llms.base_llm.chat.transformation").BaseLLMException
+    return (_sdk().OpenAIError, of_library, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 def _sdk() -> Any:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from agents.llm.request import ModelRequest
 from julep_project.core.json_value import Json
+from julep_project.core.process.threads import in_thread
 from julep_project.core.reading.jsontext import to_json_text
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,12 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 _HOW = frozenset({"model", "messages", "timeout", "max_retries", "api_key", "_skip_mcp_handler", "cache"})
 # The library says of a whole answer, too, that it is none.
 _STREAM = "stream"
-# Searches have a price of their own.
-_PRICED_APART = "web_search_options"
+# Searches have a price of their own, and some models search whatever they are asked.
+_PRICED_APART, _SEARCHING = "web_search_options", "-search-"
+# The SDK sends what is said there with each question.
+_MORE_HEADERS = "OPENAI_CUSTOM_HEADERS"
+# To word more than this takes so long that others on an event loop would notice.
+_MOST_CHARACTERS, _MOST_PARTS = 64 * 1024, 100
 # The library may fetch what they name.
 _FETCHED = "file"
 
@@ -54,7 +59,7 @@ def worded(
     """The request for the library's arguments `options`; None where the library is to make it by itself, or to say why
     it cannot be made."""
     key, address = request.api_key or os.environ.get(_KEY), _address()
-    if provider != PROVIDER or not key or address is None or not _is_plain(request):
+    if provider != PROVIDER or not key or address is None or os.environ.get(_MORE_HEADERS) or not _is_plain(request):
         return None
     model = str(litellm.get_llm_provider(model=request.model)[0])
     given = {name: value for name, value in options.items() if name not in _HOW}
@@ -62,12 +67,29 @@ def worded(
         if not _is_chat(model, given, address):
             return None
         data = _data(litellm, model, options["messages"], given, address)
-    except Exception:  # whatever it does not like; it tells in words of its own, to who asks it the usual way
-        log.debug("left to the library", extra={"model": request.model}, exc_info=True)
+        if is_streamed:
+            data |= {_STREAM: True, "stream_options": {"include_usage": True}}
+        body = to_json_text(data).encode()
+    except Exception as error:  # whatever it does not like; it tells in words of its own, to who asks it the usual way
+        log.debug("left to the library", extra={"model": request.model, "error_type": type(error).__name__})
         return None
-    if is_streamed:
-        data |= {_STREAM: True, "stream_options": {"include_usage": True}}
-    return Wording(model, f"{address}/chat/completions", _headers(key), to_json_text(data).encode())
+    return Wording(model, f"{address}/chat/completions", _headers(key), body)
+
+
+async def worded_async(
+    litellm: ModuleType, provider: str, request: ModelRequest, options: Mapping[str, Json], *, is_streamed: bool
+) -> Wording | None:
+    """`worded`, on a thread where it takes a while."""
+    if is_short(request):
+        return worded(litellm, provider, request, options, is_streamed=is_streamed)
+    return await in_thread(worded, litellm, provider, request, options, is_streamed=is_streamed)
+
+
+def is_short(request: ModelRequest) -> bool:
+    """Whether the question has few parts and little text. Pictures and the like count as much."""
+    contents = [message.get("content") or "" for message in request.messages]
+    characters = sum(len(content) if isinstance(content, str) else _MOST_CHARACTERS for content in contents)
+    return len(request.messages) + 5 * len(request.tools) <= _MOST_PARTS and characters < _MOST_CHARACTERS
 
 
 def _address() -> str | None:
@@ -89,9 +111,8 @@ def _headers(key: str) -> dict[str, str]:
 def _is_plain(request: ModelRequest) -> bool:
     contents = (message.get("content") for message in request.messages)
     parts = (part for content in contents if isinstance(content, list) for part in content)
-    return _PRICED_APART not in request.settings and not any(
-        isinstance(part, Mapping) and part.get("type") == _FETCHED for part in parts
-    )
+    is_searching = _PRICED_APART in request.settings or _SEARCHING in f"{request.model}-"
+    return not is_searching and not any(isinstance(part, Mapping) and part.get("type") == _FETCHED for part in parts)
 
 
 def _is_chat(model: str, given: Mapping[str, Any], address: str) -> bool:

@@ -21,7 +21,7 @@ import httpx
 
 from agents.llm.errors import to_domain_error
 from agents.llm.openai_protocol import asking
-from agents.llm.openai_protocol.wording import Wording, worded
+from agents.llm.openai_protocol.wording import Wording, worded, worded_async
 from agents.llm.own.offline import is_offline
 from agents.llm.providers.answer_bytes import watch, watch_async
 from agents.llm.providers.event_loops import PerLoopTransport
@@ -38,7 +38,7 @@ from agents.llm.providers.system_roles import with_system_roles
 from agents.llm.request import ModelRequest
 from agents.llm.said import ENDS, FAILS_SILENTLY, FAILURES, SILENT_FAILURE, failure_of, is_silent
 from agents.llm.usage import token_count, token_counts
-from julep_project.core.errors import DomainError, ModelUnavailable, RateLimited
+from julep_project.core.errors import ModelUnavailable, RateLimited
 from julep_project.core.json_value import Json
 from julep_project.core.process.memory import loading
 from julep_project.core.process.once import Once
@@ -130,8 +130,11 @@ def ask(request: ModelRequest) -> Answered:
         options = options_of(litellm, request)
         wording = worded(litellm, provider, request, options, is_streamed=False)
         if wording is not None:
+            answer = None
             with unless_left_to_library(wording, provider):
-                return _read(litellm, request, asking.ask(litellm, wording, options["timeout"]), end.stopped_by)
+                answer = asking.ask(litellm, wording, options["timeout"])
+            if answer is not None:
+                return _read(litellm, request, answer, end.stopped_by)
         response = litellm.completion(**options)
     return _answered(litellm, request, response, end.stopped_by)
 
@@ -143,10 +146,12 @@ async def ask_async(request: ModelRequest) -> Answered:
     await in_thread(admit, provider, request.api_key)
     with provider_errors(request.api_key, provider), telling_end() as end:
         options = options_of(litellm, request)
-        wording = worded(litellm, provider, request, options, is_streamed=False)
+        wording = await worded_async(litellm, provider, request, options, is_streamed=False)
         if wording is not None:
+            answer = None
             with unless_left_to_library(wording, provider):
                 answer = await asking.ask_async(litellm, wording, options["timeout"])
+            if answer is not None:
                 return await in_thread(_read, litellm, request, answer, end.stopped_by)
         response = await litellm.acompletion(**options)
     return await in_thread(_answered, litellm, request, response, end.stopped_by)
@@ -232,9 +237,7 @@ def unless_left_to_library(wording: Wording, provider: str) -> Iterator[None]:
         yield
     except asking.LeftToLibrary:
         log.debug("left to the library", extra={"model": wording.model})
-    except DomainError:
-        raise
-    except Exception as error:
+    except asking.failures() as error:
         raise as_library_error(error, wording.model, provider) from error
 
 
@@ -400,8 +403,13 @@ def _cost(litellm: ModuleType, model: str, response: Any) -> Decimal | None:
 
 
 def _price_of_answer(model: str, answer: Mapping[str, Json]) -> Decimal | None:
-    usage = answer.get("usage")
-    return price_of(model, usage, answer.get("service_tier")) if isinstance(usage, Mapping) else None
+    """That of the model which says that it answered, if the list has one, and of the one that was asked else; where
+    that one has none, none is known."""
+    usage, said = answer.get("usage"), answer.get("model")
+    if not isinstance(usage, Mapping) or not is_priced(model):
+        return None
+    answered = said if isinstance(said, str) and is_priced(said) else model
+    return price_of(answered, usage, answer.get("service_tier"))
 
 
 def _set_up(litellm: Any) -> None:

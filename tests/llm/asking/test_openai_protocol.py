@@ -12,7 +12,7 @@ from agents.llm.openai_protocol import asking, wording
 from agents.models import Developer, ModelUsage
 from julep_project.core.errors import DomainError
 from julep_project.devservices.loopback import Reply
-from tests.loopback.model_server import ModelServer, tool_call
+from tests.loopback.model_server import ModelServer
 from tests.loopback.streaming import END, event
 
 pytestmark = pytest.mark.usefixtures("committed_usage")
@@ -103,7 +103,7 @@ def test_the_question_is_the_same(way: Ask, model: str, both: Callable[..., Any]
         model_server.requests.clear()
         both(way, model=model, **question)
         sent = _sent(model_server)
-        if len(sent) % 2 or sent[: len(sent) // 2] != sent[len(sent) // 2 :]:
+        if not sent or len(sent) % 2 or sent[: len(sent) // 2] != sent[len(sent) // 2 :]:
             differs.append((name, sent))
     assert not differs
 
@@ -150,6 +150,8 @@ FAILURES = {
     "a list": _failed(200, []),
     "no choices": _failed(200, {"id": "x", "choices": []}),
     "choices that are none": _failed(200, {"id": "x", "choices": ["a"]}),
+    "no message": _failed(200, {"id": "x", "choices": [{"index": 0, "finish_reason": "stop"}]}),
+    "a message that is none": _failed(200, {"id": "x", "choices": [{"index": 0, "message": "hi"}]}),
     "cut": _failed(200, '{"id": "x", "choi'),
 }
 
@@ -165,7 +167,9 @@ def test_what_goes_wrong_is_told_alike(
 
 
 # The library says of these what it tried with them; and whoever is told to wait is not asked again.
-_IN_OTHER_WORDS = frozenset({"soon", "an error as an answer", "a list", "choices that are none", "cut"})
+_IN_OTHER_WORDS = frozenset(
+    {"soon", "an error as an answer", "a list", "choices that are none", "no message", "a message that is none", "cut"}
+)
 
 
 def _kind(found: Any, name: str) -> Any:
@@ -204,16 +208,30 @@ def test_the_price_is_the_same(
 def test_what_has_a_way_of_its_own_is_left_to_the_library(
     developer: Developer, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(*_: Any) -> Any:
-        raise AssertionError("asked without the library")
-
-    monkeypatch.setattr(asking, "ask", never)
+    asked: list[Any] = []
+    ask = asking.ask
+    monkeypatch.setattr(asking, "ask", lambda *given: (asked.append(given), ask(*given))[1])
     document = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}}
-    model_server.script(tool_call("tide", {}), tool_call("tide", {}))
     whole(developer, model="gpt-4o-mini", messages=[{"role": "user", "content": [document]}])
+    whole(developer, model="openai/gpt-4o-search-preview", messages=[USER])
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: tides")
+    whole(developer, model="gpt-4o-mini", messages=[USER])
+    assert (asked, len(model_server.chats)) == ([], 3)
+    monkeypatch.delenv("OPENAI_CUSTOM_HEADERS")
     monkeypatch.setenv("OPENAI_API_BASE", f"{model_server.api_base}?version=1")
     with pytest.raises(DomainError):
         whole(developer, model="gpt-4o-mini", messages=[USER])
+    assert asked == []
+
+
+def test_the_price_is_that_of_the_model_that_answered(both: Callable[..., Any], model_server: ModelServer) -> None:
+    message = {"role": "assistant", "content": "3 m"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o-2024-05-13", "usage": USED}
+    model_server.script(*[Reply(body={**body, "choices": [choice]})] * 2)
+    both(whole, model="gpt-4o", messages=[USER])
+    first, second = ModelUsage.objects.values_list("cost", flat=True)
+    assert first == second is not None
 
 
 def test_a_stream_costs_what_its_tier_does(developer: Developer, model_server: ModelServer) -> None:
