@@ -1,4 +1,4 @@
-"""Streamed answers: of providers over the client library, and of the models that are ours."""
+"""Streamed answers: of providers, over the client library or in their own protocol, and of the models that are ours."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping

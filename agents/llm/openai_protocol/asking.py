@@ -4,11 +4,13 @@ What goes wrong is raised as the client library would raise it: one place makes 
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from functools import cache, partial
 from importlib import import_module
+from time import time
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
 import httpx
 
@@ -80,17 +82,21 @@ class Events:
 
     async def _chunks(self) -> AsyncGenerator[Mapping[str, Json]]:
         """Lines come whole, and of an event all data is in one."""
-        async for lines in self._response.aiter_bytes():
-            for line in lines.splitlines():
-                if not line.startswith(_DATA):
-                    continue
-                data = line[len(_DATA) :].strip()
-                if data.startswith(_DONE):
-                    return
-                chunk = _object(data)
-                if chunk.get("error"):
-                    raise _sdk().APIError(_message_of(chunk["error"]), self._response.request, body=chunk["error"])
-                yield {"choices": [], **chunk}
+        async with aclosing(cast(AsyncGenerator[bytes], self._response.aiter_bytes())) as pieces:
+            async for lines in pieces:
+                for line in lines.splitlines():
+                    if not line.startswith(_DATA):
+                        continue
+                    data = line[len(_DATA) :].strip()
+                    if data.startswith(_DONE):
+                        return
+                    yield {"choices": [], **self._chunk(data)}
+
+    def _chunk(self, data: bytes) -> dict[str, Json]:
+        chunk = _object(data)
+        if chunk.get("error"):
+            raise _sdk().APIError(_message_of(chunk["error"]), self._response.request, body=chunk["error"])
+        return chunk
 
 
 def _request(client: httpx.Client | httpx.AsyncClient, wording: Wording, timeout_s: float) -> httpx.Request:
@@ -134,7 +140,14 @@ def _whole(response: httpx.Response) -> dict[str, Json]:
     choices = answer.get("choices") or []
     if not isinstance(choices, list) or not all(map(_is_choice, choices)):
         raise ValueError(_NO_ANSWER)
-    return answer
+    numbered = [{"index": place, **choice} for place, choice in enumerate(choices)]
+    return {
+        "id": f"chatcmpl-{uuid4()}",
+        "object": "chat.completion",
+        "created": int(time()),
+        **answer,
+        "choices": numbered,
+    }
 
 
 def _is_choice(choice: Json) -> bool:

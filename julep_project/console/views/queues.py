@@ -22,6 +22,7 @@ from julep_project.console.permissions import VIEW, needs
 from julep_project.console.queries.backlog import MOST, WAITS, backlog, pace
 from julep_project.core.health.health import QUEUES
 from julep_project.core.redis_client import redis_client
+from julep_project.core.work.rings import messages_in
 
 _REPLY_S = 1.0
 
@@ -78,9 +79,8 @@ def drain(request: HttpRequest, worker_id: UUID) -> HttpResponse:
 
 
 def _lengths() -> list[int]:
-    client = redis_client(_REPLY_S, _REPLY_S)
-    lengths: list[Any] = [client.llen(queue) for queue in QUEUES]
-    return [int(length) for length in lengths]
+    redis_client(_REPLY_S, _REPLY_S).ping()  # where it is away, the broker's own connections would be waited for
+    return [messages_in(queue) for queue in QUEUES]
 
 
 def _workers() -> list[dict[str, Any]]:

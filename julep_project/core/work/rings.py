@@ -85,10 +85,19 @@ def call_worker(name: str) -> None:
 def backlog(queue: str) -> int:
     """How many messages wait in a queue; none in one that is not there, or while Redis is away."""
     try:
-        with sending(), current_app.connection_or_acquire() as connection, connection.channel() as channel:
-            return _length(channel, queue)
+        return messages_in(queue)
     except BROKER_ERRORS:
         return 0
+
+
+def messages_in(queue: str) -> int:
+    """How many messages wait in a queue, of all ranks; none in one that is not there.
+
+    Raises:
+        one of `BROKER_ERRORS`
+    """
+    with sending(), current_app.connection_or_acquire() as connection, connection.channel() as channel:
+        return _length(channel, queue)
 
 
 def _length(channel: Any, queue: str) -> int:
