@@ -18,7 +18,7 @@ from agents.tools.decisions import Decision, check_is_person
 from julep_project.core.database import run_query
 from julep_project.core.errors import BadRequest
 from julep_project.core.json_value import Json
-from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools, error_text
+from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools, error_text, key_of
 from sessions.context.calls import called
 from sessions.context.chat_request import ChatRequest
 from sessions.context.conversation import AgentView, Conversation
@@ -106,15 +106,14 @@ class _Round:
         repeated are not.
         """
         results = self._known(is_again=is_again)
-        made = [call for call in self._calls if call.id not in results]
-        round_ = ToolRound(
-            self._toolbox, list(map(self._made, made)), chat_id=self._found.id, place="agreed", deadline=deadline
-        )
+        # The places of all: which of them are made is not the same in a repetition, and keys are.
+        made = [(place, call) for place, call in enumerate(self._calls) if call.id not in results]
+        round_ = ToolRound(self._toolbox, [self._made(*each) for each in made], deadline=deadline)
         await round_.run()
         pending = round_.waiting()
         waiting = {call.call["id"] for call in pending}
         told = zip(made, round_.messages(), strict=True)
-        results |= {call.id: str(message["content"]) for call, message in told if call.call["id"] not in waiting}
+        results |= {call.id: str(message["content"]) for (_, call), message in told if call.call["id"] not in waiting}
         return [results.get(call.id) for call in self._calls], pending
 
     def _known(self, *, is_again: bool) -> dict[str, str]:
@@ -129,9 +128,10 @@ class _Round:
             | known
         )
 
-    def _made(self, call: PendingCall) -> Made:
+    def _made(self, place: int, call: PendingCall) -> Made:
+        key = call.key or key_of(call.call, self._found.id, f"agreed/{place}")
         agreed = None if call.asked is None else call.asked.digest
-        return Made(call.call, frozenset(call.sources), agreed, call.key, call.given(self._decisions.get(call.id)))
+        return Made(call.call, frozenset(call.sources), key, agreed, call.given(self._decisions.get(call.id)))
 
 
 def _is_denied(call: PendingCall, decisions: Mapping[str, Decision]) -> bool:

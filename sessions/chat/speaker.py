@@ -18,7 +18,7 @@ from agents.policy.sources import Sources
 from julep_project.core.json_value import Json
 from julep_project.core.process.threads import in_thread
 from sessions.chat.chat_wire import choice_to_wire, last_chunk
-from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools
+from sessions.chat.tool_rounds import Made, Toolbox, ToolRound, among_tools, key_of
 from sessions.context.messages import kept_message
 from sessions.context.prompt import Prompt
 from sessions.context.window import fit
@@ -172,13 +172,11 @@ class Speaker:
     def _new_round(self, calls: Sequence[Call]) -> ToolRound:
         context = self._context
         place = f"{self._index}/{self._dialogue.rounds}"
-        return ToolRound(
-            self._toolbox,
-            [Made(call, self.sources) for call in calls],
-            chat_id=context.chat_id,
-            place=place,
-            deadline=context.deadline,
-        )
+        made = [
+            Made(call, self.sources, key_of(call, context.chat_id, f"{place}/{number}"))
+            for number, call in enumerate(calls)
+        ]
+        return ToolRound(self._toolbox, made, deadline=context.deadline)
 
     async def _ask(self) -> None:
         on_delta = self._context.on_delta

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -53,13 +53,13 @@ _LOOKS = Backoff(first_s=0.05, cap_s=1.0)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call as it is made. `sources`: of what the model has read that makes it. `agreed`: the digest of what a person
-    has agreed to. One that has waited has the `key` it had, and is `given` what it was answered."""
+    """A call as it is made. `sources`: of what the model has read that makes it. `key`: its idempotency key. `agreed`:
+    the digest of what a person has agreed to. One that has waited is `given` what it was answered."""
 
     call: Call
     sources: Sources
+    key: str
     agreed: str | None = None
-    key: str = ""
     given: Given | None = None
 
 
@@ -227,22 +227,10 @@ class Toolbox:
 class ToolRound:
     """The calls of one message of a model, run at the same time."""
 
-    def __init__(
-        self,
-        toolbox: Toolbox,
-        calls: Sequence[Made],
-        *,
-        chat_id: UUID,
-        place: str,
-        deadline: float,
-    ) -> None:
-        """`place` tells the round apart from the others of its chat, and so the keys of calls that have none. No tool
-        runs longer than until `deadline`."""
+    def __init__(self, toolbox: Toolbox, calls: Sequence[Made], *, deadline: float) -> None:
+        """No tool runs longer than until `deadline`."""
         self._toolbox = toolbox
-        self._calls = [
-            made if made.key else replace(made, key=_key(chat_id, f"{place}/{number}", made.call))
-            for number, made in enumerate(calls)
-        ]
+        self._calls = calls
         self._deadline = deadline
         self._results: dict[int, str | Waits] = {}
 
@@ -326,7 +314,8 @@ def _name_of(call: Call) -> str:
     return str(call["function"]["name"])
 
 
-def _key(chat_id: UUID, place: str, call: Call) -> str:
-    """The idempotency key of a call: the same when a chat that was lost is repeated and the model makes it again."""
+def key_of(call: Call, where: UUID, place: str) -> str:
+    """The idempotency key of a call at that `place` of a chat or a round: the same when what was lost is repeated and
+    the call is made again there."""
     function = call["function"]
-    return str(uuid5(chat_id, f"{place}/{function['name']!a}/{function['arguments']!a}"))
+    return str(uuid5(where, f"{place}/{function['name']!a}/{function['arguments']!a}"))

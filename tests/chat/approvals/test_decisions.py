@@ -182,6 +182,26 @@ def test_what_a_lost_server_may_have_called_is_called_with_the_same_key(
     assert first == second
 
 
+def test_keys_are_the_same_when_fewer_calls_are_repeated(
+    talk: Talk, agent: str, session: str, web_server: WebServer
+) -> None:
+    spec = {"method": "POST", "url": f"{web_server.script('/ring', Reply(200, {}))}", "params_schema": PARAMETERS}
+    talk.tool(agent, name="ring", type="api_call", api_call=spec, at_most_once=True)
+    approvals = decisions(ask(talk, session, ("c0", "ring", {"to": "Zoe"}), ANN, LOOK), "approve")
+    with scripted_model([ModelUnavailable("away")]):
+        talk.chat(session, approvals=approvals)
+    PendingRound.objects.update(results=None)
+
+    with scripted_model(["Paid"]):
+        talk.ask(session, approvals=approvals)
+
+    keys: dict[str, list[str]] = {}
+    for request in web_server.requests:
+        keys.setdefault(request.path, []).append(request.headers["idempotency-key"])
+    assert {path: len(each) for path, each in keys.items()} == {"/ring": 1, "/pay": 2, "/look": 2}
+    assert len({key for each in keys.values() for key in each}) == 3
+
+
 def test_of_two_who_decide_at_the_same_time_one_wins(talk: Talk, session: str, web_server: WebServer) -> None:
     asked = ask(talk, session, ANN)
 

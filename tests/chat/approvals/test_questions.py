@@ -15,6 +15,7 @@ from agents.audit.models import AuditRecord
 from agents.llm.own.scripted import scripted_model
 from agents.mcp.models import McpServer as ServerRow
 from agents.models import Developer, Tool
+from julep_project.core.errors import ModelUnavailable
 from sessions.chat.chat import ChatCall, answer_chat
 from sessions.context.chat_request import ChatRequest
 from sessions.models import PendingRound
@@ -133,6 +134,24 @@ def test_a_chat_ends_with_the_question_and_goes_on_with_the_answer(
     assert [role for role, _ in talk.said(session)] == ["user", "assistant", "tool", "tool", "assistant"]
     assert "nights" not in str(list(AuditRecord.objects.values("after")))
     assert not PendingRound.objects.exists()
+
+
+def test_a_call_that_waits_keeps_its_key_when_another_is_known(
+    talk: Talk, begin: Any, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, asked = begin(SAY, MOOR, approval="always")
+    approvals = decisions(asked, "approve", "approve")
+    # The chat is lost when what the calls gave is kept, and nothing else.
+    with monkeypatch.context() as patched, scripted_model([]):
+        patched.setattr("sessions.chat.chat.keep_pending", _lost)
+        assert talk.chat(session, approvals=approvals).status_code == 502
+    with scripted_model([]):
+        assert talk.ask(session, approvals=approvals)["requires_action"][0]["type"] == "elicitation"
+    assert len(keys) == 2 and len(set(keys)) == 1
+
+
+def _lost(*_: Any, **__: Any) -> None:
+    raise ModelUnavailable("away")
 
 
 def test_what_people_may_say(talk: Talk, begin: Any, keys: list[str]) -> None:
