@@ -11,6 +11,7 @@ from agents.models import Developer
 from executions import selectors
 from executions.models import Branch, EventWait, Execution, Transition
 from executions.states import TERMINAL_EXECUTION, BranchStatus, ExecutionStatus
+from executions.waits.actions import takes_a_form
 
 # So many waits of a run are told; of larger ones, only that they are there.
 _MOST_WAITS = 20
@@ -53,3 +54,12 @@ def standing_of(developer: Developer, run_id: UUID, *, whole: bool = True) -> St
     small = [wait.pk for wait in waits if whole and (wait.size or 0) <= _LARGEST_QUESTION]
     asked = {wait.pk: wait.output for wait in Transition.objects.filter(pk__in=small)}
     return Standing(run, {str(wait.pk): asked.get(wait.pk) for wait in waits})
+
+
+def taking_a_form(standing: Standing) -> list[str]:
+    """The ids of the waits that a form can answer, in order; none of what asks too much to be told."""
+    asked = {wait_id: shown for wait_id, shown in standing.waits.items() if shown is not None}
+    branches = Branch.objects.filter(execution=standing.run, status=BranchStatus.AWAITING_INPUT, wait_id__in=asked)
+    found = branches.only("wait_id", "effect")
+    taking = {str(branch.wait_id) for branch in found if takes_a_form(branch, asked[str(branch.wait_id)])}
+    return [wait_id for wait_id in asked if wait_id in taking]

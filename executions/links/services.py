@@ -10,13 +10,12 @@ from django.db.models import QuerySet
 from agents.audit.recording import Act, record
 from agents.audit.verbs import ObjectKind, Verb
 from agents.models import Developer
-from agents.tools.mcp.elicitation import FORM
 from executions import selectors
 from executions.links.models import WaitLink
 from executions.links.tokens import digest_of, new_token
 from executions.models import Branch, Execution, Transition
 from executions.states import BranchStatus
-from executions.waits.actions import is_action
+from executions.waits.actions import takes_a_form
 from executions.waits.actors import actor_to_json
 from julep_project.core.clock import DatabaseNow, TransactionNow, to_wire
 from julep_project.core.errors import BadRequest, Conflict, Forbidden
@@ -59,7 +58,7 @@ def make_link(
     Execution.objects.select_for_update(no_key=True).only("pk").get(pk=execution_id)
     waiting = Branch.objects.filter(execution=execution_id, wait_id=wait.pk, status=BranchStatus.AWAITING_INPUT)
     branch = waiting.only("effect").first()
-    if branch is None or not can_be_answered_by_link(branch, wait.output):
+    if branch is None or not takes_a_form(branch, wait.output):
         raise BadRequest("Nothing waits here for an answer by a link")
     named = named_assignees(wait.output)
     if named and f"link:{answers_as}" not in named:
@@ -97,13 +96,6 @@ def revoke_link(*, developer: Developer, execution_id: UUID, wait_id: UUID, link
         link.refresh_from_db()
     assert link.revoked_at is not None
     return link.revoked_at
-
-
-def can_be_answered_by_link(branch: Branch, shown: Any) -> bool:
-    """Whether somebody without an account may: what a step of the program asks, and forms of MCP servers."""
-    if branch.effect is None:
-        return True
-    return is_action(branch) and isinstance(shown, dict) and shown.get("mode") == FORM
 
 
 def _record(developer: Developer, verb: Verb, link: WaitLink, **settings: Any) -> None:

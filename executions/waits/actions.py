@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.tools.actions import Given, check_size
 from agents.tools.decisions import check_is_person
+from agents.tools.mcp.elicitation import FORM
 from executions.engine.draft import ACTION, GIVEN, WAITS_FOR
 from executions.models import Branch
 from executions.states import BranchStatus
@@ -16,6 +17,14 @@ from executions.states import BranchStatus
 def is_action(branch: Branch) -> bool:
     """Whether the branch waits for something to be done before its call can be made."""
     return waited_for(branch).get("type") == ACTION
+
+
+def takes_a_form(branch: Branch, shown: Any) -> bool:
+    """Whether a form can answer what the branch waits for, by somebody who knows no more of it than what is `shown`:
+    what a step of the program asks, and forms of MCP servers."""
+    if branch.effect is None:
+        return True
+    return is_action(branch) and isinstance(shown, dict) and shown.get("mode") == FORM
 
 
 def waited_for(branch: Branch) -> Mapping[str, Any]:

@@ -8,11 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Developer
-from agents.tools.signing_in import CONNECTION
-from executions.called.standing import Standing
+from executions.called.standing import Standing, taking_a_form
 from executions.services import resume_by_token
 from executions.wait_tokens import task_token
-from julep_project.core.database import run_query
+from julep_project.core.database import Threads, run_query
 from julep_project.core.errors import DomainError, InvalidInput
 from julep_project.mcp_server.answers import in_words
 from julep_project.mcp_server.asking import ELICITATION, Line, NotAnswered
@@ -30,7 +29,7 @@ async def answered(line: Line, developer: Developer, standing: Standing, go_on: 
     it waits for something else. `go_on` waits until it rests again."""
     until = time.monotonic() + _PATIENCE_S
     asked: set[str] = set()
-    while (wait_id := _next(line, standing, asked)) is not None:
+    while (wait_id := await _next(line, standing, asked)) is not None:
         asked.add(wait_id)
         try:
             if not await _answer(line, developer, standing, wait_id, until):
@@ -41,11 +40,12 @@ async def answered(line: Line, developer: Developer, standing: Standing, go_on: 
     return standing
 
 
-def _next(line: Line, standing: Standing, asked: set[str]) -> str | None:
-    """The first wait that the client was not asked for yet. Nobody signs in by a form."""
-    if ELICITATION not in line.abilities:
+async def _next(line: Line, standing: Standing, asked: set[str]) -> str | None:
+    """The first wait that a form can answer and the client was not asked for yet."""
+    if ELICITATION not in line.abilities or not standing.waits:
         return None
-    return next((name for name, shown in standing.waits.items() if name not in asked and not _is_sign_in(shown)), None)
+    waits = await run_query(partial(taking_a_form, standing), Threads.READING)
+    return next((wait_id for wait_id in waits if wait_id not in asked), None)
 
 
 async def _answer(line: Line, developer: Developer, standing: Standing, wait_id: str, until: float) -> bool:
@@ -74,7 +74,3 @@ async def _answer(line: Line, developer: Developer, standing: Standing, wait_id:
             pass
         return True
     return False
-
-
-def _is_sign_in(shown: Any) -> bool:
-    return isinstance(shown, dict) and shown.get("type") == CONNECTION

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import redis
 from mcp import Client
-from mcp_types import ElicitResult
+from mcp.server.mcpserver import Context
+from mcp_types import ElicitRequest, ElicitRequestURLParams, ElicitResult, InputRequiredResult
 
 from agents.access.services import create_key
 from agents.models import Developer
@@ -20,6 +21,7 @@ from julep_project.mcp_server import asking
 from julep_project.mcp_server.asking import LARGEST_ANSWER, Line, NotAnswered, take_answer
 from tests.api_client import API_KEY, ApiClient
 from tests.backend import Backend
+from tests.loopback.mcp_server import McpServer
 from tests.mcp_server.conftest import Talk
 
 FORM = {
@@ -77,6 +79,51 @@ def test_what_a_run_asks_is_asked_of_the_client(talk: Talk, api: ApiClient, agen
     # Whoever does not answer now may do so later.
     ended, seen = asked(talk, "task_ask", ElicitResult(action="decline"))
     assert (ended["status"], len(ended["waits"]), len(seen)) == ("awaiting_input", 1, 1)
+
+
+@pytest.fixture
+def harbour(settings: Any) -> Iterator[McpServer]:
+    """A server that asks people to open an address, or to fill in a form."""
+    settings.JULEP_HTTP_ALLOW = ["127.0.0.1"]
+
+    def sign(context: Context[Any, Any]) -> Any:
+        url = ElicitRequestURLParams(message="Sign here.", url="https://harbour.example/sign", elicitation_id="1")
+        if not context.input_responses:
+            return InputRequiredResult(input_requests={"a": ElicitRequest(params=url)}, request_state="s")
+        return "signed"
+
+    with McpServer() as server:
+        server.replace(sign, structured_output=False)
+        yield server
+
+
+def test_only_what_a_form_can_answer_is_asked_of_the_client(
+    talk: Talk, api: ApiClient, agent: str, harbour: McpServer
+) -> None:
+    mine = {"question": "Really?", "type": "elicitation", "mode": "url"}
+    steps = {
+        "form": {"tool": "sea__ask", "arguments": {}},
+        "url": {"tool": "sea__sign", "arguments": {}},
+        "agree": {"tool": "deep__say", "arguments": {"text": "ahoy"}},
+        "own": {"wait_for_input": {"info": mine}},
+        "large": {"wait_for_input": {"info": {"question": "$ ''.join([str(n ** 5) for n in range(9000)])"}}},
+    }
+    for name, more in (("sea", {}), ("deep", {"approval": "always"})):
+        tool = {"name": name, "type": "mcp", "mcp": {"server": {"url": harbour.http}}, **more}
+        assert api.post(f"/agents/{agent}/tools", tool).status_code == 201
+    for name, step in steps.items():
+        made = api.post(f"/agents/{agent}/tasks", {"name": name, "canonical_name": name, "main": [step]})
+        assert made.status_code == 201, made.json()
+
+    ended, seen = asked(talk, "task_form", ElicitResult(action="accept", content={"action": "accept", "berth": 5}))
+    assert (ended["output"], seen) == ("a person said accept 5", ["Which berth?"]), ended
+    ended, seen = asked(talk, "task_own", ElicitResult(action="accept", content={"answer": "yes"}))
+    assert (ended["output"], seen) == ("yes", ["Really?"]), ended
+    for name, kind in (("url", "elicitation"), ("agree", "tool_approval"), ("large", None)):
+        ended, seen = asked(talk, f"task_{name}", *[ElicitResult(action="accept", content={"answer": "yes"})] * 3)
+        assert (ended["status"], seen) == ("awaiting_input", []), name
+        (wait,) = ended["waits"]
+        assert (wait["asked"] and wait["asked"]["type"]) == kind
 
 
 class Raw:
