@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from agents.tools.errors import Delivery, ToolError
+from agents.tools.integrations.method import IntegrationCall
+from agents.tools.integrations.providers import mcp as methods
 from agents.tools.mcp.client import ask, list_tools
 from agents.tools.mcp.listing import found_in, offered_name, shown_description
 from agents.tools.mcp.server import CALL_TOOL, Answer, Question, Server
@@ -405,6 +407,21 @@ class TestListings:
         assert [tool.name for tool in listing.tools] == ["good"]
         assert listing.tools[0].input_schema == good["inputSchema"]
         assert len(listing.left_out) == 1 and listing.left_out[0]["reason"]
+
+    @pytest.mark.parametrize("bad", ["bad", 7, None, ["bad"]])
+    def test_what_is_no_tool_is_none_of_those_that_the_method_gives(
+        self, served: Callable[..., Server], bad: Any
+    ) -> None:
+        good = {"name": "good", "inputSchema": {"type": "object"}}
+
+        def page(request: RecordedRequest) -> Reply:
+            return Reply(body=result_of(request, tools=[bad, good], ttlMs=0, cacheScope="private"))
+
+        peer = Handshaken(page)
+        peer.called = "tools/list"
+        setup = {"transport": "http", "http_url": served(peer).url}
+        call = IntegrationCall("mcp", setup, {}, "key", ends_at=time.monotonic() + 20)
+        assert [tool["name"] for tool in methods.list_tools(call)["tools"]] == ["good"]
 
     def test_one_whose_headers_cannot_be_is_left_out(self, served: Callable[..., Server]) -> None:
         wants = {"type": "object", "properties": {"a": {"type": "string", "x-mcp-header": "a b"}}}

@@ -1,6 +1,6 @@
 """Any MCP server: its tools, resources and prompts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.tool_types import Effect
@@ -20,7 +20,7 @@ _LONGEST_DESCRIPTION = 20_000
 def list_tools(call: IntegrationCall) -> dict[str, Any]:
     """`{tools: [{name, description, input_schema, output_schema?}]}`, as the server describes them."""
     tools = _ask(call, LIST_TOOLS).value.get("tools")
-    return {"tools": [_tool(each) for each in tools or ()]}
+    return {"tools": [_tool(each) for each in tools or () if isinstance(each, Mapping)]}
 
 
 def call_tool(call: IntegrationCall) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _ask(call: IntegrationCall, method: str) -> Answer:
     return heard(ask(server, question), said)
 
 
-def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     told = {
         "name": cleaned(str(tool.get("name")), _LONGEST_NAME),
         "description": cleaned(str(tool.get("description") or ""), _LONGEST_DESCRIPTION) or None,
