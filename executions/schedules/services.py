@@ -27,15 +27,14 @@ from executions.schedules.models import (
 )
 from executions.schedules.ticking.claiming import keep_tasks
 from executions.schedules.ticking.round import carry_out, move_to
-from executions.schedules.times.errors import TimesRefused
-from executions.schedules.times.timing import FIRST_YEAR, KINDS, Timing, read_timing
-from executions.schedules.timings import timing_of
+from executions.schedules.times.timing import FIRST_YEAR, KINDS
+from executions.schedules.timings import checked_timing, timing_of
 from executions.waits.actors import actor_to_json
 from julep_project.core.clock import DatabaseNow, to_wire
 from julep_project.core.database import fetch, has_more_than
-from julep_project.core.errors import BadRequest, Conflict, InvalidInput
+from julep_project.core.errors import BadRequest, Conflict
 from julep_project.core.ids import uuid7
-from julep_project.core.reading.validation import invalid, problem
+from julep_project.core.reading.validation import invalid
 from julep_project.core.tenancy import get_or_not_found
 from sessions.selectors import get_session
 from tasks.selectors import get_task
@@ -148,12 +147,12 @@ class ScheduleServices(ResourceServices[Schedule]):
         if row.timing.get("every") is not None:
             anchor = row.starts_at or now
             row.timing["anchor"] = anchor.isoformat()
-        self._move_to(row, _checked_timing(row).next_after(now))
+        self._move_to(row, checked_timing(row).next_after(now))
 
     def _keep_times(self, row: Schedule, now: datetime) -> None:
         """Let the row have its times as before, within other bounds or spread otherwise: one that has come and is not
         due yet stays its next."""
-        timing, nominal = _checked_timing(row), row.next_nominal
+        timing, nominal = checked_timing(row), row.next_nominal
         if nominal is None or (row.ends_at is not None and nominal >= row.ends_at):
             nominal = timing.next_after(now)
         self._move_to(row, nominal)
@@ -206,15 +205,6 @@ def _pinned(row: Schedule, pin: str | None = None) -> int | None:
         return None
     number: int = get_task(row.developer, row.task_id).version_number
     return number
-
-
-def _checked_timing(row: Schedule) -> Timing:
-    try:
-        return read_timing(
-            row.timing, shortest_s=settings.SCHEDULE_MIN_SECONDS, starts_at=row.starts_at, ends_at=row.ends_at
-        )
-    except TimesRefused as error:
-        raise InvalidInput([problem([error.field], "value_error", msg=error.message)]) from None
 
 
 SERVICES = ScheduleServices()
@@ -274,7 +264,7 @@ def resume_schedule(*, developer: Developer, schedule_id: UUID) -> Schedule:
     """Let it fire again, from now on: times that went by while it was paused are none.
 
     Raises:
-        NotFound
+        NotFound. InvalidInput: from `timing_of`.
     """
     row = _locked(developer, schedule_id)
     if row.state == ScheduleState.PAUSED:
@@ -317,7 +307,7 @@ def backfill_schedule(*, developer: Developer, schedule_id: UUID, since: datetim
     already: one after the other, the oldest first, or all at once where they may overlap.
 
     Raises:
-        NotFound. BadRequest: the range reaches into the future. TooManyTimes.
+        NotFound. BadRequest: the range reaches into the future. TooManyTimes. InvalidInput: from `timing_of`.
     """
     row = _locked(developer, schedule_id)
     if until > database_now() or since > until:

@@ -176,6 +176,10 @@ WRONG: dict[str, tuple[str, Json]] = {
     "two kinds": ("every", {"cron": "* * * * *", "every": 60}),
     "no cron": ("cron", {"cron": "61 * * * *"}),
     "zone": ("timezone", {"every": 60, "timezone": "Mars/Base"}),
+    **{
+        name: ("timezone", {"every": 60, "timezone": name})
+        for name in ("localtime", "posixrules", "Factory", "right/UTC", "posix/Europe/Berlin")
+    },
     "often": ("every", {"every": 5}),
     "past": ("once", {"once": "2020-01-01T00:00Z"}),
     "day": ("calendar[0]", {"calendar": ["2026-02-30"]}),

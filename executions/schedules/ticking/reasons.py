@@ -8,6 +8,7 @@ LIMIT = "limit"
 PAUSED = "paused"
 INACTIVE = "inactive"
 INVALID = "invalid_input"
+TIMES = "invalid_times"
 GONE = "run_removed"
 LONGEST = 500
 

@@ -47,7 +47,7 @@ from executions.services import cancel_execution, check_input
 from julep_project.core.actor import SYSTEM, acting_as, current_actor
 from julep_project.core.clock import DatabaseNow
 from julep_project.core.database import fetch
-from julep_project.core.errors import BadRequest, DomainError, NotFound, ServiceUnavailable
+from julep_project.core.errors import BadRequest, DomainError, InvalidInput, NotFound, ServiceUnavailable
 from julep_project.core.ids import uuid7
 from julep_project.core.reading.jsontext import to_json_text
 from julep_project.core.schemas.schema_defaults import with_defaults
@@ -124,15 +124,25 @@ class Round:
                 self._tell(EventType.SCHEDULE_FAILED, schedule, occurrence_id=str(each.pk), reason=each.reason)
         why = is_paused_by(schedule, ended, settings.SCHEDULE_MAX_FAILURES)
         if why and schedule.state == ScheduleState.ACTIVE:
-            schedule.state, schedule.paused_reason = ScheduleState.PAUSED, why
-            schedule.paused_by, schedule.paused_at = {"kind": SYSTEM.kind.value}, self.now
-            self._tell(EventType.SCHEDULE_PAUSED, schedule, reason=why)
+            self._pause(schedule, why)
+
+    def _pause(self, schedule: Schedule, why: str) -> None:
+        schedule.state, schedule.paused_reason = ScheduleState.PAUSED, why
+        schedule.paused_by, schedule.paused_at = {"kind": SYSTEM.kind.value}, self.now
+        self._tell(EventType.SCHEDULE_PAUSED, schedule, reason=why)
 
     def _tell(self, event: EventType, schedule: Schedule, **data: str) -> None:
         self.told.append((event, schedule, data))
 
     def _fire(self, schedule: Schedule, line: Line, known: set[datetime]) -> None:
-        come = times_come(schedule, timing_of(schedule), self.now, settings.SCHEDULE_LATE_SECONDS)
+        try:
+            timing = timing_of(schedule)
+        except InvalidInput as error:
+            # Trying again would read no more.
+            self._pause(schedule, reasons.told(reasons.TIMES, error.explanation))
+            self.dirty.append(schedule)
+            return
+        come = times_come(schedule, timing, self.now, settings.SCHEDULE_LATE_SECONDS)
         if not come.times:
             if schedule.due_at is not None and schedule.due_at <= self.now:
                 # It was said to be due before it is: nobody should look until then.

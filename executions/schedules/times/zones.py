@@ -16,18 +16,32 @@ _MOST_SHIFT = timedelta(days=1)
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """A zone by its name in the IANA database.
+    """A zone by its name, as far as this machine has it.
 
     Raises:
         TimesRefused
     """
     try:
-        if not _NAME.fullmatch(name) or name not in _names():
+        if not _NAME.fullmatch(name):
             raise ValueError
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        fix = "write one of the IANA database, such as Europe/Berlin or UTC"
-        raise TimesRefused("timezone", f"there is no time zone {name[:64]!r}; {fix}") from None
+        raise _refused(name) from None
+
+
+def check_zone(name: str) -> None:
+    """Return if it is the name of a zone in the IANA database.
+
+    Raises:
+        TimesRefused
+    """
+    if name not in _names():
+        raise _refused(name)
+
+
+def _refused(name: str) -> TimesRefused:
+    fix = "write one of the IANA database, such as Europe/Berlin or UTC"
+    return TimesRefused("timezone", f"there is no time zone {name[:64]!r}; {fix}")
 
 
 @cache
