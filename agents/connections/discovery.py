@@ -40,11 +40,17 @@ class AuthorizationServer:
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """What protects a resource: whose tokens it takes, and which scopes one asks for."""
+    """What protects a resource: whose tokens it takes, and which scopes one asks for. Of several authorization servers
+    `issuer` is the first; their order says nothing."""
 
     resource: str
     issuer: str
     scopes: tuple[str, ...] = ()
+    issuers: frozenset[str] = frozenset()
+
+    def is_by(self, issuer: str) -> bool:
+        """Whether tokens of this authorization server are taken."""
+        return _plain(issuer) in map(_plain, self.issuers)
 
 
 def find_protection(resource: str) -> Protected:
@@ -58,6 +64,10 @@ def find_protection(resource: str) -> Protected:
         heard = outgoing.ask(place)
         if heard.is_good and heard.said:
             return _protected(resource, heard.said, challenge)
+        if heard.is_for_now:
+            # What another place says may be about something else.
+            told = f"the MCP server does not say where one signs in to it now: {heard.complaint}"
+            raise ProviderFaulty(told, retryable=True)
     raise ProviderFaulty("the MCP server does not say where one signs in to it")
 
 
@@ -113,10 +123,11 @@ def _protected(resource: str, said: Mapping[str, Any], challenge: Mapping[str, s
     if not is_within(resource, named):
         raise ProviderFaulty("what the MCP server says of who protects it is about another resource")
     servers = said.get("authorization_servers")
-    first = servers[0] if isinstance(servers, list) and servers else None
-    issuer = checked_url(first, "authorization server of the MCP server", like=resource)
+    listed = servers if isinstance(servers, list) and servers else [None]
+    issuer = checked_url(listed[0], "authorization server of the MCP server", like=resource)
+    issuers = frozenset(each for each in listed if isinstance(each, str))
     scopes = scopes_in(challenge.get("scope", "")) or scopes_in(said.get("scopes_supported"))
-    return Protected(named, issuer, scopes)
+    return Protected(named, issuer, scopes, issuers)
 
 
 def is_within(resource: str, named: str) -> bool:
@@ -160,6 +171,10 @@ def _server(issuer: str, said: Mapping[str, Any]) -> AuthorizationServer:
         says_issuer=said.get("authorization_response_iss_parameter_supported") is True,
         auth_methods=tuple(known) or (("client_secret_basic",) if not isinstance(supported, list) else ()),
     )
+
+
+def _plain(issuer: str) -> str:
+    return issuer.rstrip("/")
 
 
 def _origin(url: str) -> str:

@@ -117,7 +117,7 @@ def _granted(heard: Heard, *, before: Tokens | None) -> Granted:
         told = f"the service gives no token: {heard.complaint}"
         if heard.said.get("error") in _LOST:
             raise GrantLost(told)
-        raise ProviderFaulty(told, retryable=heard.status >= 500 or heard.status == 429)
+        raise ProviderFaulty(told, retryable=heard.is_for_now)
     said = heard.said
     access, refresh, kind = said.get("access_token"), said.get("refresh_token"), said.get("token_type")
     if not _is_token(access) or (kind is not None and str(kind).lower() != "bearer"):

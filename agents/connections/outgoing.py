@@ -34,6 +34,11 @@ class Heard:
         return 200 <= self.status < 300
 
     @property
+    def is_for_now(self) -> bool:
+        """Whether it may be another answer soon."""
+        return self.status >= 500 or self.status == 429
+
+    @property
     def complaint(self) -> str:
         """What an answer with an error says, for people. Descriptions may repeat what was sent, and are left out."""
         error = self.said.get("error")

@@ -148,9 +148,9 @@ def provider_of_server(developer: Developer, resource: str) -> Provider:
 
 def provider_now(developer: Developer, provider: Provider) -> Provider:
     """The provider, or the one that takes its place: the MCP server is asked once more who protects it, and where it
-    names another authorization server, that is another provider, which nobody has signed in to yet. It has an id of its
-    own, hence addresses of its own: nothing of what was given or begun at the one before is ever sent there. With that
-    its connections are gone. Who does not say so plainly has not moved.
+    names the authorization server no more but another one, that is another provider, which nobody has signed in to yet.
+    It has an id of its own, hence addresses of its own: nothing of what was given or begun at the one before is ever
+    sent there. With that its connections are gone. Who does not say so plainly has not moved.
 
     Raises:
         ConnectionImpossible: the client is one that the developer has registered with the one before.
@@ -163,7 +163,7 @@ def provider_now(developer: Developer, provider: Provider) -> Provider:
         protected = find_protection(provider.resource)
     except ProviderFaulty:
         return provider
-    if protected.issuer == provider.issuer:
+    if protected.is_by(provider.issuer):
         list_providers(developer).filter(pk=provider.pk).update(discovered_at=DatabaseNow())
         return provider
     if provider.registration == Registration.CONFIGURED:

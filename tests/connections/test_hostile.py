@@ -142,6 +142,19 @@ def test_another_server_does_not_speak_for_one(service: AuthorizationServer) -> 
     assert [request.path for request in service.requests] == ["/mcp"]
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_who_cannot_speak_now_is_spoken_for_by_nobody(service: AuthorizationServer, status: int) -> None:
+    below = "/.well-known/oauth-protected-resource/mcp"
+    said = {"resource": service.url, "authorization_servers": ["http://127.0.0.1:9"]}
+    service.before = {"/mcp": Reply(401), below: Reply(status), below.removesuffix("/mcp"): Reply(200, said)}
+    with pytest.raises(ProviderFaulty, match=f"now: status {status}") as caught:
+        discovery.find_protection(f"{service.url}/mcp")
+    assert caught.value.retryable
+    # What is not there says nothing.
+    service.before[below] = Reply(404)
+    assert discovery.find_protection(f"{service.url}/mcp").issuer == "http://127.0.0.1:9"
+
+
 def test_what_is_not_encrypted_is_refused() -> None:
     with pytest.raises(ProviderFaulty, match="not encrypted"):
         discovery.checked_url("http://example.com/token", "address", like="https://example.com")

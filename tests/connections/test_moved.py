@@ -176,6 +176,27 @@ def test_who_says_so_no_better_has_not_moved(
     assert_nothing_leaked(service, other)
 
 
+@pytest.mark.parametrize("registration", ["dynamic", "configured"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_server_that_names_others_besides_has_not_moved(
+    flow: FlowRunner,
+    service: AuthorizationServer,
+    other: AuthorizationServer,
+    harbour: McpServer,
+    user: str,
+    connected: Provider,
+    registration: str,
+    slash: str,
+) -> None:
+    """In whatever order."""
+    Provider.objects.update(registration=registration)
+    service.issued.clear()
+    harbour.protection = {**harbour.protection, "authorization_servers": [other.url, 7, f"{service.url}{slash}"]}
+    assert listing(flow, harbour, user)["status"] == "succeeded"
+    assert (Provider.objects.get().pk, Connection.objects.get().status) == (connected.pk, "connected")
+    assert other.requests == []
+
+
 def test_a_client_that_was_registered_by_hand_goes_nowhere(
     flow: FlowRunner,
     service: AuthorizationServer,
