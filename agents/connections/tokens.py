@@ -105,9 +105,10 @@ def _renewed(developer: Developer, connection: Connection, seen: Tokens) -> str 
         raise
     if services.refreshed(connection, granted):
         return granted.tokens.access
-    # Nobody would ever know these.
-    with suppress(ToolError):
-        client.revoke(granted.tokens)
+    if not Connection.objects.filter(pk=connection.pk).exists():
+        # Nobody would ever know these. Where somebody has signed in meanwhile that may be the same grant there.
+        with suppress(ToolError):
+            client.revoke(granted.tokens)
     return _kept(connection)
 
 
