@@ -24,7 +24,7 @@ from agents.mcp.selectors import ALL, chosen_in_vain, definition_of, get_mcp_too
 from agents.models import Developer, Tool
 from agents.tool_types import ToolType
 from agents.tools.body import canonical, spec_of
-from agents.tools.errors import ToolError
+from agents.tools.errors import Delivery, ToolError
 from agents.tools.mcp.client import list_tools
 from agents.tools.mcp.listing import MOST_TOOLS, FoundTool, Listing, Marks
 from agents.tools.mcp.server import Answer, Server, connection_of
@@ -108,9 +108,16 @@ def check_defined(tools: Sequence[Mapping[str, Json]]) -> None:
 
 
 def keep_first(server: McpServer, listing: Listing, answer: Answer) -> None:
-    """What a server has that could not be asked before, unless somebody was quicker: it is accepted as it is."""
+    """What a server has that could not be asked before, unless somebody was quicker: it is accepted as it is.
+
+    Raises:
+        ToolError: there is no such server any more.
+    """
     with transaction.atomic():
-        row = McpServer.objects.select_for_update().get(pk=server.pk)
+        row = McpServer.objects.select_for_update().filter(pk=server.pk).first()
+        if row is None:
+            told = f"the tool {server.name!r} was changed or removed while its server was asked"
+            raise ToolError(told, retryable=True, delivery=Delivery.NOT_SENT)
         if row.listed_at is None:
             McpServer.objects.filter(pk=row.pk).update(updated_at=DatabaseNow(), problem="")
             _write(row, listing, answer, takes_new=True)

@@ -6,7 +6,10 @@ import pytest
 from mcp_types import ToolAnnotations
 
 from agents.llm.own.scripted import scripted_model
+from agents.mcp import pinning, running
 from agents.mcp.models import McpServer as ServerRow
+from agents.tools.errors import ToolError
+from agents.tools.mcp.client import list_tools
 from tests.chat.tools.test_calls import calls
 from tests.connections.conftest import Json, Person
 from tests.flow_runner import FlowRunner
@@ -73,6 +76,29 @@ def test_a_tool_that_the_server_does_not_have_is_said_to_be_none(
     assert person.sign_in(wait_of(flow, run)["url"]).status_code == 200
     ended = flow.settle(run["id"])
     assert (ended["status"], ended["error"]) == ("failed", "the server of 'sea' has no tool 'sea__moor'")
+
+
+def test_a_tool_that_is_deleted_while_its_server_is_asked(
+    flow: FlowRunner, sea: Json, person: Person, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = an_agent(flow.api, sea)
+    run = started(flow, agent, user, {"tool": "sea__tide", "arguments": {"port": "$ 'B'"}})
+    (tool,) = flow.api.get(f"/agents/{agent}/tools").json()["items"]
+
+    def away(*args: Any, **told: Any) -> Any:
+        raise ToolError("away")
+
+    def deleting(*args: Any, **told: Any) -> Any:
+        assert flow.api.delete(f"/agents/{agent}/tools/{tool['id']}").status_code == 202
+        return list_tools(*args, **told)
+
+    # It is not known when somebody has signed in, so that the call asks.
+    monkeypatch.setattr(pinning, "list_tools", away)
+    monkeypatch.setattr(running, "list_tools", deleting)
+    assert person.sign_in(wait_of(flow, run)["url"]).status_code == 200
+    ended = flow.settle(run["id"])
+    assert (ended["status"], ended["error"]) == ("failed", "the server of 'sea' has no tool 'sea__tide'")
+    assert not ServerRow.objects.exists()
 
 
 @pytest.mark.parametrize("is_defined", [False, True], ids=["of the agent", "of the task"])
