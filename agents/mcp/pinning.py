@@ -223,8 +223,11 @@ def ask_again(connection: Connection) -> None:
 
 @system_scope()
 def ask_others() -> int:
-    """Ask some of those that were not asked since somebody of their developer has signed in; how many."""
-    found = list(_to_be_asked().order_by("developer_id", "updated_at", "id").distinct("developer_id")[:_MOST_AT_ONCE])
+    """Ask some of those that were not asked since somebody of their developer has signed in, of each developer one, and
+    first who waits longest; how many."""
+    firsts = _to_be_asked().order_by("developer_id", "updated_at", "id").distinct("developer_id")
+    rows = McpServer.objects.filter(pk__in=firsts.values("pk")).select_related("tool__developer")
+    found = list(rows.order_by("updated_at", "id")[:_MOST_AT_ONCE])
     for row in found:
         with tenant_scope(row.developer_id):
             _ask_again(row)
@@ -244,8 +247,14 @@ def _to_be_asked() -> "QuerySet[McpServer]":
 
 
 def _ask_again(row: McpServer) -> None:
-    if row.tool is not None:
+    """Ask it, if it is that of a stored tool. One that breaks keeps no others from being asked."""
+    if row.tool is None:
+        return
+    try:
         pin_stored(row.tool)
+    except Exception:
+        log.exception("server could not be asked again", extra={"tool_id": str(row.tool_id)})
+        McpServer.objects.filter(pk=row.pk).update(updated_at=DatabaseNow())
 
 
 def _is_still(tool: Tool, body: Mapping[str, Json]) -> bool:

@@ -1,12 +1,18 @@
 """MCP servers that people sign in to: found out, asked for their tools, and called in somebody's name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from agents.connections.models import Provider
+from agents.connections.exchange import Granted
+from agents.connections.models import Connection, Provider
+from agents.connections.sealed import Tokens
+from agents.connections.services import connected
+from agents.mcp import pinning
 from agents.mcp.models import McpServer as ServerRow
 from agents.mcp.pinning import ask_others
+from agents.models import Agent, Developer, Project, Tool
 from tests.connections.conftest import HERE, Person
 from tests.flow_runner import FlowRunner
 from tests.loopback.authorization_server import AuthorizationServer
@@ -83,3 +89,45 @@ def test_every_server_is_asked_when_somebody_has_signed_in(
 
     assert [unlisted.count()] + [ask_others() for _ in range(4)] == [3, 1, 1, 1, 0]
     assert not unlisted.exists()
+
+
+def one_to_be_asked(year: int) -> ServerRow:
+    """The server of a developer of its own, which was not asked since that year, and cannot be."""
+    developer = Developer.objects.create(email=f"{year}@example.com")
+    project = Project.objects.create(developer=developer, name="p", canonical_name="p")
+    agent = Agent.objects.create(developer=developer, project=project, name="Ada", canonical_name="ada")
+    provider = Provider.objects.create(developer=developer, name="p", kind="oauth", registration="configured")
+    connected(
+        Connection.objects.create(developer=developer, provider=provider),
+        Granted(Tokens("access", ""), lives_s=None, scopes=()),
+    )
+    spec = {"server": {"url": "http://127.0.0.1:1/mcp", "connection": {}}}
+    tool = Tool.objects.create(developer=developer, agent=agent, name="sea", type="mcp", spec=spec)
+    pinning.pin_stored(tool)
+    ServerRow.objects.filter(tool=tool).update(updated_at=datetime(year, 1, 1, tzinfo=UTC))
+    return ServerRow.objects.get(tool=tool)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("breaks", [False, True])
+def test_who_waits_longest_is_asked_first_whatever_becomes_of_others(
+    monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    """Of developers that were made in another order than they wait in."""
+    rows = [one_to_be_asked(year) for year in (2022, 2020, 2021)]
+    monkeypatch.setattr(pinning, "_MOST_AT_ONCE", 2)
+    asked: list[Any] = []
+    pin = pinning.pin_stored
+
+    def pinned(tool: Tool) -> None:
+        asked.append(tool.pk)
+        if breaks:
+            raise KeyError("a bug")
+        pin(tool)
+
+    monkeypatch.setattr(pinning, "pin_stored", pinned)
+    first, second, third = (row.tool_id for row in (rows[1], rows[2], rows[0]))
+    assert (ask_others(), asked) == (2, [first, second])
+    ask_others()
+    # The others have signed in only just now, and come again behind those that were not asked.
+    assert asked[2] == third
