@@ -11,7 +11,7 @@ from agents.mcp.models import McpServer, McpTool, ToolState
 from agents.mcp.selectors import definition_of, is_chosen
 from agents.tool_types import ToolType
 from agents.tools.body import spec_of
-from agents.tools.mcp.listing import offered_name, server_part, shown_description, shown_schema
+from agents.tools.mcp.listing import may_be_offered_as, offered_name, server_of, shown_description, shown_schema
 from agents.tools.mcp.server import SIGN_IN, connection_of
 from agents.tools.presentation import NO_PARAMETERS
 from julep_project.core.json_value import Json
@@ -61,14 +61,18 @@ def is_not_found_yet(body: Mapping[str, Json]) -> bool:
     return method == SIGN_IN and server is not None and body["name"] != offered_name(str(server), SIGN_IN)
 
 
-def not_found_yet(name: str, bodies: Iterable[Mapping[str, Json]]) -> Body | None:
+def not_found_yet(name: str, bodies: Sequence[Mapping[str, Json]]) -> Body | None:
     """What stands for the tool of this name: the call waits for the sign-in, and is then that of the tool. None if no
     server can have such a tool of which nothing is known yet."""
-    server = server_part(name)
-    for body in bodies:
-        spec = spec_of(body)
+    mine = [(body, spec_of(body)) for body in bodies if body.get("type") == ToolType.MCP]
+    server = server_of(name, (str(body["name"]) for body, spec in mine if "of_tool" not in spec))
+    if server is None:
+        return None
+    for body, spec in mine:
         if spec.get("method") == SIGN_IN and "state" not in spec and spec.get("of_tool") == server:
-            return {**body, "name": name}
+            chosen = spec.get("tools")
+            is_wanted = not isinstance(chosen, list) or may_be_offered_as(name, server, map(str, chosen))
+            return {**body, "name": name} if is_wanted else None
     return None
 
 

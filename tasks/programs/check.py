@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from agents.tool_kinds import CLIENT_RUN
-from agents.tools.mcp.listing import server_part
+from agents.tools.mcp.listing import server_of
 from agents.tools.secret_names import SecretMisused, names_a_secret, names_of
 from tasks.expressions.expression import Expression, ExpressionIssue
 from tasks.expressions.functions import FUNCTIONS, MODULES
@@ -120,8 +120,7 @@ class _Checker:
 
     def _server_of(self, name: str) -> str | None:
         """The tool whose server may have one of this name, which is known when it is called."""
-        tool = server_part(name)
-        return tool if tool is not None and self._tool_types.get(tool) == MCP else None
+        return server_of(name, (tool for tool, kind in self._tool_types.items() if kind == MCP))
 
     def _check_secrets(self, step: Step, place: Place, location: str) -> None:
         where = f"{location}.{place.path}"

@@ -10,6 +10,7 @@ from agents.mcp import pinning, running
 from agents.mcp.models import McpServer as ServerRow
 from agents.tools.errors import ToolError
 from agents.tools.mcp.client import list_tools
+from agents.tools.mcp.listing import offered_name
 from tests.chat.tools.test_calls import calls
 from tests.connections.conftest import Json, Person
 from tests.flow_runner import FlowRunner
@@ -99,6 +100,28 @@ def test_a_tool_that_is_deleted_while_its_server_is_asked(
     ended = flow.settle(run["id"])
     assert (ended["status"], ended["error"]) == ("failed", "the server of 'sea' has no tool 'sea__tide'")
     assert not ServerRow.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["list__things", "_list", "list__"])
+def test_a_tool_may_have_a_divider_in_its_own_name(
+    flow: FlowRunner, sea: Json, harbour: McpServer, person: Person, user: str, name: str
+) -> None:
+    def things() -> str:
+        return "nets"
+
+    things.__name__ = name
+    harbour.replace(things, structured_output=False)
+    run = started(flow, an_agent(flow.api, sea), user, {"tool": f"sea__{name}", "arguments": {}})
+    assert person.sign_in(wait_of(flow, run)["url"]).status_code == 200
+    assert flow.settle(run["id"])["output"] == "nets"
+
+
+def test_nobody_signs_in_for_a_tool_that_no_server_can_be_asked_for(flow: FlowRunner, sea: Json, user: str) -> None:
+    few = {**sea, "mcp": {**sea["mcp"], "tools": ["tide", "low.tide"]}}
+    agent = an_agent(flow.api, few)
+    for name, waits in (("sea__tide", True), (offered_name("sea", "low.tide"), True), ("sea__moor", False)):
+        run = started(flow, agent, user, {"tool": name, "arguments": {"port": "$ 'B'"}})
+        assert (run["status"] == "awaiting_input") is waits, (name, run)
 
 
 @pytest.mark.parametrize("is_defined", [False, True], ids=["of the agent", "of the task"])

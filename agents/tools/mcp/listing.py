@@ -183,10 +183,16 @@ class Marks:
             self._tails.add(tail)
 
 
-def server_part(name: str) -> str | None:
-    """The tool whose server may have a tool that is offered by this name; the longest if there are several."""
-    tool, divider, rest = name.rpartition(_DIVIDER)
-    return tool if divider and tool and rest else None
+def server_of(name: str, tools: Iterable[str]) -> str | None:
+    """That of the tools whose server may have one that is offered by this name; the longest if there are several."""
+    starts = ((tool, f"{tool}{_DIVIDER}") for tool in tools)
+    return max((tool for tool, start in starts if name.startswith(start) and name != start), key=len, default=None)
+
+
+def may_be_offered_as(name: str, tool: str, names: Iterable[str]) -> bool:
+    """Whether one of its server's tools, which have these names, may be offered by that one. Which tool a name with a
+    mark is of may be known only when the server was asked."""
+    return _tail(name) is not None or any(offered_name(tool, each) == name for each in names)
 
 
 def shown_description(tool: str, description: str) -> str:
