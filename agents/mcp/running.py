@@ -86,7 +86,8 @@ def _signed_in(call: ToolCall, server: McpServer | None) -> Json:
     if wanted is not None:
         in_the_name_of(wanted, call, lambda call, token: None)
     rows = McpTool.objects.for_developer(call.developer).filter(server=server, state=ToolState.ACCEPTED)
-    names = [offered_name(of_tool, name) for name in rows.order_by("name").values_list("name", flat=True)[:_MOST_NAMED]]
+    found = rows.order_by("name").values_list("name", "mark")
+    names = [offered_name(of_tool, name, mark) for name, mark in found if is_chosen(call.spec, name)][:_MOST_NAMED]
     return f"Somebody is signed in to {of_tool!r}. Its tools are called: {', '.join(names) or 'none'}."
 
 

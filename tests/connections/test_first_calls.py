@@ -148,6 +148,24 @@ def test_what_the_server_warns_of_counts_for_the_first_call(
     assert flow.decide(run["id"], "approve")["output"] == {"result": "sunk at {}"}
 
 
+def test_a_model_is_told_the_names_that_it_is_offered(
+    flow: FlowRunner, sea: Json, harbour: McpServer, person: Person, user: str
+) -> None:
+    usual = offered_name("", "low.tide").removeprefix("__")
+    for name in ("low.tide", usual):
+        harbour.library.add_tool(lambda: "low", name=name, structured_output=False)
+    few = {**sea, "mcp": {**sea["mcp"], "tools": ["tide", "low.tide", usual]}}
+    prompt = {"prompt": "$ 'Tide?'", "tools": ["sea"], "auto_run_tools": True, "unwrap": True}
+    with scripted_model([SIGN_IN, "Well."]) as model:
+        run = started(flow, an_agent(flow.api, few), user, prompt)
+        assert person.sign_in(wait_of(flow, run)["url"]).status_code == 200
+        assert flow.settle(run["id"])["output"] == "Well."
+
+    offered = {tool["function"]["name"] for tool in model.requests[1].tools}
+    told = model.requests[1].messages[-1]["content"].partition("called: ")[2].rstrip('."')
+    assert len(offered) == 3 and set(told.split(", ")) == offered
+
+
 def test_a_prompt_offers_the_sign_in_and_then_the_tools(flow: FlowRunner, sea: Json, person: Person, user: str) -> None:
     # Nobody is asked for approval of a sign-in.
     agent = an_agent(flow.api, {**sea, "approval": "$ port == 'X'"})
