@@ -130,7 +130,9 @@ BODIES: Mapping[str, list[Any]] = {
     ],
     "POST /hooks": [{"name": "n", "target": _TARGET, "scheme": "none"}],
     "PATCH /hooks/{id}": [{"target": _TARGET}],
-    "PUT /hooks/{id}": [{"name": "n", "target": _TARGET, "scheme": "none"}],
+    "PUT /hooks/{id}": [
+        {"name": "n", "target": _TARGET, "scheme": "github", "secret_name": "GITHUB_CLIENT_SECRET"},
+    ],
     "POST /schedules": _SCHEDULED,
     "POST /schedules/{id}": _SCHEDULED,
     "PUT /schedules/{id}": _SCHEDULED,
@@ -283,7 +285,7 @@ def _example(name: str, operation: Any, description: Any) -> tuple[Any, Any]:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     shown = description["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]] if content else {}
     body = shown["examples"][0] if content else None
-    if body and _NEEDS_NEW_NAME.search(name):
+    if "name" in (body or {}) and _NEEDS_NEW_NAME.search(name):
         body = {**body, "name": _NEW_NAME}
     query: dict[str, Any] = {}
     for each in operation.get("parameters", ()):

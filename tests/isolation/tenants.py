@@ -109,6 +109,8 @@ def furnish(name: str, dispatcher: InProcessDispatcher) -> Tenant:
     made("api_key", "/api_keys", {"label": "k"})
     made("secret", "/secrets", SECRET)
     made("agent_secret", f"/agents/{agent}/secrets", SECRET)
+    # The one that an example names.
+    tenant.api.post("/secrets", {**SECRET, "name": "GITHUB_CLIENT_SECRET"})
     ids["bulk"] = tenant.api.post("/bulk", {"action": "cancel", "filter": {"task_id": str(uuid4())}}).json()["id"]
     made("limit", "/limits", {"scope": "session", "scope_id": str(uuid4()), "period": "total", "amount": 1})
     webhook = made("webhook", "/webhooks", {"url": "https://example.com/told", "events": ["webhook.*"]})["id"]
@@ -150,6 +152,7 @@ def _furnish_with_runs(tenant: Tenant, dispatcher: InProcessDispatcher) -> None:
     hook = made("hook", "/hooks", {"name": "h", "target": target, "scheme": "none"})
     called = Client().post(f"/hooks/{hook['url'].rpartition('/')[2]}", {}, content_type="application/json")
     ids["hook_call"] = called.json()["id"]
+    tenant.api.patch(f"/hooks/{hook['id']}", {"scheme": "github", "secret_name": "GITHUB_CLIENT_SECRET"})
     made("schedule", "/schedules", {"name": "s", "task_id": ids["task"], "every": 86400})
 
 
