@@ -15,6 +15,7 @@ from agents.tools import reference as tools_reference
 from agents.tools import system
 from agents.tools.integrations import providers
 from agents.tools.integrations import registry as integrations
+from julep_project.core.reading.fields import reader_of
 from tasks.programs import reference as language_reference
 from tasks.steps import kinds
 from tasks.steps import registry as steps
@@ -46,7 +47,7 @@ def step_kind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if `providers/parrot.py` lay beside the others."""
-    cached = (providers.run_here, integrations.all_methods, *OF_THE_DESCRIPTION)
+    cached = (providers.run_here, integrations.all_methods, reader_of, *OF_THE_DESCRIPTION)
     with _beside(monkeypatch, providers, "providers", *cached):
         yield
 

@@ -68,7 +68,7 @@ class Body(serializers.Serializer[Any]):
             cls.surface.check(data)
         received = HIDDEN if cls.is_secret else data
         given = as_object(data, loc, received=received)
-        reader = _reader(cls, partial=partial)
+        reader = reader_of(cls, partial=partial)
         try:
             return dict(reader.run_validation(given))
         except serializers.ValidationError as error:
@@ -86,7 +86,7 @@ class Body(serializers.Serializer[Any]):
 
 
 @cache
-def _reader(body: type[Body], *, partial: bool) -> Body:
+def reader_of(body: type[Body], *, partial: bool) -> Body:
     """Who reads all bodies of a class. To copy and bind its fields for each takes longer than to read one; so no field
     may keep anything of what it reads."""
     return body(partial=partial)
