@@ -67,6 +67,11 @@ def served(web_server: WebServer) -> Callable[..., Server]:
     return serve
 
 
+def by_integration(url: str) -> IntegrationCall:
+    setup = {"transport": "http", "http_url": url}
+    return IntegrationCall("mcp", setup, {}, "key", ends_at=time.monotonic() + 20)
+
+
 class TestStreams:
     def test_one_that_never_ends(self, served: Callable[..., Server]) -> None:
         def drip(_: RecordedRequest) -> Iterator[bytes]:
@@ -419,8 +424,7 @@ class TestListings:
 
         peer = Handshaken(page)
         peer.called = "tools/list"
-        setup = {"transport": "http", "http_url": served(peer).url}
-        call = IntegrationCall("mcp", setup, {}, "key", ends_at=time.monotonic() + 20)
+        call = by_integration(served(peer).url)
         assert [tool["name"] for tool in methods.list_tools(call)["tools"]] == ["good"]
 
     def test_one_whose_headers_cannot_be_is_left_out(self, served: Callable[..., Server]) -> None:

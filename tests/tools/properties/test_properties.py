@@ -213,7 +213,7 @@ def minutes(name: str, patience_s: float | None = None) -> int:
 
 
 def places() -> int:
-    return sum(redis_client().zcard(name) for name in redis_client().scan_iter(f"{calls._PREFIX}*:line"))
+    return sum(redis_client().zcard(name) for name in redis_client().scan_iter(f"{calls._PREFIX}*:places"))
 
 
 def test_who_does_not_come_again_keeps_nobody_waiting(db: None) -> None:
