@@ -65,7 +65,7 @@ if wait > patience or not (place or waiting < tonumber(ARGV[9])) then
 end
 local look = math.min(math.max(least, each * waiting), longest)
 if wait > look then look = math.ceil(look * (1 + tonumber(ARGV[10])) / 2) else look = wait end
-redis.call('ZADD', KEYS[2], 'NX', now, name)
+redis.call('ZADD', KEYS[2], 'NX', now + told[2] % 1000 / 1000, name)
 redis.call('ZADD', KEYS[3], now + look, name)
 redis.call('PEXPIRE', KEYS[2], longest + late)
 redis.call('PEXPIRE', KEYS[3], longest + late)
