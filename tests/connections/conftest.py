@@ -89,6 +89,12 @@ def user(flow: FlowRunner) -> str:
     return str(flow.api.post("/users", {"name": "Ann"}).json()["id"])
 
 
+def protect(server: McpServer, by: AuthorizationServer) -> None:
+    """Have the server let in only whom this one has signed in."""
+    server.admits, by.said_issuer = by.takes, by.url
+    server.protection = {"resource": server.http, "authorization_servers": [by.url]}
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[McpServer]:
     with McpServer() as server:
@@ -98,7 +104,6 @@ def running() -> Iterator[McpServer]:
 @pytest.fixture
 def harbour(running: McpServer, service: AuthorizationServer) -> Iterator[McpServer]:
     """A server that only lets in whom the service has signed in."""
-    running.admits = service.takes
-    running.protection = {"resource": running.http, "authorization_servers": [service.url]}
+    protect(running, service)
     yield running
     running.admits = None

@@ -15,26 +15,13 @@ from agents.connections.models import Connection, Provider
 from agents.connections.providers import provider_now, provider_of_server
 from agents.models import Developer
 from julep_project.devservices.loopback import Reply
-from tests.connections.conftest import Json, Person
+from tests.connections.conftest import Json, Person, protect
 from tests.connections.test_runs import waits_of
 from tests.flow_runner import FlowRunner
 from tests.loopback.authorization_server import CLIENT, SECRET, AuthorizationServer
 from tests.loopback.mcp_server import McpServer
 
 THREADS = 4
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[McpServer]:
-    with McpServer() as server:
-        yield server
-
-
-@pytest.fixture
-def harbour(running: McpServer, service: AuthorizationServer) -> Iterator[McpServer]:
-    protect(running, service)
-    yield running
-    running.admits = None
 
 
 @pytest.fixture
@@ -47,11 +34,6 @@ def other() -> Iterator[AuthorizationServer]:
 @pytest.fixture
 def elsewhere(other: AuthorizationServer, django_capture_on_commit_callbacks: Any) -> Person:
     return Person(other, django_capture_on_commit_callbacks)
-
-
-def protect(server: McpServer, by: AuthorizationServer) -> None:
-    server.admits, by.said_issuer = by.takes, by.url
-    server.protection = {"resource": server.http, "authorization_servers": [by.url]}
 
 
 def listing(flow: FlowRunner, server: McpServer, user: str, **connection: str) -> Json:
