@@ -58,13 +58,14 @@ def worded(
 ) -> Wording | None:
     """The request for the library's arguments `options`; None where the library is to make it by itself, or to say why
     it cannot be made."""
-    key, address = request.api_key or os.environ.get(_KEY), _address()
-    if provider != PROVIDER or not key or address is None or os.environ.get(_MORE_HEADERS) or not _is_plain(request):
+    key = request.api_key or os.environ.get(_KEY)
+    if provider != PROVIDER or not key or os.environ.get(_MORE_HEADERS) or not _is_plain(request):
         return None
     model = str(litellm.get_llm_provider(model=request.model)[0])
     given = {name: value for name, value in options.items() if name not in _HOW}
     try:
-        if not _is_chat(model, given, address):
+        address = _address()
+        if address is None or not _is_chat(model, given, address):
             return None
         data = _data(litellm, model, options["messages"], given, address)
         if is_streamed:
@@ -80,12 +81,12 @@ async def worded_async(
     litellm: ModuleType, provider: str, request: ModelRequest, options: Mapping[str, Json], *, is_streamed: bool
 ) -> Wording | None:
     """`worded`, on a thread where it takes a while."""
-    if is_short(request):
+    if _is_short(request):
         return worded(litellm, provider, request, options, is_streamed=is_streamed)
     return await in_thread(worded, litellm, provider, request, options, is_streamed=is_streamed)
 
 
-def is_short(request: ModelRequest) -> bool:
+def _is_short(request: ModelRequest) -> bool:
     """Whether the question has few parts and little text. Pictures and the like count as much."""
     contents = [message.get("content") or "" for message in request.messages]
     characters = sum(len(content) if isinstance(content, str) else _MOST_CHARACTERS for content in contents)
@@ -93,7 +94,11 @@ def is_short(request: ModelRequest) -> bool:
 
 
 def _address() -> str | None:
-    """Where OpenAI is, or who stands in for it; None for an address that has more than a path."""
+    """Where OpenAI is, or who stands in for it; None for an address that has more than a path.
+
+    Raises:
+        ValueError: it is no address.
+    """
     address = next((os.environ[name] for name in _ADDRESSES if os.environ.get(name)), _OWN_ADDRESS)
     parts = urlsplit(address)
     return None if parts.query or parts.fragment else address.rstrip("/")

@@ -218,9 +218,10 @@ def test_what_has_a_way_of_its_own_is_left_to_the_library(
     whole(developer, model="gpt-4o-mini", messages=[USER])
     assert (asked, len(model_server.chats)) == ([], 3)
     monkeypatch.delenv("OPENAI_CUSTOM_HEADERS")
-    monkeypatch.setenv("OPENAI_API_BASE", f"{model_server.api_base}?version=1")
-    with pytest.raises(DomainError):
-        whole(developer, model="gpt-4o-mini", messages=[USER])
+    for address in (f"{model_server.api_base}?version=1", "http://[not-one"):
+        monkeypatch.setenv("OPENAI_API_BASE", address)
+        with pytest.raises(DomainError):
+            whole(developer, model="gpt-4o-mini", messages=[USER])
     assert asked == []
 
 
