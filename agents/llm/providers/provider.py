@@ -128,13 +128,9 @@ def ask(request: ModelRequest) -> Answered:
     admit(provider, request.api_key)
     with provider_errors(request.api_key, provider), telling_end() as end:
         options = options_of(litellm, request)
-        wording = worded(litellm, provider, request, options, is_streamed=False)
-        if wording is not None:
-            answer = None
-            with unless_left_to_library(wording, provider):
-                answer = asking.ask(litellm, wording, options["timeout"])
-            if answer is not None:
-                return _read(litellm, request, answer, end.stopped_by)
+        answer = _ask_directly(litellm, provider, request, options)
+        if answer is not None:
+            return _read(litellm, request, answer, end.stopped_by)
         response = litellm.completion(**options)
     return _answered(litellm, request, response, end.stopped_by)
 
@@ -146,15 +142,33 @@ async def ask_async(request: ModelRequest) -> Answered:
     await in_thread(admit, provider, request.api_key)
     with provider_errors(request.api_key, provider), telling_end() as end:
         options = options_of(litellm, request)
-        wording = await worded_async(litellm, provider, request, options, is_streamed=False)
-        if wording is not None:
-            answer = None
-            with unless_left_to_library(wording, provider):
-                answer = await asking.ask_async(litellm, wording, options["timeout"])
-            if answer is not None:
-                return await in_thread(_read, litellm, request, answer, end.stopped_by)
+        answer = await _ask_directly_async(litellm, provider, request, options)
+        if answer is not None:
+            return await in_thread(_read, litellm, request, answer, end.stopped_by)
         response = await litellm.acompletion(**options)
     return await in_thread(_answered, litellm, request, response, end.stopped_by)
+
+
+def _ask_directly(
+    litellm: ModuleType, provider: str, request: ModelRequest, options: Mapping[str, Any]
+) -> dict[str, Json] | None:
+    """The answer of a provider that speaks OpenAI's protocol; None where the library is to ask."""
+    wording = worded(litellm, provider, request, options, is_streamed=False)
+    if wording is not None:
+        with unless_left_to_library(wording, provider):
+            return asking.ask(litellm, wording, options["timeout"])
+    return None
+
+
+async def _ask_directly_async(
+    litellm: ModuleType, provider: str, request: ModelRequest, options: Mapping[str, Any]
+) -> dict[str, Json] | None:
+    """The same for async code."""
+    wording = await worded_async(litellm, provider, request, options, is_streamed=False)
+    if wording is not None:
+        with unless_left_to_library(wording, provider):
+            return await asking.ask_async(litellm, wording, options["timeout"])
+    return None
 
 
 def embed(batch: EmbeddingBatch) -> RawEmbeddings:
